@@ -38,9 +38,3 @@ def test_formatting_is_folded(one: str, other: str) -> None:
 )
 def test_meaning_is_kept(one: str, other: str) -> None:
     assert text.tokens(one) != text.tokens(other)
-
-
-def test_ngrams_of_a_short_text_are_the_text() -> None:
-    assert text.ngrams(["a", "b"], 5) == [("a", "b")]
-    assert text.ngrams([], 5) == []
-    assert text.ngrams(list("abcd"), 3) == [tuple("abc"), tuple("bcd")]
