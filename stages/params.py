@@ -123,10 +123,11 @@ def check_all(content: dict[str, Any]) -> None:
         prepare,
         train,
     )
-    from stages.common import prompts, sources
+    from stages.common import engine, prompts, sources
 
     sections: dict[str, Any] = {
         "prompt": prompts.Params,
+        "engine": engine.Params,
         "prepare": prepare.Params,
         "deduplicate": deduplicate.Params,
         "decontaminate": decontaminate.Params,

@@ -81,6 +81,10 @@ def make_workspace(path: Path, experiment: str) -> Workspace:
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "model_card/", "plots/")):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, path / name)
+    # The compiled kernels come along, since compiling them takes seconds.
+    for cached in ROOT.glob("stages/**/__pycache__/*.nb[ci]"):
+        (path / cached.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(cached, path / cached.relative_to(ROOT))
     (path / "dvc.lock").unlink(missing_ok=True)
     workspace = Workspace(path)
     workspace.python("-m", "stages.params", f"experiment={experiment}")

@@ -6,11 +6,15 @@ back to the row of the byte-pinned download that it came from.
 
 import hashlib
 import json
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stages.common.errors import InputError
@@ -37,6 +41,11 @@ BENCHMARK_ITEM = pa.schema(
         pa.field("subset", pa.string()),
     ]
 )
+
+# The columns of few different values: written with a dictionary and statistics.
+CATEGORIES = ("corpus", "source", "origin_file", "reason", "class", "benchmark")
+ROWS_PER_GROUP = 32_768
+SORT_BYTES = 512 * 1024**2  # what write_sorted holds in memory
 
 Row = dict[str, Any]
 
@@ -74,21 +83,157 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: it is missing or not parquet.
     """
+    return [row for batch in read_batches(path) for row in batch.to_pylist()]
+
+
+def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a parquet file in their order, a row group's worth at most at a time.
+
+    Raises:
+        InputError: it is missing or not parquet.
+    """
     try:
-        rows: list[Row] = pq.read_table(path).to_pylist()
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} is not a readable parquet file: {error}") from None
+
+
+def num_rows(path: Path) -> int:
+    """Rows of a parquet file, from its footer."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} is not a readable parquet file: {error}") from None
-    return rows
+
+
+class Writer:
+    """A parquet file (zstd) written batch by batch, aside, and renamed when the block ends well.
+
+    The bytes depend on the rows and their order alone, not on how they came in batches.
+
+    >>> with Writer(Path("kept.parquet"), EXAMPLE) as writer:  # doctest: +SKIP
+    ...     writer.write(batch)
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path, self.schema, self.num_rows = path, schema, 0
+        self._waiting: list[pa.RecordBatch] = []
+        self._num_waiting = 0
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._aside = self.path.with_name(self.path.name + ".partial")
+        names = [name for name in self.schema.names if name in CATEGORIES]
+        self._file = pq.ParquetWriter(
+            self._aside,
+            self.schema,
+            compression="zstd",
+            use_dictionary=names,
+            write_statistics=names,
+        )
+        return self
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Append rows; their columns are brought to the schema's order and types."""
+        table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+        table = table.select(self.schema.names).cast(self.schema)
+        self.num_rows += len(table)
+        self._waiting.append(table)
+        self._num_waiting += len(table)
+        while self._num_waiting >= ROWS_PER_GROUP:
+            self._write_group(ROWS_PER_GROUP)
+
+    def _write_group(self, size: int) -> None:
+        table = pa.concat_tables(self._waiting)
+        self._file.write_table(table.slice(0, size).combine_chunks(), row_group_size=size)
+        self._waiting = [table.slice(size)]
+        self._num_waiting = len(table) - size
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._num_waiting:
+            self._write_group(self._num_waiting)
+        self._file.close()
+        if kind is None:
+            self._aside.rename(self.path)
+        else:
+            self._aside.unlink(missing_ok=True)
 
 
 def write_rows(path: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
-    """Write parquet (zstd) aside, then rename, so that a file with this name is always whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), aside, compression="zstd")
-    aside.rename(path)
+    """Write a few rows as parquet, aside, then rename."""
+    with Writer(path, schema) as writer:
+        writer.write(pa.Table.from_pylist(list(rows), schema=schema))
+
+
+def write_sorted(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
+    """Write rows in the order of (id, origin_file, origin_row), whatever order they come in.
+
+    Beyond SORT_BYTES the rows go through files beside the output, split by the head of their id,
+    so that memory holds one part at a time. Returns the number of rows.
+    """
+    spill = path.with_name(path.name + ".parts")
+    shutil.rmtree(spill, ignore_errors=True)
+    parts: dict[int, pa.RecordBatchStreamWriter] = {}
+    waiting: list[pa.Table] = []
+    num_bytes = 0
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, spill, ignore_errors=True)
+        with ExitStack() as files:
+            for batch in batches:
+                table = pa.table(batch).select(schema.names).cast(schema)
+                waiting.append(table)
+                num_bytes += table.nbytes
+                if num_bytes > SORT_BYTES:
+                    _spill(pa.concat_tables(waiting), spill, parts, files)
+                    waiting, num_bytes = [], 0
+            if parts and waiting:
+                _spill(pa.concat_tables(waiting), spill, parts, files)
+                waiting = []
+        with Writer(path, schema) as writer:
+            if waiting:
+                writer.write(_sorted(pa.concat_tables(waiting)))
+            for part in sorted(parts):
+                with pa.memory_map(str(spill / f"{part:02x}")) as file:
+                    writer.write(_sorted(pa.ipc.open_stream(file).read_all()))
+                (spill / f"{part:02x}").unlink()
+            return writer.num_rows
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    keys = [("id", "ascending"), ("origin_file", "ascending"), ("origin_row", "ascending")]
+    return table.take(pc.sort_indices(table, sort_keys=keys))
+
+
+def _spill(
+    table: pa.Table,
+    folder: Path,
+    parts: dict[int, pa.RecordBatchStreamWriter],
+    files: ExitStack,
+) -> None:
+    """Append the rows to the part of the first byte of their id (two hex digits)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    heads = pc.utf8_slice_codeunits(table["id"], 0, 2).combine_chunks().dictionary_encode()
+    values = np.array([int(head, 16) for head in heads.dictionary.to_pylist()])
+    part_of = values[heads.indices.to_numpy()]
+    order = np.argsort(part_of, kind="stable")
+    table = table.take(pa.array(order)).combine_chunks()
+    bounds = np.searchsorted(part_of[order], np.arange(257))
+    for part in range(256):
+        low, high = int(bounds[part]), int(bounds[part + 1])
+        if low == high:
+            continue
+        if part not in parts:
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            name = str(folder / f"{part:02x}")
+            parts[part] = files.enter_context(
+                pa.ipc.new_stream(name, table.schema, options=options)
+            )
+        parts[part].write_table(table.slice(low, high - low))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,87 @@
+"""Run a compiled function over columns of parquet files: on this machine's cores, or on Ray.
+
+The plan is the same Daft plan on either runner, and rows come back in the order of the files, so
+that outputs do not depend on the runner, the threads or the partitions.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic.dataclasses import dataclass
+
+from stages.params import STRICT
+
+# A function of string arrays of one length, one for each column, to a fixed number of bytes a row.
+Kernel = Callable[..., npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Params:
+    runner: Literal["native", "ray"]
+    num_threads: int | None  # of the native runner; null takes every core
+    ray_address: str | None  # null starts Ray on this machine
+
+
+def start(settings: Params) -> None:
+    """Choose the runner; once a process, before the first `map_rows`."""
+    import daft
+
+    if settings.runner == "ray":
+        daft.set_runner_ray(address=settings.ray_address)
+    else:
+        daft.set_runner_native(num_threads=settings.num_threads)
+
+
+def map_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> npt.NDArray[np.uint8]:
+    """The kernel's bytes for every row of a file that is sorted by id, shape (rows, width).
+
+    The kernel gets the columns of a batch of rows as arrow string arrays without nulls, and
+    returns shape (batch, width). It runs on many threads, or in Ray's workers, which deliver in
+    any order: the id (32 hex digits) travels along and brings the rows back into the file's.
+    Rows of equal id have equal text (the id is its hash), so that their order does not matter.
+    """
+    import daft
+
+    @daft.func.batch(return_dtype=daft.DataType.binary())  # type: ignore[untyped-decorator]
+    def run(*series: daft.Series) -> daft.Series:
+        ids, *texts = (column.to_arrow() for column in series)
+        found = np.concatenate([_unhex(ids), kernel(*texts)], axis=1)
+        offsets = np.arange(len(found) + 1, dtype=np.int64) * (16 + width)
+        array = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(found), [None, pa.py_buffer(offsets), pa.py_buffer(found)]
+        )
+        return daft.Series.from_arrow(array)
+
+    frame = daft.read_parquet(str(path))
+    plan = frame.select(run(*(daft.col(column) for column in ["id", *columns])).alias("bytes"))
+    parts = [
+        np.frombuffer(_data(chunk), np.uint8).reshape(-1, 16 + width)
+        for chunk in plan.to_arrow()["bytes"].chunks
+        if len(chunk)
+    ]
+    if not parts:
+        return np.empty((0, width), np.uint8)
+    rows = np.concatenate(parts)
+    high, low = (rows[:, at : at + 8].copy().view(">u8").ravel() for at in (0, 8))
+    in_order = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] >= low[:-1]))
+    if not in_order.all():
+        rows = rows[np.lexsort((low, high))]
+    return rows[:, 16:]
+
+
+def _unhex(ids: pa.Array) -> npt.NDArray[np.uint8]:
+    """32 hex digits a row -> shape (rows, 16)."""
+    digits = np.frombuffer(_data(ids.cast(pa.large_string())), np.uint8).reshape(-1, 2)
+    values = np.where(digits > 57, digits - 87, digits - 48)
+    return (values[:, 0] * 16 + values[:, 1]).astype(np.uint8).reshape(-1, 16)
+
+
+def _data(chunk: pa.Array) -> memoryview:
+    """The bytes of a large string or binary array, which may be a slice of a larger one."""
+    offsets = np.frombuffer(chunk.buffers()[1], np.int64)
+    low, high = offsets[chunk.offset], offsets[chunk.offset + len(chunk)]
+    return memoryview(chunk.buffers()[2])[low:high]
