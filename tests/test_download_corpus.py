@@ -1,14 +1,28 @@
-"""Corpora come byte for byte; practice corpora hold what they say they hold."""
+"""Corpora come byte for byte, whatever hub and network do; practice corpora hold what they say."""
 
 import hashlib
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from stages import download_corpus
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from omegaconf import OmegaConf
+
+from stages import download_corpus, params
 from stages.common import practice, sources
-from stages.common.records import count_by
-from tests.conftest import Workspace
+from stages.common.errors import InputError
+from stages.common.records import content_id, count_by, sha256
+from tests.conftest import Workspace, clean_environment, make_workspace
+from tests.hub import Hub, commit_of, serve
 
 SOURCE = practice.PracticeCorpus(
     kind="practice",
@@ -55,8 +69,6 @@ def test_worked_sums_are_right() -> None:
 
 def test_committed_seeds_do_not_overlap() -> None:
     """A held-out item may equal a training problem by chance, never by construction."""
-    from stages import params
-
     content = params.read()
     ranges = {}
     for name, corpus in content["corpus"].items():
@@ -86,7 +98,7 @@ def test_a_local_file_with_other_bytes_is_refused(workspace: Workspace) -> None:
     config = workspace.path / "conf/corpus/mine.yaml"
     config.write_text(
         "# @package corpus.mine\n"
-        f"source: {{kind: local, licence: MIT, path: {mine}, sha256: '{'0' * 64}'}}\n"
+        f"source: {{kind: local, licence: MIT, files: {{{mine}: '{'0' * 64}'}}}}\n"
         "mapping: {problem: problem, solution: solution, answer: null, source: null, "
         "messages: null}\nmix: {weight: 1.0, max_examples: null}\n"
     )
@@ -107,11 +119,266 @@ def test_a_local_file_with_other_bytes_is_refused(workspace: Workspace) -> None:
 
 
 def test_identity_names_the_pinned_revision() -> None:
-    hub = sources.Hub(
+    assert sources.identity(pinned("datasets/org/whole", {}))["revision"] == commit_of(
+        "datasets/org/whole"
+    )
+
+
+BIG = "datasets/org/big/train.jsonl"
+LINE = json.dumps({"problem": "1 + 1", "solution": "x" * 960}) + "\n"
+NUM_LINES = 25_000  # more than two of the pieces that the client writes at a time
+
+
+def pinned(
+    repo: str, files: dict[str, str | None], num_rows: int = 3, revision: str | None = None
+) -> sources.HubDataset:
+    """A source in the test's hub; repo is datasets/org/name."""
+    return sources.HubDataset(
         kind="hub",
         licence="MIT",
-        repo="openai/gsm8k",
-        revision="740312add88f781978c0658806c59bc2815b9866",
-        files={},
+        repo=repo.removeprefix("datasets/"),
+        revision=revision or commit_of(repo),
+        split="train",
+        num_rows=num_rows,
+        files=files,
     )
-    assert sources.identity(hub)["revision"] == hub.revision
+
+
+# What HF_ENDPOINT gives when the client is imported; in a test it already is.
+URL = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
+FILE = "/{repo_id}/resolve/{revision}/{filename}"
+
+
+def digest_of(hub: Hub, path: str) -> str:
+    return hashlib.sha256((hub.folder / path).read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """org/whole: two files of three rows together, one large (kept by its sha256), one small."""
+    root = tmp_path / "hub/datasets/org/whole"
+    (root / "data").mkdir(parents=True)
+    pq.write_table(pa.table({"problem": ["1 + 1", "2 + 2"]}), root / "data/a.parquet")
+    (root / "b.jsonl").write_text('{"problem": "3 + 3"}\n')
+    with serve(tmp_path / "hub") as hub:
+        monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+        monkeypatch.setattr(URL, hub.url + FILE)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.setattr(sources, "WAIT_SECONDS", (0, 0, 0))
+        yield hub
+
+
+LARGE, SMALL = "datasets/org/whole/data/a.parquet", "datasets/org/whole/b.jsonl"
+
+
+def whole(hub: Hub) -> sources.HubDataset:
+    return pinned("datasets/org/whole", {"data/a.parquet": None, "b.jsonl": digest_of(hub, SMALL)})
+
+
+def test_files_come_whole_under_their_names_and_nothing_else(hub: Hub, tmp_path: Path) -> None:
+    assert download_corpus.download(whole(hub), tmp_path / "out") == 3
+    found = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.*")}
+    assert found == {Path("data/a.parquet"), Path("b.jsonl")}
+    for name in found:
+        assert sha256(tmp_path / "out" / name) == digest_of(hub, f"datasets/org/whole/{name}")
+    assert not list((tmp_path / ".scratch/download").glob("*/*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"revision": "1" * 40}, "org/whole has no commit 1111"),
+        ({"repo": "datasets/org/none"}, "the hub has no dataset org/none, or it is private"),
+        ({"files": {"data/z.parquet": None}}, "org/whole has no file data/z.parquet at"),
+        ({"files": {"b.jsonl": None}}, "b.jsonl of org/whole .* the hub keeps none for it"),
+        ({"files": {"b.jsonl": "0" * 64}}, "b.jsonl of org/whole .* expected 0000"),
+        ({"files": {"data/a.parquet": "0" * 64}}, "data/a.parquet of org/whole .* expected 0000"),
+        ({"files": {"data/a.parquet": None}}, "org/whole .*: 2 rows, expected 3"),
+    ],
+)
+def test_a_wrong_pin_is_one_error_that_names_it(
+    hub: Hub, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    fields = {"repo": "datasets/org/whole", "files": dict(whole(hub).files)} | changes
+    with pytest.raises(InputError, match=message) as raised:
+        download_corpus.download(pinned(**fields), tmp_path / "out")
+    assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
+
+
+def test_a_branch_is_no_revision() -> None:
+    node = {"kind": "hub", "licence": "MIT", "repo": "a/b", "revision": "main", "split": "train"}
+    with pytest.raises(InputError, match=r"x\.source\.revision: .* names move: .*got 'main'"):
+        params.check("corpus.x.source", node | {"num_rows": 1, "files": {}}, sources.CorpusSource)
+
+
+def test_a_changed_large_file_is_refused_before_it_is_downloaded(hub: Hub, tmp_path: Path) -> None:
+    source = pinned("datasets/org/whole", {"data/a.parquet": "0" * 64})
+    with pytest.raises(InputError, match=f"has sha256 {digest_of(hub, LARGE)}, expected 0000"):
+        download_corpus.download(source, tmp_path / "out")
+    assert not hub.ranges
+
+
+def test_wrong_bytes_are_refused_and_the_next_run_starts_afresh(hub: Hub, tmp_path: Path) -> None:
+    hub.wrong_bytes.add(LARGE)
+    with pytest.raises(InputError, match=r"a\.parquet of org/whole .* not the bytes that were"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+    hub.wrong_bytes.clear()
+    assert download_corpus.download(whole(hub), tmp_path / "out") == 3
+    assert [first for name, first in hub.ranges if name == LARGE] == [0, 0]
+
+
+def test_another_commit_than_the_one_asked_for_is_refused(hub: Hub, tmp_path: Path) -> None:
+    hub.moved.add("datasets/org/whole")
+    with pytest.raises(InputError, match="the server answers for commit"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+
+
+def test_a_gated_repository_wants_a_token(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.gated.add("datasets/org/whole")
+    with pytest.raises(InputError, match=r"org/whole is gated: accept its terms .* set HF_TOKEN"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+    monkeypatch.setenv("HF_TOKEN", "hf_any")
+    assert download_corpus.download(whole(hub), tmp_path / "out") == 3
+
+
+def test_a_fault_of_the_server_that_passes_is_survived(hub: Hub, tmp_path: Path) -> None:
+    hub.errors[LARGE] = 3
+    assert download_corpus.download(whole(hub), tmp_path / "out") == 3
+
+
+def test_a_fault_of_the_server_that_stays_is_an_error(hub: Hub, tmp_path: Path) -> None:
+    hub.errors[LARGE] = 4
+    with pytest.raises(InputError, match=r"could not download data/a\.parquet of .*500 Internal"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+    assert hub.errors[LARGE] == 0
+
+
+def test_a_hub_out_of_reach_is_an_error(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(URL, "http://127.0.0.1:9" + FILE)
+    with pytest.raises(InputError, match=r"could not download .*check the network, then run again"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+
+
+def test_offline_says_which_switch_to_turn(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="HF_HUB_OFFLINE is set; unset it"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, Hub]]:
+    """A workspace whose corpus `big` lies on a hub, 25 MB in one file."""
+    tmp_path = tmp_path_factory.mktemp("remote")
+    workspace = make_workspace(tmp_path / "project", "smoke")
+    path = tmp_path / "hub" / BIG
+    path.parent.mkdir(parents=True)
+    path.write_text(LINE * NUM_LINES)
+    (workspace.path / "conf/corpus/big.yaml").write_text(
+        "# @package corpus.big\n"
+        "defaults: [{mapping: numinamath_cot}, _self_]\n"
+        "source:\n"
+        f"  {{kind: hub, licence: MIT, repo: org/big, revision: '{commit_of('datasets/org/big')}',"
+        f" split: train, num_rows: {NUM_LINES}, files: {{train.jsonl: null}}}}\n"
+        "mix: {weight: 1.0, max_examples: null}\n"
+    )
+    workspace.python("-m", "stages.params", "experiment=smoke", "corpus=[big]")
+    with serve(tmp_path / "hub") as hub:
+        yield workspace, hub
+
+
+STAGE = ("-m", "stages.download_corpus", "big")
+
+
+def test_a_killed_download_goes_on_where_it_stopped(remote: tuple[Workspace, Hub]) -> None:
+    """Through a slow server, and then through one that drops the connection once."""
+    workspace, hub = remote
+    hub.seconds_per_piece[BIG] = 0.05
+    process = workspace.popen(sys.executable, *STAGE, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
+    step = 10 * 1024**2  # what the client writes at a time
+    scratch = workspace.path / ".scratch/download"
+    while not any(path.stat().st_size >= step for path in scratch.glob("*/train.jsonl.partial")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (workspace.path / "data/download_corpus/big").exists()
+
+    hub.cut_after[BIG] = 22 * 1024**2
+    del hub.seconds_per_piece[BIG]
+    workspace.python(*STAGE, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
+    starts = [first for _, first in hub.ranges]
+    assert starts in ([0, step, 2 * step], [0, 2 * step, 2 * step])
+    receipt = json.loads((workspace.path / "data/download_corpus/big/receipt.json").read_text())
+    assert receipt["split"] == "train" and receipt["num_rows"] == NUM_LINES
+    assert receipt["files"] == {
+        "train.jsonl": {"bytes": len(LINE) * NUM_LINES, "sha256": digest_of(hub, BIG)}
+    }
+
+
+def test_a_full_disk_is_one_line(remote: tuple[Workspace, Hub]) -> None:
+    workspace, hub = remote
+    folder = content_id("dataset", "org/big", commit_of("datasets/org/big"), "train.jsonl")
+    partial = workspace.path / ".scratch/download" / folder / "train.jsonl.partial"
+    partial.parent.mkdir(parents=True)
+    partial.symlink_to("/dev/full")
+    shown = workspace.python(*STAGE, ok=False, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
+    assert "error: download_corpus@big: the disk is full" in shown and "Traceback" not in shown
+    partial.unlink()
+
+
+def test_pins_are_printed_as_conf_wants_them(hub: Hub, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stages.common.sources"]
+    environment = clean_environment() | {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+
+    def shown(*arguments: str) -> Any:
+        return subprocess.check_output([*command, *arguments], env=environment, text=True)
+
+    assert OmegaConf.create(shown("dataset", "org/whole", "main")) == {
+        "repo": "org/whole",
+        "revision": commit_of("datasets/org/whole"),
+        "files": {"b.jsonl": digest_of(hub, SMALL), "data/a.parquet": digest_of(hub, LARGE)},
+    }
+    folder = hub.folder / "datasets/org/whole/data"
+    assert OmegaConf.create(shown("local", str(folder))) == {
+        "files": {str(folder / "a.parquet"): digest_of(hub, LARGE)}
+    }
+
+
+def test_local_files_are_copied_under_their_names(tmp_path: Path) -> None:
+    files = {}
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(f'{{"problem": "{name}"}}\n')
+        files[str(path)] = sha256(path)
+    local = sources.Local(kind="local", licence="MIT", files=files)
+    assert download_corpus.download(local, tmp_path / "out") == 2
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"one.jsonl", "two.jsonl"}
+
+
+def test_local_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    files = {str(tmp_path / name / "a.jsonl"): "0" * 64 for name in ("one", "two")}
+    with pytest.raises(InputError, match=r"several files a\.jsonl: rename them"):
+        sources.fetch_local(sources.Local(kind="local", licence="MIT", files=files), tmp_path)
+
+
+def test_files_without_a_pin_are_refused() -> None:
+    for files in (None, {}, {"a.jsonl": None}):
+        node = {"kind": "local", "licence": "MIT", "files": files}
+        with pytest.raises(InputError, match=r"sources local PATH` prints the lines"):
+            params.check("corpus.x.source", node, sources.CorpusSource)
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("problem\n1 + 1\n")
+    local = sources.Local(kind="local", licence="MIT", files={str(path): sha256(path)})
+    with pytest.raises(InputError, match=r"a\.csv is neither \.parquet nor \.jsonl"):
+        download_corpus.download(local, tmp_path / "out")

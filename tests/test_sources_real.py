@@ -1,0 +1,159 @@
+"""The options of conf/ for real corpora and benchmarks, on samples of the real repositories.
+
+The samples have the real columns, but are rebuilt: their digests and counts take the place of the
+pinned ones, and their commits are the test hub's.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from stages import download_benchmark, params
+from stages.common import sources
+from stages.common.records import read_rows, sha256
+from tests.conftest import Workspace, make_workspace
+from tests.hub import SHARED, commit_of, serve
+
+BENCHMARKS = {"aime24": 30, "aime25": 30, "amc12": 83, "gsm8k": 1319, "math500": 500}
+CORPORA = {"numinamath_cot": 17_072, "openmathinstruct2": 7_576}
+OVERRIDES = [f"corpus=[{','.join(CORPORA)}]", f"benchmark=[{','.join(BENCHMARKS)}]"]
+# These two samples are the real files.
+SAME_BYTES = {"aime25", "math500"}
+
+needs_samples = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no samples in {SHARED}")
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.create(params.compose(list(overrides))))
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def test_real_corpora_and_benchmarks_compose_together() -> None:
+    params.check_all(composed(*OVERRIDES))
+
+
+@pytest.mark.parametrize(
+    ("split", "num_files", "num_rows"),
+    [
+        ("train", 32, 13_972_791),
+        ("train_1M", 3, 1_000_000),
+        ("train_2M", 6, 2_000_000),
+        ("train_5M", 14, 5_000_000),
+    ],
+)
+def test_a_split_of_openmathinstruct2_is_one_override(
+    split: str, num_files: int, num_rows: int
+) -> None:
+    content = composed("corpus=[openmathinstruct2]", f"corpus/openmathinstruct2={split}")
+    params.check_all(content)
+    source = content["corpus"]["openmathinstruct2"]["source"]
+    assert (source["split"], source["num_rows"]) == (split, num_rows)
+    last = f"data/{split}-{num_files - 1:05d}-of-{num_files:05d}.parquet"
+    assert len(source["files"]) == num_files and list(source["files"])[-1] == last
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which all of them were downloaded from the samples."""
+    workspace = make_workspace(tmp_path_factory.mktemp("real") / "project", "smoke")
+    workspace.python("-m", "stages.params", *OVERRIDES)
+    file = workspace.path / "params.yaml"
+    content = params.read(file)
+    for group, counts in (("corpus", CORPORA), ("benchmark", BENCHMARKS)):
+        for name, num_rows in counts.items():
+            on_the_sample(content[group][name]["source"], num_rows, name in SAME_BYTES)
+    file.write_text(OmegaConf.to_yaml(OmegaConf.create(content)))
+    stages = [("-m", "stages.download_corpus", name) for name in CORPORA]
+    stages += [("-m", "stages.download_benchmark", name) for name in BENCHMARKS]
+    with serve(SHARED) as hub, ThreadPoolExecutor(max_workers=2) as pool:
+
+        def download(stage: tuple[str, ...]) -> str:
+            return workspace.python(*stage, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
+
+        list(pool.map(download, stages))
+    return workspace
+
+
+def on_the_sample(source: dict[str, Any], num_rows: int, is_same: bool) -> None:
+    """Pin what the test's hub serves: its commit, and all files of the sample of that split."""
+    repo = f"datasets/{source['repo']}"
+    source["revision"], source["num_rows"] = commit_of(repo), num_rows
+    if is_same:
+        return
+    first = Path(next(iter(source["files"])))
+    pattern = f"{first.name.split('-')[0]}-*{first.suffix}"
+    found = sorted((SHARED / repo / first.parent).glob(pattern))
+    source["files"] = {str(path.relative_to(SHARED / repo)): None for path in found}
+
+
+@needs_samples
+@pytest.mark.parametrize(("name", "num_rows"), CORPORA.items())
+def test_a_real_corpus_comes_whole(real: Workspace, name: str, num_rows: int) -> None:
+    folder = real.path / "data/download_corpus" / name
+    receipt = params.read(folder / "receipt.json")
+    assert receipt["num_rows"] == num_rows
+    found = sum(len(read_rows(folder / file)) for file in receipt["files"])
+    assert found == num_rows
+
+
+@needs_samples
+@pytest.mark.parametrize(("name", "num_items"), BENCHMARKS.items())
+def test_every_item_of_a_real_benchmark_is_evaluated(
+    real: Workspace, name: str, num_items: int
+) -> None:
+    folder = real.path / "data/download_benchmark" / name
+    items = read_rows(folder / "items.parquet")
+    assert len(items) == len(read_rows(folder / "all_items.parquet")) == num_items
+    if name != "math500":
+        assert all(row["answer"].lstrip("-").isdigit() for row in items)
+
+
+@needs_samples
+@pytest.mark.parametrize(
+    ("name", "start", "answer", "subset"),
+    [
+        ("aime24", "Every morning Aya goes for a $9$-kilometer-long walk", "204", "2024"),
+        ("aime25", "Find the sum of all integer bases $b>9$", "70", None),
+        ("amc12", "$\\frac{m}{n}$ is the Irreducible fraction value of", "142", None),
+        ("gsm8k", "Janet\u2019s ducks lay 16 eggs per day", "18", None),
+        ("gsm8k", "Carla is downloading a 200 GB file", "160", None),
+        ("math500", "Convert the point $(0,3)$", r"\left( 3, \frac{\pi}{2} \right)", "Precalculus"),
+    ],
+)
+def test_a_known_item_has_its_answer(
+    real: Workspace, name: str, start: str, answer: str, subset: str | None
+) -> None:
+    items = read_rows(real.path / "data/download_benchmark" / name / "items.parquet")
+    (item,) = [row for row in items if row["problem"].startswith(start)]
+    assert (item["answer"], item["subset"]) == (answer, subset)
+
+
+@needs_samples
+def test_no_answer_of_gsm8k_keeps_a_comma(real: Workspace) -> None:
+    items = read_rows(real.path / "data/download_benchmark/gsm8k/items.parquet")
+    written = [row for row in items if "," in row["solution"].rsplit("####", 1)[1]]
+    assert written and not [row for row in items if "," in row["answer"]]
+
+
+@needs_samples
+def test_the_public_samples_of_frontiermath_fit_the_private_benchmark(tmp_path: Path) -> None:
+    """Tier 1 is evaluated, the rest is only searched for; and nobody is shown a text."""
+    file = SHARED / "private/frontiermath_public_samples.jsonl"
+    pin = f"benchmark.frontiermath_tier1.source.files={{{file}: '{sha256(file)}'}}"
+    content = composed("benchmark=[frontiermath_tier1]", pin)
+    params.check_all(content)
+    node = content["benchmark"]["frontiermath_tier1"]
+    source = params.check("benchmark.x.source", node["source"], sources.BenchmarkSource)
+    mapping = params.check("benchmark.x.mapping", node["mapping"], download_benchmark.Mapping)
+    rows, _ = download_benchmark.read(source, mapping, tmp_path)
+    kept, left_out = download_benchmark.select(rows, mapping)
+    assert [row["id"] for row in kept] == [
+        "fm-sample-klein",
+        "fm-sample-perimeter",
+        "fm-sample-s5",
+    ]
+    assert len(rows) == 8 and {row["reason"] for row in left_out} == {"other_subset"}
