@@ -1,0 +1,293 @@
+"""Near copies among many problems: MinHash proposes pairs, a direct comparison decides.
+
+Each problem is reduced to a sketch of a few bytes, and only the problems of proposed pairs are
+looked at again. Two problems are near copies when
+
+- the Jaccard similarity of their token n-grams reaches a limit,
+- their numbers, operators, macros, single letters and DECISIVE words are the same in the same
+  order: a long problem hardly feels a change of one of them, and is another one with it,
+- the content words of one are all in the other: one may say more, but not another thing (the sum of
+  the roots, their product).
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic.dataclasses import dataclass
+
+from stages.common import text
+from stages.common.groups import template
+from stages.common.text import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
+
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+
+# A problem is compared with the first ones of its bucket, the rest is counted: a bucket that a
+# common phrase fills costs linear time.
+MAX_FIRST = 8
+# Words that turn a problem into another, as an operator does.
+DECISIVE = (
+    "not no never without except least most more less fewer greater odd even positive negative "
+    "distinct only"
+)
+# Words that a problem may have another of: all others are content.
+FUNCTION = (
+    "a an the this that these those it its he him his she her they them their we us our you your i "
+    "my of in on at by for from to into with within as and or but if then so also there here is "
+    "are was were be been being has have had having do does did can could will would shall should "
+    "may might must let given suppose what which who whom whose when where why how many much "
+    "find compute determine calculate evaluate solve show prove please such each per q problem "
+    "question"
+)
+_ARTICLE = np.uint64(text.hash_bytes(b"a")).view(np.int64)
+_DECISIVE, _FUNCTION = (
+    np.sort(np.array([text.hash_bytes(word.encode()) for word in words.split()], np.uint64))
+    for words in (DECISIVE, FUNCTION)
+)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Bands:
+    """How problems are sketched; 32 bands of 4 see 99% of the pairs of Jaccard similarity 0.6."""
+
+    num_bands: int
+    rows_per_band: int
+    ngram_size: int  # canonical tokens; a shorter problem is one n-gram
+    seed: int
+
+    def dtype(self) -> np.dtype[Any]:
+        """A sketch: one bucket of each band; hashes of what must be equal, of the drawings (0
+        without any), and of the problem with its numbers masked."""
+        hashes = [("exact", np.uint64), ("figure", np.uint64), ("template", np.uint64, (2,))]
+        return np.dtype([("buckets", np.uint32, (self.num_bands,)), *hashes])
+
+
+@numba.njit(nogil=True, cache=True)
+def _gram(tok: Any, start: int, size: int) -> Any:
+    value = np.uint64(size)
+    for at in range(start, start + size):
+        value = mix(value * _MULTIPLIER + np.uint64(tok[at, HASH]))
+    return value
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_in(value: Any, table: Any) -> bool:
+    at = np.searchsorted(table, value)
+    return bool(at < len(table) and table[at] == value)
+
+
+@numba.njit(nogil=True, cache=True)
+def _exact(tok: Any, count: int) -> Any:
+    """Hash of the numbers, operators, macros, single letters and decisive words in their order."""
+    value = np.uint64(0)
+    for at in range(count):
+        kind = tok[at, KIND]
+        telling = kind in (NUMBER, OPERATOR, MACRO)
+        if kind == WORD:
+            # The first may be a label (Q:), and an a is mostly an article.
+            letter = at > 0 and tok[at, TO] - tok[at, FROM] == 1 and tok[at, HASH] != _ARTICLE
+            telling = letter or _is_in(np.uint64(tok[at, HASH]), _DECISIVE)
+        if telling:
+            value = mix(value * _MULTIPLIER + np.uint64(tok[at, HASH]))
+    return value
+
+
+@numba.njit(nogil=True, cache=True)
+def _lower(lowest: Any, gram: Any, factors: Any, terms: Any) -> None:
+    """Multiply-shift (Dietzfelbinger 1996), each its own order of the n-grams."""
+    for at in range(len(lowest)):
+        value = np.uint32((factors[at] * gram + terms[at]) >> np.uint64(32))
+        lowest[at] = min(lowest[at], value)
+
+
+@numba.njit(nogil=True, cache=True)
+def _sketch(
+    data: Any, offsets: Any, tables: Any, scratch: Any, factors: Any, terms: Any, ngram_size: int,
+    out: Any,
+) -> None:  # fmt: skip
+    buckets, exact, figures, templates = out
+    num_bands, lowest = buckets.shape[1], np.empty(len(factors), np.uint32)
+    rows_per_band = len(factors) // num_bands
+    for row in range(len(offsets) - 1):
+        count, figure = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        tok, size = scratch[0], min(ngram_size, count)
+        lowest[:] = np.uint32(0xFFFFFFFF)
+        for start in range(count - size + 1):
+            _lower(lowest, _gram(tok, start, size) >> np.uint64(32), factors, terms)
+        exact[row], figures[row] = _exact(tok, count), figure
+        templates[row, 0], templates[row, 1] = template(tok, count)
+        for band in range(num_bands):
+            # What must be equal is part of the bucket: fillings of one template never meet.
+            value = exact[row]
+            for at in range(band * rows_per_band, (band + 1) * rows_per_band):
+                value = mix(value * _MULTIPLIER + np.uint64(lowest[at]))
+            buckets[row, band] = np.uint32(value >> np.uint64(32))
+
+
+def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
+    """A sketch of every problem (a string array without nulls), shape (problems,).
+
+    Daft's minhash expression needs the canonical tokens spelled out first: a tenth of the speed.
+    """
+    data, offsets = text.buffers(problems)
+    chance = np.random.default_rng(bands.seed)
+    shape = 2, bands.num_bands * bands.rows_per_band
+    factors, terms = chance.integers(0, 2**64, shape, np.uint64)
+    found = np.empty(len(problems), bands.dtype())
+    columns = tuple(np.empty(found[name].shape, found[name].dtype) for name in found.dtype.fields)
+    memory = text.scratch(text.longest(offsets))
+    order = (factors | np.uint64(1), terms)
+    _sketch(data, offsets, text.tables(), memory, *order, bands.ngram_size, columns)
+    for name, column in zip(found.dtype.fields, columns, strict=True):
+        found[name] = column
+    return found
+
+
+@numba.njit(nogil=True, cache=True)
+def _meet(ordered: Any, exact: Any, figures: Any, max_first: int) -> tuple[Any, int]:
+    """Pairs (later << 32 | earlier) of one band's sorted (bucket << 32 | problem); those capped."""
+    pairs, found, num_capped, start = np.empty(1024, np.uint64), 0, 0, 0
+    low = np.uint64(0xFFFFFFFF)
+    for at in range(len(ordered)):
+        if ordered[at] >> np.uint64(32) != ordered[start] >> np.uint64(32):
+            start = at
+        num_capped += max(0, at - start - max_first)
+        later = ordered[at] & low
+        for place in range(start, min(at, start + max_first)):
+            earlier = ordered[place] & low
+            one, other = figures[later], figures[earlier]
+            if exact[later] == exact[earlier] and (one == other or one == 0 or other == 0):
+                if found == len(pairs):
+                    pairs = np.concatenate((pairs, np.empty_like(pairs)))
+                pairs[found] = (later << np.uint64(32)) | earlier
+                found += 1
+    return pairs[:found], num_capped
+
+
+def propose(sketched: npt.NDArray[Any]) -> tuple[I64, int]:
+    """Pairs of problems that share a bucket and all that must be equal; comparisons left out.
+
+    Returns:
+        Shape (pairs, 2): the later and the earlier problem, sorted, each pair once.
+    """
+    pairs, num_capped = np.empty(0, np.uint64), 0
+    numbers = np.arange(len(sketched), dtype=np.uint64)
+    exact, figures = (np.ascontiguousarray(sketched[name]) for name in ("exact", "figure"))
+    for band in range(sketched["buckets"].shape[1]):
+        buckets = sketched["buckets"][:, band].astype(np.uint64)
+        found, capped = _meet(
+            np.sort(buckets << np.uint64(32) | numbers), exact, figures, MAX_FIRST
+        )
+        pairs = np.union1d(pairs, found)
+        num_capped += capped
+    return np.stack([pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)], 1).astype(np.int64), (
+        num_capped
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _content(tok: Any, count: int, spell: Any, out: Any) -> int:
+    """Hashes of the content words without a plural's ending, into out; returns how many."""
+    size = 0
+    for at in range(count):
+        if tok[at, KIND] != WORD or _is_in(np.uint64(tok[at, HASH]), _FUNCTION):
+            continue
+        value, end = np.uint64(0), tok[at, TO]
+        if end - tok[at, FROM] > 3 and spell[end - 1] == ord("s"):
+            end -= 1
+            if spell[end - 1] == ord("e"):
+                end -= 1
+        for place in range(tok[at, FROM], end):
+            value = mix(value + np.uint64(spell[place]))
+        out[size] = value
+        size += 1
+    return size
+
+
+@numba.njit(nogil=True, cache=True)
+def _members(
+    data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int
+) -> tuple[Any, Any]:
+    counts = np.zeros(len(offsets) - 1, np.int64)
+    members, used = np.empty(max(1024, len(data)), np.uint64), 0
+    for row in range(len(offsets) - 1):
+        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        while used + count > len(members):
+            members = np.concatenate((members, np.empty_like(members)))
+        if ngram_size == 0:
+            end = used + _content(scratch[0], count, scratch[1], members[used:])
+        else:
+            size = min(ngram_size, count)
+            end = used + count - size + 1 if count else used
+            for start in range(end - used):
+                members[used + start] = _gram(scratch[0], start, size)
+        members[used:end].sort()
+        first = used
+        for at in range(used, end):
+            if ngram_size == 0 or used == first or members[at] != members[used - 1]:
+                members[used] = members[at]
+                used += 1
+        counts[row] = used - first
+    return counts, members[:used]
+
+
+def ngrams(problems: pa.Array, ngram_size: int) -> tuple[I64, U64]:
+    """The distinct n-grams of every problem, sorted, flat; and their counts, shape (problems,)."""
+    data, offsets = text.buffers(problems)
+    memory = text.scratch(text.longest(offsets))
+    counts, grams = _members(data, offsets, text.tables(), memory, ngram_size)
+    return counts, grams
+
+
+def content_words(problems: pa.Array) -> tuple[I64, U64]:
+    """The same of the words that say what a problem is about, each as often as it stands there:
+    in a class of boys and girls, how many boys is one question and how many girls another."""
+    return ngrams(problems, 0)
+
+
+@numba.njit(nogil=True, cache=True)
+def overlap(offsets: Any, members: Any, pairs: Any) -> tuple[Any, Any]:
+    """Compare the multisets offsets[i]:offsets[i+1] of each pair (pairs, 2) of problems.
+
+    Returns:
+        Their Jaccard similarity, and whether one holds the other.
+    """
+    similarity, is_nested = np.zeros(len(pairs)), np.zeros(len(pairs), np.bool_)
+    for number in range(len(pairs)):
+        left, left_end = offsets[pairs[number, 0]], offsets[pairs[number, 0] + 1]
+        right, right_end = offsets[pairs[number, 1]], offsets[pairs[number, 1] + 1]
+        smaller = min(left_end - left, right_end - right)
+        total, shared = left_end - left + right_end - right, 0
+        while left < left_end and right < right_end:
+            if members[left] == members[right]:
+                shared += 1
+                left += 1
+                right += 1
+            elif members[left] < members[right]:
+                left += 1
+            else:
+                right += 1
+        similarity[number] = shared / max(1, total - shared)
+        is_nested[number] = shared == smaller
+    return similarity, is_nested
+
+
+@numba.njit(nogil=True, cache=True)
+def stars(pairs: Any, similarity: Any, limit: float, num_problems: int) -> tuple[Any, Any]:
+    """Of each problem the kept one that it is a copy of, or -1; and their similarity.
+
+    Pairs are sorted. An earlier problem is preferred, and only a pair with one that is kept
+    removes: there is no chain of likeness.
+    """
+    kept_for, likeness = np.full(num_problems, -1, np.int64), np.zeros(num_problems)
+    for number in range(len(pairs)):
+        later, earlier = pairs[number]
+        if similarity[number] >= limit and kept_for[later] < 0 and kept_for[earlier] < 0:
+            kept_for[later], likeness[later] = earlier, similarity[number]
+    return kept_for, likeness
