@@ -1,39 +1,47 @@
-"""Find every training problem that overlaps an item of any configured benchmark.
+"""Find every training example that overlaps an item of any configured benchmark.
 
-Reads   data/deduplicate/kept.parquet, data/download_benchmark/; conf: decontaminate, benchmark
+Reads   data/deduplicate/kept.parquet, data/download_benchmark/;
+        conf: decontaminate, engine, benchmark
 Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
-        evidence.parquet (every hit, removed or not)
-Metrics metrics/decontaminate.json
+        evidence.parquet (every hit, removed or not), canaries.json (what the filter missed)
+Metrics metrics/decontaminate.json, with the filter's recall on canaries
 
-Classes: `same` (equal canonical problems), `contained` (the item's n-grams, weighted by how rare
-they are in training, stand in the problem, and none of its numbers and operators is missing),
-`variant` (much of the wording with other numbers: reported, and kept). Same and contained rows are
-removed, or with action=flag only reported.
+Problems are compared with every item of every benchmark, solutions are searched for whole items;
+the classes are in stages/common/overlap.py. On the way the filter measures itself on canaries,
+which never leave this stage.
 """
 
-import math
+import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import text
+from stages.common import canaries, engine, overlap, text
 from stages.common.errors import InputError
+from stages.common.overlap import CLASSES, VARIANT
 from stages.common.records import (
     EXAMPLE,
     Row,
-    count_by,
+    Writer,
+    content_id,
+    num_rows,
+    read_batches,
     read_json,
     read_rows,
     removed_schema,
-    sort_key,
     write_json,
-    write_rows,
+    write_sorted,
 )
+from stages.common.text import MACRO, NUMBER, OPERATOR
 from stages.common.tracking import stage_run
 
 IN = Path("data/deduplicate/kept.parquet")
@@ -41,42 +49,73 @@ BENCHMARKS = Path("data/download_benchmark")
 OUT = Path("data/decontaminate")
 METRICS = Path("metrics/decontaminate.json")
 
+_SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
+_STRINGS = pa.list_(pa.string())
 HIT = [
     pa.field("class", pa.string()),
+    pa.field("place", pa.string()),  # problem or solution
     pa.field("benchmark", pa.string()),
     pa.field("benchmark_revision", pa.string()),
+    pa.field("benchmark_split", pa.string()),
     pa.field("item_id", pa.string()),
-    pa.field("item_problem", pa.string()),
-    pa.field("containment", pa.float64()),
-    pa.field("missing_numbers", pa.list_(pa.string())),
-    pa.field("missing_operators", pa.list_(pa.string())),
-    pa.field("longest_match", pa.string()),
+    pa.field("item_problem", pa.string()),  # null where the benchmark is private
+    pa.field("containment", pa.float32()),
+    pa.field("item_in_text", pa.float32()),  # stem overlap, both ways
+    pa.field("text_in_item", pa.float32()),
+    pa.field("missing_numbers", _STRINGS),
+    pa.field("extra_numbers", _STRINGS),
+    pa.field("missing_operators", _STRINGS),
+    pa.field("extra_operators", _STRINGS),
+    pa.field("row_spans", _SPANS),  # characters of the problem or solution that the item has too
+    pa.field("item_spans", _SPANS),
+    pa.field("action", pa.string()),  # removed, flagged or kept
 ]
 EVIDENCE = pa.schema([*(pa.field(name, pa.string()) for name in ("id", "corpus", "source")), *HIT])
-
-Ngram = tuple[str, ...]
+_PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
+# Training problems that rarity is counted in: the ones of smallest hash, so that no order matters.
+SAMPLE_SIZE = 100_000
 
 
 @dataclass(frozen=True, config=params.STRICT)
 class Params:
-    action: Literal["remove", "flag"]
+    action: Literal["remove", "flag", "keep"]
+    variants: Literal["keep", "quarantine"]
     ngram_size: int
     contained: float
+    rephrase: float
     variant: float
+    canaries_per_benchmark: int
+    min_canary_recall: float  # of the forms verbatim, reformatted, rewrapped and embedded
+    seed: int
+
+    def thresholds(self) -> overlap.Thresholds:
+        return overlap.Thresholds(self.ngram_size, self.contained, self.rephrase, self.variant)
 
 
 @plain_dataclass(frozen=True)
 class Item:
     benchmark: str
     revision: str
+    split: str | None
     id: str
     problem: str
-    tokens: list[str]
-    ngrams: frozenset[Ngram]
+    private: bool
 
 
-def read_items(benchmarks: list[str], ngram_size: int) -> list[Item]:
-    """All items of all benchmarks.
+@plain_dataclass(frozen=True)
+class Found:
+    """One pair of a training text and an item."""
+
+    item: int
+    kind: int
+    place: str
+    containment: float
+    item_in_text: float
+    text_in_item: float
+
+
+def read_items(benchmarks: Iterable[str]) -> list[Item]:
+    """All items of all benchmarks, evaluated or not.
 
     Raises:
         InputError: a benchmark is missing, or an item has no token to be found by.
@@ -84,157 +123,331 @@ def read_items(benchmarks: list[str], ngram_size: int) -> list[Item]:
     items = []
     for benchmark in benchmarks:
         folder = BENCHMARKS / benchmark
-        revision = read_json(folder / "receipt.json")["revision"]
-        for row in read_rows(folder / "items.parquet"):
-            tokens = text.tokens(row["problem"])
-            if not tokens:
+        receipt = read_json(folder / "receipt.json")
+        for row in read_rows(folder / "all_items.parquet"):
+            if not text.tokens(row["problem"]):
                 raise InputError(f"{benchmark}: item {row['id']} cannot be checked: no token in it")
-            found = frozenset(text.ngrams(tokens, ngram_size))
-            items.append(Item(benchmark, revision, row["id"], row["problem"], tokens, found))
+            split, private = receipt.get("split"), bool(receipt.get("private"))
+            item = Item(benchmark, receipt["revision"], split, row["id"], row["problem"], private)
+            items.append(item)
+    if not items:
+        raise InputError(f"{BENCHMARKS} holds no benchmark item: nothing can be checked")
     return items
 
 
-def weights(problems: list[list[str]], items: list[Item], ngram_size: int) -> dict[Ngram, float]:
-    """How telling each n-gram of the items is: log((N + 2) / (problems that hold it + 1))."""
-    wanted = set().union(*(item.ngrams for item in items))
-    counts: Counter[Ngram] = Counter()
-    for problem in problems:
-        counts.update(wanted.intersection(_windows(problem, items, ngram_size)))
-    return {ngram: math.log((len(problems) + 2) / (counts[ngram] + 1)) for ngram in wanted}
+def problem_groups() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """Of each row the number of its problem; of each problem its first row, and its hash."""
+    keys = engine.map_rows(IN, ["problem"], _keys, 16).copy().view(np.uint64).reshape(-1, 2)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    ordered = keys[order]
+    fresh = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    first = np.minimum.reduceat(order, np.flatnonzero(fresh))
+    group = np.empty(len(keys), np.int64)
+    group[order] = np.cumsum(fresh) - 1
+    return group, first, ordered[fresh][:, 0]
 
 
-def _windows(problem: list[str], items: list[Item], ngram_size: int) -> set[Ngram]:
-    """The problem's n-grams, of the full size and of each shorter item's length."""
-    sizes = {min(ngram_size, len(item.tokens)) for item in items}
-    return {ngram for size in sizes for ngram in text.ngrams(problem, size)}
+def _keys(problems: pa.Array) -> npt.NDArray[np.uint8]:
+    return text.keys(problems).view(np.uint8).reshape(-1, 16)
 
 
-def missing(item: list[str], problem: list[str]) -> list[str]:
-    """What the item has and the problem lacks, counted.
+def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.ChunkedArray:
+    """A column of the wanted rows of a file, read as a stream."""
+    chunks, at = [], 0
+    for batch in read_batches(path, [column]):
+        chunks.append(batch.column(0).filter(pa.array(wanted[at : at + len(batch)])))
+        at += len(batch)
+    return pa.chunked_array(chunks, pa.string())
 
-    >>> missing(["3", "3", "5"], ["3", "7"])
-    ['3', '5']
+
+def scan(
+    path: Path, column: str, index: overlap.Index, *, solutions: bool
+) -> dict[int, list[Found]]:
+    """Row of the file -> the items that its text overlaps.
+
+    The engine says which rows overlap any; these few are then looked at one by one.
     """
-    return sorted((Counter(item) - Counter(problem)).elements())
+
+    def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
+        flags = np.zeros((len(texts), 1), np.uint8)
+        flags[overlap.match(texts, index, solutions=solutions).rows] = 1
+        return flags
+
+    wanted = engine.map_rows(path, [column], overlaps, 1).ravel().astype(np.bool_)
+    rows = np.flatnonzero(wanted)
+    found: dict[int, list[Found]] = defaultdict(list)
+    at = 0
+    place = "solution" if solutions else "problem"
+    for chunk in column_where(path, column, wanted).chunks:
+        matches = overlap.match(chunk, index, solutions=solutions)
+        for row, *rest in zip(*(each.tolist() for each in asdict(matches).values()), strict=True):
+            item, kind, *measures = rest
+            found[int(rows[at + row])].append(Found(item, kind, place, *measures))
+        at += len(chunk)
+    return found
 
 
-def longest_match(item: list[str], problem: list[str]) -> str:
-    """The longest run of tokens that both share, as evidence to read."""
-    best, end = 0, 0
-    previous = [0] * (len(problem) + 1)
-    for token in item:
-        current = [0] * (len(problem) + 1)
-        for index, other in enumerate(problem, start=1):
-            if token == other:
-                current[index] = previous[index - 1] + 1
-                if current[index] > best:
-                    best, end = current[index], index
-        previous = current
-    return " ".join(problem[end - best : end])
+def telling(found: list[Found], items: list[Item]) -> list[Found]:
+    """Every same, contained and rephrased item; of the variants the nearest of each benchmark."""
+    nearest: dict[str, Found] = {}
+    kept = []
+    for pair in found:
+        if pair.kind != VARIANT:
+            kept.append(pair)
+            continue
+        benchmark = items[pair.item].benchmark
+        if benchmark not in nearest or pair.containment > nearest[benchmark].containment:
+            nearest[benchmark] = pair
+    return sorted([*kept, *nearest.values()], key=lambda pair: (pair.kind, pair.item))
 
 
-class Index:
-    """The items of all benchmarks, found by any n-gram of theirs."""
+def evidence(pair: Found, item: Item, raw: str, ngram_size: int) -> Row:
+    """What a person needs to judge a pair. A private item's text stays out of it."""
+    own, other = overlap.spelled(raw), overlap.spelled(item.problem)
 
-    def __init__(self, items: list[Item], weight: dict[Ngram, float], settings: Params) -> None:
-        self.items, self.weight, self.settings = items, weight, settings
-        self.total = [sum(weight[ngram] for ngram in item.ngrams) for item in items]
-        self.by_ngram: dict[Ngram, list[int]] = defaultdict(list)
-        for number, item in enumerate(items):
-            for ngram in item.ngrams:
-                self.by_ngram[ngram].append(number)
+    def difference(left: list[overlap.Token], right: list[overlap.Token], *kinds: int) -> list[str]:
+        has = Counter(token.spelling for token in left if token.kind in kinds)
+        has -= Counter(token.spelling for token in right if token.kind in kinds)
+        return sorted(has.elements())
 
-    def hits(self, problem: list[str]) -> list[Row]:
-        """What the problem shares with each item: every same and contained one, and of the variants
-        the nearest of each benchmark."""
-        shared: dict[int, float] = defaultdict(float)
-        for ngram in sorted(_windows(problem, self.items, self.settings.ngram_size)):
-            for number in self.by_ngram.get(ngram, ()):
-                shared[number] += self.weight[ngram]
-        hits, variants = [], dict[str, Row]()
-        for number, weight in sorted(shared.items()):
-            item = self.items[number]
-            containment = min(1.0, weight / self.total[number])
-            if containment < self.settings.variant and item.tokens != problem:
-                continue
-            hit = self._hit(item, problem, containment)
-            if hit["class"] != "variant":
-                hits.append(hit)
-            elif containment > variants.get(item.benchmark, {"containment": -1.0})["containment"]:
-                variants[item.benchmark] = hit
-        for hit in [*hits, *variants.values()]:
-            tokens = text.tokens(hit["item_problem"])
-            hit["longest_match"] = longest_match(tokens, problem)
-        return [*hits, *variants.values()]
+    shown = not item.private
+    signs = (OPERATOR, MACRO)
+    return {
+        "class": CLASSES[pair.kind],
+        "place": pair.place,
+        "benchmark": item.benchmark,
+        "benchmark_revision": item.revision,
+        "benchmark_split": item.split,
+        "item_id": item.id,
+        "item_problem": item.problem if shown else None,
+        "containment": pair.containment,
+        "item_in_text": pair.item_in_text,
+        "text_in_item": pair.text_in_item,
+        "missing_numbers": difference(other, own, NUMBER) if shown else [],
+        "extra_numbers": difference(own, other, NUMBER) if shown else [],
+        "missing_operators": difference(other, own, *signs) if shown else [],
+        "extra_operators": difference(own, other, *signs) if shown else [],
+        "row_spans": overlap.spans(own, other, ngram_size) if shown else [],
+        "item_spans": overlap.spans(other, own, ngram_size) if shown else [],
+    }
 
-    def _hit(self, item: Item, problem: list[str], containment: float) -> Row:
-        numbers = missing(text.numbers(item.tokens), text.numbers(problem))
-        operators = missing(text.operators(item.tokens), text.operators(problem))
-        if item.tokens == problem:
-            kind = "same"
-        elif containment >= self.settings.contained and not numbers and not operators:
-            kind = "contained"
-        else:
-            kind = "variant"
-        return {
-            "class": kind,
-            "benchmark": item.benchmark,
-            "benchmark_revision": item.revision,
-            "item_id": item.id,
-            "item_problem": item.problem,
-            "containment": containment,
-            "missing_numbers": numbers,
-            "missing_operators": operators,
-        }
+
+def classify_pairs(queries: list[str], references: list[str]) -> list[str | None]:
+    """The class of each query against its own reference, every reference being an item.
+
+    Rarity is counted in the references; thresholds are those of params.yaml.
+    """
+    distinct = list(dict.fromkeys(references))
+    number = {reference: at for at, reference in enumerate(distinct)}
+    items = pa.array(distinct, pa.large_string())
+    index = overlap.build(items, items, params.load("decontaminate", Params).thresholds())
+    matches = overlap.match(pa.array(queries, pa.large_string()), index)
+    rows, columns = matches.rows.tolist(), matches.items.tolist()
+    classes = dict(zip(zip(rows, columns, strict=True), matches.classes.tolist(), strict=True))
+    found = [classes.get((row, number[reference])) for row, reference in enumerate(references)]
+    return [None if kind is None else CLASSES[kind] for kind in found]
+
+
+def measure(
+    hidden: list[canaries.Canary], found: dict[int, list[Found]], row_of: dict[str, int]
+) -> tuple[dict[str, dict[str, int]], list[Row]]:
+    """By form: canaries and how many were called contamination; and the wrong ones."""
+    counts: dict[str, dict[str, int]] = {}
+    wrong = []
+    for canary in hidden:
+        pairs = found.get(row_of[canary_id(canary)], [])
+        classes = {pair.kind for pair in pairs if pair.item == canary.item}
+        hit = bool(classes - {VARIANT})
+        count = counts.setdefault(canary.form, {"num": 0, "num_found": 0})
+        count["num"] += 1
+        count["num_found"] += hit
+        if hit == (canary.form in canaries.CONTROLS):
+            wrong.append({"benchmark": canary.benchmark, "item": canary.item, "form": canary.form})
+    return counts, wrong
+
+
+def canary_id(canary: canaries.Canary) -> str:
+    return content_id("canary", canary.benchmark, canary.form, str(canary.item), canary.problem)
 
 
 def main() -> None:
     with stage_run("decontaminate") as run:
         settings = params.load("decontaminate", Params)
-        rows = read_rows(IN)
-        items = read_items(list(params.read()["benchmark"]), settings.ngram_size)
-        problems = {row["problem"]: text.tokens(row["problem"]) for row in rows}
-        weight = weights(list(problems.values()), items, settings.ngram_size)
-        index = Index(items, weight, settings)
-        hits_of = {problem: index.hits(tokens) for problem, tokens in problems.items()}
+        engine.start(params.load("engine", engine.Params))
+        items = read_items(params.read()["benchmark"])
+        group, first, hashes = problem_groups()
+        if not len(group):
+            raise InputError(f"{IN} holds no rows: see metrics/deduplicate.json")
+        is_first = np.zeros(len(group), np.bool_)
+        is_first[first] = True
+        is_sampled = np.zeros(len(group), np.bool_)
+        is_sampled[first[np.argsort(hashes, kind="stable")[:SAMPLE_SIZE]]] = True
+        sample = column_where(IN, "problem", is_sampled).combine_chunks()
+        problems = pa.array([item.problem for item in items])
+        index = overlap.build(problems, sample, settings.thresholds())
 
-        kept, removed, evidence = [], [], []
-        for row in rows:
-            hits = hits_of[row["problem"]]
-            head = {column: row[column] for column in ("id", "corpus", "source")}
-            evidence += [{**head, **hit} for hit in hits]
-            leaks = [hit for hit in hits if hit["class"] != "variant"]
-            if leaks and settings.action == "remove":
-                worst = max(leaks, key=lambda hit: (hit["class"] == "same", hit["containment"]))
-                removed.append({**row, "reason": worst["class"], "evidence": worst})
-            else:
-                kept.append(row)
-        if not kept:
-            raise InputError(f"all {len(rows)} rows are contaminated: see decontaminate in conf/")
-
-        write_rows(OUT / "kept.parquet", kept, EXAMPLE)
-        write_rows(
-            OUT / "removed.parquet",
-            sorted(removed, key=sort_key),
-            removed_schema(pa.struct(HIT)),
+        OUT.mkdir(parents=True, exist_ok=True)
+        hidden = canaries.choose(
+            [(item.benchmark, item.problem) for item in items],
+            settings.canaries_per_benchmark,
+            settings.seed,
         )
-        write_rows(OUT / "evidence.parquet", evidence, EVIDENCE)
-        leaks = [hit for hit in evidence if hit["class"] != "variant"]
-        metrics = {
-            "num_in": len(rows),
-            "num_kept": len(kept),
-            "num_removed": len(removed),
-            "num_items_checked": len(items),
-            "num_items_hit": len({(hit["benchmark"], hit["item_id"]) for hit in leaks}),
-            "contaminated_rows_by_benchmark": count_by(leaks, "benchmark"),
-            "hits_by_class": count_by(evidence, "class"),
-            "kept_by_corpus": count_by(kept, "corpus"),
-            "removed_by_reason": count_by(removed, "reason"),
-            "removed_by_source": count_by(removed, "source"),
+        with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as scratch:
+            unique = Path(scratch) / "problems.parquet"
+            write_sorted(unique, _unique_problems(is_first, hidden), _as_rows(_PROBLEM))
+            in_problems = scan(unique, "problem", index, solutions=False)
+            ids = column_where(unique, "id", np.ones(num_rows(unique), np.bool_)).to_pylist()
+        row_of = {name: row for row, name in enumerate(ids)}
+        counts, wrong = measure(hidden, in_problems, row_of)
+        stop_at_low_recall(counts, settings.min_canary_recall)
+        in_solutions = scan(IN, "solution", index, solutions=True)
+
+        group_of = {ids[row]: found for row, found in in_problems.items()}
+        first_ids = column_where(IN, "id", is_first).to_pylist()
+        order = group[np.flatnonzero(is_first)]
+        by_group = {
+            int(number): telling(group_of[name], items)
+            for number, name in zip(order, first_ids, strict=True)
+            if name in group_of
         }
+        tally = write_results(settings, items, group, by_group, in_solutions)
+        forbidden = {canary_id(canary) for canary in hidden}
+        for batch in read_batches(OUT / "kept.parquet", ["id"]):
+            assert forbidden.isdisjoint(batch.column(0).to_pylist()), (
+                "a canary is in the training set"
+            )
+        write_json(OUT / "canaries.json", {"by_form": counts, "wrong": wrong})
+        metrics = {**tally, "num_items_checked": len(items), "canaries": counts}
         write_json(METRICS, metrics)
-        run.log_metrics(metrics)
-        print(f"kept {len(kept)} of {len(rows)}, {metrics['hits_by_class']}")
+        run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
+        recall = ", ".join(f"{form} {c['num_found']}/{c['num']}" for form, c in counts.items())
+        print(f"kept {tally['num_kept']} of {tally['num_in']}, {tally['hits_by_class']}")
+        print(f"canaries called contamination: {recall}")
+
+
+def _as_rows(schema: pa.Schema) -> pa.Schema:
+    """The columns that write_sorted orders by, for rows that have no origin."""
+    return pa.schema([*schema, EXAMPLE.field("origin_file"), EXAMPLE.field("origin_row")])
+
+
+def _unique_problems(
+    is_first: npt.NDArray[np.bool_], hidden: list[canaries.Canary]
+) -> Iterator[pa.RecordBatch]:
+    schema = _as_rows(_PROBLEM)
+    at = 0
+    for batch in read_batches(IN, schema.names):
+        yield batch.filter(pa.array(is_first[at : at + len(batch)]))
+        at += len(batch)
+    rows = [
+        {"id": canary_id(canary), "problem": canary.problem, "origin_file": "", "origin_row": 0}
+        for canary in hidden
+    ]
+    yield from pa.Table.from_pylist(rows, schema=schema).to_batches()
+
+
+def write_results(
+    settings: Params,
+    items: list[Item],
+    group: npt.NDArray[np.int64],
+    by_group: dict[int, list[Found]],
+    in_solutions: dict[int, list[Found]],
+) -> dict[str, Any]:
+    """Write kept, removed and evidence in one pass over the rows; returns the metrics."""
+    hit = np.isin(group, np.fromiter(by_group, np.int64, len(by_group)))
+    hit[np.fromiter(in_solutions, np.int64, len(in_solutions))] = True
+    goes = {"same", "contained", "rephrase"} if settings.action == "remove" else set()
+    goes |= {"variant"} if settings.variants == "quarantine" else set()
+    stays = {"remove": "kept", "flag": "flagged", "keep": "kept"}[settings.action]
+    by_class, by_reason, by_source, by_corpus = (
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+    )
+    by_benchmark, cells = Counter[str](), Counter[tuple[str, str, str, str]]()
+    items_hit = set()
+    at = 0
+    with (
+        Writer(OUT / "kept.parquet", EXAMPLE) as kept,
+        Writer(OUT / "removed.parquet", removed_schema(pa.struct(HIT))) as removed,
+        Writer(OUT / "evidence.parquet", EVIDENCE) as shown,
+    ):
+        for batch in read_batches(IN):
+            here = np.flatnonzero(hit[at : at + len(batch)])
+            keep = np.ones(len(batch), np.bool_)
+            gone, hits = [], []
+            for place in here.tolist():
+                row = batch.slice(place, 1).to_pylist()[0]
+                pairs = [
+                    *by_group.get(int(group[at + place]), []),
+                    *telling(in_solutions.get(at + place, []), items),
+                ]
+                known: dict[tuple[int, int], Found] = {}
+                for pair in pairs:
+                    known.setdefault((pair.item, pair.kind), pair)
+                own = [
+                    evidence(pair, items[pair.item], row[pair.place], settings.ngram_size)
+                    for pair in known.values()
+                ]
+                worst = min(own, key=lambda one: CLASSES.index(one["class"]))
+                for one in own:
+                    one["action"] = "removed" if worst["class"] in goes else stays
+                    by_class[one["class"]] += 1
+                    if one["class"] != "variant":
+                        by_benchmark[one["benchmark"]] += 1
+                        items_hit.add((one["benchmark"], one["item_id"]))
+                worst_of: dict[str, str] = {}
+                for one in sorted(own, key=lambda one: CLASSES.index(one["class"])):
+                    worst_of.setdefault(one["benchmark"], one["class"])
+                for benchmark, kind in worst_of.items():
+                    cells[row["corpus"], row["source"], benchmark, kind] += 1
+                head = {column: row[column] for column in ("id", "corpus", "source")}
+                hits += [{**head, **one} for one in own]
+                if worst["class"] in goes:
+                    keep[place] = False
+                    gone.append({**row, "reason": worst["class"], "evidence": worst})
+                    by_reason[worst["class"]] += 1
+                    by_source[row["source"]] += 1
+            left = batch.filter(pa.array(keep)) if gone else batch
+            counts = left.column("corpus").value_counts().to_pylist()
+            by_corpus.update({one["values"]: one["counts"] for one in counts})
+            kept.write(left)
+            removed.write(pa.Table.from_pylist(gone, schema=removed.schema))
+            shown.write(pa.Table.from_pylist(hits, schema=EVIDENCE))
+            at += len(batch)
+        if not kept.num_rows:
+            raise InputError(f"all {at} rows are contaminated: see decontaminate in conf/")
+    assert kept.num_rows + removed.num_rows == len(group)
+    return {
+        "num_in": len(group),
+        "num_kept": kept.num_rows,
+        "num_removed": removed.num_rows,
+        "num_items_hit": len(items_hit),
+        "contaminated_rows_by_benchmark": dict(sorted(by_benchmark.items())),
+        "hits_by_class": dict(sorted(by_class.items())),
+        "kept_by_corpus": dict(sorted(by_corpus.items())),
+        "removed_by_reason": dict(sorted(by_reason.items())),
+        "removed_by_source": dict(sorted(by_source.items())),
+        "contamination": [
+            dict(zip(("corpus", "source", "benchmark", "class"), cell, strict=True))
+            | {"num_rows": count}
+            for cell, count in sorted(cells.items())
+        ],
+    }
+
+
+def stop_at_low_recall(counts: dict[str, dict[str, int]], least: float) -> None:
+    """Raise InputError where copies that must be found are not: the filter cannot be trusted."""
+    forms = [
+        form for form in ("verbatim", "reformatted", "rewrapped", "embedded") if form in counts
+    ]
+    for form in forms:
+        count = counts[form]
+        if count["num_found"] < least * count["num"]:
+            raise InputError(
+                f"of {count['num']} canaries ({form}) the filter found {count['num_found']}, less "
+                f"than decontaminate.min_canary_recall={least}: see conf/decontaminate/"
+            )
 
 
 if __name__ == "__main__":

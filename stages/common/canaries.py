@@ -1,0 +1,105 @@
+"""The filter's own test: copies of benchmark items, changed in known ways, to be found again.
+
+Each form but the controls keeps the problem and must be found; the controls are other problems,
+and must not be called contamination. Everything follows from the item's text and the seed.
+"""
+
+import re
+from dataclasses import dataclass
+
+from stages.common import overlap
+from stages.common.records import uniform
+from stages.common.text import NUMBER
+
+CONTROLS = ("number_changed", "sign_changed")
+_PHRASES = (
+    ("How many", "What is the number of"),
+    ("how many", "what number of"),
+    ("What is", "Find"),
+    ("what is", "find"),
+    ("Find", "Determine"),
+    ("Compute", "Calculate"),
+    ("Evaluate", "Compute"),
+    ("How much", "What amount"),
+    ("each", "every"),
+    ("total", "overall"),
+    ("buys", "purchases"),
+    ("if", "supposing"),
+)
+
+
+@dataclass(frozen=True)
+class Canary:
+    benchmark: str
+    item: int  # its number in the index
+    form: str
+    problem: str
+
+
+def forms(problem: str, seed: int) -> dict[str, str]:
+    """The changed copies of a problem by form; a form that does not apply is left out."""
+    found = {
+        "verbatim": problem,
+        "reformatted": _reformatted(problem),
+        "rewrapped": _rewrapped(problem),
+        "embedded": f"A student wrote to us about an exercise. {problem} She would like to see it.",
+        "rephrased": _rephrased(problem),
+    }
+    tokens = overlap.spelled(problem)
+    numbers = [token for token in tokens if token.kind == NUMBER and token.spelling.isdigit()]
+    if numbers:
+        place = numbers[int(uniform(seed, "number:" + problem) * len(numbers))]
+        other = str(int(place.spelling) + 1 + int(uniform(seed, "by:" + problem) * 7))
+        found["number_changed"] = problem[: place.start] + other + problem[place.end :]
+    signs = [token for token in tokens if token.spelling in ("+", "-")]
+    signs = [token for token in signs if problem[token.start : token.end] in ("+", "-")]
+    if signs:
+        place = signs[int(uniform(seed, "sign:" + problem) * len(signs))]
+        other = "-" if place.spelling == "+" else "+"
+        found["sign_changed"] = problem[: place.start] + other + problem[place.end :]
+    return {
+        form: changed
+        for form, changed in found.items()
+        if form in ("verbatim", "embedded") or changed != problem
+    }
+
+
+def _reformatted(problem: str) -> str:
+    """The same LaTeX, written another way."""
+    changed = problem.replace(r"\frac", r"\dfrac").replace(r"\leq", r"\le").replace(r"\cdot", "·")
+    changed = re.sub(r"(?<!\\)\$([^$]+)(?<!\\)\$", r"\\( \1 \\)", changed)
+    return re.sub(r"(?<=[a-z,]) (?=[a-z])", "  ", changed)
+
+
+def _rewrapped(problem: str) -> str:
+    """Lines of eight words."""
+    words = problem.split()
+    return "\n".join(" ".join(words[at : at + 8]) for at in range(0, len(words), 8))
+
+
+def _rephrased(problem: str) -> str:
+    """Other words for some of it; where there are several sentences the first two swap places."""
+    changed = problem
+    for old, new in _PHRASES:
+        changed = re.sub(rf"\b{old}\b", new, changed)
+    sentences = re.split(r"(?<=[.?]) +(?=[A-Z])", changed)
+    if len(sentences) > 2:
+        sentences[:2] = sentences[1::-1]
+    return " ".join(sentences)
+
+
+def choose(problems: list[tuple[str, str]], per_benchmark: int, seed: int) -> list[Canary]:
+    """Canaries of up to per_benchmark items of each benchmark, chosen by stable hash.
+
+    problems: (benchmark, problem) of every item, in the order of the index.
+    """
+    by_benchmark: dict[str, list[int]] = {}
+    for number, (benchmark, _) in enumerate(problems):
+        by_benchmark.setdefault(benchmark, []).append(number)
+    chosen = []
+    for benchmark, numbers in by_benchmark.items():
+        numbers.sort(key=lambda number: uniform(seed, f"canary:{problems[number][1]}"))
+        for number in numbers[:per_benchmark]:
+            for form, changed in forms(problems[number][1], seed).items():
+                chosen.append(Canary(benchmark, number, form, changed))
+    return chosen

@@ -1,0 +1,469 @@
+"""What a training text shares with the benchmarks' items: a compiled index, and the classes.
+
+A text is compared with every item that it shares anything telling with, by two measures:
+
+- containment: of the item's token n-grams, weighted by how rare they are in training, the share
+  that stands in the text. n is ngram_size, or the length of a shorter item.
+- stem overlap: the same of word stems, in any order, both ways: the share of the item's stems in
+  the text, and of the text's in the item.
+
+The class is the first that fits:
+
+- same       equal canonical tokens
+- contained  containment >= contained, no number or operator of the item is missing, and next to
+             none of its words
+- rephrase   the numbers and operators are the item's (one more number is allowed), there are two
+             numbers at least, and mean stem overlap + 0.05 x how telling the numbers are (at most
+             12 nats) >= rephrase
+- variant    containment or stem overlap >= variant, with other numbers, operators or words
+
+docs/filtering.md says what the thresholds give on labelled pairs.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stages.common import text
+from stages.common.text import BEGIN, END, FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
+
+CLASSES = ("same", "contained", "rephrase", "variant")
+SAME, CONTAINED, REPHRASE, VARIANT = range(4)
+
+MIN_WORDS = 0.9  # of an item's stems, weighted: for the class contained
+MIN_STEMS = 0.2  # either way: for the class rephrase
+NUMBER_WEIGHT, MAX_NUMBER_INFORMATION = 0.05, 12.0
+MIN_TOKENS_IN_SOLUTION = 10  # a shorter item is part of many a solution
+_BITS = 1 << 22  # of the bitmap that says no quickly: 512 KiB
+_COUNTERS = 1 << 20  # of stems and numbers in the training sample
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    ngram_size: int  # tokens
+    contained: float  # these three: shares from 0 to 1
+    rephrase: float
+    variant: float
+
+
+@dataclass(frozen=True)
+class Index:
+    """All items as flat arrays, for the kernels. Items are numbered in the order given."""
+
+    num_items: int
+    arrays: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Pairs of a text and an item that share something, one entry each, sorted by text, item."""
+
+    rows: npt.NDArray[np.int32]
+    items: npt.NDArray[np.int32]
+    classes: npt.NDArray[np.int8]
+    containment: npt.NDArray[np.float32]
+    item_in_text: npt.NDArray[np.float32]  # stem overlap
+    text_in_item: npt.NDArray[np.float32]
+
+
+@numba.njit(nogil=True, cache=True)
+def _stem(spell: Any, start: int, end: int) -> Any:
+    """Hash of a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
+
+    Rougher than Porter's (1980), whose later steps merge words of different meaning.
+    """
+    size = end - start
+    last, before = spell[end - 1], spell[end - 2] if size > 1 else np.uint8(0)
+    third = spell[end - 3] if size > 2 else np.uint8(0)
+    plural = size > 4 and third == 105 and before == 101 and last == 115  # ies
+    if plural or (size > 5 and third == 105 and before == 110 and last == 103):  # ing
+        size -= 3
+    elif (size > 4 and before == 101 and last in (100, 115)) or (  # ed, es
+        size > 5 and before == 108 and last == 121  # ly
+    ):
+        size -= 2
+    elif size > 3 and last == 115 and before != 115:
+        size -= 1
+    if size > 4 and (spell[start + size - 1] == 101 or spell[start + size - 1] == 121):
+        size -= 1
+    end = start + size - 1
+    if size > 3 and spell[end] == spell[end - 1] and spell[end] not in (97, 101, 105, 111, 117):
+        size -= 1
+    return text._hash(spell, start, start + size)
+
+
+@numba.njit(nogil=True, cache=True)
+def _window(tok: Any, start: int, size: int) -> Any:
+    value = np.uint64(size)
+    for at in range(start, start + size):
+        value = mix(value * np.uint64(0x9E3779B97F4A7C15) + np.uint64(tok[at, HASH]))
+    return value
+
+
+@numba.njit(nogil=True, cache=True)
+def _distinct_stems(tok: Any, count: int, spell: Any, out: Any) -> int:
+    """Sorted distinct stems of the words, into out; returns how many."""
+    size = 0
+    for at in range(count):
+        if tok[at, KIND] == WORD:
+            out[size] = _stem(spell, tok[at, FROM], tok[at, TO])
+            size += 1
+    out[:size].sort()
+    kept = 0
+    for at in range(size):
+        if kept == 0 or out[at] != out[kept - 1]:
+            out[kept] = out[at]
+            kept += 1
+    return kept
+
+
+@numba.njit(nogil=True, cache=True)
+def _sorted_kind(tok: Any, count: int, operators: bool, out: Any) -> int:
+    """Sorted hashes of the numbers, or of the operators and macros; repeats stay."""
+    size = 0
+    for at in range(count):
+        kind = tok[at, KIND]
+        wanted = kind in (OPERATOR, MACRO) if operators else kind == NUMBER
+        if wanted:
+            out[size] = np.uint64(tok[at, HASH])
+            size += 1
+    out[:size].sort()
+    return size
+
+
+@numba.njit(nogil=True, cache=True)
+def _missing(left: Any, num_left: int, right: Any, num_right: int) -> int:
+    """How many of the left sorted multiset are not in the right one."""
+    missing, at = 0, 0
+    for index in range(num_left):
+        while at < num_right and right[at] < left[index]:
+            at += 1
+        if at < num_right and right[at] == left[index]:
+            at += 1
+        else:
+            missing += 1
+    return missing
+
+
+@numba.njit(nogil=True, cache=True)
+def _lookup(table: Any, value: Any) -> int:
+    at = np.searchsorted(table, value)
+    return int(at) if at < len(table) and table[at] == value else -1
+
+
+@numba.njit(nogil=True, cache=True)
+def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams: Any) -> Any:
+    """Texts that hold each of the grams; texts by stem or number, in hashed counters."""
+    holders, stamp = np.zeros(len(grams), np.int64), np.full(len(grams), -1, np.int64)
+    counters = np.zeros(_COUNTERS, np.int64)
+    words = np.empty(len(scratch[0]), np.uint64)
+    for row in range(len(offsets) - 1):
+        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        tok, spell = scratch[0], scratch[1]
+        for size in sizes:
+            for start in range(count - size + 1):
+                gram = _lookup(grams, _window(tok, start, size))
+                if gram >= 0 and stamp[gram] != row:
+                    stamp[gram] = row
+                    holders[gram] += 1
+        for at in range(_distinct_stems(tok, count, spell, words)):
+            counters[np.int64(words[at] & np.uint64(_COUNTERS - 1))] += 1
+        num_numbers = _sorted_kind(tok, count, False, words)
+        for at in range(num_numbers):
+            if at == 0 or words[at] != words[at - 1]:
+                counters[np.int64(words[at] & np.uint64(_COUNTERS - 1))] += 1
+    return holders, counters
+
+
+@numba.njit(nogil=True, cache=True)
+def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int) -> Any:
+    """Tokens, windows, stems, numbers, operators of every item; flat, with offsets."""
+    num_items = len(offsets) - 1
+    firsts = np.zeros((5, num_items + 1), np.int64)
+    lists = [np.empty(len(data) + num_items, np.uint64) for _ in range(5)]
+    work = np.empty(len(scratch[0]), np.uint64)
+    for item in range(num_items):
+        count, _ = text.lex(data, offsets[item], offsets[item + 1], tables, scratch)
+        tok, spell = scratch[0], scratch[1]
+        at = firsts[0, item]
+        for index in range(count):
+            lists[0][at + index] = np.uint64(tok[index, HASH])
+        firsts[0, item + 1] = at + count
+        size, at = min(ngram_size, count), firsts[1, item]
+        for index in range(count - size + 1 if count else 0):
+            lists[1][at + index] = _window(tok, index, size)
+        firsts[1, item + 1] = at + (count - size + 1 if count else 0)
+        for column in range(2, 5):
+            at = firsts[column, item]
+            if column == 2:
+                found = _distinct_stems(tok, count, spell, work)
+            else:
+                found = _sorted_kind(tok, count, column == 4, work)
+            lists[column][at : at + found] = work[:found]
+            firsts[column, item + 1] = at + found
+    return firsts, lists
+
+
+def _postings(firsts: Any, values: Any) -> tuple[Any, Any, Any]:
+    """Sorted distinct values; offsets into, and, the numbers of the items that hold each."""
+    owners = np.repeat(np.arange(len(firsts) - 1), np.diff(firsts))
+    order = np.lexsort((owners, values[: firsts[-1]]))
+    held, owners = values[: firsts[-1]][order], owners[order].astype(np.int32)
+    fresh = np.append(True, (held[1:] != held[:-1]) | (owners[1:] != owners[:-1]))
+    held, owners = held[fresh], owners[fresh]
+    table, first = np.unique(held, return_index=True)
+    return table, np.append(first, len(held)).astype(np.int64), owners
+
+
+def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
+    """The index of these items; how rare a gram or stem is, is counted in the training sample."""
+    data, offsets = text.buffers(items)
+    memory = text.scratch(text.longest(offsets))
+    firsts, lists = _features(data, offsets, text.tables(), memory, thresholds.ngram_size)
+    grams, gram_first, gram_items = _postings(firsts[1], lists[1])
+    stems, stem_first, stem_items = _postings(firsts[2], lists[2])
+    lengths = np.diff(firsts[0])
+    sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
+    data, offsets = text.buffers(sample)
+    memory = text.scratch(text.longest(offsets))
+    holders, counters = _count(data, offsets, text.tables(), memory, sizes, grams)
+    num_sampled = len(sample)
+    gram_weight = np.log((num_sampled + 2) / (holders + 1))
+    information = np.log((num_sampled + 2) / (np.minimum(counters, num_sampled) + 1))
+    stem_weight = information[(stems & np.uint64(_COUNTERS - 1)).astype(np.int64)]
+
+    def totals(first: Any, held_by: Any, weight: Any) -> Any:
+        total = np.zeros(len(items))
+        np.add.at(total, held_by, np.repeat(weight, np.diff(first)))
+        return np.maximum(total, 1e-9)
+
+    numbers = lists[3][: firsts[3, -1]]
+    number_information = np.zeros(len(items))
+    np.add.at(
+        number_information,
+        np.repeat(np.arange(len(items)), np.diff(firsts[3])),
+        information[(numbers & np.uint64(_COUNTERS - 1)).astype(np.int64)],
+    )
+    bitmap = np.zeros(_BITS // 64, np.uint64)
+    places = grams & np.uint64(_BITS - 1)
+    np.bitwise_or.at(
+        bitmap, (places >> np.uint64(6)).astype(np.int64), np.uint64(1) << (places & np.uint64(63))
+    )
+    return Index(
+        len(items),
+        (
+            *(sizes.astype(np.int64), bitmap, grams, gram_first, gram_items, gram_weight),
+            *(totals(gram_first, gram_items, gram_weight), stems, stem_first, stem_items),
+            *(totals(stem_first, stem_items, stem_weight), information, number_information),
+            *(firsts, lists[0][: firsts[0, -1]], numbers, lists[4][: firsts[4, -1]]),
+            np.array(
+                [thresholds.contained, thresholds.rephrase, thresholds.variant], dtype=np.float64
+            ),
+        ),
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solutions: bool) -> Any:
+    """(pairs, 3) of row, item, class, and (pairs, 3) of the measures."""
+    (sizes, bitmap, grams, gram_first, gram_items, gram_weight, gram_total) = index[:7]
+    (stems, stem_first, stem_items, stem_total, information, number_information) = index[7:13]
+    (firsts, item_tokens, item_numbers, item_operators, limits) = index[13:]
+    num_items = firsts.shape[1] - 1
+    shared, common = np.zeros(num_items), np.zeros(num_items)
+    touched, is_touched = np.empty(num_items, np.int64), np.zeros(num_items, np.bool_)
+    stamp = np.full(len(grams), -1, np.int64)
+    room = len(scratch[0])
+    words, numbers, operators = (
+        np.empty(room, np.uint64),
+        np.empty(room, np.uint64),
+        np.empty(room, np.uint64),
+    )
+    pairs, measures = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32)
+    found = 0
+    for row in range(len(offsets) - 1):
+        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        tok, spell = scratch[0], scratch[1]
+        num_touched = 0
+        for size in sizes:
+            for start in range(count - size + 1):
+                value = _window(tok, start, size)
+                place = value & np.uint64(_BITS - 1)
+                if not (
+                    bitmap[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))
+                ) & np.uint64(1):
+                    continue
+                gram = _lookup(grams, value)
+                if gram < 0 or stamp[gram] == row:
+                    continue
+                stamp[gram] = row
+                for at in range(gram_first[gram], gram_first[gram + 1]):
+                    item = gram_items[at]
+                    shared[item] += gram_weight[gram]
+                    if not is_touched[item]:
+                        is_touched[item] = True
+                        touched[num_touched] = item
+                        num_touched += 1
+        look = not solutions
+        if solutions:
+            for at in range(num_touched):
+                item = touched[at]
+                long = firsts[0, item + 1] - firsts[0, item] >= MIN_TOKENS_IN_SOLUTION
+                if long and shared[item] >= limits[0] * gram_total[item]:
+                    look = True
+        if look:
+            num_words = _distinct_stems(tok, count, spell, words)
+            num_numbers = _sorted_kind(tok, count, False, numbers)
+            num_operators = _sorted_kind(tok, count, True, operators)
+            total = 1e-9
+            for at in range(num_words):
+                weight = information[np.int64(words[at] & np.uint64(_COUNTERS - 1))]
+                total += weight
+                stem = _lookup(stems, words[at])
+                if stem < 0:
+                    continue
+                for place_ in range(stem_first[stem], stem_first[stem + 1]):
+                    item = stem_items[place_]
+                    common[item] += weight
+                    if not is_touched[item]:
+                        is_touched[item] = True
+                        touched[num_touched] = item
+                        num_touched += 1
+            touched[:num_touched].sort()
+            for at in range(num_touched):
+                item = touched[at]
+                containment = min(1.0, shared[item] / gram_total[item])
+                item_in_text = min(1.0, common[item] / stem_total[item])
+                text_in_item = min(1.0, common[item] / total)
+                first, last = firsts[0, item], firsts[0, item + 1]
+                if solutions and (containment < limits[0] or last - first < MIN_TOKENS_IN_SOLUTION):
+                    continue
+                equal = last - first == count
+                if equal:
+                    for step in range(count):
+                        if np.uint64(tok[step, HASH]) != item_tokens[first + step]:
+                            equal = False
+                            break
+                mean = (item_in_text + text_in_item) / 2
+                near = containment >= limits[2] or min(item_in_text, text_in_item) >= limits[2]
+                told = min(MAX_NUMBER_INFORMATION, number_information[item])
+                reworded = mean + NUMBER_WEIGHT * told >= limits[1]
+                reworded = reworded and min(item_in_text, text_in_item) >= MIN_STEMS
+                if not (equal or near or reworded):
+                    continue
+                own_numbers = item_numbers[firsts[3, item] : firsts[3, item + 1]]
+                own_operators = item_operators[firsts[4, item] : firsts[4, item + 1]]
+                lacks = _missing(own_numbers, len(own_numbers), numbers, num_numbers)
+                extra = _missing(numbers, num_numbers, own_numbers, len(own_numbers))
+                lacks_sign = _missing(own_operators, len(own_operators), operators, num_operators)
+                extra_sign = _missing(operators, num_operators, own_operators, len(own_operators))
+                kind = -1
+                if equal:
+                    kind = SAME
+                elif (
+                    containment >= limits[0]
+                    and lacks == 0
+                    and lacks_sign == 0
+                    and item_in_text >= MIN_WORDS
+                ):
+                    kind = CONTAINED
+                elif solutions:
+                    kind = -1
+                elif (
+                    reworded
+                    and lacks == 0
+                    and extra <= 1
+                    and lacks_sign + extra_sign == 0
+                    and len(own_numbers) >= 2
+                ):
+                    kind = REPHRASE
+                elif near:
+                    kind = VARIANT
+                if kind < 0:
+                    continue
+                if found == len(pairs):
+                    more_pairs = np.empty((2 * found, 3), np.int32)
+                    more_measures = np.empty((2 * found, 3), np.float32)
+                    more_pairs[:found], more_measures[:found] = pairs, measures
+                    pairs, measures = more_pairs, more_measures
+                pairs[found, 0], pairs[found, 1], pairs[found, 2] = row, item, kind
+                measures[found, 0] = containment
+                measures[found, 1] = item_in_text
+                measures[found, 2] = text_in_item
+                found += 1
+        for at in range(num_touched):
+            item = touched[at]
+            shared[item], common[item], is_touched[item] = 0.0, 0.0, False
+    return pairs[:found], measures[:found]
+
+
+def match(texts: pa.Array, index: Index, *, solutions: bool = False) -> Matches:
+    """Every pair of a text and an item with a class.
+
+    solutions: the texts are solutions, in which only whole contained items count.
+    """
+    data, offsets = text.buffers(texts)
+    memory = text.scratch(text.longest(offsets))
+    pairs, measures = _match(data, offsets, text.tables(), memory, index.arrays, solutions)
+    return Matches(*(np.ascontiguousarray(pairs[:, at]) for at in range(3)), *measures.T)
+
+
+@dataclass(frozen=True)
+class Token:
+    spelling: str
+    kind: int
+    start: int  # characters in the raw text
+    end: int
+
+
+def spelled(raw: str) -> list[Token]:
+    """The canonical tokens of a text with their places, for evidence that a person reads."""
+    encoded = raw.encode("utf-8", "replace")
+    data = np.frombuffer(encoded, np.uint8)
+    memory = text.scratch(len(data))
+    count, _ = text.lex(data, 0, len(data), text.tables(), memory)
+    ascii_only = len(encoded) == len(raw)
+
+    def place(byte: int) -> int:
+        return byte if ascii_only else len(encoded[:byte].decode("utf-8", "ignore"))
+
+    return [
+        Token(
+            memory[1][row[FROM] : row[TO]].tobytes().decode("utf-8", "replace"),
+            int(row[KIND]),
+            place(int(row[BEGIN])),
+            place(int(row[END])),
+        )
+        for row in memory[0][:count]
+    ]
+
+
+def spans(own: list[Token], other: list[Token], ngram_size: int) -> list[dict[str, int]]:
+    """Where own tokens stand in an n-gram that the other text has too: runs of characters.
+
+    Texts without any such n-gram are marked by their shared words and numbers.
+    """
+    size = max(1, min(ngram_size, len(own), len(other)))
+
+    def grams(tokens: list[Token]) -> list[tuple[str, ...]]:
+        words = [token.spelling for token in tokens]
+        return [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+
+    theirs = set(grams(other))
+    covered = {
+        at + step for at, gram in enumerate(grams(own)) if gram in theirs for step in range(size)
+    }
+    if not covered:
+        words = {token.spelling for token in other if token.kind in (WORD, NUMBER)}
+        covered = {at for at, token in enumerate(own) if token.spelling in words}
+    found: list[dict[str, int]] = []
+    for at in sorted(covered):
+        if at - 1 in covered and found:
+            found[-1]["end"] = max(found[-1]["end"], own[at].end)
+        else:
+            found.append({"start": own[at].start, "end": own[at].end})
+    return found
