@@ -1,9 +1,10 @@
 """Write the model card, its plots and its ledger from what the other stages measured.
 
-Reads   metrics/, lineage/, data/evaluate/, data/decontaminate/evidence.parquet, the receipts of
-        data/download_*/ and data/model/base/, plots/train/loss.csv; conf: all
-Writes  model_card/: README.md (Hugging Face format), ledger.json, scores.png, funnel.png, loss.png
-Plots   plots/model_card/scores.csv, plots/model_card/funnel.csv
+Reads   metrics/, lineage/, data/evaluate/, data/deduplicate/removed.parquet, data/decontaminate/,
+        the receipts of data/download_*/ and data/model/base/, plots/train/loss.csv; conf: all
+Writes  model_card/: README.md (Hugging Face format), ledger.json, report.html (what the filters
+        did), scores.png, funnel.png, loss.png
+Plots   plots/model_card/: scores.csv, funnel.csv, contamination.csv, canaries.csv
 
 Nothing here is measured anew but the paired comparison, and no number is typed: the card shows what
 the ledger holds. Both are the same bytes for the same inputs; run ids and times stay in lineage/.
@@ -21,7 +22,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import plots, practice, statistics
+from stages.common import plots, practice, report, statistics
 from stages.common.records import Row, read_json, read_rows, sha256, write_json, write_text
 from stages.common.tracking import stage_run
 
@@ -32,8 +33,9 @@ LOSS = Path("plots/train/loss.csv")
 OUT = Path("model_card")
 SCORES = Path("plots/model_card/scores.csv")
 FUNNEL = Path("plots/model_card/funnel.csv")
+CONTAMINATION = Path("plots/model_card/contamination.csv")
+CANARIES = Path("plots/model_card/canaries.csv")
 MODELS = ("base", "tuned")
-STEPS = ["downloaded", "prepared", "deduplicated", "decontaminated", "training set"]
 # Hugging Face's licence ids.
 LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC-BY-4.0": "cc-by-4.0"}
 
@@ -109,19 +111,6 @@ def leaked_items(benchmark: str, evidence: list[Row]) -> set[str]:
         for hit in evidence
         if hit["benchmark"] == benchmark and hit["class"] != "variant"
     }
-
-
-def funnel_counts(corpora: list[str]) -> dict[str, list[int]]:
-    """Rows of each corpus after each of STEPS."""
-    deduplicate = read_json(METRICS / "deduplicate.json")["kept_by_corpus"]
-    decontaminate = read_json(METRICS / "decontaminate.json")["kept_by_corpus"]
-    mix = read_json(METRICS / "mix.json")["train_by_corpus"]
-    counts = {}
-    for corpus in corpora:
-        prepare = read_json(METRICS / "prepare" / f"{corpus}.json")
-        counts[corpus] = [prepare["num_in"], prepare["num_kept"]]
-        counts[corpus] += [step.get(corpus, 0) for step in (deduplicate, decontaminate, mix)]
-    return counts
 
 
 def planted_findings(corpora: list[str]) -> list[dict[str, Any]]:
@@ -261,7 +250,7 @@ def card_text(card: Params, ledger: dict[str, Any]) -> str:
         ],
     )
     funnel = table(
-        ["corpus", *STEPS],
+        ["corpus", *report.STEPS],
         [[corpus, *counts] for corpus, counts in ledger["funnel"].items()],
     )
     reasons = table(
@@ -326,6 +315,7 @@ How the responses ended (a response that is cut, or holds no answer, counts as w
 {reasons}
 
 The last step of the funnel also sets {training["num_validation"]} examples aside for validation.
+[report.html](report.html) shows the rows by source, and pairs of texts to judge the filters by.
 
 {planted}## Contamination
 
@@ -380,7 +370,8 @@ def main() -> None:
     with stage_run("model_card") as run:
         card = params.load("model_card", Params)
         settings = params.read()
-        corpora = list(settings["corpus"])
+        corpora, benchmarks = list(settings["corpus"]), list(settings["benchmark"])
+        by_corpus = report.funnel_by_corpus(corpora)
         evidence = read_rows(DATA / "decontaminate" / "evidence.parquet")
         entries = [
             ledger_entry(name, benchmark["about"], leaked_items(name, evidence))
@@ -414,7 +405,7 @@ def main() -> None:
                 corpus: {**{key: receipt[key] for key in keys}, "files": receipt["files"]}
                 for corpus, receipt in receipts.items()
             },
-            "funnel": funnel_counts(corpora),
+            "funnel": by_corpus,
             "removed": removed,
             "planted": planted_findings(corpora),
             "decontaminate": {
@@ -443,15 +434,18 @@ def main() -> None:
         ]
         funnel = [
             {"step": f"{number} {step}", "corpus": corpus, "num_rows": counts[number]}
-            for corpus, counts in funnel_counts(corpora).items()
-            for number, step in enumerate(STEPS)
+            for corpus, counts in by_corpus.items()
+            for number, step in enumerate(report.STEPS)
         ]
         with LOSS.open(encoding="utf-8") as file:
             plots.loss(OUT / "loss.png", list(csv.DictReader(file)))
         plots.scores(OUT / "scores.png", scores)
-        plots.funnel(OUT / "funnel.png", STEPS, funnel_counts(corpora))
+        plots.funnel(OUT / "funnel.png", report.STEPS, by_corpus)
         write_text(SCORES, csv_text(scores))
         write_text(FUNNEL, csv_text(funnel))
+        write_text(CONTAMINATION, csv_text(report.contamination(corpora, benchmarks)))
+        write_text(CANARIES, csv_text(report.canaries()))
+        write_text(OUT / "report.html", report.page(card.name, corpora, benchmarks))
         write_json(OUT / "ledger.json", ledger)
         write_text(OUT / "README.md", card_text(card, ledger))
         run.log_metrics(

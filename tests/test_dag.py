@@ -20,7 +20,7 @@ NOT_DEPS = {
     "stages/common/plots.py",
 }
 # Besides a stage's own section: that of its matrix item, and what several stages agree on.
-SHARED_SECTIONS = {"corpus", "benchmark", "model", "prompt"}
+SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "prompt"}
 
 
 def imports(path: Path) -> set[Path]:
@@ -67,7 +67,8 @@ def test_stage_is_described_and_tested(name: str) -> None:
 def test_code_dependencies_are_declared(name: str) -> None:
     own = Path(f"stages/{name}.py")
     needed = ({str(path) for path in imports(own)} | {str(own)}) - NOT_DEPS
-    declared = {dep for dep in entries(STAGES[name], "deps") if dep.startswith("stages/")}
+    dependencies = entries(STAGES[name], "deps")
+    declared = {d for d in dependencies if d.startswith("stages/") and d.endswith(".py")}
     assert declared == needed
 
 

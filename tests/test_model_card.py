@@ -74,6 +74,20 @@ def test_planted_rows_are_reported(smoke: Workspace) -> None:
         assert entry["num_items_overlapping_training_candidates"] == 2
 
 
+def test_the_report_shows_the_planted_leaks_beside_their_items(smoke: Workspace) -> None:
+    page = (smoke.path / "model_card/report.html").read_text()
+    pair = re.search(r"<article.*?planted_leak.*?</article>", page, flags=re.S)
+    assert pair and "same <small>removed" in pair[0] and "tiny_chain_sum" in pair[0]
+
+
+def test_the_filters_test_and_the_heat_map_are_dvc_plots(smoke: Workspace) -> None:
+    for name, columns in (("contamination", "source,benchmark,num_rows"), ("canaries", "form,")):
+        text = (smoke.path / f"plots/model_card/{name}.csv").read_text()
+        assert text.startswith(columns)
+        shown = smoke.run("dvc", "plots", "show", "--show-vega", name)
+        assert text.splitlines()[1].split(",")[0] in shown
+
+
 def test_funnel_never_widens(smoke: Workspace) -> None:
     ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())
     for counts in ledger["funnel"].values():

@@ -1,0 +1,123 @@
+"""Run a command and measure it; say on what machine; write the result."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stages.common.errors import InputError
+from stages.common.records import write_json
+from stages.common.tracking import hardware
+
+RESULTS = Path("bench/results")
+SAMPLE_SECONDS = 0.05
+PACKAGES = ("daft", "numba", "numpy", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a command."""
+
+    seconds: float  # wall time, from start to exit
+    peak_rss_mb: (
+        float  # highest sum over its process tree, shared pages counted in each; MB = 1e6 B
+    )
+
+
+def measure(
+    command: list[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Measured:
+    """Run a command to its end.
+
+    Raises:
+        InputError: it fails; the text holds the end of what it printed.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    peak = 0
+
+    def watch() -> None:
+        nonlocal peak
+        while process.poll() is None:
+            peak = max(peak, tree_rss(process.pid))
+            time.sleep(SAMPLE_SECONDS)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    watcher.join()
+    if process.returncode:
+        raise InputError(
+            f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:].strip()}"
+        )
+    return Measured(round(seconds, 2), round(peak / 1e6, 1))
+
+
+def tree_rss(pid: int) -> int:
+    """Resident bytes of a process and all below it."""
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        processes = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:  # ended since it was listed
+            continue
+    return total
+
+
+def circumstances() -> dict[str, Any]:
+    """Where, when and with what something is measured; to be called before it is.
+
+    The load tells whether the machine was doing something else: then times are worth little.
+    """
+    facts = hardware()
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _git("rev-parse", "HEAD"),
+        "code_is_dirty": bool(_git("status", "--porcelain", "--", "stages", "bench/*.py")),
+        "load_before": round(os.getloadavg()[0], 2),
+        "machine": {
+            "cpu": facts["cpu"],
+            "num_cpus": facts["num_cpus"],
+            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+            "python": facts["python"],
+            "packages": {package: version(package) for package in PACKAGES},
+        },
+    }
+
+
+def write_result(name: str, result: dict[str, Any]) -> None:
+    """Write bench/results/<name>.json."""
+    write_json(RESULTS / f"{name}.json", result)
+
+
+def progress(text: str) -> None:
+    """A line for the one who waits; tables go to stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,188 @@
+"""Run a public peer on the same input; for the interpreter of bench/peers.txt.
+
+    PEERS/bin/python bench/peers.py near TOOL FOLDER OUTPUT
+    PEERS/bin/python bench/peers.py pairs PAIRS.jsonl OUTPUT
+
+near   FOLDER holds parquet shards with the columns id (row number, as text) and text; writes the
+       row numbers that the tool removes as near duplicates, as a JSON list
+pairs  writes for each pair of query and ref whether datatrove's n-gram decontamination drops the
+       query, as a JSON list
+
+Every tool gets 128 hashes, token 3-grams and a Jaccard similarity of 0.8. Those that remove what
+shares a bucket, without a further look, get bands made for that: 16 bands of 8, or their own.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+NUM_HASHES = 128
+NGRAM_SIZE = 3
+JACCARD = 0.8
+WORKERS = 2
+# For the two that leave it to the caller to make tokens.
+TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def rows(folder: Path) -> Iterator[tuple[int, str]]:
+    """(row number, text) of every shard."""
+    import pyarrow.parquet as pq
+
+    for path in sorted(folder.glob("*.parquet")):
+        table = pq.read_table(path, columns=["id", "text"])
+        yield from zip(map(int, table["id"].to_pylist()), table["text"].to_pylist(), strict=True)
+
+
+def shingles(text: str) -> list[str]:
+    tokens = TOKEN.findall(text.lower())
+    return [" ".join(tokens[i : i + NGRAM_SIZE]) for i in range(len(tokens) - NGRAM_SIZE + 1)]
+
+
+def datatrove(folder: Path) -> list[int]:
+    """Its four MinHash steps with two workers and its default text normalisation."""
+    from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-not-found]
+    from datatrove.pipeline.dedup import (  # type: ignore[import-not-found]
+        MinhashConfig,
+        MinhashDedupBuckets,
+        MinhashDedupCluster,
+        MinhashDedupFilter,
+        MinhashDedupSignature,
+    )
+    from datatrove.pipeline.readers import ParquetReader  # type: ignore[import-not-found]
+    from datatrove.pipeline.writers import JsonlWriter  # type: ignore[import-not-found]
+
+    config = MinhashConfig(n_grams=NGRAM_SIZE, num_buckets=16, hashes_per_bucket=8)
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        signatures, buckets, clusters, removed = (
+            str(scratch / step) for step in ("signatures", "buckets", "clusters", "removed")
+        )
+        reader = ParquetReader(str(folder), text_key="text", id_key="id")
+        writer = JsonlWriter(removed, compression=None)
+        steps = (
+            ([reader, MinhashDedupSignature(signatures, config)], WORKERS),
+            ([MinhashDedupBuckets(signatures, buckets, config=config)], config.num_buckets),
+            ([MinhashDedupCluster(buckets, clusters, config=config)], 1),
+            ([reader, MinhashDedupFilter(clusters, exclusion_writer=writer)], WORKERS),
+        )
+        for number, (pipeline, tasks) in enumerate(steps):
+            logs = str(scratch / f"logs{number}")
+            LocalPipelineExecutor(pipeline, tasks=tasks, workers=WORKERS, logging_dir=logs).run()
+        return [
+            int(json.loads(line)["id"])
+            for path in Path(removed).glob("*.jsonl")
+            for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+
+
+def text_dedup(folder: Path) -> list[int]:
+    """Its MinHash command with two processes; the bands are its own for the threshold."""
+    from datasets import load_from_disk
+
+    with tempfile.TemporaryDirectory() as name:
+        kept = str(Path(name) / "kept")
+        command = [sys.executable, "-m", "text_dedup.minhash", "--path", "parquet"]
+        command += ["--data_files", str(folder / "*.parquet"), "--split", "train"]
+        command += ["--cache_dir", str(Path(name) / "cache"), "--output", kept, "--column", "text"]
+        command += ["--ngram", str(NGRAM_SIZE), "--num_perm", str(NUM_HASHES)]
+        command += ["--threshold", str(JACCARD), "--num_proc", str(WORKERS)]
+        command += ["--batch_size", "10000"]
+        subprocess.run(command, check=True)
+        left = {int(number) for number in load_from_disk(kept)["id"]}
+    return [number for number, _ in rows(folder) if number not in left]
+
+
+def datasketch(folder: Path) -> list[int]:
+    """MinHashLSH with its own bands for the threshold; the first of two that meet stays."""
+    from datasketch import MinHash, MinHashLSH  # type: ignore[import-not-found]
+
+    index = MinHashLSH(threshold=JACCARD, num_perm=NUM_HASHES)
+    removed = []
+    for number, text in rows(folder):
+        signature = MinHash(num_perm=NUM_HASHES)
+        signature.update_batch([shingle.encode() for shingle in shingles(text)])
+        if index.query(signature):
+            removed.append(number)
+        else:
+            index.insert(number, signature)
+    return removed
+
+
+def rensa(folder: Path) -> list[int]:
+    """R-MinHash over all tokens; its deduplicator checks the estimated similarity."""
+    from rensa import RMinHashDeduplicator  # type: ignore[import-not-found]
+
+    index = RMinHashDeduplicator(threshold=JACCARD, num_perm=NUM_HASHES, use_lsh=True)
+    removed: list[int] = []
+    batch: list[tuple[str, list[str]]] = []
+
+    def add() -> None:
+        flags = index.add_pairs(batch)
+        removed.extend(int(key) for (key, _), kept in zip(batch, flags, strict=True) if not kept)
+        batch.clear()
+
+    for number, text in rows(folder):
+        batch.append((str(number), shingles(text)))
+        if len(batch) == 10_000:
+            add()
+    add()
+    return removed
+
+
+NEAR: dict[str, Callable[[Path], list[int]]] = {
+    "datatrove": datatrove,
+    "text-dedup": text_dedup,
+    "datasketch": datasketch,
+    "rensa": rensa,
+}
+
+
+def datatrove_pairs(path: Path) -> list[bool]:
+    """Its n-gram decontamination: the indexer's own hashes of ref, and of query as a document.
+
+    With find_query_ngrams, for its default looks at answers only and would drop nothing here. The
+    indexer itself can't be made without lighteval, which only its ready-made tasks need: its method
+    gets a stand-in that holds what __init__ would set.
+    """
+    from datatrove.pipeline.decont.n_grams import (  # type: ignore[import-not-found]
+        NGramsDecontConfig,
+        NGramsDecontIndexer,
+    )
+    from datatrove.utils.hashing import create_hash_func  # type: ignore[import-not-found]
+    from datatrove.utils.typeshelper import Languages  # type: ignore[import-not-found]
+    from datatrove.utils.word_tokenizers import (  # type: ignore[import-not-found]
+        load_word_tokenizer,
+    )
+
+    config = NGramsDecontConfig(find_query_ngrams=True)
+    indexer = SimpleNamespace(
+        config=config,
+        tokenizer=load_word_tokenizer(Languages.english),
+        hash_func=create_hash_func(config.hash_config),
+    )
+    flagged = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        pair = json.loads(line)
+        item = NGramsDecontIndexer.compute_hashes(indexer, "", query=pair["ref"])
+        document = NGramsDecontIndexer.compute_hashes(indexer, pair["query"])
+        flagged.append(not set(item).isdisjoint(document))
+    return flagged
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["near", tool, folder, output] if tool in NEAR:
+            Path(output).write_text(json.dumps(sorted(NEAR[tool](Path(folder)))))
+        case ["pairs", pairs, output]:
+            Path(output).write_text(json.dumps(datatrove_pairs(Path(pairs))))
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Put the tables of bench/results/ into docs/benchmarks.md.
+
+    python -m bench.report
+
+A table stands between the lines `<!-- NAME -->` and `<!-- end -->`, where NAME is a benchmark's
+(see TABLES); what stood there is replaced. All else is written by hand.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import decontaminate_quality, likeness, near_dedup, pipeline
+from bench.measure import RESULTS
+from stages.common.errors import InputError
+from stages.common.records import read_json, write_text
+
+PAGE = Path("docs/benchmarks.md")
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "likeness": likeness.table,
+    "pipeline": pipeline.table,
+    "near_dedup": near_dedup.table,
+    "decontaminate_quality": decontaminate_quality.table,
+}
+
+
+def growth(results: list[dict[str, Any]]) -> str:
+    """The pipeline's sizes side by side; microseconds a row say whether time grows linearly."""
+    lines = [
+        "| rows | problems | seconds | microseconds a row | peak memory, GB | bytes a row |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for result in results:
+        rows = result["num_rows"]
+        lines.append(
+            f"| {rows:,} | {result['num_problems']:,} | {result['seconds']:.1f} | "
+            f"{result['seconds'] / rows * 1e6:.1f} | {result['peak_rss_mb'] / 1000:.2f} | "
+            f"{result['peak_rss_mb'] * 1e6 / rows:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def origin(result: dict[str, Any]) -> str:
+    """Where and when a table was measured, in a line."""
+    machine = result["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    dirty = ", with changes" if result["code_is_dirty"] else ""
+    return (
+        f"{machine['num_cpus']} cores of {machine['cpu']}, {machine['memory_gb']} GB; "
+        f"{result['date']}, commit {result['commit'][:12]}{dirty}; load before "
+        f"{result['load_before']}; Python {machine['python']}, {packages}."
+    )
+
+
+def section(name: str) -> str:
+    """All tables of one benchmark, the smaller size first."""
+    results = sorted(
+        (read_json(path) for path in RESULTS.glob(f"{name}*.json")),
+        key=lambda result: result.get("num_rows", 0),
+    )
+    if not results:
+        return "Not measured yet."
+    parts = [f"{TABLES[name](result)}\n\n{origin(result)}" for result in results]
+    if name == "pipeline" and len(results) > 1:
+        parts.insert(0, growth(results))
+    return "\n\n".join(parts)
+
+
+def fill(page: str) -> str:
+    """The page with every table renewed.
+
+    Raises:
+        InputError: a table has no place in it.
+    """
+    for name in TABLES:
+        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        found = list(marks.finditer(page))
+        if len(found) != 1:
+            raise InputError(f"{PAGE} has {len(found)} places `<!-- {name} -->`: one is needed")
+        page = f"{page[: found[0].end(1)]}{section(name)}\n{page[found[0].start(2) :]}"
+    return page
+
+
+def main() -> None:
+    if sys.argv[1:]:
+        sys.exit(__doc__)
+    try:
+        write_text(PAGE, fill(PAGE.read_text(encoding="utf-8")))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""Which pairs of texts a person should look at to judge the filters, and how they are shown.
+
+Reads   data/deduplicate/removed.parquet, data/decontaminate/{kept,removed,evidence}.parquet
+
+The files are streamed; what is held is a short list for each class and benchmark. The text of a
+private benchmark's items stays out, and so does the text of every row that overlaps one.
+"""
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.common.records import Row, read_batches
+
+DUPLICATES = Path("data/deduplicate/removed.parquet")
+DECONTAMINATE = Path("data/decontaminate")
+CLASSES = ("rephrase", "contained", "same")  # from the hardest to judge to the easiest
+NUM_PAIRS, NUM_VARIANTS, PER_GROUP = 20, 6, 3
+MAX_CHARACTERS = 2000  # of a text; of a longer one the page shows what is around the first match
+
+Span = tuple[int, int]
+Piece = tuple[str, bool]  # text, and whether the other side has it too
+
+
+@dataclass(frozen=True)
+class Side:
+    label: str
+    id: str
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A training row, and the benchmark item or the kept row that it was compared with."""
+
+    kind: str
+    action: str
+    sides: tuple[Side, Side]
+    facts: dict[str, str]
+
+
+def marked(text: str, spans: Iterable[Span]) -> list[Piece]:
+    """The text in pieces, each in a span or not; a long text is cut around its first span.
+
+    >>> marked("Let x be 2.", [(4, 8)])
+    [('Let ', False), ('x be', True), (' 2.', False)]
+    """
+    ordered = sorted(spans)
+    first = ordered[0][0] if ordered else 0
+    start = max(0, min(first - MAX_CHARACTERS // 4, len(text) - MAX_CHARACTERS))
+    end = min(len(text), start + MAX_CHARACTERS)
+    pieces, at = [("… ", False)] if start else [], start
+    for left, right in ordered:
+        left, right = max(left, at), min(right, end)
+        if left < right:
+            pieces += [(text[at:left], False), (text[left:right], True)]
+            at = right
+    pieces += [(text[at:end], False), (" …" if end < len(text) else "", False)]
+    return [piece for piece in pieces if piece[0]]
+
+
+def shared(own: str, other: str) -> tuple[list[Span], list[Span]]:
+    """Where two texts have the same runs of words, in each of them.
+
+    >>> shared("a red box", "a box")
+    ([(0, 1), (6, 9)], [(0, 1), (2, 5)])
+    """
+    words = [[*re.finditer(r"[^\W\d_]+|\d+|\S", text)] for text in (own, other)]
+    left, right = ([word[0] for word in each] for each in words)
+    matcher = difflib.SequenceMatcher(None, left, right)
+    blocks = [block for block in matcher.get_matching_blocks() if block.size]
+
+    def spans(words: Sequence[re.Match[str]], starts: Iterable[int]) -> list[Span]:
+        sizes = (block.size for block in blocks)
+        return [
+            (words[start].start(), words[start + size - 1].end())
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+
+    return spans(words[0], (b.a for b in blocks)), spans(words[1], (b.b for b in blocks))
+
+
+def doubt(hit: Row) -> tuple[Any, ...]:
+    """Sort key: of removals those with the least in common first, of variants with the most."""
+    row, item = (
+        sum(span["end"] - span["start"] for span in hit[spans])
+        for spans in ("row_spans", "item_spans")
+    )
+    if hit["class"] == "variant":
+        differences = ("missing_numbers", "extra_numbers", "missing_operators", "extra_operators")
+        measure = [-hit["containment"], sum(len(hit[each]) for each in differences)]
+    else:
+        measure = [hit["containment"], -abs(row - item)]
+    is_variant_of_removed = hit["class"] == "variant" and hit["action"] == "removed"
+    return is_variant_of_removed, *measure, hit["id"], hit["item_id"], hit["place"]
+
+
+class Shortlist:
+    """Of each group the PER_GROUP rows of smallest key, no two of the same subject."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, tuple[tuple[Any, ...], Row]]] = {}
+
+    def offer(self, group: str, subject: str, key: tuple[Any, ...], row: Row) -> None:
+        own = self._groups.setdefault(group, {})
+        if subject not in own or key < own[subject][0]:
+            own[subject] = key, row
+        if len(own) > PER_GROUP:
+            del own[max(own, key=lambda each: own[each][0])]
+
+    def bars(self) -> dict[str, tuple[Any, ...]]:
+        """The largest key of each group that is full: what is beyond it need not be offered."""
+        full = {group: own for group, own in self._groups.items() if len(own) == PER_GROUP}
+        return {group: max(key for key, _ in own.values()) for group, own in full.items()}
+
+    def in_turn(self) -> list[Row]:
+        """The best of each group, then the second of each, and so on."""
+        keys = sorted(self._groups)
+        return in_turn(
+            [row for _, row in sorted(self._groups[key].values(), key=lambda each: each[0])]
+            for key in keys
+        )
+
+
+def in_turn(lists: Iterable[Iterable[Row]]) -> list[Row]:
+    """The first of each list, then the second of each, and so on."""
+    rounds = itertools.zip_longest(*lists)
+    return [row for each in rounds for row in each if row is not None]
+
+
+def rows_of_private_items() -> set[str]:
+    """Ids of the rows that overlap an item whose text must not be shown."""
+    found: set[str] = set()
+    for batch in read_batches(DECONTAMINATE / "evidence.parquet", ["id", "item_problem"]):
+        found.update(batch["id"].filter(batch["item_problem"].is_null()).to_pylist())
+    return found
+
+
+def telling_hits(private: set[str]) -> dict[str, list[Row]]:
+    """By class the hits that are hardest to judge, the benchmarks in turn."""
+    shortlists = {kind: Shortlist() for kind in (*CLASSES, "variant")}
+    hidden = pa.array(sorted(private), pa.string())
+    for batch in read_batches(DECONTAMINATE / "evidence.parquet"):
+        shown = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=hidden)))
+        for hit in promising(shown, shortlists["variant"]).to_pylist():
+            shortlists[hit["class"]].offer(hit["benchmark"], hit["item_id"], doubt(hit), hit)
+    return {kind: shortlist.in_turn() for kind, shortlist in shortlists.items()}
+
+
+def promising(hits: pa.RecordBatch, variants: Shortlist) -> pa.RecordBatch:
+    """The hits without the variants, a third of all rows, that are beyond their benchmark's bar."""
+    for benchmark, (is_variant_of_removed, least, *_) in variants.bars().items():
+        if not is_variant_of_removed:
+            of_benchmark = pc.and_(
+                pc.equal(hits["class"], "variant"), pc.equal(hits["benchmark"], benchmark)
+            )
+            beyond = pc.greater(pc.negate(hits["containment"]), pa.scalar(least, pa.float32()))
+            hits = hits.filter(pc.invert(pc.and_(of_benchmark, beyond)))
+    return hits
+
+
+def telling_duplicates(private: set[str]) -> list[Row]:
+    """The near duplicates least like what was kept, pairs of corpora in turn."""
+    shortlist = Shortlist()
+    columns = ["id", "corpus", "source", "reason", "evidence"]
+    for batch in read_batches(DUPLICATES, columns):
+        near = batch.filter(pc.equal(batch["reason"], "near_duplicate"))
+        for row in near.to_pylist():
+            kept = row["evidence"]
+            # What is like a row that overlaps a private item may hold that item, too.
+            if kept["kept_problem"] is not None and kept["kept_id"] not in private:
+                group = f"{row['corpus']} {kept['kept_corpus']}"
+                key = kept["jaccard"], row["id"]
+                shortlist.offer(group, kept["kept_id"], key, {**row, "class": "near duplicate"})
+    return shortlist.in_turn()
+
+
+def texts(paths: list[Path], ids: Iterable[str]) -> dict[str, Row]:
+    """id, problem and solution of some rows, by id."""
+    wanted = pa.array(sorted(set(ids)), pa.string())
+    found: dict[str, Row] = {}
+    for path in paths:
+        for batch in read_batches(path, ["id", "problem", "solution"]):
+            rows = batch.filter(pc.is_in(batch["id"], value_set=wanted)).to_pylist()
+            found |= {row["id"]: row for row in rows}
+            if len(found) == len(wanted):
+                return found
+    return found
+
+
+def hit_pair(hit: Row, row: Row) -> Pair:
+    """A training row beside the benchmark item that it overlaps."""
+    spans = [
+        [(span["start"], span["end"]) for span in hit[f"{side}_spans"]] for side in ("row", "item")
+    ]
+    split = f", {hit['benchmark_split']}" if hit["benchmark_split"] else ""
+    facts = {"n-grams of the item in the row": f"{100 * hit['containment']:.0f}%"}
+    for what in ("numbers", "operators"):
+        facts[f"missing {what}"] = listed(hit[f"missing_{what}"])
+        facts[f"extra {what}"] = listed(hit[f"extra_{what}"])
+    return Pair(
+        hit["class"],
+        hit["action"],
+        (
+            Side(
+                f"{hit['corpus']} / {hit['source']}, {hit['place']}",
+                hit["id"],
+                marked(row[hit["place"]], spans[0]),
+            ),
+            Side(
+                f"{hit['benchmark']}{split}, revision {hit['benchmark_revision']}",
+                hit["item_id"],
+                marked(hit["item_problem"], spans[1]),
+            ),
+        ),
+        facts,
+    )
+
+
+def duplicate_pair(removed: Row, row: Row) -> Pair:
+    """A removed row beside the one that is kept in its place."""
+    kept = removed["evidence"]
+    own, other = shared(row["problem"], kept["kept_problem"])
+    return Pair(
+        removed["class"],
+        "removed",
+        (
+            Side(
+                f"{removed['corpus']} / {removed['source']}, problem",
+                removed["id"],
+                marked(row["problem"], own),
+            ),
+            Side(
+                f"kept: {kept['kept_corpus']} / {kept['kept_source']}, problem",
+                kept["kept_id"],
+                marked(kept["kept_problem"], other),
+            ),
+        ),
+        {"Jaccard similarity": f"{kept['jaccard']:.2f}"},
+    )
+
+
+def listed(values: list[str]) -> str:
+    """At most twelve values in words; `none` for none."""
+    more = f" and {len(values) - 12} more" if len(values) > 12 else ""
+    return (", ".join(values[:12]) or "none") + more
+
+
+def choose() -> tuple[list[Pair], list[Pair]]:
+    """Up to NUM_PAIRS contaminated rows and near duplicates, and up to NUM_VARIANTS variants.
+
+    The classes take turns, so that each is seen; they are shown one class after the other.
+    """
+    private = rows_of_private_items()
+    hits = telling_hits(private)
+    chosen = in_turn([*(hits[kind] for kind in CLASSES), telling_duplicates(private)])[:NUM_PAIRS]
+    variants = hits["variant"][:NUM_VARIANTS]
+    overlapping = [row for row in chosen if row["class"] in CLASSES]
+    duplicates = [row for row in chosen if row["class"] not in CLASSES]
+    files = [DECONTAMINATE / "removed.parquet", DECONTAMINATE / "kept.parquet"]
+    text_of = texts(files, (hit["id"] for hit in (*overlapping, *variants)))
+    copy_of = texts([DUPLICATES], (row["id"] for row in duplicates))
+    overlapping.sort(key=lambda hit: (CLASSES.index(hit["class"]), hit["benchmark"], doubt(hit)))
+    return (
+        [hit_pair(hit, text_of[hit["id"]]) for hit in overlapping]
+        + [duplicate_pair(row, copy_of[row["id"]]) for row in duplicates],
+        [hit_pair(hit, text_of[hit["id"]]) for hit in variants],
+    )
