@@ -2,10 +2,12 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stages import decontaminate, params
-from stages.common import text
+from stages.common import canaries, overlap
 from stages.common.errors import InputError
 from stages.common.records import read_rows
 from tests.conftest import Workspace
@@ -24,16 +26,11 @@ OTHERS = [
 
 
 def classes(problem: str, *items: str) -> list[str]:
-    """The classes of a problem's hits on these items (default: ITEM)."""
-    known = []
-    for number, item in enumerate(items or [ITEM]):
-        tokens = text.tokens(item)
-        ngrams = frozenset(text.ngrams(tokens, SETTINGS.ngram_size))
-        known.append(decontaminate.Item("bench", "rev", str(number), item, tokens, ngrams))
-    corpus = [text.tokens(other) for other in [*OTHERS, problem]]
-    weight = decontaminate.weights(corpus, known, SETTINGS.ngram_size)
-    index = decontaminate.Index(known, weight, SETTINGS)
-    return [hit["class"] for hit in index.hits(text.tokens(problem))]
+    """The classes of a problem's pairs with these items (default: ITEM)."""
+    index = overlap.build(
+        pa.array(items or [ITEM]), pa.array([*OTHERS, problem]), SETTINGS.thresholds()
+    )
+    return [overlap.CLASSES[kind] for kind in overlap.match(pa.array([problem]), index).classes]
 
 
 @pytest.mark.parametrize(
@@ -60,24 +57,64 @@ def test_class_of_a_problem(problem: str, expected: list[str]) -> None:
 @pytest.mark.parametrize("item", ["Compute 7!.", "What is 2+2?", "Evaluate $\\sin 30^\\circ$."])
 def test_short_items_are_found(item: str) -> None:
     assert classes(item, item) == ["same"]
-    assert classes(f"Show your work. {item}", item) == ["contained"]
+    assert classes(f"Tom has seven apples. {item}", item) == ["contained"]
 
 
 def test_all_items_that_a_problem_holds_are_reported() -> None:
     assert classes(ITEM, ITEM, f"{ITEM} ") == ["same", "same"]
 
 
-def test_an_item_without_a_token_is_an_error(smoke_copy: Workspace) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def test_a_solution_that_holds_a_whole_item_is_found() -> None:
+    index = overlap.build(pa.array([ITEM]), pa.array(OTHERS), SETTINGS.thresholds())
+    solutions = pa.array([f"We first recall: {ITEM} Now factor.", "We factor $x^2 - y^2$."])
+    matches = overlap.match(solutions, index, solutions=True)
+    assert matches.rows.tolist() == [0] and matches.classes.tolist() == [overlap.CONTAINED]
 
-    path = smoke_copy.path / "data/download_benchmark/tiny_chain_sum/items.parquet"
+
+def test_spans_are_what_both_texts_share() -> None:
+    problem = "Problem 7. " + ITEM.replace(" for which", ", 7 at most, for which")
+    own, other = overlap.spelled(problem), overlap.spelled(ITEM)
+    shown = [problem[span["start"] : span["end"]] for span in overlap.spans(own, other, 5)]
+    assert shown == [
+        ITEM[: ITEM.index("$(x, y)$") + len("$(x, y)")],
+        "for which $x + y < 600",
+    ]
+
+
+def test_an_item_without_a_token_is_an_error(smoke_copy: Workspace) -> None:
+    path = smoke_copy.path / "data/download_benchmark/tiny_chain_sum/all_items.parquet"
     rows = read_rows(path)
     rows[0]["problem"] = "?"
     path.unlink()
     pq.write_table(pa.Table.from_pylist(rows), path)
     shown = smoke_copy.python("-m", "stages.decontaminate", ok=False)
     assert f"item {rows[0]['id']} cannot be checked" in shown and "Traceback" not in shown
+
+
+def test_a_filter_that_misses_its_canaries_fails() -> None:
+    counts = {"verbatim": {"num": 20, "num_found": 20}, "rewrapped": {"num": 20, "num_found": 17}}
+    with pytest.raises(InputError, match=r"canaries \(rewrapped\) the filter found 17"):
+        decontaminate.stop_at_low_recall(counts, 0.9)
+
+
+def test_canaries_are_measured_and_none_is_trained_on(smoke: Workspace) -> None:
+    metrics = json.loads((smoke.path / "metrics/decontaminate.json").read_text())
+    for form in ("verbatim", "reformatted", "rewrapped", "embedded"):
+        assert metrics["canaries"][form] == {"num": 6, "num_found": 6}
+    for control in canaries.CONTROLS:
+        assert metrics["canaries"][control] == {"num": 6, "num_found": 0}
+    origins = {
+        row["origin_file"] for row in read_rows(smoke.path / "data/decontaminate/kept.parquet")
+    }
+    assert origins == {"train.jsonl"}
+
+
+def test_a_private_item_leaves_no_text_in_the_evidence() -> None:
+    item = decontaminate.Item("secret", "rev", None, "1", ITEM, private=True)
+    found = decontaminate.Found(0, overlap.SAME, "problem", 1.0, 1.0, 1.0)
+    row = decontaminate.evidence(found, item, ITEM, 5)
+    assert row["item_problem"] is None
+    assert not any(row[name] for name in row if name.endswith(("_spans", "_numbers", "_operators")))
 
 
 def test_planted_leaks_are_removed_with_evidence(smoke: Workspace) -> None:
@@ -89,13 +126,10 @@ def test_planted_leaks_are_removed_with_evidence(smoke: Workspace) -> None:
     assert len([row for row in removed if row["source"] == "planted_leak"]) == 2
     for row in removed:
         evidence = row["evidence"]
-        items = read_rows(
-            smoke.path / f"data/download_benchmark/{evidence['benchmark']}/items.parquet"
-        )
-        problem = {item["id"]: item["problem"] for item in items}[evidence["item_id"]]
-        assert problem == evidence["item_problem"]
-        assert evidence["longest_match"] in " ".join(text.tokens(row["problem"]))
-        assert evidence["missing_numbers"] == []
+        folder = smoke.path / "data/download_benchmark" / evidence["benchmark"]
+        problem = {item["id"]: item["problem"] for item in read_rows(folder / "items.parquet")}
+        assert problem[evidence["item_id"]] == evidence["item_problem"]
+        assert evidence["row_spans"] and evidence["missing_numbers"] == []
 
 
 def test_flag_keeps_the_rows_and_the_evidence(smoke_copy: Workspace) -> None:
@@ -106,10 +140,12 @@ def test_flag_keeps_the_rows_and_the_evidence(smoke_copy: Workspace) -> None:
     )  # fmt: skip
     metrics = json.loads((smoke_copy.path / "metrics/decontaminate.json").read_text())
     assert metrics["num_removed"] == 0 and metrics["num_kept"] == metrics["num_in"]
-    assert read_rows(smoke_copy.path / "data/decontaminate/evidence.parquet") == before
+    after = read_rows(smoke_copy.path / "data/decontaminate/evidence.parquet")
+    assert {row["action"] for row in after} == {"flagged"}
+    assert [row | {"action": ""} for row in after] == [row | {"action": ""} for row in before]
 
 
 def test_a_missing_benchmark_is_an_error(smoke: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(smoke.path)
     with pytest.raises(InputError, match=r"aime/receipt\.json is missing"):
-        decontaminate.read_items(["tiny_chain_sum", "aime"], 5)
+        decontaminate.read_items(["tiny_chain_sum", "aime"])

@@ -11,9 +11,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
 from stages.params import STRICT
+
+# Row groups of one plan: Daft reads ahead all that a plan names.
+GROUPS_AT_ONCE = 24
 
 # A function of string arrays of one length, one for each column, to a fixed number of bytes a row.
 Kernel = Callable[..., npt.NDArray[np.uint8]]
@@ -56,13 +60,16 @@ def map_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> npt.
         )
         return daft.Series.from_arrow(array)
 
-    frame = daft.read_parquet(str(path))
-    plan = frame.select(run(*(daft.col(column) for column in ["id", *columns])).alias("bytes"))
-    parts = [
-        np.frombuffer(_data(chunk), np.uint8).reshape(-1, 16 + width)
-        for chunk in plan.to_arrow()["bytes"].chunks
-        if len(chunk)
-    ]
+    num_groups, parts = pq.read_metadata(path).num_row_groups, []
+    for start in range(0, num_groups, GROUPS_AT_ONCE):
+        groups = list(range(start, min(start + GROUPS_AT_ONCE, num_groups)))
+        frame = daft.read_parquet([str(path)], row_groups=[groups])
+        plan = frame.select(run(*(daft.col(column) for column in ["id", *columns])).alias("bytes"))
+        parts += [
+            np.frombuffer(_data(chunk), np.uint8).reshape(-1, 16 + width)
+            for chunk in plan.to_arrow()["bytes"].chunks
+            if len(chunk)
+        ]
     if not parts:
         return np.empty((0, width), np.uint8)
     rows = np.concatenate(parts)

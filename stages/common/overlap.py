@@ -20,6 +20,7 @@ The class is the first that fits:
 docs/filtering.md says what the thresholds give on labelled pairs.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,9 @@ SAME, CONTAINED, REPHRASE, VARIANT = range(4)
 
 MIN_WORDS = 0.9  # of an item's stems, weighted: for the class contained
 MIN_STEMS = 0.2  # either way: for the class rephrase
+# Pairs are looked at that share n-grams, or stems which less than a tenth of the training problems
+# have and which weigh MIN_RARE of either text: an index of common words would be walked whole.
+RARE, MIN_RARE = math.log(10), 0.1
 NUMBER_WEIGHT, MAX_NUMBER_INFORMATION = 0.05, 12.0
 MIN_TOKENS_IN_SOLUTION = 10  # a shorter item is part of many a solution
 _BITS = 1 << 22  # of the bitmap that says no quickly: 512 KiB
@@ -150,6 +154,18 @@ def _missing(left: Any, num_left: int, right: Any, num_right: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
+def _common(left: Any, right: Any, num_right: int, information: Any) -> float:
+    """The weight of the stems that two sorted lists share."""
+    weight, at = 0.0, 0
+    for value in left:
+        while at < num_right and right[at] < value:
+            at += 1
+        if at < num_right and right[at] == value:
+            weight += information[np.int64(value & np.uint64(_COUNTERS - 1))]
+    return weight
+
+
+@numba.njit(nogil=True, cache=True)
 def _lookup(table: Any, value: Any) -> int:
     at = np.searchsorted(table, value)
     return int(at) if at < len(table) and table[at] == value else -1
@@ -259,7 +275,8 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
             *(sizes.astype(np.int64), bitmap, grams, gram_first, gram_items, gram_weight),
             *(totals(gram_first, gram_items, gram_weight), stems, stem_first, stem_items),
             *(totals(stem_first, stem_items, stem_weight), information, number_information),
-            *(firsts, lists[0][: firsts[0, -1]], numbers, lists[4][: firsts[4, -1]]),
+            *(firsts, lists[0][: firsts[0, -1]], lists[2][: firsts[2, -1]]),
+            *(numbers, lists[4][: firsts[4, -1]]),
             np.array(
                 [thresholds.contained, thresholds.rephrase, thresholds.variant], dtype=np.float64
             ),
@@ -272,9 +289,9 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
     """(pairs, 3) of row, item, class, and (pairs, 3) of the measures."""
     (sizes, bitmap, grams, gram_first, gram_items, gram_weight, gram_total) = index[:7]
     (stems, stem_first, stem_items, stem_total, information, number_information) = index[7:13]
-    (firsts, item_tokens, item_numbers, item_operators, limits) = index[13:]
+    (firsts, item_tokens, item_stems, item_numbers, item_operators, limits) = index[13:]
     num_items = firsts.shape[1] - 1
-    shared, common = np.zeros(num_items), np.zeros(num_items)
+    shared, rare = np.zeros(num_items), np.zeros(num_items)
     touched, is_touched = np.empty(num_items, np.int64), np.zeros(num_items, np.bool_)
     stamp = np.full(len(grams), -1, np.int64)
     room = len(scratch[0])
@@ -323,12 +340,14 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
             for at in range(num_words):
                 weight = information[np.int64(words[at] & np.uint64(_COUNTERS - 1))]
                 total += weight
+                if weight < RARE:
+                    continue
                 stem = _lookup(stems, words[at])
                 if stem < 0:
                     continue
-                for place_ in range(stem_first[stem], stem_first[stem + 1]):
-                    item = stem_items[place_]
-                    common[item] += weight
+                for posting in range(stem_first[stem], stem_first[stem + 1]):
+                    item = stem_items[posting]
+                    rare[item] += weight
                     if not is_touched[item]:
                         is_touched[item] = True
                         touched[num_touched] = item
@@ -337,8 +356,13 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
             for at in range(num_touched):
                 item = touched[at]
                 containment = min(1.0, shared[item] / gram_total[item])
-                item_in_text = min(1.0, common[item] / stem_total[item])
-                text_in_item = min(1.0, common[item] / total)
+                told = MIN_RARE * max(total, stem_total[item])
+                if containment < limits[2] and rare[item] < told:
+                    continue
+                own_stems = item_stems[firsts[2, item] : firsts[2, item + 1]]
+                common = _common(own_stems, words, num_words, information)
+                item_in_text = min(1.0, common / stem_total[item])
+                text_in_item = min(1.0, common / total)
                 first, last = firsts[0, item], firsts[0, item + 1]
                 if solutions and (containment < limits[0] or last - first < MIN_TOKENS_IN_SOLUTION):
                     continue
@@ -397,7 +421,7 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
                 found += 1
         for at in range(num_touched):
             item = touched[at]
-            shared[item], common[item], is_touched[item] = 0.0, 0.0, False
+            shared[item], rare[item], is_touched[item] = 0.0, 0.0, False
     return pairs[:found], measures[:found]
 
 

@@ -93,7 +93,8 @@ def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Re
         InputError: it is missing or not parquet.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        # Without pre_buffer=False the whole compressed file would be held.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None

@@ -1,0 +1,125 @@
+"""What the filter finds on labelled pairs, and on real training sets: the gates it must pass.
+
+The data lies beside the project and is not part of it.
+"""
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from stages import decontaminate, params
+from stages.common import overlap
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"
+HUB = SHARED / "hub/datasets"
+THRESHOLDS = params.load("decontaminate", decontaminate.Params).thresholds()
+
+pytestmark = pytest.mark.skipif(
+    not PAIRS.exists(), reason=f"{PAIRS.relative_to(SHARED.parent)} is not here"
+)
+CONTAMINATION = {"same", "contained", "rephrase"}
+NUMBER_CHANGES = (
+    "GSM-Plus numerical substitution",
+    "GSM-Plus digit expansion",
+    "GSM-Plus integer-decimal-fraction conversion",
+)
+
+
+def gsm8k(split: str) -> pa.Array:
+    path = HUB / f"openai/gsm8k/main/{split}-00000-of-00001.parquet"
+    return pq.read_table(path)["question"].combine_chunks()
+
+
+def math_train() -> pa.Array:
+    parts = sorted((HUB / "AI-MO/NuminaMath-CoT/data").glob("train-*.parquet"))
+    table = pa.concat_tables([pq.read_table(part) for part in parts])
+    return table.filter(pc.field("source") == "math")["problem"].combine_chunks()
+
+
+def math500() -> list[str]:
+    lines = (HUB / "HuggingFaceH4/MATH-500/test.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["problem"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Counter[str | None]]:
+    """By set of pairs: how many have each class. Rarity is counted in the training sets."""
+    rows: list[dict[str, Any]] = [
+        json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()
+    ]
+    by_references = defaultdict(list)
+    for row in rows:
+        by_references[row["ref_set"]].append(row)
+    counts: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for name, pairs in by_references.items():
+        items = list(dict.fromkeys(pair["ref"] for pair in pairs))
+        sample = gsm8k("train") if name == "gsm" else math_train()
+        index = overlap.build(pa.array(items), sample, THRESHOLDS)
+        matches = overlap.match(pa.array([pair["query"] for pair in pairs]), index)
+        kinds = {
+            (row, item): overlap.CLASSES[kind]
+            for row, item, kind in zip(
+                matches.rows.tolist(), matches.items.tolist(), matches.classes.tolist(), strict=True
+            )
+        }
+        for number, pair in enumerate(pairs):
+            counts[pair["set"]][kinds.get((number, items.index(pair["ref"])))] += 1
+    return counts
+
+
+def share(found: dict[str, Counter[str | None]], names: tuple[str, ...], *kinds: str) -> float:
+    """Of the pairs of sets whose name begins so, the share that has one of the classes."""
+    counts = sum((found[name] for name in found if name.startswith(names)), Counter())
+    assert counts.total()
+    return sum(counts[kind] for kind in kinds) / counts.total()
+
+
+def test_formatting_does_not_hide_an_item(found: dict[str, Counter[str | None]]) -> None:
+    assert share(found, ("MATH-500 format noise",), *CONTAMINATION) >= 0.995
+
+
+def test_a_transcription_is_found(found: dict[str, Counter[str | None]]) -> None:
+    assert share(found, ("MATH vs AIME/AMC",), *CONTAMINATION) >= 0.99
+
+
+def test_a_rephrase_is_found(found: dict[str, Counter[str | None]]) -> None:
+    assert share(found, ("GSM8K rephrased",), *CONTAMINATION) >= 0.60
+
+
+def test_other_numbers_make_a_variant(found: dict[str, Counter[str | None]]) -> None:
+    assert share(found, NUMBER_CHANGES, *CONTAMINATION) <= 0.02
+    assert share(found, NUMBER_CHANGES, "variant") >= 0.95
+
+
+def test_another_sign_or_decimal_makes_another_problem(
+    found: dict[str, Counter[str | None]],
+) -> None:
+    assert share(found, ("MATH sign/decimal",), *CONTAMINATION) == 0
+
+
+@pytest.mark.parametrize(
+    ("training", "benchmark", "limit"), [("gsm8k", "gsm8k", 0.001), ("math", "math500", 0.002)]
+)
+def test_few_rows_of_the_train_split_are_called_contamination(
+    training: str, benchmark: str, limit: float
+) -> None:
+    problems = gsm8k("train") if training == "gsm8k" else math_train()
+    items = gsm8k("test") if benchmark == "gsm8k" else pa.array(math500())
+    matches = overlap.match(problems, overlap.build(items, problems, THRESHOLDS))
+    flagged = np.unique(matches.rows[matches.classes != overlap.VARIANT])
+    assert len(flagged) <= limit * len(problems)
+
+
+def test_every_item_finds_itself() -> None:
+    items = pa.array(math500())
+    matches = overlap.match(items, overlap.build(items, math_train(), THRESHOLDS))
+    same = matches.rows[(matches.rows == matches.items) & (matches.classes == overlap.SAME)]
+    assert same.tolist() == list(range(500))
