@@ -4,15 +4,17 @@ The samples have the real columns, but are rebuilt: their digests and counts tak
 pinned ones, and their commits are the test hub's.
 """
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
 from stages import download_benchmark, params
-from stages.common import sources
+from stages.common import canaries, sources, text
 from stages.common.records import read_rows, sha256
 from tests.conftest import Workspace, make_workspace
 from tests.hub import SHARED, commit_of, serve
@@ -157,3 +159,59 @@ def test_the_public_samples_of_frontiermath_fit_the_private_benchmark(tmp_path: 
         "fm-sample-s5",
     ]
     assert len(rows) == 8 and {row["reason"] for row in left_out} == {"other_subset"}
+
+
+@pytest.fixture(scope="module")
+def filtered(real: Workspace) -> Workspace:
+    """The samples after the filters. Nearly all of the second corpus is in the first as well."""
+    file = real.path / "params.yaml"
+    content = params.read(file)
+    content["prepare"]["check_answers"] = False
+    content["deduplicate"]["max_removed_rate"] = 1.0
+    file.write_text(OmegaConf.to_yaml(OmegaConf.create(content)))
+    for name in CORPORA:
+        real.python("-m", "stages.prepare", name)
+    real.python("-m", "stages.deduplicate")
+    real.python("-m", "stages.decontaminate")
+    return real
+
+
+def metrics(workspace: Workspace, stage: str) -> Any:
+    return json.loads((workspace.path / f"metrics/{stage}.json").read_text())
+
+
+@needs_samples
+def test_the_corpora_hold_the_same_train_rows(filtered: Workspace) -> None:
+    """MATH's and GSM8K's train rows stand in both."""
+    copies = metrics(filtered, "deduplicate")["removed_by_kept_corpus"]["openmathinstruct2"]
+    assert copies["numinamath_cot"] > 7000
+
+
+@needs_samples
+def test_math_train_holds_aime_and_amc_problems(filtered: Workspace) -> None:
+    path = filtered.path / "data/deduplicate/kept.parquet"
+    table = pq.read_table(path, columns=["source", "problem"])
+    keys = text.keys(table["problem"]).view("V16").ravel().tolist()
+    sources_of: dict[bytes, set[str]] = {}
+    for key, source in zip(keys, table["source"].to_pylist(), strict=True):
+        sources_of.setdefault(key, set()).add(source)
+    assert sum({"math", "amc_aime"} <= found for found in sources_of.values()) >= 100
+
+
+@needs_samples
+def test_of_the_benchmarks_only_close_siblings_are_found(filtered: Workspace) -> None:
+    """The samples end in 2021: an AIME 2024 or 2025 hit would be a false one."""
+    found = metrics(filtered, "decontaminate")
+    by_benchmark = found["contaminated_rows_by_benchmark"]
+    assert not {"aime24", "aime25"} & by_benchmark.keys()
+    assert 0 < by_benchmark["math500"] <= 0.002 * found["num_in"]
+    assert by_benchmark["gsm8k"] <= 0.001 * found["num_in"]
+
+
+@needs_samples
+def test_canaries_of_real_items_are_found(filtered: Workspace) -> None:
+    for form, count in metrics(filtered, "decontaminate")["canaries"].items():
+        if form in canaries.CONTROLS:
+            assert count["num_found"] <= 0.02 * count["num"], form
+        elif form != "rephrased":
+            assert count["num_found"] >= 0.99 * count["num"], form
