@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from stages import params
@@ -84,7 +85,7 @@ class Params:
     contained: float
     rephrase: float
     variant: float
-    canaries_per_benchmark: int
+    canaries_per_benchmark: Annotated[int, Field(ge=1)]
     min_canary_recall: float  # of the forms verbatim, reformatted, rewrapped and embedded
     seed: int
 

@@ -13,7 +13,7 @@ The stage's MLflow run is the experiment's *result* run, with all params and all
 
 import csv
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,15 @@ from pydantic.dataclasses import dataclass
 
 from stages import params
 from stages.common import plots, practice, report, statistics
-from stages.common.records import Row, read_json, read_rows, sha256, write_json, write_text
+from stages.common.records import (
+    Row,
+    read_batches,
+    read_json,
+    read_rows,
+    sha256,
+    write_json,
+    write_text,
+)
 from stages.common.tracking import stage_run
 
 DATA = Path("data")
@@ -104,13 +112,15 @@ def ledger_entry(benchmark: str, about: str, leaked: set[str]) -> dict[str, Any]
     }
 
 
-def leaked_items(benchmark: str, evidence: list[Row]) -> set[str]:
-    """The items that stood in the corpora, whether their rows were then removed or not."""
-    return {
-        hit["item_id"]
-        for hit in evidence
-        if hit["benchmark"] == benchmark and hit["class"] != "variant"
-    }
+def leaked_items() -> dict[str, set[str]]:
+    """Of each benchmark the items that stood in the corpora, whether their rows then went or not."""
+    leaked: dict[str, set[str]] = defaultdict(set)
+    columns = ["benchmark", "item_id", "class"]
+    for batch in read_batches(DATA / "decontaminate" / "evidence.parquet", columns):
+        for hit in batch.to_pylist():
+            if hit["class"] != "variant":
+                leaked[hit["benchmark"]].add(hit["item_id"])
+    return leaked
 
 
 def planted_findings(corpora: list[str]) -> list[dict[str, Any]]:
@@ -372,9 +382,9 @@ def main() -> None:
         settings = params.read()
         corpora, benchmarks = list(settings["corpus"]), list(settings["benchmark"])
         by_corpus = report.funnel_by_corpus(corpora)
-        evidence = read_rows(DATA / "decontaminate" / "evidence.parquet")
+        leaked = leaked_items()
         entries = [
-            ledger_entry(name, benchmark["about"], leaked_items(name, evidence))
+            ledger_entry(name, benchmark["about"], leaked.get(name, set()))
             for name, benchmark in settings["benchmark"].items()
         ]
         decontaminate = read_json(METRICS / "decontaminate.json")

@@ -2,39 +2,39 @@
 
 Reads   data/download_corpus/<corpus>/; conf: corpus.<corpus>.mapping, prepare
 Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence)
-Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source
+Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source; how many
+        answers were compared with the reference, by verdict
+
+Rows stream through in batches, whole columns at a time: stages/common/raw.py reads them, and
+stages/common/defects.py holds the reasons.
 """
 
-import json
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 from pydantic.dataclasses import dataclass
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from stages import params
-from stages.common import grading
+from stages.common import answers, defects, raw
+from stages.common.defects import REMOVED
+from stages.common.defects import Params as Params
 from stages.common.errors import InputError
-from stages.common.records import (
-    EXAMPLE,
-    Row,
-    content_id,
-    count_by,
-    read_json,
-    removed_schema,
-    sort_key,
-    write_json,
-    write_rows,
-)
+from stages.common.records import EXAMPLE, read_json, write_json, write_sorted
+from stages.common.streams import ahead
 from stages.common.tracking import stage_run
+from stages.common.verdicts import Judges
 
 IN = Path("data/download_corpus")
 OUT = Path("data/prepare")
 METRICS = Path("metrics/prepare")
-EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])
 
 
 @dataclass(frozen=True, config=params.STRICT)
@@ -48,113 +48,103 @@ class Mapping:
     messages: str | None  # a chat that must repeat problem and solution
 
 
-@dataclass(frozen=True, config=params.STRICT)
-class Params:
-    max_problem_chars: int
-    max_solution_chars: int
-    check_answers: bool
+def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Raw rows as EXAMPLE; problem, solution and answer are null where they are blank."""
+    text = {name: _stripped(rows[name]) for name in ("problem", "solution", "answer", "source")}
+    columns = {
+        **text,
+        "id": raw.ids(
+            corpus, pc.fill_null(text["problem"], ""), pc.fill_null(text["solution"], "")
+        ),
+        "corpus": pa.repeat(corpus, len(rows)),
+        "source": pc.fill_null(text["source"], corpus),
+        "answer": answers.canonical(text["answer"]),
+        "origin_file": rows["origin_file"],
+        "origin_row": rows["origin_row"],
+    }
+    return pa.RecordBatch.from_pydict({name: columns[name] for name in EXAMPLE.names})
 
 
-def read_raw(folder: Path, mapping: Mapping) -> Iterator[tuple[str, int, Row]]:
-    """(file, row number, row) for every row of the corpus's parquet and JSONL files.
+def _stripped(texts: pa.StringArray) -> pa.StringArray:
+    stripped = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.equal(stripped, ""), None, stripped)
+
+
+class Tally:
+    """Counts over all batches."""
+
+    def __init__(self) -> None:
+        self.num_in = self.num_kept = 0
+        self.in_by_source: Counter[str] = Counter()
+        self.removed_by_reason: Counter[str] = Counter()
+        self.removed_by_source: Counter[str] = Counter()
+        self.verdicts: Counter[str] = Counter(equal=0, different=0, unreadable=0, too_costly=0)
+
+    def add(self, examples: pa.RecordBatch, removed: pa.Table, verdicts: Counter[str]) -> None:
+        self.num_in += len(examples)
+        self.num_kept += len(examples) - len(removed)
+        self.in_by_source += _counts(examples["source"])
+        self.removed_by_reason += _counts(removed["reason"])
+        self.removed_by_source += _counts(removed["source"])
+        self.verdicts.update(verdicts)
+
+    def metrics(self) -> dict[str, Any]:
+        """What metrics/prepare/<corpus>.json holds."""
+        return {
+            "num_in": self.num_in,
+            "num_kept": self.num_kept,
+            "num_removed": self.num_in - self.num_kept,
+            "in_by_source": dict(sorted(self.in_by_source.items())),
+            "removed_by_reason": dict(sorted(self.removed_by_reason.items())),
+            "removed_by_source": dict(sorted(self.removed_by_source.items())),
+            "num_answers_compared": self.verdicts.total(),
+            "answers_by_verdict": dict(self.verdicts),
+        }
+
+
+def _counts(values: pa.Array | pa.ChunkedArray) -> Counter[str]:
+    return Counter({each["values"]: each["counts"] for each in pc.value_counts(values).to_pylist()})
+
+
+def sift(
+    corpus: str, folder: Path, mapping: Mapping, limits: Params, judges: Judges, tally: Tally
+) -> Generator[tuple[pa.RecordBatch, pa.Table], None, None]:
+    """The kept (EXAMPLE) and the removed rows (REMOVED) of each batch of a downloaded corpus."""
+    for rows in ahead(raw.batches(folder, vars(mapping))):
+        examples = map_columns(corpus, rows)
+        messages = rows["messages"] if mapping.messages else None
+        removals, stated, verdicts = defects.find(examples, messages, limits, judges)
+        answer = pc.coalesce(examples["answer"], stated)
+        examples = examples.set_column(EXAMPLE.get_field_index("answer"), "answer", answer)
+        removed = removals.take(examples)
+        tally.add(examples, removed, verdicts)
+        if len(removed):
+            examples = examples.filter(pa.array(removals.is_left))
+        yield examples, removed
+
+
+def _kept(
+    sifted: Iterator[tuple[pa.RecordBatch, pa.Table]], aside: IO[bytes], folder: Path, tally: Tally
+) -> Generator[pa.RecordBatch, None, None]:
+    """The kept rows, while the removed ones go to an arrow stream and the bar moves on.
 
     Raises:
-        InputError: a mapped column is missing, or a line is not JSON.
+        InputError: no row was kept.
     """
-    wanted = [
-        column
-        for column in (
-            mapping.problem,
-            mapping.solution,
-            mapping.answer,
-            mapping.source,
-            mapping.messages,
-        )
-        if column
-    ]
-    for name in sorted(read_json(folder / "receipt.json")["files"]):
-        path = folder / name
-        if path.suffix == ".parquet":
-            has = pq.read_schema(path).names
-            expect_columns(path, wanted, has)
-            number = 0
-            for batch in pq.ParquetFile(path).iter_batches(columns=wanted):
-                for row in batch.to_pylist():
-                    yield name, number, row
-                    number += 1
-        elif path.suffix == ".jsonl":
-            with path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines):
-                    try:
-                        row = json.loads(line)
-                    except json.JSONDecodeError as error:
-                        raise InputError(f"{path}, row {number}: not JSON: {error}") from None
-                    expect_columns(path, wanted, list(row), number)
-                    yield name, number, row
-
-
-def expect_columns(path: Path, wanted: list[str], has: list[str], row: int | None = None) -> None:
-    """Raise InputError unless every mapped column is there."""
-    for column in wanted:
-        if column not in has:
-            at = "" if row is None else f", row {row}"
-            raise InputError(
-                f"{path}{at} has no column {column!r}, only {', '.join(has)}: "
-                "correct the corpus's mapping in conf/"
-            )
-
-
-def example(corpus: str, file: str, number: int, raw: Row, mapping: Mapping) -> Row:
-    """The canonical row; the answer is the reference's, else the one that the solution states."""
-    problem, solution = _text(raw, mapping.problem), _text(raw, mapping.solution)
-    answer = _text(raw, mapping.answer) if mapping.answer else None
-    return {
-        "id": content_id(corpus, problem or "", solution or ""),
-        "corpus": corpus,
-        "source": (_text(raw, mapping.source) if mapping.source else None) or corpus,
-        "problem": problem,
-        "solution": solution,
-        "answer": answer or (grading.final_answer(solution) if solution else None),
-        "origin_file": file,
-        "origin_row": number,
-    }
-
-
-def _text(raw: Row, column: str) -> str | None:
-    value = raw[column]
-    return value.strip() if isinstance(value, str) and value.strip() else None
-
-
-def reason_to_remove(
-    row: Row, messages: list[dict[str, str]] | None, limits: Params
-) -> tuple[str, dict[str, Any]] | None:
-    """Why a row cannot be trained on, with the evidence; None where it can."""
-    if not row["problem"] or not row["solution"]:
-        return "empty", {"expected": "problem and solution", "found": None}
-    for column, limit in (
-        ("problem", limits.max_problem_chars),
-        ("solution", limits.max_solution_chars),
+    num_rows = read_json(folder / "receipt.json").get("num_rows")
+    with (
+        pa.ipc.new_stream(aside, REMOVED) as writer,
+        tqdm(total=num_rows, unit=" rows", unit_scale=True, disable=None) as bar,
     ):
-        if len(row[column]) > limit:
-            found = f"{len(row[column])} characters"
-            return "too_long", {"expected": f"{column} up to {limit} characters", "found": found}
-    if messages is not None:
-        said = [str(message.get("content", "")).strip() for message in messages]
-        if said != [row["problem"], row["solution"]]:
-            return "messages_differ", {"expected": row["solution"], "found": "\n".join(said[1:])}
-    if not limits.check_answers:
-        return None
-    stated = grading.final_answer(row["solution"])
-    if stated is None:
-        return "no_final_answer", {"expected": row["answer"], "found": None}
-    if not grading.equal(row["answer"], stated):
-        return "answer_mismatch", {"expected": row["answer"], "found": stated}
-    if grading.contradicts_itself(row["solution"]):
-        return "contradicts_itself", {
-            "expected": stated,
-            "found": ", ".join(grading.boxed(row["solution"])),
-        }
-    return None
+        for kept, removed in ahead(sifted):
+            writer.write_table(removed)
+            bar.update(len(kept) + len(removed))
+            yield kept
+    if not tally.num_kept:
+        raise InputError(
+            f"nothing is left of {tally.num_in} rows: {dict(tally.removed_by_reason)}; "
+            "see conf/prepare/ and the corpus's mapping"
+        )
 
 
 def main() -> None:
@@ -162,37 +152,22 @@ def main() -> None:
     with stage_run("prepare", corpus) as run:
         mapping = params.load(f"corpus.{corpus}.mapping", Mapping)
         limits = params.load("prepare", Params)
-        kept, removed = [], []
-        for file, number, raw in read_raw(IN / corpus, mapping):
-            row = example(corpus, file, number, raw, mapping)
-            messages = raw[mapping.messages] if mapping.messages else None
-            found = reason_to_remove(row, messages, limits)
-            if found:
-                removed.append({**row, "reason": found[0], "evidence": found[1]})
-            else:
-                kept.append(row)
-        if not kept:
-            raise InputError(
-                f"nothing is left of {len(removed)} rows: {count_by(removed, 'reason')}; "
-                "see conf/prepare/ and the corpus's mapping"
-            )
-        write_rows(OUT / corpus / "kept.parquet", sorted(kept, key=sort_key), EXAMPLE)
-        write_rows(
-            OUT / corpus / "removed.parquet",
-            sorted(removed, key=sort_key),
-            removed_schema(EVIDENCE),
-        )
-        metrics = {
-            "num_in": len(kept) + len(removed),
-            "num_kept": len(kept),
-            "num_removed": len(removed),
-            "in_by_source": count_by([*kept, *removed], "source"),
-            "removed_by_reason": count_by(removed, "reason"),
-            "removed_by_source": count_by(removed, "source"),
-        }
+        folder, out, tally = IN / corpus, OUT / corpus, Tally()
+        out.mkdir(parents=True, exist_ok=True)
+        with (
+            Judges(limits.answer_timeout_s) as judges,
+            tempfile.TemporaryFile(dir=out) as aside,
+            closing(sift(corpus, folder, mapping, limits, judges, tally)) as sifted,
+            closing(_kept(sifted, aside, folder, tally)) as kept,
+        ):
+            num_kept = write_sorted(out / "kept.parquet", kept, EXAMPLE)
+            aside.seek(0)
+            num_removed = write_sorted(out / "removed.parquet", pa.ipc.open_stream(aside), REMOVED)
+        metrics = tally.metrics()
+        assert num_kept + num_removed == metrics["num_in"]
         write_json(METRICS / f"{corpus}.json", metrics)
         run.log_metrics(metrics)
-        print(f"{corpus}: kept {len(kept)} of {metrics['num_in']}, {metrics['removed_by_reason']}")
+        print(f"{corpus}: kept {num_kept} of {tally.num_in}, {metrics['removed_by_reason']}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,21 @@
 """Columns are mapped, answers checked, and no row is lost without a reason."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from stages import prepare
+from stages.common import raw
 from stages.common.errors import InputError
-from stages.common.records import EXAMPLE, Row, read_rows
+from stages.common.records import EXAMPLE, Row, content_id, read_rows
+from stages.common.verdicts import Judges
 from tests.conftest import Workspace
 
 NUMINA = prepare.Mapping(
@@ -22,11 +28,50 @@ OPENMATH = prepare.Mapping(
     source="problem_source",
     messages=None,
 )
-LIMITS = prepare.Params(max_problem_chars=100, max_solution_chars=200, check_answers=True)
+LIMITS = prepare.Params(
+    max_problem_chars=100,
+    max_solution_chars=200,
+    min_text_rate=0.2,
+    max_foreign_rate=0.1,
+    no_final_answer="remove",
+    proofs="remove",
+    check_answers=True,
+    answer_timeout_s=5,
+)
 HUB = Path("../shared/hub/datasets")
 
 
-def openmath(solution: str | None, answer: str | None = "4", problem: str | None = "2+2?") -> Row:
+@pytest.fixture(scope="module")
+def judges() -> Iterator[Judges]:
+    with Judges(LIMITS.answer_timeout_s, num_processes=1) as judges:
+        yield judges
+
+
+def write_raw(folder: Path, rows: list[Row], name: str = "a.jsonl") -> Path:
+    """A downloaded corpus of one file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "receipt.json").write_text(json.dumps({"files": {name: {}}}))
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), folder / name)
+    else:
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def sift(
+    folder: Path,
+    judges: Judges,
+    mapping: prepare.Mapping = OPENMATH,
+    limits: prepare.Params = LIMITS,
+) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
+    """Kept rows, removed rows and metrics of a corpus."""
+    tally = prepare.Tally()
+    parts = [*prepare.sift("c", folder, mapping, limits, judges, tally)]
+    kept = pa.concat_tables([pa.table(part).cast(EXAMPLE) for part, _ in parts])
+    return kept, pa.concat_tables([part for _, part in parts]), tally.metrics()
+
+
+def openmath(solution: Any, answer: Any = "4", problem: Any = "2+2?") -> Row:
     return {
         "problem": problem,
         "generated_solution": solution,
@@ -35,39 +80,175 @@ def openmath(solution: str | None, answer: str | None = "4", problem: str | None
     }
 
 
-def reason(raw: Row, mapping: prepare.Mapping = OPENMATH) -> str | None:
-    row = prepare.example("c", "f.jsonl", 0, raw, mapping)
-    found = prepare.reason_to_remove(row, raw.get(mapping.messages or ""), LIMITS)
-    return found[0] if found else None
+FOUR = r"\boxed{4}"
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"),
+    ("raw_row", "expected"),
     [
         (openmath(r"2+2=4, so \boxed{4}"), None),
         (openmath(r"it is \boxed{\frac{8}{2}}"), None),
         (openmath(r"\boxed{5}"), "answer_mismatch"),
         (openmath(r"\boxed{-4}"), "answer_mismatch"),
+        (openmath(r"\boxed{\frac{9}{2}}"), "answer_mismatch"),
         (openmath("so it is four"), "no_final_answer"),
-        (openmath(r"cut off in \boxed{4"), "no_final_answer"),
+        (openmath(r"it is $\boxed{}$"), "no_final_answer"),
+        (openmath("so it is four", problem="Prove that 2+2 is 4."), "proof"),
+        (openmath(FOUR, problem="Prove that 2+2 is 4."), None),
+        (openmath(r"cut off in \boxed{4"), "truncated"),
+        (openmath("first we add 2 and 2, then we..."), "truncated"),
+        (openmath(r"so \begin{align*} 2+2 &"), "truncated"),
+        (openmath(r"so \[ 2+2"), "truncated"),
+        (openmath(r"so $$ 2+2"), "truncated"),
+        (openmath(r"so $$ 2+2 \boxed{4}"), None),
         (openmath(r"\boxed{3} no, \boxed{4}"), "contradicts_itself"),
+        (openmath(r"The answer is \boxed{3}. The answer is $\boxed{4}$."), "contradicts_itself"),
+        (openmath(r"x=\boxed{3}, and y=\boxed{4}"), None),
         (openmath(None), "empty"),
+        (openmath(["a", "list"]), "empty"),
         (openmath(r"\boxed{4}", problem="   "), "empty"),
         (openmath(r"\boxed{4}", problem="2" * 101), "too_long"),
         (openmath("so " * 80 + r"\boxed{4}"), "too_long"),
         (openmath("4 apples\n#### 4"), None),
+        (openmath("a form feed for a macro: \x0crac{8}{2}, " + FOUR), "non_text"),
+        (openmath("one lost \ufffd, " + FOUR), "non_text"),
+        (openmath("one half of a pair \ud835, " + FOUR), "non_text"),
+        (openmath("{} [] () $$ -- ++ ** ~~ // !! 4"), "non_text"),
+        (openmath("{'label': 'Solution', 'solution': 'It is \\boxed{4}.'}"), "non_text"),
+        (openmath(r"{\bf Solution}: it is \boxed{4}"), None),
+        (openmath("两个二相加等于四, " + FOUR), "foreign_script"),
+        (
+            openmath(
+                "the angle \u03b3 of \u25b3ABC in \u211d\u00b2, Poincar\u00e9, \U0001d465: " + FOUR
+            ),
+            None,
+        ),
     ],
 )
-def test_reason(raw: Row, expected: str | None) -> None:
-    assert reason(raw) == expected
+def test_reason(raw_row: Row, expected: str | None, tmp_path: Path, judges: Judges) -> None:
+    kept, removed, _ = sift(write_raw(tmp_path, [raw_row]), judges)
+    assert (len(kept), removed["reason"].to_pylist()) == (
+        (1, []) if expected is None else (0, [expected])
+    )
 
 
-def test_messages_that_differ_from_the_columns_are_found() -> None:
-    raw = {"problem": "2+2?", "solution": r"\boxed{4}", "source": "s"}
-    same = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": r"\boxed{4}"}]
-    other = [same[0], {"role": "assistant", "content": r"\boxed{5}"}]
-    assert reason(raw | {"messages": same}, NUMINA) is None
-    assert reason(raw | {"messages": other}, NUMINA) == "messages_differ"
+def test_a_reason_comes_with_what_was_expected_and_found(tmp_path: Path, judges: Judges) -> None:
+    rows = [openmath(r"\boxed{5}"), openmath(FOUR, problem="2" * 101), openmath("求求求" + FOUR)]
+    _, removed, _ = sift(write_raw(tmp_path, rows), judges)
+    evidence = {row["origin_row"]: row["evidence"] for row in removed.to_pylist()}
+    assert evidence == {
+        0: {"expected": "4", "found": "5"},
+        1: {"expected": "problem up to 100 characters", "found": "101 characters"},
+        2: {"expected": "up to 10% of letters neither Latin nor Greek", "found": "37.5%"},
+    }
+
+
+def test_policies_keep_what_they_name(tmp_path: Path, judges: Judges) -> None:
+    rows = [
+        openmath("so it is four"),
+        openmath("so it is four", problem="Show that 2+2 is 4."),
+        openmath(r"\boxed{5}"),
+        openmath("两个二相加等于四, " + FOUR),
+    ]
+    folder = write_raw(tmp_path, rows)
+
+    def removed(**policies: Any) -> list[str]:
+        table = sift(folder, judges, limits=replace(LIMITS, **policies))[1]
+        return sorted(table["reason"].to_pylist())
+
+    every = ["answer_mismatch", "foreign_script", "no_final_answer", "proof"]
+    assert removed() == every
+    assert removed(no_final_answer="keep") == ["answer_mismatch", "foreign_script", "proof"]
+    assert removed(proofs="keep") == ["answer_mismatch", "foreign_script", "no_final_answer"]
+    assert removed(check_answers=False) == ["foreign_script", "no_final_answer", "proof"]
+    assert removed(max_foreign_rate=1.0) == ["answer_mismatch", "no_final_answer", "proof"]
+
+
+def test_what_cannot_be_compared_is_kept_and_counted(tmp_path: Path, judges: Judges) -> None:
+    rows = [
+        openmath(FOUR),
+        openmath(r"\boxed{\frac{8}{2}}"),
+        openmath(r"\boxed{5}"),
+        openmath(r"\boxed{(B)}"),
+        openmath(r"\boxed{" + "4" * 1001 + "}"),
+    ]
+    limits = replace(LIMITS, max_solution_chars=2000)
+    kept, removed, metrics = sift(write_raw(tmp_path, rows), judges, limits=limits)
+    assert (len(kept), len(removed)) == (4, 1)
+    assert metrics["num_answers_compared"] == 5
+    assert metrics["answers_by_verdict"] == {
+        "equal": 2,
+        "different": 1,
+        "unreadable": 1,
+        "too_costly": 1,
+    }
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_messages_must_be_problem_and_solution(name: str, tmp_path: Path, judges: Judges) -> None:
+    row = {"problem": "2+2?", "solution": FOUR, "source": "s"}
+    said = [{"role": "user", "content": " 2+2?\n"}, {"role": "assistant", "content": FOUR}]
+    chats: list[Any] = [
+        said,
+        [said[0], {"role": "assistant", "content": r"\boxed{5}"}],
+        [{"role": "user", "content": "3+1?"}, said[1]],
+        [{"role": "system", "content": "Think."}, *said],
+        [],
+        None,
+    ]
+    folder = write_raw(tmp_path, [row | {"messages": chat} for chat in chats], name)
+    kept, removed, _ = sift(folder, judges, NUMINA)
+    assert kept["origin_row"].to_pylist() == [0]
+    evidence = {each["origin_row"]: each["evidence"] for each in removed.to_pylist()}
+    assert set(removed["reason"].to_pylist()) == {"messages_differ"}
+    assert evidence == {
+        1: {"expected": FOUR, "found": r"\boxed{5}"},
+        2: {"expected": "2+2?", "found": "3+1?"},
+        3: {"expected": "2 messages", "found": "3"},
+        4: {"expected": "2 messages", "found": "0"},
+        5: {"expected": "2 messages", "found": "0"},
+    }
+
+
+def test_the_answer_is_the_references_or_else_the_solutions(tmp_path: Path, judges: Judges) -> None:
+    rows = [
+        openmath(r"\boxed{\frac{8}{2}}", answer=" 4 "),
+        openmath(r"\boxed{1{,}250}", answer=None),
+        openmath(r"\boxed{4}", answer=4),
+    ]
+    kept, _, _ = sift(write_raw(tmp_path, rows), judges)
+    assert kept["answer"].to_pylist() == ["4", "1250", "4"]
+
+
+def test_an_id_is_the_hash_of_corpus_problem_and_solution() -> None:
+    def id_of(*parts: str) -> str:
+        corpus, problem, solution = parts
+        (found,) = raw.ids(corpus, pa.array([problem]), pa.array([solution])).to_pylist()
+        assert len(found) == len(content_id(*parts)) == 32
+        return str(found)
+
+    assert id_of("c", "né", "b") == id_of("c", "né", "b")
+    different = [("c", "ab", "c"), ("c", "a", "bc"), ("d", "ab", "c"), ("c", "c", "ab")]
+    assert len({id_of(*parts) for parts in different}) == 4
+    pair = raw.ids("c", pa.array(["x", "ab"]), pa.array(["y", "c"]))
+    assert pair[1].as_py() == id_of("c", "ab", "c")
+
+
+def test_batches_and_processes_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, judges: Judges
+) -> None:
+    rows = [
+        openmath(rf"\boxed{{\frac{{{number}}}{{2}}}}", str(number // 2)) for number in range(40)
+    ]
+    folder = write_raw(tmp_path, rows)
+    kept, removed, metrics = sift(folder, judges)
+    monkeypatch.setattr(raw, "ROWS", 7)
+    with Judges(LIMITS.answer_timeout_s, num_processes=2) as two:
+        again = sift(folder, two)
+    order = [("origin_row", "ascending")]
+    assert again[0].equals(kept) and again[2] == metrics
+    assert again[1].sort_by(order).equals(removed.sort_by(order))
+    assert metrics["num_kept"] == 20
 
 
 def test_rows_add_up_and_lead_back_to_the_download(smoke: Workspace) -> None:
@@ -79,14 +260,17 @@ def test_rows_add_up_and_lead_back_to_the_download(smoke: Workspace) -> None:
         assert len(kept) + len(removed) == len(lines) == metrics["num_in"]
         assert pq.read_schema(folder / "kept.parquet").equals(EXAMPLE)
         assert sorted(row["origin_row"] for row in kept + removed) == list(range(len(lines)))
+        assert [row["id"] for row in kept] == sorted(row["id"] for row in kept)
         for row in kept:
             assert json.loads(lines[row["origin_row"]])["problem"] == row["problem"]
         assert all(row["reason"] for row in removed)
+        assert [path.name for path in folder.iterdir() if "parquet" not in path.suffix] == []
 
 
 def test_every_planted_wrong_answer_is_found(smoke: Workspace) -> None:
     metrics = json.loads((smoke.path / "metrics/prepare/tiny_numinamath_cot.json").read_text())
     assert metrics["removed_by_source"] == {"planted_wrong_answer": 2}
+    assert metrics["removed_by_reason"] == {"contradicts_itself": 2}
 
 
 def test_a_missing_column_is_named(smoke_copy: Workspace) -> None:
@@ -97,26 +281,36 @@ def test_a_missing_column_is_named(smoke_copy: Workspace) -> None:
     assert "Traceback" not in shown
 
 
-def test_a_line_that_is_not_json_is_named(tmp_path: Path) -> None:
-    (tmp_path / "receipt.json").write_text('{"files": {"a.jsonl": {}}}')
-    (tmp_path / "a.jsonl").write_text(json.dumps(openmath("x")) + "\n{oops\n")
-    with pytest.raises(InputError, match=r"a\.jsonl, row 1: not JSON"):
-        list(prepare.read_raw(tmp_path, OPENMATH))
+@pytest.mark.parametrize("line", [b"{oops", b'{"problem": "\xff"}', b'["a list"]', b""])
+def test_a_line_that_is_no_json_object_is_named(line: bytes, tmp_path: Path) -> None:
+    write_raw(tmp_path, [openmath("x")])
+    with (tmp_path / "a.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    with pytest.raises(InputError, match=r"a\.jsonl, row 1: .*JSON"):
+        list(raw.batches(tmp_path, vars(OPENMATH)))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "wants"),
+    [("problem", 4, "not text"), ("messages", "2+2?", "not a list of messages")],
+)
+def test_a_column_of_another_type_is_named(
+    column: str, value: Any, wants: str, tmp_path: Path
+) -> None:
+    row = {"problem": "2+2?", "solution": FOUR, "source": "s", "messages": None} | {column: value}
+    write_raw(tmp_path, [row], "a.parquet")
+    with pytest.raises(InputError, match=rf"a\.parquet: column '{column}' holds .*{wants}"):
+        list(raw.batches(tmp_path, vars(NUMINA)))
 
 
 def test_parquet_and_jsonl_give_the_same_rows(tmp_path: Path) -> None:
-    rows = [openmath(r"\boxed{4}"), openmath(r"\boxed{5}", answer="5")]
+    rows = [openmath(r"\boxed{4}", answer=4), openmath(r"\boxed{5}", answer=None)]
     found = []
     for name in ("a.jsonl", "a.parquet"):
-        folder = tmp_path / name.split(".")[1]
-        folder.mkdir()
-        (folder / "receipt.json").write_text(json.dumps({"files": {name: {}}}))
-        if name.endswith("jsonl"):
-            (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-        else:
-            pq.write_table(pa.Table.from_pylist(rows), folder / name)
-        found.append([row for _, _, row in prepare.read_raw(folder, OPENMATH)])
-    assert found[0] == found[1] == rows
+        folder = write_raw(tmp_path / name, rows, name)
+        (batch,) = raw.batches(folder, vars(OPENMATH))
+        found.append(batch.drop_columns(["origin_file"]))
+    assert found[0].equals(found[1])
 
 
 def test_nothing_left_is_an_error(smoke_copy: Workspace) -> None:
@@ -129,24 +323,27 @@ def test_nothing_left_is_an_error(smoke_copy: Workspace) -> None:
 
 @pytest.mark.skipif(not HUB.exists(), reason="the sample of the real corpora is not beside us")
 @pytest.mark.parametrize(
-    ("file", "mapping", "at_least"),
+    ("folder", "mapping", "expected"),
     [
-        ("AI-MO/NuminaMath-CoT/data/train-00000-of-00002.parquet", NUMINA, 0.6),
-        ("nvidia/OpenMathInstruct-2/data/train_1M-00000-of-00001.parquet", OPENMATH, 0.9),
+        (
+            "AI-MO/NuminaMath-CoT/data",
+            NUMINA,
+            {"foreign_script": 2, "no_final_answer": 2, "non_text": 1074, "proof": 11},
+        ),
+        ("nvidia/OpenMathInstruct-2/data", OPENMATH, {}),
     ],
 )
-def test_real_rows_of_both_corpora_map(
-    file: str, mapping: prepare.Mapping, at_least: float
+def test_real_rows_are_removed_for_real_reasons(
+    folder: str, mapping: prepare.Mapping, expected: dict[str, int], tmp_path: Path, judges: Judges
 ) -> None:
-    """The practice corpora have the real ones' columns: the same mapping reads both."""
-    limits = prepare.Params(max_problem_chars=4000, max_solution_chars=16000, check_answers=True)
-    rows = pq.read_table(HUB / file).to_pylist()[:400]
-    reasons = []
-    for number, raw in enumerate(rows):
-        row = prepare.example("c", file, number, raw, mapping)
-        reasons.append(
-            prepare.reason_to_remove(
-                row, raw[mapping.messages] if mapping.messages else None, limits
-            )
-        )
-    assert sum(found is None for found in reasons) >= at_least * len(rows)
+    """Each was looked at: proofs, texts in Chinese, and AMC solutions inside a printed dict."""
+    for path in (HUB / folder).glob("*.parquet"):
+        (tmp_path / path.name).symlink_to(path.resolve())
+    files: Row = {path.name: {} for path in tmp_path.iterdir()}
+    (tmp_path / "receipt.json").write_text(json.dumps({"files": files}))
+    limits = replace(LIMITS, max_problem_chars=6000, max_solution_chars=16000)
+    kept, removed, metrics = sift(tmp_path, judges, mapping, limits)
+    assert metrics["removed_by_reason"] == expected
+    assert pc.count_distinct(kept["id"]).as_py() > 0.9 * len(kept)
+    assert pc.sum(pc.is_valid(kept["answer"])).as_py() == len(kept)
+    assert all(row["evidence"]["found"] for row in removed.to_pylist())

@@ -1,4 +1,4 @@
-r"""The final answer of a text, and whether it equals the reference: math-verify behind one door.
+r"""Whether an answer equals the reference: math-verify behind one door.
 
 >>> extract("5 + 9 = 14\nThe answer is \\boxed{14}.")
 '14'
@@ -7,35 +7,30 @@ True
 """
 
 import re
+from typing import Literal
 
-_BOXED = re.compile(r"\\boxed\s*\{")
-_HASHES = re.compile(r"^####\s*(.+?)\s*$", re.MULTILINE)
+import pyarrow as pa
+
+from stages.common import answers
+
+# math-verify stops each of its steps itself after so many seconds, by a signal.
+STEP_S = 5
+
+Verdict = Literal["equal", "different", "unreadable"]
+
 _NUMBER = re.compile(r"^[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?$")
 
 
 def boxed(text: str) -> list[str]:
     r"""The contents of every \boxed{...}, braces balanced; an unclosed one is not an answer."""
-    found = []
-    for match in _BOXED.finditer(text):
-        depth, start = 1, match.end()
-        for index in range(start, len(text)):
-            depth += {"{": 1, "}": -1}.get(text[index], 0)
-            if depth == 0:
-                found.append(text[start:index].strip())
-                break
+    found: list[str] = answers.boxes(pa.array([text])).contents.to_pylist()
     return found
 
 
 def final_answer(solution: str) -> str | None:
-    r"""The answer a worked solution states: its last \boxed{...}, else its last `#### ...`."""
-    stated = [answer for answer in boxed(solution) or _HASHES.findall(solution) if answer]
-    return stated[-1] if stated else None
-
-
-def contradicts_itself(solution: str) -> bool:
-    """Whether the boxed answers of a solution differ from one another."""
-    answers = boxed(solution)
-    return any(not equal(answers[-1], answer) for answer in answers[:-1])
+    """The canonical answer that a worked solution states; see answers.final_answers."""
+    stated: str | None = answers.final_answers(pa.array([solution]))[0].as_py()
+    return stated
 
 
 def is_number(answer: str) -> bool:
@@ -43,32 +38,45 @@ def is_number(answer: str) -> bool:
     return bool(_NUMBER.match(answer.strip().replace(",", "")))
 
 
-def _parse(text: str) -> list[object]:
+def _parse(text: str, step_s: int | None) -> list[object]:
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 
     targets = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
-    parsed: list[object] = parse(text, extraction_config=targets)
+    parsed: list[object] = parse(text, extraction_config=targets, parsing_timeout=step_s)
     return parsed
 
 
-def _parse_answer(answer: str) -> list[object]:
+def _parse_answer(answer: str, step_s: int | None = STEP_S) -> list[object]:
     """A bare answer is read as an expression first, then as LaTeX."""
-    return _parse(answer) if is_number(answer) else _parse(f"${answer}$")
+    return _parse(answer if is_number(answer) else f"${answer}$", step_s)
+
+
+def compare(reference: str, answer: str, step_s: int | None = STEP_S) -> Verdict:
+    """Whether two bare answers denote the same value; unreadable: not both could be made a value.
+
+    Args:
+        step_s: seconds for one step of math-verify; None leaves the bound to the caller.
+    """
+    from math_verify import verify
+
+    if reference.strip() == answer.strip():
+        return "equal"
+    gold, found = _parse_answer(reference, step_s), _parse_answer(answer, step_s)
+    if verify(gold, found, timeout_seconds=step_s):
+        return "equal"
+    is_read = all(any(not isinstance(value, str) for value in each) for each in (gold, found))
+    return "different" if is_read else "unreadable"
 
 
 def equal(reference: str, answer: str) -> bool:
     """Whether two bare answers denote the same value."""
-    from math_verify import verify
-
-    if reference.strip() == answer.strip():
-        return True
-    return bool(verify(_parse_answer(reference), _parse_answer(answer)))
+    return compare(reference, answer) == "equal"
 
 
 def _parse_response(response: str) -> list[object]:
     """The last box decides; without one, what math-verify finds in the text."""
     stated = boxed(response)
-    return _parse(f"\\boxed{{{stated[-1]}}}" if stated else response)
+    return _parse(f"\\boxed{{{stated[-1]}}}" if stated else response, STEP_S)
 
 
 def extract(response: str) -> str | None:

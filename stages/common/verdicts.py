@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 from stages.common import grading
 
@@ -88,7 +88,7 @@ class Judges:
         asked = self._threads.map(
             self._ask, [pair for pair, known in zip(pairs, verdicts, strict=True) if known is None]
         )
-        return [known or next(asked) for known in verdicts]
+        return [next(asked) if known is None else known for known in verdicts]
 
     def _ask(self, pair: tuple[str, str]) -> Verdict:
         process = self._free.get()
@@ -100,15 +100,15 @@ class Judges:
             try:
                 process.stdin.write(json.dumps(pair) + "\n")
                 process.stdin.flush()
-                verdict = process.stdout.readline().strip()
+                reply = process.stdout.readline().strip()
             except BrokenPipeError:
-                verdict = ""
+                reply = ""
             finally:
                 patience.cancel()
-            if not verdict:
+            if not reply:
                 _stop(process)
                 process = None
-            return verdict or "too_costly"  # type: ignore[return-value]
+            return cast(Verdict, reply or "too_costly")
         finally:
             self._free.put(process)
 
@@ -149,7 +149,8 @@ def main() -> None:
         end = math.ceil(time.process_time() + limit_s)
         resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
         try:
-            verdict = grading.compare(*json.loads(line), None)
+            reference, answer = json.loads(line)
+            verdict = grading.compare(reference, answer, None)
         except MemoryError:
             break
         print(verdict, file=replies, flush=True)

@@ -46,8 +46,21 @@ def test_boxed_balances_braces() -> None:
 
 def test_final_answer_prefers_the_last_box() -> None:
     assert grading.final_answer("\\boxed{1}\n#### 3\n\\boxed{2}") == "2"
-    assert grading.final_answer("so\n#### 1,250\n") == "1,250"
+    assert grading.final_answer("so\n#### 1,250\n") == "1250"
     assert grading.final_answer("no answer") is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "expected"),
+    [
+        ("1/2", r"\frac{2}{4}", "equal"),
+        ("2", r"\sqrt{2}", "different"),
+        ("2", r"\begin", "unreadable"),
+    ],
+)
+def test_compare(reference: str, answer: str, expected: str) -> None:
+    assert grading.compare(reference, answer) == expected
+    assert grading.equal(reference, answer) == (expected == "equal")
 
 
 @pytest.mark.parametrize(

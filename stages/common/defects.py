@@ -1,0 +1,251 @@
+"""Which rows cannot be trained on, and the evidence.
+
+Of several reasons a row has the first that `find` looks for. An answer that cannot be compared with
+the reference is not shown to be wrong: its row stays, and the verdict is counted.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from stages.common import answers, quality
+from stages.common.records import removed_schema
+from stages.common.verdicts import Judges
+from stages.params import STRICT
+
+EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])
+REMOVED = removed_schema(EVIDENCE)
+
+SHOWN = 120  # characters of a text in the evidence
+# How a text ends that was cut, and what a whole text closes; beside $$, which closes itself.
+_BREAKS_OFF = r"(?:\.\.\.|…|[,(=+\\])$"
+_PAIRS = ((r"\begin{", r"\end{"), (r"\[", r"\]"))
+_ASKS_FOR_PROOF = (
+    r"(?i)\b(?:prove|disprove|proof|(?:show|verify|demonstrate|justify) (?:that|why|if))\b"
+)
+
+Mask = npt.NDArray[np.bool_]
+# What a removal shows: the same for each row, a text of each row, or what a function says of a row.
+Shown: TypeAlias = str | pa.Array | Callable[[int], str] | None
+Rate = Annotated[float, Field(ge=0, le=1)]
+Policy = Literal["remove", "keep"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Params:
+    max_problem_chars: int
+    max_solution_chars: int
+    min_text_rate: Rate  # letters and digits among visible characters
+    max_foreign_rate: Rate  # letters neither Latin nor Greek among letters
+    no_final_answer: Policy
+    proofs: Policy
+    check_answers: bool
+    answer_timeout_s: Annotated[int, Field(ge=1)]  # CPU seconds
+
+
+class Removals:
+    """The rows of a batch that go, each with its first reason."""
+
+    def __init__(self, num_rows: int) -> None:
+        self.is_left = np.ones(num_rows, np.bool_)
+        self._parts: list[tuple[pa.Array, pa.Array, pa.Array]] = []
+
+    def add(self, reason: str, where: Mask, expected: Shown, found: Shown) -> None:
+        """Remove the rows of a mask that are left."""
+        rows = np.flatnonzero(where & self.is_left)
+        self.is_left[rows] = False
+        if len(rows):
+            shown = [_shown(each, rows) for each in (expected, found)]
+            evidence = pa.StructArray.from_arrays(shown, fields=[*EVIDENCE])
+            self._parts.append((pa.array(rows), pa.repeat(reason, len(rows)), evidence))
+
+    def take(self, examples: pa.RecordBatch) -> pa.Table:
+        """The removed rows, as REMOVED."""
+        tables = [
+            pa.table([*examples.take(rows).columns, reason, evidence], REMOVED.names).cast(REMOVED)
+            for rows, reason, evidence in self._parts
+        ]
+        return pa.concat_tables([REMOVED.empty_table(), *tables])
+
+
+def _shown(texts: Shown, rows: npt.NDArray[np.int64]) -> pa.Array:
+    if isinstance(texts, pa.Array):
+        return texts.take(pa.array(rows))
+    each = [texts(row) for row in rows.tolist()] if callable(texts) else [texts] * len(rows)
+    return pa.array(each, pa.string())
+
+
+def find(
+    examples: pa.RecordBatch, messages: pa.ListArray | None, limits: Params, judges: Judges
+) -> tuple[Removals, pa.StringArray, Counter[str]]:
+    """The rows to remove, the answer that each solution states, and the verdicts on answers.
+
+    Args:
+        examples: with a null where a problem or solution is blank, and reference answers.
+        messages: the contents of each row's chat, where the corpus has one.
+    """
+    found = Removals(len(examples))
+    empty = [np.asarray(pc.is_null(examples[name])) for name in ("problem", "solution")]
+    found.add("empty", empty[0] | empty[1], "problem and solution", None)
+    problems, solutions = (pc.fill_null(examples[name], "") for name in ("problem", "solution"))
+    _judge_texts(found, problems, solutions, limits)
+    if messages is not None:
+        _judge_messages(found, messages, problems, solutions)
+    boxes = answers.boxes(solutions)
+    stated = answers.final_answers(solutions, boxes)
+    _judge_ends(found, problems, solutions, boxes, stated, limits)
+    verdicts: Counter[str] = Counter()
+    if limits.check_answers:
+        verdicts = _judge_answers(found, examples["answer"], stated, judges)
+        _judge_boxes(found, solutions, boxes)
+    return found, stated, verdicts
+
+
+def _judge_texts(
+    found: Removals, problems: pa.StringArray, solutions: pa.StringArray, limits: Params
+) -> None:
+    """What the characters of the texts alone tell."""
+    counts = _judge_text(found, "problem", problems, limits.max_problem_chars, limits)
+    counts = counts + _judge_text(found, "solution", solutions, limits.max_solution_chars, limits)
+    foreign = counts[:, quality.FOREIGN] / np.maximum(counts[:, quality.LETTERS], 1)
+    found.add(
+        "foreign_script",
+        foreign > limits.max_foreign_rate,
+        f"up to {limits.max_foreign_rate:.0%} of letters neither Latin nor Greek",
+        lambda row: f"{foreign[row]:.1%}",
+    )
+
+
+def _judge_text(
+    found: Removals, name: str, texts: pa.StringArray, max_chars: int, limits: Params
+) -> npt.NDArray[np.int32]:
+    """The same for one of the texts; returns its quality.characters."""
+    counts = quality.characters(texts)
+    num_broken = counts[:, quality.BROKEN]
+    rate = counts[:, [quality.LETTERS, quality.DIGITS]].sum(axis=1)
+    rate = rate / np.maximum(counts[:, quality.VISIBLE], 1)
+    lengths = np.asarray(pc.utf8_length(texts))
+    found.add(
+        "non_text",
+        num_broken > 0,
+        f"{name} without control and replacement characters",
+        lambda row: f"{num_broken[row]} of them",
+    )
+    found.add(
+        "non_text",
+        rate < limits.min_text_rate,
+        f"{name} of at least {limits.min_text_rate:.0%} letters and digits",
+        lambda row: f"{rate[row]:.1%}",
+    )
+    found.add(
+        "non_text",
+        np.asarray(pc.match_substring_regex(texts, quality.PRINTED)),
+        f"{name} as text, not inside a printed structure",
+        lambda row: str(texts[row])[:SHOWN],
+    )
+    found.add(
+        "too_long",
+        lengths > max_chars,
+        f"{name} up to {max_chars} characters",
+        lambda row: f"{lengths[row]} characters",
+    )
+    return counts
+
+
+def _judge_messages(
+    found: Removals, messages: pa.ListArray, problems: pa.StringArray, solutions: pa.StringArray
+) -> None:
+    """Whether the chat is the problem and the solution, and nothing else."""
+    counts = np.asarray(pc.fill_null(pc.list_value_length(messages), 0))
+    found.add("messages_differ", counts != 2, "2 messages", lambda row: str(counts[row]))
+    first = np.asarray(messages.offsets)[:-1]
+    for turn, texts in enumerate((problems, solutions)):
+        said = messages.values.take(pa.array(first + turn, mask=counts != 2))
+        said = pc.utf8_trim_whitespace(said)
+        is_same = np.asarray(pc.fill_null(pc.equal(said, texts), False))
+        found.add("messages_differ", ~is_same, texts, said)
+
+
+def _judge_ends(
+    found: Removals,
+    problems: pa.StringArray,
+    solutions: pa.StringArray,
+    boxes: answers.Boxes,
+    stated: pa.StringArray,
+    limits: Params,
+) -> None:
+    """Whether the solution comes to an end, and to an answer."""
+    is_silent = np.asarray(pc.is_null(stated))
+    silent = pa.array(np.flatnonzero(is_silent))
+    # A typesetting slip before a stated answer cuts nothing off.
+    breaks_off, asks_for_proof = is_silent.copy(), is_silent.copy()
+    breaks_off[is_silent] = _breaks_off(solutions.take(silent))
+    asks_for_proof[is_silent] = pc.match_substring_regex(problems.take(silent), _ASKS_FOR_PROOF)
+
+    def end(row: int) -> str:
+        return str(solutions[row])[-SHOWN:]
+
+    found.add("truncated", boxes.is_cut, r"\boxed{...} with its last brace", end)
+    found.add("truncated", breaks_off, "an end", end)
+    if limits.proofs == "remove":
+        found.add("proof", asks_for_proof, "a final answer", end)
+    if limits.no_final_answer == "remove":
+        found.add("no_final_answer", is_silent & ~asks_for_proof, "a final answer", end)
+
+
+def _breaks_off(texts: pa.StringArray) -> pa.BooleanArray:
+    r"""Whether each text ends in mid-sentence, or leaves a \begin{...}, \[ or $$ open."""
+    is_odd = pc.equal(pc.bit_wise_and(pc.count_substring(texts, "$$"), 1), 1)
+    found = pc.or_(is_odd, pc.match_substring_regex(texts, _BREAKS_OFF))
+    for begin, end in _PAIRS:
+        opened, closed = (pc.count_substring(texts, sign) for sign in (begin, end))
+        found = pc.or_(found, pc.greater(opened, closed))
+    return found
+
+
+def _judge_answers(
+    found: Removals, reference: pa.StringArray, stated: pa.StringArray, judges: Judges
+) -> Counter[str]:
+    """Compare the answers of the rows that are left, each different pair once."""
+    has_both = np.asarray(pc.and_(pc.is_valid(reference), pc.is_valid(stated))) & found.is_left
+    is_same = np.asarray(pc.fill_null(pc.equal(reference, stated), False))
+    rows = pa.array(np.flatnonzero(has_both & ~is_same))
+    pairs = [
+        *zip(reference.take(rows).to_pylist(), stated.take(rows).to_pylist(), strict=True),
+    ]
+    distinct = [*dict.fromkeys(pairs)]
+    verdicts = dict(zip(distinct, judges.compare(distinct), strict=True))
+    is_wrong = np.zeros(len(stated), np.bool_)
+    is_wrong[rows] = [verdicts[pair] == "different" for pair in pairs]
+    found.add("answer_mismatch", is_wrong, reference, stated)
+    counts: Counter[str] = Counter(verdicts[pair] for pair in pairs)
+    counts["equal"] += int((has_both & is_same).sum())
+    return counts
+
+
+def _judge_boxes(found: Removals, solutions: pa.StringArray, boxes: answers.Boxes) -> None:
+    """Whether two boxed answers of a solution that is left contradict each other."""
+    counts = np.bincount(boxes.rows, minlength=len(solutions))
+    starts = np.searchsorted(boxes.rows, np.arange(len(solutions)))
+    contradictions: dict[int, tuple[str, str]] = {}
+    for row in np.flatnonzero((counts > 1) & found.is_left).tolist():
+        own = slice(starts[row], starts[row] + counts[row])
+        contents = answers.canonical(boxes.contents[own]).to_pylist()
+        begins = boxes.begins[own].tolist()
+        if pair := answers.contradiction(str(solutions[row]), contents, begins):
+            contradictions[row] = pair
+    where = np.zeros(len(solutions), np.bool_)
+    where[[*contradictions]] = True
+    found.add(
+        "contradicts_itself",
+        where,
+        lambda row: contradictions[row][1],
+        lambda row: contradictions[row][0],
+    )

@@ -1,0 +1,80 @@
+r"""What can be told of texts without understanding them: which characters they are made of.
+
+>>> characters(pa.array(["Find $x^2$.", "求 x 的值"]))[:, FOREIGN].tolist()
+[0, 3]
+"""
+
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stages.common.answers import U8, text_bytes
+
+# Columns of `characters`.
+LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE = range(5)
+# Classes of characters: a letter of another script than Latin and Greek counts as a letter too.
+_OTHER, _LETTER, _DIGIT, _FOREIGN, _BROKEN, _BLANK = range(6)
+_NUM_CODES = 0x110000
+
+# A structure of Python or JSON, printed where the text should stand.
+PRINTED = r"""^(?:\[\s*)?\{\s*(?:'[A-Za-z_]+'|"[A-Za-z_]+")\s*:\s*['"\[{\d](?s:.*)\}(?:\s*\])?$"""
+
+
+@cache
+def _classes() -> U8:
+    """Class of each code point, shape (0x110000,)."""
+    classes = np.full(_NUM_CODES, _OTHER, np.uint8)
+    for code in range(0xC0, 0x32400):
+        if chr(code).isalpha():
+            classes[code] = _FOREIGN
+    latin_greek = [(0xC0, 0x400), (0x1D00, 0x1DC0), (0x1E00, 0x2000), (0xA720, 0xA800)]
+    latin_greek += [(0xAB30, 0xAB70), (0xFB00, 0xFB07), (0xFF21, 0xFF5B)]
+    signs = [(0x2000, 0x3000), (0x1D400, 0x1D800)]  # of mathematics, as the letters R and pi
+    for low, high in latin_greek + signs:
+        span = classes[low:high]
+        span[span == _FOREIGN] = _LETTER
+    for code in range(128):
+        if chr(code).isalpha():
+            classes[code] = _LETTER
+    classes[ord("0") : ord("9") + 1] = _DIGIT
+    classes[[*range(0x20), *range(0x7F, 0xA0), 0xFFFD]] = _BROKEN
+    classes[[*b"\t\n\r ", 0xA0, 0x3000]] = _BLANK
+    return classes
+
+
+@numba.njit(nogil=True, cache=True)
+def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
+    for row in range(len(counts)):
+        at, last = offsets[row], offsets[row + 1]
+        by_class = np.zeros(6, np.int64)
+        while at < last:
+            code = np.int64(data[at])
+            at += 1
+            if code >= 0xC0:
+                size = 1 if code < 0xE0 else 2 if code < 0xF0 else 3
+                code &= 0x3F >> size
+                for byte in data[at : min(at + size, last)]:
+                    code = code << 6 | byte & 0x3F
+                at += size
+            by_class[classes[code]] += 1
+        counts[row, LETTERS] = by_class[_LETTER] + by_class[_FOREIGN]
+        counts[row, DIGITS] = by_class[_DIGIT]
+        counts[row, FOREIGN] = by_class[_FOREIGN]
+        counts[row, BROKEN] = by_class[_BROKEN]
+        counts[row, VISIBLE] = by_class.sum() - by_class[_BLANK]
+
+
+def characters(texts: pa.StringArray) -> npt.NDArray[np.int32]:
+    """How many characters of each text (no nulls) are what, shape (texts, 5).
+
+    LETTERS of any script, DIGITS, FOREIGN (letters neither Latin nor Greek), BROKEN (control and
+    replacement characters), VISIBLE (all but white space).
+    """
+    data, offsets = text_bytes(texts)
+    counts = np.empty((len(texts), 5), np.int32)
+    _count(data, offsets, _classes(), counts)
+    return counts

@@ -1,0 +1,52 @@
+"""Many answers compared, none of which may stop the others."""
+
+import pytest
+
+from stages.common.verdicts import Judges, at_sight
+
+HARMLESS = [
+    ("1/2", r"\frac{1}{2}"),
+    ("0.5", r"\frac{1}{2}"),
+    ("x+1", "1+x"),
+    (r"\frac{1}{2}", r"\frac{1}{3}"),
+    ("Sunday", r"\text{Sunday}"),
+    (r"2\sqrt{2}", r"\sqrt{8}"),
+]
+HARMLESS_VERDICTS = ["equal", "equal", "equal", "different", "equal", "equal"]
+# A tower of powers, a factorial of a factorial, and more characters than an answer has.
+HARMFUL = [("9", "9^{9^{9^9}}"), ("5", "10!!!!!!"), ("1", "x" * 100_000)]
+
+
+@pytest.mark.parametrize("num_processes", [1, 2])
+def test_a_harmful_answer_costs_itself_only(num_processes: int) -> None:
+    with Judges(limit_s=1, num_processes=num_processes) as judges:
+        found = judges.compare([*HARMFUL[:1], *HARMLESS, *HARMFUL[1:], *HARMLESS])
+    assert found == [
+        "too_costly", *HARMLESS_VERDICTS, "too_costly", "too_costly", *HARMLESS_VERDICTS,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "expected"),
+    [
+        ("12", "12", "equal"),
+        ("12", "+12", "equal"),
+        ("12", "-12", "different"),
+        ("8164961", "8164964", "different"),
+        ("(B)", r"\textbf{(B)}\ 12", "equal"),
+        ("B", r"\text{(C)}", "different"),
+        ("B", "12", "unreadable"),
+        ("12", "12.0", None),
+        ("Bob", "12", None),
+        ("x", "y" * 1001, "too_costly"),
+    ],
+)
+def test_what_needs_no_algebra(reference: str, answer: str, expected: str | None) -> None:
+    assert at_sight(reference, answer) == expected
+
+
+def test_nothing_to_compare_starts_no_process() -> None:
+    with Judges(limit_s=1, num_processes=2) as judges:
+        assert judges.compare([]) == []
+        assert judges.compare([("1", "1"), ("1", "2")]) == ["equal", "different"]
+        assert all(judges._free.get_nowait() is None for _ in range(2))
