@@ -113,7 +113,7 @@ def ledger_entry(benchmark: str, about: str, leaked: set[str]) -> dict[str, Any]
 
 
 def leaked_items() -> dict[str, set[str]]:
-    """Of each benchmark the items that stood in the corpora, whether their rows then went or not."""
+    """Of each benchmark the items that stood in the corpora, their rows removed or not."""
     leaked: dict[str, set[str]] = defaultdict(set)
     columns = ["benchmark", "item_id", "class"]
     for batch in read_batches(DATA / "decontaminate" / "evidence.parquet", columns):
@@ -286,11 +286,19 @@ def card_text(card: Params, ledger: dict[str, Any]) -> str:
             [[row["kind"], row["num_planted"], row["num_removed"]] for row in ledger["planted"]],
         )
         planted += "\n\n"
-    kept = {
-        "remove": "Rows that hold a benchmark item were removed before training.",
-        "flag": "**Rows that hold a benchmark item were kept in the training set** "
-        "(decontaminate.action=flag): compare the two right-hand columns.",
-    }[filtered["action"]]
+    kept = "Rows that hold a benchmark item were removed before training."
+    if filtered["action"] != "remove":
+        kept = (
+            "**Rows that hold a benchmark item were kept in the training set** "
+            f"(decontaminate.action={filtered['action']}): compare the two right-hand columns."
+        )
+    own_test = table(
+        ["changed copy of a benchmark item", "shown", "called contamination", "should be"],
+        [
+            [row["form"], row["num"], row["num_found"], "none" if row["is_control"] else "all"]
+            for row in filtered["canaries"]
+        ],
+    )
     base_name = model["base_model"] or f"{model['name']} ({model['revision']})"
     return f"""{front_matter(card, ledger)}
 # {card.name}
@@ -331,10 +339,14 @@ The last step of the funnel also sets {training["num_validation"]} examples asid
 
 Every training problem was compared with all {filtered["num_items_checked"]} items of all benchmarks
 above. {kept}
-Problems with an item's wording and other numbers are variants: counted
-({filtered["num_variant_hits"]} hits) and kept.
+Problems with an item's wording and other numbers are variants:
+{filtered["num_variant_hits"]} hits, {filtered["variants"]}.
 
 {overlap}
+
+The filter was tried on changed copies of the items, which never reached the training set:
+
+{own_test}
 
 ## Training
 
@@ -420,6 +432,10 @@ def main() -> None:
             "planted": planted_findings(corpora),
             "decontaminate": {
                 "action": settings["decontaminate"]["action"],
+                "variants": {"keep": "kept", "quarantine": "removed"}[
+                    settings["decontaminate"]["variants"]
+                ],
+                "canaries": report.canaries(),
                 "num_items_checked": decontaminate["num_items_checked"],
                 "num_variant_hits": decontaminate["hits_by_class"].get("variant", 0),
             },
