@@ -160,7 +160,7 @@ def test_an_answer_is_read_from_the_solution_and_rows_are_numbered_over_all_file
     one = write_jsonl(tmp_path / "one.jsonl", {"q": "?", "s": "9 * 120\n#### 1,080"})
     two = write_jsonl(tmp_path / "two.jsonl", {"q": "?", "s": "no answer"})
     items = download_benchmark.file_items([one, two], columns)
-    assert [(row["id"], row["answer"]) for row in items] == [("0", "1,080"), ("1", None)]
+    assert [(row["id"], row["answer"]) for row in items] == [("0", "1080"), ("1", None)]
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,10 @@ def forms(problem: str, seed: int) -> dict[str, str]:
 
 def _reformatted(problem: str) -> str:
     """The same LaTeX, written another way."""
-    changed = problem.replace(r"\frac", r"\dfrac").replace(r"\leq", r"\le").replace(r"\cdot", "·")
-    changed = re.sub(r"(?<!\\)\$([^$]+)(?<!\\)\$", r"\\( \1 \\)", changed)
+    changed = problem
+    for macro, other in ((r"\\frac", r"\\dfrac"), (r"\\leq", r"\\le"), (r"\\cdot", "·")):
+        changed = re.sub(rf"{macro}(?![a-zA-Z])", other, changed)
+    changed = re.sub(r"(?<![\\$])\$([^$]+)(?<!\\)\$(?!\$)", r"\\( \1 \\)", changed)
     return re.sub(r"(?<=[a-z,]) (?=[a-z])", "  ", changed)
 
 

@@ -117,8 +117,7 @@ class Writer:
 
     The bytes depend on the rows and their order alone, not on how they came in batches.
 
-    >>> with Writer(Path("kept.parquet"), EXAMPLE) as writer:  # doctest: +SKIP
-    ...     writer.write(batch)
+    Used as `with Writer(path, schema) as writer: writer.write(batch)`.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:

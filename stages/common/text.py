@@ -18,6 +18,8 @@ operators, and the order of all of it.
 >>> canonical(r"What is the sum of two and 3? $\textbf{(A)}\ 4\quad\textbf{(B)}\ 5\quad"
 ...           r"\textbf{(C)}\ 6\quad\textbf{(D)}\ 7$")
 'what is the sum of 2 and 3'
+>>> canonical("Simplify $(26^2\n- 10)^2$:\n- $x$.\n- $y$.")
+'simplify ( 26 ^ 2 - 10 ) ^ 2 x y'
 >>> canonical("A hen lays 3 eggs. [asy] draw((0,0)--(1,1)); [/asy] Find 5!")
 'a hen lays 3 eggs find 5 !'
 
@@ -139,7 +141,7 @@ _NAME, _ACTION, _NEW_HASH, _NEW_KIND, _NEW_FROM, _NEW_TO, _ADDS = range(7)
 # Bytes that the rules speak of.
 _NEWLINE, _SPACE, _BANG, _DOLLAR, _PERCENT, _QUOTE = b"\n !$%'"
 _LEFT, _RIGHT, _STAR, _COMMA, _HYPHEN, _STOP, _SLASH, _ZERO = b"()*,-./0"
-_COLON, _LESS, _EQUAL, _GREATER, _UPPER_A, _BACKSLASH = b":<=>A\\"
+_COLON, _SEMICOLON, _LESS, _EQUAL, _GREATER, _QUESTION, _UPPER_A, _BACKSLASH = b":;<=>?A\\"
 _CARET, _UNDERSCORE, _SMALL_A, _BRACE_LEFT, _BAR, _BRACE_RIGHT = b"^_a{|}"
 _SQUARE_LEFT, _SQUARE_RIGHT = b"[]"
 _NOT_ASCII = 0x80
@@ -544,6 +546,24 @@ def _is_small_word(text: Any, at: int, step: int) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
+def _is_bullet(text: Any, index: int) -> bool:
+    """Whether the sign at index begins a line of a list, and not a wrapped line of a formula."""
+    at = index - 1
+    if at < 0 or text[at] != _NEWLINE:
+        return at < 0
+    if at == 0 or text[at - 1] == _NEWLINE:
+        return True
+    while at > 0 and text[at] <= _SPACE:
+        at -= 1
+    if text[at] <= _SPACE or text[at] in (_STOP, _COLON, _SEMICOLON, _QUESTION, _BANG, _DOLLAR):
+        return True
+    end = at
+    while at >= 0 and _is_letter(text[at]):
+        at -= 1
+    return end - at > 2 and (at < 0 or text[at] != _BACKSLASH)
+
+
+@numba.njit(nogil=True, cache=True)
 def _run(text: Any, index: int) -> int:
     """How often the byte at index stands there in a row."""
     end = index + 1
@@ -570,7 +590,6 @@ def _symbol(text: Any, index: int, glued: bool, last: int, takes: bool) -> tuple
     byte: Any = np.int64(text[index])
     after: Any = np.int64(text[index + 1])
     before: Any = np.int64(text[index - 1]) if index > 0 else _SPACE
-    line_start = index == 0 or before == _NEWLINE
     if byte == _BACKSLASH:
         if after == _PERCENT:
             return OPERATOR, 2, after
@@ -584,7 +603,7 @@ def _symbol(text: Any, index: int, glued: bool, last: int, takes: bool) -> tuple
             return _NOTHING, _run(text, index), 0
         # A hyphen touches a word of three letters or more.
         word = _is_small_word(text, index + 1, 1) or _is_small_word(text, index - 1, -1)
-        if (word and last != MACRO) or (line_start and after == _SPACE):
+        if (word and last != MACRO) or (after == _SPACE and _is_bullet(text, index)):
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == _UNDERSCORE:
@@ -613,7 +632,7 @@ def _symbol(text: Any, index: int, glued: bool, last: int, takes: bool) -> tuple
             if glued and (_is_digit(power) or _is_letter(power) or power == _LEFT):
                 return OPERATOR, 2, _CARET
             return _NOTHING, 2, 0
-        if line_start:  # a bullet
+        if _is_bullet(text, index):
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == _COLON:
@@ -721,8 +740,6 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
                         break
                 value = mix(value)
                 entry = _find(value, slots, entries)
-                if letter == _STAR:  # \operatorname*
-                    index += 1
             elif place == _LETTER and (pending[depth] == 0 or byte >= _NOT_ASCII):
                 letter = _SMALL[byte]
                 while letter != 0:
@@ -748,6 +765,8 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
             if entry > 0:
                 action = entries[entry, _ACTION]
                 if action <= _SKIP_ARGUMENT:
+                    if place == _ESCAPE and text[index] == _STAR:  # \operatorname*
+                        index += 1
                     used = spelled
                     if action == _TEXT:
                         opener = True

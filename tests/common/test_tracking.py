@@ -44,7 +44,7 @@ def test_a_store_that_cannot_be_written_fails_the_stage(workspace: Workspace) ->
 
 def test_a_failed_stage_is_a_failed_run(workspace: Workspace) -> None:
     shown = workspace.python("-m", "stages.mix", ok=False)
-    assert "error: mix: data/decontaminate is missing: run `dvc repro`" in shown
+    assert "error: mix: data/decontaminate/kept.parquet is missing: run `dvc repro`" in shown
     workspace.python("-m", "stages.params", "experiment=smoke", "prepare.max_problem_chars=1")
     workspace.repro("prepare@tiny_numinamath_cot", ok=False)
     client = MlflowClient(f"sqlite:///{workspace.path}/mlflow.db")
