@@ -62,13 +62,15 @@ def sections(
         },
         "benchmark": {
             "generated": {
-                "source": {**source, "files": benchmark},
+                "source": {**source, "files": benchmark, "private": False},
                 "mapping": {
-                    "problem": "problem",
-                    "answer": "answer",
-                    "solution": None,
-                    "subset": None,
-                    "id": None,
+                    "columns": {
+                        "problem": "problem",
+                        "answer": "answer",
+                        "solution": None,
+                        "subset": None,
+                        "id": None,
+                    },
                     "answer_type": "number",
                     "max_items": None,
                 },

@@ -42,6 +42,7 @@ from stages.common.records import (
     write_json,
     write_sorted,
 )
+from stages.common.streams import ahead
 from stages.common.text import MACRO, NUMBER, OPERATOR
 from stages.common.tracking import stage_run
 
@@ -206,7 +207,7 @@ def evidence(pair: Found, item: Item, raw: str, ngram_size: int) -> Row:
     """What a person needs to judge a pair. A private item's text stays out of it."""
     own, other = overlap.spelled(raw), overlap.spelled(item.problem)
 
-    def difference(left: list[overlap.Token], right: list[overlap.Token], *kinds: int) -> list[str]:
+    def difference(left: overlap.Tokens, right: overlap.Tokens, *kinds: int) -> list[str]:
         has = Counter(token.spelling for token in left if token.kind in kinds)
         has -= Counter(token.spelling for token in right if token.kind in kinds)
         return sorted(has.elements())
@@ -373,7 +374,7 @@ def write_results(
         Writer(OUT / "removed.parquet", removed_schema(pa.struct(HIT))) as removed,
         Writer(OUT / "evidence.parquet", EVIDENCE) as shown,
     ):
-        for batch in read_batches(IN):
+        for batch in ahead(read_batches(IN)):
             here = np.flatnonzero(hit[at : at + len(batch)])
             keep = np.ones(len(batch), np.bool_)
             gone, hits = [], []

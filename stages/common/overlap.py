@@ -22,6 +22,7 @@ docs/filtering.md says what the thresholds give on labelled pairs.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -293,6 +294,7 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
     num_items = firsts.shape[1] - 1
     shared, rare = np.zeros(num_items), np.zeros(num_items)
     touched, is_touched = np.empty(num_items, np.int64), np.zeros(num_items, np.bool_)
+    others = np.empty(num_items, np.int64)
     stamp = np.full(len(grams), -1, np.int64)
     room = len(scratch[0])
     words, numbers, operators = (
@@ -336,11 +338,12 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
             num_words = _distinct_stems(tok, count, spell, words)
             num_numbers = _sorted_kind(tok, count, False, numbers)
             num_operators = _sorted_kind(tok, count, True, operators)
-            total = 1e-9
+            total = common_total = 1e-9
             for at in range(num_words):
                 weight = information[np.int64(words[at] & np.uint64(_COUNTERS - 1))]
                 total += weight
                 if weight < RARE:
+                    common_total += weight
                     continue
                 stem = _lookup(stems, words[at])
                 if stem < 0:
@@ -352,13 +355,26 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
                         is_touched[item] = True
                         touched[num_touched] = item
                         num_touched += 1
-            touched[:num_touched].sort()
+            # Most pairs cannot reach a class, whatever common stems they share besides.
+            likely = 0
             for at in range(num_touched):
                 item = touched[at]
+                if shared[item] < limits[2] * gram_total[item]:
+                    if rare[item] < MIN_RARE * max(total, stem_total[item]):
+                        continue
+                    most = (rare[item] + common_total) * (1 + 1e-9)
+                    reach = most / max(total, stem_total[item])
+                    mean = (most / total + most / stem_total[item]) / 2
+                    spare = num_numbers - (firsts[3, item + 1] - firsts[3, item])
+                    told = NUMBER_WEIGHT * min(MAX_NUMBER_INFORMATION, number_information[item])
+                    if reach < limits[2] and (mean + told < limits[1] or spare < 0 or spare > 1):
+                        continue
+                others[likely] = item
+                likely += 1
+            others[:likely].sort()
+            for at in range(likely):
+                item = others[at]
                 containment = min(1.0, shared[item] / gram_total[item])
-                told = MIN_RARE * max(total, stem_total[item])
-                if containment < limits[2] and rare[item] < told:
-                    continue
                 own_stems = item_stems[firsts[2, item] : firsts[2, item + 1]]
                 common = _common(own_stems, words, num_words, information)
                 item_in_text = min(1.0, common / stem_total[item])
@@ -444,7 +460,11 @@ class Token:
     end: int
 
 
-def spelled(raw: str) -> list[Token]:
+Tokens = tuple[Token, ...]
+
+
+@lru_cache(maxsize=4096)  # items, and problems with many solutions, come again and again
+def spelled(raw: str) -> Tokens:
     """The canonical tokens of a text with their places, for evidence that a person reads."""
     encoded = raw.encode("utf-8", "replace")
     data = np.frombuffer(encoded, np.uint8)
@@ -455,25 +475,27 @@ def spelled(raw: str) -> list[Token]:
     def place(byte: int) -> int:
         return byte if ascii_only else len(encoded[:byte].decode("utf-8", "ignore"))
 
-    return [
+    rows = memory[0][:count].tolist()
+    pool = memory[1].tobytes()
+    return tuple(
         Token(
-            memory[1][row[FROM] : row[TO]].tobytes().decode("utf-8", "replace"),
-            int(row[KIND]),
-            place(int(row[BEGIN])),
-            place(int(row[END])),
+            pool[row[FROM] : row[TO]].decode("utf-8", "replace"),
+            row[KIND],
+            place(row[BEGIN]),
+            place(row[END]),
         )
-        for row in memory[0][:count]
-    ]
+        for row in rows
+    )
 
 
-def spans(own: list[Token], other: list[Token], ngram_size: int) -> list[dict[str, int]]:
+def spans(own: Tokens, other: Tokens, ngram_size: int) -> list[dict[str, int]]:
     """Where own tokens stand in an n-gram that the other text has too: runs of characters.
 
     Texts without any such n-gram are marked by their shared words and numbers.
     """
     size = max(1, min(ngram_size, len(own), len(other)))
 
-    def grams(tokens: list[Token]) -> list[tuple[str, ...]]:
+    def grams(tokens: Tokens) -> list[tuple[str, ...]]:
         words = [token.spelling for token in tokens]
         return [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -45,7 +46,7 @@ BENCHMARK_ITEM = pa.schema(
 # The columns of few different values: written with a dictionary and statistics.
 CATEGORIES = ("corpus", "source", "origin_file", "reason", "class", "benchmark")
 ROWS_PER_GROUP = 32_768
-SORT_BYTES = 512 * 1024**2  # what write_sorted holds in memory
+SORT_BYTES = 256 * 1024**2  # what write_sorted gathers, while as much is being written
 
 Row = dict[str, Any]
 
@@ -115,15 +116,18 @@ def num_rows(path: Path) -> int:
 class Writer:
     """A parquet file (zstd) written batch by batch, aside, and renamed when the block ends well.
 
-    The bytes depend on the rows and their order alone, not on how they came in batches.
+    The bytes depend on the rows and their order alone, not on how they came in batches. A group of
+    rows is compressed on a thread of its own, while the caller makes the next.
 
     Used as `with Writer(path, schema) as writer: writer.write(batch)`.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema, self.num_rows = path, schema, 0
-        self._waiting: list[pa.RecordBatch] = []
+        self._waiting: list[pa.Table] = []
         self._num_waiting = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,17 +154,25 @@ class Writer:
 
     def _write_group(self, size: int) -> None:
         table = pa.concat_tables(self._waiting)
-        self._file.write_table(table.slice(0, size).combine_chunks(), row_group_size=size)
+        if self._written:
+            self._written.result()
+        group = table.slice(0, size).combine_chunks()
+        self._written = self._thread.submit(self._file.write_table, group, row_group_size=size)
         self._waiting = [table.slice(size)]
         self._num_waiting = len(table) - size
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._num_waiting:
-            self._write_group(self._num_waiting)
-        self._file.close()
-        if kind is None:
-            self._aside.rename(self.path)
-        else:
+        try:
+            if kind is None and self._num_waiting:
+                self._write_group(self._num_waiting)
+            self._thread.shutdown()
+            if kind is None and self._written:
+                self._written.result()
+            self._file.close()
+            if kind is None:
+                self._aside.rename(self.path)
+        finally:
+            self._thread.shutdown()
             self._aside.unlink(missing_ok=True)
 
 
@@ -183,16 +195,20 @@ def write_sorted(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schem
     num_bytes = 0
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, spill, ignore_errors=True)
-        with ExitStack() as files:
+        with ExitStack() as files, ThreadPoolExecutor(1) as thread:
+            spilled: Future[None] | None = None
             for batch in batches:
                 table = pa.table(batch).select(schema.names).cast(schema)
                 waiting.append(table)
                 num_bytes += table.nbytes
                 if num_bytes > SORT_BYTES:
-                    _spill(pa.concat_tables(waiting), spill, parts, files)
+                    if spilled:
+                        spilled.result()
+                    spilled = thread.submit(_spill, waiting, spill, parts, files)
                     waiting, num_bytes = [], 0
-            if parts and waiting:
-                _spill(pa.concat_tables(waiting), spill, parts, files)
+            if spilled:
+                spilled.result()
+                _spill(waiting, spill, parts, files)
                 waiting = []
         with Writer(path, schema) as writer:
             if waiting:
@@ -210,13 +226,16 @@ def _sorted(table: pa.Table) -> pa.Table:
 
 
 def _spill(
-    table: pa.Table,
+    tables: list[pa.Table],
     folder: Path,
     parts: dict[int, pa.RecordBatchStreamWriter],
     files: ExitStack,
 ) -> None:
     """Append the rows to the part of the first byte of their id (two hex digits)."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not tables:
+        return
+    table = pa.concat_tables(tables)
     heads = pc.utf8_slice_codeunits(table["id"], 0, 2).combine_chunks().dictionary_encode()
     values = np.array([int(head, 16) for head in heads.dictionary.to_pylist()])
     part_of = values[heads.indices.to_numpy()]
