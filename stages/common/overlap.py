@@ -17,6 +17,11 @@ The class is the first that fits:
              12 nats) >= rephrase
 - variant    containment or stem overlap >= variant, with other numbers, operators or words
 
+Few pairs are compared: those that can reach a class at all. A contained item leaves at most
+1 - contained of its weight out, so that some of its rarest n-grams, which weigh more than that, must
+stand in the text (the prefix filter of Chaudhuri et al., ICDE 2006); the same holds of stems and
+the threshold of variants. And a rephrased item has its rarest number in the text.
+
 docs/filtering.md says what the thresholds give on labelled pairs.
 """
 
@@ -37,9 +42,9 @@ CLASSES = ("same", "contained", "rephrase", "variant")
 SAME, CONTAINED, REPHRASE, VARIANT = range(4)
 
 MIN_WORDS = 0.9  # of an item's stems, weighted: for the class contained
-MIN_STEMS = 0.2  # either way: for the class rephrase
-# Pairs are looked at that share n-grams, or stems which less than a tenth of the training problems
-# have and which weigh MIN_RARE of either text: an index of common words would be walked whole.
+MIN_STEMS, MIN_NUMBERS, MAX_EXTRA_NUMBERS = 0.2, 2, 1  # for the class rephrase; stems either way
+# Without many n-grams in common, stems which less than a tenth of the training problems have must
+# weigh MIN_RARE of either text.
 RARE, MIN_RARE = math.log(10), 0.1
 NUMBER_WEIGHT, MAX_NUMBER_INFORMATION = 0.05, 12.0
 MIN_TOKENS_IN_SOLUTION = 10  # a shorter item is part of many a solution
@@ -102,11 +107,21 @@ def _stem(spell: Any, start: int, end: int) -> Any:
 
 
 @numba.njit(nogil=True, cache=True)
-def _window(tok: Any, start: int, size: int) -> Any:
-    value = np.uint64(size)
-    for at in range(start, start + size):
-        value = mix(value * np.uint64(0x9E3779B97F4A7C15) + np.uint64(tok[at, HASH]))
-    return value
+def _windows(tok: Any, count: int, size: int, out: Any) -> int:
+    """Hashes of the runs of `size` tokens, into out; returns how many. Each is rolled from the
+    last (Karp and Rabin, 1987) and mixed."""
+    num_windows = max(0, count - size + 1) if size > 0 else 0
+    factor = np.uint64(0x9E3779B97F4A7C15)
+    value, highest = np.uint64(0), np.uint64(1)
+    for at in range(min(size, count)):
+        value = value * factor + np.uint64(tok[at, HASH])
+        highest *= factor
+    for start in range(num_windows):
+        out[start] = mix(value + np.uint64(size))
+        if start + 1 < num_windows:
+            arrives, leaves = tok[start + size, HASH], tok[start, HASH]
+            value = value * factor + np.uint64(arrives) - highest * np.uint64(leaves)
+    return num_windows
 
 
 @numba.njit(nogil=True, cache=True)
@@ -155,15 +170,14 @@ def _missing(left: Any, num_left: int, right: Any, num_right: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
-def _common(left: Any, right: Any, num_right: int, information: Any) -> float:
-    """The weight of the stems that two sorted lists share."""
-    weight, at = 0.0, 0
-    for value in left:
-        while at < num_right and right[at] < value:
-            at += 1
-        if at < num_right and right[at] == value:
-            weight += information[np.int64(value & np.uint64(_COUNTERS - 1))]
-    return weight
+def _common(item_stems: Any, first: int, last: int, weight_of: Any) -> tuple[float, float]:
+    """The weight of an item's stems that the text has, and of the rare ones among them."""
+    common, rare = 0.0, 0.0
+    for at in range(first, last):
+        weight = weight_of[item_stems[at]]
+        common += weight
+        rare += weight if weight >= RARE else 0.0
+    return common, rare
 
 
 @numba.njit(nogil=True, cache=True)
@@ -182,8 +196,8 @@ def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams
         count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, spell = scratch[0], scratch[1]
         for size in sizes:
-            for start in range(count - size + 1):
-                gram = _lookup(grams, _window(tok, start, size))
+            for at in range(_windows(tok, count, size, words)):
+                gram = _lookup(grams, words[at])
                 if gram >= 0 and stamp[gram] != row:
                     stamp[gram] = row
                     holders[gram] += 1
@@ -211,9 +225,7 @@ def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: in
             lists[0][at + index] = np.uint64(tok[index, HASH])
         firsts[0, item + 1] = at + count
         size, at = min(ngram_size, count), firsts[1, item]
-        for index in range(count - size + 1 if count else 0):
-            lists[1][at + index] = _window(tok, index, size)
-        firsts[1, item + 1] = at + (count - size + 1 if count else 0)
+        firsts[1, item + 1] = at + _windows(tok, count, size, lists[1][at:])
         for column in range(2, 5):
             at = firsts[column, item]
             if column == 2:
@@ -225,15 +237,36 @@ def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: in
     return firsts, lists
 
 
-def _postings(firsts: Any, values: Any) -> tuple[Any, Any, Any]:
+def _postings(owners: Any, values: Any) -> tuple[Any, Any, Any]:
     """Sorted distinct values; offsets into, and, the numbers of the items that hold each."""
-    owners = np.repeat(np.arange(len(firsts) - 1), np.diff(firsts))
-    order = np.lexsort((owners, values[: firsts[-1]]))
-    held, owners = values[: firsts[-1]][order], owners[order].astype(np.int32)
-    fresh = np.append(True, (held[1:] != held[:-1]) | (owners[1:] != owners[:-1]))
+    order = np.lexsort((owners, values))
+    held, owners = values[order], owners[order].astype(np.int32)
+    fresh = np.append(True, (held[1:] != held[:-1]) | (owners[1:] != owners[:-1]))[: len(held)]
     held, owners = held[fresh], owners[fresh]
     table, first = np.unique(held, return_index=True)
     return table, np.append(first, len(held)).astype(np.int64), owners
+
+
+def _rarest(values: Any, first: Any, items: Any, weight: Any, share: float) -> tuple[Any, Any]:
+    """Items, and of each its rarest values that together weigh more than a share of them all."""
+    values, weight = (np.repeat(each, np.diff(first)) for each in (values, weight))
+    order = np.lexsort((values, -weight, items))
+    values, weight, items = values[order], weight[order], items[order]
+    begins = np.flatnonzero(np.diff(items, prepend=-1))
+    sizes = np.diff(begins, append=len(items))
+    before = np.cumsum(weight) - weight
+    before -= np.repeat(before[begins], sizes)
+    needed = before <= share * np.repeat(np.add.reduceat(weight, begins), sizes) * (1 + 1e-6)
+    return items[needed], values[needed]
+
+
+def _bitmap(values: Any) -> Any:
+    bitmap = np.zeros(_BITS // 64, np.uint64)
+    places = values & np.uint64(_BITS - 1)
+    np.bitwise_or.at(
+        bitmap, (places >> np.uint64(6)).astype(np.int64), np.uint64(1) << (places & np.uint64(63))
+    )
+    return bitmap
 
 
 def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
@@ -241,8 +274,9 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     data, offsets = text.buffers(items)
     memory = text.scratch(text.longest(offsets))
     firsts, lists = _features(data, offsets, text.tables(), memory, thresholds.ngram_size)
-    grams, gram_first, gram_items = _postings(firsts[1], lists[1])
-    stems, stem_first, stem_items = _postings(firsts[2], lists[2])
+    owners = [np.repeat(np.arange(len(items)), np.diff(firsts[column])) for column in range(5)]
+    grams, gram_first, gram_items = _postings(owners[1], lists[1][: firsts[1, -1]])
+    stems, stem_first, stem_items = _postings(owners[2], lists[2][: firsts[2, -1]])
     lengths = np.diff(firsts[0])
     sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
     data, offsets = text.buffers(sample)
@@ -258,25 +292,26 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
         np.add.at(total, held_by, np.repeat(weight, np.diff(first)))
         return np.maximum(total, 1e-9)
 
+    gram_total = totals(gram_first, gram_items, gram_weight)
     numbers = lists[3][: firsts[3, -1]]
+    number_weight = information[(numbers & np.uint64(_COUNTERS - 1)).astype(np.int64)]
     number_information = np.zeros(len(items))
-    np.add.at(
-        number_information,
-        np.repeat(np.arange(len(items)), np.diff(firsts[3])),
-        information[(numbers & np.uint64(_COUNTERS - 1)).astype(np.int64)],
-    )
-    bitmap = np.zeros(_BITS // 64, np.uint64)
-    places = grams & np.uint64(_BITS - 1)
-    np.bitwise_or.at(
-        bitmap, (places >> np.uint64(6)).astype(np.int64), np.uint64(1) << (places & np.uint64(63))
-    )
+    np.add.at(number_information, owners[3], number_weight)
+    order = np.lexsort((numbers, -number_weight, owners[3]))
+    rarest = order[firsts[3, :-1][np.diff(firsts[3]) >= MIN_NUMBERS]]
+    keys, key_first, key_items = _postings(owners[3][rarest], numbers[rarest])
+    telling = _rarest(grams, gram_first, gram_items, gram_weight, 1 - thresholds.contained)
+    long = lengths >= MIN_TOKENS_IN_SOLUTION
+    telling = np.unique(telling[1][long[telling[0]]])
     return Index(
         len(items),
         (
-            *(sizes.astype(np.int64), bitmap, grams, gram_first, gram_items, gram_weight),
-            *(totals(gram_first, gram_items, gram_weight), stems, stem_first, stem_items),
+            *(sizes.astype(np.int64), _bitmap(grams), grams, gram_first, gram_items, gram_weight),
+            *(gram_total, stems, stem_first, stem_items),
             *(totals(stem_first, stem_items, stem_weight), information, number_information),
-            *(firsts, lists[0][: firsts[0, -1]], lists[2][: firsts[2, -1]]),
+            *(keys, key_first, key_items, _bitmap(telling), telling),
+            *(firsts, lists[0][: firsts[0, -1]]),
+            np.searchsorted(stems, lists[2][: firsts[2, -1]]),
             *(numbers, lists[4][: firsts[4, -1]]),
             np.array(
                 [thresholds.contained, thresholds.rephrase, thresholds.variant], dtype=np.float64
@@ -286,15 +321,32 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
 
 
 @numba.njit(nogil=True, cache=True)
+def _may_hold(bitmap: Any, value: Any) -> Any:
+    place = value & np.uint64(_BITS - 1)
+    return (bitmap[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))) & np.uint64(1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _holds_any(tok: Any, count: int, sizes: Any, bitmap: Any, values: Any, work: Any) -> bool:
+    """Whether any n-gram of the tokens is one of the values."""
+    for size in sizes:
+        for at in range(_windows(tok, count, size, work)):
+            if _may_hold(bitmap, work[at]) and _lookup(values, work[at]) >= 0:
+                return True
+    return False
+
+
+@numba.njit(nogil=True, cache=True)
 def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solutions: bool) -> Any:
     """(pairs, 3) of row, item, class, and (pairs, 3) of the measures."""
     (sizes, bitmap, grams, gram_first, gram_items, gram_weight, gram_total) = index[:7]
     (stems, stem_first, stem_items, stem_total, information, number_information) = index[7:13]
-    (firsts, item_tokens, item_stems, item_numbers, item_operators, limits) = index[13:]
+    (keys, key_first, key_items, telling_bitmap, telling) = index[13:18]
+    (firsts, item_tokens, item_stems, item_numbers, item_operators, limits) = index[18:]
     num_items = firsts.shape[1] - 1
-    shared, rare = np.zeros(num_items), np.zeros(num_items)
+    shared, stem_shared = np.zeros(num_items), np.zeros(num_items)
     touched, is_touched = np.empty(num_items, np.int64), np.zeros(num_items, np.bool_)
-    others = np.empty(num_items, np.int64)
+    likely, is_likely = np.empty(num_items, np.int64), np.zeros(num_items, np.bool_)
     stamp = np.full(len(grams), -1, np.int64)
     room = len(scratch[0])
     words, numbers, operators = (
@@ -302,142 +354,163 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
         np.empty(room, np.uint64),
         np.empty(room, np.uint64),
     )
+    weights, stem_of, weight_of = np.empty(room), np.empty(room, np.int64), np.zeros(len(stems))
+    least = min(limits[0], limits[2])
     pairs, measures = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32)
     found = 0
     for row in range(len(offsets) - 1):
         count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, spell = scratch[0], scratch[1]
-        num_touched = 0
+        if solutions and not _holds_any(tok, count, sizes, telling_bitmap, telling, words):
+            continue
+        # --- which items may reach a class ------------------------------------------------------
+        num_touched = num_likely = 0
         for size in sizes:
-            for start in range(count - size + 1):
-                value = _window(tok, start, size)
-                place = value & np.uint64(_BITS - 1)
-                if not (
-                    bitmap[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))
-                ) & np.uint64(1):
+            for at in range(_windows(tok, count, size, words)):
+                if not _may_hold(bitmap, words[at]):
                     continue
-                gram = _lookup(grams, value)
+                gram = _lookup(grams, words[at])
                 if gram < 0 or stamp[gram] == row:
                     continue
                 stamp[gram] = row
-                for at in range(gram_first[gram], gram_first[gram + 1]):
-                    item = gram_items[at]
+                for posting in range(gram_first[gram], gram_first[gram + 1]):
+                    item = gram_items[posting]
                     shared[item] += gram_weight[gram]
                     if not is_touched[item]:
                         is_touched[item] = True
                         touched[num_touched] = item
                         num_touched += 1
-        look = not solutions
-        if solutions:
-            for at in range(num_touched):
-                item = touched[at]
-                long = firsts[0, item + 1] - firsts[0, item] >= MIN_TOKENS_IN_SOLUTION
-                if long and shared[item] >= limits[0] * gram_total[item]:
-                    look = True
-        if look:
+        for at in range(num_touched):
+            item = touched[at]
+            if shared[item] >= least * gram_total[item] * (1 - 1e-9):
+                is_likely[item] = True
+                likely[num_likely] = item
+                num_likely += 1
+        num_words = num_numbers = num_operators = 0
+        total = 1e-9
+        if num_likely or not solutions:
             num_words = _distinct_stems(tok, count, spell, words)
             num_numbers = _sorted_kind(tok, count, False, numbers)
             num_operators = _sorted_kind(tok, count, True, operators)
-            total = common_total = 1e-9
             for at in range(num_words):
-                weight = information[np.int64(words[at] & np.uint64(_COUNTERS - 1))]
-                total += weight
-                if weight < RARE:
-                    common_total += weight
-                    continue
-                stem = _lookup(stems, words[at])
+                weights[at] = information[np.int64(words[at] & np.uint64(_COUNTERS - 1))]
+                total += weights[at]
+                stem_of[at] = _lookup(stems, words[at])
+                if stem_of[at] >= 0:
+                    weight_of[stem_of[at]] = weights[at]
+        if not solutions:
+            left = total
+            for at in np.argsort(-weights[:num_words]):
+                if weights[at] < RARE or left < limits[2] * total * (1 - 1e-9):
+                    break
+                left -= weights[at]
+                stem = stem_of[at]
                 if stem < 0:
                     continue
                 for posting in range(stem_first[stem], stem_first[stem + 1]):
                     item = stem_items[posting]
-                    rare[item] += weight
+                    stem_shared[item] += weights[at]
                     if not is_touched[item]:
                         is_touched[item] = True
                         touched[num_touched] = item
                         num_touched += 1
-            # Most pairs cannot reach a class, whatever common stems they share besides.
-            likely = 0
             for at in range(num_touched):
                 item = touched[at]
-                if shared[item] < limits[2] * gram_total[item]:
-                    if rare[item] < MIN_RARE * max(total, stem_total[item]):
-                        continue
-                    most = (rare[item] + common_total) * (1 + 1e-9)
-                    reach = most / max(total, stem_total[item])
-                    mean = (most / total + most / stem_total[item]) / 2
-                    spare = num_numbers - (firsts[3, item + 1] - firsts[3, item])
-                    told = NUMBER_WEIGHT * min(MAX_NUMBER_INFORMATION, number_information[item])
-                    if reach < limits[2] and (mean + told < limits[1] or spare < 0 or spare > 1):
-                        continue
-                others[likely] = item
-                likely += 1
-            others[:likely].sort()
-            for at in range(likely):
-                item = others[at]
-                containment = min(1.0, shared[item] / gram_total[item])
-                own_stems = item_stems[firsts[2, item] : firsts[2, item + 1]]
-                common = _common(own_stems, words, num_words, information)
-                item_in_text = min(1.0, common / stem_total[item])
-                text_in_item = min(1.0, common / total)
-                first, last = firsts[0, item], firsts[0, item + 1]
-                if solutions and (containment < limits[0] or last - first < MIN_TOKENS_IN_SOLUTION):
+                most = (stem_shared[item] + left) * (1 + 1e-9)
+                if not is_likely[item] and most >= limits[2] * max(total, stem_total[item]):
+                    is_likely[item] = True
+                    likely[num_likely] = item
+                    num_likely += 1
+            for at in range(num_numbers):
+                key = _lookup(keys, numbers[at])
+                if key < 0 or (at > 0 and numbers[at] == numbers[at - 1]):
                     continue
-                equal = last - first == count
-                if equal:
-                    for step in range(count):
-                        if np.uint64(tok[step, HASH]) != item_tokens[first + step]:
-                            equal = False
-                            break
-                mean = (item_in_text + text_in_item) / 2
-                near = containment >= limits[2] or min(item_in_text, text_in_item) >= limits[2]
-                told = min(MAX_NUMBER_INFORMATION, number_information[item])
-                reworded = mean + NUMBER_WEIGHT * told >= limits[1]
-                reworded = reworded and min(item_in_text, text_in_item) >= MIN_STEMS
-                if not (equal or near or reworded):
-                    continue
-                own_numbers = item_numbers[firsts[3, item] : firsts[3, item + 1]]
-                own_operators = item_operators[firsts[4, item] : firsts[4, item + 1]]
-                lacks = _missing(own_numbers, len(own_numbers), numbers, num_numbers)
-                extra = _missing(numbers, num_numbers, own_numbers, len(own_numbers))
-                lacks_sign = _missing(own_operators, len(own_operators), operators, num_operators)
-                extra_sign = _missing(operators, num_operators, own_operators, len(own_operators))
+                for posting in range(key_first[key], key_first[key + 1]):
+                    item = key_items[posting]
+                    own_numbers = item_numbers[firsts[3, item] : firsts[3, item + 1]]
+                    size = len(own_numbers)
+                    if (
+                        not is_likely[item]
+                        and size <= num_numbers <= size + MAX_EXTRA_NUMBERS
+                        and _missing(own_numbers, size, numbers, num_numbers) == 0
+                    ):
+                        is_likely[item] = True
+                        likely[num_likely] = item
+                        num_likely += 1
+        likely[:num_likely].sort()
+        # --- which class each of them reaches ---------------------------------------------------
+        for at in range(num_likely):
+            item = likely[at]
+            is_likely[item] = False
+            first, last = firsts[0, item], firsts[0, item + 1]
+            containment = min(1.0, shared[item] / gram_total[item])
+            if solutions and (containment < limits[0] or last - first < MIN_TOKENS_IN_SOLUTION):
+                continue
+            common, rare = _common(item_stems, firsts[2, item], firsts[2, item + 1], weight_of)
+            if containment < limits[2] and rare < MIN_RARE * max(total, stem_total[item]):
+                continue
+            item_in_text = min(1.0, common / stem_total[item])
+            text_in_item = min(1.0, common / total)
+            equal = last - first == count
+            if equal:
+                for step in range(count):
+                    if np.uint64(tok[step, HASH]) != item_tokens[first + step]:
+                        equal = False
+                        break
+            mean = (item_in_text + text_in_item) / 2
+            near = containment >= limits[2] or min(item_in_text, text_in_item) >= limits[2]
+            told = min(MAX_NUMBER_INFORMATION, number_information[item])
+            size = firsts[3, item + 1] - firsts[3, item]
+            reworded = (
+                MIN_NUMBERS <= size <= num_numbers <= size + MAX_EXTRA_NUMBERS
+                and mean + NUMBER_WEIGHT * told >= limits[1]
+                and min(item_in_text, text_in_item) >= MIN_STEMS
+            )
+            if not (equal or near or reworded):
+                continue
+            own_numbers = item_numbers[firsts[3, item] : firsts[3, item + 1]]
+            own_operators = item_operators[firsts[4, item] : firsts[4, item + 1]]
+            lacks = _missing(own_numbers, len(own_numbers), numbers, num_numbers)
+            lacks_sign = _missing(own_operators, len(own_operators), operators, num_operators)
+            extra_sign = _missing(operators, num_operators, own_operators, len(own_operators))
+            kind = -1
+            if equal:
+                kind = SAME
+            elif (
+                containment >= limits[0]
+                and lacks == 0
+                and lacks_sign == 0
+                and item_in_text >= MIN_WORDS
+            ):
+                kind = CONTAINED
+            elif solutions:
                 kind = -1
-                if equal:
-                    kind = SAME
-                elif (
-                    containment >= limits[0]
-                    and lacks == 0
-                    and lacks_sign == 0
-                    and item_in_text >= MIN_WORDS
-                ):
-                    kind = CONTAINED
-                elif solutions:
-                    kind = -1
-                elif (
-                    reworded
-                    and lacks == 0
-                    and extra <= 1
-                    and lacks_sign + extra_sign == 0
-                    and len(own_numbers) >= 2
-                ):
-                    kind = REPHRASE
-                elif near:
-                    kind = VARIANT
-                if kind < 0:
-                    continue
-                if found == len(pairs):
-                    more_pairs = np.empty((2 * found, 3), np.int32)
-                    more_measures = np.empty((2 * found, 3), np.float32)
-                    more_pairs[:found], more_measures[:found] = pairs, measures
-                    pairs, measures = more_pairs, more_measures
-                pairs[found, 0], pairs[found, 1], pairs[found, 2] = row, item, kind
-                measures[found, 0] = containment
-                measures[found, 1] = item_in_text
-                measures[found, 2] = text_in_item
-                found += 1
+            elif (
+                reworded
+                and lacks == 0
+                and lacks_sign + extra_sign == 0
+            ):
+                kind = REPHRASE
+            elif near:
+                kind = VARIANT
+            if kind < 0:
+                continue
+            if found == len(pairs):
+                more_pairs = np.empty((2 * found, 3), np.int32)
+                more_measures = np.empty((2 * found, 3), np.float32)
+                more_pairs[:found], more_measures[:found] = pairs, measures
+                pairs, measures = more_pairs, more_measures
+            pairs[found, 0], pairs[found, 1], pairs[found, 2] = row, item, kind
+            measures[found, 0] = containment
+            measures[found, 1] = item_in_text
+            measures[found, 2] = text_in_item
+            found += 1
         for at in range(num_touched):
             item = touched[at]
-            shared[item], rare[item], is_touched[item] = 0.0, 0.0, False
+            shared[item], stem_shared[item], is_touched[item] = 0.0, 0.0, False
+        for at in range(num_words):
+            if stem_of[at] >= 0:
+                weight_of[stem_of[at]] = 0.0
     return pairs[:found], measures[:found]
 
 
