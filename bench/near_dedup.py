@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 from bench.make_corpus import EDITED, GENUINE, OTHER_NUMBER, REFORMATTED, Generator
 from bench.measure import Measured, circumstances, measure, progress, write_result
 from bench.peers import JACCARD, shingles
-from bench.pipeline import make_project, run_stage, sections
+from bench.pipeline import configure, make_project, run_stage, sections
 from stages.common.errors import InputError
 from stages.common.records import read_json, sha256, write_text
 
@@ -89,12 +89,14 @@ def prepare_project(project: Path, folder: Path) -> None:
     choice = sections(
         {"generated": (files, MAPPING)}, {str(benchmark.resolve()): sha256(benchmark)}
     )
-    make_project(project, choice)
+    make_project(project)
+    configure(project, choice)
     run_stage(project, "download_corpus", "generated")
     run_stage(project, "prepare", "generated")
     metrics = read_json(project / "metrics/prepare/generated.json")
     if metrics["num_removed"]:
         raise InputError(f"prepare removed rows that the peers get: {metrics['removed_by_reason']}")
+    run_stage(project, "deduplicate")  # the first run on a machine compiles
 
 
 def ours(project: Path, num_rows: int) -> tuple[Measured, Removed]:

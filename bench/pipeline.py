@@ -88,10 +88,19 @@ def make_project(path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", ".", str(path)], check=True)
 
 
-def use_corpus(path: Path, corpus: Path, num_rows: int) -> dict[str, Any]:
-    """Name a generated corpus in the params.yaml of a project; returns its manifest."""
+def configure(path: Path, choice: dict[str, Any]) -> None:
+    """Put these sections into the project's params.yaml."""
     from omegaconf import OmegaConf
 
+    content = params.read(path / "params.yaml")
+    content.update(choice)
+    content["prepare"]["check_answers"] = False
+    params.check_all(content)
+    write_text(path / "params.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
+
+
+def use_corpus(project: Path, corpus: Path, num_rows: int) -> dict[str, Any]:
+    """Make a corpus and name it in the project's params.yaml; returns its manifest."""
     manifest = write_corpus(corpus, num_rows, seed=0)
     files = {str(corpus.resolve() / name): d for name, d in manifest.pop("files").items()}
     choice = sections(
@@ -101,11 +110,7 @@ def use_corpus(path: Path, corpus: Path, num_rows: int) -> dict[str, Any]:
         },
         {p: d for p, d in files.items() if p.endswith("/benchmark.jsonl")},
     )
-    content = params.read(path / "params.yaml")
-    content.update(choice)
-    content["prepare"]["check_answers"] = False
-    params.check_all(content)
-    write_text(path / "params.yaml", OmegaConf.to_yaml(OmegaConf.create(content)))
+    configure(project, choice)
     return manifest
 
 

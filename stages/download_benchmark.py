@@ -257,13 +257,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             rows, files = read(source, mapping, Path(scratch))
         kept, left_out = select(rows, mapping)
-        folder, ids = OUT / benchmark, {row["id"] for row in kept}
+        ids = {row["id"] for row in kept}
         everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
-        write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
-        write_rows(
-            folder / "all_items.parquet", sorted(everything, key=lambda row: row["id"]), ALL_ITEM
-        )
-        write_json(folder / "left_out.json", left_out)
         digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
         receipt = {
             **sources.identity(source),
@@ -271,7 +266,12 @@ def main() -> None:
             "private": isinstance(source, sources.LocalBenchmark) and source.private,
             "items_digest": digest,  # of the texts and answers, whatever the file's encoding
         }
-        sources.write_receipt(folder, receipt, len(kept))
+        with sources.replacing(OUT / benchmark) as folder:
+            write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
+            ordered = sorted(everything, key=lambda row: row["id"])
+            write_rows(folder / "all_items.parquet", ordered, ALL_ITEM)
+            write_json(folder / "left_out.json", left_out)
+            sources.write_receipt(folder, receipt, len(kept))
         metrics = {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
         write_json(METRICS / f"{benchmark}.json", metrics)
         run.log_metrics(metrics)

