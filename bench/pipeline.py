@@ -6,7 +6,8 @@ Makes the corpus of bench.make_corpus in SCRATCH/corpus-<rows> (if it is not the
 the project's HEAD in SCRATCH/project-<rows> whose params.yaml names it, and runs there
 download_corpus and download_benchmark (not timed: they copy), then prepare without the answer
 check, deduplicate and decontaminate. All of it is run on a small corpus first, since the first run
-on a machine compiles. Prints a Markdown table and writes bench/results/pipeline-<rows>.json. For the growth table: 1000000, 5200000 and 15000000 rows.
+on a machine compiles. Prints a Markdown table and writes bench/results/pipeline-<rows>.json.
+For the growth table: 1000000, 5200000 and 15000000 rows.
 """
 
 import argparse

@@ -3,7 +3,8 @@
 Reads   data/deduplicate/kept.parquet, data/download_benchmark/;
         conf: decontaminate, engine, benchmark
 Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
-        evidence.parquet (every hit, removed or not), canaries.json (what the filter missed)
+        evidence.parquet (every hit, removed or not), canaries.json (what the filter missed),
+        candidates.parquet (where decontaminate.embeddings names a model)
 Metrics metrics/decontaminate.json, with the filter's recall on canaries
 
 Problems are compared with every item of every benchmark, solutions are searched for whole items;
@@ -24,9 +25,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from stages import params
-from stages.common import canaries, engine, overlap, text
+from stages.common import canaries, embeddings, engine, overlap, text
 from stages.common.errors import InputError
 from stages.common.overlap import CLASSES, VARIANT
 from stages.common.records import (
@@ -73,6 +75,16 @@ HIT = [
     pa.field("action", pa.string()),  # removed, flagged or kept
 ]
 EVIDENCE = pa.schema([*(pa.field(name, pa.string()) for name in ("id", "corpus", "source")), *HIT])
+CANDIDATE = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("problem", pa.string()),
+        pa.field("benchmark", pa.string()),
+        pa.field("item_id", pa.string()),
+        pa.field("item_problem", pa.string()),  # null where the benchmark is private
+        pa.field("cosine", pa.float32()),
+    ]
+)
 _PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
 # Training problems that rarity is counted in: the ones of smallest hash, so that no order matters.
 SAMPLE_SIZE = 100_000
@@ -88,6 +100,7 @@ class Params:
     variant: float
     canaries_per_benchmark: Annotated[int, Field(ge=1)]
     min_canary_recall: float  # of the forms verbatim, reformatted, rewrapped and embedded
+    embeddings: embeddings.Params | None
     seed: int
 
     def thresholds(self) -> overlap.Thresholds:
@@ -162,30 +175,29 @@ def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.C
     return pa.chunked_array(chunks, pa.string())
 
 
-def scan(
+def flag(
     path: Path, column: str, index: overlap.Index, *, solutions: bool
-) -> dict[int, list[Found]]:
-    """Row of the file -> the items that its text overlaps.
-
-    The engine says which rows overlap any; these few are then looked at one by one.
-    """
+) -> npt.NDArray[np.bool_]:
+    """Whether each row's text overlaps any item, told by the engine; `look` says which of them."""
 
     def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
         flags = np.zeros((len(texts), 1), np.uint8)
         flags[overlap.match(texts, index, solutions=solutions).rows] = 1
         return flags
 
-    wanted = engine.map_rows(path, [column], overlaps, 1).ravel().astype(np.bool_)
-    rows = np.flatnonzero(wanted)
+    return engine.map_rows(path, [column], overlaps, 1).ravel().astype(np.bool_)
+
+
+def look(
+    texts: pa.Array, rows: list[int], index: overlap.Index, *, solutions: bool
+) -> dict[int, list[Found]]:
+    """Row -> the items that its text overlaps."""
     found: dict[int, list[Found]] = defaultdict(list)
-    at = 0
     place = "solution" if solutions else "problem"
-    for chunk in column_where(path, column, wanted).chunks:
-        matches = overlap.match(chunk, index, solutions=solutions)
-        for row, *rest in zip(*(each.tolist() for each in asdict(matches).values()), strict=True):
-            item, kind, *measures = rest
-            found[int(rows[at + row])].append(Found(item, kind, place, *measures))
-        at += len(chunk)
+    matches = overlap.match(texts, index, solutions=solutions)
+    for at, *rest in zip(*(each.tolist() for each in asdict(matches).values()), strict=True):
+        item, kind, *measures = rest
+        found[rows[at]].append(Found(item, kind, place, *measures))
     return found
 
 
@@ -250,6 +262,43 @@ def classify_pairs(queries: list[str], references: list[str]) -> list[str | None
     return [None if kind is None else CLASSES[kind] for kind in found]
 
 
+def write_candidates(
+    unique: Path,
+    items: list[Item],
+    embedder: embeddings.Embedder,
+    found: dict[int, list[Found]],
+    forbidden: set[str],
+) -> int:
+    """Write the pairs that the model proposes and no class holds; returns how many."""
+    classified = {(row, pair.item) for row, pairs in found.items() for pair in pairs}
+    at = 0
+    with (
+        Writer(OUT / "candidates.parquet", CANDIDATE) as writer,
+        tqdm(total=num_rows(unique), unit=" problems", unit_scale=True, disable=None) as bar,
+    ):
+        for batch in read_batches(unique, _PROBLEM.names):
+            ids, problems = (column.to_pylist() for column in batch.columns)
+            rows = []
+            for pair in embedder.propose(problems):
+                if (at + pair.row, pair.item) in classified or ids[pair.row] in forbidden:
+                    continue
+                item = items[pair.item]
+                rows.append(
+                    {
+                        "id": ids[pair.row],
+                        "problem": problems[pair.row],
+                        "benchmark": item.benchmark,
+                        "item_id": item.id,
+                        "item_problem": None if item.private else item.problem,
+                        "cosine": pair.cosine,
+                    }
+                )
+            writer.write(pa.Table.from_pylist(rows, schema=CANDIDATE))
+            bar.update(len(batch))
+            at += len(batch)
+    return writer.num_rows
+
+
 def measure(
     hidden: list[canaries.Canary], found: dict[int, list[Found]], row_of: dict[str, int]
 ) -> tuple[dict[str, dict[str, int]], list[Row]]:
@@ -297,12 +346,23 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as scratch:
             unique = Path(scratch) / "problems.parquet"
             write_sorted(unique, _unique_problems(is_first, hidden), _as_rows(_PROBLEM))
-            in_problems = scan(unique, "problem", index, solutions=False)
+            hit = flag(unique, "problem", index, solutions=False)
+            in_problems = look(
+                column_where(unique, "problem", hit).combine_chunks(),
+                np.flatnonzero(hit).tolist(),
+                index,
+                solutions=False,
+            )
             ids = column_where(unique, "id", np.ones(num_rows(unique), np.bool_)).to_pylist()
+            forbidden = {canary_id(canary) for canary in hidden}
+            num_candidates = None
+            if settings.embeddings:
+                embedder = embeddings.Embedder(settings.embeddings, [i.problem for i in items])
+                num_candidates = write_candidates(unique, items, embedder, in_problems, forbidden)
         row_of = {name: row for row, name in enumerate(ids)}
         counts, wrong = measure(hidden, in_problems, row_of)
         stop_at_low_recall(counts, settings.min_canary_recall)
-        in_solutions = scan(IN, "solution", index, solutions=True)
+        in_solutions = flag(IN, "solution", index, solutions=True)
 
         group_of = {ids[row]: found for row, found in in_problems.items()}
         first_ids = column_where(IN, "id", is_first).to_pylist()
@@ -312,14 +372,16 @@ def main() -> None:
             for number, name in zip(order, first_ids, strict=True)
             if name in group_of
         }
-        tally = write_results(settings, items, group, by_group, in_solutions)
-        forbidden = {canary_id(canary) for canary in hidden}
+        tally = write_results(settings, items, index, group, by_group, in_solutions)
         for batch in read_batches(OUT / "kept.parquet", ["id"]):
             assert forbidden.isdisjoint(batch.column(0).to_pylist()), (
                 "a canary is in the training set"
             )
         write_json(OUT / "canaries.json", {"by_form": counts, "wrong": wrong})
         metrics = {**tally, "num_items_checked": len(items), "canaries": counts}
+        if num_candidates is not None:
+            metrics["num_candidates"] = num_candidates
+            print(f"{num_candidates} candidates for a look: {OUT}/candidates.parquet")
         write_json(METRICS, metrics)
         run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
         recall = ", ".join(f"{form} {c['num_found']}/{c['num']}" for form, c in counts.items())
@@ -350,13 +412,13 @@ def _unique_problems(
 def write_results(
     settings: Params,
     items: list[Item],
+    index: overlap.Index,
     group: npt.NDArray[np.int64],
     by_group: dict[int, list[Found]],
-    in_solutions: dict[int, list[Found]],
+    in_solutions: npt.NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Write kept, removed and evidence in one pass over the rows; returns the metrics."""
-    hit = np.isin(group, np.fromiter(by_group, np.int64, len(by_group)))
-    hit[np.fromiter(in_solutions, np.int64, len(in_solutions))] = True
+    hit = np.isin(group, np.fromiter(by_group, np.int64, len(by_group))) | in_solutions
     goes = {"same", "contained", "rephrase"} if settings.action == "remove" else set()
     goes |= {"variant"} if settings.variants == "quarantine" else set()
     stays = {"remove": "kept", "flag": "flagged", "keep": "kept"}[settings.action]
@@ -376,13 +438,16 @@ def write_results(
     ):
         for batch in ahead(read_batches(IN)):
             here = np.flatnonzero(hit[at : at + len(batch)])
+            told = np.flatnonzero(in_solutions[at : at + len(batch)])
+            solutions = batch.column("solution").take(pa.array(told))
+            by_solution = look(solutions, told.tolist(), index, solutions=True)
             keep = np.ones(len(batch), np.bool_)
             gone, hits = [], []
             for place in here.tolist():
                 row = batch.slice(place, 1).to_pylist()[0]
                 pairs = [
                     *by_group.get(int(group[at + place]), []),
-                    *telling(in_solutions.get(at + place, []), items),
+                    *telling(by_solution.get(place, []), items),
                 ]
                 known: dict[tuple[int, int], Found] = {}
                 for pair in pairs:

@@ -81,10 +81,7 @@ def make_workspace(path: Path, experiment: str) -> Workspace:
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "model_card/", "plots/")):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, path / name)
-    # The compiled kernels come along, since compiling them takes seconds.
-    for cached in ROOT.glob("stages/**/__pycache__/*.nb[ci]"):
-        (path / cached.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(cached, path / cached.relative_to(ROOT))
+    copy_compiled(ROOT, path)
     (path / "dvc.lock").unlink(missing_ok=True)
     workspace = Workspace(path)
     workspace.python("-m", "stages.params", f"experiment={experiment}")
@@ -92,6 +89,14 @@ def make_workspace(path: Path, experiment: str) -> Workspace:
     workspace.run("git", "add", "--all")
     workspace.run("git", "commit", "--quiet", "--message", "start")
     return workspace
+
+
+def copy_compiled(source: Path, target: Path) -> None:
+    """The compiled kernels come along, since compiling them takes half a minute."""
+    for cached in source.glob("stages/**/__pycache__/*.nb[ci]"):
+        place = target / cached.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(cached, place)
 
 
 @pytest.fixture
@@ -105,6 +110,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The whole pipeline, run once. Tests read it and leave it as it is."""
     workspace = make_workspace(tmp_path_factory.mktemp("smoke") / "project", "smoke")
     workspace.repro()
+    copy_compiled(workspace.path, ROOT)
     workspace.run("git", "add", "--all")
     workspace.run("git", "commit", "--quiet", "--message", "results")
     return workspace

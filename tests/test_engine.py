@@ -1,5 +1,8 @@
-"""The same bytes on any number of threads, from any row groups, on Daft's own runner and on Ray."""
+"""The same bytes on any number of threads, from any files and row groups, in any order, on Daft's
+own runner and on Ray."""
 
+import json
+import random
 import shutil
 from pathlib import Path
 
@@ -8,24 +11,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.make_corpus import MIN_ROWS, write_corpus
 from stages.common import engine
+from stages.common.records import read_rows, write_rows
+from stages.download_benchmark import ALL_ITEM
 from tests.conftest import Workspace, make_workspace
-from tests.test_deduplicate import plant
+from tests.test_deduplicate import FIRST, STORY, plant
 
-OUTS = ("kept", "removed", "families")
+STAGES = ("deduplicate", "decontaminate")
 
 
 def outputs(workspace: Workspace) -> dict[str, bytes]:
-    folder = workspace.path / "data/deduplicate"
-    return {out: (folder / f"{out}.parquet").read_bytes() for out in OUTS}
+    files = [file for stage in STAGES for file in (workspace.path / "data" / stage).glob("*.*")]
+    return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The stage deduplicate, run as configured on corpora that hold every kind of copy."""
+    """The two stages, run as configured on corpora that hold every kind of copy, and a leak."""
     workspace = make_workspace(tmp_path_factory.mktemp("engine") / "project", "smoke")
+    workspace.python("-m", "stages.download_benchmark", "tiny_chain_sum")
+    benchmark = workspace.path / "data/download_benchmark/tiny_chain_sum/all_items.parquet"
+    write_rows(benchmark, [row | {"problem": STORY} for row in read_rows(benchmark)], ALL_ITEM)
     plant(workspace)
-    workspace.python("-m", "stages.deduplicate")
+    for stage in STAGES:
+        workspace.python("-m", f"stages.{stage}")
     return workspace
 
 
@@ -37,19 +47,63 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         ("runner: native", "runner: ray", 7),
     ],
 )
-def test_deduplicate_writes_the_same_bytes(
+def test_the_engine_writes_the_same_bytes(
     done: Workspace, tmp_path: Path, setting: str, instead: str, row_group_size: int
 ) -> None:
     copy = Workspace(tmp_path / "project")
     shutil.copytree(done.path, copy.path)
-    shutil.rmtree(copy.path / "data/deduplicate")
+    for stage in STAGES:
+        shutil.rmtree(copy.path / "data" / stage)
     for file in (copy.path / "data/prepare").glob("*/kept.parquet"):
         pq.write_table(pq.read_table(file), file, row_group_size=row_group_size)
     params = copy.path / "params.yaml"
     assert setting in params.read_text()
     params.write_text(params.read_text().replace(setting, instead))
-    copy.python("-m", "stages.deduplicate")
-    assert outputs(copy) == outputs(done)
+    for stage in STAGES:
+        copy.python("-m", f"stages.{stage}")
+    assert len(outputs(done)) == 7 and outputs(copy) == outputs(done)
+
+
+@pytest.fixture(scope="module")
+def raw_rows(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """A generated corpus with near copies, and with exact ones."""
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder, MIN_ROWS, seed=0)
+    files = sorted((folder / "numinamath_cot").glob("*.parquet"))
+    table = pa.concat_tables([pq.read_table(file) for file in files])
+    return pa.concat_tables([table, table.slice(0, 100)])
+
+
+def arranged(workspace: Workspace, table: pa.Table, num_files: int) -> dict[str, pa.Table]:
+    """What the data stages make of a corpus in so many files, without the places in them."""
+    folder = workspace.path / "data/download_corpus" / FIRST
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    size = -(-len(table) // num_files)
+    for number in range(num_files):
+        pq.write_table(table.slice(number * size, size), folder / f"{number:02}.parquet")
+    names = {file.name: {} for file in folder.iterdir()}
+    (folder / "receipt.json").write_text(json.dumps({"files": names}))
+    found = {}
+    for stage in (f"prepare {FIRST}", *STAGES):
+        workspace.python("-m", *f"stages.{stage}".split())
+        for file in (workspace.path / "data" / stage.replace(" ", "/")).glob("*.parquet"):
+            content = pq.read_table(file)
+            places = {"origin_file", "origin_row"} & set(content.column_names)
+            found[f"{stage}/{file.name}"] = content.drop_columns([*places])
+    return found
+
+
+def test_neither_files_nor_their_order_change_a_row(done: Workspace, raw_rows: pa.Table) -> None:
+    file = done.path / "params.yaml"
+    file.write_text(file.read_text().replace("check_answers: true", "check_answers: false"))
+    first = arranged(done, raw_rows, 1)
+    assert len(first) == 8 and all(len(table) for name, table in first.items() if "kept" in name)
+    assert len(first["deduplicate/removed.parquet"]) > 100
+    order = list(range(len(raw_rows)))
+    random.Random(7).shuffle(order)
+    for num_files, table in ((8, raw_rows), (64, raw_rows.take(order))):
+        assert arranged(done, table, num_files) == first
 
 
 def test_rows_come_back_in_the_order_of_the_file(tmp_path: Path) -> None:

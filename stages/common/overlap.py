@@ -18,8 +18,8 @@ The class is the first that fits:
 - variant    containment or stem overlap >= variant, with other numbers, operators or words
 
 Few pairs are compared: those that can reach a class at all. A contained item lacks at most
-1 - contained of its weight, so that some of its rarest n-grams, which weigh more than that, stand in
-the text (the prefix filter of Chaudhuri et al., ICDE 2006); stems and the threshold of variants
+1 - contained of its weight, so that some of its rarest n-grams, which together weigh more, stand
+in the text (the prefix filter of Chaudhuri et al., ICDE 2006); stems and the threshold of variants
 likewise. And a rephrased item has its rarest number in the text.
 
 docs/filtering.md says what the thresholds give on labelled pairs.
@@ -300,9 +300,11 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     order = np.lexsort((numbers, -number_weight, owners[3]))
     rarest = order[firsts[3, :-1][np.diff(firsts[3]) >= MIN_NUMBERS]]
     keys, key_first, key_items = _postings(owners[3][rarest], numbers[rarest])
-    telling = _rarest(grams, gram_first, gram_items, gram_weight, 1 - thresholds.contained)
-    long = lengths >= MIN_TOKENS_IN_SOLUTION
-    telling = np.unique(telling[1][long[telling[0]]])
+    is_long = lengths >= MIN_TOKENS_IN_SOLUTION
+    holders_of_rarest, rarest_grams = _rarest(
+        grams, gram_first, gram_items, gram_weight, 1 - thresholds.contained
+    )
+    telling = np.unique(rarest_grams[is_long[holders_of_rarest]])
     return Index(
         len(items),
         (

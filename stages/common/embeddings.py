@@ -1,0 +1,87 @@
+"""Problems close in meaning to an item that share too little of its text for any class.
+
+Paraphrases and translations keep the meaning and change the words. An embedding model proposes them
+as candidates for a person to judge; it is never the ground for a removal.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass as plain_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from stages.common.errors import InputError
+from stages.common.records import sha256
+from stages.params import STRICT
+
+WEIGHTS = "model.safetensors"
+BATCH = 64  # texts
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Params:
+    model: str  # a folder that sentence-transformers can load
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # of the model.safetensors in it
+    min_cosine: Annotated[float, Field(gt=0, le=1)]
+
+
+@plain_dataclass(frozen=True)
+class Proposed:
+    row: int
+    item: int
+    cosine: float
+
+
+class Embedder:
+    """Unit vectors of texts, and the items that they are compared with."""
+
+    def __init__(self, settings: Params, items: list[str]) -> None:
+        self._model = load(settings)
+        self._min_cosine = settings.min_cosine
+        self._items = self._encode(items)
+
+    def _encode(self, texts: list[str]) -> F32:
+        vectors: F32 = self._model.encode(
+            texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+        )
+        return vectors
+
+    def propose(self, texts: list[str]) -> Iterator[Proposed]:
+        """Pairs of a text, by its place, and an item at min_cosine or more, in their order."""
+        cosines = self._encode(texts) @ self._items.T
+        for row, item in np.argwhere(cosines >= self._min_cosine).tolist():
+            yield Proposed(row, item, round(float(cosines[row, item]), 4))
+
+
+def load(settings: Params) -> Any:
+    """The model of a folder.
+
+    Raises:
+        InputError: sentence-transformers or the folder is missing, or its weights are others.
+    """
+    weights = Path(settings.model).expanduser() / WEIGHTS
+    if not weights.is_file():
+        raise InputError(
+            f"decontaminate.embeddings.model: there is no {weights}; name a folder that "
+            "sentence-transformers can load"
+        )
+    digest = sha256(weights)
+    if digest != settings.sha256:
+        raise InputError(
+            f"{weights} has sha256 {digest}, expected {settings.sha256}: another model than "
+            "decontaminate.embeddings names. If it is meant, put the new digest into conf/"
+        )
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise InputError(
+            "decontaminate.embeddings needs sentence-transformers: "
+            "pip install --constraint constraints.txt '.[embeddings]'"
+        ) from None
+    return SentenceTransformer(str(weights.parent), local_files_only=True)
