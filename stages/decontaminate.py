@@ -175,17 +175,21 @@ def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.C
     return pa.chunked_array(chunks, pa.string())
 
 
-def flag(
+def flags(
     path: Path, column: str, index: overlap.Index, *, solutions: bool
-) -> npt.NDArray[np.bool_]:
-    """Whether each row's text overlaps any item, told by the engine; `look` says which of them."""
+) -> Iterator[npt.NDArray[np.bool_]]:
+    """Whether each row's text overlaps any item, told by the engine, some rows at a time.
+
+    `look` says which items.
+    """
 
     def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
-        flags = np.zeros((len(texts), 1), np.uint8)
-        flags[overlap.match(texts, index, solutions=solutions).rows] = 1
-        return flags
+        found = np.zeros((len(texts), 1), np.uint8)
+        found[overlap.match(texts, index, solutions=solutions).rows] = 1
+        return found
 
-    return engine.map_rows(path, [column], overlaps, 1).ravel().astype(np.bool_)
+    for part in engine.stream_rows(path, [column], overlaps, 1):
+        yield part.ravel().astype(np.bool_)
 
 
 def look(
@@ -346,7 +350,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as scratch:
             unique = Path(scratch) / "problems.parquet"
             write_sorted(unique, _unique_problems(is_first, hidden), _as_rows(_PROBLEM))
-            hit = flag(unique, "problem", index, solutions=False)
+            hit = np.concatenate([*flags(unique, "problem", index, solutions=False)])
             in_problems = look(
                 column_where(unique, "problem", hit).combine_chunks(),
                 np.flatnonzero(hit).tolist(),
@@ -362,8 +366,6 @@ def main() -> None:
         row_of = {name: row for row, name in enumerate(ids)}
         counts, wrong = measure(hidden, in_problems, row_of)
         stop_at_low_recall(counts, settings.min_canary_recall)
-        in_solutions = flag(IN, "solution", index, solutions=True)
-
         group_of = {ids[row]: found for row, found in in_problems.items()}
         first_ids = column_where(IN, "id", is_first).to_pylist()
         order = group[np.flatnonzero(is_first)]
@@ -372,7 +374,7 @@ def main() -> None:
             for number, name in zip(order, first_ids, strict=True)
             if name in group_of
         }
-        tally = write_results(settings, items, index, group, by_group, in_solutions)
+        tally = write_results(settings, items, index, group, by_group)
         for batch in read_batches(OUT / "kept.parquet", ["id"]):
             assert forbidden.isdisjoint(batch.column(0).to_pylist()), (
                 "a canary is in the training set"
@@ -415,10 +417,14 @@ def write_results(
     index: overlap.Index,
     group: npt.NDArray[np.int64],
     by_group: dict[int, list[Found]],
-    in_solutions: npt.NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Write kept, removed and evidence in one pass over the rows; returns the metrics."""
-    hit = np.isin(group, np.fromiter(by_group, np.int64, len(by_group))) | in_solutions
+    """Write kept, removed and evidence in one pass over the rows; returns the metrics.
+
+    Solutions are searched on the way: the engine is ahead by as many rows as it takes at once.
+    """
+    in_solutions = ahead(flags(IN, "solution", index, solutions=True))
+    told = np.empty(0, np.bool_)  # of the rows from here on
+    hit = np.isin(group, np.fromiter(by_group, np.int64, len(by_group)))
     goes = {"same", "contained", "rephrase"} if settings.action == "remove" else set()
     goes |= {"variant"} if settings.variants == "quarantine" else set()
     stays = {"remove": "kept", "flag": "flagged", "keep": "kept"}[settings.action]
@@ -437,10 +443,13 @@ def write_results(
         Writer(OUT / "evidence.parquet", EVIDENCE) as shown,
     ):
         for batch in ahead(read_batches(IN)):
-            here = np.flatnonzero(hit[at : at + len(batch)])
-            told = np.flatnonzero(in_solutions[at : at + len(batch)])
-            solutions = batch.column("solution").take(pa.array(told))
-            by_solution = look(solutions, told.tolist(), index, solutions=True)
+            while len(told) < len(batch):
+                told = np.append(told, next(in_solutions))
+            rows = np.flatnonzero(told[: len(batch)])
+            here = np.flatnonzero(hit[at : at + len(batch)] | told[: len(batch)])
+            told = told[len(batch) :]
+            solutions = batch.column("solution").take(pa.array(rows))
+            by_solution = look(solutions, rows.tolist(), index, solutions=True)
             keep = np.ones(len(batch), np.bool_)
             gone, hits = [], []
             for place in here.tolist():

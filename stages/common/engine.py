@@ -4,7 +4,7 @@ The plan is the same Daft plan on either runner, and rows come back in the order
 that outputs do not depend on the runner, the threads or the partitions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,15 @@ def start(settings: Params) -> None:
 
 
 def map_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> npt.NDArray[np.uint8]:
-    """The kernel's bytes for every row of a file that is sorted by id, shape (rows, width).
+    """The kernel's bytes for every row of a file, as `stream_rows`, shape (rows, width)."""
+    parts = [*stream_rows(path, columns, kernel, width)]
+    return np.concatenate(parts) if parts else np.empty((0, width), np.uint8)
+
+
+def stream_rows(
+    path: Path, columns: list[str], kernel: Kernel, width: int
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """The kernel's bytes for the rows of a file that is sorted by id, some rows at a time.
 
     The kernel gets the columns of a batch of rows as arrow string arrays without nulls, and
     returns shape (batch, width). It runs on many threads, or in Ray's workers, which deliver in
@@ -60,24 +68,22 @@ def map_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> npt.
         )
         return daft.Series.from_arrow(array)
 
-    num_groups, parts = pq.read_metadata(path).num_row_groups, []
+    num_groups = pq.read_metadata(path).num_row_groups
     for start in range(0, num_groups, GROUPS_AT_ONCE):
         groups = list(range(start, min(start + GROUPS_AT_ONCE, num_groups)))
         frame = daft.read_parquet([str(path)], row_groups=[groups])
         plan = frame.select(run(*(daft.col(column) for column in ["id", *columns])).alias("bytes"))
-        parts += [
+        parts = [
             np.frombuffer(_data(chunk), np.uint8).reshape(-1, 16 + width)
             for chunk in plan.to_arrow()["bytes"].chunks
             if len(chunk)
         ]
-    if not parts:
-        return np.empty((0, width), np.uint8)
-    rows = np.concatenate(parts)
-    high, low = (rows[:, at : at + 8].copy().view(">u8").ravel() for at in (0, 8))
-    in_order = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] >= low[:-1]))
-    if not in_order.all():
-        rows = rows[np.lexsort((low, high))]
-    return rows[:, 16:]
+        rows = np.concatenate([np.empty((0, 16 + width), np.uint8), *parts])
+        high, low = (rows[:, at : at + 8].copy().view(">u8").ravel() for at in (0, 8))
+        in_order = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] >= low[:-1]))
+        if not in_order.all():
+            rows = rows[np.lexsort((low, high))]
+        yield rows[:, 16:]
 
 
 def _unhex(ids: pa.Array) -> npt.NDArray[np.uint8]:
