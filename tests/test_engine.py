@@ -74,6 +74,11 @@ def raw_rows(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     return pa.concat_tables([table, table.slice(0, 100)])
 
 
+def test_the_generated_corpus_has_the_same_bytes_again(tmp_path: Path) -> None:
+    first, second = (write_corpus(tmp_path / name, MIN_ROWS, seed=0) for name in "ab")
+    assert first["files"] and first == second
+
+
 def arranged(workspace: Workspace, table: pa.Table, num_files: int) -> dict[str, pa.Table]:
     """What the data stages make of a corpus in so many files, without the places in them."""
     folder = workspace.path / "data/download_corpus" / FIRST
