@@ -17,6 +17,10 @@ from stages.common import text
         ("\u22125", "-5"),
         ("ﬁnd  it\n now", "Find it now"),
         (r"a\,b\;c", "a b c"),
+        ("$(a^2\n- 10)^2$", "$(a^2 - 10)^2$"),
+        ("$50^\\circ\n- \\sin x$", r"$50^\circ - \sin x$"),
+        (r"7\pi*x", r"7\pi \cdot x"),
+        ("Choose:\n- a cow.\n- a hen.", "Choose: a cow. a hen."),
     ],
 )
 def test_formatting_is_folded(one: str, other: str) -> None:
