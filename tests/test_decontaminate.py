@@ -91,6 +91,16 @@ def test_an_item_without_a_token_is_an_error(smoke_copy: Workspace) -> None:
     assert f"item {rows[0]['id']} cannot be checked" in shown and "Traceback" not in shown
 
 
+def test_a_torn_file_is_an_error(smoke_copy: Workspace) -> None:
+    path = smoke_copy.path / "data/deduplicate/kept.parquet"
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[: len(data) // 2])
+    shown = smoke_copy.python("-m", "stages.decontaminate", ok=False)
+    assert "data/deduplicate/kept.parquet is not a readable parquet file" in shown
+    assert "Traceback" not in shown
+
+
 def test_a_filter_that_misses_its_canaries_fails() -> None:
     counts = {"verbatim": {"num": 20, "num_found": 20}, "rewrapped": {"num": 20, "num_found": 17}}
     with pytest.raises(InputError, match=r"canaries \(rewrapped\) the filter found 17"):

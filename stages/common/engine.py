@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
+from stages.common.records import num_rows
 from stages.params import STRICT
 
 # Row groups of one plan: Daft reads ahead all that a plan names.
@@ -68,6 +69,7 @@ def stream_rows(
         )
         return daft.Series.from_arrow(array)
 
+    num_rows(path)  # InputError unless it is a parquet file
     num_groups = pq.read_metadata(path).num_row_groups
     for start in range(0, num_groups, GROUPS_AT_ONCE):
         groups = list(range(start, min(start + GROUPS_AT_ONCE, num_groups)))

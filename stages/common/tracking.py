@@ -217,12 +217,19 @@ def _declared(name: str) -> tuple[dict[str, str], dict[str, Any]]:
     """The stage's dependencies with the digests that dvc.lock will hold, and its params, flat."""
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
+    from dvc.stage.exceptions import StageNotFound
 
     logging.getLogger("dvc").setLevel(logging.WARNING)
     deps: dict[str, str] = {}
     params: dict[str, Any] = {}
     with Repo() as repo:
-        (stage,) = repo.stage.collect(name)
+        try:
+            (stage,) = repo.stage.collect(name)
+        except StageNotFound:
+            raise InputError(
+                "params.yaml names no such stage: `dvc stage list` shows those there are; "
+                "`python -m stages.params` with overrides chooses corpora and benchmarks"
+            ) from None
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):
                 params.update(flatten(dep.read_params()))

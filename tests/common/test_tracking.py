@@ -52,6 +52,11 @@ def test_a_failed_stage_is_a_failed_run(workspace: Workspace) -> None:
     assert failed.info.status == "FAILED"
 
 
+def test_a_stage_that_is_not_configured_is_an_error(workspace: Workspace) -> None:
+    shown = workspace.python("-m", "stages.download_benchmark", "aime24", ok=False)
+    assert "params.yaml names no such stage" in shown and "Traceback" not in shown
+
+
 @pytest.mark.parametrize("name", ["kept.parquet", "removed.parquet"])
 def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_whole(
     smoke_copy: Workspace, name: str
