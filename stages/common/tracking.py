@@ -259,6 +259,8 @@ def _end_with_dvc() -> None:
     def watch() -> None:
         while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
+        while True:  # an exit that is raised inside a destructor or a callback may be swallowed
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
 
     threading.Thread(target=watch, daemon=True).start()
