@@ -1,39 +1,39 @@
 """Fine-tune the base model on the mix with TRL's SFTTrainer; a killed run goes on where it was.
 
 Reads   data/mix/, data/model/base/; conf: train
-Writes  data/model/tuned/: a plain `from_pretrained` folder
-Metrics metrics/train.json, plots/train/loss.csv
+Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
+        lineage/train.csv: tokens a second and memory by step
+Metrics metrics/train.json, plots/train/loss.csv, plots/train/samples.csv
 
-Checkpoints lie outside the outs, in .scratch/train/<fingerprint of data, params and code>/, so that
-DVC never takes a half-trained model for a result and no other configuration picks them up.
+    python -m stages.train          what DVC runs, through train.launch.command
+
+How it launches, resumes, stops and saves is in common/training.py.
 """
 
-import csv
-import io
-import json
 import math
 import os
-import resource
 import shutil
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import prompts
+from stages.common import prompts, training
 from stages.common.errors import InputError
-from stages.common.records import content_id, read_rows, write_json, write_text
-from stages.common.tracking import Run, stage_run
+from stages.common.records import write_json, write_text
+from stages.common.tracking import Run, is_main_process, stage_run
 
 IN = Path("data/mix")
 BASE = Path("data/model/base")
 OUT = Path("data/model/tuned")
 METRICS = Path("metrics/train.json")
 LOSS = Path("plots/train/loss.csv")
+SAMPLES = Path("plots/train/samples.csv")
+SPEED = Path("lineage/train.csv")
 NUM_EVALUATIONS = 3  # of the validation loss, over the run
+MAX_SAMPLE_TOKENS = 128
 
 
 @dataclass(frozen=True, config=params.STRICT)
@@ -48,38 +48,109 @@ class Params:
     gradient_accumulation_steps: int
     gradient_checkpointing: bool
     max_length: int
+    max_too_long_rate: float
+    packing: bool
+    attn_implementation: str
     weight_decay: float
     max_grad_norm: float
     logging_steps: int
     save_minutes: float
     seed: int
+    lora: training.Lora | None
+    launch: training.Launch
 
 
-def bf16_is_native() -> bool:
-    """bf16 follows the hardware: on a CPU without bf16 units it is many times slower than fp32."""
-    import torch
+def load_tokenizer() -> Any:
+    """The base model's tokenizer; InputError where its folder has none."""
+    from transformers import AutoTokenizer
 
-    return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
-
-
-def lengths(rows: list[dict[str, Any]], tokenizer: Any) -> list[int]:
-    """Tokens of each row, prompt and completion, as the trainer will see it."""
-    texts = [
-        tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
-        for row in rows
-    ]
-    return [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    try:
+        return AutoTokenizer.from_pretrained(BASE)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"no tokenizer can be loaded from {BASE}: {reason}") from None
 
 
-def expect_fit(rows: list[dict[str, Any]], num_tokens: list[int], max_length: int) -> None:
-    """Raise InputError for a row that would be cut: the end, with its answer, is what teaches."""
-    long = [row["id"] for row, length in zip(rows, num_tokens, strict=True) if length > max_length]
-    if long:
-        raise InputError(
-            f"{len(long)} of {len(rows)} rows are longer than train.max_length={max_length} tokens "
-            f"(the longest has {max(num_tokens)}), e.g. id {long[0]}: raise it, or lower "
-            "prepare.max_solution_chars"
+# --- Rows -----------------------------------------------------------------------------------------
+
+
+def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]:
+    """Rows of the mix as token ids, and a mask of the completion: what the loss is taken on.
+
+    The prompt is the very request that evaluation sends, with the template's generation prompt.
+
+    Raises:
+        InputError: the chat template renders a prompt in another way once its answer follows.
+    """
+    prompt_texts, texts = (
+        tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=open_turn)
+        for turns, open_turn in (
+            (rows["prompt"], True),
+            ([p + c for p, c in zip(rows["prompt"], rows["completion"], strict=True)], False),
         )
+    )
+    asked = tokenizer(prompt_texts, add_special_tokens=False)["input_ids"]
+    whole = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    for row_id, prompt, ids in zip(rows["id"], asked, whole, strict=True):
+        if ids[: len(prompt)] != prompt:
+            raise InputError(
+                f"row {row_id}: the chat template renders the prompt in another way once the "
+                "answer follows, so training would show what evaluation never asks: mend the "
+                "template"
+            )
+    return {
+        "id": rows["id"],
+        "input_ids": whole,
+        "completion_mask": [
+            [0] * len(prompt) + [1] * (len(ids) - len(prompt))
+            for prompt, ids in zip(asked, whole, strict=True)
+        ],
+        "length": [len(ids) for ids in whole],
+    }
+
+
+def tokens_of(part: str, folder: Path, tokenizer: Any) -> Any:
+    """The tokenised rows of a part of the mix, from files: made by the first process, once."""
+    import datasets
+
+    path, out = IN / f"{part}.parquet", folder / part
+    if not pq.ParquetFile(path).metadata.num_rows:
+        raise InputError(f"{path} has no rows: see the counts in metrics/mix.json")
+    if is_main_process() and not out.exists():
+        rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(folder / "parquet"))
+        tokens = rows.map(
+            tokenise,
+            batched=True,
+            remove_columns=rows.column_names,
+            fn_kwargs={"tokenizer": tokenizer},
+            num_proc=os.cpu_count() if len(rows) > 50_000 else None,
+            new_fingerprint=part,
+        )
+        aside = out.with_name(out.name + ".partial")
+        tokens.save_to_disk(str(aside))
+        aside.rename(out)
+    training.from_main(None)
+    return datasets.load_from_disk(str(out))
+
+
+def without_too_long(tokens: Any, settings: Params, part: str) -> Any:
+    """The rows that fit max_length. One that was cut would lose its end, which holds the answer.
+
+    Raises:
+        InputError: more than max_too_long_rate of the rows do not fit.
+    """
+    lengths = tokens.data.column("length").to_numpy()
+    fits = (lengths <= settings.max_length).nonzero()[0]
+    num_long = len(tokens) - len(fits)
+    if num_long > settings.max_too_long_rate * len(tokens):
+        first = int(lengths.argmax())
+        raise InputError(
+            f"{num_long} of {len(tokens)} {part} rows are longer than train.max_length="
+            f"{settings.max_length} tokens (the longest, id {tokens[first]['id']}, has "
+            f"{lengths[first]}): raise it, or lower prepare.max_solution_chars, or let "
+            "train.max_too_long_rate of the rows be left out"
+        )
+    return tokens.select(fits) if num_long else tokens
 
 
 def expect_trained_end(trainer: Any, eos_token_id: int) -> None:
@@ -96,192 +167,217 @@ def expect_trained_end(trainer: Any, eos_token_id: int) -> None:
         raise InputError("the prompt is in the loss: the chat template has no prompt of its own")
 
 
-def callbacks(run: Run, save_minutes: float) -> list[Any]:
-    """A progress bar with the loss, live metrics in MLflow, checkpoints by the clock.
+# --- The trainer ----------------------------------------------------------------------------------
 
-    The stock MLflow callback logs a second, conflicting set of params and marks crashed runs
-    FINISHED; the stock bar prints a line for each step.
-    """
-    from transformers import ProgressCallback, TrainerCallback
 
-    class Bar(ProgressCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if self.training_bar is not None and "loss" in logs:
-                self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+def make_trainer(settings: Params, scratch: Path, tokenizer: Any, train: Any, valid: Any) -> Any:
+    """TRL's trainer over tokenised rows, with the project's callbacks left out."""
+    import transformers
+    import trl
 
-    class Log(TrainerCallback):  # type: ignore[misc]
-        def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
-            self.saved = time.monotonic()
+    arguments = trl.SFTConfig(
+        output_dir=str(scratch),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        lr_scheduler_kwargs={"min_lr_rate": settings.min_lr_rate},
+        warmup_steps=settings.warmup_ratio,
+        num_train_epochs=settings.num_train_epochs,
+        max_steps=settings.max_steps or -1,
+        per_device_train_batch_size=settings.per_device_train_batch_size,
+        per_device_eval_batch_size=settings.per_device_train_batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        activation_checkpointing=settings.gradient_checkpointing,
+        max_length=settings.max_length,
+        completion_only_loss=True,
+        packing=settings.packing,
+        packing_strategy="bfd",
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        logging_steps=settings.logging_steps,
+        eval_strategy="steps",
+        eval_steps=1 / NUM_EVALUATIONS,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        **training.arguments(settings.launch),
+    )
+    training.shard_on_cpu_too(settings.launch)
+    trainer_class = training.in_seeded_order(training.stopping_at_nan(trl.SFTTrainer))
+    trainer = trainer_class(
+        model=training.load_model(BASE, settings.lora, settings.attn_implementation),
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=valid,
+        processing_class=tokenizer,
+        peft_config=training.peft_config(settings.lora),
+    )
+    trainer.remove_callback(transformers.ProgressCallback)
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            keep = {"loss", "eval_loss", "learning_rate", "grad_norm"}
-            run.log_metrics({k: v for k, v in logs.items() if k in keep}, step=state.global_step)
+
+def ends(row: dict[str, Any], scratch: Path, run: Run, sharding: str) -> Any:
+    """The callback that evaluates at the end, and lets the model answer one held-out problem at
+    every evaluation."""
+    import json
+
+    import torch
+    from transformers import TrainerCallback
+
+    file = scratch / "samples.json"
+
+    class Ends(TrainerCallback):  # type: ignore[misc]
+        samples: list[dict[str, Any]] = []  # noqa: RUF012
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step and file.exists():
+                kept = json.loads(file.read_text())
+                self.samples = [each for each in kept if each["step"] <= state.global_step]
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if time.monotonic() - self.saved > save_minutes * 60:
-                self.saved = time.monotonic()
-                control.should_save = True
+            if state.global_step == state.max_steps:
+                control.should_evaluate = True
 
-    return [Bar(), Log()]
+        def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            model, tokenizer = kwargs["model"], kwargs["processing_class"]
+            ids = tokenizer.apply_chat_template(
+                row["prompt"], add_generation_prompt=True, return_dict=False, return_tensors="pt"
+            ).to(args.device)
+            mode = model.training
+            model.eval()
+            with torch.no_grad():
+                out = model.generate(
+                    ids,
+                    attention_mask=torch.ones_like(ids),
+                    do_sample=False,
+                    use_cache=True,
+                    max_new_tokens=MAX_SAMPLE_TOKENS,
+                    synced_gpus=sharding != "none",
+                )
+            model.train(mode)
+            response = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+            if is_main_process():
+                sample = {"step": state.global_step, "id": row["id"], "response": response}
+                self.samples = [s for s in self.samples if s["step"] != state.global_step]
+                self.samples.append(sample)
+                write_text(file, json.dumps(self.samples))
+                title = f"step {state.global_step}, row {row['id']}\n\n"
+                run.log_text(title + response, f"samples/step-{state.global_step:06}.txt")
+
+    return Ends()
 
 
 def loss_table(history: list[dict[str, Any]]) -> str:
-    """The loss curve as CSV: step, train loss, validation loss, learning rate, gradient norm."""
+    """The curves as CSV: one line a step."""
     steps: dict[int, dict[str, Any]] = {}
+    names = {
+        "loss": ("loss", 6),
+        "eval_loss": ("validation_loss", 6),
+        "learning_rate": ("learning_rate", 10),
+        "grad_norm": ("grad_norm", 6),
+        "num_input_tokens_seen": ("tokens_seen", None),
+    }
     for entry in history:
         row = steps.setdefault(entry["step"], {"step": entry["step"]})
-        row.update(
-            {
-                name: round(entry[key], 6 if key != "learning_rate" else 10)
-                for name, key in (
-                    ("loss", "loss"),
-                    ("validation_loss", "eval_loss"),
-                    ("learning_rate", "learning_rate"),
-                    ("grad_norm", "grad_norm"),
-                )
-                if key in entry
-            }
-        )
-    text = io.StringIO()
-    columns = ["step", "loss", "validation_loss", "learning_rate", "grad_norm"]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(steps[step] for step in sorted(steps))
-    return text.getvalue()
-
-
-def last_checkpoint(scratch: Path) -> Path | None:
-    """The newest whole checkpoint. The Trainer writes trainer_state.json last."""
-    found = sorted(scratch.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    for folder in reversed(found):
-        try:
-            json.loads((folder / "trainer_state.json").read_text())
-            return folder
-        except (FileNotFoundError, json.JSONDecodeError):
-            shutil.rmtree(folder)  # torn: the process was killed while it wrote this
-    return None
+        row.update({name: round(entry[key], n) for key, (name, n) in names.items() if key in entry})
+    columns = ["step", *(name for name, _ in names.values())]
+    return training.table([steps[step] for step in sorted(steps)], columns)
 
 
 def main() -> None:
     with stage_run("train") as run:
         settings = params.load("train", Params)
-        train, validation = (read_rows(IN / f"{part}.parquet") for part in ("train", "validation"))
 
         import datasets
         import torch
         import transformers
-        import trl
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-        tokenizer = transformers.AutoTokenizer.from_pretrained(BASE)
+        training.join(settings.launch)
+        tokenizer = load_tokenizer()
         prompts.require_chat_template(tokenizer, BASE)
-        num_tokens = lengths(train, tokenizer)
-        expect_fit(train, num_tokens, settings.max_length)
-        expect_fit(validation, lengths(validation, tokenizer), settings.max_length)
-
-        batch = settings.per_device_train_batch_size * settings.gradient_accumulation_steps
-        max_steps = settings.max_steps or math.ceil(len(train) / batch * settings.num_train_epochs)
-        root = Path(os.environ.get("DVC_ROOT", "."))
-        fingerprint = content_id(json.dumps([run.deps, run.params], sort_keys=True))
-        scratch = root / ".scratch" / "train" / fingerprint
-        trainer = trl.SFTTrainer(
-            model=transformers.AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32),
-            args=trl.SFTConfig(
-                output_dir=str(scratch),
-                learning_rate=settings.learning_rate,
-                lr_scheduler_type=settings.lr_scheduler_type,
-                lr_scheduler_kwargs={"min_lr_rate": settings.min_lr_rate},
-                warmup_steps=settings.warmup_ratio,
-                max_steps=max_steps,
-                per_device_train_batch_size=settings.per_device_train_batch_size,
-                per_device_eval_batch_size=settings.per_device_train_batch_size,
-                gradient_accumulation_steps=settings.gradient_accumulation_steps,
-                gradient_checkpointing=settings.gradient_checkpointing,
-                max_length=settings.max_length,
-                weight_decay=settings.weight_decay,
-                max_grad_norm=settings.max_grad_norm,
-                train_sampling_strategy="group_by_length",
-                bf16=bf16_is_native(),
-                logging_steps=settings.logging_steps,
-                eval_strategy="steps",
-                eval_steps=max(1, max_steps // NUM_EVALUATIONS),
-                eval_on_start=True,
-                save_strategy="no",  # by the clock: see callbacks()
-                save_total_limit=2,
-                seed=settings.seed,
-                data_seed=settings.seed,
-                dataloader_pin_memory=torch.cuda.is_available(),
-                report_to="none",
-            ),
-            train_dataset=datasets.Dataset.from_list(trainable(train)),
-            eval_dataset=datasets.Dataset.from_list(trainable(validation)),
-            processing_class=tokenizer,
-        )
-        expect_trained_end(trainer, tokenizer.eos_token_id)
-        trainer.remove_callback(transformers.ProgressCallback)
-        for each in callbacks(run, settings.save_minutes):
-            trainer.add_callback(each)
-
-        checkpoint = last_checkpoint(scratch)
-        if checkpoint:
-            print(f"going on from {checkpoint.name} of {max_steps} steps")
-        started = time.monotonic()
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        seconds = time.monotonic() - started
-        if trainer.state.global_step < max_steps:
-            sys.exit(
-                f"error: stopped at step {trainer.state.global_step} of {max_steps}; run again"
+        config = transformers.AutoConfig.from_pretrained(BASE)
+        training.expect_context(config, settings.max_length)
+        with training.scratch_folder("train", run) as scratch, training.energy() as energy:
+            all_train, all_valid = (
+                tokens_of(part, scratch / "tokens", tokenizer) for part in ("train", "validation")
             )
+            train = without_too_long(all_train, settings, "train")
+            valid = without_too_long(all_valid, settings, "validation")
+            trainer = make_trainer(settings, scratch, tokenizer, train, valid)
+            if trainer.is_fsdp_enabled != (settings.launch.sharding == "fsdp2"):
+                raise InputError(f"sharding={settings.launch.sharding} did not come about")
+            expect_trained_end(trainer, tokenizer.eos_token_id)
+            shown = datasets.Dataset.from_parquet(
+                str(IN / "validation.parquet"), cache_dir=str(scratch / "tokens" / "parquet")
+            )[0]
+            samples = ends(shown, scratch, run, settings.launch.sharding)
+            keep = {"loss", "eval_loss", "learning_rate", "grad_norm"}
+            callbacks = [training.checkpoints(settings.save_minutes), samples]
+            if is_main_process():
+                callbacks += training.progress(run, keep)
+            for each in callbacks:
+                trainer.add_callback(each)
 
-        history = trainer.state.log_history
-        losses = [entry["loss"] for entry in history if "loss" in entry]
-        validations = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
-        metrics = {
-            "num_examples": len(train),
-            "num_steps": max_steps,
-            "effective_batch_size": batch * trainer.accelerator.num_processes,
-            "num_tokens_per_epoch": sum(num_tokens),
-            "longest_row_tokens": max(num_tokens),
-            "first_loss": round(losses[0], 4),
-            "last_loss": round(losses[-1], 4),
-            "first_validation_loss": round(validations[0], 4),
-            "last_validation_loss": round(validations[-1], 4),
-        }
-        if not all(math.isfinite(loss) for loss in losses + validations):
-            raise InputError("the loss is not finite: lower train.learning_rate")
-        save(trainer, tokenizer)
-        write_text(LOSS, loss_table(history))
-        write_json(METRICS, metrics)
-        run.log_metrics(metrics)
-        run.facts = {
-            "device": str(trainer.args.device),
-            "precision": "bfloat16" if trainer.args.bf16 else "float32",
-            "train_seconds": round(seconds, 1),
-            "resumed_from": checkpoint.name if checkpoint else None,
-            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        }
-        shutil.rmtree(scratch, ignore_errors=True)
+            checkpoint = training.last_checkpoint(scratch)
+            trainer.args.eval_on_start = checkpoint is None
+            try:
+                seconds = training.train(trainer, checkpoint)
+            except training.NotFiniteError as error:
+                ids = training.ids_of(error.batches, train)
+                raise InputError(
+                    f"step {error.step}: the loss or its gradient is not finite, on the rows "
+                    f"{', '.join(ids[:20])}; nothing of this step was kept. Look at them, or lower "
+                    f"train.learning_rate; the last good checkpoint lies in {scratch}"
+                ) from None
+            training.save_model(trainer, tokenizer, BASE, settings.lora, OUT)
+            if not is_main_process():
+                return
+
+            history = trainer.state.log_history
+            losses = [entry["loss"] for entry in history if "loss" in entry]
+            validations = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
+            if not all(math.isfinite(loss) for loss in losses + validations):
+                raise InputError("the loss is not finite: lower train.learning_rate")
+            num_trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+            metrics = {
+                "num_examples": len(train),
+                "num_too_long": len(all_train) - len(train),
+                "num_sequences": len(trainer.train_dataset),
+                "num_steps": trainer.state.max_steps,
+                "num_trainable_parameters": num_trainable,
+                "effective_batch_size": settings.per_device_train_batch_size
+                * settings.gradient_accumulation_steps
+                * settings.launch.num_processes,
+                "num_tokens_per_epoch": sum(train["length"]),
+                "num_tokens_seen": int(trainer.state.num_input_tokens_seen),
+                "longest_row_tokens": max(train["length"]),
+                "first_loss": round(losses[0], 4),
+                "last_loss": round(losses[-1], 4),
+                "first_validation_loss": round(validations[0], 4),
+                "last_validation_loss": round(validations[-1], 4),
+            }
+            speed = next(each.speed for each in callbacks if hasattr(each, "speed"))
+            write_text(LOSS, loss_table(history))
+            write_text(SAMPLES, training.table(samples.samples, ["step", "id", "response"]))
+            write_text(SPEED, training.table(speed, ["step", "tokens_per_second", "memory_mib"]))
+            write_json(METRICS, metrics)
+            run.log_metrics(metrics)
+            run.facts = {
+                "device": str(trainer.args.device),
+                "precision": "bfloat16" if trainer.args.bf16 else "float32",
+                "num_processes": settings.launch.num_processes,
+                "num_threads": torch.get_num_threads(),
+                "train_seconds": round(seconds, 1),
+                "resumed_from": checkpoint.name if checkpoint else None,
+                "peak_memory_mib": training.memory_mib(),
+            }
+            shutil.rmtree(scratch, ignore_errors=True)
+        run.facts |= energy
         print(
-            f"{max_steps} steps in {seconds:.0f} s, validation loss "
+            f"{metrics['num_steps']} steps in {seconds:.0f} s, validation loss "
             f"{validations[0]:.3f} -> {validations[-1]:.3f}"
         )
-
-
-def trainable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The two columns that TRL reads."""
-    return [{"prompt": row["prompt"], "completion": row["completion"]} for row in rows]
-
-
-def save(trainer: Any, tokenizer: Any) -> None:
-    """A plain model folder, aside and then renamed. trainer.save_model would add files that differ
-    from run to run (training_args.bin)."""
-    aside = OUT.with_name(OUT.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    trainer.model.config.use_cache = True  # off in training only
-    trainer.model.save_pretrained(aside)
-    tokenizer.save_pretrained(aside)
-    aside.rename(OUT)
 
 
 if __name__ == "__main__":

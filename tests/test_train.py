@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import params, train
-from stages.common import prompts
+from stages.common import prompts, training
 from stages.common.errors import InputError
 from stages.common.records import sha256
 from tests.conftest import Workspace
@@ -39,31 +41,222 @@ def test_the_tuned_folder_is_a_plain_model(smoke: Workspace) -> None:
     assert not (folder / "training_args.bin").exists()
 
 
-def test_only_the_completion_and_its_end_are_learned(smoke: Workspace) -> None:
-    """On a real batch of the trainer's own collator."""
-    import datasets
-    import trl
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+@dataclass
+class Bench:
+    """The stage's own trainer on the smoke run's rows, in this process."""
 
-    base = smoke.path / "data/model/base"
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    rows = pq.read_table(smoke.path / "data/mix/train.parquet").to_pylist()[:3]
-    trainer = trl.SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(base),
-        args=trl.SFTConfig(output_dir=str(smoke.path / ".scratch/x"), bf16=False, report_to="none"),
-        train_dataset=datasets.Dataset.from_list(train.trainable(rows)),
-        processing_class=tokenizer,
-    )
+    scratch: Path
+    rows: int = 52
+
+    def trainer(
+        self, base: Path = train.BASE, rows: list[int] | None = None, **changes: Any
+    ) -> Any:
+        from transformers import AutoTokenizer
+
+        settings = replace(params.load("train", train.Params), **changes)
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        parts = [
+            train.tokens_of(part, self.scratch / "tokens", tokenizer)
+            for part in ("train", "validation")
+        ]
+        if rows:
+            parts[0] = parts[0].select(rows)
+        return train.make_trainer(settings, self.scratch, tokenizer, *parts)
+
+
+@pytest.fixture
+def bench(smoke: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.chdir(smoke.path)
+    return Bench(tmp_path)
+
+
+def state(trainer: Any) -> dict[str, Any]:
+    return {name: value.detach().clone() for name, value in trainer.model.state_dict().items()}
+
+
+def first_step(trainer: Any) -> dict[str, Any]:
+    return next(entry for entry in trainer.state.log_history if "loss" in entry)
+
+
+def short_rows(bench: Bench, count: int) -> list[int]:
+    """Rows of different lengths, the shortest ones."""
+    lengths = bench.trainer().train_dataset["length"]
+    return sorted(range(len(lengths)), key=lengths.__getitem__)[:count]
+
+
+LORA = training.Lora(rank=4, alpha=8, dropout=0.1, target_modules="all-linear", quantization=None)
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_only_the_completion_and_its_end_are_learned(bench: Bench, packing: bool) -> None:
+    """On a real batch of the trainer's own collator."""
+    trainer = bench.trainer(packing=packing, max_steps=1)
+    tokenizer = trainer.processing_class
     train.expect_trained_end(trainer, tokenizer.eos_token_id)
-    batch = trainer.data_collator([trainer.train_dataset[index] for index in range(3)])
-    for row, ids, labels in zip(rows, batch["input_ids"], batch["labels"], strict=True):
-        learned = tokenizer.decode(labels[labels != -100])
-        assert learned == row["completion"][0]["content"] + "<|im_end|>\n"
-        start = (labels != -100).nonzero()[0].item()
-        prompt = tokenizer.apply_chat_template(
-            row["prompt"], tokenize=False, add_generation_prompt=True
+    table = pq.read_table(train.IN / "train.parquet").to_pylist()
+    expected = {
+        tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True): (
+            row["completion"][0]["content"] + "<|im_end|>\n"
         )
-        assert tokenizer.decode(ids[:start]) == prompt
+        for row in table
+    }
+    batch = trainer.data_collator([trainer.train_dataset[index] for index in range(3)])
+    pieces = training.sequences(batch)
+    labels = training.sequences({**batch, "input_ids": batch["labels"]})
+    assert len(pieces) >= 3
+    for ids, marks in zip(pieces, labels, strict=True):
+        start = next(index for index, mark in enumerate(marks) if mark != -100)
+        assert -100 not in marks[start:]
+        prompt, learned = tokenizer.decode(ids[:start]), tokenizer.decode(ids[start:])
+        assert expected[prompt] == learned
+
+
+def test_accumulation_is_a_larger_batch(bench: Bench) -> None:
+    """1 x 8 = 8 x 1: token by token, whatever the rows' lengths."""
+    rows, states = short_rows(bench, 8), []
+    for batch, accumulation in ((8, 1), (1, 8)):
+        trainer = bench.trainer(
+            rows=rows,
+            max_steps=1,
+            warmup_ratio=0.0,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=accumulation,
+        )
+        trainer.train()
+        states.append((first_step(trainer), state(trainer)))
+    (one, large), (other, small) = states
+    assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+    assert one["grad_norm"] == pytest.approx(other["grad_norm"], rel=1e-4)
+    assert all(large[name].allclose(small[name], atol=2e-4) for name in large)
+
+
+def test_packing_does_not_let_rows_see_each_other(bench: Bench) -> None:
+    """The packed loss and gradient are those of the rows one by one."""
+    rows, steps = short_rows(bench, 4), []
+    for packing in (False, True):
+        trainer = bench.trainer(
+            rows=rows, max_steps=1, packing=packing, per_device_train_batch_size=4
+        )
+        assert len(trainer.train_dataset) == (1 if packing else 4)
+        trainer.train()
+        steps.append(first_step(trainer))
+    assert steps[0]["loss"] == pytest.approx(steps[1]["loss"], abs=1e-5)
+    assert steps[0]["grad_norm"] == pytest.approx(steps[1]["grad_norm"], rel=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{"lora": LORA}, {"packing": True}], ids=["lora", "packing"])
+def test_resumed_is_straight(bench: Bench, changes: dict[str, Any]) -> None:
+    """To the bit, in the middle of the second epoch, adapters with dropout and packed rows too."""
+    kept: list[dict[str, Any]] = []
+    for checkpoint in (None, "checkpoint-7"):
+        rows = None if "packing" in changes else list(range(16))
+        trainer = bench.trainer(rows=rows, max_steps=12, **changes)
+        assert len(trainer.get_train_dataloader()) < 7
+        trainer.args.save_total_limit = None
+        trainer.add_callback(training.checkpoints(0.0))
+        training.train(trainer, bench.scratch / checkpoint if checkpoint else None)
+        kept.append(state(trainer))
+    straight, resumed = kept
+    assert all(straight[name].equal(resumed[name]) for name in straight)
+
+
+def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
+    """Frozen weights keep every bit; the saved folder is a plain model that answers alike."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    trainer = bench.trainer(max_steps=3, lora=replace(LORA, dropout=0.0))
+    before = state(trainer)
+    trainer.train()
+    for name, parameter in trainer.model.named_parameters():
+        assert parameter.requires_grad == ("lora_" in name)
+        # The first update moves B alone: A's gradient is zero while B is.
+        assert parameter.equal(before[name]) != parameter.requires_grad, name
+    out = bench.scratch / "tuned"
+    training.save_model(trainer, trainer.processing_class, train.BASE, LORA, out)
+    merged = AutoModelForCausalLM.from_pretrained(out).eval()
+    ids = torch.tensor([trainer.train_dataset[0]["input_ids"]])
+    with torch.no_grad():
+        ours, theirs = (model.eval()(ids).logits for model in (trainer.model, merged))
+    assert ours.allclose(theirs, atol=1e-5)
+    assert (out / "adapter/adapter_model.safetensors").exists()
+
+
+def test_qlora_trains_on_four_bits(bench: Bench) -> None:
+    """And merges into the unquantised base."""
+    from transformers import AutoModelForCausalLM
+
+    lora = replace(LORA, quantization="nf4")
+    trainer = bench.trainer(max_steps=2, lora=lora)
+    assert any(parameter.dtype.itemsize == 1 for parameter in trainer.model.parameters())
+    trainer.train()
+    out = bench.scratch / "tuned"
+    training.save_model(trainer, trainer.processing_class, train.BASE, lora, out)
+    tuned, base = (AutoModelForCausalLM.from_pretrained(path) for path in (out, train.BASE))
+    assert tuned.num_parameters() == base.num_parameters()
+    assert not hasattr(tuned.config, "quantization_config")
+
+
+def test_a_full_disk_while_saving_is_a_line(bench: Bench) -> None:
+    trainer = bench.trainer(max_steps=2, save_minutes=0.0)
+    trainer.add_callback(training.checkpoints(0.0))
+    (bench.scratch / "checkpoint-1").mkdir()
+    (bench.scratch / "checkpoint-1/optimizer.pt").symlink_to("/dev/full")
+    with pytest.raises(InputError, match="is the disk full"):
+        training.train(trainer, None)
+    assert training.last_checkpoint(bench.scratch) is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "num_gpus", "text"),
+    [
+        ({"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}, 4, "started 4 processes"),
+        ({"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}, 1, "2 processes .* 1 GPUs"),
+        ({}, 2, "started 1 processes"),
+    ],
+)
+def test_processes_must_be_those_that_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], num_gpus: int, text: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    launch = training.Launch(command="torchrun", num_processes=2, sharding="none")
+    with pytest.raises(InputError, match=text):
+        training.expect_processes(launch, num_gpus)
+
+
+def test_one_process_does_not_spread_over_gpus() -> None:
+    launch = training.Launch(command="python", num_processes=1, sharding="none")
+    with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
+        training.expect_processes(launch, 2)
+
+
+@pytest.mark.parametrize("launch", ["ddp", "fsdp2"])
+def test_two_processes_train_the_same_model(
+    smoke: Workspace, smoke_copy: Workspace, launch: str
+) -> None:
+    """Up to rounding, with gloo on a CPU, by DDP and FSDP2, and over a kill."""
+    from transformers import AutoModelForCausalLM
+
+    overrides = [f"train/launch={launch}", "train.launch.num_processes=2"]
+    overrides += ["train.per_device_train_batch_size=2", "train.save_minutes=0.0"]
+    set_params(smoke_copy, *overrides)
+    running = smoke_copy.popen("dvc", "repro", "--single-item", "train")
+    scratch = smoke_copy.path / ".scratch/train"
+    wait_for(lambda: list(scratch.glob("*/checkpoint-[12]/whole.json")))
+    os.killpg(running.pid, signal.SIGKILL)  # DVC and torchrun; the workers must notice
+    running.wait()
+    shown = smoke_copy.repro("--single-item", "train")
+    assert "going on from checkpoint-" in shown
+    folder = "data/model/tuned"
+    one, two = (weights(place.path / folder) for place in (smoke, smoke_copy))
+    assert all(one[name].allclose(two[name], atol=1e-3) for name in one)
+    before, after = (
+        json.loads((place.path / "metrics/train.json").read_text()) for place in (smoke, smoke_copy)
+    )
+    assert after == pytest.approx(before, abs=1e-3)
+    model = AutoModelForCausalLM.from_pretrained(smoke_copy.path / folder)
+    assert type(model).__name__ == "LlamaForCausalLM"
 
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
@@ -104,31 +297,51 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(smoke_copy: Work
     """SIGKILL in the middle; the rerun starts from the last whole checkpoint."""
     set_params(smoke_copy, "train.max_steps=40", "train.save_minutes=0.0")
     smoke_copy.repro("train")
-    straight = sha256(smoke_copy.path / "data/model/tuned/model.safetensors")
+    paths = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
+    paths += ["plots/train/samples.csv"]
+    straight = [sha256(smoke_copy.path / path) for path in paths]
 
     smoke_copy.run("rm", "-rf", "data/model/tuned")
     running = smoke_copy.popen("dvc", "repro", "--force", "--single-item", "train")
     scratch = smoke_copy.path / ".scratch/train"
-    wait_for(lambda: list(scratch.glob("*/checkpoint-1[0-9]/trainer_state.json")))
+    wait_for(lambda: list(scratch.glob("*/checkpoint-1[0-9]/whole.json")))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not (smoke_copy.path / "data/model/tuned").exists()
     (checkpoints,) = scratch.iterdir()
     torn = checkpoints / "checkpoint-39"
     torn.mkdir()
-    (torn / "trainer_state.json").write_text("{")
+    (torn / "trainer_state.json").write_text("{}")
+    (torn / "whole.json").write_text('{"model.safetensors": 5}')
 
     shown = smoke_copy.repro("--force", "--single-item", "train")
     assert "going on from checkpoint-1" in shown
-    assert sha256(smoke_copy.path / "data/model/tuned/model.safetensors") == straight
+    assert [sha256(smoke_copy.path / path) for path in paths] == straight
     assert not list(scratch.iterdir())
+
+
+def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
+    """SIGTERM, as from a cluster's scheduler: a failure to DVC, and nothing is trained twice."""
+    set_params(smoke_copy, "train.max_steps=60", "train.save_minutes=100.0")
+    running = smoke_copy.popen(sys.executable, "-m", "stages.train")
+    assert running.stdout
+    seen = ""
+    while " 5/60" not in seen:
+        piece = running.stdout.read(1)
+        assert piece, seen
+        seen += piece
+    running.terminate()
+    rest = running.stdout.read()
+    assert running.wait() != 0 and "asked to end, saved at step" in rest
+    step = int(rest.split("saved at step ")[1].split()[0])
+    assert f"going on from checkpoint-{step}" in smoke_copy.repro("train")
 
 
 def test_other_params_never_pick_up_a_checkpoint(smoke_copy: Workspace) -> None:
     set_params(smoke_copy, "train.max_steps=40", "train.save_minutes=0.0")
     running = smoke_copy.popen("dvc", "repro", "train")
     scratch = smoke_copy.path / ".scratch/train"
-    wait_for(lambda: list(scratch.glob("*/checkpoint-5/trainer_state.json")))
+    wait_for(lambda: list(scratch.glob("*/checkpoint-5/whole.json")))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     set_params(smoke_copy, "train.max_steps=41", "train.save_minutes=0.0")
@@ -144,27 +357,70 @@ def test_a_row_longer_than_max_length_is_an_error(smoke_copy: Workspace) -> None
 def test_a_loss_that_is_not_finite_is_a_failure(smoke_copy: Workspace) -> None:
     set_params(smoke_copy, "train.learning_rate=1e30", "train.max_grad_norm=1e30")
     shown = smoke_copy.repro("train", ok=False)
+    ids = pq.read_table(smoke_copy.path / "data/mix/train.parquet")["id"].to_pylist()
+    named = shown.split("on the rows ")[1].split(";")[0].split(", ")
+    assert len(named) == 4 and set(named) <= set(ids) and "Traceback" not in shown
     assert "not finite" in shown and not (smoke_copy.path / "data/model/tuned").exists()
 
 
-def test_fit_names_a_row() -> None:
-    rows = [{"id": "a"}, {"id": "b"}]
-    train.expect_fit(rows, [5, 6], 6)
-    with pytest.raises(InputError, match=r"1 of 2 rows .* id b"):
-        train.expect_fit(rows, [5, 7], 6)
+def test_too_long_rows_are_counted_or_refused(bench: Bench) -> None:
+    from transformers import AutoTokenizer
+
+    tokens = train.tokens_of("train", bench.scratch, AutoTokenizer.from_pretrained(train.BASE))
+    settings = replace(params.load("train", train.Params), max_length=max(tokens["length"]) - 1)
+    with pytest.raises(InputError, match=r"1 of 52 train rows .* id [0-9a-f]{32}"):
+        train.without_too_long(tokens, settings, "train")
+    kept = train.without_too_long(tokens, replace(settings, max_too_long_rate=0.02), "train")
+    assert len(kept) == 51 and max(kept["length"]) <= settings.max_length
+
+
+def test_bad_bases_and_rows_are_one_line(smoke_copy: Workspace) -> None:
+    """Each names what is wrong and the mend, and leaves no model."""
+    base = smoke_copy.path / "data/model/base"
+    kept = {name: (base / name).read_text() for name in ("tokenizer_config.json",)}
+    template = base / "chat_template.jinja"
+
+    def shown() -> str:
+        text = smoke_copy.python("-m", "stages.train", ok=False)
+        assert "Traceback" not in text and "error: train: " in text, text
+        return text
+
+    set_params(smoke_copy, "train.max_length=4096")
+    assert "exceeds the model's context of 2048" in shown()
+    set_params(smoke_copy)
+    config = json.loads(kept["tokenizer_config.json"])
+    (base / "tokenizer_config.json").write_text(json.dumps(config | {"pad_token": None}))
+    assert "has no padding token" in shown()
+    (base / "tokenizer_config.json").write_text(kept["tokenizer_config.json"])
+    whole = template.read_text()
+    template.write_text(whole.replace("<|im_end|>", "<end>"))
+    assert "end-of-turn token is not in the loss" in shown()
+    template.write_text("{% if messages|length > 1 %}Done: {% endif %}" + whole)
+    assert "renders the prompt in another way" in shown()
+    template.unlink()
+    assert "has no chat template" in shown()
+    (base / "tokenizer.json").unlink()
+    assert "no tokenizer" in shown()
+
+
+def test_no_rows_is_an_error(smoke_copy: Workspace) -> None:
+    path = smoke_copy.path / "data/mix/train.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    shown = smoke_copy.python("-m", "stages.train", ok=False)
+    assert "has no rows" in shown and "Traceback" not in shown
 
 
 def test_curve_has_one_row_a_step() -> None:
     history = [
         {"step": 0, "eval_loss": 2.0},
-        {"step": 1, "loss": 1.5, "learning_rate": 1e-4, "grad_norm": 3.0},
+        {"step": 1, "loss": 1.5, "learning_rate": 1e-4, "num_input_tokens_seen": 7},
         {"step": 1, "eval_loss": 1.25},
         {"step": 1, "train_runtime": 3.0},
     ]
     assert train.loss_table(history).splitlines() == [
-        "step,loss,validation_loss,learning_rate,grad_norm",
-        "0,,2.0,,",
-        "1,1.5,1.25,0.0001,3.0",
+        "step,loss,validation_loss,learning_rate,grad_norm,tokens_seen",
+        "0,,2.0,,,",
+        "1,1.5,1.25,0.0001,,7",
     ]
 
 
@@ -177,6 +433,9 @@ def test_live_metrics_are_in_mlflow(smoke: Workspace) -> None:
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [point.step for point in history] == [1, 2, 3, 4]
     assert run.data.params["train.max_steps"] == "4"
+    assert {"tokens_seen", "tokens_per_second", "memory_mib"} <= run.data.metrics.keys()
+    samples = [artifact.path for artifact in client.list_artifacts(run.info.run_id, "samples")]
+    assert samples[0] == "samples/step-000000.txt" and samples[-1] == "samples/step-000004.txt"
 
 
 def set_params(workspace: Workspace, *overrides: str) -> None:

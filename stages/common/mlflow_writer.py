@@ -72,6 +72,8 @@ def main() -> None:
                 run = start(message, experiment_id(uri, root))
             case "metrics":
                 mlflow.log_metrics(message["metrics"], step=message["step"])
+            case "text":
+                mlflow.log_text(message["text"], message["file"])
             case "run_id":
                 print(run.info.run_id, flush=True)
             case "end":

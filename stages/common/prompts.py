@@ -31,9 +31,15 @@ def training_row(params: Params, problem: str, solution: str) -> dict[str, Any]:
 
 
 def require_chat_template(tokenizer: Any, folder: object) -> None:
-    """Without one, training and evaluation would each make up their own format."""
+    """Without one, training and evaluation would each make up their own format; without a padding
+    token, each library takes another."""
     if not tokenizer.chat_template:
         raise InputError(
             f"the tokenizer in {folder} has no chat template: choose an instruction-tuned model, "
             "or add a chat_template.jinja to it"
+        )
+    if tokenizer.pad_token is None:
+        raise InputError(
+            f"the tokenizer in {folder} has no padding token: name one of its special tokens, best "
+            "an unused one, as pad_token in its tokenizer_config.json"
         )

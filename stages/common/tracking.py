@@ -29,15 +29,27 @@ from stages.common.records import write_json
 LINEAGE = Path("lineage")
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
 CODE = ["stages", "conf", "dvc.yaml", "params.yaml", "pyproject.toml", "constraints.txt"]
-SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
-PACKAGES = ["daft", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy", "pyarrow"]
-PACKAGES += ["reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
+BETWEEN = {"sh", "bash", "dash", "zsh", "fish", "ksh", "torchrun", "accelerate"}
+PACKAGES = ["accelerate", "daft", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
+PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
+
+
+def is_main_process() -> bool:
+    """Whether this process reports and writes: the first that a launcher started, or the only."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def version(package: str) -> str:
+    """The installed version of a package."""
+    return importlib.metadata.version(package)
 
 
 class Run:
     """What a stage reports to while it works."""
 
-    def __init__(self, deps: dict[str, str], params: dict[str, Any], writer: "Writer") -> None:
+    def __init__(
+        self, deps: dict[str, str], params: dict[str, Any], writer: "Writer | None"
+    ) -> None:
         self.deps = deps  # path -> DVC md5
         self.params = params  # the declared sections of params.yaml, flat
         self.facts: dict[str, Any] = {}  # what the stage adds to its lineage: times, device
@@ -50,7 +62,13 @@ class Run:
             for key, value in flatten(metrics).items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
-        self._writer.send({"do": "metrics", "metrics": numbers, "step": step})
+        if self._writer:
+            self._writer.send({"do": "metrics", "metrics": numbers, "step": step})
+
+    def log_text(self, text: str, file: str) -> None:
+        """A text artifact of the run."""
+        if self._writer:
+            self._writer.send({"do": "text", "text": text, "file": file})
 
 
 class Writer:
@@ -99,48 +117,13 @@ def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
     status 1. Whatever ends the body, the run is not FINISHED unless the body was.
     """
     _end_with_dvc()
-    started = time.time()
     name = f"{stage}@{item}" if item else stage
     try:
-        root = Path(os.environ.get("DVC_ROOT", "."))
-        writer = Writer(root.resolve())
-        try:
-            deps, params = _declared(name)
-            writer.send(
-                {
-                    "do": "start",
-                    "name": name,
-                    "tags": _tags(stage, item),
-                    "params": params,
-                    "datasets": {k: v for k, v in deps.items() if not k.startswith("stages/")},
-                }
-            )
-            run = Run(deps, params, writer)
-            yield run
-            path = LINEAGE / stage / f"{item}.json" if item else LINEAGE / f"{stage}.json"
-            lineage = {
-                "stage": stage,
-                "item": item,
-                "mlflow_run_id": writer.ask({"do": "run_id"}),
-                "experiment": os.environ.get("DVC_EXP_NAME"),
-                "git_revision": _git("rev-parse", "HEAD"),
-                "code_is_dirty": code_is_dirty(),
-                "deps": deps,
-                "params": params,
-                "packages": {package: importlib.metadata.version(package) for package in PACKAGES},
-                "hardware": hardware(),
-                "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.time() - started, 1),
-                **run.facts,
-            }
-            write_json(path, lineage)
-            writer.ask({"do": "end", "status": "FINISHED"})
-        except (KeyboardInterrupt, SystemExit):
-            raise  # the closing pipe ends the run as KILLED
-        except BaseException:
-            with contextlib.suppress(InputError):
-                writer.ask({"do": "end", "status": "FAILED"})
-            raise
+        if is_main_process():
+            with _recorded(stage, item, name) as run:
+                yield run
+        else:
+            yield Run({}, {}, None)
     except InputError as error:
         sys.exit(f"error: {name}: {error}")
     except KeyboardInterrupt:
@@ -150,6 +133,51 @@ def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
         if os.strerror(errno.ENOSPC) not in str(error):
             raise
         sys.exit(f"error: {name}: the disk is full ({error}): free some space and run again")
+
+
+@contextlib.contextmanager
+def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
+    """The MLflow run and the lineage file of stage_run."""
+    started = time.time()
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    writer = Writer(root.resolve())
+    try:
+        deps, params = _declared(name)
+        writer.send(
+            {
+                "do": "start",
+                "name": name,
+                "tags": _tags(stage, item),
+                "params": params,
+                "datasets": {k: v for k, v in deps.items() if not k.startswith("stages/")},
+            }
+        )
+        run = Run(deps, params, writer)
+        yield run
+        path = LINEAGE / stage / f"{item}.json" if item else LINEAGE / f"{stage}.json"
+        lineage = {
+            "stage": stage,
+            "item": item,
+            "mlflow_run_id": writer.ask({"do": "run_id"}),
+            "experiment": os.environ.get("DVC_EXP_NAME"),
+            "git_revision": _git("rev-parse", "HEAD"),
+            "code_is_dirty": code_is_dirty(),
+            "deps": deps,
+            "params": params,
+            "packages": {package: version(package) for package in PACKAGES},
+            "hardware": hardware(),
+            "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - started, 1),
+            **run.facts,
+        }
+        write_json(path, lineage)
+        writer.ask({"do": "end", "status": "FINISHED"})
+    except (KeyboardInterrupt, SystemExit):
+        raise  # the closing pipe ends the run as KILLED
+    except BaseException:
+        with contextlib.suppress(InputError):
+            writer.ask({"do": "end", "status": "FAILED"})
+        raise
 
 
 def _tags(stage: str, item: str | None) -> dict[str, str]:
@@ -245,7 +273,8 @@ def _end_with_dvc() -> None:
     """Turn SIGTERM into an exit that closes the run, and follow a DVC that is killed.
 
     DVC killed with SIGTERM or SIGKILL leaves its stages running; they would write into outs that
-    the next `dvc repro` is writing too. It runs a stage through a shell, which may stand between.
+    the next `dvc repro` is writing too. A shell and a launcher may stand between; a launcher that
+    is killed leaves its processes running as well.
     """
 
     def terminated(number: int, frame: object) -> None:
@@ -254,11 +283,13 @@ def _end_with_dvc() -> None:
     signal.signal(signal.SIGTERM, terminated)
     if "DVC_STAGE" not in os.environ:
         return  # started by hand, maybe under nohup: it may outlive its parent
-    dvc = next(p for p in psutil.Process().parents() if p.name() not in SHELLS)
+    parents = psutil.Process().parents()
+    dvc = next(n for n, parent in enumerate(parents) if parent.name() not in BETWEEN)
 
     def watch() -> None:
-        while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.5)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while all(p.is_running() and p.status() != "zombie" for p in parents[: dvc + 1]):
+                time.sleep(0.5)
         while True:  # an exit that is raised inside a destructor or a callback may be swallowed
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(10)
