@@ -2,8 +2,9 @@
 
 Reads   data/mix/, data/model/base/; conf: train
 Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
+        data/train/samples.csv: what the model answers a held-out problem, as training goes on
         lineage/train.csv: tokens a second and memory by step
-Metrics metrics/train.json, plots/train/loss.csv, plots/train/samples.csv
+Metrics metrics/train.json, plots/train/loss.csv
 
     python -m stages.train          what DVC runs, through train.launch.command
 
@@ -30,7 +31,7 @@ BASE = Path("data/model/base")
 OUT = Path("data/model/tuned")
 METRICS = Path("metrics/train.json")
 LOSS = Path("plots/train/loss.csv")
-SAMPLES = Path("plots/train/samples.csv")
+SAMPLES = Path("data/train/samples.csv")
 SPEED = Path("lineage/train.csv")
 NUM_EVALUATIONS = 3  # of the validation loss, over the run
 MAX_SAMPLE_TOKENS = 128
