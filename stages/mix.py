@@ -2,8 +2,8 @@
 
 Reads   data/decontaminate/kept.parquet, data/model/base/tokenizer.json;
         conf: mix, engine, corpus.*.mix, prompt
-Writes  data/mix/train.parquet, data/mix/validation.parquet: id, corpus, source, repeat, prompt,
-        completion
+Writes  data/mix/train.parquet, data/mix/validation.parquet: id, corpus, source, repeat, answer,
+        prompt, completion
 Metrics metrics/mix.json
 
 Whether a row is taken depends on the seed and its own id alone, so that adding a corpus never
@@ -41,6 +41,7 @@ TRAINING_ROW = pa.schema(
         pa.field("corpus", pa.string()),
         pa.field("source", pa.string()),
         pa.field("repeat", pa.int32()),  # 0, and up to epochs - 1 for a row's further copies
+        pa.field("answer", pa.string()),  # null where none is known
         pa.field("prompt", _TURNS),
         pa.field("completion", _TURNS),
     ]

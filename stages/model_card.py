@@ -12,6 +12,7 @@ The stage's MLflow run is the experiment's *result* run, with all params and all
 """
 
 import csv
+import html
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ SCORES = Path("plots/model_card/scores.csv")
 FUNNEL = Path("plots/model_card/funnel.csv")
 CONTAMINATION = Path("plots/model_card/contamination.csv")
 CANARIES = Path("plots/model_card/canaries.csv")
-MODELS = ("base", "tuned")
+REINFORCE = METRICS / "reinforce.json"
 # Hugging Face's licence ids.
 LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC-BY-4.0": "cc-by-4.0"}
 
@@ -78,15 +79,16 @@ def score_of(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def ledger_entry(benchmark: str, about: str, leaked: set[str]) -> dict[str, Any]:
-    """All that the card says of one benchmark, with the digests of what it rests on."""
+def ledger_entry(benchmark: str, about: str, leaked: set[str], names: list[str]) -> dict[str, Any]:
+    """All that the card says of one benchmark, with the digests of what it rests on; the first of
+    the models is compared with the last."""
     receipt = read_json(DATA / "download_benchmark" / benchmark / "receipt.json")
-    folders = {model: DATA / "evaluate" / f"{model}-{benchmark}" for model in MODELS}
-    samples = {model: read_rows(folders[model] / "samples.parquet") for model in MODELS}
-    outcomes = {model: [row["correct"] for row in samples[model]] for model in MODELS}
-    comparison = statistics.compare(outcomes["base"], outcomes["tuned"])
+    folders = {model: DATA / "evaluate" / f"{model}-{benchmark}" for model in names}
+    samples = {model: read_rows(folders[model] / "samples.parquet") for model in names}
+    outcomes = {model: [row["correct"] for row in samples[model]] for model in names}
+    comparison = statistics.compare(outcomes[names[0]], outcomes[names[-1]])
     models = {}
-    for model in MODELS:
+    for model in names:
         measured = read_json(METRICS / "evaluate" / f"{model}-{benchmark}.json")
         lineage = read_json(LINEAGE / "evaluate" / f"{model}-{benchmark}.json")
         clean = [row for row in samples[model] if row["item_id"] not in leaked]
@@ -147,6 +149,12 @@ def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(sum((Counter(each) for each in counts), Counter[str]()).items()))
 
 
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def csv_text(rows: list[dict[str, Any]]) -> str:
     """Rows of equal keys as CSV."""
     text = io.StringIO()
@@ -182,13 +190,18 @@ def difference_cell(entry: dict[str, Any]) -> str:
     return f"{sign}{value} [{low}, {high}], {shown}"
 
 
+def final(entry: dict[str, Any]) -> str:
+    """The name of the last model: what the card is about."""
+    return str(list(entry["models"])[-1])
+
+
 def verdict(entry: dict[str, Any]) -> str:
     """What the paired test allows to say, in words."""
     difference, p_value = entry["comparison"]["difference"], entry["comparison"]["p_value"]
     if p_value >= 0.05:
         return f"**{entry['benchmark']}**: no difference beyond noise at this n."
     word = "better" if difference["value"] > 0 else "worse"
-    return f"**{entry['benchmark']}**: the tuned model is {word}."
+    return f"**{entry['benchmark']}**: the {final(entry)} model is {word}."
 
 
 def front_matter(card: Params, ledger: dict[str, Any]) -> str:
@@ -205,8 +218,8 @@ def front_matter(card: Params, ledger: dict[str, Any]) -> str:
             dataset_name=entry["benchmark"],
             dataset_revision=entry["source"]["revision"],
             metric_type="accuracy",
-            metric_name=f"accuracy, n={entry['models']['tuned']['num_items']}",
-            metric_value=entry["models"]["tuned"]["accuracy"],
+            metric_name=f"accuracy, n={entry['models'][final(entry)]['num_items']}",
+            metric_value=entry["models"][final(entry)]["accuracy"],
         )
         for entry in ledger["benchmarks"]
     ]
@@ -223,40 +236,96 @@ def front_matter(card: Params, ledger: dict[str, Any]) -> str:
     return f"---\n{data.to_yaml()}\n---\n"
 
 
+def training_text(ledger: dict[str, Any]) -> str:
+    """How the model was trained, and what it answered before and after."""
+    training, settings = ledger["training"], ledger["params"]["train"]
+    lora = settings["lora"]
+    kind = f"LoRA of rank {lora['rank']}" if lora else "All weights"
+    if lora and lora["quantization"]:
+        kind += f" over weights in {lora['quantization']}"
+    rows, left_out = "sequences" if settings["packing"] else "examples", ""
+    if training["num_too_long"]:
+        left_out = f"\n{training['num_too_long']} examples longer than "
+        left_out += f"{settings['max_length']} tokens were left out."
+    text = f"""{kind}, {training["num_trainable_parameters"]:,} trained parameters,
+{training["num_steps"]} steps of {training["effective_batch_size"]} {rows}
+({training["num_tokens_seen"]:,} tokens), learning rate {settings["learning_rate"]:g},
+loss on the solutions only; validation loss {training["first_validation_loss"]} before,
+{training["last_validation_loss"]} after.{left_out}
+"""
+    text += samples_text(ledger["samples"]["train"])
+    if "reinforcement" in ledger:
+        after, chosen = ledger["reinforcement"], ledger["params"]["reinforce"]["grpo"]
+        text += f"""
+Then GRPO: {after["num_steps"]} steps of {after["effective_batch_size"]} answers,
+{chosen["num_generations"]} to a problem, learning rate {chosen["learning_rate"]:g}, rewarded where
+the final answer is right. Share of right answers to validation problems, sampled at temperature
+{chosen["temperature"]:g}: {after["first_validation_reward"]} before,
+{after["last_validation_reward"]} after.
+"""
+        text += samples_text(ledger["samples"]["reinforce"])
+    return text
+
+
+def samples_text(samples: list[dict[str, str]]) -> str:
+    """The first and the last answer to the held-out problem, side by side."""
+    shown = [samples[0], samples[-1]]
+    rows = [[f"step {each['step']}", code(each["response"])] for each in shown]
+    return (
+        f"\nIts answer to held-out problem `{shown[0]['id']}`:\n\n{table(['at', 'answer'], rows)}\n"
+    )
+
+
+def code(text: str) -> str:
+    """A model's text for one cell of a Markdown table, so that nothing in it is markup."""
+    escaped = html.escape(text, quote=False).replace("|", "&#124;")
+    return "<code>" + "<br>".join(escaped.splitlines()) + "</code>"
+
+
 def card_text(card: Params, ledger: dict[str, Any]) -> str:
     """README.md: every number in it stands in the ledger."""
     entries, training = ledger["benchmarks"], ledger["training"]
-    base, tuned = ([entry["models"][model] for entry in entries] for model in MODELS)
+    names = ledger["params"]["models"]
+    first, last = entries[0]["models"][names[0]], names[-1]
     model, filtered = ledger["base_model"], ledger["decontaminate"]
     scores = table(
-        ["benchmark", "base", "tuned", "difference, points"],
+        ["benchmark", *names, f"difference of {last} and {names[0]}, points"],
         [
-            [entry["benchmark"], score_cell(before), score_cell(after), difference_cell(entry)]
-            for entry, before, after in zip(entries, base, tuned, strict=True)
+            [
+                entry["benchmark"],
+                *(score_cell(entry["models"][name]) for name in names),
+                difference_cell(entry),
+            ]
+            for entry in entries
         ],
     )
     overlap = table(
-        ["benchmark", "items found in the corpora", "tuned, all items", "tuned, the other items"],
+        [
+            "benchmark",
+            "items found in the corpora",
+            f"{last}, all items",
+            f"{last}, the other items",
+        ],
         [
             [
                 entry["benchmark"],
                 entry["num_items_overlapping_training_candidates"],
-                score_cell(after),
-                score_cell(after["items_without_overlap"]),
+                score_cell(entry["models"][last]),
+                score_cell(entry["models"][last]["items_without_overlap"]),
             ]
-            for entry, after in zip(entries, tuned, strict=True)
+            for entry in entries
         ],
     )
     responses = table(
-        ["benchmark", "cut at the limit, base", "tuned", "no answer found, base", "tuned"],
+        ["benchmark", "model", "cut at the limit", "no answer found"],
         [
-            [entry["benchmark"]]
+            [entry["benchmark"], name]
             + [
                 f"{percent(score[key], score['num_items'])}%"
                 for key in ("truncated_rate", "no_answer_rate")
-                for score in (before, after)
             ]
-            for entry, before, after in zip(entries, base, tuned, strict=True)
+            for entry in entries
+            for name, score in entry["models"].items()
         ],
     )
     funnel = table(
@@ -299,24 +368,25 @@ def card_text(card: Params, ledger: dict[str, Any]) -> str:
             for row in filtered["canaries"]
         ],
     )
+    reinforced = ", then with GRPO on its own answers" if "reinforcement" in ledger else ""
     base_name = model["base_model"] or f"{model['name']} ({model['revision']})"
     return f"""{front_matter(card, ledger)}
 # {card.name}
 
-{base_name}, fine-tuned on {training["num_examples"]:,} worked math problems by a
+{base_name}, fine-tuned on {training["num_examples"]:,} worked math problems{reinforced} by a
 [DVC pipeline](../dvc.yaml) that anyone can run again. Every number below stands in
 [ledger.json](ledger.json) with the digests of the responses, data and weights behind it.
 {model["about"]}
 
 ## Scores
 
-![Accuracy of base and tuned model with 95% intervals](scores.png)
+![Accuracy of each model with 95% intervals](scores.png)
 
 {scores}
 
 Brackets are 95% intervals: Wilson's for a score, bootstrap over items for a difference; p is
 McNemar's exact test on the paired items. Greedy decoding, one response an item,
-{base[0]["dtype"]}, batch size {base[0]["batch_size"]}; graded by math-verify.
+{first["dtype"]}, batch size {first["batch_size"]}; graded by math-verify.
 
 {chr(10).join(f"- {verdict(entry)}" for entry in entries)}
 
@@ -352,9 +422,7 @@ The filter was tried on changed copies of the items, which never reached the tra
 
 ![Loss](loss.png)
 
-{training["num_steps"]} steps of {training["effective_batch_size"]} examples, learning rate
-{ledger["params"]["train"]["learning_rate"]:g}, loss on the solutions only; validation loss
-{training["first_validation_loss"]} before, {training["last_validation_loss"]} after.
+{training_text(ledger)}
 All parameters are in [params.yaml](../params.yaml).
 
 ## Limits
@@ -370,7 +438,7 @@ All parameters are in [params.yaml](../params.yaml).
 ```python
 from transformers import pipeline
 
-solve = pipeline("text-generation", "data/model/tuned")
+solve = pipeline("text-generation", "data/model/{last}")
 problem = {ledger["params"]["prompt"]["template"]!r}.format(problem="12 + 30 - 5 =")
 print(solve([{{"role": "user", "content": problem}}], max_new_tokens=96)[0]["generated_text"][-1])
 ```
@@ -396,7 +464,7 @@ def main() -> None:
         by_corpus = report.funnel_by_corpus(corpora)
         leaked = leaked_items()
         entries = [
-            ledger_entry(name, benchmark["about"], leaked.get(name, set()))
+            ledger_entry(name, benchmark["about"], leaked.get(name, set()), settings["models"])
             for name, benchmark in settings["benchmark"].items()
         ]
         decontaminate = read_json(METRICS / "decontaminate.json")
@@ -444,8 +512,14 @@ def main() -> None:
                 "num_validation": read_json(METRICS / "mix.json")["num_validation"],
                 "inputs": {k: v for k, v in train_lineage["deps"].items() if k.startswith("data/")},
             },
+            "samples": {
+                stage: read_csv(DATA / stage / "samples.csv")
+                for stage in ["train", *(["reinforce"] if settings["reinforce"] else [])]
+            },
             "params": settings,
         }
+        if settings["reinforce"]:
+            ledger["reinforcement"] = read_json(REINFORCE)
         scores = [
             {
                 "benchmark": entry["benchmark"],
@@ -456,15 +530,14 @@ def main() -> None:
                 },
             }
             for entry in entries
-            for model_name in MODELS
+            for model_name in settings["models"]
         ]
         funnel = [
             {"step": f"{number} {step}", "corpus": corpus, "num_rows": counts[number]}
             for corpus, counts in by_corpus.items()
             for number, step in enumerate(report.STEPS)
         ]
-        with LOSS.open(encoding="utf-8") as file:
-            plots.loss(OUT / "loss.png", list(csv.DictReader(file)))
+        plots.loss(OUT / "loss.png", read_csv(LOSS))
         plots.scores(OUT / "scores.png", scores)
         plots.funnel(OUT / "funnel.png", report.STEPS, by_corpus)
         write_text(SCORES, csv_text(scores))

@@ -12,7 +12,7 @@ import difflib
 import json
 import sys
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -121,6 +121,7 @@ def check_all(content: dict[str, Any]) -> None:
         mix,
         model_card,
         prepare,
+        reinforce,
         train,
     )
     from stages.common import engine, prompts, sources
@@ -133,6 +134,8 @@ def check_all(content: dict[str, Any]) -> None:
         "decontaminate": decontaminate.Params,
         "mix": mix.Params,
         "train": train.Params,
+        "models": list[Literal["base", "tuned", "reinforced"]],
+        "reinforce": dict[Literal["grpo"], reinforce.Params],
         "evaluate": evaluate.Params,
         "model_card": model_card.Params,
         "model": download_model.Params,

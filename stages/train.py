@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import prompts, training
+from stages.common import training
 from stages.common.errors import InputError
 from stages.common.records import write_json, write_text
-from stages.common.tracking import Run, is_main_process, stage_run
+from stages.common.tracking import is_main_process, stage_run
 
 IN = Path("data/mix")
 BASE = Path("data/model/base")
@@ -34,7 +34,13 @@ LOSS = Path("plots/train/loss.csv")
 SAMPLES = Path("data/train/samples.csv")
 SPEED = Path("lineage/train.csv")
 NUM_EVALUATIONS = 3  # of the validation loss, over the run
-MAX_SAMPLE_TOKENS = 128
+CURVES: training.Curves = {  # plots/train/loss.csv: the trainer's name, ours, digits
+    "loss": ("loss", 6),
+    "eval_loss": ("validation_loss", 6),
+    "learning_rate": ("learning_rate", 10),
+    "grad_norm": ("grad_norm", 6),
+    "num_input_tokens_seen": ("tokens_seen", None),
+}
 
 
 @dataclass(frozen=True, config=params.STRICT)
@@ -59,17 +65,6 @@ class Params:
     seed: int
     lora: training.Lora | None
     launch: training.Launch
-
-
-def load_tokenizer() -> Any:
-    """The base model's tokenizer; InputError where its folder has none."""
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(BASE)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"no tokenizer can be loaded from {BASE}: {reason}") from None
 
 
 # --- Rows -----------------------------------------------------------------------------------------
@@ -216,87 +211,17 @@ def make_trainer(settings: Params, scratch: Path, tokenizer: Any, train: Any, va
     return trainer
 
 
-def ends(row: dict[str, Any], scratch: Path, run: Run, sharding: str) -> Any:
-    """The callback that evaluates at the end, and lets the model answer one held-out problem at
-    every evaluation."""
-    import json
-
-    import torch
-    from transformers import TrainerCallback
-
-    file = scratch / "samples.json"
-
-    class Ends(TrainerCallback):  # type: ignore[misc]
-        samples: list[dict[str, Any]] = []  # noqa: RUF012
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step and file.exists():
-                kept = json.loads(file.read_text())
-                self.samples = [each for each in kept if each["step"] <= state.global_step]
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step == state.max_steps:
-                control.should_evaluate = True
-
-        def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            model, tokenizer = kwargs["model"], kwargs["processing_class"]
-            ids = tokenizer.apply_chat_template(
-                row["prompt"], add_generation_prompt=True, return_dict=False, return_tensors="pt"
-            ).to(args.device)
-            mode = model.training
-            model.eval()
-            with torch.no_grad():
-                out = model.generate(
-                    ids,
-                    attention_mask=torch.ones_like(ids),
-                    do_sample=False,
-                    use_cache=True,
-                    max_new_tokens=MAX_SAMPLE_TOKENS,
-                    synced_gpus=sharding != "none",
-                )
-            model.train(mode)
-            response = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-            if is_main_process():
-                sample = {"step": state.global_step, "id": row["id"], "response": response}
-                self.samples = [s for s in self.samples if s["step"] != state.global_step]
-                self.samples.append(sample)
-                write_text(file, json.dumps(self.samples))
-                title = f"step {state.global_step}, row {row['id']}\n\n"
-                run.log_text(title + response, f"samples/step-{state.global_step:06}.txt")
-
-    return Ends()
-
-
-def loss_table(history: list[dict[str, Any]]) -> str:
-    """The curves as CSV: one line a step."""
-    steps: dict[int, dict[str, Any]] = {}
-    names = {
-        "loss": ("loss", 6),
-        "eval_loss": ("validation_loss", 6),
-        "learning_rate": ("learning_rate", 10),
-        "grad_norm": ("grad_norm", 6),
-        "num_input_tokens_seen": ("tokens_seen", None),
-    }
-    for entry in history:
-        row = steps.setdefault(entry["step"], {"step": entry["step"]})
-        row.update({name: round(entry[key], n) for key, (name, n) in names.items() if key in entry})
-    columns = ["step", *(name for name, _ in names.values())]
-    return training.table([steps[step] for step in sorted(steps)], columns)
-
-
 def main() -> None:
     with stage_run("train") as run:
         settings = params.load("train", Params)
 
         import datasets
-        import torch
         import transformers
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
         training.join(settings.launch)
-        tokenizer = load_tokenizer()
-        prompts.require_chat_template(tokenizer, BASE)
+        tokenizer = training.load_tokenizer(BASE)
         config = transformers.AutoConfig.from_pretrained(BASE)
         training.expect_context(config, settings.max_length)
         with training.scratch_folder("train", run) as scratch, training.energy() as energy:
@@ -312,11 +237,9 @@ def main() -> None:
             shown = datasets.Dataset.from_parquet(
                 str(IN / "validation.parquet"), cache_dir=str(scratch / "tokens" / "parquet")
             )[0]
-            samples = ends(shown, scratch, run, settings.launch.sharding)
-            keep = {"loss", "eval_loss", "learning_rate", "grad_norm"}
-            callbacks = [training.checkpoints(settings.save_minutes), samples]
-            if is_main_process():
-                callbacks += training.progress(run, keep)
+            callbacks = training.callbacks(
+                run, shown, scratch, settings.launch, settings.save_minutes, CURVES
+            )
             for each in callbacks:
                 trainer.add_callback(each)
 
@@ -340,39 +263,23 @@ def main() -> None:
             validations = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
             if not all(math.isfinite(loss) for loss in losses + validations):
                 raise InputError("the loss is not finite: lower train.learning_rate")
-            num_trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
             metrics = {
                 "num_examples": len(train),
                 "num_too_long": len(all_train) - len(train),
                 "num_sequences": len(trainer.train_dataset),
-                "num_steps": trainer.state.max_steps,
-                "num_trainable_parameters": num_trainable,
-                "effective_batch_size": settings.per_device_train_batch_size
-                * settings.gradient_accumulation_steps
-                * settings.launch.num_processes,
+                **training.size_of_run(trainer),
                 "num_tokens_per_epoch": sum(train["length"]),
-                "num_tokens_seen": int(trainer.state.num_input_tokens_seen),
                 "longest_row_tokens": max(train["length"]),
                 "first_loss": round(losses[0], 4),
                 "last_loss": round(losses[-1], 4),
                 "first_validation_loss": round(validations[0], 4),
                 "last_validation_loss": round(validations[-1], 4),
             }
-            speed = next(each.speed for each in callbacks if hasattr(each, "speed"))
-            write_text(LOSS, loss_table(history))
-            write_text(SAMPLES, training.table(samples.samples, ["step", "id", "response"]))
-            write_text(SPEED, training.table(speed, ["step", "tokens_per_second", "memory_mib"]))
+            write_text(LOSS, training.curves(history, CURVES))
+            training.write_records(callbacks, SAMPLES, SPEED)
             write_json(METRICS, metrics)
             run.log_metrics(metrics)
-            run.facts = {
-                "device": str(trainer.args.device),
-                "precision": "bfloat16" if trainer.args.bf16 else "float32",
-                "num_processes": settings.launch.num_processes,
-                "num_threads": torch.get_num_threads(),
-                "train_seconds": round(seconds, 1),
-                "resumed_from": checkpoint.name if checkpoint else None,
-                "peak_memory_mib": training.memory_mib(),
-            }
+            run.facts = training.facts(trainer, seconds, checkpoint)
             shutil.rmtree(scratch, ignore_errors=True)
         run.facts |= energy
         print(

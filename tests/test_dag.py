@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-STAGES: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+STAGES: dict[str, Any] = {
+    name: stage.get("do", stage)  # what a foreach repeats
+    for name, stage in yaml.safe_load(Path("dvc.yaml").read_text())["stages"].items()
+}
+LAUNCHERS = {"train": "${train.launch.command}", "reinforce": "${item.launch.command}"}
 MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "params"}
 # An edit here changes no result, and must not retrain a model: how a run is logged, how params.yaml
 # is read, how a picture is drawn.
@@ -54,8 +58,7 @@ def test_stages_are_the_modules() -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_command_runs_the_module(name: str) -> None:
     items = "".join(f" ${{item.{key}}}" for key in STAGES[name].get("matrix", {}))
-    launcher = "${train.launch.command}" if name == "train" else "python"
-    assert STAGES[name]["cmd"] == f"{launcher} -m stages.{name}{items}"
+    assert STAGES[name]["cmd"] == f"{LAUNCHERS.get(name, 'python')} -m stages.{name}{items}"
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -79,7 +82,7 @@ def test_params_are_the_stages_own_section_or_a_shared_one(name: str) -> None:
     if name == "model_card":  # shows them all
         assert sections == {path.name for path in Path("conf").iterdir() if path.is_dir()} - {
             "experiment"
-        }
+        } | {"models"}
     else:
         assert sections <= SHARED_SECTIONS | {name}
     if not name.startswith("download_"):
@@ -99,6 +102,7 @@ def test_every_section_that_the_code_loads_is_declared(name: str) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_outs_carry_the_stages_name(name: str) -> None:
     models = {"download_model": "data/model/base", "train": "data/model/tuned"}
+    models["reinforce"] = "data/model/reinforced"
     for out in entries(STAGES[name], "outs"):
         allowed = (
             f"data/{name}",

@@ -417,7 +417,7 @@ def test_curve_has_one_row_a_step() -> None:
         {"step": 1, "eval_loss": 1.25},
         {"step": 1, "train_runtime": 3.0},
     ]
-    assert train.loss_table(history).splitlines() == [
+    assert training.curves(history, train.CURVES).splitlines() == [
         "step,loss,validation_loss,learning_rate,grad_norm,tokens_seen",
         "0,,2.0,,,",
         "1,1.5,1.25,0.0001,,7",

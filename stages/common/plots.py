@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 BASE, TUNED, INK, GRID = "#9aa5b1", "#2f6f9f", "#22303c", "#e4e8ec"
+MODELS = [BASE, TUNED, "#e0a458"]
 CORPORA = ["#2f6f9f", "#e0a458", "#6a9c78", "#9b6a9c", "#c66b5d"]
 
 
@@ -33,29 +34,31 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def scores(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Accuracy with its 95% interval, base above tuned, one pair of lines for each benchmark.
+    """Accuracy with its 95% interval: for each benchmark a line a model, the base model on top.
 
-    Rows hold benchmark, model (base or tuned), num_items, accuracy, low, high.
+    Rows hold benchmark, model, num_items, accuracy, low, high.
     """
     benchmarks = list(dict.fromkeys(row["benchmark"] for row in rows))
-    figure, axes = _figure(7.2, 0.9 + 0.75 * len(benchmarks))
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    figure, axes = _figure(7.2, 0.9 + (0.11 + 0.32 * len(models)) * len(benchmarks))
     for row in rows:
-        is_tuned = row["model"] == "tuned"
-        y = benchmarks.index(row["benchmark"]) + (0.16 if is_tuned else -0.16)
-        axes.plot(
-            [100 * row["low"], 100 * row["high"]], [y, y], color=TUNED if is_tuned else BASE, lw=2
+        number = models.index(row["model"])
+        y = benchmarks.index(row["benchmark"]) + 0.64 / len(models) * (
+            number - (len(models) - 1) / 2
         )
-        color = TUNED if is_tuned else BASE
-        axes.plot(100 * row["accuracy"], y, "o", ms=8, color=color, clip_on=False, zorder=3)
+        axes.plot([100 * row["low"], 100 * row["high"]], [y, y], color=MODELS[number], lw=2)
+        axes.plot(
+            100 * row["accuracy"], y, "o", ms=8, color=MODELS[number], clip_on=False, zorder=3
+        )
     items = {row["benchmark"]: row["num_items"] for row in rows}
     axes.set_yticks(range(len(benchmarks)), [f"{name}\nn = {items[name]}" for name in benchmarks])
     axes.set_ylim(len(benchmarks) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.grid(axis="x", color=GRID)
     axes.set_xlabel("items answered correctly, %, with 95% interval")
-    for name, color in (("base", BASE), ("tuned", TUNED)):
+    for name, color in zip(models, MODELS, strict=False):
         axes.plot([], [], "o-", color=color, label=name, lw=2)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
     _save(figure, path)
 
 

@@ -23,11 +23,13 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from stages.common import tracking
+from stages.common import prompts, tracking
 from stages.common.errors import InputError
 from stages.common.records import content_id, write_text
 from stages.params import STRICT
 
+MAX_SAMPLE_TOKENS = 128
+Curves = dict[str, tuple[str, int | None]]  # the trainer's name of a number: ours, its digits
 WHOLE = "whole.json"  # the sizes of a checkpoint's files, written once they are on the disk
 
 
@@ -269,7 +271,7 @@ def in_seeded_order(trainer_class: Any) -> Any:
 class NotFiniteError(Exception):
     """A step whose loss or gradient is NaN or infinite; carries that step's suspect batches."""
 
-    def __init__(self, step: int, batches: list[dict[str, Any]]) -> None:
+    def __init__(self, step: int, batches: list[Any]) -> None:
         super().__init__(f"step {step}")
         self.step, self.batches = step, batches
 
@@ -332,7 +334,71 @@ def memory_mib() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
-def progress(run: tracking.Run, metrics: set[str]) -> list[Any]:
+def callbacks(
+    run: tracking.Run,
+    shown: dict[str, Any],
+    scratch: Path,
+    launch: Launch,
+    save_minutes: float,
+    kept: Curves,
+) -> list[Any]:
+    """What is added to a trainer: checkpoints, held-out samples, and in the first process a bar
+    with the time left and live metrics, those in `kept`, in MLflow."""
+    found = [checkpoints(save_minutes), held_out(shown, scratch, run, launch.sharding)]
+    return found + progress(run, set(kept)) if tracking.is_main_process() else found
+
+
+def held_out(row: dict[str, Any], scratch: Path, run: tracking.Run, sharding: str) -> Any:
+    """The callback that evaluates at the last step, and lets the model answer one held-out problem
+    at every evaluation."""
+    import torch
+    from transformers import TrainerCallback
+
+    file = scratch / "samples.json"
+
+    class HeldOut(TrainerCallback):  # type: ignore[misc]
+        samples: list[dict[str, Any]] = []  # noqa: RUF012
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.samples = []
+            if state.global_step and file.exists():
+                kept = json.loads(file.read_text())
+                self.samples = [each for each in kept if each["step"] <= state.global_step]
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == state.max_steps:
+                control.should_evaluate = True
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            model, tokenizer = kwargs["model"], kwargs["processing_class"]
+            ids = tokenizer.apply_chat_template(
+                row["prompt"], add_generation_prompt=True, return_dict=False, return_tensors="pt"
+            ).to(args.device)
+            mode = model.training
+            model.eval()
+            with torch.no_grad():
+                out = model.generate(
+                    ids,
+                    attention_mask=torch.ones_like(ids),
+                    do_sample=False,
+                    use_cache=True,
+                    max_new_tokens=MAX_SAMPLE_TOKENS,
+                    synced_gpus=sharding != "none",
+                )
+            model.train(mode)
+            response = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+            if tracking.is_main_process():
+                sample = {"step": state.global_step, "id": row["id"], "response": response}
+                self.samples = [s for s in self.samples if s["step"] != state.global_step]
+                self.samples.append(sample)
+                write_text(file, json.dumps(self.samples))
+                title = f"step {state.global_step}, row {row['id']}\n\n"
+                run.log_text(title + response, f"samples/step-{state.global_step:06}.txt")
+
+    return HeldOut()
+
+
+def progress(run: tracking.Run, kept: set[str]) -> list[Any]:
     """A bar with loss and time left, and live metrics in MLflow.
 
     The stock MLflow callback logs a second, conflicting set of params and marks crashed runs
@@ -355,7 +421,7 @@ def progress(run: tracking.Run, metrics: set[str]) -> list[Any]:
             self.last = time.monotonic(), state.num_input_tokens_seen
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            kept = {key: value for key, value in logs.items() if key in metrics}
+            metrics = {key: value for key, value in logs.items() if key in kept}
             if "loss" in logs:
                 now, tokens = time.monotonic(), state.num_input_tokens_seen
                 seconds, num_tokens = now - self.last[0], tokens - self.last[1]
@@ -365,8 +431,8 @@ def progress(run: tracking.Run, metrics: set[str]) -> list[Any]:
                     "memory_mib": memory_mib(),
                 }
                 self.speed.append({"step": state.global_step, **clock})
-                kept |= {"tokens_seen": tokens, **clock}
-            run.log_metrics(kept, step=state.global_step)
+                metrics |= {"tokens_seen": tokens, **clock}
+            run.log_metrics(metrics, step=state.global_step)
 
     return [Bar(), Log()]
 
@@ -405,7 +471,66 @@ def table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     return text.getvalue()
 
 
+def curves(history: list[dict[str, Any]], kept: Curves) -> str:
+    """The trainer's log as CSV, one line a step; `kept` gives a column its name and digits."""
+    steps: dict[int, dict[str, Any]] = {}
+    for entry in history:
+        row = steps.setdefault(entry["step"], {"step": entry["step"]})
+        row.update({name: round(entry[key], n) for key, (name, n) in kept.items() if key in entry})
+    columns = ["step", *(name for name, _ in kept.values())]
+    return table([steps[step] for step in sorted(steps)], columns)
+
+
+def write_records(callbacks: list[Any], samples: Path, speed: Path) -> None:
+    """What the callbacks collected: held-out samples; tokens a second and memory by step."""
+    for each in callbacks:
+        if hasattr(each, "samples"):
+            write_text(samples, table(each.samples, ["step", "id", "response"]))
+        if hasattr(each, "speed"):
+            write_text(speed, table(each.speed, ["step", "tokens_per_second", "memory_mib"]))
+
+
+def size_of_run(trainer: Any) -> dict[str, int]:
+    """Steps, batch, trained parameters and tokens, for the metrics."""
+    args, parameters = trainer.args, trainer.model.parameters()
+    batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    return {
+        "num_steps": trainer.state.max_steps,
+        "effective_batch_size": batch,
+        "num_trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+        "num_tokens_seen": int(trainer.state.num_input_tokens_seen),
+    }
+
+
+def facts(trainer: Any, seconds: float, checkpoint: Path | None) -> dict[str, Any]:
+    """Hardware and times, for the lineage."""
+    import torch
+
+    return {
+        "device": str(trainer.args.device),
+        "precision": "bfloat16" if trainer.args.bf16 else "float32",
+        "num_processes": trainer.args.world_size,
+        "num_threads": torch.get_num_threads(),
+        "train_seconds": round(seconds, 1),
+        "resumed_from": checkpoint.name if checkpoint else None,
+        "peak_memory_mib": memory_mib(),
+    }
+
+
 # --- Models ---------------------------------------------------------------------------------------
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The model's tokenizer; InputError where its folder has none, or no chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"no tokenizer can be loaded from {folder}: {reason}") from None
+    prompts.require_chat_template(tokenizer, folder)
+    return tokenizer
 
 
 def expect_context(config: Any, max_length: int) -> None:
