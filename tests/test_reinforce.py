@@ -1,0 +1,140 @@
+"""The reinforcement stage: its own door, and the trainer that it makes."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from stages import params, reinforce
+from stages.common import training
+from stages.common.records import read_json
+from tests.conftest import Workspace
+
+SMALL = [
+    "experiment=smoke",
+    "reinforce=grpo",
+    "reinforce.grpo.max_steps=3",
+    "reinforce.grpo.num_generations=4",
+    "reinforce.grpo.per_device_train_batch_size=4",
+    "reinforce.grpo.gradient_accumulation_steps=2",
+    "reinforce.grpo.max_completion_length=8",
+    "reinforce.grpo.learning_rate=1e-3",
+]
+
+
+@pytest.fixture(scope="module")
+def grpo(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The smoke run, gone on with to a reinforced model."""
+    import shutil
+
+    copy = Workspace(tmp_path_factory.mktemp("grpo") / "project")
+    shutil.copytree(smoke.path, copy.path, symlinks=True)
+    copy.python("-m", "stages.params", *SMALL)
+    shown = copy.repro()
+    assert "Stage 'train' didn't change, skipping" in shown
+    return copy
+
+
+def test_one_option_puts_the_stage_between_train_and_evaluate(grpo: Workspace) -> None:
+    from transformers import AutoModelForCausalLM
+
+    metrics = read_json(grpo.path / "metrics/reinforce.json")
+    assert metrics["num_steps"] == 3 and metrics["effective_batch_size"] == 8
+    AutoModelForCausalLM.from_pretrained(grpo.path / "data/model/reinforced")
+    assert (grpo.path / "data/evaluate/reinforced-tiny_chain_sum/samples.parquet").exists()
+    card = (grpo.path / "model_card/README.md").read_text()
+    assert "| benchmark | base | tuned | reinforced |" in card
+    assert "Then GRPO: 3 steps of 8 answers, 4 to a problem" in card
+    lineage = read_json(grpo.path / "lineage/reinforce.json")
+    assert lineage["deps"]["data/model/tuned"]
+    assert set(read_json(grpo.path / "model_card/ledger.json")["samples"]) == {"train", "reinforce"}
+
+
+def test_switched_off_the_card_forgets_it(grpo: Workspace, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Workspace(tmp_path / "project")
+    shutil.copytree(grpo.path, copy.path, symlinks=True)
+    copy.python("-m", "stages.params", "experiment=smoke")
+    copy.repro()
+    assert "reinforced" not in (copy.path / "model_card/README.md").read_text()
+
+
+def test_the_reward_is_what_evaluation_calls_correct() -> None:
+    def said(text: str) -> list[dict[str, str]]:
+        return [{"role": "assistant", "content": text}]
+
+    answers = [said(r"so \boxed{\frac12}"), said("12"), said("no idea"), said("The answer is 3.")]
+    assert reinforce.correct(answers, ["0.5", "12", "4", "4"]) == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_problems_are_those_with_an_answer_each_once(
+    smoke: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pq.read_table(smoke.path / "data/mix/train.parquet")
+    rows = table.to_pylist()
+    rows[0]["answer"] = None
+    twice = [*rows, {**rows[1], "id": "again"}]
+    monkeypatch.chdir(tmp_path)
+    reinforce.IN.mkdir(parents=True)
+    pq.write_table(table.from_pylist(twice, schema=table.schema), reinforce.IN / "train.parquet")
+    problems, num_left_out = reinforce.problems("train", tmp_path / "cache")
+    first: dict[str, str] = {}
+    for row in rows[1:]:
+        first.setdefault(row["prompt"][-1]["content"], row["id"])
+    assert problems["id"] == list(first.values())
+    assert num_left_out == len(twice) - len(problems)
+
+
+def test_resumed_is_straight(
+    smoke: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit, in the second epoch, with sampled answers; and the reward moves the weights."""
+    monkeypatch.chdir(smoke.path)
+    # A random model is never right: reward it by what it says, so that there is a gradient.
+    monkeypatch.setattr(
+        reinforce,
+        "correct",
+        lambda completions, **_: [
+            random.Random(turns[-1]["content"]).random() for turns in completions
+        ],
+    )
+    section = params.read()["train"]
+    settings = reinforce.Params(
+        learning_rate=1e-2,
+        lr_scheduler_type="constant",
+        warmup_ratio=0.0,
+        max_steps=9,
+        per_device_train_batch_size=4,
+        gradient_accumulation_steps=2,
+        gradient_checkpointing=False,
+        num_generations=4,
+        max_completion_length=6,
+        temperature=1.0,
+        beta=0.0,
+        use_vllm=False,
+        attn_implementation="sdpa",
+        max_grad_norm=1.0,
+        logging_steps=1,
+        save_minutes=0.0,
+        seed=3,
+        lora=None,
+        launch=training.Launch(**section["launch"]),
+    )
+    tokenizer = training.load_tokenizer(reinforce.START)
+    problems = reinforce.problems("train", tmp_path / "cache")[0].select(range(10))
+    kept: list[dict[str, Any]] = []
+    for checkpoint in (None, "checkpoint-7"):
+        trainer = reinforce.make_trainer(settings, tmp_path, tokenizer, problems, problems)
+        assert len(problems) / 2 < 7  # two problems a step: the second epoch
+        trainer.args.eval_strategy = "no"
+        trainer.args.save_total_limit = None
+        trainer.add_callback(training.checkpoints(0.0))
+        before = {name: each.detach().clone() for name, each in trainer.model.named_parameters()}
+        training.train(trainer, tmp_path / checkpoint if checkpoint else None)
+        kept.append(dict(trainer.model.named_parameters()))
+        assert not any(each.equal(before[name]) for name, each in kept[-1].items())
+    straight, resumed = kept
+    assert all(each.equal(resumed[name]) for name, each in straight.items())

@@ -36,10 +36,10 @@ def require_chat_template(tokenizer: Any, folder: object) -> None:
     if not tokenizer.chat_template:
         raise InputError(
             f"the tokenizer in {folder} has no chat template: choose an instruction-tuned model, "
-            "or add a chat_template.jinja to it"
+            "or give one: model.chat_template"
         )
     if tokenizer.pad_token is None:
         raise InputError(
             f"the tokenizer in {folder} has no padding token: name one of its special tokens, best "
-            "an unused one, as pad_token in its tokenizer_config.json"
+            "an unused one, as model.pad_token"
         )

@@ -411,6 +411,9 @@ def progress(run: tracking.Run, kept: set[str]) -> list[Any]:
             if self.training_bar is not None and "loss" in logs:
                 self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
 
+        def on_prediction_step(self, *_: Any, **__: Any) -> None:
+            """Without a second bar, which leaves a line for each evaluation."""
+
     class Log(TrainerCallback):  # type: ignore[misc]
         """Also keeps what the clock says, step by step, for lineage/."""
 
