@@ -7,6 +7,7 @@ Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and a
 Metrics metrics/train.json, plots/train/loss.csv
 
     python -m stages.train          what DVC runs, through train.launch.command
+    python -m stages.train --plan   what a run will need, before a GPU is rented: common/plan.py
 
 How it launches, resumes, stops and saves is in common/training.py.
 """
@@ -14,6 +15,7 @@ How it launches, resumes, stops and saves is in common/training.py.
 import math
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -289,4 +291,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if "--plan" in sys.argv:
+        from stages.common import plan
+
+        plan.main(sys.argv[1:])
+    else:
+        main()
