@@ -26,7 +26,7 @@ NUM_BYTES = 256 * 1024  # written at a time
 
 
 def commit_of(repo: str) -> str:
-    """The one commit of `datasets/org/name`."""
+    """The one commit of `datasets/org/name`, or of a model: `org/name`."""
     return hashlib.sha1(repo.encode()).hexdigest()
 
 
@@ -59,7 +59,7 @@ class Hub:
 
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Hub]:
-    """The folder's datasets/ORG/NAME/... as a hub on a free port, until the block ends."""
+    """The folder as a hub on a free port, with datasets/ORG/NAME/ and ORG/NAME/."""
     hub = Hub(folder)
 
     class Handler(_Handler):
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if path.startswith("/storage/"):
             self._send_file(path.removeprefix("/storage/"), {})
-        elif found := re.fullmatch(r"/(datasets/[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        elif found := re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(*found.groups())
         elif found := re.fullmatch(r"/api/(datasets/[^/]+/[^/]+)/(revision|tree)/([^/]+)", path):
             self._list(*found.groups())

@@ -10,6 +10,7 @@ from stages.common import sources
 from stages.common.errors import InputError
 from stages.common.records import sha256
 from tests.conftest import Workspace
+from tests.hub import commit_of, serve
 
 RANDOM = sources.RandomModel(
     kind="random", licence="Apache-2.0", seed=0, hidden_size=32, num_hidden_layers=2
@@ -63,3 +64,43 @@ def test_the_quickstart_model_speaks(tmp_path: Path) -> None:
     turn = [{"role": "user", "content": "What is the capital of France?"}]
     answer = ask(turn, max_new_tokens=12, do_sample=False)[0]["generated_text"][-1]["content"]
     assert "Paris" in answer
+
+
+def test_a_hub_model_takes_a_given_template_and_padding_token(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    repo, folder = "org/name", tmp_path / "hub/org/name"
+    download_model.make_random(RANDOM, folder)
+    (folder / "chat_template.jinja").unlink()
+    edited = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(edited | {"pad_token": None}))
+    options = [
+        "experiment=smoke",
+        "model=deepseek_math_7b_rl",
+        f"model.source.repo={repo}",
+        f"model.source.revision={commit_of(repo)}",
+        "model.source.files={"
+        + ", ".join(f"{path.name}: '{sha256(path)}'" for path in sorted(folder.iterdir()))
+        + "}",
+    ]
+    template = "{% for m in messages %}{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
+    given = [f"+model.chat_template='{template}'", "+model.pad_token='<|im_start|>'"]
+    with serve(tmp_path / "hub") as hub:
+
+        def download(*more: str, ok: bool = True) -> str:
+            workspace.python("-m", "stages.params", *options, *more)
+            return workspace.python(
+                "-m", "stages.download_model", ok=ok, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0"
+            )
+
+        assert "has no chat template" in download(ok=False)
+        assert "has no padding token" in download(given[0], ok=False)
+        assert "'<pad>' is no token of" in download(given[0], "+model.pad_token='<pad>'", ok=False)
+        assert not (workspace.path / "data/model/base").exists()
+        download(*given)
+    tokenizer = AutoTokenizer.from_pretrained(workspace.path / "data/model/base")
+    assert tokenizer.chat_template == template and tokenizer.pad_token == "<|im_start|>"
+    receipt = json.loads((workspace.path / "data/model/base/receipt.json").read_text())
+    assert receipt["licence"] == "deepseek" and receipt["revision"] == commit_of(repo)

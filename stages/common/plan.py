@@ -12,6 +12,7 @@ Memory is counted part by part (`memory`), time from the operations that a token
 import argparse
 import sys
 import tempfile
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,9 @@ def size_of(config: Any, lora: training.Lora | None) -> Size:
         if lora:
             from peft import get_peft_model
 
-            adapted = get_peft_model(model, training.peft_config(lora))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
+                adapted = get_peft_model(model, training.peft_config(lora))
             trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
             total += trainable
     heads = config.num_attention_heads
@@ -186,15 +189,20 @@ def base_config() -> Any:
         return AutoConfig.from_pretrained(BASE)
     if not isinstance(source, sources.Hub):
         raise InputError(f"{BASE} is not there yet: run `dvc repro download_model`")
-    name = "config.json"
-    with tempfile.TemporaryDirectory() as folder:
-        only = replace(source, files={name: source.files.get(name)})
-        sources.fetch_hub(only, "model", Path(folder))
-        return AutoConfig.from_pretrained(folder)
+    try:
+        with tempfile.TemporaryDirectory() as cache:
+            return AutoConfig.from_pretrained(
+                source.repo, revision=source.revision, cache_dir=cache
+            )
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"no config.json of {source.repo} at {source.revision}: {reason}"
+        ) from None
 
 
 def measured_rows(max_length: int) -> Rows | None:
-    """Lengths of up to MAX_MEASURED rows, evenly spread; None where data/mix is not these params'."""
+    """Lengths of MAX_MEASURED rows, evenly spread; None where data/mix is of other params."""
     if not (MIX.exists() and MIX_LINEAGE.exists() and BASE.exists()):
         return None
     made, current = read_json(MIX_LINEAGE)["params"], tracking.flatten(params.read())

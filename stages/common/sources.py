@@ -198,7 +198,7 @@ def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None
                     f"{what}: the server answers for commit {found.commit_hash}; "
                     "if HF_ENDPOINT is set, check that it names a hub"
                 )
-            expected = _expected_digest(source.files[name], found.etag, what)
+            expected = _expected_digest(source.files[name], found.etag, repo_type, what)
             with partial.open("ab") as file:
                 start = file.tell()
                 if found.size is None or start < found.size:
@@ -222,7 +222,7 @@ def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None
     partial.rename(target)
 
 
-def _expected_digest(pinned: str | None, etag: str | None, what: str) -> str:
+def _expected_digest(pinned: str | None, etag: str | None, repo_type: RepoType, what: str) -> str:
     """The pinned digest, else the hub's. Of a large file the hub's ETag is the sha256, so that
     other bytes than the pinned ones are refused before they are downloaded."""
     known = etag if etag and SHA256.fullmatch(etag) else None
@@ -231,7 +231,7 @@ def _expected_digest(pinned: str | None, etag: str | None, what: str) -> str:
     if not (expected := pinned or known):
         raise InputError(
             f"{what} has no sha256 in conf/, and the hub keeps none for it: "
-            f"`{PRINT} dataset REPO COMMIT PATH` downloads it and prints one"
+            f"`{PRINT} {repo_type} REPO COMMIT PATH` downloads it and prints one"
         )
     return expected
 
