@@ -20,7 +20,7 @@ from stages.common.tracking import hardware
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05
-PACKAGES = ("daft", "numba", "numpy", "pyarrow")
+PACKAGES = ("daft", "numba", "numpy", "pyarrow", "torch", "transformers", "trl")
 
 
 @dataclass(frozen=True)

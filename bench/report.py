@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import decontaminate_quality, likeness, near_dedup, pipeline
+from bench import decontaminate_quality, likeness, near_dedup, pipeline, training
 from bench.measure import RESULTS
 from stages.common.errors import InputError
 from stages.common.records import read_json, write_text
@@ -23,6 +23,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "pipeline": pipeline.table,
     "near_dedup": near_dedup.table,
     "decontaminate_quality": decontaminate_quality.table,
+    "training": training.table,
 }
 
 
