@@ -14,7 +14,24 @@ OPTIONS = [
     for option in sorted(group.glob("*.yaml"))
     if group.name != "experiment"
 ]
+LAUNCHERS = sorted(path.stem for path in Path("conf/train/launch").glob("*.yaml"))
+# What a user has to fill in, by the option that wants it.
+WANTED = {
+    "local": "{group}.local.source.files={{a.jsonl: " + "a" * 64 + "}}",
+    "frontiermath_tier1": "{group}.frontiermath_tier1.source.files={{a.jsonl: " + "a" * 64 + "}}",
+    "deepseek_math_7b_rl": "model.source={{kind: hub, licence: deepseek, repo: a/b, revision: "
+    + "a" * 40
+    + ", files: {{config.json: null}}}}",
+}
 EXPERIMENTS = sorted(path.stem for path in Path("conf/experiment").glob("*.yaml"))
+
+
+def overrides(experiment: str) -> list[str]:
+    """The experiment, with what it wants from the user filled in."""
+    text = Path(f"conf/experiment/{experiment}.yaml").read_text()
+    return [f"experiment={experiment}"] + [
+        wanted.format(group="") for option, wanted in WANTED.items() if option in text
+    ]
 
 
 def load_all(overrides: list[str]) -> None:
@@ -27,14 +44,20 @@ def load_all(overrides: list[str]) -> None:
 def test_option_loads(group: str, option: str) -> None:
     several = group in ("corpus", "benchmark")
     overrides = [f"{group}=[{option}]" if several else f"{group}={option}"]
-    if option in ("local", "frontiermath_tier1"):  # want files of the user's own
-        overrides.append(f"{group}.{option}.source.files={{a.jsonl: {'a' * 64}}}")
+    if option in WANTED:
+        overrides.append(WANTED[option].format(group=group))
     load_all(overrides)
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("group", ["train/launch", "train/launch@reinforce.grpo.launch"])
+def test_launcher_loads(group: str, launcher: str) -> None:
+    load_all(["reinforce=grpo", f"{group}={launcher}"])
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiment_loads(experiment: str) -> None:
-    load_all([f"experiment={experiment}"])
+    load_all(overrides(experiment))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -54,7 +77,7 @@ def test_keys_are_not_booleans_of_yaml_1_1() -> None:
 def test_no_key_is_invisible_to_the_run_cache(experiment: str) -> None:
     """DVC leaves keys of these names out of its run cache's digest, in params too, so that a run
     with another value would be given the old outs: docs/decisions/0004-no-param-named-size.md."""
-    text = params.compose([f"experiment={experiment}"])
+    text = params.compose(overrides(experiment))
     content = OmegaConf.to_container(OmegaConf.create(text))
 
     def keys(node: object) -> set[str]:
