@@ -1,6 +1,6 @@
 """Compare the training stage with a bare TRL script, and the plan with what is then measured.
 
-    python -m bench.training SCRATCH [--steps 12] [--repeats 2] [--rows NUMINAMATH_COT.parquet]
+    python -m bench.training SCRATCH [--steps 8] [--repeats 3] [--rows NUMINAMATH_COT.parquet]
 
 Makes a clone of the project's HEAD in SCRATCH/training with the quickstart's model and training set
 (if it is not there), then runs there, each in a process of its own and by turns:
@@ -9,7 +9,8 @@ stage     `stages.train.main`, from its first line to the last step; evaluation 
           model is not saved
 bare      the same data and settings, with trl.SFTTrainer and nothing else
 
-Tokens are those that are not padding, over the whole training loop; memory is the process's peak.
+Tokens are those that the model works on, padding included, over the whole training loop: which rows
+meet in a batch is chance, and the same work is compared. Memory is the process's peak.
 Where rows are given (columns problem and solution), it also trains a small model on their lengths,
 padded in random order, padded in the stage's order, and packed.
 """
@@ -68,6 +69,7 @@ def run_stage() -> None:
 
     def timed(trainer: Any, checkpoint: Path | None) -> float:
         trainer.args.eval_strategy, trainer.args.eval_on_start = IntervalStrategy.NO, False
+        trainer.args.include_num_input_tokens_seen = "all"
         for each in list(trainer.callback_handler.callbacks):
             if type(each).__name__ == "HeldOut":
                 trainer.remove_callback(each)
@@ -127,7 +129,7 @@ def run_bare() -> None:
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.max_grad_norm,
             train_sampling_strategy="group_by_length",
-            include_num_input_tokens_seen="non_padding",
+            include_num_input_tokens_seen="all",
             logging_steps=settings.logging_steps,
             save_strategy="no",
             bf16=False,
@@ -303,8 +305,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("scratch", type=Path)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", type=Path)
     options = parser.parse_args()
     try:
