@@ -10,7 +10,8 @@ stage     `stages.train.main`, from its first line to the last step; evaluation 
 bare      the same data and settings, with trl.SFTTrainer and nothing else
 
 Tokens are those that the model works on, padding included, over the whole training loop: which rows
-meet in a batch is chance, and the same work is compared. Memory is the process's peak.
+meet in a batch is chance, and the same work is compared. Both see the same rows once. Memory is the
+process's peak.
 Where rows are given (columns problem and solution), it also trains a small model on their lengths,
 padded in random order, padded in the stage's order, and packed.
 """
@@ -26,6 +27,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from bench.measure import circumstances, progress, write_result
 from stages.common.errors import InputError
@@ -222,7 +225,7 @@ def run_lengths(how: str, rows: Path) -> None:
 
 
 def project(scratch: Path, steps: int) -> Path:
-    """A clone of HEAD with model and mix, set to so many steps."""
+    """A clone of HEAD with model and mix, the latter cut to an epoch of so many steps."""
     folder = scratch / "training"
     commands = []
     if not (folder / "data/mix").exists():
@@ -237,6 +240,10 @@ def project(scratch: Path, steps: int) -> Path:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
         if done.returncode:
             raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
+    mix, whole = folder / "data/mix/train.parquet", folder / "whole.parquet"
+    if not whole.exists():
+        shutil.copy(mix, whole)
+    pq.write_table(pq.read_table(whole).slice(0, steps * BATCH), mix)
     return folder
 
 
