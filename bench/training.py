@@ -208,6 +208,7 @@ def run_lengths(how: str, rows: Path) -> None:
             bf16=False,
             use_cpu=True,
             report_to="none",
+            data_seed=0,
         ),
         train_dataset=tokens,
         processing_class=tokenizer,
