@@ -130,6 +130,16 @@ def test_accumulation_is_a_larger_batch(bench: Bench) -> None:
     assert all(large[name].allclose(small[name], atol=2e-4) for name in large)
 
 
+def test_rows_of_like_length_share_a_batch(bench: Bench) -> None:
+    """The longest come first, where a lack of memory shows at once; every row comes once."""
+    trainer = bench.trainer(gradient_accumulation_steps=1)
+    lengths = sorted(trainer.train_dataset["length"])
+    shapes = [tuple(batch["input_ids"].shape) for batch in trainer.get_train_dataloader()]
+    assert shapes[0][1] == lengths[-1] and sum(shape[0] for shape in shapes) == len(lengths)
+    padded = sum(rows * longest for rows, longest in shapes)
+    assert sum(lengths) <= padded < 1.25 * sum(lengths)
+
+
 def test_packing_does_not_let_rows_see_each_other(bench: Bench) -> None:
     """The packed loss and gradient are those of the rows one by one."""
     rows, steps = short_rows(bench, 4), []

@@ -259,8 +259,9 @@ def in_seeded_order(trainer_class: Any) -> Any:
 
     class Ordered(trainer_class):  # type: ignore[misc]
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            data = train_dataset or self.train_dataset
-            return Order(self, data["length"] if "length" in data.column_names else None)
+            # Of self: the dataset that is passed has lost the columns that the model does not take.
+            data = self.train_dataset
+            return Order(self, list(data["length"]) if "length" in data.column_names else None)
 
     return Ordered
 
