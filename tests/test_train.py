@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import params, train
-from stages.common import prompts, training
+from stages.common import processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import sha256
 from tests.conftest import Workspace
@@ -230,15 +230,15 @@ def test_processes_must_be_those_that_were_asked_for(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    launch = training.Launch(command="torchrun", num_processes=2, sharding="none")
+    launch = processes.Launch(command="torchrun", num_processes=2, sharding="none")
     with pytest.raises(InputError, match=text):
-        training.expect_processes(launch, num_gpus)
+        processes.expect_processes(launch, num_gpus)
 
 
 def test_one_process_does_not_spread_over_gpus() -> None:
-    launch = training.Launch(command="python", num_processes=1, sharding="none")
+    launch = processes.Launch(command="python", num_processes=1, sharding="none")
     with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
-        training.expect_processes(launch, 2)
+        processes.expect_processes(launch, 2)
 
 
 @pytest.mark.parametrize("launch", ["ddp", "fsdp2"])

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from stages import params
-from stages.common import sources, tracking, training
+from stages.common import processes, sources, tracking, training
 from stages.common.errors import InputError
 from stages.common.records import read_json
 
@@ -293,7 +293,7 @@ def advice(settings: "Params", size: Size, tokens: int, free: float) -> str:
                 replace(
                     settings,
                     gradient_checkpointing=True,
-                    launch=training.Launch("torchrun", num, "fsdp2"),
+                    launch=processes.Launch("torchrun", num, "fsdp2"),
                 ),
             )
             for num in (2, 4, 8, 16, 32, 64)
