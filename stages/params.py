@@ -117,14 +117,13 @@ def check_all(content: dict[str, Any]) -> None:
         deduplicate,
         download_benchmark,
         download_model,
-        evaluate,
         mix,
         model_card,
         prepare,
         reinforce,
         train,
     )
-    from stages.common import engine, prompts, sources
+    from stages.common import engine, generation, harness, prompts, sources
 
     sections: dict[str, Any] = {
         "prompt": prompts.Params,
@@ -136,7 +135,7 @@ def check_all(content: dict[str, Any]) -> None:
         "train": train.Params,
         "models": list[Literal["base", "tuned", "reinforced"]],
         "reinforce": dict[Literal["grpo"], reinforce.Params],
-        "evaluate": evaluate.Params,
+        "evaluate": generation.Params,
         "model_card": model_card.Params,
         "model": download_model.Params,
     }
@@ -145,7 +144,7 @@ def check_all(content: dict[str, Any]) -> None:
         "benchmark": {
             "source": sources.BenchmarkSource,
             "mapping": download_benchmark.Mapping,
-            "task": evaluate.Task,
+            "task": harness.Task,
             "about": str,
         },
     }

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import grading, processes, training
+from stages.common import grading, processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import write_json, write_text
 from stages.common.tracking import is_main_process, stage_run
@@ -174,7 +174,7 @@ def main() -> None:
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
         processes.join(settings.launch)
-        tokenizer = training.load_tokenizer(START)
+        tokenizer = prompts.load_tokenizer(START)
         with (
             processes.scratch_folder("reinforce", [run.deps, run.params]) as scratch,
             training.energy() as energy,

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import processes, training
+from stages.common import processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import write_json, write_text
 from stages.common.tracking import is_main_process, stage_run
@@ -223,7 +223,7 @@ def main() -> None:
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
         processes.join(settings.launch)
-        tokenizer = training.load_tokenizer(BASE)
+        tokenizer = prompts.load_tokenizer(BASE)
         config = transformers.AutoConfig.from_pretrained(BASE)
         training.expect_context(config, settings.max_length)
         with (

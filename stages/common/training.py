@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from stages.common import prompts, tracking
+from stages.common import tracking
 from stages.common.errors import InputError
 from stages.common.processes import Launch, any_process, from_main
 from stages.common.records import write_text
@@ -434,19 +434,6 @@ def facts(trainer: Any, seconds: float, checkpoint: Path | None) -> dict[str, An
 
 
 # --- Models ---------------------------------------------------------------------------------------
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """The model's tokenizer; InputError where its folder has none, or no chat template."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"no tokenizer can be loaded from {folder}: {reason}") from None
-    prompts.require_chat_template(tokenizer, folder)
-    return tokenizer
 
 
 def expect_context(config: Any, max_length: int) -> None:
