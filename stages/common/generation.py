@@ -163,7 +163,7 @@ def respond(
 
         for batch in _batches(waiting, engine.num_at_once):
             engine.answer([missing[key] for key in batch], limits, done)
-    processes.from_main(None)  # every process has stored its share
+    processes.wait_for_all()  # each has stored its share
     store.read()
     return [store.found[key] for key in keys]
 
@@ -196,9 +196,10 @@ class Store:
             for line in path.read_bytes().splitlines():
                 try:
                     row = json.loads(line)
-                    self.found[row.pop("key")] = Response(**row)
-                except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+                except json.JSONDecodeError:
                     continue
+                key = row.pop("key")
+                self.found[key] = Response(**row)
 
     def __enter__(self) -> "Store":
         rank = os.environ.get("RANK", "0")

@@ -1,6 +1,8 @@
 """Benchmarks as lm-evaluation-harness's tasks: the turns it asks with, and its own verdicts."""
 
+import contextlib
 import functools
+import io
 import json
 import logging
 from pathlib import Path
@@ -89,9 +91,10 @@ def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]
     def as_json(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return json.dumps(chat)
 
-    built.build_all_requests(
-        apply_chat_template=True, fewshot_as_multiturn=True, chat_template=as_json
-    )
+    with contextlib.redirect_stderr(io.StringIO()):  # a bar for what takes no time
+        built.build_all_requests(
+            apply_chat_template=True, fewshot_as_multiturn=True, chat_template=as_json
+        )
     return [json.loads(instance.args[0]) for instance in built.instances]
 
 

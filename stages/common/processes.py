@@ -69,6 +69,14 @@ def from_main(value: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
+def wait_for_all() -> None:
+    """Go on when every process has come here. (from_main holds up the others alone.)"""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
 def any_process(*flags: bool) -> list[bool]:
     """For each flag whether it is set in any process: all must save, or stop, at the same step."""
     import torch

@@ -23,7 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from stages.common import tracking
 from stages.common.errors import InputError
-from stages.common.processes import Launch, any_process, from_main
+from stages.common.processes import Launch, any_process, from_main, wait_for_all
 from stages.common.records import write_text
 from stages.params import STRICT
 
@@ -110,7 +110,7 @@ def checkpoints(save_minutes: float) -> Any:
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.saved = time.monotonic()
-            from_main(None)  # every process has written its part
+            wait_for_all()  # every process has written its part
             if tracking.is_main_process():
                 seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 

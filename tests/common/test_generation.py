@@ -84,7 +84,7 @@ def test_sampling_draws_from_the_models_distribution() -> None:
     import torch
     from scipy.stats import chisquare
 
-    logits = torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0])
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0], dtype=torch.float64)
     num, temperature, top_p = 4000, 1.5, 0.9
     draw = generation.seeded_sampling(list(range(num)), temperature, top_p)
     drawn = draw(None, logits.repeat(num, 1)).argmax(dim=1)
