@@ -137,6 +137,7 @@ def respond(
     The longest prompts come first, so that batches are even and a lack of memory shows at once.
     """
     store = Store(folder)
+    processes.wait_for_all()  # or one would share out what another has stored meanwhile
     keys = [_key(request, limits) for request in requests]
     missing = {
         key: request for key, request in zip(keys, requests, strict=True) if key not in store.found
