@@ -124,8 +124,10 @@ def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> Comparison:
     if before.shape[1] == after.shape[1] == 1:
         difference = paired_difference(gained, lost, len(steps))
     else:
-        # One item gained and one lost beside those seen (Bonett and Price 2012, for single runs).
-        difference = Interval(float(steps.mean()), *_bootstrap(steps, [-1.0, 1.0]))
+        # One item gained and one lost beside those seen (for single runs: Bonett and Price 2012),
+        # by as much as any was; wholly, where none changed.
+        most = float(np.abs(steps).max()) or 1.0
+        difference = Interval(float(steps.mean()), *_bootstrap(steps, [-most, most]))
     return Comparison(
         difference,
         sign_flip_p(counts.astype(np.int64)),
