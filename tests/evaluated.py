@@ -112,7 +112,13 @@ def write_project(
         settings: the content of a params.yaml, of which sections are replaced.
     """
     models = models or ["base", "tuned"]
-    cell = {"corpus": "web", "source": "forum", "benchmark": "exam", "class": "same", "num_rows": 10}
+    cell = {
+        "corpus": "web",
+        "source": "forum",
+        "benchmark": "exam",
+        "class": "same",
+        "num_rows": 10,
+    }
     hits = {"num_items_checked": 330, "hits_by_class": {"same": 10, "variant": 3}}
     write_metrics(decontaminate={**hits, "contamination": [cell]}, mix={"num_validation": 7})
     row = example("r1", "What is 2 + 2?")
@@ -137,7 +143,7 @@ def write_project(
     temperature = 0.6 if num_repeats > 1 else 0.0
     return settings | {
         "models": models,
-        "corpus": dict.fromkeys(CORPORA, {}),
+        "corpus": {corpus: {} for corpus in CORPORA},
         "benchmark": {
             name: {"about": f"about {name}.", "task": {"version": 2, "max_gen_toks": limit}}
             for name, limit in LIMITS.items()
@@ -145,5 +151,3 @@ def write_project(
         "evaluate": {"temperature": temperature, "top_p": 0.95, "seed": 5},
         "reinforce": {},
     }
-
-
