@@ -158,8 +158,7 @@ def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list
             places[key][value].append(place)
     return {
         key: {
-            value: own[value]
-            for value in sorted(own, key=float if card.are_numbers(own) else str)
+            value: own[value] for value in sorted(own, key=float if card.are_numbers(own) else str)
         }
         for key, own in sorted(places.items())
     }

@@ -121,7 +121,7 @@ def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None
         elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
             numbers |= {f"{leaf:,}", f"{leaf:g}", f"{leaf:.2g}", f"{abs(100 * leaf):.4g}"}
             numbers |= {f"{abs(100 * leaf):.{digits}f}" for digits in (0, 1)}
-    numbers.add("0.001")  # p < 0.001
+    numbers.add("0.001")  # p <0.001
     for entry in project.ledger["benchmarks"]:
         for score in entry["models"].values():
             total = score["num_samples"]
@@ -206,7 +206,7 @@ def test_a_comparison_is_paired_by_item(single: Project) -> None:
         (0.2, 0.2, 0.3, "no difference shown"),
         (0.01, 0.04, 0.3, "better"),
         (0.01, 0.04, -0.3, "worse"),
-        (0.01, 0.09, 0.3, "better, if it were the only comparison"),
+        (0.01, 0.09, 0.3, "better, but not after Holm"),
     ],
 )
 def test_the_verdict_goes_by_the_corrected_p(
@@ -289,8 +289,7 @@ def test_no_score_of_30_items_has_a_decimal(project: Project) -> None:
         for row in rows:
             if row[0] == "aime" and not {"revision", "mean tokens", "grader"} & set(head):
                 assert (
-                    not re.search(r"\d\.\d", " ".join(row[1:]).replace("< 0.001", ""))
-                    or "p" in head
+                    not re.search(r"\d\.\d", " ".join(row[1:]).replace("<0.001", "")) or "p" in head
                 )
     scores = tables(project.text)[("benchmark", *project.settings["models"], "items")]
     assert all("." not in cell for row in scores if row[0] == "aime" for cell in row)

@@ -41,7 +41,7 @@ def points(difference: dict[str, float], num_items: int) -> str:
 
 def chance(p_value: float) -> str:
     """A p value, to two digits."""
-    return "< 0.001" if p_value < 0.001 else f"{p_value:.2g}"
+    return "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
 
 
 def interval(found: dict[str, float], num_items: int) -> str:
@@ -94,7 +94,7 @@ def verdict(comparison: dict[str, Any]) -> str:
     if comparison["p_value"] >= SIGNIFICANT:
         return "no difference shown"
     word = "better" if comparison["difference"]["value"] > 0 else "worse"
-    return word if comparison["p_holm"] < SIGNIFICANT else f"{word}, if it were the only comparison"
+    return word if comparison["p_holm"] < SIGNIFICANT else f"{word}, but not after Holm"
 
 
 def summary(entry: dict[str, Any]) -> str:
@@ -219,26 +219,21 @@ def compared(ledger: Ledger) -> str:
                     f"{each['model']} - {each['against']}",
                     verdict(each),
                     points(each["difference"], num_items),
-                    f"{each['num_gained']} / {each['num_lost']}",
                     chance(each["p_value"]),
                     chance(each["p_holm"]),
                     percent(least, num_items) if least else "none",
                 ]
             )
-    head = ["benchmark", "compared", "verdict", "points", "items gained / lost", "p", "p (Holm)"]
+    head = ["benchmark", "compared", "verdict", "points", "p", "p (Holm)", "detectable"]
     many = ledger["num_comparisons"]
+    at_once = f"{many} comparisons are made at once: the verdict goes by Holm's p. "
     return (
-        table([*head, "detectable"], rows, 3)
+        table(head, rows, 3)
         + "\n"
         + wrapped(
             "Paired by item; p is the exact sign-flip test's, for one response an item McNemar's. "
-            + (
-                f"{many} comparisons are made at once: the verdict goes by Holm's p. "
-                if many > 1
-                else ""
-            )
-            + "*Detectable* is the true difference, in points, that a test on so many items finds "
-            "four times out of five: a smaller one may well be there unseen."
+            f"{at_once if many > 1 else ''}*Detectable* is the true difference, in points, that a "
+            "test on so many items finds four times out of five: a smaller one may be there unseen."
         )
     )
 
@@ -416,9 +411,9 @@ def overlap(ledger: Ledger) -> str:
         head = ["benchmark", "model", "all items", "items free of overlap", "overlapping items"]
         text += table([*head, "difference, points"], rows, 2)
         text += "\n" + wrapped(
-            "Overlapping items stood in the corpora, whether their rows were removed or not. The "
-            "difference is of the last two scores: where the base model shows it as well, these "
-            "items are easier, or it has seen them before."
+            "Overlapping items stood in the corpora, whether their rows were removed or not; the "
+            "difference is their score minus that of the others. Where they are answered better by "
+            "the base model too, they are easier, or it has seen them before."
         )
     if free:
         text += f"\nNo item in the corpora: {', '.join(free)}.\n"
