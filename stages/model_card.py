@@ -1,30 +1,33 @@
 """Write the model card, its plots and its ledger from what the other stages measured.
 
 Reads   metrics/, lineage/, data/evaluate/, data/deduplicate/removed.parquet, data/decontaminate/,
-        the receipts of data/download_*/ and data/model/base/, plots/train/loss.csv; conf: all
+        data/download_benchmark/*/items.parquet, the receipts of data/download_*/ and
+        data/model/base/, plots/train/loss.csv; conf: all
 Writes  model_card/: README.md (Hugging Face format), ledger.json, report.html (what the filters
-        did), scores.png, funnel.png, loss.png
-Plots   plots/model_card/: scores.csv, funnel.csv, contamination.csv, canaries.csv
+        did), scores.png, levels.png (where items have a level), lengths.png, funnel.png, loss.png
+Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, contamination.csv,
+        canaries.csv
 
-Nothing here is measured anew but the paired comparison, and no number is typed: the card shows what
-the ledger holds. Both are the same bytes for the same inputs; run ids and times stay in lineage/.
-The stage's MLflow run is the experiment's *result* run, with all params and all scores.
+The scores are computed from the graded responses alone (docs/statistics.md), and no number is
+typed: the card (stages/common/card.py) and its pictures are made from the ledger and nothing else.
+All are the same bytes for the same inputs; run ids and times stay in lineage/. The stage's MLflow
+run is the experiment's *result* run, with all params and all scores.
 """
 
 import csv
-import html
 import io
-import textwrap
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import plots, practice, report, statistics
+from stages.common import card, plots, practice, report, statistics
+from stages.common.errors import InputError
 from stages.common.records import (
     Row,
     read_batches,
@@ -41,77 +44,234 @@ METRICS = Path("metrics")
 LINEAGE = Path("lineage")
 LOSS = Path("plots/train/loss.csv")
 OUT = Path("model_card")
-SCORES = Path("plots/model_card/scores.csv")
-FUNNEL = Path("plots/model_card/funnel.csv")
-CONTAMINATION = Path("plots/model_card/contamination.csv")
-CANARIES = Path("plots/model_card/canaries.csv")
+PLOTS = Path("plots/model_card")
 REINFORCE = METRICS / "reinforce.json"
-# Hugging Face's licence ids.
-LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC-BY-4.0": "cc-by-4.0"}
+# Of a sample; its texts would take gigabytes.
+COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "harness_correct"]
+COLUMNS += ["grader", "num_tokens", "finish_reason"]
+NUM_BINS = 32  # of a histogram of lengths
+SCORE = ("num_items", "accuracy", "low", "high")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Claim:
+    """A score that another card states. It is shown as a claim, apart from what was measured."""
+
+    model: str
+    benchmark: str  # one of conf/benchmark/
+    low: Share  # 0.95 for "95-99%"
+    high: Share  # equal to low for a single number
+    source: str  # where it is stated, in which words
 
 
 @dataclass(frozen=True, config=params.STRICT)
 class Params:
     name: str
     language: str
+    claims: list[Claim]
 
 
-def percent(share: float, num_items: int) -> str:
-    """A share of n items with no more digits than one item is worth.
+def check_claims(claims: Sequence[Claim]) -> None:
+    """Raise InputError where a claim names no benchmark of conf/, or its range is upside down."""
+    known = {path.stem for path in (params.CONF / "benchmark").glob("*.yaml")}
+    for number, claim in enumerate(claims):
+        where = f"model_card.claims[{number}]"
+        if claim.benchmark not in known:
+            raise InputError(
+                f"{where}.benchmark: there is no {params.CONF}/benchmark/{claim.benchmark}.yaml; "
+                f"there are {', '.join(sorted(known))}"
+            )
+        if claim.low > claim.high:
+            raise InputError(f"{where}: low {claim.low:g} is above high {claim.high:g}")
 
-    >>> percent(60 / 96, 96), percent(450 / 500, 500)
-    ('62', '90.0')
+
+def read_samples(path: Path, ids: Sequence[str]) -> list[list[Row]]:
+    """The responses to each item in the order of the ids, by repeat, without their texts.
+
+    Raises:
+        InputError: they are not the same number for each of these items.
     """
-    return f"{100 * share:.{0 if num_items < 200 else 1}f}"
+    of_item: dict[str, list[Row]] = {item: [] for item in ids}
+    for batch in read_batches(path, COLUMNS):
+        for row in batch.to_pylist():
+            of_item.setdefault(row["item_id"], []).append(row)
+    repeats = {len(rows) for rows in of_item.values()}
+    if len(of_item) != len(ids) or len(repeats) != 1 or 0 in repeats:
+        raise InputError(
+            f"{path} does not hold equally many responses to each of the benchmark's {len(ids)} "
+            "items: run `dvc repro`"
+        )
+    return [sorted(rows, key=lambda row: row["repeat"]) for row_id, rows in of_item.items()]
 
 
-def score_of(rows: list[Row]) -> dict[str, Any]:
-    """Count, accuracy and interval of some samples; accuracy is null for none."""
-    if not rows:
-        return {"num_items": 0, "num_correct": 0, "accuracy": None, "low": None, "high": None}
-    correct = [row["correct"] for row in rows]
-    score = statistics.accuracy(correct)
+def outcomes(items: Sequence[Sequence[Row]]) -> list[list[bool]]:
+    """Whether each response to each item is right: shape (items, repeats)."""
+    return [[row["correct"] for row in rows] for rows in items]
+
+
+def rounded(interval: statistics.Interval) -> dict[str, float]:
+    """To four digits: ample for a share, and the same on every machine."""
+    return {key: round(getattr(interval, key), 4) for key in ("value", "low", "high")}
+
+
+def score_of(items: Sequence[Sequence[Row]]) -> dict[str, Any]:
+    """Counts, accuracy and interval of the responses to some items; accuracy is null for none."""
+    correct = outcomes(items)
+    counts = {
+        "num_items": len(items),
+        "num_samples": sum(len(each) for each in correct),
+        "num_correct": sum(sum(each) for each in correct),
+    }
+    if not items:
+        return {**counts, "accuracy": None, "low": None, "high": None}
+    score = rounded(statistics.accuracy(correct))
+    return {**counts, "accuracy": score["value"], "low": score["low"], "high": score["high"]}
+
+
+def repeated_scores(items: Sequence[Sequence[Row]]) -> dict[str, Any]:
+    """pass@k and maj@k; none for one response an item, where both are the accuracy."""
+    correct, num_repeats = outcomes(items), len(items[0])
+    if num_repeats == 1:
+        return {"pass_at": {}, "majority": None}
+    answers = [[row["extracted_answer"] for row in rows] for rows in items]
     return {
-        "num_items": len(rows),
-        "num_correct": sum(correct),
-        "accuracy": round(score.value, 4),
-        "low": round(score.low, 4),
-        "high": round(score.high, 4),
+        "pass_at": {
+            str(k): rounded(statistics.pass_at(correct, k))
+            for k in statistics.pass_ks(num_repeats)
+            if k > 1
+        },
+        "majority": rounded(statistics.majority(correct, answers)),
     }
 
 
-def ledger_entry(benchmark: str, about: str, leaked: set[str], names: list[str]) -> dict[str, Any]:
-    """All that the card says of one benchmark, with the digests of what it rests on; the first of
-    the models is compared with the last."""
-    receipt = read_json(DATA / "download_benchmark" / benchmark / "receipt.json")
-    folders = {model: DATA / "evaluate" / f"{model}-{benchmark}" for model in names}
-    samples = {model: read_rows(folders[model] / "samples.parquet") for model in names}
-    outcomes = {model: [row["correct"] for row in samples[model]] for model in names}
-    comparison = statistics.compare(outcomes[names[0]], outcomes[names[-1]])
-    models = {}
-    for model in names:
-        measured = read_json(METRICS / "evaluate" / f"{model}-{benchmark}.json")
-        lineage = read_json(LINEAGE / "evaluate" / f"{model}-{benchmark}.json")
-        clean = [row for row in samples[model] if row["item_id"] not in leaked]
-        models[model] = {
-            **score_of(samples[model]),
-            "items_without_overlap": score_of(clean),
-            "truncated_rate": measured["truncated_rate"],
-            "no_answer_rate": measured["no_answer_rate"],
-            "dtype": measured["dtype"],
-            "batch_size": measured["batch_size"],
-            "samples_sha256": sha256(folders[model] / "samples.parquet"),
-            "inputs": {
-                path: digest for path, digest in lineage["deps"].items() if path.startswith("data/")
-            },
+def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list[int]]]:
+    """Of each key (subject, level, year) and each of its values the items that have it.
+
+    >>> subset_places([{"level": "10"}, {"level": "9"}, {}, {"level": "9"}])
+    {'level': {'9': [1, 3], '10': [0]}}
+    """
+    places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for place, subset in enumerate(subsets):
+        for key, value in subset.items():
+            places[key][value].append(place)
+    return {
+        key: {
+            value: own[value] for value in sorted(own, key=float if card.are_numbers(own) else str)
         }
+        for key, own in sorted(places.items())
+    }
+
+
+def response_lengths(rows: Iterable[Row], limit: int) -> dict[str, Any]:
+    """Histogram of the tokens of all responses that were asked for, up to the limit.
+
+    The first bin holds 1 to bin_width tokens; the last one all that were cut.
+    """
+    width = -(-limit // NUM_BINS)
+    counts = [0] * -(-limit // width)
+    for row in rows:
+        if row["finish_reason"] != "too_long":
+            counts[(min(max(row["num_tokens"], 1), limit) - 1) // width] += 1
+    return {"limit": limit, "bin_width": width, "counts": counts}
+
+
+def endings(rows: Sequence[Row]) -> dict[str, Any]:
+    """How the responses ended, and where lm-eval's own task of the same name judges otherwise."""
+    ends = Counter(row["finish_reason"] for row in rows)
+    judged = [row for row in rows if row["harness_correct"] is not None]
+    return {
+        "num_truncated": ends["length"],
+        "num_too_long": ends["too_long"],
+        "num_no_answer": sum(row["verdict"] == "no_answer" for row in rows),
+        "mean_num_tokens": round(sum(row["num_tokens"] for row in rows) / len(rows), 1),
+        "num_judged_by_harness": len(judged),
+        "num_harness_disagreements": sum(
+            row["harness_correct"] != row["correct"] for row in judged
+        ),
+    }
+
+
+def model_entry(
+    model: str, benchmark: str, items: list[list[Row]], subsets: Any, leaked: set[str], limit: int
+) -> dict[str, Any]:
+    """What the card says of one model on one benchmark."""
+    measured = read_json(METRICS / "evaluate" / f"{model}-{benchmark}.json")
+    lineage = read_json(LINEAGE / "evaluate" / f"{model}-{benchmark}.json")
+    clean = [rows for rows in items if rows[0]["item_id"] not in leaked]
+    overlapping = [rows for rows in items if rows[0]["item_id"] in leaked]
+    gap = None
+    if clean and overlapping:
+        gap = statistics.gap(*(statistics.accuracy(outcomes(e)) for e in (overlapping, clean)))
+    every = [row for rows in items for row in rows]
+    return {
+        **score_of(items),
+        **repeated_scores(items),
+        "items_without_overlap": score_of(clean),
+        "items_with_overlap": score_of(overlapping),
+        "overlap_gap": rounded(gap) if gap else None,  # with minus without
+        "subsets": {
+            key: {value: score_of([items[place] for place in own]) for value, own in values.items()}
+            for key, values in subsets.items()
+        },
+        **endings(every),
+        "response_lengths": response_lengths(every, limit),
+        "graders": sorted({row["grader"] for row in every}),
+        **{key: measured[key] for key in ("dtype", "batch_size", "backend", "task_version")},
+        "samples_sha256": sha256(DATA / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"),
+        "inputs": {
+            path: digest for path, digest in lineage["deps"].items() if path.startswith("data/")
+        },
+    }
+
+
+def comparisons(samples: dict[str, list[list[Row]]]) -> list[dict[str, Any]]:
+    """Every model with every one before it, paired by item."""
+    found = []
+    for against, model in itertools.combinations(samples, 2):
+        result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
+        least = result.minimum_detectable
+        found.append(
+            {
+                "model": model,
+                "against": against,
+                "difference": rounded(result.difference),
+                "p_value": float(f"{result.p_value:.4g}"),
+                "num_gained": result.num_gained,
+                "num_lost": result.num_lost,
+                "minimum_detectable": round(least, 4) if least else None,
+            }
+        )
+    return found
+
+
+def ledger_entry(
+    benchmark: str, settings: dict[str, Any], leaked: set[str], names: list[str]
+) -> dict[str, Any]:
+    """All that the card says of one benchmark, with the digests of what it rests on."""
+    folder = DATA / "download_benchmark" / benchmark
+    receipt = read_json(folder / "receipt.json")
+    items = read_rows(folder / "items.parquet")
+    subsets = subset_places([dict(item["subsets"]) for item in items])
+    ids = [item["id"] for item in items]
+    samples = {
+        name: read_samples(DATA / "evaluate" / f"{name}-{benchmark}" / "samples.parquet", ids)
+        for name in names
+    }
+    limit = settings["task"]["max_gen_toks"]
     return {
         "benchmark": benchmark,
-        "about": about,
+        "about": settings["about"],
         "source": {key: receipt[key] for key in ("name", "revision", "licence", "items_digest")},
+        "num_items": len(items),
+        "num_repeats": len(samples[names[0]][0]),
         "num_items_overlapping_training_candidates": len(leaked),
-        "models": models,
-        "comparison": asdict(comparison),
+        "models": {
+            name: model_entry(name, benchmark, samples[name], subsets, leaked, limit)
+            for name in names
+        },
+        "comparisons": comparisons(samples),
     }
 
 
@@ -150,415 +310,206 @@ def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(sum((Counter(each) for each in counts), Counter[str]()).items()))
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a table by column."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, Any]:
+    """Every number of the card, from the files of the other stages.
 
-
-def csv_text(rows: list[dict[str, Any]]) -> str:
-    """Rows of equal keys as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def table(head: list[str], rows: list[list[Any]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-def score_cell(score: dict[str, Any]) -> str:
-    """`60 of 96: 62% [53, 71]`."""
-    if score["accuracy"] is None:
-        return "no items"
-    share, low, high = (
-        percent(score[key], score["num_items"]) for key in ("accuracy", "low", "high")
-    )
-    return f"{score['num_correct']} of {score['num_items']}: {share}% [{low}, {high}]"
-
-
-def difference_cell(entry: dict[str, Any]) -> str:
-    """`+44 [33, 54], p < 0.001`, in percentage points."""
-    num_items = entry["models"]["base"]["num_items"]
-    step, p_value = entry["comparison"]["difference"], entry["comparison"]["p_value"]
-    value, low, high = (percent(step[key], num_items) for key in ("value", "low", "high"))
-    sign = "+" if step["value"] > 0 else ""
-    shown = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
-    return f"{sign}{value} [{low}, {high}], {shown}"
-
-
-def final(entry: dict[str, Any]) -> str:
-    """The name of the last model: what the card is about."""
-    return str(list(entry["models"])[-1])
-
-
-def verdict(entry: dict[str, Any]) -> str:
-    """What the paired test allows to say, in words."""
-    difference, p_value = entry["comparison"]["difference"], entry["comparison"]["p_value"]
-    if p_value >= 0.05:
-        return f"**{entry['benchmark']}**: no difference beyond noise at this n."
-    word = "better" if difference["value"] > 0 else "worse"
-    return f"**{entry['benchmark']}**: the {final(entry)} model is {word}."
-
-
-def front_matter(card: Params, ledger: dict[str, Any]) -> str:
-    """The card's YAML head; huggingface_hub writes and checks it."""
-    from huggingface_hub import EvalResult, ModelCardData
-
-    model, corpora = ledger["base_model"], ledger["corpora"]
-    licences = {model["licence"], *(corpus["licence"] for corpus in corpora.values())}
-    results = [
-        EvalResult(
-            task_type="text-generation",
-            task_name="Math problem solving",
-            dataset_type=entry["source"]["name"],
-            dataset_name=entry["benchmark"],
-            dataset_revision=entry["source"]["revision"],
-            metric_type="accuracy",
-            metric_name=f"accuracy, n={entry['models'][final(entry)]['num_items']}",
-            metric_value=entry["models"][final(entry)]["accuracy"],
-        )
-        for entry in ledger["benchmarks"]
+    Args:
+        settings: the content of params.yaml.
+    """
+    corpora, names = list(settings["corpus"]), settings["models"]
+    leaked = leaked_items()
+    entries = [
+        ledger_entry(name, benchmark, leaked.get(name, set()), names)
+        for name, benchmark in settings["benchmark"].items()
     ]
-    data = ModelCardData(
-        language=card.language,
-        license=LICENCES.get(licences.pop(), "other") if len(licences) == 1 else "other",
-        library_name="transformers",
-        pipeline_tag="text-generation",
-        tags=["math", "mathledger", "sft", "trl"],
-        base_model=model["base_model"],
-        model_name=card.name,
-        eval_results=results,
-    )
-    return f"---\n{data.to_yaml()}\n---\n"
-
-
-def training_text(ledger: dict[str, Any]) -> str:
-    """How the model was trained, and what it answered before and after."""
-    training, settings = ledger["training"], ledger["params"]["train"]
-    lora = settings["lora"]
-    kind = f"LoRA of rank {lora['rank']}" if lora else "All weights"
-    if lora and lora["quantization"]:
-        kind += f" over weights in {lora['quantization']}"
-    rows, left_out = "sequences" if settings["packing"] else "examples", ""
-    if training["num_too_long"]:
-        left_out = f" {training['num_too_long']} examples longer than "
-        left_out += f"{settings['max_length']} tokens were left out."
-    text = wrapped(
-        f"{kind}, {training['num_trainable_parameters']:,} trained parameters, "
-        f"{training['num_steps']} steps of {training['effective_batch_size']} {rows} "
-        f"({training['num_tokens_seen']:,} tokens), learning rate {settings['learning_rate']:g}, "
-        f"loss on the solutions only; validation loss {training['first_validation_loss']} before, "
-        f"{training['last_validation_loss']} after.{left_out}"
-    )
-    text += samples_text(ledger["samples"]["train"])
-    if "reinforcement" in ledger:
-        after, chosen = ledger["reinforcement"], ledger["params"]["reinforce"]["grpo"]
-        text += "\n" + wrapped(
-            f"Then GRPO: {after['num_steps']} steps of {after['effective_batch_size']} answers, "
-            f"{chosen['num_generations']} to a problem, learning rate {chosen['learning_rate']:g}, "
-            "rewarded where the final answer is right. Share of right answers to validation "
-            f"problems, sampled at temperature {chosen['temperature']:g}: "
-            f"{after['first_validation_reward']} before, {after['last_validation_reward']} after."
-        )
-        text += samples_text(ledger["samples"]["reinforce"])
-    return text
-
-
-def wrapped(text: str) -> str:
-    """A paragraph in lines of 100."""
-    return textwrap.fill(text, 100) + "\n"
-
-
-def samples_text(samples: list[dict[str, str]]) -> str:
-    """The first and the last answer to the held-out problem."""
-    text = f"\nWhat it answered held-out problem `{samples[0]['id']}`:\n"
-    for each in (samples[0], samples[-1]):
-        lines = [line for line in each["response"].splitlines() if line.strip()]
-        answer = html.escape("\n".join(lines), quote=False) or "(nothing)"
-        text += f"\nStep {each['step']}:\n\n<pre>{answer}</pre>\n"
-    return text
-
-
-def card_text(card: Params, ledger: dict[str, Any]) -> str:
-    """README.md: every number in it stands in the ledger."""
-    entries, training = ledger["benchmarks"], ledger["training"]
-    names = ledger["params"]["models"]
-    first, last = entries[0]["models"][names[0]], names[-1]
-    model, filtered = ledger["base_model"], ledger["decontaminate"]
-    scores = table(
-        ["benchmark", *names, f"difference of {last} and {names[0]}, points"],
-        [
-            [
-                entry["benchmark"],
-                *(score_cell(entry["models"][name]) for name in names),
-                difference_cell(entry),
-            ]
-            for entry in entries
+    made = [comparison for entry in entries for comparison in entry["comparisons"]]
+    adjusted = statistics.holm([comparison["p_value"] for comparison in made])
+    for comparison, p_value in zip(made, adjusted, strict=True):
+        comparison["p_holm"] = float(f"{p_value:.4g}")
+    decontaminate = read_json(METRICS / "decontaminate.json")
+    keys = ("name", "revision", "licence")
+    model = read_json(DATA / "model" / "base" / "receipt.json")
+    receipts = {
+        corpus: read_json(DATA / "download_corpus" / corpus / "receipt.json") for corpus in corpora
+    }
+    train_lineage = read_json(LINEAGE / "train.json")
+    ledger = {
+        "name": settings["model_card"]["name"],
+        "benchmarks": entries,
+        "num_comparisons": len(made),
+        "claims": [
+            {
+                "model": claim.model,
+                "benchmark": claim.benchmark,
+                "low": claim.low,
+                "high": claim.high,
+                "source": claim.source,
+                "is_evaluated": claim.benchmark in settings["benchmark"],
+            }
+            for claim in claims
         ],
-    )
-    overlap = table(
-        [
-            "benchmark",
-            "items found in the corpora",
-            f"{last}, all items",
-            f"{last}, the other items",
-        ],
-        [
-            [
-                entry["benchmark"],
-                entry["num_items_overlapping_training_candidates"],
-                score_cell(entry["models"][last]),
-                score_cell(entry["models"][last]["items_without_overlap"]),
-            ]
-            for entry in entries
-        ],
-    )
-    responses = table(
-        ["benchmark", "model", "cut at the limit", "no answer found"],
-        [
-            [entry["benchmark"], name]
-            + [
-                f"{percent(score[key], score['num_items'])}%"
-                for key in ("truncated_rate", "no_answer_rate")
-            ]
-            for entry in entries
-            for name, score in entry["models"].items()
-        ],
-    )
-    funnel = table(
-        ["corpus", *report.STEPS],
-        [[corpus, *counts] for corpus, counts in ledger["funnel"].items()],
-    )
-    reasons = table(
-        ["removed by", "reason", "rows"],
-        [[name, why, n] for name, counts in ledger["removed"].items() for why, n in counts.items()],
-    )
-    sources = table(
-        ["input", "source", "revision", "licence"],
-        [["base model", model["name"], model["revision"], model["licence"]]]
-        + [[name, c["name"], c["revision"], c["licence"]] for name, c in ledger["corpora"].items()]
-        + [
-            [e["benchmark"], e["source"]["name"], e["source"]["revision"], e["source"]["licence"]]
-            for e in entries
-        ],
-    )
-    planted = ""
-    if ledger["planted"]:
-        planted = (
-            "Rows built into the corpora on purpose, to see whether the filters find them:\n\n"
-        )
-        planted += table(
-            ["built in", "rows", "removed"],
-            [[row["kind"], row["num_planted"], row["num_removed"]] for row in ledger["planted"]],
-        )
-        planted += "\n\n"
-    kept = "Rows that hold a benchmark item were removed before training."
-    if filtered["action"] != "remove":
-        kept = (
-            "**Rows that hold a benchmark item were kept in the training set** "
-            f"(decontaminate.action={filtered['action']}): compare the two right-hand columns."
-        )
-    own_test = table(
-        ["changed copy of a benchmark item", "shown", "called contamination", "should be"],
-        [
-            [row["form"], row["num"], row["num_found"], "none" if row["is_control"] else "all"]
-            for row in filtered["canaries"]
-        ],
-    )
-    reinforced = ", then with GRPO on its own answers" if "reinforcement" in ledger else ""
-    base_name = model["base_model"] or f"{model['name']} ({model['revision']})"
-    return f"""{front_matter(card, ledger)}
-# {card.name}
-
-{base_name}, fine-tuned on {training["num_examples"]:,} worked math problems{reinforced} by a
-[DVC pipeline](../dvc.yaml) that anyone can run again. Every number below stands in
-[ledger.json](ledger.json) with the digests of the responses, data and weights behind it.
-{model["about"]}
-
-## Scores
-
-![Accuracy of each model with 95% intervals](scores.png)
-
-{scores}
-
-Brackets are 95% intervals: Wilson's for a score, bootstrap over items for a difference; p is
-McNemar's exact test on the paired items. Greedy decoding, one response an item,
-{first["dtype"]}, batch size {first["batch_size"]}; graded by math-verify.
-
-{chr(10).join(f"- {verdict(entry)}" for entry in entries)}
-
-How the responses ended (a response that is cut, or holds no answer, counts as wrong):
-
-{responses}
-
-## Data
-
-![Rows left after each stage](funnel.png)
-
-{funnel}
-
-{reasons}
-
-The last step of the funnel also sets {training["num_validation"]} examples aside for validation.
-[report.html](report.html) shows the rows by source, and pairs of texts to judge the filters by.
-
-{planted}## Contamination
-
-Every training problem was compared with all {filtered["num_items_checked"]} items of all benchmarks
-above. {kept}
-Problems with an item's wording and other numbers are variants:
-{filtered["num_variant_hits"]} hits, {filtered["variants"]}.
-
-{overlap}
-
-The filter was tried on changed copies of the items, which never reached the training set:
-
-{own_test}
-
-## Training
-
-![Loss](loss.png)
-
-{training_text(ledger)}
-All parameters are in [params.yaml](../params.yaml).
-
-## Limits
-
-{chr(10).join(f"- {entry['benchmark']}: {entry['about']}" for entry in entries)}
-- An interval says how far a score may move with other items of the same kind, and no more.
-- Overlap is found by wording and numbers; a paraphrase or a translation of an item would pass.
-- math-verify can misjudge an answer; all responses and verdicts are in `data/evaluate/`.
-- A GPU, or another CPU, rounds differently: expect the last digits of a score to move.
-
-## Use
-
-```python
-from transformers import pipeline
-
-solve = pipeline("text-generation", "data/model/{last}")
-problem = {ledger["params"]["prompt"]["template"]!r}.format(problem="12 + 30 - 5 =")
-print(solve([{{"role": "user", "content": problem}}], max_new_tokens=96)[0]["generated_text"][-1])
-```
-
-## Inputs
-
-{sources}
-
-## Reproduce
-
-```bash
-make repro                             # download, filter, train, evaluate, write this card
-git diff --stat -- metrics model_card  # prints nothing: your numbers are these numbers
-```
-"""
-
-
-def main() -> None:
-    with stage_run("model_card") as run:
-        card = params.load("model_card", Params)
-        settings = params.read()
-        corpora, benchmarks = list(settings["corpus"]), list(settings["benchmark"])
-        by_corpus = report.funnel_by_corpus(corpora)
-        leaked = leaked_items()
-        entries = [
-            ledger_entry(name, benchmark["about"], leaked.get(name, set()), settings["models"])
-            for name, benchmark in settings["benchmark"].items()
-        ]
-        decontaminate = read_json(METRICS / "decontaminate.json")
-        removed = {
+        "base_model": {
+            **{key: model[key] for key in keys},
+            "base_model": settings["model"]["base_model"],
+            "about": settings["model"]["about"],
+        },
+        "corpora": {
+            corpus: {**{key: receipt[key] for key in keys}, "files": receipt["files"]}
+            for corpus, receipt in receipts.items()
+        },
+        "funnel": report.funnel_by_corpus(corpora),
+        "removed": {
             "prepare": total(
                 read_json(METRICS / "prepare" / f"{corpus}.json")["removed_by_reason"]
                 for corpus in corpora
             ),
             "deduplicate": read_json(METRICS / "deduplicate.json")["removed_by_reason"],
             "decontaminate": decontaminate["removed_by_reason"],
+        },
+        "planted": planted_findings(corpora),
+        "decontaminate": {
+            "action": settings["decontaminate"]["action"],
+            "variants": {"keep": "kept", "quarantine": "removed"}[
+                settings["decontaminate"]["variants"]
+            ],
+            "canaries": report.canaries(),
+            "num_items_checked": decontaminate["num_items_checked"],
+            "num_variant_hits": decontaminate["hits_by_class"].get("variant", 0),
+        },
+        "training": {
+            **read_json(METRICS / "train.json"),
+            "num_validation": read_json(METRICS / "mix.json")["num_validation"],
+            "inputs": {k: v for k, v in train_lineage["deps"].items() if k.startswith("data/")},
+        },
+        "samples": {
+            stage: read_csv(DATA / stage / "samples.csv")
+            for stage in ["train", *(["reinforce"] if settings["reinforce"] else [])]
+        },
+        "params": settings,
+    }
+    if settings["reinforce"]:
+        ledger["reinforcement"] = read_json(REINFORCE)
+    return ledger
+
+
+def score_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
+    """benchmark, model and SCORE of every model on every benchmark."""
+    return [
+        {
+            "benchmark": entry["benchmark"],
+            "model": model,
+            **{key: score[key] for key in SCORE},
         }
-        keys = ("name", "revision", "licence")
-        model = read_json(DATA / "model" / "base" / "receipt.json")
-        receipts = {
-            corpus: read_json(DATA / "download_corpus" / corpus / "receipt.json")
-            for corpus in corpora
+        for entry in ledger["benchmarks"]
+        for model, score in entry["models"].items()
+    ]
+
+
+def level_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
+    """panel, value, model and SCORE of every subset whose values have an order."""
+    return [
+        {
+            "panel": f"{entry['benchmark']}, {key}",
+            "value": value,
+            "model": model,
+            **{name: score[name] for name in SCORE},
         }
-        train_lineage = read_json(LINEAGE / "train.json")
-        ledger = {
-            "name": card.name,
-            "benchmarks": entries,
-            "base_model": {
-                **{key: model[key] for key in keys},
-                "base_model": settings["model"]["base_model"],
-                "about": settings["model"]["about"],
-            },
-            "corpora": {
-                corpus: {**{key: receipt[key] for key in keys}, "files": receipt["files"]}
-                for corpus, receipt in receipts.items()
-            },
-            "funnel": by_corpus,
-            "removed": removed,
-            "planted": planted_findings(corpora),
-            "decontaminate": {
-                "action": settings["decontaminate"]["action"],
-                "variants": {"keep": "kept", "quarantine": "removed"}[
-                    settings["decontaminate"]["variants"]
-                ],
-                "canaries": report.canaries(),
-                "num_items_checked": decontaminate["num_items_checked"],
-                "num_variant_hits": decontaminate["hits_by_class"].get("variant", 0),
-            },
-            "training": {
-                **read_json(METRICS / "train.json"),
-                "num_validation": read_json(METRICS / "mix.json")["num_validation"],
-                "inputs": {k: v for k, v in train_lineage["deps"].items() if k.startswith("data/")},
-            },
-            "samples": {
-                stage: read_csv(DATA / stage / "samples.csv")
-                for stage in ["train", *(["reinforce"] if settings["reinforce"] else [])]
-            },
-            "params": settings,
-        }
-        if settings["reinforce"]:
-            ledger["reinforcement"] = read_json(REINFORCE)
-        scores = [
-            {
-                "benchmark": entry["benchmark"],
-                "model": model_name,
-                **{
-                    key: entry["models"][model_name][key]
-                    for key in ("num_items", "accuracy", "low", "high")
-                },
-            }
-            for entry in entries
-            for model_name in settings["models"]
-        ]
-        funnel = [
-            {"step": f"{number} {step}", "corpus": corpus, "num_rows": counts[number]}
-            for corpus, counts in by_corpus.items()
-            for number, step in enumerate(report.STEPS)
-        ]
-        plots.loss(OUT / "loss.png", read_csv(LOSS))
-        plots.scores(OUT / "scores.png", scores)
-        plots.funnel(OUT / "funnel.png", report.STEPS, by_corpus)
-        write_text(SCORES, csv_text(scores))
-        write_text(FUNNEL, csv_text(funnel))
-        write_text(CONTAMINATION, csv_text(report.contamination(corpora, benchmarks)))
-        write_text(CANARIES, csv_text(report.canaries()))
-        write_text(OUT / "report.html", report.page(card.name, corpora, benchmarks))
+        for entry in ledger["benchmarks"]
+        for model, of_model in entry["models"].items()
+        for key, values in of_model["subsets"].items()
+        if card.are_levels(list(values))
+        for value, score in values.items()
+    ]
+
+
+def length_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each bin of response lengths: more than tokens_from tokens, tokens_to at most."""
+    rows = []
+    for entry in ledger["benchmarks"]:
+        for model, score in entry["models"].items():
+            lengths = score["response_lengths"]
+            for number, count in enumerate(lengths["counts"]):
+                start = number * lengths["bin_width"]
+                rows.append(
+                    {
+                        "benchmark": entry["benchmark"],
+                        "model": model,
+                        "tokens_from": start,
+                        "tokens_to": min(start + lengths["bin_width"], lengths["limit"]),
+                        "limit": lengths["limit"],
+                        "num_responses": count,
+                        "share": round(count / max(1, sum(lengths["counts"])), 4),
+                    }
+                )
+    return rows
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """Rows as CSV, the head also where there are none."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_plots(ledger: dict[str, Any], corpora: list[str], benchmarks: list[str]) -> None:
+    """The card's pictures, and the tables behind `dvc plots`."""
+    scores, levels, lengths = score_rows(ledger), level_rows(ledger), length_rows(ledger)
+    claims = [claim for claim in ledger["claims"] if claim["is_evaluated"]]
+    plots.save(OUT / "scores.png", plots.scores(scores, claims))
+    if levels:
+        plots.save(OUT / "levels.png", plots.levels(levels))
+    plots.save(OUT / "lengths.png", plots.lengths(lengths))
+    plots.save(OUT / "funnel.png", plots.funnel(report.STEPS, ledger["funnel"]))
+    plots.save(OUT / "loss.png", plots.loss(read_csv(LOSS)))
+    funnel = [
+        {"step": f"{number} {step}", "corpus": corpus, "num_rows": counts[number]}
+        for corpus, counts in ledger["funnel"].items()
+        for number, step in enumerate(report.STEPS)
+    ]
+    contamination, canaries = report.contamination(corpora, benchmarks), report.canaries()
+    for name, columns, rows in (
+        ("scores", ["benchmark", "model", *SCORE], scores),
+        ("levels", ["panel", "value", "model", *SCORE], levels),
+        ("lengths", list(lengths[0]), lengths),
+        ("funnel", list(funnel[0]), funnel),
+        ("contamination", list(contamination[0]), contamination),
+        ("canaries", list(canaries[0]), canaries),
+    ):
+        write_text(PLOTS / f"{name}.csv", csv_text(columns, rows))
+
+
+def main() -> None:
+    with stage_run("model_card") as run:
+        own = params.load("model_card", Params)
+        check_claims(own.claims)
+        settings = params.read()
+        corpora, benchmarks = list(settings["corpus"]), list(settings["benchmark"])
+        ledger = make_ledger(settings, own.claims)
+        write_plots(ledger, corpora, benchmarks)
+        write_text(OUT / "report.html", report.page(own.name, corpora, benchmarks))
         write_json(OUT / "ledger.json", ledger)
-        write_text(OUT / "README.md", card_text(card, ledger))
+        write_text(OUT / "README.md", card.text(ledger))
         run.log_metrics(
-            {f"{row['benchmark']}.{row['model']}.accuracy": row["accuracy"] for row in scores}
+            {f"{r['benchmark']}.{r['model']}.accuracy": r["accuracy"] for r in score_rows(ledger)}
         )
-        run.log_metrics(
-            {
-                f"{entry['benchmark']}.difference": entry["comparison"]["difference"]["value"]
-                for entry in entries
-            }
-        )
-        print(f"{OUT}/README.md: {', '.join(verdict(e).replace('*', '') for e in entries)}")
+        differences = {
+            f"{entry['benchmark']}.{each['model']}-{each['against']}.difference": each[
+                "difference"
+            ]["value"]
+            for entry in ledger["benchmarks"]
+            for each in entry["comparisons"]
+        }
+        run.log_metrics(differences)
+        shown = [f"{entry['benchmark']} {card.summary(entry)}" for entry in ledger["benchmarks"]]
+        print(f"{OUT}/README.md: {'; '.join(shown)}")
 
 
 if __name__ == "__main__":

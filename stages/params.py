@@ -152,6 +152,7 @@ def check_all(content: dict[str, Any]) -> None:
         raise InputError(f"{CONF}/: {name}: unknown section")
     for name, into in sections.items():
         check(name, content.get(name), into)
+    model_card.check_claims(check("model_card", content["model_card"], model_card.Params).claims)
     for group, parts in each.items():
         if not content.get(group):
             raise InputError(f"{CONF}/: {group}: none is chosen, e.g. {group}=[NAME]")

@@ -1,70 +1,222 @@
-"""The card's pictures. The same numbers give the same bytes: no date, no version in the file."""
+"""The card's pictures. The same numbers give the same bytes: no date, no version in the file.
+
+Each function returns a figure of a card's width; `save` writes it.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-BASE, TUNED, INK, GRID = "#9aa5b1", "#2f6f9f", "#22303c", "#e4e8ec"
-MODELS = [BASE, TUNED, "#e0a458"]
+from stages.common.card import claim_range, percent
+
+INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
+MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, tuned, reinforced
 CORPORA = ["#2f6f9f", "#e0a458", "#6a9c78", "#9b6a9c", "#c66b5d"]
+WIDTH = 7.2  # inches
+LINE = 0.27  # inches, of one model or claim in the plot of scores
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
+def _figure(height: float, num_rows: int = 1, num_columns: int = 1) -> tuple[Any, list[Any]]:
+    """An empty figure and its axes, row by row."""
     import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    pyplot.rcParams.update(
+    matplotlib.rcParams.update(
         {"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GRID}
     )
-    figure, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, colors=INK)
-    axes.set_axisbelow(True)
-    return figure, axes
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    found = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
+    for axes in found:
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(length=0, colors=INK)
+        axes.set_axisbelow(True)
+    return figure, found
 
 
-def _save(figure: Any, path: Path) -> None:
-    from matplotlib import pyplot
+def _panels(titles: Sequence[str], height: float, x: str, y: str) -> tuple[Any, list[Any]]:
+    """A figure of a titled panel each, in two columns where there are several; `x` and `y` stand
+    along its edges."""
+    num_columns = min(2, len(titles))
+    num_rows = -(-len(titles) // num_columns)
+    figure, found = _figure(0.45 + height * num_rows, num_rows, num_columns)
+    for axes in found[len(titles) :]:
+        axes.set_visible(False)
+    found = found[: len(titles)]
+    for axes, title in zip(found, titles, strict=True):
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.grid(axis="y", color=GRID)
+    for axes in found[::num_columns]:
+        axes.set_ylabel(y)
+    for axes in found[-num_columns:]:
+        axes.set_xlabel(x)
+    return figure, found
 
+
+def save(path: Path, figure: Any) -> None:
+    """Write a figure as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=144, metadata={"Software": None})
-    pyplot.close(figure)
 
 
-def scores(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Accuracy with its 95% interval: for each benchmark a line a model, the base model on top.
+def _legend(figure: Any, models: Sequence[str], mark: str) -> None:
+    """The models' colours, above the figure."""
+    from matplotlib.lines import Line2D
 
-    Rows hold benchmark, model, num_items, accuracy, low, high.
+    colors = dict(zip(models, MODELS, strict=False))
+    lines = [Line2D([], [], marker=mark, color=color, lw=2) for color in colors.values()]
+    figure.legend(lines, colors, loc="outside upper right", ncols=3, frameon=False)
+
+
+def _order(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
+    """The values of a column, in the order of their first row."""
+    return list(dict.fromkeys(row[column] for row in rows))
+
+
+def scores(rows: Sequence[dict[str, Any]], claims: Sequence[dict[str, Any]]) -> Any:
+    """Accuracy with its 95% interval: for each benchmark a line a model, the base model on top, and
+    below them, hollow, a line for each model that another card claims something about.
+
+    Rows hold benchmark, model, num_items, accuracy, low, high; claims model, benchmark, low, high.
     """
-    benchmarks = list(dict.fromkeys(row["benchmark"] for row in rows))
-    models = list(dict.fromkeys(row["model"] for row in rows))
-    figure, axes = _figure(7.2, 0.9 + (0.11 + 0.32 * len(models)) * len(benchmarks))
-    for row in rows:
-        number = models.index(row["model"])
-        y = benchmarks.index(row["benchmark"]) + 0.64 / len(models) * (
-            number - (len(models) - 1) / 2
-        )
-        axes.plot([100 * row["low"], 100 * row["high"]], [y, y], color=MODELS[number], lw=2)
-        axes.plot(
-            100 * row["accuracy"], y, "o", ms=8, color=MODELS[number], clip_on=False, zorder=3
-        )
+    benchmarks, models = _order(rows, "benchmark"), _order(rows, "model")
+    of_benchmark = {
+        name: _order([claim for claim in claims if claim["benchmark"] == name], "model")
+        for name in benchmarks
+    }
+    num_lines = sum(len(models) + len(own) + 0.6 for own in of_benchmark.values())
+    figure, (axes,) = _figure(0.95 + LINE * num_lines)
+    ticks, y = [], 0.0
+    for name in benchmarks:
+        own = [row for row in rows if row["benchmark"] == name]
+        ticks.append(y + (len(own) - 1) / 2)
+        for row in own:
+            _measured(axes, y, row, MODELS[models.index(row["model"])])
+            y += 1
+        for model in of_benchmark[name]:
+            _claimed(axes, y, [c for c in claims if (c["benchmark"], c["model"]) == (name, model)])
+            y += 1
+        if name != benchmarks[-1]:
+            axes.axhline(y - 0.2, color=GRID, lw=0.8)
+        y += 0.6
     items = {row["benchmark"]: row["num_items"] for row in rows}
-    axes.set_yticks(range(len(benchmarks)), [f"{name}\nn = {items[name]}" for name in benchmarks])
-    axes.set_ylim(len(benchmarks) - 0.5, -0.5)
+    axes.set_yticks(ticks, [f"{name}\n{items[name]:,} items" for name in benchmarks])
+    axes.tick_params(axis="y", pad=8)
+    axes.set_ylim(y - 1, -0.6)
     axes.set_xlim(0, 100)
     axes.grid(axis="x", color=GRID)
-    axes.set_xlabel("items answered correctly, %, with 95% interval")
-    for name, color in zip(models, MODELS, strict=False):
-        axes.plot([], [], "o-", color=color, label=name, lw=2)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
-    _save(figure, path)
+    axes.set_xlabel(
+        "right responses, %, with 95% interval" + ("; hollow: claims" if claims else "")
+    )
+    _legend(figure, models, "o")
+    return figure
 
 
-def funnel(path: Path, stages: list[str], counts: dict[str, list[int]]) -> None:
+def _measured(axes: Any, y: float, row: dict[str, Any], color: str) -> None:
+    low, value, high = (100 * row[key] for key in ("low", "accuracy", "high"))
+    axes.plot([low, high], [y, y], color=color, lw=2.4, solid_capstyle="butt", clip_on=False)
+    axes.plot(value, y, "o", ms=7.5, color=color, clip_on=False, zorder=3)
+    _beside(axes, y, low, high, percent(row["accuracy"], row["num_items"]), INK)
+
+
+def _claimed(axes: Any, y: float, claims: Sequence[dict[str, Any]]) -> None:
+    """The claims about one model: a hollow bar for a range, a hollow diamond for a number."""
+    for claim in claims:
+        low, high = 100 * claim["low"], 100 * claim["high"]
+        if low == high:
+            axes.plot(low, y, "D", ms=6, mfc="white", mec=FAINT, mew=1.2, clip_on=False, zorder=3)
+        else:
+            style = {"fill": False, "edgecolor": FAINT, "lw": 1.2, "clip_on": False}
+            axes.barh(y, high - low, left=low, height=0.42, zorder=2, **style)
+    stated = " and ".join(dict.fromkeys(claim_range(claim) for claim in claims))
+    text = f"{claims[0]['model'].split('/')[-1]}, claimed {stated}"
+    low, high = min(c["low"] for c in claims), max(c["high"] for c in claims)
+    _beside(axes, y, 100 * low, 100 * high, text, FAINT)
+
+
+def _beside(axes: Any, y: float, low: float, high: float, text: str, color: str) -> None:
+    """A label on the side of a mark where there is more room."""
+    is_right = high <= 50 or (len(text) < 5 and high < 92)
+    axes.annotate(
+        text,
+        (high if is_right else low, y),
+        xytext=(8 if is_right else -8, 0),
+        textcoords="offset points",
+        ha="left" if is_right else "right",
+        va="center",
+        color=color,
+        fontsize=8.5,
+    )
+
+
+def levels(rows: Sequence[dict[str, Any]]) -> Any:
+    """Accuracy with its 95% interval by level, or another subset whose values have an order.
+
+    Rows hold panel, value, model, num_items, accuracy, low, high.
+    """
+    panels, models = _order(rows, "panel"), _order(rows, "model")
+    figure, found = _panels(panels, 2.4, "", "right responses, %")
+    for axes, panel in zip(found, panels, strict=True):
+        own = [row for row in rows if row["panel"] == panel]
+        values = _order(own, "value")
+        items = {row["value"]: row["num_items"] for row in own}
+        for number, model in enumerate(models):
+            line = [row for row in own if row["model"] == model]
+            shift = 0.16 * (number - (len(models) - 1) / 2)
+            x = [values.index(row["value"]) + shift for row in line]
+            y = [100 * row["accuracy"] for row in line]
+            axes.plot(x, y, "o-", color=MODELS[number], lw=1.4, ms=5, clip_on=False, zorder=3)
+            low, high = ([100 * row[key] for row in line] for key in ("low", "high"))
+            axes.vlines(x, low, high, color=MODELS[number], lw=2, alpha=0.6)
+        step = -(-len(values) // 7)  # more labels than seven would touch
+        labels = [f"{value}\nn={items[value]}" if len(values) <= 7 else value for value in values]
+        axes.set_xticks(range(0, len(values), step), labels[::step], fontsize=8.5)
+        axes.set_xlim(-0.5, len(values) - 0.5)
+        axes.set_ylim(0, 100)
+    _legend(figure, models, "o")
+    return figure
+
+
+def lengths(rows: Sequence[dict[str, Any]]) -> Any:
+    """Histogram of the responses' tokens, and the limit at which they are cut.
+
+    Rows hold benchmark, model, tokens_from, tokens_to, limit, share.
+    """
+    benchmarks, models = _order(rows, "benchmark"), _order(rows, "model")
+    figure, found = _panels(benchmarks, 1.9, "tokens", "responses, %")
+    for axes, name in zip(found, benchmarks, strict=True):
+        own = [row for row in rows if row["benchmark"] == name]
+        for model, color in zip(models, MODELS, strict=False):
+            bins = [row for row in own if row["model"] == model]
+            edges = [bins[0]["tokens_from"], *(row["tokens_to"] for row in bins)]
+            shares = [100 * row["share"] for row in bins]
+            axes.stairs(shares, edges, color=color, lw=1.5)
+            if model == models[-1]:
+                axes.stairs(shares, edges, color=color, fill=True, alpha=0.18)
+        limit = own[0]["limit"]
+        axes.axvline(limit, color="#c66b5d", lw=1.2, ls=(0, (4, 2)))
+        axes.annotate(
+            f"cut at {limit:,}",
+            (limit, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color="#c66b5d",
+            fontsize=8.5,
+        )
+        axes.set_xlim(0, limit * 1.02)
+        top = max(100 * row["share"] for row in own)
+        axes.set_ylim(0, max(1.0, top * 1.22))  # room for the label
+        axes.locator_params(nbins=5)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    _legend(figure, models, "")
+    return figure
+
+
+def funnel(stages: Sequence[str], counts: dict[str, list[int]]) -> Any:
     """Rows after each stage, stacked by corpus, from the download to the training set."""
-    figure, axes = _figure(7.2, 0.9 + 0.42 * len(stages))
+    figure, (axes,) = _figure(0.9 + 0.42 * len(stages))
     left = [0] * len(stages)
     for number, (corpus, values) in enumerate(counts.items()):
         color = CORPORA[number % len(CORPORA)]
@@ -78,19 +230,19 @@ def funnel(path: Path, stages: list[str], counts: dict[str, list[int]]) -> None:
     axes.grid(axis="x", color=GRID)
     axes.set_xlabel("rows")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
-    _save(figure, path)
+    return figure
 
 
-def loss(path: Path, rows: Sequence[dict[str, str]]) -> None:
+def loss(rows: Sequence[dict[str, str]]) -> Any:
     """Training and validation loss over the steps, from the columns of plots/train/loss.csv."""
-    figure, axes = _figure(7.2, 3.0)
-    for column, color, style in (("loss", BASE, "-"), ("validation_loss", TUNED, "o-")):
-        points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
+    figure, (axes,) = _figure(3.0)
+    for column, color, style in (("loss", MODELS[0], "-"), ("validation_loss", MODELS[1], "o-")):
+        drawn = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
         label = "training batch" if column == "loss" else "validation set"
-        axes.plot(*zip(*points, strict=True), style, color=color, label=label, lw=1.6, ms=4)
+        axes.plot(*zip(*drawn, strict=True), style, color=color, label=label, lw=1.6, ms=4)
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color=GRID)
     axes.set_xlabel("step")
     axes.set_ylabel("loss per token")
     axes.legend(frameon=False)
-    _save(figure, path)
+    return figure

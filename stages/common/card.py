@@ -1,0 +1,569 @@
+"""The model card as Markdown, from the ledger and nothing else: one function a section.
+
+Every number in it stands in the ledger. A share of n items is shown with no more digits than one
+item is worth, and every score with its 95% interval.
+"""
+
+import html
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from stages.common import report
+
+Ledger = dict[str, Any]
+
+# Hugging Face's licence ids.
+LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC-BY-4.0": "cc-by-4.0"}
+SIGNIFICANT = 0.05
+MAX_LEVELS = 12  # more do not fit a panel, and stand in a table alone
+
+
+def percent(share: float, num_items: int) -> str:
+    """A share of n items with no more digits than one item is worth.
+
+    >>> percent(60 / 96, 96), percent(450 / 500, 500), percent(-0.001, 30)
+    ('62', '90.0', '0')
+    """
+    return f"{100 * share:z.{0 if num_items < 200 else 1}f}"
+
+
+def points(difference: dict[str, float], num_items: int) -> str:
+    """A difference of shares in percentage points, with its interval.
+
+    >>> points({"value": 0.44, "low": 0.33, "high": 0.54}, 64)
+    '+44 [33, 54]'
+    """
+    value, low, high = (percent(difference[key], num_items) for key in ("value", "low", "high"))
+    return f"{'+' if float(value) > 0 else ''}{value} [{low}, {high}]"
+
+
+def chance(p_value: float) -> str:
+    """A p value, to two digits."""
+    return "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
+
+
+def interval(found: dict[str, float], num_items: int) -> str:
+    """`62 [53, 71]`, in percent."""
+    value, low, high = (percent(found[key], num_items) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def score_cell(score: dict[str, Any]) -> str:
+    """`60 of 96: 62% [53, 71]`; where items were answered several times, without the count."""
+    if score["accuracy"] is None:
+        return "no items"
+    num_items = score["num_items"]
+    share, low, high = (percent(score[key], num_items) for key in ("accuracy", "low", "high"))
+    is_single = score["num_samples"] == num_items
+    count = f"{score['num_correct']} of {num_items}: " if is_single else ""
+    return f"{count}{share}% [{low}, {high}]"
+
+
+def count_cell(entry: dict[str, Any]) -> str:
+    """`96`, or `30 x 16` for sixteen responses an item."""
+    repeats = f" x {entry['num_repeats']}" if entry["num_repeats"] > 1 else ""
+    return f"{entry['num_items']:,}{repeats}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]], num_texts: int = 1) -> str:
+    """A Markdown table; the first columns are texts, the others numbers, set to the right."""
+    rule = ["---"] * num_texts + ["---:"] * (len(head) - num_texts)
+    lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def folded(summary: str, body: str) -> str:
+    """What a reader opens who wants to know."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n</details>\n"
+
+
+def wrapped(text: str) -> str:
+    """A paragraph in lines of 100."""
+    return textwrap.fill(" ".join(text.split()), 100, break_on_hyphens=False) + "\n"
+
+
+def final(ledger: Ledger) -> str:
+    """The name of the last model: what the card is about."""
+    return str(ledger["params"]["models"][-1])
+
+
+def verdict(comparison: dict[str, Any]) -> str:
+    """What the paired test allows to say, all comparisons of the card considered."""
+    if comparison["p_value"] >= SIGNIFICANT:
+        return "no difference shown"
+    word = "better" if comparison["difference"]["value"] > 0 else "worse"
+    return word if comparison["p_holm"] < SIGNIFICANT else f"{word}, but not after Holm"
+
+
+def summary(entry: dict[str, Any]) -> str:
+    """One benchmark in a line, for the terminal."""
+    shown = [f"{model} {score_cell(score)}" for model, score in entry["models"].items()]
+    shown += [f"{each['model']} {verdict(each)}" for each in entry["comparisons"]]
+    return ", ".join(shown)
+
+
+def front_matter(ledger: Ledger) -> str:
+    """The card's YAML head; huggingface_hub writes and checks it."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    model, corpora = ledger["base_model"], ledger["corpora"]
+    licences = {model["licence"], *(corpus["licence"] for corpus in corpora.values())}
+    results = []
+    for entry in ledger["benchmarks"]:
+        score = entry["models"][final(ledger)]
+        kind = f"avg@{entry['num_repeats']}" if entry["num_repeats"] > 1 else "accuracy"
+        results.append(
+            EvalResult(
+                task_type="text-generation",
+                task_name="Math problem solving",
+                dataset_type=entry["source"]["name"],
+                dataset_name=entry["benchmark"],
+                dataset_revision=entry["source"]["revision"],
+                metric_type="accuracy",
+                metric_name=f"{kind}, n={score['num_items']}",
+                metric_value=score["accuracy"],
+            )
+        )
+    data = ModelCardData(
+        language=ledger["params"]["model_card"]["language"],
+        license=LICENCES.get(licences.pop(), "other") if len(licences) == 1 else "other",
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["math", "mathledger", "sft", "trl"],
+        base_model=model["base_model"],
+        model_name=ledger["name"],
+        eval_results=results,
+    )
+    return f"---\n{data.to_yaml()}\n---\n"
+
+
+def title(ledger: Ledger) -> str:
+    model = ledger["base_model"]
+    base = model["base_model"] or f"{model['name']} ({model['revision']})"
+    reinforced = ", then with GRPO on its own answers" if "reinforcement" in ledger else ""
+    return f"""# {ledger["name"]}
+
+{base}, fine-tuned on {ledger["training"]["num_examples"]:,} worked math problems{reinforced} by a
+[DVC pipeline](../dvc.yaml) that anyone can run again. Every number below stands in
+[ledger.json](ledger.json) with the digests of the responses, data and weights behind it.
+{model["about"]}
+"""
+
+
+def scores(ledger: Ledger) -> str:
+    """The models on every benchmark, and what the paired comparisons allow to say."""
+    entries, names = ledger["benchmarks"], ledger["params"]["models"]
+    drawn = (
+        " Hollow marks are claims of other cards, not measured here." if any_claim(ledger) else ""
+    )
+    text = "## Scores\n\n![Accuracy of each model with 95% intervals](scores.png)\n\n" + table(
+        ["benchmark", *names, "items"],
+        [
+            [entry["benchmark"]]
+            + [score_cell(entry["models"][name]) for name in names]
+            + [count_cell(entry)]
+            for entry in entries
+        ],
+    )
+    text += "\n" + wrapped(
+        f"{sampling(ledger)} Brackets are 95% intervals over items; "
+        f"[docs/statistics.md](../docs/statistics.md) has every formula.{drawn}"
+    )
+    if repeated := [entry for entry in entries if entry["num_repeats"] > 1]:
+        text += "\n" + repeats(repeated, names)
+    if ledger["num_comparisons"]:
+        text += "\n" + compared(ledger)
+    return text
+
+
+def sampling(ledger: Ledger) -> str:
+    """How the responses were chosen."""
+    settings = ledger["params"]["evaluate"]
+    if settings["temperature"] == 0:
+        return "Greedy decoding, one response an item."
+    return (
+        f"Sampled at temperature {settings['temperature']:g} and top_p {settings['top_p']:g}, "
+        f"each response with a seed of its own drawn from seed {settings['seed']}; a score is the "
+        "share of right responses (avg@k), and k responses to an item count as one item."
+    )
+
+
+def repeats(entries: list[dict[str, Any]], names: list[str]) -> str:
+    """pass@k and maj@k of the benchmarks whose items were answered several times."""
+    ks = sorted({int(k) for entry in entries for k in entry["models"][names[0]]["pass_at"]})
+    rows = []
+    for entry in entries:
+        for name in names:
+            score, num_items = entry["models"][name], entry["num_items"]
+            found = [score["pass_at"].get(str(k)) for k in ks] + [score["majority"]]
+            cells = [interval(each, num_items) if each else "" for each in found]
+            rows.append([entry["benchmark"], name, *cells])
+    return (
+        "In percent: a right answer among k (pass@k), and the most frequent of all k right:\n\n"
+        + (table(["benchmark", "model", *(f"pass@{k}" for k in ks), "majority"], rows, 2))
+    )
+
+
+def compared(ledger: Ledger) -> str:
+    """Every pair of models on every benchmark."""
+    rows = []
+    for entry in ledger["benchmarks"]:
+        num_items = entry["num_items"]
+        for each in entry["comparisons"]:
+            least = each["minimum_detectable"]
+            rows.append(
+                [
+                    entry["benchmark"],
+                    f"{each['model']} - {each['against']}",
+                    verdict(each),
+                    points(each["difference"], num_items),
+                    chance(each["p_value"]),
+                    chance(each["p_holm"]),
+                    percent(least, num_items) if least else "none",
+                ]
+            )
+    head = ["benchmark", "compared", "verdict", "points", "p", "p (Holm)", "detectable"]
+    many = ledger["num_comparisons"]
+    at_once = f"{many} comparisons are made at once: the verdict goes by Holm's p. "
+    return (
+        table(head, rows, 3)
+        + "\n"
+        + wrapped(
+            "Paired by item; p is the exact sign-flip test's, for one response an item McNemar's. "
+            f"{at_once if many > 1 else ''}*Detectable* is the true difference, in points, that a "
+            "test on so many items finds four times out of five: a smaller one may be there unseen."
+        )
+    )
+
+
+def responses(ledger: Ledger) -> str:
+    """How the responses ended, how long they were, and how each score was measured."""
+    names = ledger["params"]["models"]
+    ended, measured, judged = [], [], []
+    for entry in ledger["benchmarks"]:
+        for name in names:
+            score = entry["models"][name]
+            num_samples = score["num_samples"]
+            shares = (score[f"num_{key}"] for key in ("truncated", "no_answer", "too_long"))
+            cells = [
+                f"{count:,} ({percent(count / num_samples, num_samples)}%)" for count in shares
+            ]
+            limit = score["response_lengths"]["limit"]
+            ended.append([entry["benchmark"], name, f"{num_samples:,}", *cells])
+            ended[-1] += [score["mean_num_tokens"], f"{limit:,}"]
+            how = [score[key] for key in ("backend", "dtype", "batch_size", "task_version")]
+            measured.append([entry["benchmark"], name, *how, ", ".join(score["graders"])])
+        others = {
+            name: entry["models"][name]["num_harness_disagreements"]
+            for name in names
+            if entry["models"][name]["num_judged_by_harness"]
+        }
+        if others:
+            found = ", ".join(
+                f"{count} of {entry['models'][name]['num_judged_by_harness']:,} ({name})"
+                for name, count in others.items()
+            )
+            judged.append(f"- {entry['benchmark']}: {found}\n")
+    text = "## Responses\n\n![Length of the responses](lengths.png)\n\n"
+    text += "A response that is cut, holds no answer or could not be asked counts as wrong.\n\n"
+    if judged:
+        text += "Responses that lm-eval's own task of this name judges otherwise:\n\n"
+        text += "".join(judged) + "\n"
+    head = ["benchmark", "model", "responses"]
+    text += folded(
+        "How the responses ended",
+        table(
+            [
+                *head,
+                "cut at the limit",
+                "no answer found",
+                "prompt too long",
+                "mean tokens",
+                "limit",
+            ],
+            ended,
+            2,
+        ),
+    )
+    return text + folded(
+        "How they were made and graded",
+        table(
+            ["benchmark", "model", "backend", "dtype", "batch size", "task version", "grader"],
+            measured,
+            4,
+        ),
+    )
+
+
+def subsets(ledger: Ledger) -> str:
+    """Accuracy by level, subject, year: whatever a benchmark says of its items."""
+    names = ledger["params"]["models"]
+    entries = [e for e in ledger["benchmarks"] if e["models"][names[0]]["subsets"]]
+    if not entries:
+        return ""
+    text = "## By level and subject\n\n"
+    if any(are_levels(values) for _, _, values in each_subset(entries, names)):
+        text += "![Accuracy by level](levels.png)\n\n"
+    for entry, key, values in each_subset(entries, names):
+        rows = [
+            [value] + [score_cell(entry["models"][name]["subsets"][key][value]) for name in names]
+            for value in values
+        ]
+        text += folded(f"{entry['benchmark']}, by {key}", table([key, *names], rows))
+    return text
+
+
+def are_levels(values: Sequence[str]) -> bool:
+    """Whether a subset's values have an order that can be drawn: numbers, several and not too many.
+
+    >>> are_levels(["1", "2"]), are_levels(["Algebra", "Geometry"]), are_levels(["2024"])
+    (True, False, False)
+    """
+    return 1 < len(values) <= MAX_LEVELS and are_numbers(values)
+
+
+def are_numbers(values: Iterable[str]) -> bool:
+    """Whether all are numbers, as levels and years are."""
+    return all(re.fullmatch(r"-?\d+(\.\d+)?", value) for value in values)
+
+
+def each_subset(
+    entries: list[dict[str, Any]], names: list[str]
+) -> list[tuple[dict[str, Any], str, list[str]]]:
+    """Benchmark, key and values of every way to divide a benchmark."""
+    return [
+        (entry, key, list(values))
+        for entry in entries
+        for key, values in entry["models"][names[0]]["subsets"].items()
+    ]
+
+
+def data(ledger: Ledger) -> str:
+    reasons = [
+        [name, reason, count]
+        for name, counts in ledger["removed"].items()
+        for reason, count in counts.items()
+    ]
+    funnel = [[corpus, *counts] for corpus, counts in ledger["funnel"].items()]
+    num_validation = ledger["training"]["num_validation"]
+    text = f"""## Data
+
+![Rows left after each stage](funnel.png)
+
+{table(["corpus", *report.STEPS], funnel)}
+{table(["removed by", "reason", "rows"], reasons, 2)}
+The last step of the funnel also sets {num_validation} examples aside for validation.
+[report.html](report.html) shows the rows by source, and pairs of texts to judge the filters by.
+"""
+    if ledger["planted"]:
+        rows = [[row["kind"], row["num_planted"], row["num_removed"]] for row in ledger["planted"]]
+        text += (
+            "\nRows built into the corpora on purpose, to see whether the filters find them:\n\n"
+        )
+        text += table(["built in", "rows", "removed"], rows)
+    return text
+
+
+def contamination(ledger: Ledger) -> str:
+    """What overlaps the training data, and whether the models do better on it."""
+    filtered = ledger["decontaminate"]
+    kept = "Rows that hold a benchmark item were removed before training."
+    if filtered["action"] != "remove":
+        kept = (
+            "**Rows that hold a benchmark item were kept in the training set** "
+            f"(decontaminate.action={filtered['action']}): compare the right-hand columns."
+        )
+    text = "## Contamination\n\n" + wrapped(
+        f"Every training problem was compared with all {filtered['num_items_checked']} items of "
+        f"all benchmarks above. {kept} Problems with an item's wording and other numbers are "
+        f"variants: {filtered['num_variant_hits']} hits, {filtered['variants']}."
+    )
+    own_test = table(
+        ["changed copy of a benchmark item", "shown", "called contamination", "should be"],
+        [
+            [row["form"], row["num"], row["num_found"], "none" if row["is_control"] else "all"]
+            for row in filtered["canaries"]
+        ],
+    )
+    return (
+        f"{text}\n{overlap(ledger)}\nThe filter was tried on changed copies of the items, which "
+        f"never reached the training set:\n\n{own_test}"
+    )
+
+
+def overlap(ledger: Ledger) -> str:
+    """Scores on the items that stood in the corpora, and on all others."""
+    rows, free = [], []
+    for entry in ledger["benchmarks"]:
+        if not entry["num_items_overlapping_training_candidates"]:
+            free.append(entry["benchmark"])
+            continue
+        for name, score in entry["models"].items():
+            clean, overlapping = score["items_without_overlap"], score["items_with_overlap"]
+            fewest = min(clean["num_items"], overlapping["num_items"])
+            gap = score["overlap_gap"]
+            cells = [score_cell(each) for each in (score, clean, overlapping)]
+            rows.append([entry["benchmark"], name, *cells, points(gap, fewest) if gap else ""])
+    text = ""
+    if rows:
+        head = ["benchmark", "model", "all items", "items free of overlap", "overlapping items"]
+        text += table([*head, "difference, points"], rows, 2)
+        text += "\n" + wrapped(
+            "Overlapping items stood in the corpora, whether their rows were removed or not; the "
+            "difference is their score minus that of the others. Where they are answered better by "
+            "the base model too, they are easier, or it has seen them before."
+        )
+    if free:
+        text += f"\nNo item in the corpora: {', '.join(free)}.\n"
+    return text
+
+
+def training(ledger: Ledger) -> str:
+    """How the model was trained, and what it answered before and after."""
+    found, settings = ledger["training"], ledger["params"]["train"]
+    lora = settings["lora"]
+    kind = f"LoRA of rank {lora['rank']}" if lora else "All weights"
+    if lora and lora["quantization"]:
+        kind += f" over weights in {lora['quantization']}"
+    rows, left_out = "sequences" if settings["packing"] else "examples", ""
+    if found["num_too_long"]:
+        left_out = f" {found['num_too_long']} examples longer than "
+        left_out += f"{settings['max_length']} tokens were left out."
+    text = wrapped(
+        f"{kind}, {found['num_trainable_parameters']:,} trained parameters, "
+        f"{found['num_steps']} steps of {found['effective_batch_size']} {rows} "
+        f"({found['num_tokens_seen']:,} tokens), learning rate {settings['learning_rate']:g}, "
+        f"loss on the solutions only; validation loss {found['first_validation_loss']} before, "
+        f"{found['last_validation_loss']} after.{left_out}"
+    )
+    text += answers(ledger["samples"]["train"])
+    if "reinforcement" in ledger:
+        after, chosen = ledger["reinforcement"], ledger["params"]["reinforce"]["grpo"]
+        text += "\n" + wrapped(
+            f"Then GRPO: {after['num_steps']} steps of {after['effective_batch_size']} answers, "
+            f"{chosen['num_generations']} to a problem, learning rate {chosen['learning_rate']:g}, "
+            "rewarded where the final answer is right. Share of right answers to validation "
+            f"problems, sampled at temperature {chosen['temperature']:g}: "
+            f"{after['first_validation_reward']} before, {after['last_validation_reward']} after."
+        )
+        text += answers(ledger["samples"]["reinforce"])
+    return (
+        f"## Training\n\n![Loss](loss.png)\n\n{text}\n"
+        "All parameters are in [params.yaml](../params.yaml).\n"
+    )
+
+
+def answers(samples: list[dict[str, str]]) -> str:
+    """The first and the last answer to the held-out problem."""
+    text = f"\nWhat it answered held-out problem `{samples[0]['id']}`:\n"
+    for each in (samples[0], samples[-1]):
+        lines = [line for line in each["response"].splitlines() if line.strip()]
+        answer = html.escape("\n".join(lines), quote=False) or "(nothing)"
+        text += f"\nStep {each['step']}:\n\n<pre>{answer}</pre>\n"
+    return text
+
+
+def any_claim(ledger: Ledger) -> bool:
+    """Whether a claim is drawn beside a measurement."""
+    return any(claim["is_evaluated"] for claim in ledger["claims"])
+
+
+def claim_range(claim: dict[str, Any]) -> str:
+    """A claim as stated, in percent.
+
+    >>> claim_range({"low": 0.95, "high": 0.99}), claim_range({"low": 0.939, "high": 0.939})
+    ('95-99%', '93.9%')
+    """
+    low, high = (f"{100 * claim[key]:.4g}" for key in ("low", "high"))
+    return f"{low}%" if low == high else f"{low}-{high}%"
+
+
+def claims(ledger: Ledger) -> str:
+    """What other cards state, apart from what was measured."""
+    if not ledger["claims"]:
+        return ""
+    rows = [
+        [
+            claim["model"],
+            claim["benchmark"],
+            claim_range(claim),
+            "yes" if claim["is_evaluated"] else "no",
+            claim["source"],
+        ]
+        for claim in ledger["claims"]
+    ]
+    head = ["model", "benchmark", "claimed", "benchmark evaluated here", "where it is stated"]
+    return (
+        "## Claims of other cards\n\nQuoted, not measured here: no responses are behind these "
+        f"numbers.\n\n{table(head, rows, len(head))}"
+    )
+
+
+def limits(ledger: Ledger) -> str:
+    about = "\n".join(f"- {entry['benchmark']}: {entry['about']}" for entry in ledger["benchmarks"])
+    return f"""## Limits
+
+{about}
+- An interval says how far a score may move with other items of the same kind, and no more.
+- Overlap is found by wording and numbers; a paraphrase or a translation of an item would pass.
+- math-verify can misjudge an answer; all responses and verdicts are in `data/evaluate/`.
+- A GPU, or another CPU, rounds differently: expect the last digits of a score to move.
+"""
+
+
+def use(ledger: Ledger) -> str:
+    return f"""## Use
+
+```python
+from transformers import pipeline
+
+solve = pipeline("text-generation", "data/model/{final(ledger)}")
+problem = {ledger["params"]["prompt"]["template"]!r}.format(problem="12 + 30 - 5 =")
+print(solve([{{"role": "user", "content": problem}}], max_new_tokens=96)[0]["generated_text"][-1])
+```
+"""
+
+
+def inputs(ledger: Ledger) -> str:
+    sources = {"base model": ledger["base_model"], **ledger["corpora"]}
+    sources |= {entry["benchmark"]: entry["source"] for entry in ledger["benchmarks"]}
+    rows = [
+        [name, source["name"], source["revision"], source["licence"]]
+        for name, source in sources.items()
+    ]
+    return f"## Inputs\n\n{table(['input', 'source', 'revision', 'licence'], rows, 4)}"
+
+
+def reproduce(ledger: Ledger) -> str:
+    return """## Reproduce
+
+```bash
+make repro                             # download, filter, train, evaluate, write this card
+git diff --stat -- metrics model_card  # prints nothing: your numbers are these numbers
+```
+"""
+
+
+SECTIONS: tuple[Callable[[Ledger], str], ...] = (
+    front_matter,
+    title,
+    scores,
+    subsets,
+    responses,
+    contamination,
+    # The probes' section, on memorisation, belongs here.
+    data,
+    training,
+    claims,
+    limits,
+    use,
+    inputs,
+    reproduce,
+)
+
+
+def text(ledger: Ledger) -> str:
+    """README.md, section by section; a section that has nothing to say is left out."""
+    return "\n".join(filter(None, (section(ledger) for section in SECTIONS)))

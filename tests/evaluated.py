@@ -1,0 +1,153 @@
+"""A finished pipeline's files without a pipeline: what `model_card` reads, made up in a moment.
+
+Three benchmarks, answered by a base and a tuned model: `exam` (60 items with level and subject, one
+response each, also judged by a harness task), `aime` (30 items, one of them too long to be asked)
+and `secret` (240 items, nothing known of them). Of `exam` items 0 to 9 stood in the corpora.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stages.common.records import Row, write_json, write_rows, write_text
+from tests.test_report import CORPORA, example, hit, write_data, write_metrics
+
+ITEM = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("id", "problem", "answer", "answer_type")),
+        pa.field("solution", pa.string()),
+        pa.field("subsets", pa.map_(pa.string(), pa.string())),
+    ]
+)
+SAMPLE = pa.schema(
+    [
+        pa.field("item_id", pa.string()),
+        pa.field("repeat", pa.int32()),
+        pa.field("seed", pa.int64()),
+        *(pa.field(name, pa.string()) for name in ("prompt_sha256", "response")),
+        *(pa.field(name, pa.string()) for name in ("extracted_answer", "reference", "verdict")),
+        *(pa.field(name, pa.bool_()) for name in ("correct", "harness_correct")),
+        pa.field("grader", pa.string()),
+        pa.field("num_tokens", pa.int32()),
+        pa.field("finish_reason", pa.string()),
+    ]
+)
+SIZES = {"exam": 60, "aime": 30, "secret": 240}
+LIMITS = {"exam": 100, "aime": 2048, "secret": 512}
+SKILL = {"base": 0.25, "tuned": 0.45, "reinforced": 0.5}
+SUBJECTS = ["Algebra", "Geometry", "Number theory"]
+NUM_LEAKED = 10
+
+
+def item(benchmark: str, number: int) -> Row:
+    subsets = {"exam": {"level": str(number % 5 + 1), "subject": SUBJECTS[number % 3]}}
+    return {
+        "id": f"{benchmark}-{number:03}",
+        "problem": "What is 2 + 2?",
+        "answer": "4",
+        "answer_type": "integer",
+        "solution": None,
+        "subsets": subsets.get(benchmark, {}),
+    }
+
+
+def samples(benchmark: str, model: str, num_repeats: int) -> list[Row]:
+    """Graded responses; an item is as hard for all models, and those of a low level are easier."""
+    hardness = np.random.default_rng([*benchmark.encode()]).beta(0.6, 0.6, SIZES[benchmark])
+    rng = np.random.default_rng([*f"{benchmark} {model}".encode()])
+    rows = []
+    for number in range(SIZES[benchmark]):
+        chance = np.clip(SKILL[model] * 2 * (1 - hardness[number]) + 0.08 * (2 - number % 5), 0, 1)
+        for repeat in range(num_repeats):
+            is_right = bool(rng.random() < chance)
+            num_tokens = min(LIMITS[benchmark], int(rng.gamma(3, LIMITS[benchmark] / 6)) + 1)
+            is_cut = num_tokens == LIMITS[benchmark]
+            row = {
+                "item_id": f"{benchmark}-{number:03}",
+                "repeat": repeat,
+                "seed": 7 if num_repeats > 1 else None,
+                "prompt_sha256": "0" * 64,
+                "response": "...",
+                "extracted_answer": "4" if is_right else str(rng.integers(5, 8)),
+                "reference": "4",
+                "verdict": "correct" if is_right else "wrong",
+                "correct": is_right,
+                "harness_correct": is_right ^ (number == 3) if benchmark == "exam" else None,
+                "grader": "1",
+                "num_tokens": num_tokens,
+                "finish_reason": "length" if is_cut else "stop",
+            }
+            if (benchmark, number) == ("aime", 29) or (is_cut and not is_right):
+                row |= {"extracted_answer": None, "verdict": "no_answer", "correct": False}
+            if (benchmark, number) == ("aime", 29):
+                row |= {"num_tokens": 0, "finish_reason": "too_long"}
+            rows.append(row)
+    return rows
+
+
+def write_evaluation(benchmark: str, models: list[str], num_repeats: int) -> None:
+    folder = Path("data/download_benchmark") / benchmark
+    items = [item(benchmark, number) for number in range(SIZES[benchmark])]
+    write_rows(folder / "items.parquet", items, ITEM)
+    source = {"name": f"org/{benchmark}", "revision": "0123abc", "licence": "MIT"}
+    write_json(folder / "receipt.json", {**source, "items_digest": "d" * 32})
+    for model in models:
+        name = f"{model}-{benchmark}"
+        rows = samples(benchmark, model, num_repeats)
+        write_rows(Path(f"data/evaluate/{name}/samples.parquet"), rows, SAMPLE)
+        facts = {"dtype": "bfloat16", "batch_size": 48, "backend": "hf", "task_version": 2}
+        write_json(Path(f"metrics/evaluate/{name}.json"), facts)
+        deps = {f"data/model/{model}": "m.dir", "stages/evaluate.py": "c"}
+        write_json(Path(f"lineage/evaluate/{name}.json"), {"deps": deps})
+
+
+def write_project(
+    settings: dict[str, Any], num_repeats: int, models: list[str] | None = None
+) -> dict[str, Any]:
+    """Write the files into the current folder; returns the content of their params.yaml.
+
+    Args:
+        settings: the content of a params.yaml, of which sections are replaced.
+    """
+    models = models or ["base", "tuned"]
+    cell = {
+        "corpus": "web",
+        "source": "forum",
+        "benchmark": "exam",
+        "class": "same",
+        "num_rows": 10,
+    }
+    hits = {"num_items_checked": 330, "hits_by_class": {"same": 10, "variant": 3}}
+    write_metrics(decontaminate={**hits, "contamination": [cell]}, mix={"num_validation": 7})
+    row = example("r1", "What is 2 + 2?")
+    leaks = [hit(row, "same", f"exam-{n:03}", "What is 2 + 2?") for n in range(NUM_LEAKED)]
+    variant = hit(row, "variant", "aime-001", "What is 2 + 2?", benchmark="aime", action="kept")
+    write_data([*leaks, variant], [row], [], [])
+    for benchmark in SIZES:
+        write_evaluation(benchmark, models, num_repeats)
+    source = {"name": "org/corpus", "revision": "456def", "licence": "MIT"}
+    for corpus in CORPORA:
+        write_json(Path(f"data/download_corpus/{corpus}/receipt.json"), {**source, "files": {}})
+    write_json(Path("data/model/base/receipt.json"), source)
+    train = {"num_examples": 88, "num_trainable_parameters": 1234, "num_steps": 11}
+    train |= {"effective_batch_size": 8, "num_tokens_seen": 4321, "num_too_long": 0}
+    losses = {"first_validation_loss": 1.5, "last_validation_loss": 0.75}
+    write_json(Path("metrics/train.json"), {**train, **losses})
+    write_json(Path("lineage/train.json"), {"deps": {"data/mix": "x.dir"}})
+    for stage in ("train", "reinforce"):
+        text = "id,step,response\nheld-out,0,What?\nheld-out,11,It is 4.\n"
+        write_text(Path(f"data/{stage}/samples.csv"), text)
+    write_text(Path("plots/train/loss.csv"), "step,loss,validation_loss\n1,2.5,\n2,2.0,1.5\n")
+    temperature = 0.6 if num_repeats > 1 else 0.0
+    return settings | {
+        "models": models,
+        "corpus": {corpus: {} for corpus in CORPORA},
+        "benchmark": {
+            name: {"about": f"about {name}.", "task": {"version": 2, "max_gen_toks": limit}}
+            for name, limit in LIMITS.items()
+        },
+        "evaluate": {"temperature": temperature, "top_p": 0.95, "seed": 5},
+        "reinforce": {},
+    }
