@@ -79,7 +79,7 @@ def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
             "solution": item.solution,
             "subset": None,
         }
-        for index, item in enumerate(practice.problems(source.task, source.seed, source.num_items))
+        for index, item in enumerate(practice.benchmark_problems(source))
     ]
 
 
