@@ -31,8 +31,8 @@ def findings(benchmarks: dict[str, Any], models: list[str]) -> dict[str, Any]:
     hits = overlapping_rows(DATA / "decontaminate" / "evidence.parquet")
     samples = {
         (model, name): read_rows(DATA / "evaluate" / f"{model}-{name}" / "samples.parquet")
-        for model in models
         for name in benchmarks
+        for model in models
     }
     items = {
         name: read_rows(DATA / "download_benchmark" / name / "items.parquet") for name in benchmarks
@@ -285,13 +285,14 @@ def _completions_text(found: dict[str, Any]) -> list[str]:
         [
             row["benchmark"],
             row["model"],
-            *(_verbatim(row[part]) for part in ("items", "twins", "controls")),
+            _verbatim(row["items"]) if row["items"] else _left_out(row["left_out"]),
+            *(_verbatim(row[part]) for part in ("twins", "controls")),
             " / ".join(rouge(row[part]) for part in ("items", "twins", "controls")),
         ]
         for row in found["rows"]
     ]
     columns = ["benchmark", "model", "items, verbatim", "their twins", "held-out texts"]
-    return [head, table([*columns, "ROUGE-L of the three"], rows), _finding(found)]
+    return [head, table([*columns, "ROUGE-L of the three, %"], rows), _finding(found)]
 
 
 def _verbatim(part: Row | None) -> str:
@@ -304,6 +305,11 @@ def _verbatim(part: Row | None) -> str:
         percent(part[f"verbatim_{key}"], part["num"]) for key in ("rate", "low", "high")
     )
     return f"{part['num_verbatim']} of {part['num']}: {share}% [{low}, {high}]"
+
+
+def _left_out(reasons: dict[str, int]) -> str:
+    """`none: 64 too short`."""
+    return "none: " + ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in reasons.items())
 
 
 def _responses_text(found: dict[str, Any]) -> list[str]:
