@@ -1,6 +1,10 @@
 """Run a command and measure it; say on what machine; write the result."""
 
+import json
 import os
+import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import threading
@@ -20,7 +24,8 @@ from stages.common.tracking import hardware
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05
-PACKAGES = ("daft", "numba", "numpy", "pyarrow", "torch", "transformers", "trl")
+PACKAGES = ("daft", "lm-eval", "math-verify", "numba", "numpy", "pyarrow", "torch")
+PACKAGES += ("transformers", "trl")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,45 @@ def circumstances() -> dict[str, Any]:
             "packages": {package: version(package) for package in PACKAGES},
         },
     }
+
+
+def clone(folder: Path, overrides: list[str], targets: list[str]) -> Path:
+    """A clone of HEAD (or the one that is there), configured, with these stages' outs."""
+    if not folder.exists():
+        _run(["git", "clone", "--quiet", str(Path.cwd()), str(folder)], Path.cwd())
+    _run([sys.executable, "-m", "stages.params", *overrides], folder)
+    _run(["dvc", "repro", "--quiet", *targets], folder)
+    return folder
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
+
+
+def run_in_clone(folder: Path, module: str, *arguments: str) -> dict[str, float]:
+    """Run a module there with nothing left from before; returns what it printed as RESULT."""
+    shutil.rmtree(folder / ".scratch", ignore_errors=True)
+    shutil.rmtree(folder / ".bare", ignore_errors=True)
+    printed = _run([sys.executable, "-m", module, *arguments], folder)
+    found = [line for line in printed.splitlines() if line.startswith("RESULT ")]
+    result: dict[str, float] = json.loads(found[0].removeprefix("RESULT "))
+    progress(f"{' '.join(arguments)}: {result['tokens'] / result['seconds']:.1f} tokens/s")
+    return result
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Of each number, and of tokens a second."""
+    for each in runs:
+        each["tokens_per_second"] = each["tokens"] / each["seconds"]
+    return {key: statistics.median(each[key] for each in runs) for key in runs[0]}
+
+
+def peak_mib() -> float:
+    """The peak resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def write_result(name: str, result: dict[str, Any]) -> None:

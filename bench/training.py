@@ -19,10 +19,8 @@ padded in random order, padded in the stage's order, and packed.
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,16 +28,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from bench.measure import circumstances, progress, write_result
+from bench.measure import circumstances, clone, medians, peak_mib, run_in_clone, write_result
 from stages.common.errors import InputError
 
 PACKED_LENGTH = 1024
 NUM_PACKED_ROWS = 192
 BATCH = 8
-
-
-def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def peak_flops() -> float:
@@ -87,7 +81,7 @@ def run_stage() -> None:
         mean = sum(lengths) / len(lengths)
         measured = {
             "ready_seconds": ready,
-            "train_seconds": seconds,
+            "seconds": seconds,
             "tokens": seen,
             "peak_mib": peak_mib(),
             "memory_mib": peak_mib() - before,
@@ -148,7 +142,7 @@ def run_bare() -> None:
     trainer.train()
     measured = {
         "ready_seconds": ready,
-        "train_seconds": time.monotonic() - started,
+        "seconds": time.monotonic() - started,
         "tokens": int(trainer.state.num_input_tokens_seen),
         "peak_mib": peak_mib(),
     }
@@ -216,7 +210,7 @@ def run_lengths(how: str, rows: Path) -> None:
     started = time.monotonic()
     trainer.train()
     measured = {
-        "train_seconds": time.monotonic() - started,
+        "seconds": time.monotonic() - started,
         "tokens": sum(lengths),
         "mean_length": statistics.mean(lengths),
         "num_rows": len(lengths),
@@ -227,39 +221,12 @@ def run_lengths(how: str, rows: Path) -> None:
 
 def project(scratch: Path, steps: int) -> Path:
     """A clone of HEAD with model and mix, the latter cut to an epoch of so many steps."""
-    folder = scratch / "training"
-    commands = []
-    if not (folder / "data/mix").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        commands += [
-            ["git", "clone", "--quiet", str(Path.cwd()), str(folder)],
-            ["dvc", "repro", "--quiet", "mix"],
-        ]
-    commands.append([sys.executable, "-m", "stages.params", f"train.max_steps={steps}"])
-    for command in commands:
-        cwd = None if command[0] == "git" else folder
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-        if done.returncode:
-            raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
+    folder = clone(scratch / "training", [f"train.max_steps={steps}"], ["mix"])
     mix, whole = folder / "data/mix/train.parquet", folder / "whole.parquet"
     if not whole.exists():
         shutil.copy(mix, whole)
     pq.write_table(pq.read_table(whole).slice(0, steps * BATCH), mix)
     return folder
-
-
-def run(folder: Path, *arguments: str) -> dict[str, float]:
-    """Run this module in the clone; returns what it measured."""
-    shutil.rmtree(folder / ".scratch", ignore_errors=True)
-    shutil.rmtree(folder / ".bare", ignore_errors=True)
-    command = [sys.executable, "-m", "bench.training", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    if not found:
-        raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
-    result: dict[str, float] = json.loads(found[0].removeprefix("RESULT "))
-    progress(f"{' '.join(arguments)}: {result['tokens'] / result['train_seconds']:.1f} tokens/s")
-    return result
 
 
 def table(result: dict[str, Any]) -> str:
@@ -301,13 +268,6 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def medians(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Of each number, and of tokens a second."""
-    for each in runs:
-        each["tokens_per_second"] = each["tokens"] / each["train_seconds"]
-    return {key: statistics.median(each[key] for each in runs) for key in runs[0]}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -323,11 +283,11 @@ def main() -> None:
         runs: dict[str, list[dict[str, float]]] = {"stage": [], "bare": []}
         for _ in range(options.repeats):
             for name, found in runs.items():
-                found.append(run(folder, name))
+                found.append(run_in_clone(folder, "bench.training", name))
         lengths = {}
         if options.rows:
             for how in ("padded", "grouped", "packed"):
-                found = [run(folder, how, str(options.rows.resolve()))]
+                found = [run_in_clone(folder, "bench.training", how, str(options.rows.resolve()))]
                 lengths[how] = medians(found)
     except InputError as error:
         sys.exit(f"error: {error}")

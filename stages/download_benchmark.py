@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,6 +37,7 @@ from stages.common.tracking import stage_run
 OUT = Path("data/download_benchmark")
 METRICS = Path("metrics/download_benchmark")
 THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+WHOLE = re.compile(r"[-+]?[\d,]+")
 # Every item of the source: a problem that is not evaluated must not be trained on either.
 ALL_ITEM = pa.schema(
     [
@@ -44,7 +45,7 @@ ALL_ITEM = pa.schema(
         pa.field("problem", pa.string(), nullable=False),
         pa.field("answer", pa.string()),
         pa.field("solution", pa.string()),
-        pa.field("subset", pa.string()),
+        pa.field("subsets", pa.map_(pa.string(), pa.string()), nullable=False),
         pa.field("is_evaluated", pa.bool_(), nullable=False),
     ]
 )
@@ -57,27 +58,28 @@ class Columns:
     problem: str
     answer: str | None  # null: the answer is the one that the solution states
     solution: str | None
-    subset: str | None
+    subsets: dict[str, str]  # a name, as level, and the column that holds each item's value
     id: str | None  # null: the number of the row, from 0, over all files
 
 
 @dataclass(frozen=True, config=params.STRICT)
 class Mapping:
-    answer_type: Literal["number", "expression"]  # number leaves items with another answer out
+    answer_type: grading.AnswerType  # integer and number leave items with another answer out
     max_items: int | None  # by stable hash of the item; null takes all
-    only_subset: str | None = None  # evaluate these items alone; null takes all
+    only_subset: dict[str, str] | None = None  # evaluate these items alone; null takes all
     columns: Columns | None = None  # of hub and local files; the other kinds know their own
 
 
 def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
-    """Held-out practice problems: same generator as the training corpus, another seed."""
+    """Held-out practice problems: same generator as the training corpus, another seed. A twin
+    has the id of its item."""
     return [
         {
             "id": f"{source.task}-{source.seed + index}",
             "problem": item.problem,
             "answer": item.answer,
             "solution": item.solution,
-            "subset": None,
+            "subsets": item.subsets,
         }
         for index, item in enumerate(practice.benchmark_problems(source))
     ]
@@ -101,7 +103,7 @@ def champ_items(file: Path) -> list[Row]:
                 "problem": problem["_text"],
                 "answer": problem["_answer"],
                 "solution": "\n".join(steps) or None,
-                "subset": problem["category"],
+                "subsets": {"category": problem["category"]},
             }
         )
     return rows
@@ -117,16 +119,11 @@ def file_items(files: list[Path], columns: Columns) -> list[Row]:
     for file in files:
         for number, raw in enumerate(_read(file)):
             where = f"{file.name}, row {number}"
-            problem, answer, solution, subset, name = (
+            problem, answer, solution, name = (
                 _text(raw, column, where)
-                for column in (
-                    columns.problem,
-                    columns.answer,
-                    columns.solution,
-                    columns.subset,
-                    columns.id,
-                )
+                for column in (columns.problem, columns.answer, columns.solution, columns.id)
             )
+            subsets = {key: _text(raw, column, where) for key, column in columns.subsets.items()}
             if columns.answer is None and solution:
                 answer = grading.final_answer(solution)
             items.append(
@@ -135,7 +132,7 @@ def file_items(files: list[Path], columns: Columns) -> list[Row]:
                     "problem": problem,
                     "answer": answer,
                     "solution": solution,
-                    "subset": subset,
+                    "subsets": {key: value for key, value in subsets.items() if value},
                 }
             )
     return items
@@ -205,8 +202,10 @@ def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
             left_out.append({"id": row["id"], "reason": reason})
             continue
         answer = row["answer"]
-        if mapping.answer_type == "number" and THOUSANDS.fullmatch(answer):
+        if mapping.answer_type in ("integer", "number") and THOUSANDS.fullmatch(answer):
             answer = answer.replace(",", "")
+        if mapping.answer_type == "integer":
+            answer = str(int(answer))
         kept.append({**row, "answer": answer, "answer_type": mapping.answer_type})
     if mapping.max_items is not None:
         kept.sort(key=lambda row: uniform(0, row["id"]))
@@ -221,12 +220,18 @@ def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
 
 
 def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
-    if mapping.only_subset is not None and row["subset"] != mapping.only_subset:
+    if (
+        mapping.only_subset is not None
+        and not mapping.only_subset.items() <= row["subsets"].items()
+    ):
         return "other_subset"
     if not (row["answer"] or "").strip():
         return "no_answer"
-    if mapping.answer_type == "number" and not grading.is_number(row["answer"]):
+    is_number = grading.is_number(row["answer"])
+    if mapping.answer_type == "number" and not is_number:
         return "answer_is_not_a_number"
+    if mapping.answer_type == "integer" and not (is_number and WHOLE.fullmatch(row["answer"])):
+        return "answer_is_not_an_integer"
     return None
 
 

@@ -117,7 +117,6 @@ def check_all(content: dict[str, Any]) -> None:
         deduplicate,
         download_benchmark,
         download_model,
-        evaluate,
         mix,
         model_card,
         prepare,
@@ -125,7 +124,7 @@ def check_all(content: dict[str, Any]) -> None:
         reinforce,
         train,
     )
-    from stages.common import engine, practice, prompts, sources
+    from stages.common import engine, generation, harness, practice, prompts, sources
 
     sections: dict[str, Any] = {
         "prompt": prompts.Params,
@@ -137,7 +136,7 @@ def check_all(content: dict[str, Any]) -> None:
         "train": train.Params,
         "models": list[Literal["base", "tuned", "reinforced"]],
         "reinforce": dict[Literal["grpo"], reinforce.Params],
-        "evaluate": evaluate.Params,
+        "evaluate": generation.Params,
         "probe": probe.Params,
         "model_card": model_card.Params,
         "model": download_model.Params,
@@ -147,7 +146,7 @@ def check_all(content: dict[str, Any]) -> None:
         "benchmark": {
             "source": sources.BenchmarkSource,
             "mapping": download_benchmark.Mapping,
-            "task": evaluate.Task,
+            "task": harness.Task,
             "about": str,
         },
     }

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import grading, training
+from stages.common import grading, processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import write_json, write_text
 from stages.common.tracking import is_main_process, stage_run
@@ -68,7 +68,7 @@ class Params:
     save_minutes: float
     seed: int
     lora: training.Lora | None
-    launch: training.Launch
+    launch: processes.Launch
 
 
 def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:
@@ -173,9 +173,12 @@ def main() -> None:
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-        training.join(settings.launch)
-        tokenizer = training.load_tokenizer(START)
-        with training.scratch_folder("reinforce", run) as scratch, training.energy() as energy:
+        processes.join(settings.launch)
+        tokenizer = prompts.load_tokenizer(START)
+        with (
+            processes.scratch_folder("reinforce", [run.deps, run.params]) as scratch,
+            training.energy() as energy,
+        ):
             (train, num_left_out), (valid, _) = (
                 problems(part, scratch / "parquet") for part in ("train", "validation")
             )

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import training
+from stages.common import processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import write_json, write_text
 from stages.common.tracking import is_main_process, stage_run
@@ -66,7 +66,7 @@ class Params:
     save_minutes: float
     seed: int
     lora: training.Lora | None
-    launch: training.Launch
+    launch: processes.Launch
 
 
 # --- Rows -----------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def tokens_of(part: str, folder: Path, tokenizer: Any) -> Any:
         aside = out.with_name(out.name + ".partial")
         tokens.save_to_disk(str(aside))
         aside.rename(out)
-    training.from_main(None)
+    processes.from_main(None)
     return datasets.load_from_disk(str(out))
 
 
@@ -222,11 +222,14 @@ def main() -> None:
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-        training.join(settings.launch)
-        tokenizer = training.load_tokenizer(BASE)
+        processes.join(settings.launch)
+        tokenizer = prompts.load_tokenizer(BASE)
         config = transformers.AutoConfig.from_pretrained(BASE)
         training.expect_context(config, settings.max_length)
-        with training.scratch_folder("train", run) as scratch, training.energy() as energy:
+        with (
+            processes.scratch_folder("train", [run.deps, run.params]) as scratch,
+            training.energy() as energy,
+        ):
             all_train, all_valid = (
                 tokens_of(part, scratch / "tokens", tokenizer) for part in ("train", "validation")
             )

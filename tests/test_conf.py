@@ -6,6 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from stages import params
+from stages.common.errors import InputError
 
 GROUPS = sorted(path for path in Path("conf").iterdir() if path.is_dir())
 OPTIONS = [
@@ -53,6 +54,16 @@ def test_option_loads(group: str, option: str) -> None:
 @pytest.mark.parametrize("group", ["train/launch", "train/launch@reinforce.grpo.launch"])
 def test_launcher_loads(group: str, launcher: str) -> None:
     load_all(["reinforce=grpo", f"{group}={launcher}"])
+
+
+@pytest.mark.parametrize("launcher", ["python", "ddp"])
+def test_evaluation_has_launchers_that_do_not_shard(launcher: str) -> None:
+    load_all([f"train/launch@evaluate.launch={launcher}"])
+
+
+def test_evaluation_refuses_to_shard() -> None:
+    with pytest.raises(InputError, match="each process holds the whole model"):
+        load_all(["train/launch@evaluate.launch=fsdp2"])
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -13,7 +13,8 @@ STAGES: dict[str, Any] = {
     name: stage.get("do", stage)  # what a foreach repeats
     for name, stage in yaml.safe_load(Path("dvc.yaml").read_text())["stages"].items()
 }
-LAUNCHERS = {"train": "${train.launch.command}", "reinforce": "${item.launch.command}"}
+LAUNCHERS = {name: f"${{{name}.launch.command}}" for name in ("train", "evaluate")}
+LAUNCHERS["reinforce"] = "${item.launch.command}"
 MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "params"}
 # An edit here changes no result, and must not retrain a model: how a run is logged, how params.yaml
 # is read, how a picture is drawn, what a run is expected to need.

@@ -21,7 +21,7 @@ MAPPING = download_benchmark.Mapping(answer_type="number", max_items=None)
 
 
 def item(name: str, answer: str | None = "3", problem: str = "What is 1 + 2?") -> Row:
-    return {"id": name, "problem": problem, "answer": answer, "solution": None, "subset": None}
+    return {"id": name, "problem": problem, "answer": answer, "solution": None, "subsets": {}}
 
 
 @pytest.fixture
@@ -121,15 +121,26 @@ def test_numbers_lose_their_thousands_commas() -> None:
     assert [row["answer"] for row in kept] == ["1080", "-12345678.5", "7"]
 
 
+def test_integers_leave_other_numbers_out() -> None:
+    """A leading zero, as AIME writes it, says nothing."""
+    whole = dataclasses.replace(MAPPING, answer_type="integer")
+    rows = [item("a", answer="025"), item("b", answer="1,080"), item("c", answer="0.5")]
+    kept, left_out = download_benchmark.select(rows, whole)
+    assert [row["answer"] for row in kept] == ["25", "1080"]
+    assert left_out == [{"id": "c", "reason": "answer_is_not_an_integer"}]
+
+
 def test_one_subset_is_evaluated_and_the_others_are_left_out() -> None:
-    rows = [{**item("a"), "subset": "1"}, {**item("b"), "subset": "2"}, item("c")]
-    kept, left_out = download_benchmark.select(rows, dataclasses.replace(MAPPING, only_subset="1"))
+    rows = [{**item("a"), "subsets": {"tier": "1", "year": "2"}}, item("c")]
+    rows.append({**item("b"), "subsets": {"tier": "2", "year": "1"}})
+    only = dataclasses.replace(MAPPING, only_subset={"tier": "1"})
+    kept, left_out = download_benchmark.select(rows, only)
     assert [row["id"] for row in kept] == ["a"]
     assert {row["reason"] for row in left_out} == {"other_subset"} and len(left_out) == 2
 
 
 COLUMNS = download_benchmark.Columns(
-    problem="q", answer="a", solution="s", subset="level", id="name"
+    problem="q", answer="a", solution="s", subsets={"level": "level", "part": "p"}, id="name"
 )
 
 
@@ -140,15 +151,17 @@ def write_jsonl(path: Path, *rows: Any) -> Path:
 
 def test_columns_of_parquet_and_jsonl_are_mapped(tmp_path: Path) -> None:
     rows = [
-        {"q": " 1 + 1? ", "a": 2.0, "s": "so 2", "level": 3, "name": 7},
-        {"q": "1/2?", "a": 0.5, "s": "", "level": None, "name": 8},
+        {"q": " 1 + 1? ", "a": 2.0, "s": "so 2", "level": 3, "p": "x", "name": 7},
+        {"q": "1/2?", "a": 0.5, "s": "", "level": None, "p": "y", "name": 8},
     ]
     file = write_jsonl(tmp_path / "a.jsonl", *rows)
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    expected = [
-        {"id": "7", "problem": "1 + 1?", "answer": "2", "solution": "so 2", "subset": "3"},
-        {"id": "8", "problem": "1/2?", "answer": "0.5", "solution": None, "subset": None},
+    expected: list[Row] = [
+        {"id": "7", "problem": "1 + 1?", "answer": "2", "solution": "so 2"},
+        {"id": "8", "problem": "1/2?", "answer": "0.5", "solution": None},
     ]
+    expected[0]["subsets"] = {"level": "3", "part": "x"}
+    expected[1]["subsets"] = {"part": "y"}
     assert download_benchmark.file_items([file], COLUMNS) == expected
     assert download_benchmark.file_items([tmp_path / "a.parquet"], COLUMNS) == expected
 
@@ -156,7 +169,7 @@ def test_columns_of_parquet_and_jsonl_are_mapped(tmp_path: Path) -> None:
 def test_an_answer_is_read_from_the_solution_and_rows_are_numbered_over_all_files(
     tmp_path: Path,
 ) -> None:
-    columns = dataclasses.replace(COLUMNS, answer=None, subset=None, id=None)
+    columns = dataclasses.replace(COLUMNS, answer=None, subsets={}, id=None)
     one = write_jsonl(tmp_path / "one.jsonl", {"q": "?", "s": "9 * 120\n#### 1,080"})
     two = write_jsonl(tmp_path / "two.jsonl", {"q": "?", "s": "no answer"})
     items = download_benchmark.file_items([one, two], columns)
@@ -177,7 +190,7 @@ def test_an_answer_is_read_from_the_solution_and_rows_are_numbered_over_all_file
 def test_a_file_that_cannot_be_read_is_an_error_without_its_text(
     tmp_path: Path, text: str, message: str
 ) -> None:
-    columns = dataclasses.replace(COLUMNS, solution=None, subset=None, id=None)
+    columns = dataclasses.replace(COLUMNS, solution=None, subsets={}, id=None)
     if "not a" not in message:
         columns = dataclasses.replace(columns, answer="a" if "column 'a'" in message else None)
     (tmp_path / "a.jsonl").write_text(text)

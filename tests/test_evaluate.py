@@ -1,31 +1,58 @@
-"""Evaluation: every item one graded response, the same whatever the batch."""
+"""Evaluation: every item its graded responses, the same whatever the batch, none lost."""
 
+import dataclasses
 import hashlib
 import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from stages import evaluate, params
-from stages.common import prompts
+from stages import evaluate
+from stages.common import generation, harness, processes, prompts
 from stages.common.errors import InputError
-from stages.common.records import Row, read_rows
+from stages.common.records import Row, read_rows, sha256, write_rows
 from tests.conftest import Workspace
 
-PROMPT = params.load("prompt", prompts.Params)
+CELL = "tuned-tiny_chain_sum"
+SAMPLES = f"data/evaluate/{CELL}/samples.parquet"
+TASK = harness.Task(2, "{problem}", 0, None, 30, [], 1, None)
+GREEDY = generation.Params(
+    processes.Launch("python", 1, "none"), "hf", 2, "float32", 0.0, 1.0, 0, 0.0, None, None
+)
 
 
-def respond(smoke: Workspace, batch_size: int, max_gen_toks: int = 12) -> list[Row]:
-    settings = evaluate.Params(batch_size=batch_size, dtype="float32", seed=0)
-    items = read_rows(smoke.path / "data/download_benchmark/tiny_chain_sum/items.parquet")
-    model = evaluate.load_model(smoke.path / "data/model/tuned", settings)
-    task = evaluate.Task(version=1, max_gen_toks=max_gen_toks)
-    return evaluate.samples("t", model, evaluate.harness_task("t", items, PROMPT, task), settings)
+def item(name: str, problem: str, answer: str) -> Row:
+    return {
+        "id": name,
+        "problem": problem,
+        "answer": answer,
+        "answer_type": "number",
+        "solution": f"So {answer}.\n#### {answer}",
+    }
 
 
-def test_responses_do_not_depend_on_the_batch_size(smoke: Workspace) -> None:
-    assert respond(smoke, 1) == respond(smoke, 4) == respond(smoke, 16)
+ITEMS = [item("a", "short", "7"), item("b", "longer " * 5, "0.5"), item("c", "of middle", "-3")]
+
+
+@pytest.fixture
+def tokenizer(smoke: Workspace) -> Any:
+    return prompts.load_tokenizer(smoke.path / "data/model/base")
+
+
+def respond(*texts: str) -> list[generation.Response]:
+    return [generation.Response(text, len(text), "stop", 0.1) for text in texts]
+
+
+def graded(tokenizer: Any, texts: list[str], own: harness.OwnTask | None = None) -> dict[str, Row]:
+    asked = evaluate.requests("t", ITEMS, TASK, GREEDY, tokenizer)
+    found = dict(zip([(e.item_id, e.repeat) for e in asked], respond(*texts), strict=False))
+    return {row["item_id"]: row for row in evaluate.samples(asked, found, ITEMS, own)}
 
 
 def test_one_sample_for_each_item(smoke: Workspace) -> None:
@@ -42,67 +69,141 @@ def test_one_sample_for_each_item(smoke: Workspace) -> None:
         assert metrics | evaluate.summary(rows) == metrics
 
 
-class Scripted:
-    """Stands where the transformers model stands, and says what a test tells it to."""
-
-    def __init__(self, model: Any, texts: dict[str, str]) -> None:
-        self.model, self.texts = model, texts
-
-    def __call__(self, context: Any, *arguments: Any, max_length: int, **options: Any) -> Any:
-        import torch
-
-        tokenizer = self.model.tokenizer
-        rows = []
-        for ids in context.tolist():
-            shown = tokenizer.decode(ids)
-            said = next(text for problem, text in self.texts.items() if problem in shown)
-            new = tokenizer(said)["input_ids"][: max_length - len(ids)]
-            rows.append(ids + new + [tokenizer.pad_token_id] * (max_length - len(ids) - len(new)))
-        self.model.batch = [row[context.shape[1] :] for row in rows]
-        return torch.tensor(rows)
-
-
-def test_verdict_length_and_end_belong_to_the_right_item(
-    smoke: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Prompts of different lengths are batched in another order than the items stand in."""
-    items = [
-        {"id": "a", "problem": "short", "answer": "7"},
-        {"id": "b", "problem": "a much longer problem " * 5, "answer": "1/2"},
-        {"id": "c", "problem": "of middle length, this", "answer": "-3"},
-    ]
-    texts = {
-        "user\nshort": "I get \\boxed{7}.<|im_end|>",
-        "a much longer": "so it is \\boxed{0.5}<|im_end|>",
-        "of middle": "never ending talk without an answer",
+def test_a_verdict_belongs_to_its_item(tokenizer: Any) -> None:
+    rows = graded(tokenizer, ["I get \\boxed{7}.", "so \\boxed{1/2}", "I do not know"])
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "a": "correct",
+        "b": "correct",
+        "c": "no_answer",
     }
-    settings = evaluate.Params(batch_size=2, dtype="float32", seed=0)
-    model = evaluate.load_model(smoke.path / "data/model/base", settings)
-    monkeypatch.setattr(model, "_model_generate", Scripted(model, texts))
-    task = evaluate.harness_task("t", items, PROMPT, evaluate.Task(version=1, max_gen_toks=30))
-    rows = {row["item_id"]: row for row in evaluate.samples("t", model, task, settings)}
-    facts = {k: (r["correct"], r["finish_reason"], r["num_tokens"]) for k, r in rows.items()}
-    assert facts == {
-        "a": (True, "stop", len("I get \\boxed{7}.") + 1),
-        "b": (True, "stop", len("so it is \\boxed{0.5}") + 1),
-        "c": (False, "length", 30),
-    }
-    assert rows["c"]["extracted_answer"] is None
-    turn = [{"role": "user", "content": prompts.user_text(PROMPT, "short")}]
-    shown = model.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    assert rows["a"]["extracted_answer"] == "7" and rows["c"]["extracted_answer"] is None
+    turns = [{"role": "user", "content": "short"}]
+    shown = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     assert rows["a"]["prompt_sha256"] == hashlib.sha256(shown.encode()).hexdigest()
 
 
-def test_a_prompt_beyond_the_context_is_an_error(smoke: Workspace) -> None:
-    settings = evaluate.Params(batch_size=1, dtype="float32", seed=0)
-    model = evaluate.load_model(smoke.path / "data/model/base", settings)
-    items = [{"id": "long", "problem": "x" * 2040, "answer": "1"}]
-    with pytest.raises(InputError, match=r"item long: .* exceed the model's context of 2048"):
-        evaluate.expect_fit(model, items, PROMPT, 8)
+def test_any_text_is_a_response(tokenizer: Any, tmp_path: Path) -> None:
+    """Empty, huge, half a surrogate pair: graded, and written to a file."""
+    rows = graded(tokenizer, ["", "x" * 100_000 + "\\boxed{0.5}", "\ud800 \\boxed{-3}"])
+    assert [rows[name]["verdict"] for name in "abc"] == ["no_answer", "correct", "correct"]
+    write_rows(tmp_path / "a.parquet", rows.values(), evaluate.SAMPLE)
+    assert read_rows(tmp_path / "a.parquet")[2]["response"] == "? \\boxed{-3}"
+
+
+def test_the_harnesss_verdict_stands_beside_ours(tokenizer: Any) -> None:
+    own = harness.OwnTask(
+        "gsm8k/gsm8k.yaml", "flexible-extract", {"question": "problem", "answer": "solution"}
+    )
+    rows = graded(tokenizer, ["\\boxed{7}", "\\boxed{1/2}", "\\boxed{3}"], own)
+    assert [rows[name]["correct"] for name in "abc"] == [True, True, False]
+    assert [rows[name]["harness_correct"] for name in "abc"] == [True, False, False]
+    assert evaluate.summary(list(rows.values()))["num_harness_disagreements"] == 1
+    without = graded(tokenizer, ["", "", ""])
+    assert evaluate.summary(list(without.values()))["num_harness_disagreements"] is None
+
+
+def test_sampling_asks_an_item_several_times_with_recorded_seeds(tokenizer: Any) -> None:
+    settings = dataclasses.replace(GREEDY, temperature=0.5)
+    task = dataclasses.replace(TASK, repeats=4)
+    asked = evaluate.requests("t", ITEMS, task, settings, tokenizer)
+    assert [each.repeat for each in asked] == [0, 1, 2, 3] * 3
+    assert len({each.seed for each in asked}) == 12
+    fewer = evaluate.requests("t", ITEMS[:1], TASK, settings, tokenizer)
+    assert [each.seed for each in fewer] == [asked[0].seed]
+    other = evaluate.requests("t", ITEMS, task, dataclasses.replace(settings, seed=1), tokenizer)
+    assert not {each.seed for each in asked} & {each.seed for each in other}
+    greedy = evaluate.requests("t", ITEMS, task, GREEDY, tokenizer)
+    assert [(each.repeat, each.seed) for each in greedy] == [(0, None)] * 3
+
+
+def test_prompts_beyond_the_context_are_an_error_or_wrong(tokenizer: Any) -> None:
+    """Counted in both cases, never cut."""
+    items = [item("a", "short", "7"), item("long", "x" * 2040, "1")]
+    asked = evaluate.requests("t", items, TASK, GREEDY, tokenizer)
+    with pytest.raises(InputError, match=r"1 of 2 prompts exceed .* 2048 .* item long"):
+        evaluate.those_that_fit(asked, 2048, 30, 0.0)
+    fitting = evaluate.those_that_fit(asked, 2048, 30, 0.5)
+    assert [each.item_id for each in fitting] == ["a"]
+    found = {("a", 0): respond("\\boxed{7}")[0]}
+    rows = evaluate.samples(asked, found, items, None)
+    assert [(row["verdict"], row["finish_reason"]) for row in rows] == [
+        ("correct", "stop"),
+        ("no_answer", "too_long"),
+    ]
+    summary = evaluate.summary(rows)
+    assert (summary["accuracy"], summary["too_long_rate"]) == (0.5, 0.5)
+
+
+def run(workspace: Workspace, *arguments: str, ok: bool = True) -> str:
+    return workspace.python("-m", "stages.evaluate", "tuned", "tiny_chain_sum", *arguments, ok=ok)
+
+
+def configure(workspace: Workspace, *overrides: str) -> None:
+    workspace.python("-m", "stages.params", "experiment=smoke", *overrides)
 
 
 def test_two_runs_are_the_same_bytes(smoke_copy: Workspace) -> None:
-    path = smoke_copy.path / "data/evaluate/tuned-tiny_chain_sum/samples.parquet"
-    before = path.read_bytes()
-    smoke_copy.repro("--force", "--single-item", "evaluate@tuned-tiny_chain_sum")
-    assert path.read_bytes() == before
+    """Also by two processes that share the work, and with a file for each of them."""
+    path = smoke_copy.path / SAMPLES
+    before = sha256(path)
+    smoke_copy.run("rm", "-r", ".scratch/evaluate")
+    smoke_copy.repro("--force", "--single-item", f"evaluate@{CELL}")
+    assert sha256(path) == before
+    two = ["train/launch@evaluate.launch=ddp", "evaluate.launch.num_processes=2"]
+    configure(smoke_copy, *two, "evaluate.batch_size=1")
+    smoke_copy.repro("--single-item", f"evaluate@{CELL}")
+    assert sha256(path) == before
+    found = list((smoke_copy.path / f".scratch/evaluate/{CELL}").glob("*/responses-1.jsonl"))
+    assert len(found) == 1 and len(found[0].read_text().split()) > 1
+
+
+def test_a_run_killed_in_the_middle_goes_on_with_what_it_has(smoke_copy: Workspace) -> None:
+    """SIGKILL between two responses; the samples are those of a run that was not stopped."""
+    long = ["benchmark.tiny_chain_sum.task.max_gen_toks=400", "evaluate.batch_size=1"]
+    configure(smoke_copy, *long)
+    smoke_copy.repro("--single-item", f"evaluate@{CELL}")
+    expected = sha256(smoke_copy.path / SAMPLES)
+    smoke_copy.run("rm", "-r", ".scratch/evaluate", "dvc.lock", ".dvc/cache/runs")
+    process = smoke_copy.popen("dvc", "repro", "--single-item", f"evaluate@{CELL}")
+    store = smoke_copy.path / f".scratch/evaluate/{CELL}"
+    deadline = time.monotonic() + 120
+    while not (files := list(store.glob("*/*.jsonl"))) or b"}" not in files[0].read_bytes():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    num_kept = files[0].read_bytes().count(b"}")
+    assert 0 < num_kept < 6
+    shown = smoke_copy.repro("--single-item", f"evaluate@{CELL}")
+    assert re.search(rf"{num_kept} of 6 responses are there already", shown)
+    assert sha256(smoke_copy.path / SAMPLES) == expected
+
+
+def test_a_spot_check_finds_a_changed_response(smoke_copy: Workspace) -> None:
+    path = smoke_copy.path / SAMPLES
+    assert "6 of 6 responses are the same" in run(smoke_copy, "--spot-check", "6")
+    rows = read_rows(path)
+    rows[2]["response"] += "!"
+    path.unlink()
+    write_rows(path, rows, evaluate.SAMPLE)
+    shown = run(smoke_copy, "--spot-check", "6", ok=False)
+    length = len(rows[2]["response"]) - 1
+    assert f"item {rows[2]['item_id']}, repeat 0 differs from character {length} on" in shown
+    assert "5 of 6 responses are the same" in shown
+
+
+def test_bad_input_is_a_line(smoke_copy: Workspace) -> None:
+    """What is wrong, where, and the mend."""
+    template = smoke_copy.path / "data/model/tuned/chat_template.jinja"
+    text = template.read_text()
+    template.unlink()
+    assert "has no chat template: choose an instruction-tuned model" in run(smoke_copy, ok=False)
+    template.write_text(text)
+    shown = smoke_copy.python(
+        "-m", "stages.params", "experiment=smoke", "+benchmark.tiny_chain_sum.task.stop=x", ok=False
+    )
+    assert "benchmark.tiny_chain_sum.task.stop: unknown key" in shown
+    shown = smoke_copy.python(
+        "-m", "stages.params", "experiment=smoke", "evaluate.temperature=-1.0", ok=False
+    )
+    assert "temperature must not be negative" in shown

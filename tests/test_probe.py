@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
@@ -27,7 +28,7 @@ UNSEEN = {
     "boat": "A ferry crosses the harbour at night with 310 cars on 5 decks. At the other side 27 "
     "of them drive off and 52 others drive on. How many cars are on the ferry?",
 }
-PROMPT = prompts.Params(template="Solve {problem}\nBox it: \\boxed{{}}.")
+ITEM = pa.schema([BENCHMARK_ITEM.field("id"), BENCHMARK_ITEM.field("problem")])  # what it reads
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +196,9 @@ def project(workspace: Workspace, parrot: Path) -> Iterator[Workspace]:
     public = {"hens": LEARNED["hens"]} | UNSEEN
     private = {"train": LEARNED["train"]}
     for name, texts in (("gsm_symbolic", public), ("frontiermath_tier1", private)):
-        rows = [
-            {"id": key, "problem": text, "answer": "1", "answer_type": "number", "solution": None}
-            | ({"subset": None} if "subset" in BENCHMARK_ITEM.names else {"subsets": {}})
-            for key, text in texts.items()
-        ]
+        rows = [{"id": key, "problem": text} for key, text in texts.items()]
         folder = data / "download_benchmark" / name
-        write_rows(folder / "items.parquet", rows, BENCHMARK_ITEM)
+        write_rows(folder / "items.parquet", rows, ITEM)
         write_json(folder / "receipt.json", {"private": name == "frontiermath_tier1"})
     prompt = prompts.Params(template=json.loads(params_json(workspace))["prompt"]["template"])
     held_out = [validation_row(key, text, prompt) for key, text in UNSEEN.items()]

@@ -116,22 +116,27 @@ def test_every_item_of_a_real_benchmark_is_evaluated(
 
 @needs_samples
 @pytest.mark.parametrize(
-    ("name", "start", "answer", "subset"),
+    ("name", "start", "answer", "subsets"),
     [
-        ("aime24", "Every morning Aya goes for a $9$-kilometer-long walk", "204", "2024"),
-        ("aime25", "Find the sum of all integer bases $b>9$", "70", None),
-        ("amc12", "$\\frac{m}{n}$ is the Irreducible fraction value of", "142", None),
-        ("gsm8k", "Janet\u2019s ducks lay 16 eggs per day", "18", None),
-        ("gsm8k", "Carla is downloading a 200 GB file", "160", None),
-        ("math500", "Convert the point $(0,3)$", r"\left( 3, \frac{\pi}{2} \right)", "Precalculus"),
+        ("aime24", "Every morning Aya goes for a $9$-kilometer-long walk", "204", {"year": "2024"}),
+        ("aime25", "Find the sum of all integer bases $b>9$", "70", {}),
+        ("amc12", "$\\frac{m}{n}$ is the Irreducible fraction value of", "142", {}),
+        ("gsm8k", "Janet\u2019s ducks lay 16 eggs per day", "18", {}),
+        ("gsm8k", "Carla is downloading a 200 GB file", "160", {}),
+        (
+            "math500",
+            "Convert the point $(0,3)$",
+            r"\left( 3, \frac{\pi}{2} \right)",
+            {"subject": "Precalculus", "level": "2"},
+        ),
     ],
 )
 def test_a_known_item_has_its_answer(
-    real: Workspace, name: str, start: str, answer: str, subset: str | None
+    real: Workspace, name: str, start: str, answer: str, subsets: dict[str, str]
 ) -> None:
     items = read_rows(real.path / "data/download_benchmark" / name / "items.parquet")
     (item,) = [row for row in items if row["problem"].startswith(start)]
-    assert (item["answer"], item["subset"]) == (answer, subset)
+    assert (item["answer"], dict(item["subsets"])) == (answer, subsets)
 
 
 @needs_samples

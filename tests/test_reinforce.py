@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import params, reinforce
-from stages.common import training
+from stages.common import processes, prompts, training
 from stages.common.records import read_json
 from tests.conftest import Workspace
 
@@ -121,9 +121,9 @@ def test_resumed_is_straight(
         save_minutes=0.0,
         seed=3,
         lora=None,
-        launch=training.Launch(**section["launch"]),
+        launch=processes.Launch(**section["launch"]),
     )
-    tokenizer = training.load_tokenizer(reinforce.START)
+    tokenizer = prompts.load_tokenizer(reinforce.START)
     problems = reinforce.problems("train", tmp_path / "cache")[0].select(range(10))
     kept: list[dict[str, Any]] = []
     for checkpoint in (None, "checkpoint-7"):

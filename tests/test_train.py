@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import params, train
-from stages.common import prompts, training
+from stages.common import generation, processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import sha256
 from tests.conftest import Workspace
@@ -230,15 +230,15 @@ def test_processes_must_be_those_that_were_asked_for(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    launch = training.Launch(command="torchrun", num_processes=2, sharding="none")
+    launch = processes.Launch(command="torchrun", num_processes=2, sharding="none")
     with pytest.raises(InputError, match=text):
-        training.expect_processes(launch, num_gpus)
+        processes.expect_processes(launch, num_gpus)
 
 
 def test_one_process_does_not_spread_over_gpus() -> None:
-    launch = training.Launch(command="python", num_processes=1, sharding="none")
+    launch = processes.Launch(command="python", num_processes=1, sharding="none")
     with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
-        training.expect_processes(launch, 2)
+        processes.expect_processes(launch, 2)
 
 
 @pytest.mark.parametrize("launch", ["ddp", "fsdp2"])
@@ -270,30 +270,21 @@ def test_two_processes_train_the_same_model(
 
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
-    """To the token: the row that the trainer sees, and the request that the harness sends."""
+    """To the token: the row that the trainer sees, and what the model is asked."""
     from stages import evaluate
+    from stages.common import harness
 
-    base = smoke.path / "data/model/base"
+    tokenizer = prompts.load_tokenizer(smoke.path / "data/model/base")
     prompt = params.load("prompt", prompts.Params)
-    problem = "What is 3 + 4?"
-    model = evaluate.load_model(base, evaluate.Params(batch_size=1, dtype="float32", seed=0))
-    task = evaluate.harness_task(
-        "t",
-        [{"id": "a", "problem": problem, "answer": "7"}],
-        prompt,
-        evaluate.Task(version=1, max_gen_toks=2),
-    )
-    seen: list[list[int]] = []
-    original = model.model.generate
-    model.model.generate = lambda **kw: (seen.append(kw["input_ids"][0].tolist()), original(**kw))[
-        1
-    ]
-    evaluate.samples("t", model, task, evaluate.Params(batch_size=1, dtype="float32", seed=0))
-    row = prompts.training_row(prompt, problem, "7")
-    shown = model.tokenizer.apply_chat_template(
-        row["prompt"], add_generation_prompt=True, return_dict=False
-    )
-    assert seen == [shown]
+    item = {"id": "a", "problem": "What is 3 + 4?", "answer": "7"}
+    task = params.load("benchmark.chain_sum.task", harness.Task)
+    settings = params.load("evaluate", generation.Params)
+    (request,) = evaluate.requests("t", [item], task, settings, tokenizer)
+    row = prompts.training_row(prompt, item["problem"], "7")
+    rows = {key: [value] for key, value in row.items()} | {"id": ["a"]}
+    tokens = train.tokenise(rows, tokenizer)
+    asked = tokens["completion_mask"][0].count(0)
+    assert request.prompt_ids == tokens["input_ids"][0][:asked]
 
 
 def test_two_runs_are_the_same_bytes(smoke_copy: Workspace) -> None:

@@ -7,6 +7,7 @@ True
 """
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from stages.common import answers
 STEP_S = 5
 
 Verdict = Literal["equal", "different", "unreadable"]
+AnswerType = Literal["integer", "number", "expression", "choice", "set", "interval", "matrix"]
 
 _NUMBER = re.compile(r"^[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?$")
 
@@ -83,6 +85,22 @@ def extract(response: str) -> str | None:
     """The final answer read in a response, as math-verify writes it; None where there is none."""
     parsed = _parse_response(response)
     return str(parsed[-1]) if parsed else None
+
+
+@dataclass(frozen=True)
+class Grade:
+    verdict: Literal["correct", "wrong", "no_answer"]
+    extracted: str | None
+
+
+VERSION = "0"
+
+
+def grade(response: str, reference: str, answer_type: str) -> Grade:
+    found = extract(response)
+    if found is None:
+        return Grade("no_answer", None)
+    return Grade("correct" if is_correct(response, reference) else "wrong", found)
 
 
 def is_correct(response: str, reference: str) -> bool:

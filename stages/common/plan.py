@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from stages import params
-from stages.common import sources, tracking, training
+from stages.common import processes, prompts, sources, tracking, training
 from stages.common.errors import InputError
 from stages.common.records import read_json
 
@@ -214,7 +214,7 @@ def measured_rows(max_length: int) -> Rows | None:
     num = len(table)
     chosen = np.linspace(0, num - 1, min(num, MAX_MEASURED)).astype(int)
     rows = table.take(chosen).to_pydict()
-    lengths = np.array(tokenise(rows, training.load_tokenizer(BASE))["length"])
+    lengths = np.array(tokenise(rows, prompts.load_tokenizer(BASE))["length"])
     fits = lengths[lengths <= max_length]
     if not len(fits):
         raise InputError(f"no row of {MIX} fits train.max_length={max_length}")
@@ -293,7 +293,7 @@ def advice(settings: "Params", size: Size, tokens: int, free: float) -> str:
                 replace(
                     settings,
                     gradient_checkpointing=True,
-                    launch=training.Launch("torchrun", num, "fsdp2"),
+                    launch=processes.Launch("torchrun", num, "fsdp2"),
                 ),
             )
             for num in (2, 4, 8, 16, 32, 64)

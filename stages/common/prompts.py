@@ -1,5 +1,6 @@
 """The prompt, defined once: what training shows the model is what evaluation asks it."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic.dataclasses import dataclass
@@ -28,6 +29,19 @@ def training_row(params: Params, problem: str, solution: str) -> dict[str, Any]:
         "prompt": [{"role": "user", "content": user_text(params, problem)}],
         "completion": [{"role": "assistant", "content": solution}],
     }
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The model's tokenizer; InputError where its folder has none, or no chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"no tokenizer can be loaded from {folder}: {reason}") from None
+    require_chat_template(tokenizer, folder)
+    return tokenizer
 
 
 def require_chat_template(tokenizer: Any, folder: object) -> None:

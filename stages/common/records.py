@@ -39,7 +39,7 @@ BENCHMARK_ITEM = pa.schema(
         pa.field("answer", pa.string(), nullable=False),
         pa.field("answer_type", pa.string(), nullable=False),
         pa.field("solution", pa.string()),
-        pa.field("subset", pa.string()),
+        pa.field("subsets", pa.map_(pa.string(), pa.string()), nullable=False),  # level, subject
     ]
 )
 

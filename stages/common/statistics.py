@@ -26,6 +26,10 @@ def accuracy(correct: list[bool]) -> Interval:
     return Interval(sum(correct) / len(correct), float(result.low), float(result.high))
 
 
+def score(outcomes: list[list[bool]]) -> Interval:
+    return accuracy([all(each) for each in outcomes])
+
+
 def compare(base: list[bool], tuned: list[bool]) -> Comparison:
     """Paired on the items: exact McNemar p, 95% percentile bootstrap interval (9,999 draws)."""
     import numpy as np

@@ -1,14 +1,12 @@
-"""What the training stages share: launching, checkpoints that survive a kill, metrics, saving.
+"""What the training stages share: checkpoints that survive a kill, metrics, models, saving.
 
-`train.launch.command` starts the stage, alone or once for each GPU (torchrun, accelerate). The
-first process, RANK 0, reports and writes; all of them train. Checkpoints lie outside the outs, in
-.scratch/<stage>/<fingerprint of data, params, code and packages>/, so that DVC never takes a
-half-trained model for a result and no other configuration picks them up.
+Checkpoints lie outside the outs, in .scratch/<stage>/<fingerprint of data, params, code and
+packages>/, so that DVC never takes a half-trained model for a result and no other configuration
+picks them up. How the stages are launched is in processes.py.
 """
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
 import os
@@ -23,21 +21,15 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from stages.common import prompts, tracking
+from stages.common import tracking
 from stages.common.errors import InputError
-from stages.common.records import content_id, write_text
+from stages.common.processes import Launch, any_process, from_main, wait_for_all
+from stages.common.records import write_text
 from stages.params import STRICT
 
 MAX_SAMPLE_TOKENS = 128
 Curves = dict[str, tuple[str, int | None]]  # the trainer's name of a number: ours, its digits
 WHOLE = "whole.json"  # the sizes of a checkpoint's files, written once they are on the disk
-
-
-@dataclass(frozen=True, config=STRICT)
-class Launch:
-    command: str  # what dvc.yaml puts before `-m stages.<stage>`
-    num_processes: int  # that this command starts, on all nodes together
-    sharding: Literal["none", "fsdp2"]  # none: each process holds the whole model (DDP)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,87 +50,7 @@ def bf16_is_native() -> bool:
     return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
 
 
-# --- Processes ------------------------------------------------------------------------------------
-
-
-def expect_processes(launch: Launch, num_gpus: int) -> None:
-    """Raise InputError unless the launcher started what the configuration says, on enough GPUs."""
-    started = int(os.environ.get("WORLD_SIZE", "1"))
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if started != launch.num_processes:
-        raise InputError(
-            f"`{launch.command}` started {started} processes, and launch.num_processes is "
-            f"{launch.num_processes}: make them agree, for a rerun must train with the same batch"
-        )
-    if num_gpus and here > num_gpus:
-        raise InputError(
-            f"{here} processes on this machine, but {num_gpus} GPUs: lower launch.num_processes"
-        )
-    if num_gpus > 1 and started == 1:
-        raise InputError(
-            f"{num_gpus} GPUs are visible and one process was started: choose train/launch=ddp or "
-            "fsdp2, or make one GPU visible with CUDA_VISIBLE_DEVICES"
-        )
-    if launch.sharding != "none" and started == 1:
-        raise InputError(f"sharding={launch.sharding} needs several processes: choose a launcher")
-
-
-def join(launch: Launch) -> None:
-    """Meet the other processes; on a CPU, share its cores with them."""
-    import torch
-    from accelerate import PartialState
-
-    expect_processes(launch, torch.cuda.device_count())
-    PartialState(cpu=not torch.cuda.is_available())
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if here > 1 and not torch.cuda.is_available():  # torchrun gives each process one thread
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // here))
-
-
-def from_main(value: Any) -> Any:
-    """The first process's value, in every process."""
-    from accelerate.utils import broadcast_object_list
-
-    return broadcast_object_list([value])[0]
-
-
-def any_process(*flags: bool) -> list[bool]:
-    """For each flag whether it is set in any process: all must save, or stop, at the same step."""
-    import torch
-
-    if not torch.distributed.is_initialized():
-        return list(flags)
-    device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-    votes = torch.tensor(flags, dtype=torch.int32, device=device)
-    torch.distributed.all_reduce(votes, op=torch.distributed.ReduceOp.MAX)
-    return [bool(vote) for vote in votes.tolist()]
-
-
 # --- Checkpoints ----------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def scratch_folder(stage: str, run: tracking.Run) -> Iterator[Path]:
-    """This configuration's folder of checkpoints, for one process group at a time.
-
-    A second run of the same data, params and code (a queued experiment, or a `dvc repro` beside a
-    stage that is still saving) waits until the first has ended.
-    """
-    versions = {name: tracking.version(name) for name in tracking.PACKAGES}
-    key = content_id(json.dumps([run.deps, run.params, versions], sort_keys=True))
-    root = Path(os.environ.get("DVC_ROOT", ".")) / ".scratch"
-    folder = root / stage / str(from_main(key))
-    locks = root / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / f"{stage}-{folder.name}").open("w") as lock:
-        if tracking.is_main_process():
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print("another process trains the same; waiting for it", file=sys.stderr)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        from_main(None)
-        yield folder
 
 
 def seal(folder: Path) -> None:
@@ -198,7 +110,7 @@ def checkpoints(save_minutes: float) -> Any:
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.saved = time.monotonic()
-            from_main(None)  # every process has written its part
+            wait_for_all()  # every process has written its part
             if tracking.is_main_process():
                 seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
@@ -522,19 +434,6 @@ def facts(trainer: Any, seconds: float, checkpoint: Path | None) -> dict[str, An
 
 
 # --- Models ---------------------------------------------------------------------------------------
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """The model's tokenizer; InputError where its folder has none, or no chat template."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"no tokenizer can be loaded from {folder}: {reason}") from None
-    prompts.require_chat_template(tokenizer, folder)
-    return tokenizer
 
 
 def expect_context(config: Any, max_length: int) -> None:

@@ -90,6 +90,9 @@ class Judges:
         )
         return [next(asked) if known is None else known for known in verdicts]
 
+    def grade(self, answers: list[tuple[str, str, str]]) -> list[grading.Grade]:
+        return [grading.grade(*each) for each in answers]
+
     def _ask(self, pair: tuple[str, str]) -> Verdict:
         process = self._free.get()
         try:

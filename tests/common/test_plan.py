@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages import params, train
-from stages.common import plan, training
+from stages.common import plan, processes, training
 from stages.common.records import read_json
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
@@ -109,7 +109,7 @@ def test_sharding_divides_what_is_trained(
     settings: train.Params = params.load("train", train.Params)
     size = plan.size_of(AutoConfig.from_pretrained(plan.BASE), None)
     one = plan.memory(settings, size, 100, on_gpu=True)
-    sharded = replace(settings, launch=training.Launch("torchrun", 4, "fsdp2"))
+    sharded = replace(settings, launch=processes.Launch("torchrun", 4, "fsdp2"))
     four = plan.memory(sharded, size, 100, on_gpu=True)
     for part in ("weights", "gradients", "optimizer states"):
         assert four[part] == pytest.approx(one[part] / 4)

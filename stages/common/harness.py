@@ -1,0 +1,153 @@
+"""Benchmarks as lm-evaluation-harness's tasks: the turns it asks with, and its own verdicts."""
+
+import contextlib
+import functools
+import io
+import json
+import logging
+from pathlib import Path
+
+from pydantic.dataclasses import dataclass
+
+from stages.common import prompts
+from stages.common.errors import InputError
+from stages.common.records import Row
+from stages.params import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class Example:
+    problem: str
+    solution: str
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fewshot:
+    samples: list[Example]
+
+
+@dataclass(frozen=True, config=STRICT)
+class OwnTask:
+    """The harness's own task for a benchmark. Its verdicts are kept beside ours."""
+
+    file: str  # in lm_eval/tasks/
+    filter: str  # of its filter_list, whose answer is judged; none where it has no list
+    doc: dict[str, str]  # its column: ours
+
+
+@dataclass(frozen=True, config=STRICT)
+class Task:
+    """How a benchmark is asked and judged, in the harness's words."""
+
+    version: int
+    doc_to_text: str  # a str.format template holding {problem}
+    num_fewshot: int
+    fewshot_config: Fewshot | None
+    max_gen_toks: int
+    until: list[str]  # texts that end a response, besides the model's own end of turn
+    repeats: int  # responses to an item, where evaluate.temperature > 0
+    harness: OwnTask | None
+
+    def __post_init__(self) -> None:
+        prompts.Params(self.doc_to_text)
+        given = len(self.fewshot_config.samples) if self.fewshot_config else 0
+        if self.num_fewshot > given:
+            raise ValueError(f"num_fewshot={self.num_fewshot}, but fewshot_config has {given}")
+        if min(self.max_gen_toks, self.repeats) < 1:
+            raise ValueError("max_gen_toks and repeats must be at least 1")
+
+
+def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]:
+    """The conversation that asks each item: worked examples as turns of their own, then the item.
+
+    >>> turns("t", [{"problem": "1 + 1?"}], task)  # doctest: +SKIP
+    [[{'role': 'user', 'content': '1 + 1? ...'}]]
+    """
+    from datasets import Dataset
+    from lm_eval.api.task import ConfigurableTask
+
+    prompt = prompts.Params(task.doc_to_text)
+    samples = task.fewshot_config.samples if task.fewshot_config else []
+    problems = Dataset.from_list([{"problem": item["problem"], "solution": ""} for item in items])
+    built = ConfigurableTask(
+        config={
+            "task": name,
+            "custom_dataset": lambda **_: {"test": problems},
+            "test_split": "test",
+            "output_type": "generate_until",
+            "doc_to_text": lambda doc: prompts.user_text(prompt, doc["problem"]),
+            "doc_to_target": "{{solution}}",
+            "num_fewshot": task.num_fewshot,
+            "fewshot_config": {
+                "sampler": "first_n",
+                "samples": [{"problem": s.problem, "solution": s.solution} for s in samples],
+            }
+            if samples
+            else None,
+            "generation_kwargs": {"until": task.until, "max_gen_toks": task.max_gen_toks},
+        }
+    )
+
+    def as_json(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        return json.dumps(chat)
+
+    with contextlib.redirect_stderr(io.StringIO()):  # a bar for what takes no time
+        built.build_all_requests(
+            apply_chat_template=True, fewshot_as_multiturn=True, chat_template=as_json
+        )
+    return [json.loads(instance.args[0]) for instance in built.instances]
+
+
+def own_verdicts(own: OwnTask, items: list[Row], responses: list[str]) -> list[bool]:
+    """What the harness's own task says of each response, by exact match.
+
+    Args:
+        items: the item of each response.
+
+    Raises:
+        InputError: the harness has no such task, filter or column.
+    """
+    import datasets
+    import lm_eval.tasks
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    path = Path(lm_eval.tasks.__file__).parent / own.file
+    if not path.is_file():
+        raise InputError(f"task.harness.file: lm-evaluation-harness has no {own.file}")
+    columns = {column for item in items[:1] for column in item}
+    if unknown := set(own.doc.values()) - columns:
+        raise InputError(f"task.harness.doc: an item has no {', '.join(sorted(unknown))}")
+    config = load_yaml(path)
+    unwanted = {"tag", "group", "dataset_path", "dataset_name"}
+    config = {key: value for key, value in config.items() if key not in unwanted}
+    rows = datasets.Dataset.from_list(
+        [{theirs: item[ours] for theirs, ours in own.doc.items()} for item in items]
+    )
+    config |= {
+        "custom_dataset": functools.partial(lambda data, **_: data, {"test": rows}),
+        "test_split": "test",
+        "training_split": None,
+        "fewshot_split": None,
+        "num_fewshot": 0,
+    }
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    task = ConfigurableTask(config=config)
+    instances = [
+        Instance("generate_until", doc, ("", {}), number, resps=[response])
+        for number, (doc, response) in enumerate(zip(task.test_docs(), responses, strict=True))
+    ]
+    task._instances = instances
+    task.apply_filters()
+    if instances and own.filter not in instances[0].filtered_resps:
+        has = ", ".join(instances[0].filtered_resps)
+        raise InputError(f"task.harness.filter: {own.file} has no {own.filter}, only {has}")
+    verdicts = []
+    for instance in instances:
+        judged = instance.filtered_resps[own.filter]
+        result = task.process_results(
+            instance.doc, judged if isinstance(judged, list) else [judged]
+        )
+        verdicts.append(bool(result["exact_match"]))
+    return verdicts

@@ -1,0 +1,251 @@
+"""Responses: the same whatever the batch, each asked for once, none lost."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.common import generation, processes, prompts
+from stages.common.errors import InputError
+from tests import openai_server
+from tests.conftest import Workspace
+
+PYTHON = processes.Launch("python", 1, "none")
+GREEDY = generation.Params(PYTHON, "hf", 4, "float32", 0.0, 1.0, 0, 0.0, None, None)
+SAMPLED = dataclasses.replace(GREEDY, temperature=1.0, top_p=0.9)
+LIMITS = generation.Limits(12, [])
+Respond = Callable[..., list[generation.Response]]
+
+
+@pytest.fixture
+def folder(smoke: Workspace) -> Path:
+    return smoke.path / "data/model/tuned"
+
+
+@pytest.fixture
+def tokenizer(folder: Path) -> Any:
+    return prompts.load_tokenizer(folder)
+
+
+def some_requests(tokenizer: Any, settings: generation.Params) -> list[generation.Request]:
+    """Of different lengths; sampled ones twice, with seeds of their own."""
+    found = []
+    for number in range(6):
+        text = f"user\nWhat is {'1 + ' * number}{number}?"
+        messages = [{"role": "user", "content": text}]
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        for repeat in range(2 if settings.temperature else 1):
+            seed = 100 * number + repeat if settings.temperature else None
+            request = generation.Request(f"i{number}", repeat, messages, text, ids, seed)
+            found.append(request)
+    return found
+
+
+@pytest.fixture
+def respond(folder: Path, tokenizer: Any, tmp_path: Path) -> Respond:
+    """Answer some requests with nothing stored before."""
+    numbers = iter(range(100))
+
+    def answer(
+        settings: generation.Params, limits: generation.Limits = LIMITS
+    ) -> list[generation.Response]:
+        engine = generation.open_engine(folder, tokenizer, settings)
+        asked = some_requests(tokenizer, settings)
+        return generation.respond(engine, asked, limits, tmp_path / str(next(numbers)))
+
+    return answer
+
+
+def content(responses: list[generation.Response]) -> list[tuple[str, int, str]]:
+    return [(each.text, each.num_tokens, each.finish_reason) for each in responses]
+
+
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED])
+def test_responses_do_not_depend_on_the_batch(
+    respond: Respond, settings: generation.Params
+) -> None:
+    found = [content(respond(dataclasses.replace(settings, batch_size=n))) for n in (1, 4, 16)]
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_sampled_response_follows_its_seed_alone(respond: Respond) -> None:
+    """Two repeats of an item differ, two runs do not."""
+    first, second = content(respond(SAMPLED)), content(respond(SAMPLED))
+    assert first == second
+    pairs = list(zip(first[::2], first[1::2], strict=True))
+    assert sum(one != other for one, other in pairs) == len(pairs)
+
+
+def test_sampling_draws_from_the_models_distribution() -> None:
+    """Each token as often as its probability says, none outside the nucleus."""
+    import torch
+    from scipy.stats import chisquare
+
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0], dtype=torch.float64)
+    num, temperature, top_p = 4000, 1.5, 0.9
+    draw = generation.seeded_sampling(list(range(num)), temperature, top_p)
+    drawn = draw(None, logits.repeat(num, 1)).argmax(dim=1)
+    expected = torch.softmax(logits / temperature, 0)
+    nucleus = expected.cumsum(0) - expected < top_p
+    expected = torch.where(nucleus, expected, 0) / expected[nucleus].sum()
+    counts = torch.bincount(drawn, minlength=5)
+    assert not counts[~nucleus].any() and (~nucleus).any()
+    assert chisquare(counts[nucleus].numpy(), (num * expected[nucleus]).numpy()).pvalue > 0.001
+
+
+def test_a_response_ends_where_its_stop_text_begins(respond: Respond) -> None:
+    """The text is cut, and tokens are counted to the end of the stop text."""
+    plain = respond(GREEDY)
+    chosen = next(each for each in plain if len(each.text) > 4)
+    stop = chosen.text[2:4]
+    stopped = respond(GREEDY, generation.Limits(12, [stop]))[plain.index(chosen)]
+    assert stopped.text == chosen.text[: chosen.text.index(stop)]
+    assert stopped.finish_reason == "stop" and stopped.num_tokens <= chosen.num_tokens
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ("ab", ("ab", 2, "length")),
+        ("ab<|im_end|>", ("ab", 3, "stop")),
+        ("ab<|im_end|>zz<|im_end|>", ("ab", 3, "stop")),
+        ("a\n\nb<|im_end|>", ("a", 3, "stop")),
+        ("", ("", 0, "length")),
+    ],
+)
+def test_tokens_are_read_to_the_first_end(
+    tokenizer: Any, ids: str, expected: tuple[str, int, str]
+) -> None:
+    tokens = tokenizer(ids, add_special_tokens=False)["input_ids"]
+    assert generation.read_tokens(tokens, {tokenizer.eos_token_id}, ["\n\n"], tokenizer) == expected
+
+
+def test_what_is_stored_is_not_asked_for_again(
+    folder: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    """Also where a kill tore the last line; other limits are another request."""
+    engine = generation.open_engine(folder, tokenizer, GREEDY)
+    asked = some_requests(tokenizer, GREEDY)
+    whole = generation.respond(engine, asked, LIMITS, tmp_path)
+    path = tmp_path / "responses-0.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])
+    generated: list[str] = []
+
+    def counting(requests: Any, limits: Any, done: Any) -> None:
+        generated.extend(request.item_id for request in requests)
+        engine.answer(requests, limits, done)
+
+    counted = dataclasses.replace(engine, answer=counting)
+    again = generation.respond(counted, asked, LIMITS, tmp_path)
+    assert content(again) == content(whole) and len(generated) == len(asked) - 3
+    generation.respond(counted, asked, LIMITS, tmp_path)
+    assert len(generated) == len(asked) - 3
+    generation.respond(counted, asked, generation.Limits(13, []), tmp_path)
+    assert len(generated) == 2 * len(asked) - 3
+
+
+def test_the_models_own_generation_settings_do_not_count(
+    folder: Path, tokenizer: Any, tmp_path: Path, respond: Respond
+) -> None:
+    """A repetition penalty in the model's folder would make its scores incomparable."""
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "model")
+    path = tmp_path / "model/generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"repetition_penalty": 9.0}))
+    engine = generation.open_engine(tmp_path / "model", tokenizer, GREEDY)
+    asked = some_requests(tokenizer, GREEDY)
+    found = generation.respond(engine, asked, LIMITS, tmp_path / "store")
+    assert content(found) == content(respond(GREEDY))
+
+
+# --- A server -------------------------------------------------------------------------------------
+
+
+def by_server(url: str, backend: generation.Backend, retries: int = 2) -> generation.Params:
+    server = generation.Server(f"{url}/x", "m", retries, 20)
+    return dataclasses.replace(GREEDY, backend=backend, server=server)
+
+
+def test_a_server_gives_what_transformers_gives(
+    folder: Path, tokenizer: Any, respond: Respond
+) -> None:
+    """It is sent token ids, and serves the same model."""
+    engine = generation.open_engine(folder, tokenizer, GREEDY)
+
+    def answer(body: dict[str, Any]) -> tuple[str, int, str]:
+        request = generation.Request("-", 0, [], "", body["prompt"], None)
+        found: list[Any] = []
+        limits = generation.Limits(body["max_tokens"], body["stop"])
+        engine.answer([request], limits, found.extend)
+        response = found[0][1]
+        return response.text, response.num_tokens, response.finish_reason
+
+    with openai_server.serve(answer) as server:
+        got = content(respond(by_server(server.url, "local-completions")))
+        assert {body["temperature"] for body in server.asked} == {0.0}
+    assert got == content(respond(GREEDY))
+
+
+def test_a_chat_server_is_sent_the_turns(respond: Respond) -> None:
+    with openai_server.serve(lambda body: (body["messages"][0]["content"], 7, "length")) as server:
+        found = respond(by_server(server.url, "local-chat-completions"))
+    assert found[1].text.startswith("user\nWhat is 1 + 1?")
+    assert content(found)[1][1:] == (7, "length")
+
+
+def test_sampling_by_a_server_sends_settings_and_a_seed_for_each(respond: Respond) -> None:
+    settings = by_server("http://none", "local-completions")
+    with openai_server.serve(lambda body: (str(body["seed"]), 1, "stop")) as server:
+        settings = dataclasses.replace(
+            by_server(server.url, "local-completions"), temperature=0.7, top_p=0.8
+        )
+        found = respond(settings)
+        assert {(body["temperature"], body["top_p"]) for body in server.asked} == {(0.7, 0.8)}
+    assert [each.text for each in found][:3] == ["0", "1", "100"]
+
+
+def test_a_server_that_fails_now_and_then_is_asked_again(respond: Respond) -> None:
+    with openai_server.serve(lambda _: ("ok", 1, "stop")) as server:
+        server.errors = 2
+        assert [each.text for each in respond(by_server(server.url, "local-completions"))] == (
+            ["ok"] * 6
+        )
+
+
+def test_a_server_that_dies_loses_no_response(folder: Path, tokenizer: Any, tmp_path: Path) -> None:
+    """The error names it; the next run asks for the rest alone."""
+    asked = some_requests(tokenizer, GREEDY)
+    with openai_server.serve(lambda _: ("ok", 1, "stop")) as server:
+        server.dies_after = 4
+        settings = by_server(server.url, "local-completions", retries=0)
+        engine = generation.open_engine(folder, tokenizer, settings)
+        with pytest.raises(InputError, match=rf"{server.url}.*500.*run again"):
+            generation.respond(engine, asked, LIMITS, tmp_path)
+        server.dies_after = None
+        generation.respond(engine, asked, LIMITS, tmp_path)
+        assert len(server.asked) == len(asked)
+        assert len({str(body["prompt"]) for body in server.asked}) == len(asked)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dataclasses.replace(GREEDY, backend="local-completions"), "evaluate.server: missing"),
+        (dataclasses.replace(GREEDY, backend="vllm"), "evaluate.vllm: missing"),
+        (
+            dataclasses.replace(GREEDY, backend="vllm", vllm=generation.Vllm(1, 1, 0.9)),
+            "vLLM cannot be imported",
+        ),
+        (by_server("http://127.0.0.1:9", "local-completions", retries=0), "127.0.0.1:9"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_a_line(
+    respond: Respond, settings: generation.Params, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        respond(settings)

@@ -1,0 +1,83 @@
+"""The harness's words for a benchmark, and its own verdicts."""
+
+import dataclasses
+
+import pytest
+
+from stages.common import harness
+from stages.common.errors import InputError
+
+TASK = harness.Task(1, "{problem}\nThink.", 0, None, 8, [], 1, None)
+GSM8K = harness.OwnTask(
+    "gsm8k/gsm8k.yaml", "flexible-extract", {"question": "problem", "answer": "solution"}
+)
+MATH = harness.OwnTask(
+    "hendrycks_math/hendrycks_math500.yaml", "none", {"problem": "problem", "solution": "solution"}
+)
+AIME = harness.OwnTask("aime/aime24.yaml", "none", {"Problem": "problem", "Answer": "answer"})
+
+
+def item(answer: str, solution: str) -> dict[str, str]:
+    return {"id": "a", "problem": "1 + 1?", "answer": answer, "solution": solution}
+
+
+def test_an_item_is_asked_in_one_turn_of_the_template() -> None:
+    assert harness.turns("t", [item("2", "2"), {**item("3", "3"), "problem": "{x}?"}], TASK) == [
+        [{"role": "user", "content": "1 + 1?\nThink."}],
+        [{"role": "user", "content": "{x}?\nThink."}],
+    ]
+
+
+def test_examples_are_turns_before_the_item() -> None:
+    samples = [harness.Example("0 + 0?", "So \\boxed{0}."), harness.Example("0 + 1?", "It is 1.")]
+    task = dataclasses.replace(TASK, num_fewshot=2, fewshot_config=harness.Fewshot(samples))
+    (turns,) = harness.turns("t", [item("2", "2")], task)
+    assert [turn["role"] for turn in turns] == ["user", "assistant"] * 2 + ["user"]
+    assert turns[0]["content"] == "0 + 0?\nThink."
+    assert turns[1]["content"].strip() == "So \\boxed{0}."
+    assert turns[4]["content"] == "1 + 1?\nThink."
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_fewshot": 1}, "num_fewshot=1, but fewshot_config has 0"),
+        ({"max_gen_toks": 0}, "at least 1"),
+        ({"doc_to_text": "Solve it."}, "must contain {problem}"),
+    ],
+)
+def test_a_task_that_cannot_be_asked_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TASK, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("own", "row", "response", "expected"),
+    [
+        (GSM8K, item("72", "x\n#### 72"), "It is 72.", True),
+        (GSM8K, item("72", "x\n#### 72"), "It is \\boxed{72}, not 71", False),  # the last figure
+        (AIME, item("25", "-"), "So \\boxed{25}", True),
+        (AIME, item("25", "-"), "So \\boxed{025}", False),  # a string, not a number
+        (MATH, item("\\frac12", "\\boxed{\\frac{1}{2}}"), "So $\\frac{1}{2}$", True),
+        (MATH, item("\\frac12", "\\boxed{\\frac{1}{2}}"), "So \\boxed{\\frac{1}{2}}", False),
+    ],
+)
+def test_the_harness_judges_by_its_own_rules(
+    own: harness.OwnTask, row: dict[str, str], response: str, expected: bool
+) -> None:
+    assert harness.own_verdicts(own, [row], [response]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (dataclasses.replace(GSM8K, file="gsm9k.yaml"), "harness has no gsm9k.yaml"),
+        (dataclasses.replace(GSM8K, filter="strict"), "has no strict, only strict-match, flex"),
+        (dataclasses.replace(GSM8K, doc={"question": "text"}), "an item has no text"),
+    ],
+)
+def test_a_task_that_the_harness_does_not_have_is_a_line(
+    own: harness.OwnTask, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        harness.own_verdicts(own, [item("1", "1")], ["1"])

@@ -1,0 +1,77 @@
+"""A small server that speaks OpenAI's protocol, with faults on demand, for tests of evaluation.
+
+with serve(answer) as server:
+    server.errors = 3          # the next three requests are answered with 503
+    server.dies_after = 10     # from the tenth answer on with 500
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+# From a request's body: the text, its tokens and how it ended.
+Answer = Callable[[dict[str, Any]], tuple[str, int, str]]
+
+
+@dataclass
+class Server:
+    answer: Answer
+    url: str = ""
+    errors: int = 0
+    dies_after: int | None = None
+    seconds: float = 0.0  # before each answer
+    asked: list[dict[str, Any]] = field(default_factory=list)  # answered requests' bodies
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@contextlib.contextmanager
+def serve(answer: Answer) -> Iterator[Server]:
+    """The server on a free port of the loopback; url ends in /v1."""
+    state = Server(answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            time.sleep(state.seconds)
+            with state.lock:
+                if state.errors:
+                    state.errors -= 1
+                    self.send_error(503)
+                    return
+                if state.dies_after is not None and len(state.asked) >= state.dies_after:
+                    self.send_error(500)
+                    return
+                state.asked.append(body)
+                text, num_tokens, reason = state.answer(body)
+            choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
+            if "messages" in body:
+                choice["message"] = {"role": "assistant", "content": text}
+            else:
+                choice["text"] = text
+            reply = {"choices": [choice], "usage": {"completion_tokens": num_tokens}}
+            data = json.dumps(reply).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
