@@ -188,7 +188,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
     items: dict[str, list[bool]] = {}
     for row in rows:
         items.setdefault(row["item_id"], []).append(row["correct"])
-    score = statistics.score(list(items.values()))
+    score = statistics.accuracy(list(items.values()))
     ends = Counter(row["finish_reason"] for row in rows)
     disagreeing = [row["harness_correct"] != row["correct"] for row in rows]
     has_other = rows[0]["harness_correct"] is not None

@@ -1,6 +1,30 @@
-"""Intervals and paired tests, from scipy: no score without its uncertainty."""
+"""Intervals and paired tests over graded responses: no score without its uncertainty.
 
+Outcomes are True where a response is right, of shape (items, repeats) with the same repeats for
+every item, or (items,) for one response an item. The items are the sample: repeats of an item tell
+about that item alone, and make an interval no narrower than the items allow. docs/statistics.md
+gives every formula with its source, and what its coverage was measured to be.
+
+Everything is a pure function of its arguments: the bootstrap's draws are seeded, and made of sorted
+values, so that the order of the items does not matter.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+F64 = npt.NDArray[np.float64]
+
+NUM_DRAWS = 9_999
+SEED = 0
+Z = 1.959963984540054  # two-sided 5%
+Z_POWER = 0.8416212335729143  # 80% power
+MIN_ITEMS = 6  # five items that all change give p = 2 / 2**5 > 0.05
+EDGE = 1e-9  # how near a root is looked for to where the score of a proportion is 0 / 0
 
 
 @dataclass(frozen=True)
@@ -12,39 +36,236 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    difference: Interval  # of the accuracies, tuned minus base
+    difference: Interval  # of the accuracies, second minus first
     p_value: float
-    num_gained: int  # items wrong before, right after
+    num_gained: int  # items that the second model answers right more often
     num_lost: int
+    minimum_detectable: float | None  # null: too few items for any difference
 
 
-def accuracy(correct: list[bool]) -> Interval:
-    """Share correct with its 95% Wilson score interval (Wilson 1927)."""
-    from scipy.stats import binomtest
-
-    result = binomtest(sum(correct), len(correct)).proportion_ci(0.95, method="wilson")
-    return Interval(sum(correct) / len(correct), float(result.low), float(result.high))
+def accuracy(outcomes: npt.ArrayLike) -> Interval:
+    """Share of right responses (avg@k where an item has k) with its 95% interval."""
+    table = _table(outcomes)
+    return _mean(table.mean(axis=1), is_single=table.shape[1] == 1)
 
 
-def score(outcomes: list[list[bool]]) -> Interval:
-    return accuracy([all(each) for each in outcomes])
+def pass_at(outcomes: npt.ArrayLike, k: int) -> Interval:
+    """Chance that one of k responses is right, estimated without bias from all repeats.
+
+    1 - C(n - c, k) / C(n, k) for an item with c of n right (Chen et al. 2021, arXiv 2107.03374,
+    section 2.1).
+    """
+    from scipy.special import comb
+
+    table = _table(outcomes)
+    num_repeats = table.shape[1]
+    if not 1 <= k <= num_repeats:
+        raise ValueError(f"pass@{k} needs {k} repeats, there are {num_repeats}")
+    wrong = num_repeats - table.sum(axis=1)
+    return _mean(1 - comb(wrong, k) / comb(num_repeats, k), is_single=num_repeats == 1)
 
 
-def compare(base: list[bool], tuned: list[bool]) -> Comparison:
-    """Paired on the items: exact McNemar p, 95% percentile bootstrap interval (9,999 draws)."""
-    import numpy as np
-    from scipy.stats import binomtest, bootstrap
+def pass_ks(num_repeats: int) -> list[int]:
+    """The k that pass@k is given for: powers of two up to the repeats.
 
-    gained = sum(after and not before for before, after in zip(base, tuned, strict=True))
-    lost = sum(before and not after for before, after in zip(base, tuned, strict=True))
-    p_value = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
-    steps = np.array(tuned, dtype=float) - np.array(base, dtype=float)
-    interval = bootstrap(
-        (steps,), np.mean, method="percentile", rng=np.random.default_rng(0)
-    ).confidence_interval
+    >>> pass_ks(1), pass_ks(6)
+    ([1], [1, 2, 4])
+    """
+    return [1 << power for power in range(num_repeats.bit_length())]
+
+
+def majority(outcomes: npt.ArrayLike, answers: Sequence[Sequence[str | None]]) -> Interval:
+    """maj@k: share of items whose most frequent answer is right, of all k repeats (Wang et al.
+    2023, arXiv 2203.11171).
+
+    Args:
+        answers: the extracted answers, shape (items, repeats); null where none was found.
+    """
+    table = _table(outcomes)
+    shares = [
+        majority_share(own.tolist(), said) for own, said in zip(table > 0, answers, strict=True)
+    ]
+    return _mean(np.array(shares), is_single=table.shape[1] == 1)
+
+
+def majority_share(correct: Sequence[bool], answers: Sequence[str | None]) -> float:
+    """Of the answers given most often, the share that is right: what breaking the tie by chance
+    gives on average.
+
+    All right responses gave the same answer, however it is written; two wrong ones did where the
+    extracted texts are equal. A response without an answer does not vote.
+
+    >>> majority_share([True, True, False, False], ["1/2", "0.5", "2", None])
+    1.0
+    >>> majority_share([True, False, False], ["4", "5", "6"])
+    0.3333333333333333
+    """
+    votes: Counter[str | bool] = Counter()
+    for is_right, answer in zip(correct, answers, strict=True):
+        if is_right or answer is not None:
+            votes[True if is_right else str(answer)] += 1
+    most = [answer for answer, count in votes.items() if count == max(votes.values())]
+    return (True in most) / max(1, len(most))
+
+
+def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> Comparison:
+    """Two models on the same items in the same order, paired by item.
+
+    p is the exact sign-flip test's. The interval is Tango's score interval for one response an
+    item, else the bootstrap over items.
+    """
+    before, after = _table(first), _table(second)
+    if len(before) != len(after):
+        raise ValueError(f"{len(before)} and {len(after)} items cannot be paired")
+    steps = after.mean(axis=1) - before.mean(axis=1)
+    # In whole responses, so that sums are exact.
+    counts = after.sum(axis=1) * before.shape[1] - before.sum(axis=1) * after.shape[1]
+    gained, lost = int((counts > 0).sum()), int((counts < 0).sum())
+    if before.shape[1] == after.shape[1] == 1:
+        difference = paired_difference(gained, lost, len(steps))
+    else:
+        # One item gained and one lost beside those seen (Bonett and Price 2012, for single runs).
+        difference = Interval(float(steps.mean()), *_bootstrap(steps, [-1.0, 1.0]))
     return Comparison(
-        Interval(float(steps.mean()), float(interval.low), float(interval.high)),
-        float(p_value),
+        difference,
+        sign_flip_p(counts.astype(np.int64)),
         gained,
         lost,
+        minimum_detectable(float((steps**2).mean()), len(steps)),
     )
+
+
+def sign_flip_p(steps: npt.NDArray[np.int64]) -> float:
+    """Exact two-sided p that the items' changes are as likely up as down (Fisher 1935).
+
+    Of all ways to turn the changes' signs, the share whose total is at least as far from 0. With
+    changes of one size this is McNemar's exact test.
+
+    >>> sign_flip_p(np.array([1, 1, 1, 1, 1, -1, 0]))
+    0.21875
+    """
+    sizes = np.abs(steps[steps != 0])
+    reach = int(sizes.sum())
+    chances = np.zeros(reach + 1)  # of each total of the changes that are turned up
+    chances[0] = 1.0
+    for size in sizes.tolist():
+        moved = np.zeros_like(chances)
+        moved[size:] = chances[: len(chances) - size]
+        chances = (chances + moved) / 2
+    totals = 2 * np.arange(reach + 1) - reach
+    return min(1.0, float(chances[np.abs(totals) >= abs(int(steps.sum()))].sum()))
+
+
+def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interval:
+    """Difference of two paired proportions with Tango's 95% score interval (Tango 1998, Statistics
+    in Medicine 17:891, equations 24 to 26).
+
+    It holds the differences that the score test, with the nuisance parameter at its restricted
+    maximum likelihood, does not reject. Where no item changed it is +-z^2 / (n + z^2).
+    """
+    from scipy.optimize import brentq
+
+    value = (num_gained - num_lost) / num_items
+
+    def deviation(difference: float) -> float:
+        """(gained - lost) minus what is expected, and its standard deviation under `difference`."""
+        linear = -num_gained - num_lost + (2 * num_items - num_gained + num_lost) * difference
+        constant = num_lost * difference * (1 - difference)
+        root = np.sqrt(max(0.0, linear**2 + 8 * num_items * constant))
+        lost_rate = (root - linear) / (4 * num_items)
+        variance = 2 * lost_rate + difference * (1 - difference)
+        return float(np.sqrt(max(0.0, num_items * variance)))
+
+    def above(difference: float) -> float:
+        return num_items * (value - difference) - Z * deviation(difference)
+
+    def below(difference: float) -> float:
+        return num_items * (value - difference) + Z * deviation(difference)
+
+    low = -1.0 if value == -1 else brentq(above, -1 + EDGE, value - EDGE)
+    high = 1.0 if value == 1 else brentq(below, value + EDGE, 1 - EDGE)
+    return Interval(value, float(low), float(high))
+
+
+def minimum_detectable(mean_square: float, num_items: int) -> float | None:
+    """The smallest true difference that the paired test at 5% finds in 80% of such evaluations.
+
+    sqrt(n) d = z_0.975 sqrt(s) + z_0.8 sqrt(s - d^2): Miller 2024 (arXiv 2411.00640, section 5) for
+    repeats, Connett, Smith and McHugh 1987 for single runs. s is the mean square of the items'
+    differences: as observed, but never below d, since a difference of d changes at least a share d
+    of the items where each changes wholly.
+
+    Args:
+        mean_square: of the items' differences; in 0..1.
+    """
+    from scipy.optimize import brentq
+
+    if num_items < MIN_ITEMS:
+        return None
+
+    def surplus(difference: float) -> float:
+        square = max(mean_square, difference)
+        spread = Z * np.sqrt(square) + Z_POWER * np.sqrt(max(0.0, square - difference**2))
+        return float(np.sqrt(num_items) * difference - spread)
+
+    return float(brentq(surplus, EDGE, 1.0))
+
+
+def gap(first: Interval, second: Interval) -> Interval:
+    """Difference, first minus second, of two scores on different items: the square-and-add interval
+    (Newcombe 1998, Statistics in Medicine 17:873, method 10)."""
+    value = first.value - second.value
+    low = np.hypot(first.value - first.low, second.high - second.value)
+    high = np.hypot(first.high - first.value, second.value - second.low)
+    return Interval(value, float(value - low), float(value + high))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Each p adjusted for the number of tests made (Holm 1979): where those below 5% are called
+    differences, the chance that any of them is none stays below 5%.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def _table(outcomes: npt.ArrayLike) -> F64:
+    """Outcomes as numbers of shape (items, repeats)."""
+    table = np.asarray(outcomes, dtype=np.float64)
+    if table.size == 0 or table.ndim not in (1, 2):
+        raise ValueError(f"outcomes of shape {table.shape} hold no items")
+    return table.reshape(len(table), -1)
+
+
+def _mean(values: F64, is_single: bool) -> Interval:
+    """Mean of the items' values in 0..1. Wilson's interval for one response an item, else the
+    bootstrap, with two items right and two wrong beside those seen (Agresti and Coull 1998): few or
+    no items that differ then do not pass for certainty."""
+    from scipy.stats import binomtest
+
+    if not is_single:
+        return Interval(float(values.mean()), *_bootstrap(values, [0.0, 0.0, 1.0, 1.0]))
+    found = binomtest(round(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
+    return Interval(float(values.mean()), float(found.low), float(found.high))
+
+
+def _bootstrap(values: F64, beside: list[float]) -> tuple[float, float]:
+    """95% percentile interval of the mean over items drawn with replacement from both."""
+    from scipy.stats import bootstrap
+
+    average: Callable[..., Any] = np.mean
+    found = bootstrap(
+        (np.sort(np.concatenate([values, beside])),),
+        average,
+        n_resamples=NUM_DRAWS,
+        batch=max(1, 2_000_000 // len(values)),
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
+    return float(found.low), float(found.high)

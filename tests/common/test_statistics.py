@@ -1,8 +1,22 @@
-"""Intervals and tests against published or hand-made values."""
+"""Intervals and tests against published values, closed forms and their own coverage."""
 
+import itertools
+from math import comb
+
+import numpy as np
 import pytest
+from scipy.stats import binom, binomtest, bootstrap, multinomial, permutation_test
 
 from stages.common import statistics
+
+Z2 = 1.959964**2
+
+
+def draws(num_items: int, num_repeats: int, mean: float, seed: int) -> np.ndarray:
+    """Outcomes of items that differ in difficulty, from nearly never to nearly always right."""
+    rng = np.random.default_rng(seed)
+    chance = rng.beta(mean, 1 - mean, size=(num_items, 1))
+    return rng.random((num_items, num_repeats)) < chance
 
 
 def test_wilson_interval_of_a_perfect_aime() -> None:
@@ -13,21 +27,312 @@ def test_wilson_interval_of_a_perfect_aime() -> None:
 
 def test_wilson_interval_of_none_in_ten() -> None:
     """Agresti and Coull 1998, formula (2): z^2 / (n + z^2)."""
-    assert statistics.accuracy([False] * 10).high == pytest.approx(
-        1.96**2 / (10 + 1.96**2), abs=1e-4
-    )
+    assert statistics.accuracy([False] * 10).high == pytest.approx(Z2 / (10 + Z2), abs=1e-4)
 
 
-def test_mcnemar_counts_only_items_that_changed() -> None:
-    base = [False] * 9 + [True] + [True] * 50
-    tuned = [True] * 9 + [False] + [True] * 50
+def test_wilson_interval_as_newcombe_gives_it() -> None:
+    """Newcombe 1998, Statistics in Medicine 17:857, table I: 81 of 263 and 15 of 148."""
+    many = statistics.accuracy([True] * 81 + [False] * 182)
+    few = statistics.accuracy([True] * 15 + [False] * 133)
+    assert (round(many.low, 4), round(many.high, 4)) == (0.2553, 0.3662)
+    assert (round(few.low, 4), round(few.high, 4)) == (0.0624, 0.1605)
+
+
+def test_one_repeat_is_no_repeat() -> None:
+    """Shapes (items,) and (items, 1) say the same, in every statistic."""
+    flat = draws(40, 1, 0.4, seed=1)[:, 0]
+    column, answers = flat[:, None], [["x"]] * 40
+    other = draws(40, 1, 0.6, seed=2)
+    alone = statistics.accuracy(flat)
+    assert alone == statistics.accuracy(column) == statistics.pass_at(column, 1)
+    assert alone == statistics.majority(column, answers)
+    assert statistics.compare(flat, other[:, 0]) == statistics.compare(column, other)
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.5, 0.95])
+def test_copied_repeats_tell_no_more_than_one(mean: float) -> None:
+    """A response given eight times over leaves about the interval of one, far from that of 8 n."""
+    once = draws(60, 1, mean, seed=3)
+    single, copied = statistics.accuracy(once), statistics.accuracy(np.repeat(once, 8, axis=1))
+    assert copied.value == single.value
+    assert (copied.low, copied.high) == pytest.approx((single.low, single.high), abs=0.035)
+    pooled = statistics.accuracy(np.repeat(once, 8, axis=1).ravel())
+    assert copied.high - copied.low > 2 * (pooled.high - pooled.low)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_all_alike_is_not_certain(is_right: bool) -> None:
+    """30 items answered alike in all of 4 repeats: not much surer than Wilson for 30 items."""
+    score = statistics.accuracy(np.full((30, 4), is_right))
+    assert score.value == float(is_right)
+    assert score.high - score.low > 0.8 * (1 - statistics.accuracy([True] * 30).low)
+
+
+@pytest.mark.parametrize("mean", [0.03, 0.3, 0.9])
+def test_the_interval_over_repeats_covers(mean: float) -> None:
+    """Of 300 evaluations of 30 items, 4 repeats each, at least 91% hold the true mean; the plain
+    bootstrap holds 0.03 in 73%."""
+    found = [statistics.accuracy(draws(30, 4, mean, seed)) for seed in range(300)]
+    assert np.mean([each.low <= mean <= each.high for each in found]) > 0.91
+
+
+def test_intervals_do_not_depend_on_the_order_of_the_items() -> None:
+    before, after = draws(50, 4, 0.3, seed=4), draws(50, 4, 0.5, seed=5)
+    order = np.random.default_rng(6).permutation(50)
+    assert statistics.accuracy(before) == statistics.accuracy(before[order])
+    assert statistics.compare(before, after) == statistics.compare(before[order], after[order])
+
+
+def test_intervals_hold_their_value_and_stay_in_range() -> None:
+    for seed, (size, repeats) in enumerate(itertools.product([1, 2, 7, 40], [1, 2, 5])):
+        one, two = draws(size, repeats, 0.2, seed), draws(size, repeats, 0.7, seed + 100)
+        for score in (statistics.accuracy(one), statistics.pass_at(two, repeats)):
+            assert 0 <= score.low <= score.value <= score.high <= 1
+            assert score.low < score.high
+        difference = statistics.compare(one, two).difference
+        assert -1 <= difference.low <= difference.value <= difference.high <= 1
+        assert difference.low < difference.high
+
+
+def test_no_items_are_an_error() -> None:
+    with pytest.raises(ValueError, match="no items"):
+        statistics.accuracy([])
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_a_right_one(k: int) -> None:
+    """By enumeration; so it is the unbiased estimate of Chen et al. 2021."""
+    table = draws(8, 5, 0.4, seed=7)
+    shares = [
+        np.mean([any(chosen) for chosen in itertools.combinations(row, k)])
+        for row in table.tolist()
+    ]
+    assert statistics.pass_at(table, k).value == pytest.approx(np.mean(shares))
+
+
+def test_pass_at_k_is_unbiased_where_plugging_in_is_not() -> None:
+    """10 repeats, right with chance 0.1: pass@5 is 1 - 0.9^5; 1 - (1 - c / n)^5 falls short."""
+    table = np.random.default_rng(8).random((20_000, 10)) < 0.1
+    scores = 1 - np.array([comb(10 - c, 5) for c in table.sum(axis=1)]) / comb(10, 5)
+    truth = 1 - 0.9**5
+    assert statistics.pass_at(table[:500], 5).value == pytest.approx(scores[:500].mean())
+    assert scores.mean() == pytest.approx(truth, abs=0.01)
+    assert abs((1 - (1 - table.mean(axis=1)) ** 5).mean() - truth) > 0.02
+
+
+def test_pass_at_k_rises_with_k_from_the_accuracy_to_any_right() -> None:
+    table = draws(30, 8, 0.3, seed=9)
+    values = [statistics.pass_at(table, k).value for k in range(1, 9)]
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(statistics.accuracy(table).value)
+    assert values[-1] == pytest.approx(table.any(axis=1).mean())
+
+
+def test_pass_at_more_than_there_are_is_an_error() -> None:
+    with pytest.raises(ValueError, match="pass@3 needs 3 repeats, there are 2"):
+        statistics.pass_at([[True, False]], 3)
+
+
+def test_majority_counts_right_answers_as_one_however_written() -> None:
+    rows = [[True, True, False, False], [False, False, True, False]]
+    answers = [["1/2", "0.5", "7", "7"], ["3", "3", "2", "2"]]
+    # A tie of two, then "3" twice against one right and one wrong "2".
+    assert statistics.majority(rows, answers).value == (0.5 + 0) / 2
+
+
+def test_a_tie_counts_as_its_expected_value() -> None:
+    """Choosing by chance among the most frequent answers gives the same on average."""
+    rng = np.random.default_rng(10)
+    correct, said = [True, False, False, True, False], ["4", "5", "6", "4", "5"]
+    chosen = [rng.choice(["4", "5"]) == "4" for _ in range(4000)]
+    assert statistics.majority_share(correct, said) == pytest.approx(np.mean(chosen), abs=0.03)
+
+
+def test_a_response_without_answer_does_not_vote() -> None:
+    assert statistics.majority_share([True, False, False], ["4", None, None]) == 1.0
+    assert statistics.majority_share([False, False], [None, None]) == 0.0
+
+
+def test_majority_gains_over_the_average_where_the_right_answer_is_the_likeliest() -> None:
+    """Condorcet: right with chance 0.6 in each of 15 responses, against one wrong answer."""
+    table = np.random.default_rng(11).random((200, 15)) < 0.6
+    answers = [["7" if right else "8" for right in row] for row in table.tolist()]
+    found = statistics.majority(table, answers)
+    assert found.value == pytest.approx(binom.sf(7, 15, 0.6), abs=0.06)
+    assert found.low > 0.6
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "num_items", "low", "high", "p_value"),
+    [
+        # Fagerland, Lydersen and Laake 2017, chapter 8: Cavo et al. 2012, Bentur et al. 2009.
+        (6, 16, 161, -0.1240, -0.0054, 0.052479),
+        (1, 7, 21, -0.5172, -0.0260, 0.0703),
+        # R's PropCIs::scoreci.mp(20, 60, 1000).
+        (60, 20, 1000, 0.0231, 0.0584, None),
+    ],
+)
+def test_paired_interval_and_test_as_published(
+    gained: int, lost: int, num_items: int, low: float, high: float, p_value: float | None
+) -> None:
+    same = num_items - gained - lost
+    base = [False] * gained + [True] * lost + [True] * same
+    tuned = [True] * gained + [False] * lost + [True] * same
     found = statistics.compare(base, tuned)
-    assert (found.num_gained, found.num_lost) == (9, 1)
-    assert found.p_value == pytest.approx(2 * (1 + 10) / 2**10)
-    assert found.difference.value == pytest.approx(8 / 60)
-    assert 0 < found.difference.low < 8 / 60 < found.difference.high < 0.25
+    assert (found.num_gained, found.num_lost) == (gained, lost)
+    assert (round(found.difference.low, 4), round(found.difference.high, 4)) == (low, high)
+    if p_value:
+        assert found.p_value == pytest.approx(p_value, abs=5e-5)
 
 
-def test_equal_answers_are_no_difference() -> None:
-    found = statistics.compare([True, False] * 5, [True, False] * 5)
-    assert (found.p_value, found.difference.low, found.difference.high) == (1.0, 0.0, 0.0)
+def test_equal_answers_are_no_difference_but_not_a_certain_one() -> None:
+    """Where no item changed, +-z^2 / (n + z^2): what a share of none in n leaves open."""
+    found = statistics.compare([True, False] * 12, [True, False] * 12)
+    assert (found.p_value, found.difference.value) == (1.0, 0.0)
+    bound = Z2 / (24 + Z2)
+    assert (found.difference.low, found.difference.high) == pytest.approx((-bound, bound))
+    repeated = statistics.compare(np.ones((24, 4)), np.ones((24, 4))).difference
+    assert repeated.low < -0.5 * bound and repeated.high > 0.5 * bound
+
+
+def test_models_that_change_places_change_the_sign() -> None:
+    for repeats in (1, 4):
+        one, two = draws(30, repeats, 0.3, seed=12), draws(30, repeats, 0.6, seed=13)
+        there, back = statistics.compare(one, two), statistics.compare(two, one)
+        assert there.p_value == pytest.approx(back.p_value)
+        assert there.difference.value == pytest.approx(-back.difference.value)
+        assert there.difference.low == pytest.approx(-back.difference.high, abs=0.01)
+        assert (there.num_gained, there.num_lost) == (back.num_lost, back.num_gained)
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.0, 0.0), (0.1, 0.0), (0.3, 0.1), (0.45, 0.45)])
+def test_the_paired_interval_covers(up: float, down: float) -> None:
+    """Exactly, over all outcomes of 24 items that are gained and lost with these chances."""
+    covered = 0.0
+    for gained in range(25):
+        for lost in range(25 - gained):
+            chance = multinomial.pmf(
+                [gained, lost, 24 - gained - lost], 24, [up, down, 1 - up - down]
+            )
+            if chance > 1e-9:
+                found = statistics.paired_difference(gained, lost, 24)
+                covered += chance * (found.low <= up - down <= found.high)
+    assert covered > 0.93
+
+
+def test_the_paired_interval_over_repeats_covers() -> None:
+    """Of 200 pairs of evaluations at least 93% hold the true difference."""
+    held = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        chance = rng.beta(0.3, 0.7, size=(30, 1))
+        better = np.where(rng.random((30, 1)) < 0.3, 1 - (1 - chance) * 0.2, chance)
+        before, after = rng.random((30, 4)) < chance, rng.random((30, 4)) < better
+        found = statistics.compare(before, after).difference
+        held.append(found.low <= 0.3 * 0.8 * 0.7 <= found.high)
+    assert np.mean(held) > 0.93
+
+
+def test_sign_flip_is_mcnemars_exact_test_for_single_runs() -> None:
+    for gained, lost in itertools.product(range(0, 40, 3), range(0, 25, 4)):
+        steps = np.array([1] * gained + [-1] * lost + [0] * 9)
+        wanted = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+        assert statistics.sign_flip_p(steps) == pytest.approx(wanted)
+
+
+def test_sign_flip_is_the_exact_permutation_test() -> None:
+    """scipy turns every sign pattern of 10 items in turn."""
+    steps = np.array([3, -1, 2, 2, 0, -4, 1, 1, 3, 2])
+    wanted = permutation_test(
+        (steps, np.zeros(10)),
+        lambda x, y, axis: (x - y).sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    ).pvalue
+    assert statistics.sign_flip_p(steps) == pytest.approx(wanted)
+
+
+def test_sign_flip_finds_no_more_than_5_percent_where_there_is_nothing() -> None:
+    rates = []
+    for seed in range(400):
+        chance = np.random.default_rng(seed).beta(0.5, 0.5, size=(40, 1))
+        one, two = (np.random.default_rng([seed, n]).random((40, 4)) < chance for n in range(2))
+        rates.append(statistics.compare(one, two).p_value < 0.05)
+    assert 0.01 < np.mean(rates) < 0.075
+
+
+@pytest.mark.parametrize("num_items", [24, 64, 300])
+@pytest.mark.parametrize("disagreement", [0.0, 0.1, 0.4])
+def test_the_minimum_detectable_difference_has_80_percent_power(
+    num_items: int, disagreement: float
+) -> None:
+    """Exact power of McNemar's test, over all outcomes, at the difference named; being discrete,
+    the test keeps below its 5% and so below the nominal power where n is small."""
+    difference = statistics.minimum_detectable(disagreement, num_items)
+    assert difference
+    changing = max(disagreement, difference)
+    gain = (changing + difference) / 2 / changing
+    power = 0.0
+    for changed in range(num_items + 1):
+        ups = np.arange(changed + 1)
+        p_values = np.minimum(1, 2 * binom.cdf(np.minimum(ups, changed - ups), changed, 0.5))
+        found = binom.pmf(ups, changed, gain)[p_values < 0.05].sum()
+        power += binom.pmf(changed, num_items, changing) * found
+    assert 0.68 < power < 0.9
+
+
+def test_the_minimum_detectable_difference_is_millers_for_repeats() -> None:
+    """Miller 2024, section 5: (z + z_power) sd / sqrt(n), where the models disagree on much."""
+    found = statistics.minimum_detectable(0.125, 1000)
+    assert found == pytest.approx((1.96 + 0.8416) * np.sqrt(0.125 / 1000), rel=0.01)
+
+
+def test_too_few_items_show_no_difference() -> None:
+    """Five items that all change give p = 2 / 32; six give p = 2 / 64."""
+    assert statistics.compare([False] * 5, [True] * 5).p_value > 0.05
+    assert statistics.compare([False] * 6, [True] * 6).p_value < 0.05
+    assert statistics.minimum_detectable(0.5, 5) is None
+    assert statistics.minimum_detectable(0.5, 6) is not None
+
+
+def test_the_gap_of_two_groups_as_newcombe_gives_it() -> None:
+    """Newcombe 1998, Statistics in Medicine 17:873, table II: 56/70 - 48/80 and 9/10 - 3/10."""
+    found = statistics.gap(
+        statistics.accuracy([True] * 56 + [False] * 14),
+        statistics.accuracy([True] * 48 + [False] * 32),
+    )
+    assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
+    found = statistics.gap(
+        statistics.accuracy([True] * 9 + [False]), statistics.accuracy([True] * 3 + [False] * 7)
+    )
+    assert (round(found.low, 4), round(found.high, 4)) == (0.1705, 0.8090)
+
+
+def test_holms_worked_example() -> None:
+    """Of these, 5% over all leaves the first two: 0.05 is compared with 4, 3, 2 and 1 times p."""
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_keeps_one_test_as_it_is_and_the_order_of_many() -> None:
+    assert statistics.holm([0.04]) == [0.04] and statistics.holm([]) == []
+    p_values = np.random.default_rng(14).random(20) ** 4
+    adjusted = np.array(statistics.holm(p_values.tolist()))
+    assert (adjusted >= p_values).all() and adjusted.max() <= 1
+    assert (np.diff(adjusted[np.argsort(p_values)]) >= 0).all()
+
+
+def test_holm_lets_pass_one_family_in_twenty() -> None:
+    """20 tests of nothing: any at 5% in two of three families, with Holm's p in one of twenty."""
+    families = np.random.default_rng(15).random((1000, 20))
+    plain = np.mean([min(each) < 0.05 for each in families])
+    held = np.mean([min(statistics.holm(each.tolist())) < 0.05 for each in families])
+    assert plain > 0.55 and held < 0.07
+
+
+def test_a_large_bootstrap_is_scipys() -> None:
+    """With many items, the items beside those seen no longer matter."""
+    table = draws(2000, 4, 0.5, seed=16)
+    wanted = bootstrap((table.mean(axis=1),), np.mean, n_resamples=2000, rng=1).confidence_interval
+    found = statistics.accuracy(table)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=0.003)
