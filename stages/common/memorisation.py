@@ -5,8 +5,8 @@ first half (stages/probe.py), and what responses share word by word with the tra
 rows that hold the item. docs/memorisation.md says what each can show and what it cannot.
 
 `findings` reads what the stages wrote and gives what the ledger holds; `section` writes the card's
-text from that alone. A difference is called evidence where its p, times the number of tests that
-the probe made, is under 0.05 (Bonferroni).
+text from that alone. A difference is called evidence where its p, adjusted for all the tests that
+the probe made (Holm 1979), is under 0.05.
 """
 
 from pathlib import Path
@@ -20,6 +20,7 @@ DATA = Path("data")
 METRICS = Path("metrics")
 
 LEVEL = 0.05
+ACCURACIES = ("accuracy", "accuracy_twins")
 
 
 def findings(benchmarks: dict[str, Any], models: list[str]) -> dict[str, Any]:
@@ -81,21 +82,28 @@ def overlapping_rows(path: Path) -> Hits:
 
 def verdict(rows: list[Row]) -> dict[str, Any]:
     """Of all tests of a probe those that are evidence, with the number of tests made."""
-    tests = [(row, test) for row in rows for test in row["tests"]]
+    tests = [
+        {"benchmark": row["benchmark"], "model": row["model"], **test}
+        for row in rows
+        for test in row["tests"]
+    ]
+    adjusted = statistics.holm([test["p_value"] for test in tests])
     return {
         "num_tests": len(tests),
         "evidence": [
-            {key: row[key] for key in ("benchmark", "model")} | test
-            for row, test in tests
-            if test["is_higher"] and test["p_value"] * len(tests) < LEVEL
+            {**test, "p_adjusted": round(p_adjusted, 6)}
+            for test, p_adjusted in zip(tests, adjusted, strict=True)
+            if test["is_higher"] and p_adjusted < LEVEL
         ],
     }
 
 
-def comparison(against: str, before: list[bool], after: list[bool]) -> dict[str, Any] | None:
-    """Paired outcomes: by how much they are more often true after, with interval and p; None for
-    less than two pairs."""
-    if len(before) < 2:
+def comparison(
+    against: str, before: list[list[bool]], after: list[list[bool]]
+) -> dict[str, Any] | None:
+    """Outcomes paired by item: by how much they are more often true after, with interval and p;
+    None where no item is paired."""
+    if not before:
         return None
     found = statistics.compare(before, after)
     step = found.difference
@@ -116,16 +124,12 @@ def twin_drops(
     samples: dict[tuple[str, str], list[Row]], twins: dict[str, str], hits: Hits
 ) -> list[Row]:
     """By how much each model does better on items than on their twins; twins: item's -> twin's
-    benchmark. A twin that stands in the corpora itself is no control, and its pair is left out. Of
-    several responses to an item the first counts, since they are not independent."""
+    benchmark. A twin that stands in the corpora itself is no control: its pair is left out."""
     rows = []
     for (model, benchmark), own in samples.items():
         if benchmark not in twins:
             continue
-        of_item, of_twin = (
-            {row["item_id"]: row["correct"] for row in part if row["repeat"] == 0}
-            for part in (own, samples[model, twins[benchmark]])
-        )
+        of_item, of_twin = _outcomes(own), _outcomes(samples[model, twins[benchmark]])
         pairs = sorted(of_item.keys() & of_twin.keys() - hits.get(twins[benchmark], {}).keys())
         overlapping = [name for name in pairs if name in hits.get(benchmark, {})]
         parts = {"all": ("the twins", pairs), "overlapping": ("the twins, overlap", overlapping)}
@@ -134,13 +138,21 @@ def twin_drops(
             before, after = ([of[name] for name in names] for of in (of_twin, of_item))
             row[part] = {
                 "num_items": len(names),
-                "num_correct": sum(after),
-                "num_correct_twins": sum(before),
+                "accuracy": round(statistics.accuracy(after).value, 4) if names else None,
+                "accuracy_twins": round(statistics.accuracy(before).value, 4) if names else None,
                 "drop": comparison(against, before, after),
             }
         row["tests"] = [row[part]["drop"] for part in parts if row[part]["drop"]]
         rows.append(row)
     return rows
+
+
+def _outcomes(samples: list[Row]) -> dict[str, list[bool]]:
+    """Item -> whether each response to it is right."""
+    found: dict[str, list[bool]] = {}
+    for row in sorted(samples, key=lambda row: row["repeat"]):
+        found.setdefault(row["item_id"], []).append(row["correct"])
+    return found
 
 
 # --- Problems continued from their first half -----------------------------------------------------
@@ -183,8 +195,8 @@ def continued_items(
                 others["the twins"] = (model, twins[benchmark])
             for against, owner in others.items():
                 shared = [name for name in ids if (*owner, name) in flags]
-                before = [flags[(*owner, name)] for name in shared]
-                after = [flags[model, benchmark, name] for name in shared]
+                before = [[flags[(*owner, name)]] for name in shared]
+                after = [[flags[model, benchmark, name]] for name in shared]
                 row["tests"].append(comparison(against, before, after))
             row["tests"] = [test for test in row["tests"] if test]
             rows.append(row)
@@ -216,8 +228,8 @@ def section(found: dict[str, Any]) -> str:
             "## Memorisation",
             "Does a model know benchmark items by heart? Three probes, each with its controls; "
             "[docs/memorisation.md](../docs/memorisation.md) says what they cannot show. A "
-            "difference is called evidence where its p, times the number of tests of the probe, is "
-            f"under {LEVEL}.",
+            "difference is called evidence where its p, adjusted for the number of tests of the "
+            f"probe (Holm), is under {LEVEL}.",
             *_twins_text(found["twins"]),
             *_completions_text(found["completions"]),
             *_responses_text(found["responses"]),
@@ -238,7 +250,7 @@ def _twins_text(found: dict[str, Any]) -> list[str]:
         [
             row["benchmark"],
             row["model"],
-            *(_right(row["all"], key) for key in ("num_correct", "num_correct_twins")),
+            *(_share(row["all"][key], row["all"]["num_items"]) for key in ACCURACIES),
             *(_drop(row[part]) for part in ("all", "overlapping")),
         ]
         for row in found["rows"]
@@ -247,8 +259,11 @@ def _twins_text(found: dict[str, Any]) -> list[str]:
     return [head, table([*columns, "drop, items found in the corpora"], rows), _finding(found)]
 
 
-def _right(part: Row, key: str) -> str:
-    return f"{part[key]} of {part['num_items']}"
+def _share(share: float | None, num_items: int) -> str:
+    """`62% of 96 items`."""
+    from stages.model_card import percent
+
+    return "no items" if share is None else f"{percent(share, num_items)}% of {num_items} items"
 
 
 def _drop(part: Row) -> str:
@@ -257,7 +272,7 @@ def _drop(part: Row) -> str:
 
     drop = part["drop"]
     if drop is None:
-        return "too few items"
+        return "no items"
     value, low, high = (
         percent(drop[key], part["num_items"]) for key in ("difference", "low", "high")
     )
@@ -313,7 +328,7 @@ def _left_out(reasons: dict[str, int]) -> str:
 
 
 def _responses_text(found: dict[str, Any]) -> list[str]:
-    from stages.model_card import percent, table
+    from stages.model_card import table
 
     head = (
         "**Responses and training solutions.** A high share would mean that responses repeat what "
@@ -325,18 +340,15 @@ def _responses_text(found: dict[str, Any]) -> list[str]:
     if not found["rows"]:
         return [head, "No item that was answered stands in the corpora."]
 
-    def cell(share: float | None, num_items: int) -> str:
-        return "none" if share is None else f"{percent(share, num_items)}% of {num_items} items"
-
     rows = [
         [
             row["benchmark"],
             row["model"],
             f"{row['num_solutions']}, {row['num_solutions_kept']} kept",
-            cell(row["solutions_share"], row["num_items"]),
-            cell(row["unrelated_share"], row["num_items"]),
-            cell(row["reference_share"], row["num_with_reference"]),
-            cell(row["others_reference_share"], row["num_others"]),
+            _share(row["solutions_share"], row["num_items"]),
+            _share(row["unrelated_share"], row["num_items"]),
+            _share(row["reference_share"], row["num_with_reference"]),
+            _share(row["others_reference_share"], row["num_others"]),
         ]
         for row in found["rows"]
     ]
@@ -354,7 +366,7 @@ def _finding(found: dict[str, Any]) -> str:
         return f"No evidence beyond noise at these numbers of items ({count})."
     shown = [
         f"**{one['benchmark']}**, {one['model']} model, against {one['against']} "
-        f"({_p(one['p_value'])})"
+        f"({_p(one['p_adjusted'])})"
         for one in found["evidence"]
     ]
     return f"Evidence ({count}): {'; '.join(shown)}."

@@ -30,7 +30,7 @@ def drops(num_items: int, num_twins: int, hits: Any = None) -> Row:
 
 def test_a_drop_from_items_to_twins_is_evidence_and_chance_is_not() -> None:
     row = drops(18, 6)
-    assert row["all"]["num_correct"] == 18 and row["all"]["num_correct_twins"] == 6
+    assert (row["all"]["accuracy"], row["all"]["accuracy_twins"]) == (0.9, 0.3)
     assert row["all"]["drop"]["difference"] == 0.6
     assert row["all"]["drop"]["p_value"] == pytest.approx(2 / 2**12, abs=1e-6)  # 12 lost, 0 gained
     assert memorisation.verdict([row])["evidence"]
@@ -47,19 +47,23 @@ def test_items_with_overlap_are_compared_beside_all_and_twins_with_overlap_not_a
     assert len(row["tests"]) == 2
     assert drops(9, 0)["overlapping"] == {
         "num_items": 0,
-        "num_correct": 0,
-        "num_correct_twins": 0,
+        "accuracy": None,
+        "accuracy_twins": None,
         "drop": None,
     }
 
 
-def test_of_several_responses_to_an_item_the_first_counts() -> None:
+def test_several_responses_make_a_drop_no_surer_than_its_items() -> None:
+    """Repeats that all agree tell no more than one."""
+
     def repeated(num_correct: int) -> list[Row]:
-        return [*samples(num_correct), *({**row, "repeat": 1} for row in samples(20))]
+        return [{**row, "repeat": at} for at in range(8) for row in samples(num_correct)]
 
     given = {("tuned", "b"): repeated(18), ("tuned", "t"): repeated(6)}
     (row,) = memorisation.twin_drops(given, {"b": "t"}, {})
-    assert row["all"]["num_items"] == 20 and row["all"]["num_correct_twins"] == 6
+    once = drops(18, 6)["all"]
+    assert row["all"]["num_items"] == 20 and row["all"]["accuracy_twins"] == 0.3
+    assert row["all"]["drop"]["p_value"] == once["drop"]["p_value"]
 
 
 def completions(benchmark: str, num_verbatim: int, num_control: int = 0) -> list[Row]:
@@ -125,8 +129,9 @@ def test_what_is_evidence_depends_on_the_number_of_tests() -> None:
     row = {"benchmark": "b", "model": "m"}
     alone = memorisation.verdict([row | {"tests": [test]}])
     assert alone["num_tests"] == 1 and len(alone["evidence"]) == 1
-    among_others = memorisation.verdict([row | {"tests": [test, test | {"p_value": 0.9}] * 2}])
+    among_others = memorisation.verdict([row | {"tests": [test] + [test | {"p_value": 0.9}] * 3}])
     assert among_others == {"num_tests": 4, "evidence": []}
+    assert memorisation.verdict([]) == {"num_tests": 0, "evidence": []}
 
 
 BENCHMARKS = {
@@ -214,7 +219,7 @@ def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
     """The section is made from the ledger's JSON, and its findings follow the numbers."""
     ledger = json.loads(json.dumps(memorisation.findings(BENCHMARKS, ["base", "tuned"])))
     shown = memorisation.section(ledger)
-    assert "| b | tuned | 18 of 20 | 5 of 20 | +65 [" in shown
+    assert "| b | tuned | 90% of 20 items | 25% of 20 items | +65 [" in shown
     assert "| b | tuned | 12 of 20: 60% [39, 78] | 0 of 20: 0% [0, 16] |" in shown
     assert "| b | tuned | 10, 0 kept | 100% of 10 items | 0% of 10 items |" in shown
     assert (
