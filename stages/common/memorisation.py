@@ -338,7 +338,10 @@ def _responses_text(found: dict[str, Any]) -> list[str]:
         "two columns: the benchmark's own solution, for these items and for those without overlap."
     )
     if not found["rows"]:
-        return [head, "No item that was answered stands in the corpora."]
+        reason = (
+            "Nothing can be compared: no item stands in the corpora, or no response to one is long"
+        )
+        return [head, f"{reason} enough."]
 
     rows = [
         [

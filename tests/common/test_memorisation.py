@@ -7,10 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from stages import params
 from stages.common import memorisation
 from stages.common.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from stages.decontaminate import EVIDENCE
 from stages.probe import COMPLETION, summary
+from tests.conftest import Workspace
 
 IDS = [f"item-{number:02}" for number in range(20)]
 
@@ -238,5 +240,21 @@ def test_a_card_without_twins_or_overlap_says_so(project: Path) -> None:
     found = memorisation.findings({"b": BENCHMARKS["b"]}, ["base", "tuned"])
     shown = memorisation.section(found)
     assert "No benchmark was evaluated together with its twins." in shown
-    assert "No item that was answered stands in the corpora." in shown
+    assert "Nothing can be compared: no item stands in the corpora" in shown
     assert "| b | tuned | 12 of 20: 60% [39, 78] | none | 0 of 20: 0% [0, 16] |" in shown
+
+
+def test_what_the_stages_write_is_what_the_findings_read(
+    smoke: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(smoke.path)
+    content = params.read()
+    found = memorisation.findings(content["benchmark"], content["models"])
+    rows = found["completions"]["rows"]
+    assert {(row["benchmark"], row["model"]) for row in rows} == {
+        ("tiny_chain_sum", model) for model in ("base", "tuned")
+    }
+    assert all(row["items"]["num"] + sum(row["left_out"].values()) == 6 for row in rows)
+    assert rows[0]["items"]["num"] > 0 and rows[0]["controls"]["num"] > 0
+    shown = memorisation.section(json.loads(json.dumps(found)))
+    assert "| tiny_chain_sum | tuned | 0 of " in shown
