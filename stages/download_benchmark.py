@@ -71,16 +71,17 @@ class Mapping:
 
 
 def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
-    """Held-out practice problems: same generator as the training corpus, another seed."""
+    """Held-out practice problems: same generator as the training corpus, another seed. A twin
+    has the id of its item."""
     return [
         {
             "id": f"{source.task}-{source.seed + index}",
             "problem": item.problem,
             "answer": item.answer,
             "solution": item.solution,
-            "subsets": {},
+            "subsets": item.subsets,
         }
-        for index, item in enumerate(practice.problems(source.task, source.seed, source.num_items))
+        for index, item in enumerate(practice.benchmark_problems(source))
     ]
 
 

@@ -120,10 +120,11 @@ def check_all(content: dict[str, Any]) -> None:
         mix,
         model_card,
         prepare,
+        probe,
         reinforce,
         train,
     )
-    from stages.common import engine, generation, harness, prompts, sources
+    from stages.common import engine, generation, harness, practice, prompts, sources
 
     sections: dict[str, Any] = {
         "prompt": prompts.Params,
@@ -136,6 +137,7 @@ def check_all(content: dict[str, Any]) -> None:
         "models": list[Literal["base", "tuned", "reinforced"]],
         "reinforce": dict[Literal["grpo"], reinforce.Params],
         "evaluate": generation.Params,
+        "probe": probe.Params,
         "model_card": model_card.Params,
         "model": download_model.Params,
     }
@@ -161,6 +163,7 @@ def check_all(content: dict[str, Any]) -> None:
                 raise InputError(f"{CONF}/{group}/{member}.yaml: {name}: unknown key")
             for part, into in parts.items():
                 check(f"{group}.{member}.{part}", node.get(part), into)
+    practice.expect_twins(content["benchmark"])
 
 
 def main() -> None:

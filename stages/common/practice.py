@@ -6,14 +6,19 @@ built in (PLANTED), so that the card can show how many were found.
 
 Item i of a seed depends on the seed and i alone: a longer corpus starts with the shorter one, and
 two seeds further apart than their sizes share nothing.
+
+A benchmark may have twins: item i of the twins has the template of item i and its difficulty, with
+other numbers, mostly other names, and another answer (GSM-Symbolic, Mirzadeh et al. 2024).
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from stages.common.errors import InputError
 from stages.params import STRICT
 
 PLANTED = ("planted_wrong_answer", "planted_leak", "planted_exact_copy", "planted_near_copy")
@@ -25,6 +30,11 @@ CONFIG: dict[str, dict[str, Any]] = {
 }
 
 TaskName = Literal["chain_sum", "gsm_symbolic"]
+
+# Twins are drawn from the item's seed and a multiple of this, beyond the seeds of all corpora. A
+# sum of the same shape turns up once in 50 draws or more, another answer almost at once.
+TWIN_STEP = 1_000_000_000
+MAX_DRAWS = 10_000
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -59,6 +69,7 @@ class PracticeBenchmark:
     task: TaskName
     seed: int
     num_items: int
+    twins_of: str | None = None  # the benchmark of this task, seed and size that these are twins of
 
 
 @dataclass(frozen=True)
@@ -67,17 +78,74 @@ class Problem:
     solution: str  # worked, ending in \boxed{answer}
     answer: str
     source: str
+    subsets: dict[str, str]  # chain_sum: the number of terms
 
 
 def problems(task: str, seed: int, count: int) -> list[Problem]:
     """The first `count` problems of a seed."""
-    import reasoning_gym
-
     if count == 0:
         return []  # which the generator refuses
-    items = reasoning_gym.create_dataset(task, seed=seed, size=count, **CONFIG[task])
+    return [_problem(task, item) for item in _generator(task, seed, count)]
+
+
+def twins(task: str, seed: int, count: int) -> list[Problem]:
+    """The twins of problems(task, seed, count), in their order; none equals any of them."""
+    generator = _generator(task, seed, count)
+    originals = [_problem(task, item) for item in generator]
+    taken, found = {item.problem for item in originals}, []
+    for index, original in enumerate(originals):
+        shape = _shape(original.problem) if task == "chain_sum" else None
+        for draw in range(1, MAX_DRAWS):
+            # A word problem's template was chosen when the generator was made, with the first seed.
+            generator.seed = seed + draw * TWIN_STEP
+            twin = _problem(task, generator[index])
+            is_alike = shape is None or _shape(twin.problem) == shape
+            if is_alike and twin.answer != original.answer and twin.problem not in taken:
+                break
+        else:
+            raise RuntimeError(f"no twin of item {index} of {task}, seed {seed}")
+        taken.add(twin.problem)
+        found.append(twin)
+    return found
+
+
+def benchmark_problems(source: PracticeBenchmark) -> list[Problem]:
+    """The items of a practice benchmark, in the order that numbers them."""
+    draw = twins if source.twins_of else problems
+    return draw(source.task, source.seed, source.num_items)
+
+
+def expect_twins(benchmarks: dict[str, Any]) -> None:
+    """Raise InputError where twins and their originals, both chosen, are not made alike."""
+    for name, benchmark in benchmarks.items():
+        twins_of = benchmark["source"].get("twins_of")
+        if twins_of not in benchmarks:
+            continue
+        for key in ("kind", "task", "seed", "num_items"):
+            own, other = benchmark["source"][key], benchmarks[twins_of]["source"].get(key)
+            if own != other:
+                raise InputError(
+                    f"benchmark.{name}.source.{key} is {own}, that of {twins_of}, whose twins "
+                    f"these are, is {other}: make them equal"
+                )
+
+
+def _generator(task: str, seed: int, count: int) -> Any:
+    import reasoning_gym
+
+    return reasoning_gym.create_dataset(task, seed=seed, size=count, **CONFIG[task])
+
+
+def _problem(task: str, item: dict[str, Any]) -> Problem:
     solve = {"chain_sum": _running_sum, "gsm_symbolic": _chain_of_thought}[task]
-    return [Problem(item["question"], solve(item), item["answer"], task) for item in items]
+    terms = item["metadata"].get("num_terms")
+    subsets = {"terms": str(terms)} if terms else {}
+    return Problem(item["question"], solve(item), item["answer"], task, subsets)
+
+
+def _shape(problem: str) -> str:
+    """A sum without its digits: terms, signs and lengths of the numbers stay."""
+    return re.sub(r"\d", "0", problem)
 
 
 def corpus_rows(source: PracticeCorpus) -> list[dict[str, Any]]:
@@ -93,17 +161,17 @@ def _corpus_problems(source: PracticeCorpus) -> Iterator[Problem]:
     for item in problems("chain_sum", source.seed + 50_000, source.num_wrong_answers):
         wrong = str(int(item.answer) + 1)
         contradicted = f"{item.solution}\nThe answer is \\boxed{{{wrong}}}."
-        yield Problem(item.problem, contradicted, item.answer, "planted_wrong_answer")
+        yield replace(item, solution=contradicted, source="planted_wrong_answer")
     for task, leak in source.leaks.items():
         for item in problems(task, leak.seed, leak.num_items):
-            yield Problem(item.problem, item.solution, item.answer, "planted_leak")
+            yield replace(item, source="planted_leak")
     if source.copies:
         seed = source.copies.seed
         for item in problems("chain_sum", seed, source.copies.num_exact):
-            yield Problem(item.problem, item.solution, item.answer, "planted_exact_copy")
+            yield replace(item, source="planted_exact_copy")
         for item in problems("gsm_symbolic", seed, source.copies.num_near):
             reworded = f"Solve this problem. {item.problem}"
-            yield Problem(reworded, item.solution, item.answer, "planted_near_copy")
+            yield replace(item, problem=reworded, source="planted_near_copy")
 
 
 def _numinamath_cot(item: Problem) -> dict[str, Any]:

@@ -368,6 +368,8 @@ def identity(source: Source) -> dict[str, Any]:
         case PracticeCorpus() | PracticeBenchmark():
             name = "reasoning-gym"
             revision = f"{version('reasoning-gym')}, seed {source.seed}"
+            if isinstance(source, PracticeBenchmark) and source.twins_of:
+                revision += ", twins"
     head = {"kind": source.kind, "name": name, "revision": revision, "licence": source.licence}
     return head | {"split": source.split} if isinstance(source, HubDataset) else head
 

@@ -1,0 +1,217 @@
+"""What responses share, word by word, with the training solutions of rows that hold their item.
+
+A share is that of a response's distinct n-grams of canonical tokens, those of the problem left
+out. Beside the solutions found for an item stand as many unrelated ones of the training set, and
+the benchmark's own solution, by which items with overlap can be compared with those without: two
+solutions of one problem in one style are alike without any copying.
+
+Training rows are read as streams; what is held grows with the responses and the hits.
+"""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stages.common import groups, text
+from stages.common.groups import F64
+from stages.common.records import Row, read_batches
+from stages.common.text import U64
+
+# PaLM's contamination report takes 8 too (Chowdhery et al. 2022): long enough that unrelated
+# solutions seldom share a run of words, short enough that three written lines have a dozen.
+NGRAM_SIZE = 8
+SOLUTIONS_AT_ONCE = 1024
+SEED = 42  # of the draw of unrelated solutions
+
+Item = tuple[str, str]  # benchmark, id
+Hits = dict[str, dict[str, dict[str, bool]]]  # benchmark -> item -> training row -> was it removed
+Flags = npt.NDArray[np.bool_]
+
+
+def from_solutions(
+    samples: dict[tuple[str, str], list[Row]],
+    items: dict[str, list[Row]],
+    hits: Hits,
+    removed: Path,
+    kept: Path,
+) -> list[Row]:
+    """For each model and benchmark with overlap the mean shares over items, for the ledger.
+
+    samples by (model, benchmark), items by benchmark; removed and kept are decontaminate's.
+    """
+    grams = {
+        (model, benchmark): response_ngrams(rows, items[benchmark])
+        for (model, benchmark), rows in samples.items()
+        if benchmark in hits
+    }
+    parts: dict[Item, list[U64]] = defaultdict(list)
+    for (_, benchmark), found in grams.items():
+        for name, responses in found.items():
+            parts[benchmark, name] += responses
+    vocabularies = {item: np.unique(np.concatenate(own)) for item, own in parts.items()}
+
+    owners: dict[str, list[Item]] = defaultdict(list)  # training row -> items that it holds
+    paths = [removed]
+    for item in vocabularies:
+        for name, was_removed in hits[item[0]].get(item[1], {}).items():
+            owners[name].append(item)
+            paths = paths if was_removed else [removed, kept]
+    overlapping = {item: vocabularies[item] for own in owners.values() for item in own}
+    related = {name for by_item in hits.values() for rows in by_item.values() for name in rows}
+    references = {
+        (benchmark, row["id"]): row["solution"]
+        for benchmark, rows in items.items()
+        for row in rows
+        if row["solution"] and (benchmark, row["id"]) in vocabularies
+    }
+    in_own, counts = seen(overlapping, solutions_of(paths, owners))
+    in_unrelated, _ = seen(
+        overlapping, unrelated_solutions(kept, sorted(counts.elements()), related)
+    )
+    in_reference, _ = seen(
+        {item: vocabularies[item] for item in references}, iter(references.items())
+    )
+
+    def shares(model: str, benchmark: str, flags: dict[Item, Flags]) -> dict[Item, float]:
+        found = {}
+        for name, responses in grams[model, benchmark].items():
+            item = benchmark, name
+            if item in flags:
+                places = [np.searchsorted(vocabularies[item], own) for own in responses]
+                found[item] = float(np.mean([flags[item][at].mean() for at in places]))
+        return found
+
+    rows = []
+    for model, benchmark in grams:
+        own = shares(model, benchmark, in_own)
+        if not own:
+            continue
+        reference = shares(model, benchmark, in_reference)
+        with_overlap = [share for item, share in reference.items() if item in overlapping]
+        others = [share for item, share in reference.items() if item not in overlapping]
+        removals = [was for _, name in own for was in hits[benchmark][name].values()]
+        rows.append(
+            {
+                "benchmark": benchmark,
+                "model": model,
+                "num_items": len(own),
+                "num_solutions": sum(counts[item] for item in own),
+                "num_solutions_kept": len(removals) - sum(removals),
+                "solutions_share": _mean(own.values()),
+                "unrelated_share": _mean(shares(model, benchmark, in_unrelated).values()),
+                "num_with_reference": len(with_overlap),
+                "reference_share": _mean(with_overlap),
+                "num_others": len(others),
+                "others_reference_share": _mean(others),
+                "tests": against_others(with_overlap, others),
+            }
+        )
+    return rows
+
+
+def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]]:
+    """Item -> of each response its n-grams that the problem has not; only where there are some."""
+    problems = ngrams([row["problem"] for row in items])
+    of_problem = dict(zip((row["id"] for row in items), problems, strict=True))
+    found: dict[str, list[U64]] = {}
+    for row, grams in zip(samples, ngrams([row["response"] for row in samples]), strict=True):
+        own = np.setdiff1d(grams, of_problem[row["item_id"]], assume_unique=True)
+        if len(own):
+            found.setdefault(row["item_id"], []).append(own)
+    return found
+
+
+def ngrams(texts: list[str]) -> list[U64]:
+    """Of each text the hashes of its distinct runs of NGRAM_SIZE canonical tokens, sorted."""
+    tokens = text.tokenize(pa.array(texts, pa.large_string()))
+    runs = np.zeros(max(len(tokens.hashes) - NGRAM_SIZE + 1, 0), np.uint64)
+    for step in range(NGRAM_SIZE):
+        runs = runs * np.uint64(0x9E3779B97F4A7C15) + tokens.hashes[step : step + len(runs)]
+    return [
+        np.unique(runs[low : max(low, high - NGRAM_SIZE + 1)])
+        for low, high in itertools.pairwise(tokens.offsets.tolist())
+    ]
+
+
+def seen(
+    vocabularies: dict[Item, U64], solutions: Iterator[tuple[Item, str]]
+) -> tuple[dict[Item, Flags], Counter[Item]]:
+    """Which of each item's n-grams stand in the solutions that come for it, and how many come."""
+    found = {item: np.zeros(len(grams), np.bool_) for item, grams in vocabularies.items()}
+    counts: Counter[Item] = Counter()
+    while part := list(itertools.islice(solutions, SOLUTIONS_AT_ONCE)):
+        for (item, _), grams in zip(part, ngrams([each for _, each in part]), strict=True):
+            found[item] |= np.isin(vocabularies[item], grams)
+            counts[item] += 1
+    return found, counts
+
+
+def solutions_of(paths: list[Path], owners: dict[str, list[Item]]) -> Iterator[tuple[Item, str]]:
+    """The solutions of the named rows, each for every item that its row holds."""
+    wanted = pa.array(sorted(owners), pa.string())
+    for path in paths:
+        for batch in read_batches(path, ["id", "solution"]):
+            part = batch.filter(pc.is_in(batch["id"], value_set=wanted))
+            for name, solution in zip(*part.to_pydict().values(), strict=True):
+                for item in owners[name]:
+                    yield item, solution
+
+
+def unrelated_solutions(
+    path: Path, items: list[Item], related: Iterable[str]
+) -> Iterator[tuple[Item, str]]:
+    """For each entry of items one solution of the training set, drawn by a hash of the row's id
+    from the rows that hold no item; where these are fewer, each comes for several entries."""
+    excluded = pa.array(sorted(related), pa.string())
+
+    def draw(batch: pa.RecordBatch) -> F64:
+        is_related = pc.is_in(batch["id"], value_set=excluded).to_numpy(zero_copy_only=False)
+        return np.where(is_related, np.inf, groups.coins(batch["id"], SEED))
+
+    smallest = np.empty(0)
+    for batch in read_batches(path, ["id"]):
+        smallest = np.sort(np.append(smallest, draw(batch)))[: len(items)]
+    smallest = smallest[np.isfinite(smallest)]
+    if not len(smallest):
+        return
+    for batch in read_batches(path, ["id", "solution"]):
+        coins = draw(batch)
+        for at in np.flatnonzero(coins <= smallest[-1]).tolist():
+            rank = int(np.searchsorted(smallest, coins[at]))
+            for item in items[rank :: len(smallest)]:
+                yield item, batch["solution"][at].as_py()
+
+
+def against_others(overlapping: list[float], others: list[float]) -> list[dict[str, Any]]:
+    """Permutation test of the means of two groups of items; none where a group is one item."""
+    from scipy.stats import permutation_test
+
+    if min(len(overlapping), len(others)) < 2:
+        return []
+
+    def difference(left: Any, right: Any, axis: int) -> Any:
+        return np.mean(left, axis=axis) - np.mean(right, axis=axis)
+
+    found = permutation_test(
+        (overlapping, others), difference, vectorized=True, rng=np.random.default_rng(0)
+    )
+    return [
+        {
+            "against": "items without overlap",
+            "difference": round(float(found.statistic), 4),
+            "p_value": round(float(found.pvalue), 6),
+            "is_higher": bool(found.statistic > 0),
+        }
+    ]
+
+
+def _mean(shares: Iterable[float]) -> float | None:
+    found = list(shares)
+    return round(sum(found) / len(found), 4) if found else None

@@ -1,0 +1,260 @@
+"""The three probes of memorisation: what is evidence, what is not, and what the card says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from stages import params
+from stages.common import memorisation
+from stages.common.records import EXAMPLE, Row, removed_schema, write_json, write_rows
+from stages.decontaminate import EVIDENCE
+from stages.probe import COMPLETION, summary
+from tests.conftest import Workspace
+
+IDS = [f"item-{number:02}" for number in range(20)]
+
+
+def samples(num_correct: int, ids: list[str] = IDS) -> list[Row]:
+    return [
+        {"item_id": name, "repeat": 0, "correct": at < num_correct, "response": ""}
+        for at, name in enumerate(ids)
+    ]
+
+
+def drops(num_items: int, num_twins: int, hits: Any = None) -> Row:
+    given = {("tuned", "b"): samples(num_items), ("tuned", "b_twins"): samples(num_twins)}
+    (row,) = memorisation.twin_drops(given, {"b": "b_twins"}, hits or {})
+    return row
+
+
+def test_a_drop_from_items_to_twins_is_evidence_and_chance_is_not() -> None:
+    row = drops(18, 6)
+    assert (row["all"]["accuracy"], row["all"]["accuracy_twins"]) == (0.9, 0.3)
+    assert row["all"]["drop"]["difference"] == 0.6
+    assert row["all"]["drop"]["p_value"] == pytest.approx(2 / 2**12, abs=1e-6)  # 12 lost, 0 gained
+    assert memorisation.verdict([row])["evidence"]
+    assert not memorisation.verdict([drops(10, 8)])["evidence"]
+    assert not memorisation.verdict([drops(6, 18)])["evidence"]  # better on the twins
+
+
+def test_items_with_overlap_are_compared_beside_all_and_twins_with_overlap_not_at_all() -> None:
+    hits = {"b": {name: {"row": True} for name in IDS[:9]}, "b_twins": {IDS[0]: {"row": True}}}
+    row = drops(9, 0, hits)
+    assert row["all"]["num_items"] == 19 and row["overlapping"]["num_items"] == 8
+    assert row["overlapping"]["drop"]["difference"] == 1.0
+    assert row["all"]["drop"]["difference"] == round(8 / 19, 4)
+    assert len(row["tests"]) == 2
+    assert drops(9, 0)["overlapping"] == {
+        "num_items": 0,
+        "accuracy": None,
+        "accuracy_twins": None,
+        "drop": None,
+    }
+
+
+def test_several_responses_make_a_drop_no_surer_than_its_items() -> None:
+    """Repeats that all agree tell no more than one."""
+
+    def repeated(num_correct: int) -> list[Row]:
+        return [{**row, "repeat": at} for at in range(8) for row in samples(num_correct)]
+
+    given = {("tuned", "b"): repeated(18), ("tuned", "t"): repeated(6)}
+    (row,) = memorisation.twin_drops(given, {"b": "t"}, {})
+    once = drops(18, 6)["all"]
+    assert row["all"]["num_items"] == 20 and row["all"]["accuracy_twins"] == 0.3
+    assert row["all"]["drop"]["p_value"] == once["drop"]["p_value"]
+
+
+def completions(benchmark: str, num_verbatim: int, num_control: int = 0) -> list[Row]:
+    """Rows of COMPLETION: of 20 items and 20 controls these are verbatim."""
+    return [
+        {
+            "benchmark": benchmark,
+            "is_control": is_control,
+            "id": name,
+            "num_tokens": 30,
+            "prompt": "a",
+            "rest": "b",
+            "completion": "c",
+            "is_verbatim": at < count,
+            "prefix_rate": float(at < count),
+            "rouge_l": float(at < count),
+        }
+        for is_control, count in ((False, num_verbatim), (True, num_control))
+        for at, name in enumerate(IDS)
+    ]
+
+
+def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[Row]:
+    rows = {
+        model: [*completions("b", count, controls), *completions("b_twins", twins)]
+        for model, count in (("base", base), ("tuned", tuned))
+    }
+    measured = {
+        model: {
+            name: summary([row for row in own if row["benchmark"] == name], [])
+            for name in ("b", "b_twins")
+        }
+        for model, own in rows.items()
+    }
+    return memorisation.continued_items(measured, rows, {"b": "b_twins"})
+
+
+def evidence(rows: list[Row]) -> set[tuple[str, str]]:
+    return {(one["model"], one["against"]) for one in memorisation.verdict(rows)["evidence"]}
+
+
+def test_verbatim_continuations_are_judged_by_every_control() -> None:
+    """Text learned in training: tuned alone. Text known before: both. By chance: neither."""
+    against_texts = {"held-out texts", "the twins"}
+    assert evidence(continued(0, 12)) == {
+        ("tuned", against) for against in against_texts | {"the base model"}
+    }
+    assert evidence(continued(12, 12)) == {
+        (model, against) for model in ("base", "tuned") for against in against_texts
+    }
+    assert not evidence(continued(12, 12, twins=12, controls=12))
+    assert not evidence(continued(0, 1))
+
+
+def test_a_benchmark_of_twins_is_shown_beside_its_original_alone() -> None:
+    rows = continued(0, 12, twins=3)
+    assert [(row["benchmark"], row["model"]) for row in rows] == [("b", "base"), ("b", "tuned")]
+    assert {row["twins"]["num_verbatim"] for row in rows} == {3}
+
+
+def test_what_is_evidence_depends_on_the_number_of_tests() -> None:
+    test = {"against": "x", "p_value": 0.02, "is_higher": True}
+    row = {"benchmark": "b", "model": "m"}
+    alone = memorisation.verdict([row | {"tests": [test]}])
+    assert alone["num_tests"] == 1 and len(alone["evidence"]) == 1
+    among_others = memorisation.verdict([row | {"tests": [test] + [test | {"p_value": 0.9}] * 3}])
+    assert among_others == {"num_tests": 4, "evidence": []}
+    assert memorisation.verdict([]) == {"num_tests": 0, "evidence": []}
+
+
+BENCHMARKS = {
+    "b": {"source": {"kind": "practice"}},
+    "b_twins": {"source": {"kind": "practice", "twins_of": "b"}},
+}
+SOLUTION = "Each of the {n} hens lays two eggs a day so that we get {n} times two eggs in all."
+SAMPLE = pa.schema(
+    [
+        pa.field("item_id", pa.string()),
+        pa.field("repeat", pa.int32()),
+        pa.field("correct", pa.bool_()),
+        pa.field("response", pa.string()),
+    ]
+)
+ITEM = pa.schema([pa.field(name, pa.string()) for name in ("id", "problem", "solution")])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the stages write where the tuned model learned the first ten items of b by heart."""
+    monkeypatch.chdir(tmp_path)
+    right = {("base", "b"): 5, ("base", "b_twins"): 5, ("tuned", "b"): 18, ("tuned", "b_twins"): 5}
+    for (model, name), count in right.items():
+        learned = model == "tuned" and name == "b"
+        rows = [
+            {**row, "response": SOLUTION.format(n=at) if learned and at < 10 else "It is " * 9}
+            for at, row in enumerate(samples(count))
+        ]
+        write_rows(Path(f"data/evaluate/{model}-{name}/samples.parquet"), rows, SAMPLE)
+    for name in BENCHMARKS:
+        items = [
+            {"id": key, "problem": f"{name}, {at}?", "solution": SOLUTION.format(n=at)}
+            for at, key in enumerate(IDS)
+        ]
+        write_rows(Path(f"data/download_benchmark/{name}/items.parquet"), items, ITEM)
+    for model, count in (("base", 0), ("tuned", 12)):
+        rows = [*completions("b", count), *completions("b_twins", 0)]
+        write_rows(Path(f"data/probe/{model}/completions.parquet"), rows, COMPLETION)
+        measured = {
+            name: summary([row for row in rows if row["benchmark"] == name], [])
+            for name in BENCHMARKS
+        }
+        write_json(Path(f"metrics/probe/{model}.json"), measured)
+
+    def example(name: str, solution: str) -> Row:
+        row = dict.fromkeys(EXAMPLE.names, "x") | {"id": name, "solution": solution}
+        return row | {"origin_row": 0}
+
+    gone = [
+        {
+            **example(f"row-{key}", SOLUTION.format(n=at)),
+            "reason": "same",
+            "evidence": {"class": ""},
+        }
+        for at, key in enumerate(IDS[:10])
+    ]
+    schema = removed_schema(pa.struct([pa.field("class", pa.string())]))
+    write_rows(Path("data/decontaminate/removed.parquet"), gone, schema)
+    other = [example("z", "nothing that anyone would ever say about hens in a solution of a sum")]
+    write_rows(Path("data/decontaminate/kept.parquet"), other, EXAMPLE)
+    hits = [
+        dict.fromkeys(EVIDENCE.names)
+        | {"id": f"row-{key}", "benchmark": "b", "item_id": key, "class": kind, "action": "removed"}
+        for key, kind in [*((key, "same") for key in IDS[:10]), (IDS[19], "variant")]
+    ]
+    write_rows(Path("data/decontaminate/evidence.parquet"), hits, EVIDENCE)
+    return tmp_path
+
+
+def test_findings_hold_all_three_probes_of_a_model_that_knows_items_by_heart(project: Path) -> None:
+    found = memorisation.findings(BENCHMARKS, ["base", "tuned"])
+    assert {one["model"] for one in found["twins"]["evidence"]} == {"tuned"}
+    assert {one["model"] for one in found["completions"]["evidence"]} == {"tuned"}
+    assert found["responses"]["evidence"][0]["model"] == "tuned"
+    rows = {row["model"]: row for row in found["responses"]["rows"]}
+    assert rows["tuned"]["num_items"] == 10  # the variant is another problem
+    assert rows["tuned"]["solutions_share"] == 1.0 and rows["tuned"]["unrelated_share"] == 0.0
+    assert rows["tuned"]["others_reference_share"] == rows["base"]["solutions_share"] == 0.0
+    assert set(found["completions"]["completions_sha256"]) == {"base", "tuned"}
+    assert memorisation.findings(BENCHMARKS, ["base", "tuned"]) == found
+
+
+def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
+    """The section is made from the ledger's JSON, and its findings follow the numbers."""
+    ledger = json.loads(json.dumps(memorisation.findings(BENCHMARKS, ["base", "tuned"])))
+    shown = memorisation.section(ledger)
+    assert "| b | tuned | 90% of 20 items | 25% of 20 items | +65 [" in shown
+    assert "| b | tuned | 12 of 20: 60% [39, 78] | 0 of 20: 0% [0, 16] |" in shown
+    assert "| b | tuned | 10, 0 kept | 100% of 10 items | 0% of 10 items |" in shown
+    assert (
+        shown.count("Evidence (") == 3
+        and "**b**, tuned model, against the twins (p < 0.001)" in shown
+    )
+    assert shown.count("would mean that") == 3
+
+    calm = memorisation.findings(BENCHMARKS, ["base"])
+    assert memorisation.section(calm).count("No evidence beyond noise") == 3
+    assert "Evidence (" not in memorisation.section(calm)
+
+
+def test_a_card_without_twins_or_overlap_says_so(project: Path) -> None:
+    write_rows(Path("data/decontaminate/evidence.parquet"), [], EVIDENCE)
+    found = memorisation.findings({"b": BENCHMARKS["b"]}, ["base", "tuned"])
+    shown = memorisation.section(found)
+    assert "No benchmark was evaluated together with its twins." in shown
+    assert "Nothing can be compared: no item stands in the corpora" in shown
+    assert "| b | tuned | 12 of 20: 60% [39, 78] | none | 0 of 20: 0% [0, 16] |" in shown
+
+
+def test_what_the_stages_write_is_what_the_findings_read(
+    smoke: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(smoke.path)
+    content = params.read()
+    found = memorisation.findings(content["benchmark"], content["models"])
+    rows = found["completions"]["rows"]
+    assert {(row["benchmark"], row["model"]) for row in rows} == {
+        ("tiny_chain_sum", model) for model in ("base", "tuned")
+    }
+    assert all(row["items"]["num"] + sum(row["left_out"].values()) == 6 for row in rows)
+    assert rows[0]["items"]["num"] > 0 and rows[0]["controls"]["num"] > 0
+    shown = memorisation.section(json.loads(json.dumps(found)))
+    assert "| tiny_chain_sum | tuned | 0 of " in shown
