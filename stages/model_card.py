@@ -1,8 +1,8 @@
 """Write the model card, its plots and its ledger from what the other stages measured.
 
-Reads   metrics/, lineage/, data/evaluate/, data/deduplicate/removed.parquet, data/decontaminate/,
-        data/download_benchmark/*/items.parquet, the receipts of data/download_*/ and
-        data/model/base/, plots/train/loss.csv; conf: all
+Reads   metrics/, lineage/, data/evaluate/, data/probe/, data/deduplicate/removed.parquet,
+        data/decontaminate/, data/download_benchmark/*/items.parquet, the receipts of
+        data/download_*/ and data/model/base/, plots/train/loss.csv; conf: all
 Writes  model_card/: README.md (Hugging Face format), ledger.json, report.html (what the filters
         did), scores.png, levels.png (where items have a level), lengths.png, funnel.png, loss.png
 Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, contamination.csv,
@@ -26,7 +26,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import card, plots, practice, report, statistics
+from stages.common import card, memorisation, plots, practice, report, statistics
 from stages.common.errors import InputError
 from stages.common.records import (
     Row,
@@ -376,6 +376,7 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
             "num_items_checked": decontaminate["num_items_checked"],
             "num_variant_hits": decontaminate["hits_by_class"].get("variant", 0),
         },
+        "memorisation": memorisation.findings(settings["benchmark"], names),
         "training": {
             **read_json(METRICS / "train.json"),
             "num_validation": read_json(METRICS / "mix.json")["num_validation"],

@@ -26,7 +26,7 @@ from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from stages import params
-from stages.common import prompts, statistics, text
+from stages.common import generation, prompts, statistics, text
 from stages.common.records import (
     Row,
     read_batches,
@@ -156,15 +156,6 @@ def held_out_problems(prompt: prompts.Params) -> list[tuple[str, str]]:
     return [(name, problem) for problem, name in problems.items()]
 
 
-def choose_dtype(wanted: str) -> str:
-    """auto: bfloat16 where an accelerator has it, else float32."""
-    import torch
-
-    if wanted != "auto":
-        return wanted
-    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
-
-
 def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
     """Model and tokenizer for greedy continuation: nothing that the folder says of sampling,
     penalties or lengths is left."""
@@ -173,7 +164,7 @@ def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
 
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     prompts.require_chat_template(tokenizer, folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=choose_dtype(dtype))
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=generation.choose_dtype(dtype))
     model.generation_config = GenerationConfig(
         do_sample=False,
         eos_token_id=model.generation_config.eos_token_id,

@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from stages import model_card, params
-from stages.common import card, statistics
+from stages.common import card, markdown, statistics
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows, sha256, write_rows
 from tests import evaluated
@@ -126,7 +126,7 @@ def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None
         for score in entry["models"].values():
             total = score["num_samples"]
             for key in ("num_truncated", "num_no_answer", "num_too_long"):
-                numbers |= {card.percent(score[key] / total, total)}
+                numbers |= {markdown.percent(score[key] / total, total)}
     body = project.text.split("---\n", 2)[2]
     body = re.sub(r"```.*?```|\]\([^)]*\)|pass@|avg@k", "", body, flags=re.S)
     shown = set(re.findall(rf"(?<![\w.]){NUMBER}(?!\w)", body))
@@ -495,7 +495,7 @@ def test_what_is_folded_can_be_opened(project: Project) -> None:
 def test_percent_shows_no_more_than_an_item_is_worth(
     share: float, num_items: int, shown: str
 ) -> None:
-    assert card.percent(share, num_items) == shown
+    assert markdown.percent(share, num_items) == shown
 
 
 def test_a_score_of_no_items_is_not_a_number() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from stages.common import copied, statistics
 from stages.common.copied import Hits
+from stages.common.markdown import percent, table
 from stages.common.records import Row, read_batches, read_json, read_rows, sha256
 
 DATA = Path("data")
@@ -238,8 +239,6 @@ def section(found: dict[str, Any]) -> str:
 
 
 def _twins_text(found: dict[str, Any]) -> list[str]:
-    from stages.model_card import table
-
     head = (
         "**Number-changed twins.** A large drop would mean that a model knows these items, and not "
         "how such problems are solved: a twin has its item's template, and other numbers."
@@ -261,15 +260,11 @@ def _twins_text(found: dict[str, Any]) -> list[str]:
 
 def _share(share: float | None, num_items: int) -> str:
     """`62% of 96 items`."""
-    from stages.model_card import percent
-
     return "no items" if share is None else f"{percent(share, num_items)}% of {num_items} items"
 
 
 def _drop(part: Row) -> str:
     """`+12 [-4, 29], p = 0.25 (n = 24)`, in percentage points."""
-    from stages.model_card import percent
-
     drop = part["drop"]
     if drop is None:
         return "no items"
@@ -285,8 +280,6 @@ def _p(p_value: float) -> str:
 
 
 def _completions_text(found: dict[str, Any]) -> list[str]:
-    from stages.model_card import percent, table
-
     head = (
         "**Problems continued from their first half.** A high share would mean that a model knows "
         "a benchmark's text: it was given half of a problem and wrote the rest verbatim. Held-out "
@@ -312,8 +305,6 @@ def _completions_text(found: dict[str, Any]) -> list[str]:
 
 def _verbatim(part: Row | None) -> str:
     """`0 of 24: 0% [0, 14]`."""
-    from stages.model_card import percent
-
     if part is None:
         return "none"
     share, low, high = (
@@ -328,8 +319,6 @@ def _left_out(reasons: dict[str, int]) -> str:
 
 
 def _responses_text(found: dict[str, Any]) -> list[str]:
-    from stages.model_card import table
-
     head = (
         "**Responses and training solutions.** A high share would mean that responses repeat what "
         f"the corpora held for the very item: of their runs of {found['ngram_size']} words and "
