@@ -327,10 +327,7 @@ def _responses_text(found: dict[str, Any]) -> list[str]:
         "two columns: the benchmark's own solution, for these items and for those without overlap."
     )
     if not found["rows"]:
-        reason = (
-            "Nothing can be compared: no item stands in the corpora, or no response to one is long"
-        )
-        return [head, f"{reason} enough."]
+        return [head, "No item stands in the corpora, or no response to one is long enough."]
 
     rows = [
         [
