@@ -13,9 +13,9 @@ graded through `verdicts.Judges`, in processes that may die.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -107,7 +107,7 @@ _FIGURE = re.compile(
 )
 _LETTER = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?|\b(?:option|choice)\s+\(?)"
-    r"([A-Z])(?:\)|\}|\*\*|[.:]|$)",
+    r"([A-Z])(?:\)|\}|\*\*|[.:]|$|(?<=[Oo]ption .) |(?<=[Cc]hoice .) )",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -124,14 +124,15 @@ def extract(response: str, answer_type: str) -> str | None:
     >>> extract("The answer is 20 - 5 = $15 for both.", "number"), extract("$x = 3$", "expression")
     ('15', 'x = 3')
     """
-    text = response.encode("utf-8", "replace").decode()
+    text = response.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if _THINK_END in text:
         text = text.rpartition(_THINK_END)[2].strip() or text
     if found := _END.search(text):
         text = text[: found.start()].strip() or text
     text = _own_part(text)
     if stated := _last_box(text):
-        return _tidy(stated, answer_type)
+        later = _FINAL_ANSWER.search(text, max(text.rfind(r"\boxed"), text.rfind(r"\fbox")))
+        return _tidy(later["answer"] if later else stated, answer_type)
     text = _CALCULATOR.sub("", text)
     if hashed := _HASHES.findall(text):
         return _tidy(hashed[-1], answer_type)
@@ -158,6 +159,12 @@ def boxed(text: str) -> list[str]:
 _BETWEEN = re.compile(
     r"^\}?[\s$.]*(?:,|;|and|or|\\text\{\s*(?:and|or)\s*\}|\\quad|[\s$])+(?:\$?\s*[a-zA-Z]\s*=\s*)?[\s$\\]*"
     r"(?:f?box(?:ed)?)\s*\{$"
+)
+
+
+_FINAL_ANSWER = re.compile(
+    r"(?i:final answer)[*_]*(?:\s+is|:)[\s*:]*(?:(?:the\s+final\s+answer\s+is)[\s:]*)?"
+    r"(?P<answer>(?<!\\)\$(?!\$)(?:[^$\n\\]|\\.){1,300}\$|\\\([^\n]{1,300}?\\\)|\$?-?\d[\d,./]*)"
 )
 
 
@@ -253,7 +260,6 @@ _BASE = re.compile(r"^([0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RATIO = re.compile(r"^(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)$")
 _CLOCK = re.compile(r"^(\d{1,2}):(\d{2})\s*([ap])?\.?\s*(?:m\.?)?$", re.IGNORECASE)
-_APPROXIMATELY = re.compile(r"^(?:.*=\s*)?(?:\\approx|\\simeq|\\sim|~|approximately|about)\s*", re.I)
 
 
 def is_equal(reference: str, answer: str, answer_type: str, algebra: bool) -> bool:
@@ -267,7 +273,9 @@ def is_equal(reference: str, answer: str, answer_type: str, algebra: bool) -> bo
         return _is_choice(gold, found)
     if _spelling(gold) == _spelling(found):
         return True
-    found = _APPROXIMATELY.sub("", found)
+    if len(exact_and_rounded := re.split(r"\\(?:approx|simeq|sim)(?![a-zA-Z])", found)) > 1:
+        sides = [side for side in exact_and_rounded if notation.is_name(side.strip()) is False]
+        return any(is_equal(gold, side, answer_type, algebra) for side in sides if side.strip())
     commas = answer_type in ("set", "interval", "matrix")
     one, other = notation.read(gold, commas), notation.read(found, commas)
     if answer_type == "set":
@@ -308,8 +316,9 @@ def _same(gold: Answer, found: Answer, algebra: bool) -> bool:
         return _same_group(gold, found, algebra)
     if isinstance(gold, Union) and isinstance(found, Union):
         return _same_members(gold.parts, found.parts, algebra)
-    if isinstance(gold, Group) and not gold.left and isinstance(found, Union):
-        return _same_members(gold.parts, found.parts, algebra)
+    for union, other in ((gold, found), (found, gold)):
+        if isinstance(union, Union) and isinstance(other, Group) and not other.left:
+            return _same_members(gold.parts, found.parts, algebra)
     if _is_set_expression(gold) or _is_set_expression(found):
         return _same_by_math_verify(gold, found, algebra)
     return False
@@ -323,7 +332,7 @@ def _same_group(gold: Group, found: Group, algebra: bool) -> bool:
     """
     if not gold.left or not found.left:
         if gold.left in ("(", "["):
-            return gold.left == "(" and _same_sequence(gold.parts, found.parts, algebra)
+            return (gold.left, gold.right) == ("(", ")") and _same_sequence(gold.parts, found.parts, algebra)
         if found.left == "[":
             return False
         return _same_members(gold.parts, found.parts, algebra)
@@ -394,7 +403,7 @@ def _same_matrix(gold: Answer, found: Answer, algebra: bool) -> bool:
 
 def _is_set_expression(answer: Answer) -> bool:
     return isinstance(answer, str) and bool(
-        re.search(r"\\(?:setminus|backslash|cap|mathbb|complement|begin)(?![a-zA-Z])", answer)
+        re.search(r"[<>]|\\(?:setminus|backslash|cap|mathbb|begin|le|ge)(?![a-zA-Z])", answer)
     )
 
 
@@ -409,7 +418,7 @@ def _spelling(text: str) -> str:
     """
     text = re.sub(r"(\\[a-zA-Z]+)\s+(?![a-zA-Z])", r"\1", text.strip())
     text = re.sub(r"\s*([-+*/=,()\[\]{}<>|:;^_])\s*", r"\1", text)
-    text = re.sub(r"(?<!\d)\*|\*(?!\d)", "", text)
+    text = re.sub(r"(?<!\d)\*|\*(?!\d|\\frac)", "", text)
     text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
     text = re.sub(r"(?<=[\d}a-zA-Z]) (?=[\\(])|(?<=\d) (?=[a-zA-Z])", "", text)
     return text.removeprefix("+")
@@ -462,6 +471,8 @@ def same_number(gold: Number, found: Number) -> bool:
     """Equal values; a percentage and its bare figure; a rounded decimal of an endless one."""
     if gold.value == found.value:
         return True
+    if gold.is_cut or found.is_cut:
+        return any(_is_cut(one, other.value) for one, other in ((gold, found), (found, gold)))
     pairs = [(gold, found)]
     if gold.is_percent != found.is_percent:
         one, other = (
@@ -488,6 +499,13 @@ def _is_rounded(decimal: Number, exact: Fraction) -> bool:
         return False
     places = decimal.places + (2 if decimal.is_percent else 0)
     return abs(decimal.value - exact) * 2 * 10**places <= 1
+
+
+def _is_cut(decimal: Number, exact: Fraction) -> bool:
+    """Whether a decimal that ends in dots begins as a value does."""
+    if not decimal.is_cut or decimal.places is None or decimal.figures < MIN_PLACES:
+        return False
+    return 0 <= abs(exact) - abs(decimal.value) < Fraction(1, 10**decimal.places)
 
 
 def _same_in_base(gold: str, found: str) -> bool:
@@ -561,15 +579,36 @@ def _same_equation(gold: list[str], found: list[str], algebra: bool) -> bool:
     return all(abs(ratio / ratios[0] - 1) < TOLERANCE for ratio in ratios if ratio is not None)
 
 
+@cache
+def _targets() -> tuple[Any, ...]:
+    """How math-verify reads an answer: all of it. Its own normalization drops what it takes for a
+    unit, so that to it \\frac{a}{b}c is a/b; notation.plain has dropped the units already."""
+    from latex2sympy2_extended import NormalizationConfig
+    from math_verify import LatexExtractionConfig
+
+    as_it_is = NormalizationConfig(
+        basic_latex=True, units=False, malformed_operators=False, nits=False, boxed="none"
+    )
+    return (LatexExtractionConfig(boxed_match_priority=-1, normalization_config=as_it_is),)
+
+
 def _expression(text: str) -> Any:
     """What math-verify reads: a sympy expression; None where it reads none."""
-    from sympy import Basic, MatrixBase
+    from math_verify import parse
+    from sympy import Basic, E, I, MatrixBase, Symbol
 
-    text = re.sub(r"\\degree(?![a-zA-Z])", r"*\\frac{\\pi}{180}", text)
+    text = re.sub(r"([_^]\d+)\s+(?=\d)", r"\1*", text)
+    if re.search(r"\d\s+\d", text):
+        return None
+    text = text.replace(notation.ROW, r"\\").replace("*", r"\cdot ")
+    text = re.sub(r"\\degree(?![a-zA-Z])", r"\\cdot\\frac{\\pi}{180}", text)
     text = re.sub(r"(?<![\d.])(\d*)\.(\d+)", _as_fraction, text)
-    parsed = _parse(f"${text}$", None)
-    is_read = parsed and isinstance(parsed[0], Basic | MatrixBase)
-    return parsed[0] if is_read else None
+    parsed = parse(f"${text}$", extraction_config=_targets(), parsing_timeout=None)
+    if not parsed or not isinstance(parsed[0], Basic | MatrixBase):
+        return None
+    constants = {"i": I, "e": E}
+    names = [name for name in parsed[0].free_symbols if name.name in constants]
+    return parsed[0].subs({name: constants[name.name] for name in names}) if names else parsed[0]
 
 
 def _as_fraction(decimal: re.Match[str]) -> str:
@@ -585,9 +624,7 @@ def _values(expression: Any) -> list[Any]:
     values = []
     for start, step in _POINTS:
         place = {
-            name: sympy.I
-            if str(name) == "i"
-            else sympy.Rational(start) + number * sympy.Rational(step)
+            name: sympy.Rational(start) + number * sympy.Rational(step)
             for number, name in enumerate(names, 1)
         }
         value = expression.subs(place).doit().evalf(DIGITS)
@@ -645,7 +682,7 @@ def _is_near(decimal: Number, exact: Any) -> bool:
 def _verify(gold: Any, found: Any) -> bool:
     from math_verify import verify
 
-    return bool(verify([gold], [found], timeout_seconds=None))
+    return bool(verify([gold], [found], timeout_seconds=None, allow_set_relation_comp=True))
 
 
 def _same_by_math_verify(gold: Answer, found: Answer, algebra: bool) -> bool:

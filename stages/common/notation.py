@@ -21,7 +21,7 @@ MAX_FIGURES = 400  # of a number
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "⁻": "^-", "×": "*", "·": "*",
-    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt",
+    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ", "¢": " cents",
     "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ",
     "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
     "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5",
@@ -29,11 +29,11 @@ _SIGNS = {
     "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "≈": r"\approx ",
     "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "、": ",", "。": ".",
     "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
-    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "€": r"\$", "£": r"\$", "￥": r"\$",
+    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "", "€": r"\$", "£": r"\$", "￥": r"\$",
 }  # fmt: skip
 _UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
 
-_ROW = "\ue000"  # what \\ becomes: the end of a row
+ROW = "\ue000"  # what \\ becomes: the end of a row
 _MARK = "\ue001"  # a thousands mark, while it is looked at
 _GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space\*?\{[^{}]*\}|\s)"
 _MATRIX = r"[pbBvV]?matrix|smallmatrix|array"
@@ -47,14 +47,14 @@ _REWRITES = [
     for pattern, replacement in [
         (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # escaped twice
         (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|tiny|small|large|Large)(?![a-zA-Z])", ""),
-        (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", _ROW),
+        (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", ROW),
         (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?", ""),
         (r"\\lbrace(?![a-zA-Z])", r"\\{"),
         (r"\\rbrace(?![a-zA-Z])", r"\\}"),
         (r"\\(?:langle)(?![a-zA-Z])", "("),
         (r"\\(?:rangle)(?![a-zA-Z])", ")"),
         (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
-        (r"\\[()\[\]]|\\?\$|[*_]{2,}|`", ""),  # math delimiters, currency, markdown
+        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # math delimiters, currency, markdown
         (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # a thousands mark
         (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
         (r"(?<=\d)\ue001(?=\d{3})", ""),
@@ -82,6 +82,8 @@ _REWRITES = [
         (r"(?<![\\a-zA-Z])(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln)(?=[\s(\d^_]|$)", r"\\\1 "),
         (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
         (r"\^\s*\(([^()]*)\)", r"^{\1}"),
+        (r"\\frac\s*(\\[a-z]+)\s*(?=[\w{\\])", r"\\frac{\1}"),
+        (r"\\frac\s*(\{[^{}]*\}|\w)\s*(\\[a-z]+)(?![a-zA-Z{])", r"\\frac\1{\2}"),
         (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
         (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
         (r"\\frac\s*(\{[^{}]*\})\s*([0-9a-zA-Z])", r"\\frac\1{\2}"),
@@ -89,6 +91,7 @@ _REWRITES = [
         (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
     ]
 ]  # fmt: skip
+_ROOT = re.compile(r"√\s*(\d+)")
 _WORD_MACRO = re.compile(rf"\\(?:{_WORD_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}")
 _SYMBOL_MACRO = re.compile(
     rf"\\(?:{_SYMBOL_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}|\\(?:rm|bf|it)(?![a-zA-Z])"
@@ -104,7 +107,7 @@ def plain(text: str) -> str:
     >>> plain("\\textbf{(B)}\\ 12"), plain("5 \\text{ or } 7"), plain("\\text{Evelyn}")
     ('(B) 12', '5 or 7', 'Evelyn')
     """
-    text = text.translate(_UNICODE)
+    text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_UNICODE)
     if "\\begin" in text and "\\\\" not in text:
         text = text.replace("\\ ", "\\\\")  # rows whose second backslash was lost
     for pattern, replacement in _REWRITES:
@@ -117,13 +120,13 @@ def plain(text: str) -> str:
         before, text = text, _without_words(text)
         if text == before:
             break
-    return trim(text)
+    return trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
 
 
 def trim(text: str) -> str:
     """Without the space and the stops around it."""
-    text = re.sub(r"\s+", " ", text).strip(" ,;:*" + _ROW).rstrip(" .,;:*" + _ROW)
-    return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + _ROW)
+    text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
+    return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + ROW)
 
 
 def _without_words(text: str) -> str:
@@ -132,8 +135,11 @@ def _without_words(text: str) -> str:
     if not found:
         return text
     words = found[1].strip()
+    if re.search(r"_\s*\{?$", text[: found.start()]):  # a subscript
+        return text[: found.start()] + words + text[found.end() :]
     is_all = not trim(text[: found.start()] + text[found.end() :])
-    is_kept = is_all or len(words) <= 1 or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
+    is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
+    is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
     if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)", words):
         return f"{text[: found.start()]} {words} {text[found.end() :]}"
     if "mathrm" in found[0] or "mathbf" in found[0]:
@@ -152,21 +158,23 @@ class Number:
     Args:
         places: decimal places, where it is a plain decimal.
         figures: significant figures shown.
+        is_cut: dots stand for further places.
     """
 
     value: Fraction
     places: int | None = None
     figures: int = 0
     is_percent: bool = False
+    is_cut: bool = False
 
 
 _UNIT = (
     r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
-    r"|mph|[cmkn]?m|[cm]?l|litres?|liters?|[mk]?g|grams?|pounds?|lbs?|ounces?|oz|tons?|gallons?"
-    r"|s|h|hrs?|hours?|mins?|minutes?|secs?|seconds?|days?|weeks?|months?|years?|dollars?|cents?"
+    r"|mph|[cmkn]m|[cm]l|litres?|liters?|kg|mg|grams?|pounds?|lbs?|ounces?|oz|tons?|gallons?"
+    r"|hrs?|hours?|mins?|minutes?|secs?|seconds?|days?|weeks?|months?|years?|dollars?|cents?"
     r"|degrees?|radians?|people|students?|times|ways?|points?|[a-z]{3,}[a-z '/.-]*)"
 )
-_TAIL = re.compile(rf"(?i)\s*(?:per\s+)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$")
+_TAIL = re.compile(rf"(?i)\s+[mgLh](?:\^\{{?[23]\}}?)?$|\s*(?:per\s+)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$")
 _DECIMAL = r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
 _NUMBER = re.compile(
     rf"""^(?P<sign>[-+]?)\s*(?:
@@ -192,7 +200,9 @@ def number(text: str) -> Number | None:
     >>> number("0.\\overline{3}").value, number("3 1/2").value, number("2\\sqrt{3}")
     (Fraction(1, 3), Fraction(7, 2), None)
     """
-    text = without_unit(text)
+    shown = re.sub(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$", r"\1", text)
+    is_cut = shown != text
+    text = without_unit(shown)
     bare = _PERCENT.sub("", text)
     is_percent = bare != text
     if found := _BRACED.match(bare):
@@ -220,8 +230,8 @@ def number(text: str) -> Number | None:
             value *= Fraction(10) ** exponent
         elif part["head"] is not None:
             head, repeat = part["head"], part["repeat"] or part["again"]
-            shown = len(head.partition(".")[2])
-            tail = Fraction(int(repeat), 10 ** len(repeat) - 1) / 10**shown
+            tail = Fraction(int(repeat), 10 ** len(repeat) - 1)
+            tail /= 10 ** len(head.partition(".")[2])
             value = (Fraction(head) if head != "." else Fraction(0)) + tail
         elif part["above"]:
             value = Fraction(part["above"].replace(" ", "")) / Fraction(part["below"].replace(" ", ""))
@@ -231,7 +241,7 @@ def number(text: str) -> Number | None:
     except ZeroDivisionError:
         return None
     value *= sign * (-1 if part["sign"] == "-" else 1)
-    return Number(value / 100 if is_percent else value, places, figures, is_percent)
+    return Number(value / 100 if is_percent else value, places, figures, is_percent, is_cut)
 
 
 def without_unit(text: str) -> str:
@@ -288,15 +298,16 @@ _NAMED: dict[str, Answer] = {
     "no real solutions": Group("{", "}", ()),
 }
 _ENVIRONMENT = re.compile(
-    rf"^\(?\s*\\begin\s*\{{(?:{_MATRIX})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)\\end\s*\{{(?:{_MATRIX})\}}\s*\)?$",
+    rf"^[(\[]?\s*\\begin\s*\{{(?:{_MATRIX})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)\\end\s*\{{(?:{_MATRIX})\}}\s*[)\]]?$",
     re.DOTALL,
 )
+_GREEK = r"\\(?:alpha|beta|gamma|delta|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|ell|Delta|Omega)"
 _NAME = re.compile(
-    r"^(?:[a-zA-Z]|\\[a-z]+)(?:_\{?\w+\}?)?'*(?:\^\{-1\})?(?:\([^()=]*\))?$|^\|?[A-Za-z][A-Za-z ]+\|?$"
+    rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$|^\|?[A-Za-z][A-Za-z ]+\|?$"
     r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$|^\\angle\b.*$"
 )
-_VARIABLE = re.compile(r"^(?:[a-zA-Z]|\\[a-z]+)(?:_\{?\w+\}?)?$|^[fgh]\([a-z]\)$")
-_RELATION = re.compile(r"(\\le\b|\\ge\b|\\ne\b|<|>|=)")
+_VARIABLE = re.compile(rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?$|^[fgh]\([a-z]\)$")
+_RELATION = re.compile(r"(\\(?:le|ge|ne)(?![a-zA-Z])|<|>|=)")
 _CONNECTIVE = re.compile(r"(?i)(?<![\\a-z])(and|or)(?![a-z])")
 
 
@@ -312,7 +323,7 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
     if named := _NAMED.get(text.lower()):
         return named
     text = re.sub(r"^[a-zA-Z](?:\([a-z]\))?\s*\\in(?![a-z])\s*", "", text)
-    if found := _ENVIRONMENT.match(text):
+    if (found := _ENVIRONMENT.match(text)) and text.count(r"\begin") == 1:
         return _matrix(found["body"], depth)
     if not commas and number(text):
         return text
@@ -335,9 +346,9 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
 
 def split(text: str, commas: bool = False) -> tuple[list[str], set[str]]:
     """The parts of a list at its top level, and the words between them."""
-    parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{_ROW}]\s+|[;{_ROW}]"))]
+    parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{ROW}]\s+|[;{ROW}]"))]
     if len(parts) == 1 or commas:
-        parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{_ROW}]"))]
+        parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{ROW}]"))]
     else:
         parts = [
             piece
@@ -353,6 +364,9 @@ def split(text: str, commas: bool = False) -> tuple[list[str], set[str]]:
     return pieces or [text], words
 
 
+_EDGE = re.compile(r"\\(begin|end)\s*\{[^{}]*\}")
+
+
 def _at_top(text: str, pattern: re.Pattern[str]) -> list[str]:
     """The text cut where the pattern matches outside of all brackets."""
     pieces, begin, level, at = [], 0, 0, 0
@@ -361,6 +375,10 @@ def _at_top(text: str, pattern: re.Pattern[str]) -> list[str]:
         if sign == "\\" and text[at + 1 : at + 2] in ("{", "}"):
             level += 1 if text[at + 1] == "{" else -1
             at += 2
+            continue
+        if sign == "\\" and (environment := _EDGE.match(text, at)):
+            level += 1 if environment[1] == "begin" else -1
+            at = environment.end()
             continue
         if sign in "([{":
             level += 1
@@ -483,7 +501,7 @@ def _interval(text: str, depth: int) -> Answer | None:
 
 
 def _matrix(body: str, depth: int) -> Answer:
-    rows = [row for row in body.split(_ROW) if row.strip()]
+    rows = [row for row in body.split(ROW) if row.strip()]
     cells = tuple(tuple(read(cell, False, depth + 1) for cell in row.split("&")) for row in rows)
     return Matrix(cells)
 
