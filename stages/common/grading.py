@@ -51,9 +51,9 @@ class NeedsAlgebra(Exception):  # noqa: N818  no error: the question goes on to 
 
 def grade(response: str, reference: str, answer_type: str) -> Grade:
     """Grade one response, in this process and without a bound on time; see verdicts.Judges."""
-    asked = extract(response, answer_type)
-    settled = settle(asked, reference, answer_type)
-    return settled or decide(asked, reference, answer_type)
+    extracted = extract(response, answer_type, has_parts(reference))
+    settled = settle(extracted, reference, answer_type)
+    return settled or decide(extracted, reference, answer_type)
 
 
 def settle(extracted: str | None, reference: str, answer_type: str) -> Grade | None:
@@ -112,7 +112,17 @@ _LETTER = re.compile(
 )
 
 
-def extract(response: str, answer_type: str) -> str | None:
+def has_parts(reference: str) -> bool:
+    r"""Whether a reference lists several values.
+
+    >>> has_parts("1,-2"), has_parts("1 \\pm 2i"), has_parts("(1, 2)"), has_parts("1,250")
+    (True, True, False, False)
+    """
+    read = notation.read(notation.plain(reference[:MAX_CHARS]))
+    return isinstance(read, Union) or (isinstance(read, Group) and read.left in ("", "{"))
+
+
+def extract(response: str, answer_type: str, many: bool = False) -> str | None:
     r"""The final answer that a response states; None where it states none.
 
     Its last closed \boxed{} decides; without one, its last `#### x`; without that, its last "The
@@ -123,6 +133,9 @@ def extract(response: str, answer_type: str) -> str | None:
     ('2', '1250')
     >>> extract("The answer is 20 - 5 = $15 for both.", "number"), extract("$x = 3$", "expression")
     ('15', 'x = 3')
+
+    Args:
+        many: boxes that follow one another as a list, "\\boxed{1} and \\boxed{2}", are one answer.
     """
     text = response.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if _THINK_END in text:
@@ -130,7 +143,7 @@ def extract(response: str, answer_type: str) -> str | None:
     if found := _END.search(text):
         text = text[: found.start()].strip() or text
     text = _own_part(text)
-    if stated := _last_box(text):
+    if stated := _last_box(text, many):
         later = _FINAL_ANSWER.search(text, max(text.rfind(r"\boxed"), text.rfind(r"\fbox")))
         return _tidy(later["answer"] if later else stated, answer_type)
     text = _CALCULATOR.sub("", text)
@@ -168,16 +181,15 @@ _FINAL_ANSWER = re.compile(
 )
 
 
-def _last_box(text: str) -> str | None:
-    """The last box; those that a list of boxes holds are one answer."""
+def _last_box(text: str, many: bool) -> str | None:
     if r"\boxed" not in text and r"\fbox" not in text:
         return None
     found = answers.boxes(pa.array([text]))
     contents: list[str] = found.contents.to_pylist()
     if not contents:
         return None
-    if len(contents) == 1:
-        return contents[0]
+    if not many:
+        return contents[-1]
     data, at = text.encode(), len(contents) - 1
     begins = found.begins.tolist()
     stated = [contents[at]]
@@ -253,7 +265,7 @@ def final_answer(solution: str) -> str | None:
 
 # ------------------------------------------------------------------------------------ comparison
 
-_CHOICE = re.compile(r"^\(?([A-Z])\)?$")
+_CHOICE = re.compile(r"^\(?([A-Z])\)?$|^\([A-E]\)\s*[^\s(^*+/,-]")
 _OPTION = re.compile(r"^(?:(?:option|choice|answer)\s+)?(?:\(([A-Z])\)|([A-Z])(?:[.):]|$))\s*(.*)$", re.I)
 _WORDS = re.compile(r"^[^\W\d_][^\W\d_ ,.'’-]*(?:[ ,.'’-]+[^\W\d_]+)*\.?$")
 _BASE = re.compile(r"^([0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
@@ -270,7 +282,7 @@ def is_equal(reference: str, answer: str, answer_type: str, algebra: bool) -> bo
     """
     gold, found = notation.plain(reference), notation.plain(answer)
     if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
-        return _is_choice(gold, found)
+        return _is_choice(gold, found, algebra)
     if _spelling(gold) == _spelling(found):
         return True
     if len(exact_and_rounded := re.split(r"\\(?:approx|simeq|sim)(?![a-zA-Z])", found)) > 1:
@@ -283,7 +295,7 @@ def is_equal(reference: str, answer: str, answer_type: str, algebra: bool) -> bo
     return _same(one, other, algebra)
 
 
-def _is_choice(gold: str, found: str) -> bool:
+def _is_choice(gold: str, found: str, algebra: bool) -> bool:
     """The same letter; where the reference carries the option's value, that value will do."""
     wanted, given = _OPTION.match(gold), _OPTION.match(found)
     if not wanted:
@@ -291,7 +303,7 @@ def _is_choice(gold: str, found: str) -> bool:
     if given:
         return (given[1] or given[2]).upper() == (wanted[1] or wanted[2]).upper()
     value = wanted[3].strip()
-    return bool(value) and _same(notation.read(value), notation.read(found), False)
+    return bool(value) and _same(notation.read(value), notation.read(found), algebra)
 
 
 def _as_set(answer: Answer) -> Answer:
