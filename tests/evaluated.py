@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stages import probe
 from stages.common.records import Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
@@ -127,6 +128,10 @@ def write_project(
     write_data([*leaks, variant], [row], [], [])
     for benchmark in SIZES:
         write_evaluation(benchmark, models, num_repeats)
+    for model in models:
+        unused = {name: {"items": None, "controls": None, "left_out": {}} for name in SIZES}
+        write_json(Path(f"metrics/probe/{model}.json"), unused)
+        write_rows(Path(f"data/probe/{model}/completions.parquet"), [], probe.COMPLETION)
     source = {"name": "org/corpus", "revision": "456def", "licence": "MIT"}
     for corpus in CORPORA:
         write_json(Path(f"data/download_corpus/{corpus}/receipt.json"), {**source, "files": {}})
@@ -145,7 +150,11 @@ def write_project(
         "models": models,
         "corpus": {corpus: {} for corpus in CORPORA},
         "benchmark": {
-            name: {"about": f"about {name}.", "task": {"version": 2, "max_gen_toks": limit}}
+            name: {
+                "source": {},
+                "about": f"about {name}.",
+                "task": {"version": 2, "max_gen_toks": limit},
+            }
             for name, limit in LIMITS.items()
         },
         "evaluate": {"temperature": temperature, "top_p": 0.95, "seed": 5},

@@ -1,8 +1,12 @@
-r"""Compare many answers with their references, in processes that each comparison may cost one.
+r"""Grade and compare many answers, in processes that each comparison may cost one.
 
 >>> with Judges(limit_s=2, num_processes=1) as judges:
 ...     judges.compare([("1/2", r"\frac{1}{2}"), ("3", "4"), ("9", "9^{9^{9^9}}")])
 ['equal', 'different', 'too_costly']
+>>> with Judges(limit_s=2, num_processes=1) as judges:
+...     grades = judges.grade([("so \\boxed{2\\sqrt{2}}", "\\sqrt{8}", "expression")])
+>>> grades
+[Grade(verdict='correct', extracted='2\\sqrt{2}')]
 
 math-verify can be sent into computations that no exception ends. So the operating system is asked
 to bound every comparison: a process that goes beyond its CPU time or memory dies, and another takes
@@ -20,10 +24,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Self, cast
 
 from stages.common import grading
+from stages.common.grading import Grade
 
 Verdict = Literal["equal", "different", "unreadable", "too_costly"]
 
@@ -57,6 +63,11 @@ def at_sight(reference: str, answer: str) -> Verdict | None:
     return None
 
 
+# (reference, answer) to compare, or (extracted answer, reference, answer type) to grade.
+Question = tuple[str, str] | tuple[str, str, str]
+GradeVerdict = Literal["correct", "wrong", "no_answer"]
+
+
 class Judges:
     """Processes that compare answers, started when the first comparison needs them.
 
@@ -88,12 +99,42 @@ class Judges:
         asked = self._threads.map(
             self._ask, [pair for pair, known in zip(pairs, verdicts, strict=True) if known is None]
         )
-        return [next(asked) if known is None else known for known in verdicts]
+        return [cast(Verdict, next(asked)) if known is None else known for known in verdicts]
 
-    def grade(self, answers: list[tuple[str, str, str]]) -> list[grading.Grade]:
-        return [grading.grade(*each) for each in answers]
+    def grade(
+        self,
+        asked: Iterable[tuple[str, str, str]],
+        progress: Callable[[int], object] = lambda _: None,
+    ) -> list[Grade]:
+        """The grade of each (response, reference, answer_type), in their order.
 
-    def _ask(self, pair: tuple[str, str]) -> Verdict:
+        An answer whose comparison is too costly counts as none. What is asked twice is compared
+        once.
+
+        Args:
+            progress: told how many more are graded, as tqdm's `update`.
+        """
+        grades: list[Grade | None] = []
+        open_questions: dict[Question, list[int]] = {}
+        for place, (response, reference, answer_type) in enumerate(asked):
+            many = grading.has_parts(reference)
+            extracted = grading.extract(response, answer_type, many)
+            grades.append(grading.settle(extracted, reference, answer_type))
+            if grades[-1]:
+                progress(1)
+            elif extracted is not None:
+                question = (extracted, reference, answer_type)
+                open_questions.setdefault(question, []).append(place)
+        replies = self._threads.map(self._ask, open_questions)
+        for (question, places), reply in zip(open_questions.items(), replies, strict=True):
+            verdict = "no_answer" if reply == "too_costly" else reply
+            extracted = None if verdict == "no_answer" else question[0]
+            for place in places:
+                grades[place] = Grade(cast(GradeVerdict, verdict), extracted)
+            progress(len(places))
+        return cast(list[Grade], grades)
+
+    def _ask(self, question: Question) -> str:
         process = self._free.get()
         try:
             process = process or _start(self.limit_s)
@@ -101,7 +142,7 @@ class Judges:
             patience = threading.Timer(PATIENCE * self.limit_s, process.kill)
             patience.start()
             try:
-                process.stdin.write(json.dumps(pair) + "\n")
+                process.stdin.write(json.dumps(question) + "\n")
                 process.stdin.flush()
                 reply = process.stdout.readline().strip()
             except BrokenPipeError:
@@ -111,7 +152,7 @@ class Judges:
             if not reply:
                 _stop(process)
                 process = None
-            return cast(Verdict, reply or "too_costly")
+            return reply or "too_costly"
         finally:
             self._free.put(process)
 
@@ -138,12 +179,13 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def main() -> None:
-    """Answer each line of stdin, [reference, answer] in JSON, with the verdict."""
+    """Answer each line of stdin, a Question in JSON, with the verdict."""
     limit_s = int(sys.argv[1])
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no reply
     logging.disable(logging.CRITICAL)
     grading.compare("1/2", r"\frac{3}{6}", None)  # loads the grammar
+    grading.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")
     resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -152,9 +194,12 @@ def main() -> None:
         end = math.ceil(time.process_time() + limit_s)
         resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
         try:
-            reference, answer = json.loads(line)
-            verdict = grading.compare(reference, answer, None)
-        except MemoryError:
+            question = json.loads(line)
+            if len(question) == 2:
+                verdict: str = grading.compare(*question, None)
+            else:
+                verdict = grading.decide(*question).verdict
+        except (MemoryError, RecursionError):
             break
         print(verdict, file=replies, flush=True)
 

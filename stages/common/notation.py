@@ -1,0 +1,516 @@
+r"""What a written answer denotes: numbers, lists, sets, tuples, intervals, matrices, words.
+
+>>> number("1\\frac{4}{5}").value, number("1{,}250").value, number("12.50").places
+(Fraction(9, 5), Fraction(1250, 1), 2)
+>>> read(plain("x \\le -2 \\text{ or } x > \\dfrac12"))
+Union(parts=(Group(left='(', right=']', parts=('-\\infty', '-2')), Group(left='(', right=')', parts=('\\frac{1}{2}', '\\infty'))))
+>>> read(plain("\\left\\{1, -2\\right\\}"))
+Group(left='{', right='}', parts=('1', '-2'))
+
+An answer is a small tree whose leaves are strings: what one expression says is not read here, but
+by `grading`, with math-verify.
+"""  # noqa: E501
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+MAX_DEPTH = 8  # groups within one another; deeper ones stay a string
+MAX_FIGURES = 400  # of a number
+
+_FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_SIGNS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "⁻": "^-", "×": "*", "·": "*",
+    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ", "¢": " cents",
+    "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ",
+    "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
+    "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5",
+    "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}",
+    "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "≈": r"\approx ",
+    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "、": ",", "。": ".",
+    "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "", "€": r"\$", "£": r"\$", "￥": r"\$",
+}  # fmt: skip
+_UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
+
+ROW = "\ue000"  # what \\ becomes: the end of a row
+_MARK = "\ue001"  # a thousands mark, while it is looked at
+_GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space\*?\{[^{}]*\}|\s)"
+_MATRIX = r"[pbBvV]?matrix|smallmatrix|array"
+_COMMANDS = r"d?frac|tfrac|sqrt|pi|text|begin|end|left|right|cdot|times|circ|infty|pm|cup|mathrm"
+_WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hbox|mathrm|mathbf"
+_SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
+
+# What is rewritten, in this order; each pattern is linear in the length of an answer.
+_REWRITES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in [
+        (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # escaped twice
+        (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|tiny|small|large|Large)(?![a-zA-Z])", ""),
+        (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", ROW),
+        (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?", ""),
+        (r"\\lbrace(?![a-zA-Z])", r"\\{"),
+        (r"\\rbrace(?![a-zA-Z])", r"\\}"),
+        (r"\\(?:langle)(?![a-zA-Z])", "("),
+        (r"\\(?:rangle)(?![a-zA-Z])", ")"),
+        (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
+        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # math delimiters, currency, markdown
+        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # a thousands mark
+        (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
+        (r"(?<=\d)\ue001(?=\d{3})", ""),
+        (_MARK, ","),
+        (r"\\!", ""),
+        (rf"{_GAP}+", " "),
+        (r"\\(?:dfrac|tfrac|cfrac)(?![a-zA-Z])", r"\\frac"),
+        (r"\\(?:dbinom|tbinom)(?![a-zA-Z])", r"\\binom"),
+        (r"\\(?:leq|leqslant|leqq|lte)(?![a-zA-Z])|<=|=<", r"\\le "),
+        (r"\\(?:geq|geqslant|geqq|gte)(?![a-zA-Z])|>=", r"\\ge "),
+        (r"\\lt(?![a-zA-Z])", "<"),
+        (r"\\gt(?![a-zA-Z])", ">"),
+        (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
+        (r"\\(?:cdot|times|ast)(?![a-zA-Z])", "*"),
+        (r"\\div(?![a-zA-Z])", "/"),
+        (r"\\(?:lor|vee)(?![a-zA-Z])", " or "),
+        (r"\\(?:land|wedge)(?![a-zA-Z])|\\&", " and "),
+        (r"\\(?:varnothing)(?![a-zA-Z])", r"\\emptyset "),
+        (r"\\(?:bar|overline)\s*\{(\d+)\}", r"\\overline{\1}"),
+        (r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"
+         r"|\\textdegree(?![a-zA-Z])", r"\\degree "),
+        (r"\*\*", "^"),
+        (r"(?<![\\a-zA-Z])(sqrt|pi|infty)(?![a-zA-Z])", r"\\\1 "),
+        (r"(?<![\\a-zA-Z])(?:infinity|oo)(?![a-zA-Z])", r"\\infty "),
+        (r"(?<![\\a-zA-Z])(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln)(?=[\s(\d^_]|$)", r"\\\1 "),
+        (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
+        (r"\^\s*\(([^()]*)\)", r"^{\1}"),
+        (r"\\frac\s*(\\[a-z]+)\s*(?=[\w{\\])", r"\\frac{\1}"),
+        (r"\\frac\s*(\{[^{}]*\}|\w)\s*(\\[a-z]+)(?![a-zA-Z{])", r"\\frac\1{\2}"),
+        (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
+        (r"\\frac\s*(\{[^{}]*\})\s*([0-9a-zA-Z])", r"\\frac\1{\2}"),
+        (r"\\frac\s*\{\s*([^{}]*?)\s*\}\s*\{\s*([^{}]*?)\s*\}", r"\\frac{\1}{\2}"),
+        (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
+    ]
+]  # fmt: skip
+_ROOT = re.compile(r"√\s*(\d+)")
+_WORD_MACRO = re.compile(rf"\\(?:{_WORD_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}")
+_SYMBOL_MACRO = re.compile(
+    rf"\\(?:{_SYMBOL_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}|\\(?:rm|bf|it)(?![a-zA-Z])"
+)
+_WORD_END = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d+\s*\}|-?\d))?")
+
+
+def plain(text: str) -> str:
+    r"""An answer in one spelling: no delimiters, no spacing, no text that is a unit or a comment.
+
+    >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("\\$32,\\!348"), plain("90^{\\circ}")
+    ('\\frac{1}{2}', '32348', '90\\degree')
+    >>> plain("\\textbf{(B)}\\ 12"), plain("5 \\text{ or } 7"), plain("\\text{Evelyn}")
+    ('(B) 12', '5 or 7', 'Evelyn')
+    """
+    text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_UNICODE)
+    if "\\begin" in text and "\\\\" not in text:
+        text = text.replace("\\ ", "\\\\")  # rows whose second backslash was lost
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
+    for _ in range(MAX_DEPTH):
+        text, count = _SYMBOL_MACRO.subn(r"\1", text)
+        if not count:
+            break
+    for _ in range(MAX_DEPTH):
+        before, text = text, _without_words(text)
+        if text == before:
+            break
+    return trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
+
+
+def trim(text: str) -> str:
+    """Without the space and the stops around it."""
+    text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
+    return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + ROW)
+
+
+def _without_words(text: str) -> str:
+    r"""\text{...}: a connective, a letter and what holds a figure stay; a unit, a comment go."""
+    found = _WORD_MACRO.search(text)
+    if not found:
+        return text
+    words = found[1].strip()
+    if re.search(r"_\s*\{?$", text[: found.start()]):  # a subscript
+        return text[: found.start()] + words + text[found.end() :]
+    is_all = not trim(text[: found.start()] + text[found.end() :])
+    is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
+    is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
+    if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)", words):
+        return f"{text[: found.start()]} {words} {text[found.end() :]}"
+    if "mathrm" in found[0] or "mathbf" in found[0]:
+        return text[: found.start()] + words + text[found.end() :]
+    end = _WORD_END.match(text, found.end())
+    return f"{text[: found.start()]} {text[end.end() if end else found.end() :]}"
+
+
+# --------------------------------------------------------------------------------------- numbers
+
+
+@dataclass(frozen=True)
+class Number:
+    """An exact value, and how it was written.
+
+    Args:
+        places: decimal places, where it is a plain decimal.
+        figures: significant figures shown.
+        is_cut: dots stand for further places.
+    """
+
+    value: Fraction
+    places: int | None = None
+    figures: int = 0
+    is_percent: bool = False
+    is_cut: bool = False
+
+
+_UNIT = (
+    r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
+    r"|mph|[cmkn]m|[cm]l|litres?|liters?|kg|mg|grams?|pounds?|lbs?|ounces?|oz|tons?|gallons?"
+    r"|hrs?|hours?|mins?|minutes?|secs?|seconds?|days?|weeks?|months?|years?|dollars?|cents?"
+    r"|degrees?|radians?|people|students?|times|ways?|points?|[a-z]{3,}[a-z '/.-]*)"
+)
+_TAIL = re.compile(rf"(?i)\s+[mgLh](?:\^\{{?[23]\}}?)?$|\s*(?:per\s+)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$")
+_DECIMAL = r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
+_NUMBER = re.compile(
+    rf"""^(?P<sign>[-+]?)\s*(?:
+        (?P<figure>{_DECIMAL})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*(?P<power>[-+]?\d{{1,3}})\s*\}}|(?P<digit>\d))
+                              |[eE](?P<exponent>[-+]?\d{{1,3}}))?
+      | (?P<head>\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{(?P<repeat>\d{{1,50}})\}}|\((?P<again>\d{{1,50}})\))
+      | (?:(?P<whole>\d{{1,50}})\s*)?\\frac\{{\s*(?P<above>[-+]?\s*{_DECIMAL})\s*\}}\{{\s*(?P<below>[-+]?\s*{_DECIMAL})\s*\}}
+      | (?:(?P<units>\d{{1,50}})(?:\s+|\s*-\s*))?(?P<over>{_DECIMAL})\s*/\s*(?P<under>{_DECIMAL})
+    )$""",
+    re.VERBOSE,
+)  # fmt: skip
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_SPACED = re.compile(r"^[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?$")
+_PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per cent|pct)\.?$", re.IGNORECASE)
+_BRACED = re.compile(r"^\{([^{}]*)\}$|^\(([^(){},]*)\)$")
+
+
+def number(text: str) -> Number | None:
+    r"""The exact value that a text is the figure of, with or without a unit; None where it is none.
+
+    >>> number("5.4 cents").value, number("10\\%").is_percent, number("1.2*10^{3}").value
+    (Fraction(27, 5), True, Fraction(1200, 1))
+    >>> number("0.\\overline{3}").value, number("3 1/2").value, number("2\\sqrt{3}")
+    (Fraction(1, 3), Fraction(7, 2), None)
+    """
+    shown = re.sub(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$", r"\1", text)
+    is_cut = shown != text
+    text = without_unit(shown)
+    bare = _PERCENT.sub("", text)
+    is_percent = bare != text
+    if found := _BRACED.match(bare):
+        bare = (found[1] or found[2] or "").strip()
+    sign = 1
+    while bare[:1] in ("-", "+") and bare[1:2] in ("(", "{", "\\", " "):
+        sign = -sign if bare[0] == "-" else sign
+        bare = bare[1:].strip()
+        if found := _BRACED.match(bare):
+            bare = (found[1] or found[2] or "").strip()
+    bare = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), bare)
+    if _SPACED.match(bare):
+        bare = bare.replace(" ", "")
+    found = _NUMBER.match(bare)
+    if not found:
+        return None
+    part = found.groupdict()
+    places, figures = None, 0
+    try:
+        if figure := part["figure"]:
+            value = Fraction(figure)
+            exponent = int(part["power"] or part["digit"] or part["exponent"] or 0)
+            places = max(0, len(figure.partition(".")[2]) - exponent)
+            figures = len(figure.replace(".", "").lstrip("0"))
+            value *= Fraction(10) ** exponent
+        elif part["head"] is not None:
+            head, repeat = part["head"], part["repeat"] or part["again"]
+            tail = Fraction(int(repeat), 10 ** len(repeat) - 1)
+            tail /= 10 ** len(head.partition(".")[2])
+            value = (Fraction(head) if head != "." else Fraction(0)) + tail
+        elif part["above"]:
+            value = Fraction(part["above"].replace(" ", "")) / Fraction(part["below"].replace(" ", ""))
+            value += int(part["whole"] or 0)
+        else:
+            value = int(part["units"] or 0) + Fraction(part["over"]) / Fraction(part["under"])
+    except ZeroDivisionError:
+        return None
+    value *= sign * (-1 if part["sign"] == "-" else 1)
+    return Number(value / 100 if is_percent else value, places, figures, is_percent, is_cut)
+
+
+def without_unit(text: str) -> str:
+    """A figure without the degree sign or the words that follow it."""
+    text = re.sub(r"\s*\\degree\s*(?:[CF]\b)?$", "", text.strip())
+    if text[-1:].isalpha() or text[-1:] in ".}23":
+        bare = _TAIL.sub("", text)
+        if bare[-1:].isdigit() or bare[-1:] in ("}", ")", "%", "i") and bare:
+            return bare.strip()
+    return text
+
+
+# ------------------------------------------------------------------------------------- structure
+
+
+@dataclass(frozen=True)
+class Group:
+    """(1,2), [1,2), {1,2}, or a bare list, whose brackets are empty."""
+
+    left: str
+    right: str
+    parts: tuple["Answer", ...]
+
+
+@dataclass(frozen=True)
+class Union:
+    """Intervals and sets joined; the order says nothing."""
+
+    parts: tuple["Answer", ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of cells."""
+
+    rows: tuple[tuple["Answer", ...], ...]
+
+
+Answer = str | Group | Union | Matrix
+
+_REALS = Group("(", ")", (r"-\infty", r"\infty"))
+_NAMED: dict[str, Answer] = {
+    r"\mathbb{r}": _REALS,
+    "r": "R",
+    "all real numbers": _REALS,
+    "all reals": _REALS,
+    "all real": _REALS,
+    r"\emptyset": Group("{", "}", ()),
+    r"\{\}": Group("{", "}", ()),
+    "empty set": Group("{", "}", ()),
+    "no solution": Group("{", "}", ()),
+    "no solutions": Group("{", "}", ()),
+    "no real solution": Group("{", "}", ()),
+    "no real solutions": Group("{", "}", ()),
+}
+_ENVIRONMENT = re.compile(
+    rf"^[(\[]?\s*\\begin\s*\{{(?:{_MATRIX})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)\\end\s*\{{(?:{_MATRIX})\}}\s*[)\]]?$",
+    re.DOTALL,
+)
+_GREEK = r"\\(?:alpha|beta|gamma|delta|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|ell|Delta|Omega)"
+_NAME = re.compile(
+    rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$|^\|?[A-Za-z][A-Za-z ]+\|?$"
+    r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$|^\\angle\b.*$"
+)
+_VARIABLE = re.compile(rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?$|^[fgh]\([a-z]\)$")
+_RELATION = re.compile(r"(\\(?:le|ge|ne)(?![a-zA-Z])|<|>|=)")
+_CONNECTIVE = re.compile(r"(?i)(?<![\\a-z])(and|or)(?![a-z])")
+
+
+def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
+    r"""The structure of an answer in its plain spelling.
+
+    Args:
+        commas: each comma separates, also that of 1,250.
+    """
+    text = trim(text)
+    if depth > MAX_DEPTH:
+        return text
+    if named := _NAMED.get(text.lower()):
+        return named
+    text = re.sub(r"^[a-zA-Z](?:\([a-z]\))?\s*\\in(?![a-z])\s*", "", text)
+    if (found := _ENVIRONMENT.match(text)) and text.count(r"\begin") == 1:
+        return _matrix(found["body"], depth)
+    if not commas and number(text):
+        return text
+    parts, words = split(text, commas)
+    if len(parts) > 1:
+        return _join([read(part, False, depth + 1) for part in parts], words)
+    pieces = _at_top(text, re.compile(r"\\cup(?![a-zA-Z])"))
+    if len(pieces) > 1:
+        return _union([read(piece, False, depth + 1) for piece in pieces])
+    if group := _group(text, depth):
+        return group
+    if interval := _interval(text, depth):
+        return interval
+    if (signs := len(re.findall(r"\\pm(?![a-zA-Z])", text))) == 1 and r"\mp" not in text:
+        both = [re.sub(r"\s*\\pm(?![a-zA-Z])\s*", sign, text) for sign in "+-"]
+        sides = [re.sub(r"^\+|(?<==)\s*\+", "", each.strip()) for each in both]
+        return Group("", "", tuple(sides)) if signs else text
+    return text
+
+
+def split(text: str, commas: bool = False) -> tuple[list[str], set[str]]:
+    """The parts of a list at its top level, and the words between them."""
+    parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{ROW}]\s+|[;{ROW}]"))]
+    if len(parts) == 1 or commas:
+        parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{ROW}]"))]
+    else:
+        parts = [
+            piece
+            for part in parts
+            for piece in ([part] if number(part) else map(trim, _at_top(part, re.compile(","))))
+        ]
+    pieces, words = [], set()
+    for part in parts:
+        joined = _at_top(part, _CONNECTIVE)
+        if len(joined) > 1:
+            words |= {word.lower() for word in _CONNECTIVE.findall(part)}
+        pieces += [piece for each in joined if (piece := trim(each))]
+    return pieces or [text], words
+
+
+_EDGE = re.compile(r"\\(begin|end)\s*\{[^{}]*\}")
+
+
+def _at_top(text: str, pattern: re.Pattern[str]) -> list[str]:
+    """The text cut where the pattern matches outside of all brackets."""
+    pieces, begin, level, at = [], 0, 0, 0
+    while at < len(text):
+        sign = text[at]
+        if sign == "\\" and text[at + 1 : at + 2] in ("{", "}"):
+            level += 1 if text[at + 1] == "{" else -1
+            at += 2
+            continue
+        if sign == "\\" and (environment := _EDGE.match(text, at)):
+            level += 1 if environment[1] == "begin" else -1
+            at = environment.end()
+            continue
+        if sign in "([{":
+            level += 1
+        elif sign in ")]}":
+            level -= 1
+        elif level <= 0 and (found := pattern.match(text, at)) and found.end() > at:
+            pieces.append(text[begin:at])
+            begin = at = found.end()
+            continue
+        at += 1
+    return [*pieces, text[begin:]]
+
+
+def _join(parts: list[Answer], words: set[str]) -> Answer:
+    """A bare list; inequalities in it are one set of numbers."""
+    if all(isinstance(part, Union) or _is_interval(part) for part in parts):
+        if words == {"and"} and len(parts) == 2:
+            one, other = parts
+            if isinstance(one, Group) and isinstance(other, Group):
+                low, high = (one, other) if other.parts[0] == r"-\infty" else (other, one)
+                if low.parts[1] == r"\infty" and high.parts[0] == r"-\infty":
+                    return Group(low.left, high.right, (low.parts[0], high.parts[1]))
+        if words == {"or"}:
+            return _union(parts)
+    flat: list[Answer] = []
+    for part in parts:
+        is_list = isinstance(part, Group) and not part.left
+        flat += part.parts if is_list and isinstance(part, Group) else [part]
+    return Group("", "", tuple(flat))
+
+
+def _is_interval(part: Answer) -> bool:
+    return isinstance(part, Group) and part.left in ("(", "[") and len(part.parts) == 2
+
+
+def _union(parts: list[Answer]) -> Answer:
+    flat: list[Answer] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Union) else [part]
+    return Union(tuple(flat))
+
+
+_PAIRS = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
+
+
+def _group(text: str, depth: int) -> Answer | None:
+    """What one pair of brackets holds, where they hold it all."""
+    left = text[:2] if text[:2] == "\\{" else text[:1]
+    right = text[-2:] if text[-2:] == "\\}" else text[-1:]
+    if left == "]" and right == "[" and "," in text:  # ]a, b[
+        text, left, right = f"({text[1:-1]})", "(", ")"
+    if left not in _PAIRS or right not in _PAIRS.values():
+        return None
+    if ("\\{" in left) != ("\\}" in right) or (left == "{") != (right == "}"):
+        return None
+    inner = text[len(left) : len(text) - len(right)]
+    level = 0
+    for at, sign in enumerate(inner):
+        escaped = inner[at - 1 : at] == "\\"
+        if sign in "([" or (sign == "{" and not escaped) or (sign == "{" and escaped):
+            level += 1
+        elif sign in ")]}":
+            level -= 1
+            if level < 0:
+                return None
+    if level:
+        return None
+    braces = left.strip("\\") == "{"
+    if braces and (found := re.match(r"^\s*[a-z]\s*(?:\\in[^:|]*)?(?:\||:)(.*)$", inner)):
+        return read(found[1], False, depth + 1)
+    parts, words = split(inner, commas=True)
+    if len(parts) == 1 and not (left == "\\{"):
+        if left == "[" and number(parts[0]) is None:
+            return None
+        inside = read(inner, False, depth + 1)
+        return inside if left in ("(", "{", "[") and not isinstance(inside, str) else (
+            inside if left in ("{", "(") and number(str(inside)) else None
+        )
+    if words and not braces:
+        return None
+    members = tuple(read(part, False, depth + 1) for part in parts if trim(part))
+    if braces:
+        flat: list[Answer] = []
+        for member in members:
+            is_list = isinstance(member, Group) and not member.left
+            flat += member.parts if is_list and isinstance(member, Group) else [member]
+        return Group("{", "}", tuple(flat))
+    return Group(left, right, members)
+
+
+def _interval(text: str, depth: int) -> Answer | None:
+    r"""x > 2, -1 < x \le 3 and x \ne 3 as intervals."""
+    pieces = _at_top(text, _RELATION)
+    signs = _RELATION.findall(text)
+    if len(signs) != len(pieces) - 1 or not 2 <= len(pieces) <= 3 or "=" in signs:
+        return None
+    pieces = [trim(piece) for piece in pieces]
+    if len(pieces) == 2:
+        if not _VARIABLE.match(pieces[0]):
+            pieces.reverse()
+            signs = [{"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}.get(signs[0], signs[0])]
+        if not _VARIABLE.match(pieces[0]) or not pieces[1]:
+            return None
+        bound = pieces[1]
+        if signs[0] == r"\ne":
+            parts = (Group("(", ")", (r"-\infty", bound)), Group("(", ")", (bound, r"\infty")))
+            return Union(parts)
+        if signs[0] in ("<", r"\le"):
+            return Group("(", ")" if signs[0] == "<" else "]", (r"-\infty", bound))
+        return Group("(" if signs[0] == ">" else "[", ")", (bound, r"\infty"))
+    if not _VARIABLE.match(pieces[1]) or r"\ne" in signs:
+        return None
+    if {sign in (">", r"\ge") for sign in signs} == {True}:
+        pieces.reverse()
+        signs = [{">": "<", r"\ge": r"\le"}[sign] for sign in reversed(signs)]
+    if not all(sign in ("<", r"\le") for sign in signs):
+        return None
+    left, right = "(" if signs[0] == "<" else "[", ")" if signs[1] == "<" else "]"
+    return Group(left, right, (pieces[0], pieces[2]))
+
+
+def _matrix(body: str, depth: int) -> Answer:
+    rows = [row for row in body.split(ROW) if row.strip()]
+    cells = tuple(tuple(read(cell, False, depth + 1) for cell in row.split("&")) for row in rows)
+    return Matrix(cells)
+
+
+def sides(text: str) -> list[str]:
+    """The two or more sides of an equation, or the text alone."""
+    return [trim(side) for side in _at_top(text, re.compile("="))]
+
+
+def is_name(text: str) -> bool:
+    r"""Whether it names the unknown: x, f(x), \angle ABC, Area, (x, y)."""
+    return bool(_NAME.match(text))
