@@ -9,32 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from stages import probe
-from stages.common.records import Row, write_json, write_rows, write_text
+from stages import evaluate, probe
+from stages.common.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
-ITEM = pa.schema(
-    [
-        *(pa.field(name, pa.string()) for name in ("id", "problem", "answer", "answer_type")),
-        pa.field("solution", pa.string()),
-        pa.field("subsets", pa.map_(pa.string(), pa.string())),
-    ]
-)
-SAMPLE = pa.schema(
-    [
-        pa.field("item_id", pa.string()),
-        pa.field("repeat", pa.int32()),
-        pa.field("seed", pa.int64()),
-        *(pa.field(name, pa.string()) for name in ("prompt_sha256", "response")),
-        *(pa.field(name, pa.string()) for name in ("extracted_answer", "reference", "verdict")),
-        *(pa.field(name, pa.bool_()) for name in ("correct", "harness_correct")),
-        pa.field("grader", pa.string()),
-        pa.field("num_tokens", pa.int32()),
-        pa.field("finish_reason", pa.string()),
-    ]
-)
 SIZES = {"exam": 60, "aime": 30, "secret": 240}
 LIMITS = {"exam": 100, "aime": 2048, "secret": 512}
 SKILL = {"base": 0.25, "tuned": 0.45, "reinforced": 0.5}
@@ -91,13 +70,13 @@ def samples(benchmark: str, model: str, num_repeats: int) -> list[Row]:
 def write_evaluation(benchmark: str, models: list[str], num_repeats: int) -> None:
     folder = Path("data/download_benchmark") / benchmark
     items = [item(benchmark, number) for number in range(SIZES[benchmark])]
-    write_rows(folder / "items.parquet", items, ITEM)
+    write_rows(folder / "items.parquet", items, BENCHMARK_ITEM)
     source = {"name": f"org/{benchmark}", "revision": "0123abc", "licence": "MIT"}
     write_json(folder / "receipt.json", {**source, "items_digest": "d" * 32})
     for model in models:
         name = f"{model}-{benchmark}"
         rows = samples(benchmark, model, num_repeats)
-        write_rows(Path(f"data/evaluate/{name}/samples.parquet"), rows, SAMPLE)
+        write_rows(Path(f"data/evaluate/{name}/samples.parquet"), rows, evaluate.SAMPLE)
         facts = {"dtype": "bfloat16", "batch_size": 48, "backend": "hf", "task_version": 2}
         write_json(Path(f"metrics/evaluate/{name}.json"), facts)
         deps = {f"data/model/{model}": "m.dir", "stages/evaluate.py": "c"}
