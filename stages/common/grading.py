@@ -210,8 +210,28 @@ def _last_statement(text: str, answer_type: str) -> str | None:
         end = _SENTENCE_END.search(rest)
         said = (rest[: end.start()] if end else rest).strip()
         if _states(said, answer_type):
-            return said
+            return said if answer_type in ("integer", "number") else _of_sentence(said)
     return None
+
+
+_IS = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*")
+_PLAIN_WORD = re.compile(r"(?<![\\\w])[A-Za-z]{2,}(?!\w)")
+
+
+def _of_sentence(said: str) -> str:
+    r"""What a sentence says is the answer; anything shorter than a sentence as it is.
+
+    >>> _of_sentence("The largest $n$ is 34"), _of_sentence("Jane left 3 hours ago")
+    ('34', '3')
+    """
+    if len(_PLAIN_WORD.findall(_FORMULA.sub("", said))) < 3:
+        return said
+    if verbs := list(_IS.finditer(said)):
+        said = said[verbs[-1].end() :]
+    if formula := _FORMULA.search(said):
+        return next(filter(None, formula.groups()))
+    figures = _FIGURE.findall(said)
+    return _FIGURE.search(said)[0] if len(figures) == 1 else said
 
 
 def _states(said: str, answer_type: str) -> bool:
@@ -642,7 +662,10 @@ def _values(expression: Any) -> list[Any]:
         value = expression.subs(place).doit().evalf(DIGITS)
         if not value.is_number or value.has(sympy.nan, sympy.zoo, sympy.oo):
             raise ArithmeticError(f"no value of {expression}")
-        values.append(value)
+        # sympy gives a zero that it cannot prove as noise without a single sure figure
+        real, imaginary = (0 if part.is_Float and part._prec < DIGITS else part
+                           for part in value.as_real_imag())
+        values.append(real + sympy.I * imaginary)
     return values
 
 
@@ -668,7 +691,8 @@ def _simplified(expression: Any) -> Any:
 
 
 def _close(one: Any, other: Any) -> bool:
-    return bool(abs(one - other) <= TOLERANCE * max(1, abs(one), abs(other)))
+    """Whether two values agree, as a share of their size: an answer may be as small as 1/2004!."""
+    return bool(abs(one - other) <= TOLERANCE * max(abs(one), abs(other)))
 
 
 def _is_near(decimal: Number, exact: Any) -> bool:
