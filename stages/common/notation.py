@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 MAX_DEPTH = 8  # groups within one another; deeper ones stay a string
-MAX_FIGURES = 400  # of a number
+MIN_PLACES = 3  # decimal places, and significant figures, from which a rounding counts
 
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _SIGNS = {
@@ -167,6 +167,10 @@ class Number:
     is_percent: bool = False
     is_cut: bool = False
 
+    def bare(self) -> "Number":
+        """The figure alone: 10 for 10%."""
+        return Number(self.value * (100 if self.is_percent else 1), self.places, self.figures)
+
 
 _UNIT = (
     r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
@@ -174,7 +178,9 @@ _UNIT = (
     r"|hrs?|hours?|mins?|minutes?|secs?|seconds?|days?|weeks?|months?|years?|dollars?|cents?"
     r"|degrees?|radians?|people|students?|times|ways?|points?|[a-z]{3,}[a-z '/.-]*)"
 )
-_TAIL = re.compile(rf"(?i)\s+[mgLh](?:\^\{{?[23]\}}?)?$|\s*(?:per\s+)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$")
+_TAIL = re.compile(
+    rf"(?i)\s+[mgLh](?:\^\{{?[23]\}}?)?$|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$"
+)
 _DECIMAL = r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
 _NUMBER = re.compile(
     rf"""^(?P<sign>[-+]?)\s*(?:
@@ -234,7 +240,9 @@ def number(text: str) -> Number | None:
             tail /= 10 ** len(head.partition(".")[2])
             value = (Fraction(head) if head != "." else Fraction(0)) + tail
         elif part["above"]:
-            value = Fraction(part["above"].replace(" ", "")) / Fraction(part["below"].replace(" ", ""))
+            value = Fraction(part["above"].replace(" ", "")) / Fraction(
+                part["below"].replace(" ", "")
+            )
             value += int(part["whole"] or 0)
         else:
             value = int(part["units"] or 0) + Fraction(part["over"]) / Fraction(part["under"])
@@ -242,6 +250,24 @@ def number(text: str) -> Number | None:
         return None
     value *= sign * (-1 if part["sign"] == "-" else 1)
     return Number(value / 100 if is_percent else value, places, figures, is_percent, is_cut)
+
+
+def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
+    """Whether a decimal is a value that never ends, rounded to the places shown.
+
+    Three places and three figures are the least: 0.333 for 1/3, not 0.33.
+
+    Args:
+        endless: the value is irrational, and `exact` close enough to it.
+    """
+    if decimal.places is None or min(decimal.places, decimal.figures) < MIN_PLACES:
+        return False
+    rest = exact.denominator
+    for prime in (2, 5):
+        while not endless and rest % prime == 0:
+            rest //= prime
+    places = decimal.places + (2 if decimal.is_percent else 0)
+    return rest != 1 and abs(decimal.value - exact) * 2 * 10**places <= 1
 
 
 def without_unit(text: str) -> str:
@@ -278,6 +304,14 @@ class Matrix:
     """Rows of cells."""
 
     rows: tuple[tuple["Answer", ...], ...]
+
+    def is_vector(self) -> bool:
+        """Whether it is one row or one column."""
+        return len(self.rows) == 1 or all(len(row) == 1 for row in self.rows)
+
+    def cells(self) -> tuple["Answer", ...]:
+        """Its cells, row by row."""
+        return tuple(cell for row in self.rows for cell in row)
 
 
 Answer = str | Group | Union | Matrix
@@ -454,8 +488,10 @@ def _group(text: str, depth: int) -> Answer | None:
         if left == "[" and number(parts[0]) is None:
             return None
         inside = read(inner, False, depth + 1)
-        return inside if left in ("(", "{", "[") and not isinstance(inside, str) else (
-            inside if left in ("{", "(") and number(str(inside)) else None
+        return (
+            inside
+            if left in ("(", "{", "[") and not isinstance(inside, str)
+            else (inside if left in ("{", "(") and number(str(inside)) else None)
         )
     if words and not braces:
         return None
@@ -514,3 +550,39 @@ def sides(text: str) -> list[str]:
 def is_name(text: str) -> bool:
     r"""Whether it names the unknown: x, f(x), \angle ABC, Area, (x, y)."""
     return bool(_NAME.match(text))
+
+
+def latex(answer: Answer) -> str:
+    """An answer in LaTeX again."""
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, Union):
+        return r" \cup ".join(map(latex, answer.parts))
+    if isinstance(answer, Matrix):
+        rows = ROW.join(" & ".join(map(latex, row)) for row in answer.rows)
+        return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+    left, right = (r"\{", r"\}") if answer.left == "{" else (answer.left, answer.right)
+    return f"{left}{', '.join(map(latex, answer.parts))}{right}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice, as (B) 12: its letter, and its value or nothing."""
+
+    letter: str
+    value: str
+
+
+_OPTION = re.compile(
+    r"^(?:(?:option|choice|answer)\s+)?(?:\(([A-Z])\)|([A-Z])(?:[.):]|$))\s*(.*)$", re.IGNORECASE
+)
+
+
+def option(text: str) -> Option | None:
+    """The choice that a text is; None where it is none.
+
+    >>> option("(B) 12"), option("b"), option("12")
+    (Option(letter='B', value='12'), Option(letter='B', value=''), None)
+    """
+    found = _OPTION.match(text)
+    return Option((found[1] or found[2]).upper(), found[3].strip()) if found else None

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Self, cast
 
-from stages.common import grading
+from stages.common import extraction, grading
 from stages.common.grading import Grade
 
 Verdict = Literal["equal", "different", "unreadable", "too_costly"]
@@ -115,10 +115,9 @@ class Judges:
             progress: told how many more are graded, as tqdm's `update`.
         """
         grades: list[Grade | None] = []
-        open_questions: dict[Question, list[int]] = {}
+        open_questions: dict[tuple[str, str, str], list[int]] = {}
         for place, (response, reference, answer_type) in enumerate(asked):
-            many = grading.has_parts(reference)
-            extracted = grading.extract(response, answer_type, many)
+            extracted = extraction.extract(response, answer_type, grading.is_list(reference))
             grades.append(grading.settle(extracted, reference, answer_type))
             if grades[-1]:
                 progress(1)
@@ -194,11 +193,11 @@ def main() -> None:
         end = math.ceil(time.process_time() + limit_s)
         resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
         try:
-            question = json.loads(line)
-            if len(question) == 2:
-                verdict: str = grading.compare(*question, None)
+            first, second, *answer_type = json.loads(line)
+            if answer_type:
+                verdict: str = grading.decide(first, second, answer_type[0]).verdict
             else:
-                verdict = grading.decide(*question).verdict
+                verdict = grading.compare(first, second, None)
         except (MemoryError, RecursionError):
             break
         print(verdict, file=replies, flush=True)

@@ -1,0 +1,312 @@
+r"""Whether a bare answer equals the reference; docs/grading.md states the rules.
+
+>>> is_equal("1,-2", "x = -2 \\text{ or } x = 1", "expression", use_algebra=False)
+True
+>>> is_equal("(2, \\infty)", "x \\ge 2", "interval", use_algebra=False)
+False
+
+The structure is compared here, and what exact arithmetic settles; the rest is left to `algebra`.
+Without it, NeedsAlgebra is raised where only that could tell.
+"""
+
+import re
+from fractions import Fraction
+
+from stages.common import algebra, notation
+from stages.common.notation import Answer, Group, Matrix, Number, Union
+
+MAX_MEMBERS = 50  # of a set whose members are matched one by one
+
+
+class NeedsAlgebra(Exception):  # noqa: N818  no error: the question goes on
+    """Two expressions whose equality no exact rule settles."""
+
+
+_CHOICE = re.compile(r"^\(?[A-Z]\)?$|^\([A-E]\)\s*[^\s(^*+/,-]")
+_ABOUT = re.compile(r"\\(?:approx|simeq|sim)(?![a-zA-Z])")
+
+
+def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -> bool:
+    """Whether a bare answer equals the reference, both as they were written."""
+    gold, found = notation.plain(reference), notation.plain(answer)
+    if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
+        return _same_choice(gold, found, use_algebra)
+    if spelling(gold) == spelling(found):
+        return True
+    if _ABOUT.search(found):  # 70/9 \approx 7.78: the value or its rounding
+        sides = [side.strip() for side in _ABOUT.split(found)]
+        values = [side for side in sides if side and not notation.is_name(side)]
+        return any(is_equal(gold, value, answer_type, use_algebra) for value in values)
+    commas = answer_type in ("set", "interval", "matrix")
+    one, other = notation.read(gold, commas), notation.read(found, commas)
+    if answer_type == "set":
+        one, other = _as_set(one), _as_set(other)
+    if answer_type == "interval" and isinstance(other, Group) and not other.left:
+        return False  # 1, 2 says nothing of the ends
+    return _same(one, other, use_algebra)
+
+
+def _same_choice(gold: str, found: str, use_algebra: bool) -> bool:
+    """The same letter; where the reference carries the option's value, that value will do."""
+    wanted, given = notation.option(gold), notation.option(found)
+    if not wanted:
+        return spelling(gold) == spelling(found)
+    if given:
+        return wanted.letter == given.letter
+    value = notation.read(wanted.value)
+    return bool(wanted.value) and _same(value, notation.read(found), use_algebra)
+
+
+def _as_set(answer: Answer) -> Answer:
+    if isinstance(answer, str):
+        return Group("{", "}", (answer,))
+    if isinstance(answer, Group) and answer.left in ("", "{"):
+        return Group("{", "}", answer.parts)
+    return answer
+
+
+def _same(gold: Answer, found: Answer, use_algebra: bool) -> bool:
+    """Whether two answers have one structure and equal leaves."""
+    if isinstance(gold, str) and isinstance(found, str):
+        return _same_leaf(gold, found, use_algebra)
+    if isinstance(found, str) and len(sides := notation.sides(found)) > 1:
+        return _same(gold, notation.read(sides[-1]), use_algebra)  # (x, y) = (1, 2)
+    if isinstance(gold, str) and len(sides := notation.sides(gold)) > 1:
+        return _same(notation.read(sides[-1]), found, use_algebra)
+    if isinstance(gold, Matrix) or isinstance(found, Matrix):
+        return _same_matrix(gold, found, use_algebra)
+    if isinstance(gold, Group) and isinstance(found, Group):
+        return _same_group(gold, found, use_algebra)
+    if all(isinstance(each, Union) or _is_bare(each) for each in (gold, found)):
+        return _same_members(_parts(gold), _parts(found), use_algebra)
+    if _is_of_sets(gold) or _is_of_sets(found):
+        return _same_expression(notation.latex(gold), notation.latex(found), use_algebra)
+    return False
+
+
+def _is_bare(answer: Answer) -> bool:
+    return isinstance(answer, Group) and not answer.left
+
+
+def _parts(answer: Answer) -> tuple[Answer, ...]:
+    return answer.parts if isinstance(answer, Group | Union) else ()
+
+
+def _is_of_sets(answer: Answer) -> bool:
+    """Whether an expression is of sets, or a relation that is no plain interval."""
+    signs = r"[<>]|\\(?:setminus|backslash|cap|mathbb|begin|le|ge)(?![a-zA-Z])"
+    return isinstance(answer, str) and bool(re.search(signs, answer))
+
+
+def _same_group(gold: Group, found: Group, use_algebra: bool) -> bool:
+    """Two sets, and two bare lists, have no order. A bare list may stand for a tuple, in its order,
+    for a set and, as reference, for a tuple in any order; never for an interval with its ends."""
+    if not gold.left or not found.left:
+        if gold.left in ("(", "["):
+            is_open = gold.left == "(" and gold.right == ")"
+            return is_open and _same_sequence(gold.parts, found.parts, use_algebra)
+        return found.left != "[" and _same_members(gold.parts, found.parts, use_algebra)
+    if gold.left == "{" or found.left == "{":
+        return gold.left == found.left and _same_members(gold.parts, found.parts, use_algebra)
+    if len(gold.parts) == 2 and (gold.left, gold.right) != (found.left, found.right):
+        return False
+    return _same_sequence(gold.parts, found.parts, use_algebra)
+
+
+def _same_sequence(gold: tuple[Answer, ...], found: tuple[Answer, ...], use_algebra: bool) -> bool:
+    return len(gold) == len(found) and all(
+        _same(one, other, use_algebra) for one, other in zip(gold, found, strict=True)
+    )
+
+
+def _same_members(gold: tuple[Answer, ...], found: tuple[Answer, ...], use_algebra: bool) -> bool:
+    """Whether each member of one is a member of the other."""
+    gold, found = tuple(dict.fromkeys(gold)), tuple(dict.fromkeys(found))
+    if len(gold) != len(found) or len(gold) > MAX_MEMBERS:
+        return gold == found
+    left = list(found)
+    for one in gold:
+        at = _first(one, left, use_algebra)
+        if at is None:
+            return False
+        del left[at]
+    return True
+
+
+def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
+    """The place of the first of the others that equals it."""
+    is_open = False
+    for at, other in enumerate(others):
+        try:
+            if _same(one, other, use_algebra):
+                return at
+        except NeedsAlgebra:
+            is_open = True
+    if is_open:
+        raise NeedsAlgebra
+    return None
+
+
+def _same_matrix(gold: Answer, found: Answer, use_algebra: bool) -> bool:
+    """Cell by cell; a tuple equals a row or a column, a tuple of tuples the matrix of such rows."""
+    if isinstance(gold, str) or isinstance(found, str):
+        return _same_expression(notation.latex(gold), notation.latex(found), use_algebra)
+    for one, other in ((gold, found), (found, gold)):
+        if isinstance(one, Matrix) and isinstance(other, Group):
+            is_nested = all(isinstance(part, Group) for part in other.parts)
+            if other.left == "{" or not (is_nested or one.is_vector()):
+                return False
+            if not is_nested:
+                return _same_sequence(_cells(gold), _cells(found), use_algebra)
+    rows, other_rows = _rows(gold), _rows(found)
+    return len(rows) == len(other_rows) and all(
+        _same_sequence(one, other, use_algebra) for one, other in zip(rows, other_rows, strict=True)
+    )
+
+
+def _cells(answer: Answer) -> tuple[Answer, ...]:
+    return answer.cells() if isinstance(answer, Matrix) else _parts(answer)
+
+
+def _rows(answer: Answer) -> tuple[tuple[Answer, ...], ...]:
+    return answer.rows if isinstance(answer, Matrix) else tuple(map(_parts, _parts(answer)))
+
+
+# ---------------------------------------------------------------------------------------- leaves
+
+_BASE = re.compile(r"^([0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
+_BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_RATIO = re.compile(r"^(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)$")
+_TIME = re.compile(r"^(\d{1,2}):(\d{2})\s*(?:([ap])\.?\s*m\.?)?$", re.IGNORECASE)
+_WORDS = re.compile(r"^[^\W\d_][^\W\d_ ,.'’-]*(?:[ ,.'’-]+[^\W\d_]+)*\.?$")
+_ARTICLES = ("the", "a", "an")
+
+
+def spelling(text: str) -> str:
+    r"""One spelling for what differs in spaces, stars and needless braces only.
+
+    >>> spelling("2 * x^{2} + 3*4"), spelling("+\\infty"), spelling("4 \\frac{1}{2}")
+    ('2x^2+3*4', '\\infty', '4\\frac{1}{2}')
+    """
+    text = re.sub(r"(\\[a-zA-Z]+)\s+(?![a-zA-Z])", r"\1", text.strip())
+    text = re.sub(r"\s*([-+*/=,()\[\]{}<>|:;^_])\s*", r"\1", text)
+    text = re.sub(r"(?<!\d)\*|\*(?!\d|\\frac)", "", text)
+    text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
+    text = re.sub(r"(?<=[\d}a-zA-Z]) (?=[\\(])|(?<=\d) (?=[a-zA-Z])", "", text)
+    return text.removeprefix("+")
+
+
+def _same_leaf(gold: str, found: str, use_algebra: bool) -> bool:
+    if spelling(gold) == spelling(found):
+        return True
+    known = _same_at_sight(gold, found)
+    if known is not None:
+        return known
+    gold_sides, found_sides = notation.sides(gold), notation.sides(found)
+    if len(gold_sides) > 1 and len(found_sides) > 1:
+        return _same_equation(gold_sides, found_sides, use_algebra)
+    if len(found_sides) > 1:
+        is_turned = notation.is_name(found_sides[-1]) and not notation.is_name(found_sides[0])
+        return _same_leaf(gold, found_sides[0 if is_turned else -1], use_algebra)
+    if len(gold_sides) > 1:
+        is_named = notation.is_name(gold_sides[0])  # else it is an equation
+        return is_named and _same_leaf(gold_sides[-1], found, use_algebra)
+    return _same_expression(gold, found, use_algebra)
+
+
+def _same_expression(gold: str, found: str, use_algebra: bool) -> bool:
+    if not use_algebra:
+        raise NeedsAlgebra
+    return algebra.equal(gold, found)
+
+
+def _same_equation(gold: list[str], found: list[str], use_algebra: bool) -> bool:
+    """Equal values of one name; else equations that say the same."""
+    if len(gold) != 2 or len(found) != 2:  # x = 2 + 3 = 5
+        return _same_leaf(gold[-1], found[-1], use_algebra)
+    if notation.is_name(gold[0]) and notation.is_name(found[0]):
+        is_function = len(gold[0]) > 1 or len(found[0]) > 1  # f(x) and y, Area and A
+        if is_function or gold[0] == found[0]:
+            return _same_leaf(gold[1], found[1], use_algebra)
+        if notation.number(gold[1]) and notation.number(found[1]):
+            return False  # x = 5 and y = 5
+    if not use_algebra:
+        raise NeedsAlgebra
+    return algebra.equal_equations((gold[0], gold[1]), (found[0], found[1]))
+
+
+def _same_at_sight(gold: str, found: str) -> bool | None:
+    """What exact rules say of two leaves; None where they say nothing."""
+    one, other = notation.number(gold), notation.number(found)
+    if one and other:
+        return same_number(one, other)
+    if _BASE.match(gold) or _BASE.match(found):
+        return _same_in_base(gold, found)
+    times = [_TIME.match(each) for each in (gold, found)]
+    if times[0] and times[1] and (times[0][3] or times[1][3]):
+        return _same_time(times[0], times[1])
+    ratios = [_RATIO.match(each) for each in (gold, found)]
+    if ratios[0] and ratios[1]:
+        return ratios[0].groups() == ratios[1].groups()
+    for ratio, fraction in ((ratios[0], other), (ratios[1], one)):
+        if ratio and fraction and fraction.places is None and Fraction(ratio[2]):
+            return Fraction(ratio[1]) / Fraction(ratio[2]) == fraction.value
+    if _is_words(gold) or _is_words(found):
+        return _words(gold) == _words(found)
+    return None
+
+
+def same_number(gold: Number, found: Number) -> bool:
+    """Equal values; a percentage and its bare figure; a decimal and what it is the rounding of.
+
+    >>> a, b = notation.number("1/3"), notation.number("0.333")
+    >>> same_number(a, b), same_number(a, notation.number("0.33"))
+    (True, False)
+    """
+    if gold.value == found.value:
+        return True
+    if gold.is_cut or found.is_cut:
+        return any(_begins(one, other.value) for one, other in ((gold, found), (found, gold)))
+    pairs = [(gold, found)]
+    if gold.is_percent != found.is_percent:
+        pairs.append((gold.bare(), found.bare()))
+    return any(
+        one.value == other.value
+        or notation.is_rounded(one, other.value)
+        or notation.is_rounded(other, one.value)
+        for one, other in pairs
+    )
+
+
+def _begins(decimal: Number, exact: Fraction) -> bool:
+    """Whether a decimal that ends in dots is how a value begins."""
+    if not decimal.is_cut or decimal.places is None or decimal.figures < notation.MIN_PLACES:
+        return False
+    rest = exact - decimal.value if exact > 0 else decimal.value - exact
+    return 0 <= rest < Fraction(1, 10**decimal.places)
+
+
+def _same_in_base(gold: str, found: str) -> bool:
+    """The same figures; either may leave out the base, which the problem asks for."""
+    digits, bases = [], []
+    for text in (gold, found):
+        match = _BASE.match(text)
+        digits.append((match[1] if match else text).replace(" ", "").replace(",", "").upper())
+        base = match[2] if match else None
+        bases.append(str(_BASES.index(base) + 2) if base in _BASES else base)
+    return digits[0] == digits[1] and (None in bases or bases[0] == bases[1])
+
+
+def _same_time(gold: re.Match[str], found: re.Match[str]) -> bool:
+    """The same hour and minute; either may leave out a.m. or p.m."""
+    halves = [each[3].lower() for each in (gold, found) if each[3]]
+    return (int(gold[1]), gold[2]) == (int(found[1]), found[2]) and len(set(halves)) == 1
+
+
+def _is_words(text: str) -> bool:
+    return bool(_WORDS.match(text)) and bool(re.search(r"[^\W\d_]{3}", text))
+
+
+def _words(text: str) -> str:
+    words = re.sub(r"[^\w\s]", " ", text.casefold()).split()
+    return " ".join(word for word in words if word not in _ARTICLES)

@@ -1,0 +1,184 @@
+r"""The final answer that a response states; docs/grading.md gives the order and the reasons.
+
+>>> extract("First \\boxed{1}, no: \\boxed{2}.", "integer"), extract("#### 1,250", "integer")
+('2', '1250')
+>>> extract("The answer is 20 - 5 = $15 for both.", "number"), extract("$x = 3$", "expression")
+('15', 'x = 3')
+"""
+
+import re
+
+import pyarrow as pa
+
+from stages.common import answers, notation
+
+MAX_CHARS = 2000  # after "the answer is", that are looked at
+NUMERIC = ("integer", "number")
+
+_END = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end)\|>|</s>|<eos>|<end_of_turn>"
+    r"|<｜end▁of▁sentence｜>"
+)
+_NEXT_PROBLEM = re.compile(r"\n\s*(?:#+\s*|\*\*)?(?:Question|Problem|Q)\s*(?:\d+\s*)?[:.]")
+_CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
+_HASHES = re.compile(r"####[ \t]*([^\n]*\S)")
+# "The answer is", "**Answer:**", "# Answer" over the answer, "A: 18".
+_STATEMENT = re.compile(
+    r"(?i:(?P<final>\bfinal\s+)?\banswers?[\s*_]*(?:to\s[^.\n:]{1,80}?\s)?"
+    r"(?:\s*(?P<verb>(?:is|are|be|was)\b(?:\s+(?:therefore|thus|then|indeed|simply|just"
+    r"|approximately|about))?)|\s*[:=]|(?=\s*\n)))[\s*_:=]*"
+    r"|(?m:^\s*A:)\s*|答案(?:是|为|：|:)\s*"
+)
+_FINAL_ANSWER = re.compile(
+    r"(?i:final answer)[*_]*(?:\s+is|:)[\s*:]*(?i:the\s+final\s+answer\s+is[\s:]*)?"
+    r"(?P<answer>(?<!\\)\$(?!\$)(?:[^$\n\\]|\\.){1,300}\$|\\\([^\n]{1,300}?\\\)|\$?-?\d[\d,./]*)"
+)
+_SENTENCE_END = re.compile(r"\.(?=\s+[A-Z(\[]|\s*$)|。|\n")
+_BLOCK = re.compile(r"(?s)\s*(\\\[.{1,2000}?\\\]|\$\$.{1,2000}?\$\$)")
+_FORMULA = re.compile(
+    r"(?s)\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\(([^\n]{1,2000}?)\\\)"
+    r"|(?<!\\)\$((?:[^$\n\\]|\\.){1,2000}?)\$"
+)
+_FIGURE = re.compile(
+    r"(?<![\w.\\^{])(?:[-−](?=[\d.$\\]))?(?:\\?\$)?"
+    r"(?:\\[dt]?frac\{-?\d+\}\{-?\d+\}|\d{1,3}(?:(?:,|\{,\}|\\,|,\\!)\d{3})+(?:\.\d+)?(?!\d)"
+    r"|\d+/\d+|\d*\.?\d+)(?:\s?\\?%)?"
+)
+_LETTER = re.compile(
+    r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
+    r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
+)
+_LETTER_ALONE = re.compile(r"(?:^|\n)\s*([A-Z])[\s.*)]*$")
+# What stands between the boxes of one list: the end of a formula, "and", "or", a comma, "x =".
+_BETWEEN = re.compile(
+    r"\}[\s$.]*(?:,|;|and|or|\\text\{\s*(?:and|or)\s*\}|\\quad|[\s$])+(?:[a-zA-Z]\s*=\s*)?[\s$\\]*"
+    r"f?box(?:ed)?\s*\{"
+)
+_VERB = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*")
+_WORD = re.compile(r"(?<![\\\w])[A-Za-z]{2,}(?!\w)")
+SENTENCE = 3  # words that make one
+
+
+def extract(response: str, answer_type: str, is_list: bool = False) -> str | None:
+    r"""The final answer that a response states; None where it states none.
+
+    Its last closed \boxed{} decides, unless "final answer: x" follows it; without a box, the last
+    `#### x`; without that, the last "The answer is x". Else what stands last is taken: for integer
+    and number a figure, for choice a letter in brackets, for the other types a formula, or a figure
+    where there is no formula.
+
+    Args:
+        is_list: the reference lists several values. Then boxes that follow one another as a list,
+            "\boxed{1} and \boxed{2}", are one answer.
+    """
+    text = response.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    text = text.rpartition("</think>")[2].strip() or text
+    if found := _END.search(text):
+        text = text[: found.start()].strip() or text
+    text = _own_part(text, answer_type)
+    if stated := _last_box(text, is_list):
+        later = _FINAL_ANSWER.search(text, max(text.rfind(r"\boxed"), text.rfind(r"\fbox")))
+        return _tidy(later["answer"] if later else stated, answer_type)
+    text = _CALCULATOR.sub("", text)
+    if hashed := _HASHES.findall(text):
+        return _tidy(hashed[-1], answer_type)
+    if stated := _last_statement(text, answer_type):
+        return _tidy(stated, answer_type)
+    return _last_resort(text, answer_type)
+
+
+def _own_part(text: str, answer_type: str) -> str:
+    """The response up to where a base model, having answered, sets itself another problem."""
+    for found in _NEXT_PROBLEM.finditer(text):
+        before = text[: found.start()]
+        if r"\boxed" in before or "####" in before or _last_statement(before, answer_type):
+            return before
+    return text
+
+
+def _last_box(text: str, is_list: bool) -> str | None:
+    if r"\boxed" not in text and r"\fbox" not in text:
+        return None
+    found = answers.boxes(pa.array([text]))
+    contents: list[str] = found.contents.to_pylist()
+    if not is_list or len(contents) < 2:
+        return contents[-1] if contents else None
+    data, begins = text.encode(), found.begins.tolist()
+    first = len(contents) - 1
+    while first:
+        end = begins[first - 1] + len(contents[first - 1].encode())
+        between = data[end : begins[first]].decode(errors="ignore").lstrip()
+        if not _BETWEEN.fullmatch(between):
+            break
+        first -= 1
+    return ", ".join(dict.fromkeys(contents[first:]))
+
+
+def _last_statement(text: str, answer_type: str) -> str | None:
+    for found in reversed(list(_STATEMENT.finditer(text))):
+        rest = text[found.end() : found.end() + MAX_CHARS]
+        if block := _BLOCK.match(rest):
+            return block[1]
+        end = _SENTENCE_END.search(rest)
+        said = (rest[: end.start()] if end else rest).strip()
+        is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
+        if is_sentence and not (found["verb"] or found["final"]) and end and rest[end.end() :].strip():
+            continue  # a whole solution under the heading "Answer:"
+        if answer_type in NUMERIC:
+            if _FIGURE.search(said):
+                return said
+        elif notation.trim(said).strip("$"):
+            return _of_sentence(said) if is_sentence and answer_type != "choice" else said
+    return None
+
+
+def _of_sentence(said: str) -> str:
+    r"""What a sentence says is the answer.
+
+    >>> _of_sentence("The largest $n$ is 34"), _of_sentence("Jane left 3 hours ago")
+    ('34', '3')
+    """
+    if verbs := list(_VERB.finditer(said)):
+        said = said[verbs[-1].end() :]
+    if formula := _FORMULA.search(said):
+        return next(filter(None, formula.groups()))
+    figures = _FIGURE.findall(said)
+    return figures[0] if len(figures) == 1 else said
+
+
+def _last_resort(text: str, answer_type: str) -> str | None:
+    if answer_type == "choice":
+        if alone := _LETTER_ALONE.search(text):
+            return alone[1]
+        letters = _LETTER.findall(text)
+        return letters[-1] if letters else None
+    if answer_type not in NUMERIC and (formulas := _FORMULA.findall(text)):
+        return _tidy(next(filter(None, formulas[-1])), answer_type)
+    figures = _FIGURE.findall(text)
+    return _tidy(figures[-1], answer_type) if figures else None
+
+
+def _tidy(stated: str, answer_type: str) -> str | None:
+    """An answer without what surrounds it: of a sentence about a number, the figure alone."""
+    tidy: str = answers.canonical(pa.array([stated]))[0].as_py()
+    tidy = re.sub(r"^\\\[\s*|\s*\\\]$", "", tidy).strip(" *$").rstrip(".")
+    if len(tidy) > MAX_CHARS:
+        return tidy
+    if answer_type in NUMERIC:
+        tidy = _figure(tidy)
+    elif answer_type == "choice" and not notation.option(notation.plain(tidy)):
+        letters = set(_LETTER.findall(stated))
+        tidy = letters.pop() if len(letters) == 1 else tidy
+    return tidy or None
+
+
+def _figure(said: str) -> str:
+    """The figure of a sentence: the first after its last equals sign. An expression stays whole."""
+    said = said.rpartition("=")[2].strip() or said
+    text = notation.plain(said)
+    if notation.number(text):
+        return text
+    if not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+", "", said)):
+        return said
+    found = _FIGURE.search(said)
+    return notation.plain(found[0]) if found else said
