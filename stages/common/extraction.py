@@ -11,6 +11,7 @@ import re
 import pyarrow as pa
 
 from stages.common import answers, notation
+from stages.common.spelling import plain, trim
 
 MAX_CHARS = 2000  # after "the answer is", that are looked at
 NUMERIC = ("integer", "number")
@@ -127,7 +128,7 @@ def _last_statement(text: str, answer_type: str) -> str | None:
         if answer_type in NUMERIC:
             if _FIGURE.search(said):
                 return said
-        elif notation.trim(said).strip("$"):
+        elif trim(said).strip("$"):
             return _of_sentence(said) if is_sentence and answer_type != "choice" else said
     return None
 
@@ -166,7 +167,7 @@ def _tidy(stated: str, answer_type: str) -> str | None:
         return tidy
     if answer_type in NUMERIC:
         tidy = _figure(tidy)
-    elif answer_type == "choice" and not notation.option(notation.plain(tidy)):
+    elif answer_type == "choice" and not notation.option(plain(tidy)):
         letters = set(_LETTER.findall(stated))
         tidy = letters.pop() if len(letters) == 1 else tidy
     return tidy or None
@@ -175,10 +176,10 @@ def _tidy(stated: str, answer_type: str) -> str | None:
 def _figure(said: str) -> str:
     """The figure of a sentence: the first after its last equals sign. An expression stays whole."""
     said = said.rpartition("=")[2].strip() or said
-    text = notation.plain(said)
+    text = plain(said)
     if notation.number(text):
         return text
     if not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+", "", said)):
         return said
     found = _FIGURE.search(said)
-    return notation.plain(found[0]) if found else said
+    return plain(found[0]) if found else said
