@@ -21,7 +21,7 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import grading, prompts, statistics
+from stages.common import extraction, grading, prompts, statistics
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows, write_json, write_rows
 from stages.common.tracking import stage_run
@@ -117,7 +117,11 @@ def harness_task(name: str, items: list[Row], prompt: prompts.Params, task: Task
         return prompts.user_text(prompt, item["problem"])
 
     def grade(item: Row, responses: list[str]) -> dict[str, float]:
-        return {"correct": float(grading.is_correct(responses[0], item["answer"]))}
+        return {
+            "correct": float(
+                grading.grade(responses[0], item["answer"], "expression").verdict == "correct"
+            )
+        }
 
     return ConfigurableTask(
         config={
@@ -175,7 +179,7 @@ def samples(name: str, model: Any, task: Any, settings: Params) -> list[Row]:
                 "repeat": 0,
                 "prompt_sha256": hashlib.sha256(prompt.encode()).hexdigest(),
                 "response": response,
-                "extracted_answer": grading.extract(response),
+                "extracted_answer": extraction.extract(response, "expression"),
                 "reference": sample["doc"]["answer"],
                 "correct": sample["correct"] == 1.0,
                 "num_tokens": num_tokens,

@@ -123,7 +123,12 @@ def _last_statement(text: str, answer_type: str) -> str | None:
         end = _SENTENCE_END.search(rest)
         said = (rest[: end.start()] if end else rest).strip()
         is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
-        if is_sentence and not (found["verb"] or found["final"]) and end and rest[end.end() :].strip():
+        if (
+            is_sentence
+            and not (found["verb"] or found["final"])
+            and end
+            and rest[end.end() :].strip()
+        ):
             continue  # a whole solution under the heading "Answer:"
         if answer_type in NUMERIC:
             if _FIGURE.search(said):
@@ -141,10 +146,14 @@ def _of_sentence(said: str) -> str:
     """
     if verbs := list(_VERB.finditer(said)):
         said = said[verbs[-1].end() :]
-    if formula := _FORMULA.search(said):
-        return next(filter(None, formula.groups()))
-    figures = _FIGURE.findall(said)
+    if formulas := _formulas(said):
+        return formulas[0]
+    figures: list[str] = _FIGURE.findall(said)
     return figures[0] if len(figures) == 1 else said
+
+
+def _formulas(text: str) -> list[str]:
+    return [next(filter(None, found)) for found in _FORMULA.findall(text)]
 
 
 def _last_resort(text: str, answer_type: str) -> str | None:
@@ -153,8 +162,8 @@ def _last_resort(text: str, answer_type: str) -> str | None:
             return alone[1]
         letters = _LETTER.findall(text)
         return letters[-1] if letters else None
-    if answer_type not in NUMERIC and (formulas := _FORMULA.findall(text)):
-        return _tidy(next(filter(None, formulas[-1])), answer_type)
+    if answer_type not in NUMERIC and (formulas := _formulas(text)):
+        return _tidy(formulas[-1], answer_type)
     figures = _FIGURE.findall(text)
     return _tidy(figures[-1], answer_type) if figures else None
 

@@ -44,28 +44,26 @@ class Number:
 
 _UNIT = (
     r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
-    r"|mph|[cmkn]m|[cm]l|litres?|liters?|kg|mg|grams?|pounds?|lbs?|ounces?|oz|tons?|gallons?"
-    r"|hrs?|hours?|mins?|minutes?|secs?|seconds?|days?|weeks?|months?|years?|dollars?|cents?"
-    r"|degrees?|radians?|people|students?|times|ways?|points?|[a-z]{3,}[a-z '/.-]*)"
+    r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}[a-z '/.-]*)"
 )
 _TAIL = re.compile(
-    rf"(?i)\s+[mgLh](?:\^\{{?[23]\}}?)?$|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$"
+    # 5 m, but 5m may be a product
+    rf"(?:\s+[mgLh]|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?)(?:\s*\^\s*\{{?[23]\}}?)?\.?$",
+    re.IGNORECASE,
 )
-_DECIMAL = r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
-_NUMBER = re.compile(
-    rf"""^(?P<sign>[-+]?)\s*(?:
-        (?P<figure>{_DECIMAL})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*(?P<power>[-+]?\d{{1,3}})\s*\}}|(?P<digit>\d))
-                              |[eE](?P<exponent>[-+]?\d{{1,3}}))?
-      | (?P<head>\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{(?P<repeat>\d{{1,50}})\}}|\((?P<again>\d{{1,50}})\))
-      | (?:(?P<whole>\d{{1,50}})\s*)?\\frac\{{\s*(?P<above>[-+]?\s*{_DECIMAL})\s*\}}\{{\s*(?P<below>[-+]?\s*{_DECIMAL})\s*\}}
-      | (?:(?P<units>\d{{1,50}})(?:\s+|\s*-\s*))?(?P<over>{_DECIMAL})\s*/\s*(?P<under>{_DECIMAL})
-    )$""",
-    re.VERBOSE,
-)  # fmt: skip
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_SPACED = re.compile(r"^[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?$")
 _PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per cent|pct)\.?$", re.IGNORECASE)
-_BRACED = re.compile(r"^\{([^{}]*)\}$|^\(([^(){},]*)\)$")
+_DOTS = re.compile(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$")
+_BRACED = re.compile(r"^(?:\{([^{}]*)\}|\(([^(){},]*)\))$")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_SPACED = re.compile(r"^\d{1,3}(?: \d{3})+(?:\.\d+)?$")
+# A number has up to 400 figures, an exponent up to 3: so much is exact at once.
+_N, _D = r"\d{1,400}", r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
+_DECIMAL = re.compile(
+    rf"^({_D})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*([-+]?\d{{1,3}})\s*\}}|(\d))|[eE]([-+]?\d{{1,3}}))?$"
+)
+_REPEATING = re.compile(rf"^(\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{({_N})\}}|\(({_N})\))$")
+_FRACTION = re.compile(rf"^(?:({_N})\s*)?\\frac\{{\s*(-?)\s*({_D})\s*\}}\{{\s*(-?)\s*({_D})\s*\}}$")
+_SLASHED = re.compile(rf"^(?:({_N})(?:\s+|\s*-\s*))?()({_D})\s*/\s*()({_D})$")
 
 
 def number(text: str) -> Number | None:
@@ -76,50 +74,53 @@ def number(text: str) -> Number | None:
     >>> number("0.\\overline{3}").value, number("3 1/2").value, number("2\\sqrt{3}")
     (Fraction(1, 3), Fraction(7, 2), None)
     """
-    shown = re.sub(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$", r"\1", text)
-    is_cut = shown != text
-    text = without_unit(shown)
-    bare = _PERCENT.sub("", text)
-    is_percent = bare != text
-    if found := _BRACED.match(bare):
-        bare = (found[1] or found[2] or "").strip()
-    sign = 1
-    while bare[:1] in ("-", "+") and bare[1:2] in ("(", "{", "\\", " "):
-        sign = -sign if bare[0] == "-" else sign
-        bare = bare[1:].strip()
-        if found := _BRACED.match(bare):
-            bare = (found[1] or found[2] or "").strip()
+    shown = _DOTS.sub(r"\1", text)
+    unitless = without_unit(shown)
+    bare, is_negative = _unsigned(_PERCENT.sub("", unitless))
     bare = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), bare)
     if _SPACED.match(bare):
         bare = bare.replace(" ", "")
-    found = _NUMBER.match(bare)
-    if not found:
+    found = _unsigned_number(bare)
+    if found is None:
         return None
-    part = found.groupdict()
-    places, figures = None, 0
-    try:
-        if figure := part["figure"]:
-            value = Fraction(figure)
-            exponent = int(part["power"] or part["digit"] or part["exponent"] or 0)
-            places = max(0, len(figure.partition(".")[2]) - exponent)
-            figures = len(figure.replace(".", "").lstrip("0"))
-            value *= Fraction(10) ** exponent
-        elif part["head"] is not None:
-            head, repeat = part["head"], part["repeat"] or part["again"]
-            tail = Fraction(int(repeat), 10 ** len(repeat) - 1)
-            tail /= 10 ** len(head.partition(".")[2])
-            value = (Fraction(head) if head != "." else Fraction(0)) + tail
-        elif part["above"]:
-            value = Fraction(part["above"].replace(" ", "")) / Fraction(
-                part["below"].replace(" ", "")
-            )
-            value += int(part["whole"] or 0)
+    is_percent = bool(_PERCENT.search(unitless))
+    value = (-1 if is_negative else 1) * found.value / (100 if is_percent else 1)
+    return Number(value, found.places, found.figures, is_percent, is_cut=shown != text)
+
+
+def _unsigned(text: str) -> tuple[str, bool]:
+    """A text without signs and brackets around it, and whether it is negative."""
+    is_negative = False
+    while True:
+        text = text.strip()
+        if found := _BRACED.match(text):
+            text = found[1] or found[2] or ""
+        elif text[:1] in ("-", "+"):
+            is_negative ^= text[0] == "-"
+            text = text[1:]
         else:
-            value = int(part["units"] or 0) + Fraction(part["over"]) / Fraction(part["under"])
-    except ZeroDivisionError:
-        return None
-    value *= sign * (-1 if part["sign"] == "-" else 1)
-    return Number(value / 100 if is_percent else value, places, figures, is_percent, is_cut)
+            return text, is_negative
+
+
+def _unsigned_number(text: str) -> Number | None:
+    if found := _DECIMAL.match(text):
+        exponent = int(found[2] or found[3] or found[4] or 0)
+        places = max(0, len(found[1].partition(".")[2]) - exponent)
+        figures = len(found[1].replace(".", "").lstrip("0"))
+        return Number(Fraction(found[1]) * Fraction(10) ** exponent, places, figures)
+    if found := _REPEATING.match(text):
+        period = found[2] or found[3]
+        tail = Fraction(int(period), 10 ** len(period) - 1)
+        return Number(Fraction(f"0{found[1]}0") + tail / 10 ** len(found[1].partition(".")[2]))
+    if found := _FRACTION.match(text) or _SLASHED.match(text):
+        whole, minus, above, other_minus, below = found.groups()
+        if not Fraction(below):
+            return None
+        value = Fraction(above) / Fraction(below)
+        if whole and (value >= 1 or minus or other_minus):
+            return None  # 11 7/6 is no mixed number
+        return Number((-1 if minus != other_minus else 1) * value + int(whole or 0))
+    return None
 
 
 def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
@@ -145,7 +146,7 @@ def without_unit(text: str) -> str:
     text = re.sub(r"\s*\\degree\s*(?:[CF]\b)?$", "", text.strip())
     if text[-1:].isalpha() or text[-1:] in ".}23":
         bare = _TAIL.sub("", text)
-        if bare[-1:].isdigit() or bare[-1:] in ("}", ")", "%", "i") and bare:
+        if bare[-1:].isdigit() or (bare and bare[-1] in "})%i"):
             return bare.strip()
     return text
 
@@ -200,13 +201,19 @@ _NAMED: dict[str, Answer] = {
 }
 _MATRICES = r"[pbBvV]?matrix|smallmatrix|array"
 _ENVIRONMENT = re.compile(
-    rf"^[(\[]?\s*\\begin\s*\{{(?:{_MATRICES})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)\\end\s*\{{(?:{_MATRICES})\}}\s*[)\]]?$",
+    rf"^[(\[]?\s*\\begin\s*\{{(?:{_MATRICES})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)"
+    rf"\\end\s*\{{(?:{_MATRICES})\}}\s*[)\]]?$",
     re.DOTALL,
 )
-_GREEK = r"\\(?:alpha|beta|gamma|delta|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|ell|Delta|Omega)"
+_GREEK = (
+    r"\\(?:alpha|beta|gamma|delta|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|ell|Delta"
+    r"|Omega)"
+)
 _NAME = re.compile(
-    rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$|^\|?[A-Za-z][A-Za-z ]+\|?$"
-    r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$|^\\angle\b.*$"
+    rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$"  # f^{-1}(x)
+    r"|^\|?[A-Za-z][A-Za-z ]+\|?$"  # Area, |AB|
+    r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$"  # (x, y)
+    r"|^\\angle\b.*$"
 )
 _VARIABLE = re.compile(rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?$|^[fgh]\([a-z]\)$")
 _RELATION = re.compile(r"(\\(?:le|ge|ne)(?![a-zA-Z])|<|>|=)")
@@ -334,7 +341,8 @@ def _group(text: str, depth: int) -> Answer | None:
     parts, words = split(inner, commas=True)
     if len(parts) == 1 and found[1] != r"\{":
         inside = read(inner, depth=depth + 1)
-        return None if isinstance(inside, str) and not number(inside) or left in "[]" else inside
+        is_product = isinstance(inside, str) and not number(inside)
+        return None if is_product or left in "[]" else inside
     if left == "{":
         if builder := _BUILDER.match(inner):
             return read(builder[1], depth=depth + 1)

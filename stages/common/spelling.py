@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  the signs are what is replaced
 r"""One spelling of what a model writes: LaTeX, Unicode and plain text alike.
 
 >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("½"), plain("\\$32,\\!348")
@@ -12,7 +11,8 @@ MAX_NESTED = 8  # \\text{} within one another
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "⁻": "^-", "×": "*", "·": "*",
-    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ", "¢": " cents",
+    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ",
+    "¢": " cents",
     "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ",
     "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
     "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5",
@@ -20,7 +20,8 @@ _SIGNS = {
     "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "≈": r"\approx ",
     "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "、": ",", "。": ".",
     "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
-    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "", "€": r"\$", "£": r"\$", "￥": r"\$",
+    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "",
+    "€": r"\$", "£": r"\$", "￥": r"\$",
 }  # fmt: skip
 _UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
 
@@ -30,13 +31,14 @@ _GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space
 _COMMANDS = r"d?frac|tfrac|sqrt|pi|text|begin|end|left|right|cdot|times|circ|infty|pm|cup|mathrm"
 _WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hbox|mathrm|mathbf"
 _SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
+_FUNCTIONS = r"arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln"
 
 # What is rewritten, in this order; each pattern is linear in the length of an answer.
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
         (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # escaped twice
-        (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|tiny|small|large|Large)(?![a-zA-Z])", ""),
+        (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|small|large|Large)(?![a-zA-Z])", ""),
         (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", ROW),
         (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?", ""),
         (r"\\lbrace(?![a-zA-Z])", r"\\{"),
@@ -44,7 +46,7 @@ _REWRITES = [
         (r"\\(?:langle)(?![a-zA-Z])", "("),
         (r"\\(?:rangle)(?![a-zA-Z])", ")"),
         (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
-        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # math delimiters, currency, markdown
+        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # delimiters, $, **
         (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # a thousands mark
         (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
         (r"(?<=\d)\ue001(?=\d{3})", ""),
@@ -69,7 +71,7 @@ _REWRITES = [
         (r"\*\*", "^"),
         (r"(?<![\\a-zA-Z])(sqrt|pi|infty)(?![a-zA-Z])", r"\\\1 "),
         (r"(?<![\\a-zA-Z])(?:infinity|oo)(?![a-zA-Z])", r"\\infty "),
-        (r"(?<![\\a-zA-Z])(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln)(?=[\s(\d^_]|$)", r"\\\1 "),
+        (rf"(?<![\\a-zA-Z])({_FUNCTIONS})(?=[\s(\d^_]|$)", r"\\\1 "),
         (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
         (r"\^\s*\(([^()]*)\)", r"^{\1}"),
         (r"\\frac\s*(\\[a-z]+)\s*(?=[\w{\\])", r"\\frac{\1}"),
