@@ -21,10 +21,11 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import grading, processes, prompts, training
+from stages.common import processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import write_json, write_text
 from stages.common.tracking import is_main_process, stage_run
+from stages.common.verdicts import Judges
 
 IN = Path("data/mix")
 START = Path("data/model/tuned")
@@ -33,6 +34,7 @@ METRICS = Path("metrics/reinforce.json")
 REWARD = Path("plots/reinforce/reward.csv")
 SAMPLES = Path("data/reinforce/samples.csv")
 SPEED = Path("lineage/reinforce.csv")
+GRADING_S = 5  # CPU seconds for one answer; one that takes longer earns nothing
 NUM_EVALUATIONS = 3  # of the validation reward, over the run
 CURVES: training.Curves = {  # plots/reinforce/reward.csv: the trainer's name, ours, digits
     "reward": ("reward", 6),
@@ -77,10 +79,10 @@ def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any
     >>> correct([[{"role": "assistant", "content": "So \\\\boxed{4}."}]], ["4"])
     [1.0]
     """
-    return [
-        float(grading.is_correct(turns[-1]["content"], reference))
-        for turns, reference in zip(completions, answer, strict=True)
-    ]
+    responses = [turns[-1]["content"] for turns in completions]
+    asked = [(*pair, "expression") for pair in zip(responses, answer, strict=True)]
+    with Judges(GRADING_S) as judges:
+        return [float(grade.verdict == "correct") for grade in judges.grade(asked)]
 
 
 def problems(part: str, cache: Path) -> tuple[Any, int]:

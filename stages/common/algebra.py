@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from stages.common import notation
+from stages.common.spelling import ROW
 
 # Where expressions are compared: all variables positive, then of both signs.
 POINTS = (("7/5", "3/11"), ("-13/9", "5/17"), ("19/7", "-6/13"))
@@ -25,7 +26,7 @@ TOLERANCE = Fraction(1, 10**25)  # of their difference, as a share of the larger
 
 
 def equal(gold: str, found: str) -> bool:
-    """Whether two expressions, in notation.plain's spelling, have one value.
+    """Whether two expressions, as spelling.plain writes them, have one value.
 
     A decimal equals a value that it is, or that it is the rounding of (notation.is_rounded).
     """
@@ -74,7 +75,7 @@ def _targets() -> tuple[Any, ...]:
     r"""How math-verify is to read an answer: all of it.
 
     Its own normalization drops what it takes for a unit, so that \\frac{a}{b}c is a/b to it;
-    notation.plain has dropped the units already.
+    spelling.plain has dropped the units already.
     """
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig
@@ -93,7 +94,7 @@ def expression(text: str) -> Any:
     text = re.sub(r"([_^]\d+)\s+(?=\d)", r"\1*", text)
     if re.search(r"\d\s+\d", text):
         return None  # to math-verify 5 6 is 11
-    text = text.replace(notation.ROW, r"\\").replace(r"\backslash", r"\setminus")
+    text = text.replace(ROW, r"\\").replace(r"\backslash", r"\setminus")
     text = re.sub(r"\\degree(?![a-zA-Z])", r"*\\frac{\\pi}{180}", text).replace("*", r"\cdot ")
     text = re.sub(r"(?<![\d.])(\d*)\.(\d+)", _as_fraction, text)  # or sympy would round it
     parsed = parse(f"${text}$", extraction_config=_targets(), parsing_timeout=None)

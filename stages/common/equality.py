@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from stages.common import algebra, notation
 from stages.common.notation import Answer, Group, Matrix, Number, Union
+from stages.common.spelling import plain, tight
 
 MAX_MEMBERS = 50  # of a set whose members are matched one by one
 
@@ -28,10 +29,10 @@ _ABOUT = re.compile(r"\\(?:approx|simeq|sim)(?![a-zA-Z])")
 
 def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -> bool:
     """Whether a bare answer equals the reference, both as they were written."""
-    gold, found = notation.plain(reference), notation.plain(answer)
+    gold, found = plain(reference), plain(answer)
     if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
         return _same_choice(gold, found, use_algebra)
-    if spelling(gold) == spelling(found):
+    if tight(gold) == tight(found):
         return True
     if _ABOUT.search(found):  # 70/9 \approx 7.78: the value or its rounding
         sides = [side.strip() for side in _ABOUT.split(found)]
@@ -50,7 +51,7 @@ def _same_choice(gold: str, found: str, use_algebra: bool) -> bool:
     """The same letter; where the reference carries the option's value, that value will do."""
     wanted, given = notation.option(gold), notation.option(found)
     if not wanted:
-        return spelling(gold) == spelling(found)
+        return tight(gold) == tight(found)
     if given:
         return wanted.letter == given.letter
     value = notation.read(wanted.value)
@@ -182,22 +183,8 @@ _WORDS = re.compile(r"^[^\W\d_][^\W\d_ ,.'’-]*(?:[ ,.'’-]+[^\W\d_]+)*\.?$")
 _ARTICLES = ("the", "a", "an")
 
 
-def spelling(text: str) -> str:
-    r"""One spelling for what differs in spaces, stars and needless braces only.
-
-    >>> spelling("2 * x^{2} + 3*4"), spelling("+\\infty"), spelling("4 \\frac{1}{2}")
-    ('2x^2+3*4', '\\infty', '4\\frac{1}{2}')
-    """
-    text = re.sub(r"(\\[a-zA-Z]+)\s+(?![a-zA-Z])", r"\1", text.strip())
-    text = re.sub(r"\s*([-+*/=,()\[\]{}<>|:;^_])\s*", r"\1", text)
-    text = re.sub(r"(?<!\d)\*|\*(?!\d|\\frac)", "", text)
-    text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
-    text = re.sub(r"(?<=[\d}a-zA-Z]) (?=[\\(])|(?<=\d) (?=[a-zA-Z])", "", text)
-    return text.removeprefix("+")
-
-
 def _same_leaf(gold: str, found: str, use_algebra: bool) -> bool:
-    if spelling(gold) == spelling(found):
+    if tight(gold) == tight(found):
         return True
     known = _same_at_sight(gold, found)
     if known is not None:

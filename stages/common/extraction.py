@@ -11,6 +11,7 @@ import re
 import pyarrow as pa
 
 from stages.common import answers, notation
+from stages.common.spelling import plain, trim
 
 MAX_CHARS = 2000  # after "the answer is", that are looked at
 NUMERIC = ("integer", "number")
@@ -122,12 +123,17 @@ def _last_statement(text: str, answer_type: str) -> str | None:
         end = _SENTENCE_END.search(rest)
         said = (rest[: end.start()] if end else rest).strip()
         is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
-        if is_sentence and not (found["verb"] or found["final"]) and end and rest[end.end() :].strip():
+        if (
+            is_sentence
+            and not (found["verb"] or found["final"])
+            and end
+            and rest[end.end() :].strip()
+        ):
             continue  # a whole solution under the heading "Answer:"
         if answer_type in NUMERIC:
             if _FIGURE.search(said):
                 return said
-        elif notation.trim(said).strip("$"):
+        elif trim(said).strip("$"):
             return _of_sentence(said) if is_sentence and answer_type != "choice" else said
     return None
 
@@ -140,10 +146,14 @@ def _of_sentence(said: str) -> str:
     """
     if verbs := list(_VERB.finditer(said)):
         said = said[verbs[-1].end() :]
-    if formula := _FORMULA.search(said):
-        return next(filter(None, formula.groups()))
-    figures = _FIGURE.findall(said)
+    if formulas := _formulas(said):
+        return formulas[0]
+    figures: list[str] = _FIGURE.findall(said)
     return figures[0] if len(figures) == 1 else said
+
+
+def _formulas(text: str) -> list[str]:
+    return [next(filter(None, found)) for found in _FORMULA.findall(text)]
 
 
 def _last_resort(text: str, answer_type: str) -> str | None:
@@ -152,8 +162,8 @@ def _last_resort(text: str, answer_type: str) -> str | None:
             return alone[1]
         letters = _LETTER.findall(text)
         return letters[-1] if letters else None
-    if answer_type not in NUMERIC and (formulas := _FORMULA.findall(text)):
-        return _tidy(next(filter(None, formulas[-1])), answer_type)
+    if answer_type not in NUMERIC and (formulas := _formulas(text)):
+        return _tidy(formulas[-1], answer_type)
     figures = _FIGURE.findall(text)
     return _tidy(figures[-1], answer_type) if figures else None
 
@@ -166,7 +176,7 @@ def _tidy(stated: str, answer_type: str) -> str | None:
         return tidy
     if answer_type in NUMERIC:
         tidy = _figure(tidy)
-    elif answer_type == "choice" and not notation.option(notation.plain(tidy)):
+    elif answer_type == "choice" and not notation.option(plain(tidy)):
         letters = set(_LETTER.findall(stated))
         tidy = letters.pop() if len(letters) == 1 else tidy
     return tidy or None
@@ -175,10 +185,10 @@ def _tidy(stated: str, answer_type: str) -> str | None:
 def _figure(said: str) -> str:
     """The figure of a sentence: the first after its last equals sign. An expression stays whole."""
     said = said.rpartition("=")[2].strip() or said
-    text = notation.plain(said)
+    text = plain(said)
     if notation.number(text):
         return text
     if not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+", "", said)):
         return said
     found = _FIGURE.search(said)
-    return notation.plain(found[0]) if found else said
+    return plain(found[0]) if found else said

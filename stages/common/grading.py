@@ -23,6 +23,7 @@ from stages.common import answers, notation
 from stages.common.equality import NeedsAlgebra, is_equal
 from stages.common.extraction import extract
 from stages.common.notation import Group, Union
+from stages.common.spelling import plain
 
 # The policy, raised by every change that can alter a grade, and the library that reads expressions.
 VERSION = "1/math-verify-0.9.0"
@@ -79,7 +80,7 @@ def is_list(reference: str) -> bool:
     >>> is_list("1,-2"), is_list("1 \\pm 2i"), is_list("(1, 2)"), is_list("1,250")
     (True, True, False, False)
     """
-    read = notation.read(notation.plain(reference[:MAX_CHARS]))
+    read = notation.read(plain(reference[:MAX_CHARS]))
     return isinstance(read, Union) or (isinstance(read, Group) and read.left in ("", "{"))
 
 

@@ -1,154 +1,24 @@
-r"""What a written answer denotes: numbers, lists, sets, tuples, intervals, matrices, words.
+r"""What a written answer denotes: a number, a list, set, tuple, interval, matrix, or an expression.
 
->>> number("1\\frac{4}{5}").value, number("1{,}250").value, number("12.50").places
+>>> number("1\\frac{4}{5}").value, number("1,250").value, number("12.50").places
 (Fraction(9, 5), Fraction(1250, 1), 2)
->>> read(plain("x \\le -2 \\text{ or } x > \\dfrac12"))
-Union(parts=(Group(left='(', right=']', parts=('-\\infty', '-2')), Group(left='(', right=')', parts=('\\frac{1}{2}', '\\infty'))))
->>> read(plain("\\left\\{1, -2\\right\\}"))
+>>> read("\\{1, -2\\}")
 Group(left='{', right='}', parts=('1', '-2'))
+>>> read("-1 < x \\le \\frac{1}{2}")
+Group(left='(', right=']', parts=('-1', '\\frac{1}{2}'))
 
-An answer is a small tree whose leaves are strings: what one expression says is not read here, but
-by `grading`, with math-verify.
-"""  # noqa: E501
+All of it reads the spelling that `spelling.plain` gives. The leaves are strings: what an expression
+says is left to `algebra`.
+"""
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from stages.common.spelling import ROW, trim
+
 MAX_DEPTH = 8  # groups within one another; deeper ones stay a string
 MIN_PLACES = 3  # decimal places, and significant figures, from which a rounding counts
-
-_FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_SIGNS = {
-    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "⁻": "^-", "×": "*", "·": "*",
-    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ", "¢": " cents",
-    "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ",
-    "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
-    "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5",
-    "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}",
-    "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "≈": r"\approx ",
-    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "、": ",", "。": ".",
-    "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
-    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "", "€": r"\$", "£": r"\$", "￥": r"\$",
-}  # fmt: skip
-_UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
-
-ROW = "\ue000"  # what \\ becomes: the end of a row
-_MARK = "\ue001"  # a thousands mark, while it is looked at
-_GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space\*?\{[^{}]*\}|\s)"
-_MATRIX = r"[pbBvV]?matrix|smallmatrix|array"
-_COMMANDS = r"d?frac|tfrac|sqrt|pi|text|begin|end|left|right|cdot|times|circ|infty|pm|cup|mathrm"
-_WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hbox|mathrm|mathbf"
-_SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
-
-# What is rewritten, in this order; each pattern is linear in the length of an answer.
-_REWRITES = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in [
-        (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # escaped twice
-        (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|tiny|small|large|Large)(?![a-zA-Z])", ""),
-        (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", ROW),
-        (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?", ""),
-        (r"\\lbrace(?![a-zA-Z])", r"\\{"),
-        (r"\\rbrace(?![a-zA-Z])", r"\\}"),
-        (r"\\(?:langle)(?![a-zA-Z])", "("),
-        (r"\\(?:rangle)(?![a-zA-Z])", ")"),
-        (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
-        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # math delimiters, currency, markdown
-        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # a thousands mark
-        (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
-        (r"(?<=\d)\ue001(?=\d{3})", ""),
-        (_MARK, ","),
-        (r"\\!", ""),
-        (rf"{_GAP}+", " "),
-        (r"\\(?:dfrac|tfrac|cfrac)(?![a-zA-Z])", r"\\frac"),
-        (r"\\(?:dbinom|tbinom)(?![a-zA-Z])", r"\\binom"),
-        (r"\\(?:leq|leqslant|leqq|lte)(?![a-zA-Z])|<=|=<", r"\\le "),
-        (r"\\(?:geq|geqslant|geqq|gte)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\lt(?![a-zA-Z])", "<"),
-        (r"\\gt(?![a-zA-Z])", ">"),
-        (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
-        (r"\\(?:cdot|times|ast)(?![a-zA-Z])", "*"),
-        (r"\\div(?![a-zA-Z])", "/"),
-        (r"\\(?:lor|vee)(?![a-zA-Z])", " or "),
-        (r"\\(?:land|wedge)(?![a-zA-Z])|\\&", " and "),
-        (r"\\(?:varnothing)(?![a-zA-Z])", r"\\emptyset "),
-        (r"\\(?:bar|overline)\s*\{(\d+)\}", r"\\overline{\1}"),
-        (r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"
-         r"|\\textdegree(?![a-zA-Z])", r"\\degree "),
-        (r"\*\*", "^"),
-        (r"(?<![\\a-zA-Z])(sqrt|pi|infty)(?![a-zA-Z])", r"\\\1 "),
-        (r"(?<![\\a-zA-Z])(?:infinity|oo)(?![a-zA-Z])", r"\\infty "),
-        (r"(?<![\\a-zA-Z])(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln)(?=[\s(\d^_]|$)", r"\\\1 "),
-        (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"\^\s*\(([^()]*)\)", r"^{\1}"),
-        (r"\\frac\s*(\\[a-z]+)\s*(?=[\w{\\])", r"\\frac{\1}"),
-        (r"\\frac\s*(\{[^{}]*\}|\w)\s*(\\[a-z]+)(?![a-zA-Z{])", r"\\frac\1{\2}"),
-        (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
-        (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
-        (r"\\frac\s*(\{[^{}]*\})\s*([0-9a-zA-Z])", r"\\frac\1{\2}"),
-        (r"\\frac\s*\{\s*([^{}]*?)\s*\}\s*\{\s*([^{}]*?)\s*\}", r"\\frac{\1}{\2}"),
-        (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
-    ]
-]  # fmt: skip
-_ROOT = re.compile(r"√\s*(\d+)")
-_WORD_MACRO = re.compile(rf"\\(?:{_WORD_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}")
-_SYMBOL_MACRO = re.compile(
-    rf"\\(?:{_SYMBOL_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}|\\(?:rm|bf|it)(?![a-zA-Z])"
-)
-_WORD_END = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d+\s*\}|-?\d))?")
-
-
-def plain(text: str) -> str:
-    r"""An answer in one spelling: no delimiters, no spacing, no text that is a unit or a comment.
-
-    >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("\\$32,\\!348"), plain("90^{\\circ}")
-    ('\\frac{1}{2}', '32348', '90\\degree')
-    >>> plain("\\textbf{(B)}\\ 12"), plain("5 \\text{ or } 7"), plain("\\text{Evelyn}")
-    ('(B) 12', '5 or 7', 'Evelyn')
-    """
-    text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_UNICODE)
-    if "\\begin" in text and "\\\\" not in text:
-        text = text.replace("\\ ", "\\\\")  # rows whose second backslash was lost
-    for pattern, replacement in _REWRITES:
-        text = pattern.sub(replacement, text)
-    for _ in range(MAX_DEPTH):
-        text, count = _SYMBOL_MACRO.subn(r"\1", text)
-        if not count:
-            break
-    for _ in range(MAX_DEPTH):
-        before, text = text, _without_words(text)
-        if text == before:
-            break
-    return trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
-
-
-def trim(text: str) -> str:
-    """Without the space and the stops around it."""
-    text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
-    return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + ROW)
-
-
-def _without_words(text: str) -> str:
-    r"""\text{...}: a connective, a letter and what holds a figure stay; a unit, a comment go."""
-    found = _WORD_MACRO.search(text)
-    if not found:
-        return text
-    words = found[1].strip()
-    if re.search(r"_\s*\{?$", text[: found.start()]):  # a subscript
-        return text[: found.start()] + words + text[found.end() :]
-    is_all = not trim(text[: found.start()] + text[found.end() :])
-    is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
-    is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
-    if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)", words):
-        return f"{text[: found.start()]} {words} {text[found.end() :]}"
-    if "mathrm" in found[0] or "mathbf" in found[0]:
-        return text[: found.start()] + words + text[found.end() :]
-    end = _WORD_END.match(text, found.end())
-    return f"{text[: found.start()]} {text[end.end() if end else found.end() :]}"
-
-
-# --------------------------------------------------------------------------------------- numbers
 
 
 @dataclass(frozen=True)
@@ -174,28 +44,26 @@ class Number:
 
 _UNIT = (
     r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
-    r"|mph|[cmkn]m|[cm]l|litres?|liters?|kg|mg|grams?|pounds?|lbs?|ounces?|oz|tons?|gallons?"
-    r"|hrs?|hours?|mins?|minutes?|secs?|seconds?|days?|weeks?|months?|years?|dollars?|cents?"
-    r"|degrees?|radians?|people|students?|times|ways?|points?|[a-z]{3,}[a-z '/.-]*)"
+    r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}[a-z '/.-]*)"
 )
 _TAIL = re.compile(
-    rf"(?i)\s+[mgLh](?:\^\{{?[23]\}}?)?$|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?(?:\s*\^\s*\{{?[23]\}}?)?\.?$"
+    # 5 m, but 5m may be a product
+    rf"(?:\s+[mgLh]|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?)(?:\s*\^\s*\{{?[23]\}}?)?\.?$",
+    re.IGNORECASE,
 )
-_DECIMAL = r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
-_NUMBER = re.compile(
-    rf"""^(?P<sign>[-+]?)\s*(?:
-        (?P<figure>{_DECIMAL})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*(?P<power>[-+]?\d{{1,3}})\s*\}}|(?P<digit>\d))
-                              |[eE](?P<exponent>[-+]?\d{{1,3}}))?
-      | (?P<head>\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{(?P<repeat>\d{{1,50}})\}}|\((?P<again>\d{{1,50}})\))
-      | (?:(?P<whole>\d{{1,50}})\s*)?\\frac\{{\s*(?P<above>[-+]?\s*{_DECIMAL})\s*\}}\{{\s*(?P<below>[-+]?\s*{_DECIMAL})\s*\}}
-      | (?:(?P<units>\d{{1,50}})(?:\s+|\s*-\s*))?(?P<over>{_DECIMAL})\s*/\s*(?P<under>{_DECIMAL})
-    )$""",
-    re.VERBOSE,
-)  # fmt: skip
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_SPACED = re.compile(r"^[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?$")
 _PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per cent|pct)\.?$", re.IGNORECASE)
-_BRACED = re.compile(r"^\{([^{}]*)\}$|^\(([^(){},]*)\)$")
+_DOTS = re.compile(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$")
+_BRACED = re.compile(r"^(?:\{([^{}]*)\}|\(([^(){},]*)\))$")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_SPACED = re.compile(r"^\d{1,3}(?: \d{3})+(?:\.\d+)?$")
+# A number has up to 400 figures, an exponent up to 3: so much is exact at once.
+_N, _D = r"\d{1,400}", r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
+_DECIMAL = re.compile(
+    rf"^({_D})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*([-+]?\d{{1,3}})\s*\}}|(\d))|[eE]([-+]?\d{{1,3}}))?$"
+)
+_REPEATING = re.compile(rf"^(\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{({_N})\}}|\(({_N})\))$")
+_FRACTION = re.compile(rf"^(?:({_N})\s*)?\\frac\{{\s*(-?)\s*({_D})\s*\}}\{{\s*(-?)\s*({_D})\s*\}}$")
+_SLASHED = re.compile(rf"^(?:({_N})(?:\s+|\s*-\s*))?()({_D})\s*/\s*()({_D})$")
 
 
 def number(text: str) -> Number | None:
@@ -206,50 +74,53 @@ def number(text: str) -> Number | None:
     >>> number("0.\\overline{3}").value, number("3 1/2").value, number("2\\sqrt{3}")
     (Fraction(1, 3), Fraction(7, 2), None)
     """
-    shown = re.sub(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$", r"\1", text)
-    is_cut = shown != text
-    text = without_unit(shown)
-    bare = _PERCENT.sub("", text)
-    is_percent = bare != text
-    if found := _BRACED.match(bare):
-        bare = (found[1] or found[2] or "").strip()
-    sign = 1
-    while bare[:1] in ("-", "+") and bare[1:2] in ("(", "{", "\\", " "):
-        sign = -sign if bare[0] == "-" else sign
-        bare = bare[1:].strip()
-        if found := _BRACED.match(bare):
-            bare = (found[1] or found[2] or "").strip()
+    shown = _DOTS.sub(r"\1", text)
+    unitless = without_unit(shown)
+    bare, is_negative = _unsigned(_PERCENT.sub("", unitless))
     bare = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), bare)
     if _SPACED.match(bare):
         bare = bare.replace(" ", "")
-    found = _NUMBER.match(bare)
-    if not found:
+    found = _unsigned_number(bare)
+    if found is None:
         return None
-    part = found.groupdict()
-    places, figures = None, 0
-    try:
-        if figure := part["figure"]:
-            value = Fraction(figure)
-            exponent = int(part["power"] or part["digit"] or part["exponent"] or 0)
-            places = max(0, len(figure.partition(".")[2]) - exponent)
-            figures = len(figure.replace(".", "").lstrip("0"))
-            value *= Fraction(10) ** exponent
-        elif part["head"] is not None:
-            head, repeat = part["head"], part["repeat"] or part["again"]
-            tail = Fraction(int(repeat), 10 ** len(repeat) - 1)
-            tail /= 10 ** len(head.partition(".")[2])
-            value = (Fraction(head) if head != "." else Fraction(0)) + tail
-        elif part["above"]:
-            value = Fraction(part["above"].replace(" ", "")) / Fraction(
-                part["below"].replace(" ", "")
-            )
-            value += int(part["whole"] or 0)
+    is_percent = bool(_PERCENT.search(unitless))
+    value = (-1 if is_negative else 1) * found.value / (100 if is_percent else 1)
+    return Number(value, found.places, found.figures, is_percent, is_cut=shown != text)
+
+
+def _unsigned(text: str) -> tuple[str, bool]:
+    """A text without signs and brackets around it, and whether it is negative."""
+    is_negative = False
+    while True:
+        text = text.strip()
+        if found := _BRACED.match(text):
+            text = found[1] or found[2] or ""
+        elif text[:1] in ("-", "+"):
+            is_negative ^= text[0] == "-"
+            text = text[1:]
         else:
-            value = int(part["units"] or 0) + Fraction(part["over"]) / Fraction(part["under"])
-    except ZeroDivisionError:
-        return None
-    value *= sign * (-1 if part["sign"] == "-" else 1)
-    return Number(value / 100 if is_percent else value, places, figures, is_percent, is_cut)
+            return text, is_negative
+
+
+def _unsigned_number(text: str) -> Number | None:
+    if found := _DECIMAL.match(text):
+        exponent = int(found[2] or found[3] or found[4] or 0)
+        places = max(0, len(found[1].partition(".")[2]) - exponent)
+        figures = len(found[1].replace(".", "").lstrip("0"))
+        return Number(Fraction(found[1]) * Fraction(10) ** exponent, places, figures)
+    if found := _REPEATING.match(text):
+        period = found[2] or found[3]
+        tail = Fraction(int(period), 10 ** len(period) - 1)
+        return Number(Fraction(f"0{found[1]}0") + tail / 10 ** len(found[1].partition(".")[2]))
+    if found := _FRACTION.match(text) or _SLASHED.match(text):
+        whole, minus, above, other_minus, below = found.groups()
+        if not Fraction(below):
+            return None
+        value = Fraction(above) / Fraction(below)
+        if whole and (value >= 1 or minus or other_minus):
+            return None  # 11 7/6 is no mixed number
+        return Number((-1 if minus != other_minus else 1) * value + int(whole or 0))
+    return None
 
 
 def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
@@ -275,12 +146,9 @@ def without_unit(text: str) -> str:
     text = re.sub(r"\s*\\degree\s*(?:[CF]\b)?$", "", text.strip())
     if text[-1:].isalpha() or text[-1:] in ".}23":
         bare = _TAIL.sub("", text)
-        if bare[-1:].isdigit() or bare[-1:] in ("}", ")", "%", "i") and bare:
+        if bare[-1:].isdigit() or (bare and bare[-1] in "})%i"):
             return bare.strip()
     return text
-
-
-# ------------------------------------------------------------------------------------- structure
 
 
 @dataclass(frozen=True)
@@ -331,14 +199,21 @@ _NAMED: dict[str, Answer] = {
     "no real solution": Group("{", "}", ()),
     "no real solutions": Group("{", "}", ()),
 }
+_MATRICES = r"[pbBvV]?matrix|smallmatrix|array"
 _ENVIRONMENT = re.compile(
-    rf"^[(\[]?\s*\\begin\s*\{{(?:{_MATRIX})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)\\end\s*\{{(?:{_MATRIX})\}}\s*[)\]]?$",
+    rf"^[(\[]?\s*\\begin\s*\{{(?:{_MATRICES})\}}\s*(?:\{{[lcr| ]*\}})?(?P<body>.*)"
+    rf"\\end\s*\{{(?:{_MATRICES})\}}\s*[)\]]?$",
     re.DOTALL,
 )
-_GREEK = r"\\(?:alpha|beta|gamma|delta|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|ell|Delta|Omega)"
+_GREEK = (
+    r"\\(?:alpha|beta|gamma|delta|theta|lambda|mu|phi|varphi|rho|sigma|tau|omega|psi|ell|Delta"
+    r"|Omega)"
+)
 _NAME = re.compile(
-    rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$|^\|?[A-Za-z][A-Za-z ]+\|?$"
-    r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$|^\\angle\b.*$"
+    rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$"  # f^{-1}(x)
+    r"|^\|?[A-Za-z][A-Za-z ]+\|?$"  # Area, |AB|
+    r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$"  # (x, y)
+    r"|^\\angle\b.*$"
 )
 _VARIABLE = re.compile(rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?$|^[fgh]\([a-z]\)$")
 _RELATION = re.compile(r"(\\(?:le|ge|ne)(?![a-zA-Z])|<|>|=)")
@@ -437,11 +312,7 @@ def _join(parts: list[Answer], words: set[str]) -> Answer:
                     return Group(low.left, high.right, (low.parts[0], high.parts[1]))
         if words == {"or"}:
             return _union(parts)
-    flat: list[Answer] = []
-    for part in parts:
-        is_list = isinstance(part, Group) and not part.left
-        flat += part.parts if is_list and isinstance(part, Group) else [part]
-    return Group("", "", tuple(flat))
+    return Group("", "", _flat(parts))
 
 
 def _is_interval(part: Answer) -> bool:
@@ -455,54 +326,49 @@ def _union(parts: list[Answer]) -> Answer:
     return Union(tuple(flat))
 
 
-_PAIRS = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
+_BRACKETS = re.compile(r"^(\\\{|[\[({\]])(.*?)(\\\}|[\])}\[])$", re.DOTALL)
+_BUILDER = re.compile(r"^\s*[a-z]\s*(?:\\in[^:|]*)?[|:](.*)$")  # {x | x > 2}
 
 
 def _group(text: str, depth: int) -> Answer | None:
     """What one pair of brackets holds, where they hold it all."""
-    left = text[:2] if text[:2] == "\\{" else text[:1]
-    right = text[-2:] if text[-2:] == "\\}" else text[-1:]
-    if left == "]" and right == "[" and "," in text:  # ]a, b[
-        text, left, right = f"({text[1:-1]})", "(", ")"
-    if left not in _PAIRS or right not in _PAIRS.values():
+    found = _BRACKETS.match(text)
+    if not found or not _is_balanced(found[2]):
         return None
-    if ("\\{" in left) != ("\\}" in right) or (left == "{") != (right == "}"):
+    left, inner, right = found[1].strip("\\"), found[2], found[3].strip("\\")
+    if (left == "{") != (right == "}"):
         return None
-    inner = text[len(left) : len(text) - len(right)]
-    level = 0
-    for at, sign in enumerate(inner):
-        escaped = inner[at - 1 : at] == "\\"
-        if sign in "([" or (sign == "{" and not escaped) or (sign == "{" and escaped):
-            level += 1
-        elif sign in ")]}":
-            level -= 1
-            if level < 0:
-                return None
-    if level:
-        return None
-    braces = left.strip("\\") == "{"
-    if braces and (found := re.match(r"^\s*[a-z]\s*(?:\\in[^:|]*)?(?:\||:)(.*)$", inner)):
-        return read(found[1], False, depth + 1)
     parts, words = split(inner, commas=True)
-    if len(parts) == 1 and not (left == "\\{"):
-        if left == "[" and number(parts[0]) is None:
-            return None
-        inside = read(inner, False, depth + 1)
-        return (
-            inside
-            if left in ("(", "{", "[") and not isinstance(inside, str)
-            else (inside if left in ("{", "(") and number(str(inside)) else None)
-        )
-    if words and not braces:
+    if len(parts) == 1 and found[1] != r"\{":
+        inside = read(inner, depth=depth + 1)
+        is_product = isinstance(inside, str) and not number(inside)
+        return None if is_product or left in "[]" else inside
+    if left == "{":
+        if builder := _BUILDER.match(inner):
+            return read(builder[1], depth=depth + 1)
+        return Group("{", "}", _flat([read(part, depth=depth + 1) for part in parts if part]))
+    if words:
         return None
-    members = tuple(read(part, False, depth + 1) for part in parts if trim(part))
-    if braces:
-        flat: list[Answer] = []
-        for member in members:
-            is_list = isinstance(member, Group) and not member.left
-            flat += member.parts if is_list and isinstance(member, Group) else [member]
-        return Group("{", "}", tuple(flat))
-    return Group(left, right, members)
+    # ]a, b[ is the open interval
+    left, right = left.replace("]", "("), right.replace("[", ")")
+    return Group(left, right, tuple(read(part, depth=depth + 1) for part in parts))
+
+
+def _is_balanced(text: str) -> bool:
+    level = 0
+    for sign in text:
+        level += (sign in "([{") - (sign in ")]}")
+        if level < 0:
+            return False
+    return level == 0
+
+
+def _flat(parts: list[Answer]) -> tuple[Answer, ...]:
+    """The parts, with those of bare lists among them: what 1 \\pm 2 is."""
+    flat: list[Answer] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Group) and not part.left else [part]
+    return tuple(flat)
 
 
 def _interval(text: str, depth: int) -> Answer | None:

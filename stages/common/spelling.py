@@ -1,0 +1,154 @@
+r"""One spelling of what a model writes: LaTeX, Unicode and plain text alike.
+
+>>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("½"), plain("\\$32,\\!348")
+('\\frac{1}{2}', '\\frac{1}{2}', '32348')
+"""
+
+import re
+
+MAX_NESTED = 8  # \\text{} within one another
+
+_FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_SIGNS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "⁻": "^-", "×": "*", "·": "*",
+    "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ",
+    "¢": " cents",
+    "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ",
+    "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
+    "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5",
+    "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}",
+    "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "≈": r"\approx ",
+    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "、": ",", "。": ".",
+    "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
+    "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "",
+    "€": r"\$", "£": r"\$", "￥": r"\$",
+}  # fmt: skip
+_UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
+
+ROW = "\ue000"  # what \\ becomes: the end of a row
+_MARK = "\ue001"  # a thousands mark, while it is looked at
+_GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space\*?\{[^{}]*\}|\s)"
+_COMMANDS = r"d?frac|tfrac|sqrt|pi|text|begin|end|left|right|cdot|times|circ|infty|pm|cup|mathrm"
+_WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hbox|mathrm|mathbf"
+_SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
+_FUNCTIONS = r"arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln"
+
+# What is rewritten, in this order; each pattern is linear in the length of an answer.
+_REWRITES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in [
+        (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # escaped twice
+        (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|small|large|Large)(?![a-zA-Z])", ""),
+        (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", ROW),
+        (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?", ""),
+        (r"\\lbrace(?![a-zA-Z])", r"\\{"),
+        (r"\\rbrace(?![a-zA-Z])", r"\\}"),
+        (r"\\(?:langle)(?![a-zA-Z])", "("),
+        (r"\\(?:rangle)(?![a-zA-Z])", ")"),
+        (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
+        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # delimiters, $, **
+        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # a thousands mark
+        (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
+        (r"(?<=\d)\ue001(?=\d{3})", ""),
+        (_MARK, ","),
+        (r"\\!", ""),
+        (rf"{_GAP}+", " "),
+        (r"\\(?:dfrac|tfrac|cfrac)(?![a-zA-Z])", r"\\frac"),
+        (r"\\(?:dbinom|tbinom)(?![a-zA-Z])", r"\\binom"),
+        (r"\\(?:leq|leqslant|leqq|lte)(?![a-zA-Z])|<=|=<", r"\\le "),
+        (r"\\(?:geq|geqslant|geqq|gte)(?![a-zA-Z])|>=", r"\\ge "),
+        (r"\\lt(?![a-zA-Z])", "<"),
+        (r"\\gt(?![a-zA-Z])", ">"),
+        (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
+        (r"\\(?:cdot|times|ast)(?![a-zA-Z])", "*"),
+        (r"\\div(?![a-zA-Z])", "/"),
+        (r"\\(?:lor|vee)(?![a-zA-Z])", " or "),
+        (r"\\(?:land|wedge)(?![a-zA-Z])|\\&", " and "),
+        (r"\\(?:varnothing)(?![a-zA-Z])", r"\\emptyset "),
+        (r"\\(?:bar|overline)\s*\{(\d+)\}", r"\\overline{\1}"),
+        (r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"
+         r"|\\textdegree(?![a-zA-Z])", r"\\degree "),
+        (r"\*\*", "^"),
+        (r"(?<![\\a-zA-Z])(sqrt|pi|infty)(?![a-zA-Z])", r"\\\1 "),
+        (r"(?<![\\a-zA-Z])(?:infinity|oo)(?![a-zA-Z])", r"\\infty "),
+        (rf"(?<![\\a-zA-Z])({_FUNCTIONS})(?=[\s(\d^_]|$)", r"\\\1 "),
+        (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
+        (r"\^\s*\(([^()]*)\)", r"^{\1}"),
+        (r"\\frac\s*(\\[a-z]+)\s*(?=[\w{\\])", r"\\frac{\1}"),
+        (r"\\frac\s*(\{[^{}]*\}|\w)\s*(\\[a-z]+)(?![a-zA-Z{])", r"\\frac\1{\2}"),
+        (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
+        (r"\\frac\s*(\{[^{}]*\})\s*([0-9a-zA-Z])", r"\\frac\1{\2}"),
+        (r"\\frac\s*\{\s*([^{}]*?)\s*\}\s*\{\s*([^{}]*?)\s*\}", r"\\frac{\1}{\2}"),
+        (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
+    ]
+]  # fmt: skip
+_ROOT = re.compile(r"√\s*(\d+)")
+_WORD_MACRO = re.compile(rf"\\(?:{_WORD_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}")
+_SYMBOL_MACRO = re.compile(
+    rf"\\(?:{_SYMBOL_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}|\\(?:rm|bf|it)(?![a-zA-Z])"
+)
+_WORD_END = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d+\s*\}|-?\d))?")
+
+
+def plain(text: str) -> str:
+    r"""An answer in one spelling: no delimiters, no spacing, no text that is a unit or a comment.
+
+    >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("\\$32,\\!348"), plain("90^{\\circ}")
+    ('\\frac{1}{2}', '32348', '90\\degree')
+    >>> plain("\\textbf{(B)}\\ 12"), plain("5 \\text{ or } 7"), plain("\\text{Evelyn}")
+    ('(B) 12', '5 or 7', 'Evelyn')
+    """
+    text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_UNICODE)
+    if "\\begin" in text and "\\\\" not in text:
+        text = text.replace("\\ ", "\\\\")  # rows whose second backslash was lost
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
+    for _ in range(MAX_NESTED):
+        text, count = _SYMBOL_MACRO.subn(r"\1", text)
+        if not count:
+            break
+    for _ in range(MAX_NESTED):
+        before, text = text, _without_words(text)
+        if text == before:
+            break
+    return trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
+
+
+def trim(text: str) -> str:
+    """Without the space and the stops around it."""
+    text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
+    return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + ROW)
+
+
+def _without_words(text: str) -> str:
+    r"""\text{...}: a connective, a letter and what holds a figure stay; a unit, a comment go."""
+    found = _WORD_MACRO.search(text)
+    if not found:
+        return text
+    words = found[1].strip()
+    if re.search(r"_\s*\{?$", text[: found.start()]):  # a subscript
+        return text[: found.start()] + words + text[found.end() :]
+    is_all = not trim(text[: found.start()] + text[found.end() :])
+    is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
+    is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
+    if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)", words):
+        return f"{text[: found.start()]} {words} {text[found.end() :]}"
+    if "mathrm" in found[0] or "mathbf" in found[0]:
+        return text[: found.start()] + words + text[found.end() :]
+    end = _WORD_END.match(text, found.end())
+    return f"{text[: found.start()]} {text[end.end() if end else found.end() :]}"
+
+
+def tight(text: str) -> str:
+    r"""One spelling for what differs in spaces, stars and needless braces only.
+
+    >>> tight("2 * x^{2} + 3*4"), tight("+\\infty"), tight("4 \\frac{1}{2}")
+    ('2x^2+3*4', '\\infty', '4\\frac{1}{2}')
+    """
+    text = re.sub(r"(\\[a-zA-Z]+)\s+(?![a-zA-Z])", r"\1", text.strip())
+    text = re.sub(r"\s*([-+*/=,()\[\]{}<>|:;^_])\s*", r"\1", text)
+    text = re.sub(r"(?<!\d)\*|\*(?!\d|\\frac)", "", text)
+    text = re.sub(r"([_^])\{(\w)\}", r"\1\2", text)
+    text = re.sub(r"(?<=[\d}a-zA-Z]) (?=[\\(])|(?<=\d) (?=[a-zA-Z])", "", text)
+    return text.removeprefix("+")
