@@ -14,7 +14,7 @@ from typing import Any
 
 from stages.common import copied, statistics
 from stages.common.copied import Hits
-from stages.common.markdown import percent, table
+from stages.common.markdown import percent, table, wrapped
 from stages.common.records import Row, read_batches, read_json, read_rows, sha256
 
 DATA = Path("data")
@@ -224,18 +224,18 @@ def _against_controls(items: Row, controls: Row) -> dict[str, Any]:
 
 def section(found: dict[str, Any]) -> str:
     """The card's section, from what `findings` gave."""
-    return "\n\n".join(
-        [
-            "## Memorisation",
-            "Does a model know benchmark items by heart? Three probes, each with its controls; "
-            "[docs/memorisation.md](../docs/memorisation.md) says what they cannot show. A "
-            "difference is called evidence where its p, adjusted for the number of tests of the "
-            f"probe (Holm), is under {LEVEL}.",
-            *_twins_text(found["twins"]),
-            *_completions_text(found["completions"]),
-            *_responses_text(found["responses"]),
-        ]
+    head = (
+        "Does a model know benchmark items by heart? Three probes, each with its controls; "
+        "[docs/memorisation.md](../docs/memorisation.md) says what they cannot show. A "
+        "difference is called evidence where its p, adjusted for the number of tests of the "
+        f"probe (Holm), is under {LEVEL}."
     )
+    parts = [
+        *_twins_text(found["twins"]),
+        *_completions_text(found["completions"]),
+        *_responses_text(found["responses"]),
+    ]
+    return "\n".join(["## Memorisation\n", wrapped(head), *parts])
 
 
 def _twins_text(found: dict[str, Any]) -> list[str]:
@@ -244,7 +244,7 @@ def _twins_text(found: dict[str, Any]) -> list[str]:
         "how such problems are solved: a twin has its item's template, and other numbers."
     )
     if not found["rows"]:
-        return [head, "No benchmark was evaluated together with its twins."]
+        return [wrapped(head), "No benchmark was evaluated together with its twins.\n"]
     rows = [
         [
             row["benchmark"],
@@ -255,7 +255,8 @@ def _twins_text(found: dict[str, Any]) -> list[str]:
         for row in found["rows"]
     ]
     columns = ["benchmark", "model", "items right", "twins right", "drop, points"]
-    return [head, table([*columns, "drop, items found in the corpora"], rows), _finding(found)]
+    head_row = [*columns, "drop, items found in the corpora"]
+    return [wrapped(head), table(head_row, rows, 2), wrapped(_finding(found))]
 
 
 def _share(share: float | None, num_items: int) -> str:
@@ -300,7 +301,8 @@ def _completions_text(found: dict[str, Any]) -> list[str]:
         for row in found["rows"]
     ]
     columns = ["benchmark", "model", "items, verbatim", "their twins", "held-out texts"]
-    return [head, table([*columns, "ROUGE-L of the three, %"], rows), _finding(found)]
+    head_row = [*columns, "ROUGE-L of the three, %"]
+    return [wrapped(head), table(head_row, rows, 2), wrapped(_finding(found))]
 
 
 def _verbatim(part: Row | None) -> str:
@@ -343,7 +345,7 @@ def _responses_text(found: dict[str, Any]) -> list[str]:
     ]
     columns = ["benchmark", "model", "solutions found", "shared with them", "with as many others"]
     columns += ["with the benchmark's own", "the same, other items"]
-    return [head, table(columns, rows), _finding(found)]
+    return [wrapped(head), table(columns, rows, 2), wrapped(_finding(found))]
 
 
 def _finding(found: dict[str, Any]) -> str:
