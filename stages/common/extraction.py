@@ -203,7 +203,7 @@ def _figure(said: str) -> str:
     said = said.rpartition("=")[2].strip() or said
     text = plain(said)
     if notation.number(text):
-        return text
+        return notation.without_unit(text)
     if not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+", "", said)):
         return said
     found = _FIGURE.search(said)
