@@ -18,9 +18,8 @@ HARMLESS_VERDICTS = ["equal", "equal", "equal", "different", "equal", "equal"]
 HARMFUL = [("9", "9^{9^{9^9}}"), ("5", "10!!!!!!"), ("1", "x" * 100_000)]
 
 
-@pytest.mark.parametrize("num_processes", [1, 2])
-def test_a_harmful_answer_costs_itself_only(num_processes: int) -> None:
-    with Judges(limit_s=1, num_processes=num_processes) as judges:
+def test_a_harmful_answer_costs_itself_only() -> None:
+    with Judges(limit_s=1, num_processes=1) as judges:
         found = judges.compare([*HARMFUL[:1], *HARMLESS, *HARMFUL[1:], *HARMLESS])
     assert found == [
         "too_costly", *HARMLESS_VERDICTS, "too_costly", "too_costly", *HARMLESS_VERDICTS,
