@@ -51,6 +51,7 @@ _FIGURE = re.compile(
     r"(?:\\[dt]?frac\{-?\d+\}\{-?\d+\}|\d{1,3}(?:(?:,|\{,\}|\\,|,\\!)\d{3})+(?:\.\d+)?(?!\d)"
     r"|\d+/\d+|\d*\.?\d+)(?:\s?\\?%)?"
 )
+_FIGURE_AMONG_WORDS = re.compile(rf"(?:^|(?<=[\s$]))(?:{_FIGURE.pattern})(?=[\s.,;:!?*$)/]|$)")
 _LETTER = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
     r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
@@ -147,7 +148,11 @@ def _said(text: str, found: re.Match[str], answer_type: str) -> str | None:
     if is_sentence and not is_announced and end and rest[end.end() :].strip():
         return None  # a whole solution under the heading "Answer:"
     if answer_type in NUMERIC:
-        return said if _FIGURE.search(said) else None
+        said = said.rpartition("=")[2].strip() or said
+        figure = _FIGURE.search(said)
+        if figure and _WORD.search(said) and not notation.number(plain(said)):
+            return figure[0]
+        return said if figure else None
     if not trim(said).strip("$"):
         return None
     return _of_sentence(said) if is_sentence and answer_type != "choice" else said
@@ -199,12 +204,14 @@ def _tidy(stated: str, answer_type: str) -> str | None:
 
 
 def _figure(said: str) -> str:
-    """The figure of a sentence: the first after its last equals sign. An expression stays whole."""
+    """The figure of a text: all of it after its last equals sign, or the one figure among words.
+
+    >>> _figure("Janet makes 18 dollars"), _figure("x = 4 + 1 = 5"), _figure("(x+2)/sqrt(x)")
+    ('18', '5', '(x+2)/sqrt(x)')
+    """
     said = said.rpartition("=")[2].strip() or said
     text = plain(said)
     if notation.number(text):
         return notation.without_unit(text)
-    if not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+", "", said)):
-        return said
-    found = _FIGURE.search(said)
-    return plain(found[0]) if found else said
+    figures = _FIGURE_AMONG_WORDS.findall(said) if _WORD.search(said) else []
+    return plain(figures[0]) if len(figures) == 1 else said
