@@ -49,7 +49,7 @@ def equal(gold: str, found: str) -> bool:
 
 
 def equal_equations(gold: tuple[str, str], found: tuple[str, str]) -> bool:
-    """Whether the difference of the sides of one is a constant multiple of the other's.
+    r"""Whether the difference of the sides of one is a constant multiple of the other's.
 
     >>> equal_equations(("2x+4y-3", "0"), ("y", "\\frac{3}{4}-\\frac{x}{2}"))
     True

@@ -285,9 +285,15 @@ def _same_in_base(gold: str, found: str) -> bool:
 
 
 def _same_time(gold: re.Match[str], found: re.Match[str]) -> bool:
-    """The same hour and minute; either may leave out a.m. or p.m."""
-    halves = [each[3].lower() for each in (gold, found) if each[3]]
-    return (int(gold[1]), gold[2]) == (int(found[1]), found[2]) and len(set(halves)) == 1
+    """Whether both may be the same time of day; either may leave out a.m. or p.m."""
+    return gold[2] == found[2] and bool(_hours(gold) & _hours(found))
+
+
+def _hours(time: re.Match[str]) -> set[int]:
+    hour = int(time[1])
+    if time[3]:
+        return {hour % 12 + (12 if time[3].lower() == "p" else 0)}
+    return {hour % 12, hour % 12 + 12} if hour <= 12 else {hour}
 
 
 def _is_words(text: str) -> bool:

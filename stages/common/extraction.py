@@ -14,21 +14,27 @@ from stages.common import answers, notation
 from stages.common.spelling import plain, trim
 
 MAX_CHARS = 2000  # after "the answer is", that are looked at
+MAX_TAIL = 20_000  # characters at the end, where what no sentence announces may stand
+MAX_STATEMENTS = 50  # from the end, that are looked at
+MAX_GAP = 80  # characters between two boxes of one list
 NUMERIC = ("integer", "number")
 
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end)\|>|</s>|<eos>|<end_of_turn>"
     r"|<｜end▁of▁sentence｜>"
 )
-_NEXT_PROBLEM = re.compile(r"\n\s*(?:#+\s*|\*\*)?(?:Question|Problem|Q)\s*(?:\d+\s*)?[:.]")
+# All of it takes time linear in a text of any kind: hence the possessive *+ and the counted gaps.
+_NEXT_PROBLEM = re.compile(
+    r"\n[ \t]{0,20}(?:#{1,6} *|\*\*)?(?:Question|Problem|Q)(?:\s\d{1,4})?\s?[:.]"
+)
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
-_HASHES = re.compile(r"####[ \t]*([^\n]*\S)")
+_HASHES = re.compile(r"####([^\n]*)")
 # "The answer is", "**Answer:**", "# Answer" over the answer, "A: 18".
 _STATEMENT = re.compile(
-    r"(?i:(?P<final>\bfinal\s+)?\banswers?[\s*_]*(?:to\s[^.\n:]{1,80}?\s)?"
-    r"(?:\s*(?P<verb>(?:is|are|be|was)\b(?:\s+(?:therefore|thus|then|indeed|simply|just"
-    r"|approximately|about))?)|\s*[:=]|(?=\s*\n)))[\s*_:=]*"
-    r"|(?m:^\s*A:)\s*|答案(?:是|为|：|:)\s*"
+    r"(?i:(?P<final>\bfinal\s)?\banswers?(?P<gap>[\s*_]*+)(?:to\s[^.\n:]{1,80}?\s)?"
+    r"(?:(?P<verb>is|are|be|was)\b(?:\s(?:therefore|thus|then|indeed|simply|just|approximately"
+    r"|about))?|(?P<sign>[:=]))?)[\s*_:=]*+"
+    r"|(?m:^[ \t]{0,20}(?P<a>A:))\s*+|(?P<zh>答案(?:是|为|：|:))\s*+"
 )
 _FINAL_ANSWER = re.compile(
     r"(?i:final answer)[*_]*(?:\s+is|:)[\s*:]*(?i:the\s+final\s+answer\s+is[\s:]*)?"
@@ -45,6 +51,7 @@ _FIGURE = re.compile(
     r"(?:\\[dt]?frac\{-?\d+\}\{-?\d+\}|\d{1,3}(?:(?:,|\{,\}|\\,|,\\!)\d{3})+(?:\.\d+)?(?!\d)"
     r"|\d+/\d+|\d*\.?\d+)(?:\s?\\?%)?"
 )
+_FIGURE_AMONG_WORDS = re.compile(rf"(?:^|(?<=[\s$]))(?:{_FIGURE.pattern})(?=[\s.,;:!?*$)/]|$)")
 _LETTER = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
     r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
@@ -81,7 +88,7 @@ def extract(response: str, answer_type: str, is_list: bool = False) -> str | Non
         later = _FINAL_ANSWER.search(text, max(text.rfind(r"\boxed"), text.rfind(r"\fbox")))
         return _tidy(later["answer"] if later else stated, answer_type)
     text = _CALCULATOR.sub("", text)
-    if hashed := _HASHES.findall(text):
+    if hashed := [each for each in _HASHES.findall(text) if each.strip()]:
         return _tidy(hashed[-1], answer_type)
     if stated := _last_statement(text, answer_type):
         return _tidy(stated, answer_type)
@@ -90,11 +97,16 @@ def extract(response: str, answer_type: str, is_list: bool = False) -> str | Non
 
 def _own_part(text: str, answer_type: str) -> str:
     """The response up to where a base model, having answered, sets itself another problem."""
-    for found in _NEXT_PROBLEM.finditer(text):
-        before = text[: found.start()]
-        if r"\boxed" in before or "####" in before or _last_statement(before, answer_type):
-            return before
-    return text
+    problems = [found.start() for found in _NEXT_PROBLEM.finditer(text)]
+    if not problems:
+        return text
+    answered = [at for sign in (r"\boxed", "####") if (at := text.find(sign)) >= 0]
+    for found in _STATEMENT.finditer(text, 0, problems[-1]):
+        if _said(text, found, answer_type):
+            answered.append(found.start())
+            break
+    ends = [at for at in problems if answered and at > min(answered)]
+    return text[: ends[0]] if ends else text
 
 
 def _last_box(text: str, is_list: bool) -> str | None:
@@ -109,33 +121,41 @@ def _last_box(text: str, is_list: bool) -> str | None:
     while first:
         end = begins[first - 1] + len(contents[first - 1].encode())
         between = data[end : begins[first]].decode(errors="ignore").lstrip()
-        if not _BETWEEN.fullmatch(between):
+        if len(between) > MAX_GAP or not _BETWEEN.fullmatch(between):
             break
         first -= 1
     return ", ".join(dict.fromkeys(contents[first:]))
 
 
 def _last_statement(text: str, answer_type: str) -> str | None:
-    for found in reversed(list(_STATEMENT.finditer(text))):
-        rest = text[found.end() : found.end() + MAX_CHARS]
-        if block := _BLOCK.match(rest):
-            return block[1]
-        end = _SENTENCE_END.search(rest)
-        said = (rest[: end.start()] if end else rest).strip()
-        is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
-        if (
-            is_sentence
-            and not (found["verb"] or found["final"])
-            and end
-            and rest[end.end() :].strip()
-        ):
-            continue  # a whole solution under the heading "Answer:"
-        if answer_type in NUMERIC:
-            if _FIGURE.search(said):
-                return said
-        elif trim(said).strip("$"):
-            return _of_sentence(said) if is_sentence and answer_type != "choice" else said
+    for found in list(_STATEMENT.finditer(text))[: -MAX_STATEMENTS - 1 : -1]:
+        if said := _said(text, found, answer_type):
+            return said
     return None
+
+
+def _said(text: str, found: re.Match[str], answer_type: str) -> str | None:
+    """The answer that follows on "the answer is"; None where these words state none."""
+    if not (found["verb"] or found["sign"] or found["a"] or found["zh"] or "\n" in found["gap"]):
+        return None
+    rest = text[found.end() : found.end() + MAX_CHARS]
+    if block := _BLOCK.match(rest):
+        return block[1]
+    end = _SENTENCE_END.search(rest)
+    said = (rest[: end.start()] if end else rest).strip()
+    is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
+    is_announced = found["verb"] or found["final"]
+    if is_sentence and not is_announced and end and rest[end.end() :].strip():
+        return None  # a whole solution under the heading "Answer:"
+    if answer_type in NUMERIC:
+        said = said.rpartition("=")[2].strip() or said
+        figure = _FIGURE.search(said)
+        if figure and _WORD.search(said) and not notation.number(plain(said)):
+            return figure[0]
+        return said if figure else None
+    if not trim(said).strip("$"):
+        return None
+    return _of_sentence(said) if is_sentence and answer_type != "choice" else said
 
 
 def _of_sentence(said: str) -> str:
@@ -157,8 +177,9 @@ def _formulas(text: str) -> list[str]:
 
 
 def _last_resort(text: str, answer_type: str) -> str | None:
+    text = text[-MAX_TAIL:]
     if answer_type == "choice":
-        if alone := _LETTER_ALONE.search(text):
+        if alone := _LETTER_ALONE.search(text[-MAX_GAP:]):
             return alone[1]
         letters = _LETTER.findall(text)
         return letters[-1] if letters else None
@@ -183,12 +204,14 @@ def _tidy(stated: str, answer_type: str) -> str | None:
 
 
 def _figure(said: str) -> str:
-    """The figure of a sentence: the first after its last equals sign. An expression stays whole."""
+    """The figure of a text: all of it after its last equals sign, or the one figure among words.
+
+    >>> _figure("Janet makes 18 dollars"), _figure("x = 4 + 1 = 5"), _figure("(x+2)/sqrt(x)")
+    ('18', '5', '(x+2)/sqrt(x)')
+    """
     said = said.rpartition("=")[2].strip() or said
     text = plain(said)
     if notation.number(text):
-        return text
-    if not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+", "", said)):
-        return said
-    found = _FIGURE.search(said)
-    return plain(found[0]) if found else said
+        return notation.without_unit(text)
+    figures = _FIGURE_AMONG_WORDS.findall(said) if _WORD.search(said) else []
+    return plain(figures[0]) if len(figures) == 1 else said

@@ -44,7 +44,7 @@ class Number:
 
 _UNIT = (
     r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
-    r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}[a-z '/.-]*)"
+    r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}+[a-z '/.-]*+)"
 )
 _TAIL = re.compile(
     # 5 m, but 5m may be a product

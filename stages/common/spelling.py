@@ -132,7 +132,7 @@ def _without_words(text: str) -> str:
     is_all = not trim(text[: found.start()] + text[found.end() :])
     is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
     is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
-    if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)", words):
+    if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)|[ap]\.?\s*m\.?", words):
         return f"{text[: found.start()]} {words} {text[found.end() :]}"
     if "mathrm" in found[0] or "mathbf" in found[0]:
         return text[: found.start()] + words + text[found.end() :]

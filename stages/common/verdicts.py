@@ -2,10 +2,8 @@ r"""Grade and compare many answers, in processes that each comparison may cost o
 
 >>> with Judges(limit_s=2, num_processes=1) as judges:
 ...     judges.compare([("1/2", r"\frac{1}{2}"), ("3", "4"), ("9", "9^{9^{9^9}}")])
+...     judges.grade([(r"so \boxed{2\sqrt{2}}", r"\sqrt{8}", "expression")])
 ['equal', 'different', 'too_costly']
->>> with Judges(limit_s=2, num_processes=1) as judges:
-...     grades = judges.grade([("so \\boxed{2\\sqrt{2}}", "\\sqrt{8}", "expression")])
->>> grades
 [Grade(verdict='correct', extracted='2\\sqrt{2}')]
 
 math-verify can be sent into computations that no exception ends. So the operating system is asked
