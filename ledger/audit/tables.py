@@ -1,0 +1,210 @@
+"""Claims in tables: benchmarks in the header, benchmarks in the rows, or one that the heading names."""
+
+import re
+from collections import Counter
+
+from ledger.audit import evidence, known
+from ledger.audit.card import Table
+from ledger.audit.claims import (
+    Claim,
+    Found,
+    Names,
+    Owner,
+    claim_of,
+    in_percent,
+    is_accuracy,
+    owner_of,
+    unnamed,
+)
+from ledger.audit.prose import SCORE_WORDS, subject
+from ledger.audit.scores import is_numeric, score_of, scores
+
+MAX_ROWS = 1000
+_MODEL_HEAD = re.compile(
+    r"(?i)\b(?:models?|methods?|systems?|names?|checkpoints?|llms?|variants?)\b"
+)
+_VALUE_HEAD = re.compile(
+    r"(?i)^(?:.{0,40}\b)?(?:accuracy|acc\.?|scores?|values?|results?|performance|(?:pass|maj|avg|cons)@\d+"
+    r"|exact[ _]match|em|solve rate|correct|percent(?:age)?|%)\W{0,3}(?:\(.{0,20}\))?$"
+)
+_SPREAD_HEAD = re.compile(r"(?i)^\W*(?:std.*|.*stderr.*|standard error|±.*|.*interval.*|ci)\W*$")
+_TOTAL_HEAD = re.compile(r"(?i)^\W*(?:n|total.*|(?:questions|items|problems|samples))\W*$")
+_SOLVED_HEAD = re.compile(r"(?i)^\W*(?:k|.*solved|correct)\W*$")
+_SHOTS_HEAD = re.compile(r"(?i)^\W*(?:n-?)?shots?\W*$")
+_RUN_HEAD = re.compile(r"(?i)^\W*(?:run|seed|trial)s?\W*$")
+# What numbers stand in tables of scores that are no scores.
+_OTHER = re.compile(
+    r"(?i)^\W*(?:[nk]|#.*|num.*|no\.?|.*shots?|version|filter|metric|split|task type|params?|.*parameters?"
+    r"|.*size.*|.*tokens.*|.*length.*|context.*|architecture|year|rank.*|epoch.*|steps?|.*loss.*|.*perplexity.*"
+    r"|ppl|run|seed.*|date|temperature|latency.*|time.*|speed.*|memory.*|vram.*|cost.*|price.*|bits?|licen[cs]e"
+    r"|link.*|download.*|description|.*rating.*|elo|Δ.*|delta.*|.*change.*|.*gain.*|.*improvement.*"
+    r"|.*difference.*|.*recovery.*|std.*|.*stderr.*|.*error.*|±|ci|.*interval.*|total.*|questions.*|.*solved"
+    r"|prompt.*)\W*$"
+)
+_OWN_ROW = re.compile(
+    r"(?i)^\W*(?:accuracy|score|result|average|mean|overall|total|all|value|.*@\d+)\W*$"
+)
+
+
+def table_claims(table: Table, own: Names, unread: list[int]) -> list[Claim]:
+    """The claims of a table, of whichever shape; unread gets the lines of numbers left out."""
+    heads = [_sole(head) for head in table.header]
+    num_columns = sum(head is not None for head in heads[1:])
+    num_rows = sum(_named_in(cells) is not None for _, cells in table.rows[:MAX_ROWS])
+    if num_columns and num_columns >= num_rows:
+        return in_percent(_by_column(table, heads, own, unread))
+    if num_rows:
+        return in_percent(_by_row(table, own, unread))
+    return in_percent(_of_one(table, own, unread))
+
+
+def _sole(cell: str) -> known.Mention | None:
+    """The benchmark that a cell names, if it is one alone."""
+    found = known.mentions(cell[:120])
+    return found[0] if len(found) == 1 and found[0].key else None
+
+
+def _named_in(cells: list[str]) -> tuple[int, known.Mention] | None:
+    """The benchmark in the first cells of a row, and in which."""
+    for at, cell in enumerate(cells[:3]):
+        mention = _sole(cell)
+        if mention and score_of(cell) is None:
+            return at, mention
+    return None
+
+
+def _by_column(
+    table: Table, heads: list[known.Mention | None], own: Names, unread: list[int]
+) -> list[Found]:
+    """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
+    found = []
+    label_at = next((at for at, head in enumerate(table.header) if _MODEL_HEAD.search(head)), 0)
+    for line, cells in table.rows[:MAX_ROWS]:
+        label = cells[label_at] if label_at < len(cells) else ""
+        is_own = bool(_OWN_ROW.match(label))
+        for at, cell in enumerate(cells[: len(heads)]):
+            head, title = heads[at], table.header[at]
+            if at == label_at or (head is None and _OTHER.match(title or "n")):
+                continue
+            score = score_of(cell)
+            if score is None:
+                if head and is_numeric(cell):
+                    unread.append(line)
+                continue
+            is_part = bool(head and head.key and part_of(head.key, label))
+            owner: Owner = ("this", None) if is_own or is_part else owner_of(label, own)
+            context = f"{title} {label}" if is_own else title
+            mention = head or unnamed(title)
+            claim = claim_of(line, "table", mention, owner, score, table.section, context)
+            claim.subset = label if is_part else None
+            claim.stated = evidence.in_words(f"{title} {label}")
+            found.append(Found(claim, score))
+    return found
+
+
+def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
+    """Benchmarks in the rows; a column is a model, or a value with what belongs to it.
+
+    A row without a name goes on with the benchmark above it.
+    """
+    found: list[Found] = []
+    header = table.header
+    places = Counter(named[0] for _, cells in table.rows if (named := _named_in(cells)))
+    label_at = places.most_common(1)[0][0]
+    has_value = any(_VALUE_HEAD.match(head) for head in header)
+    mention: known.Mention | None = None
+    for line, row in table.rows[:MAX_ROWS]:
+        cells = [*row, *[""] * (len(header) - len(row))]
+        named, label = _named_in(cells), cells[label_at].strip()
+        if named:
+            mention = named[1]
+        elif label:
+            mention = unnamed(label)
+        if mention is None or _OTHER.match(label or "a row"):
+            continue
+        first = len(found)
+        rest = " ".join(cell for cell in cells if not is_numeric(cell))
+        for at, head in enumerate(header):
+            if at <= label_at or (named and at == named[0]):
+                continue
+            if _SPREAD_HEAD.match(head) and len(found) > first:
+                found[-1].claim.spread = cells[at].lstrip("±+/- ") or None
+            if _OTHER.match(head) or (not head and has_value):
+                continue
+            score = score_of(cells[at])
+            if score is None:
+                found += _remark(table, line, cells[at], mention, own)
+                if is_numeric(cells[at]):
+                    unread.append(line)
+                continue
+            owner: Owner = ("this", None) if _VALUE_HEAD.match(head) else owner_of(head, own)
+            claim = claim_of(line, "table", mention, owner, score, table.section, f"{head} {rest}")
+            claim.stated = evidence.in_words(f"{rest} {head}")
+            shots = [cells[n].strip() for n, title in enumerate(header) if _SHOTS_HEAD.match(title)]
+            if shots and shots[0].isdigit():
+                claim.stated["prompt"] = f"{shots[0]}-shot"
+            found.append(Found(claim, score))
+    return found
+
+
+def _remark(table: Table, line: int, cell: str, mention: known.Mention, own: Names) -> list[Found]:
+    """Scores in a remark, each of a model that it names: Exceeds GPT-4 (~25-30%)."""
+    found = []
+    for score in scores(cell):
+        owner = subject(cell, score, own)
+        if score.is_percent and owner[0] == "other":
+            claim = claim_of(line, "table", mention, owner, score, table.section)
+            found.append(Found(claim, score))
+    return found
+
+
+def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
+    """A table of one benchmark, which the heading or the text before it names; or of none known."""
+    header = table.header
+    titles = [_sole(title) for title in reversed(table.section.titles)]
+    mention = next((title for title in titles if title), None) or _sole(table.caption[-120:])
+    solved = next((at for at, head in enumerate(header) if _SOLVED_HEAD.match(head)), None)
+    total = next((at for at, head in enumerate(header) if _TOTAL_HEAD.match(head)), None)
+    values = [
+        at
+        for at, head in enumerate(header)
+        if at and at not in (solved, total) and _VALUE_HEAD.match(head)
+    ]
+    is_model = bool(header and _MODEL_HEAD.search(header[0]))
+    found = []
+    for line, row in table.rows[:MAX_ROWS]:
+        cells = [*row, *[""] * (len(header) - len(row))]
+        label = cells[0].strip()
+        for at in values:
+            if not (mention or SCORE_WORDS.search(header[at]) or is_accuracy(label)):
+                continue
+            score = score_of(cells[at])
+            if score is None:
+                if is_numeric(cells[at]):
+                    unread.append(line)
+                continue
+            owner: Owner = owner_of(label, own) if is_model else ("this", None)
+            name = mention or unnamed(header[at] if is_model else label or header[at])
+            claim = claim_of(line, "table", name, owner, score, table.section, header[at])
+            if mention and mention.key and part_of(mention.key, label):
+                claim.subset = label
+            if _RUN_HEAD.match(header[0]):
+                claim.metric = f"run {label}"
+            if solved is not None and total is not None:
+                claim.count = _count(cells[solved], cells[total])
+            claim.stated = evidence.in_words(f"{header[at]} {label}")
+            found.append(Found(claim, score))
+    return found
+
+
+def _count(k: str, n: str) -> tuple[int, int] | None:
+    if k.isdecimal() and n.isdecimal() and int(k) <= int(n) and int(n):
+        return int(k), int(n)
+    return None
+
+
+def part_of(key: str, label: str) -> int | None:
+    """The number of items of a benchmark's part, by the part's name; a bare 5 is level 5."""
+    sizes = {known.words(name): n for name, n in known.benchmarks()[key].subsets.items()}
+    named = known.words(label.replace("&", "and"))
+    return sizes.get(named) or sizes.get(("level", *named))
