@@ -7,17 +7,21 @@ that cards keep in code and HTML, and to stay quick: a Markdown library took 13 
 import hashlib
 import html
 import re
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from stages.common.errors import InputError
 
+MAX_DEPTH = 50  # of the front matter; a model-index has 8
 HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*))?$")
 ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s")
 FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 CELL = re.compile(r"(?<!\\)\|")
+
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 
 Row = tuple[int, list[str]]  # line, cells
 
@@ -30,10 +34,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph, a list item or a heading; its lines as they stand."""
+    """A paragraph, a list item or a heading: its lines as they stand, and without markup."""
 
     line: int
     lines: list[str]
+    plain: list[str]
     section: Section
 
 
@@ -56,21 +61,19 @@ class Table:
 Block = Text | Code | Table
 
 
-@dataclass
+@dataclass(frozen=True)
 class Card:
     path: Path
     sha256: str
-    lines: list[str]
+    num_lines: int
     metadata: dict[str, Any]
     node: Any  # the front matter's YAML node, with the lines; null where there is none
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Block]
 
-    def line_of(self, *keys: str) -> int | None:
-        """The line of a front matter's key."""
-        for key, _ in self.node.value if self.node else []:
-            if key.value in keys:
-                return int(key.start_mark.line) + 2
-        return None
+    def line_of(self, name: str) -> int:
+        """The line of a key that the front matter has."""
+        lines = [key.start_mark.line for key, _ in self.node.value if key.value == name]
+        return int(lines[0]) + 2
 
 
 def read(path: Path) -> Card:
@@ -102,9 +105,9 @@ def read(path: Path) -> Card:
         )
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     end, metadata, node = _front_matter(path, lines)
-    card = Card(path, hashlib.sha256(data).hexdigest(), lines, metadata, node)
-    card.blocks = blocks(lines, end)
-    return card
+    body = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), "\n".join(lines[end:]))
+    digest = hashlib.sha256(data).hexdigest()
+    return Card(path, digest, len(lines), metadata, node, blocks(body.split("\n"), end))
 
 
 def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], Any]:
@@ -119,6 +122,7 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = "\n".join(lines[1:end])
     try:
+        _check_depth(path, yaml.parse(text, Loader=loader))
         node = yaml.compose(text, Loader=loader)
         metadata = yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
@@ -131,15 +135,27 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
     if metadata is None:
         return end + 1, {}, None
     if not isinstance(metadata, dict):
-        kind = {list: "a list", str: "a text"}.get(type(metadata), "a value")
-        raise InputError(f"{path}, line 2: the front matter is {kind}, not `key: value` lines")
+        raise InputError(
+            f"{path}, line 2: the front matter is no lines of `key: value` but {metadata!r:.60}"
+        )
     return end + 1, metadata, node
 
 
-def blocks(lines: list[str], start: int) -> list[Block]:
-    """The card's blocks in their order, without HTML comments. Lines are counted from 1."""
-    reader = _Reader()
-    at = start
+def _check_depth(path: Path, events: Iterable[Any]) -> None:
+    """Raise InputError where the front matter nests so deep that reading it would end the process."""
+    depth = 0
+    for event in events:
+        depth += type(event).__name__.endswith("StartEvent")
+        depth -= type(event).__name__.endswith("EndEvent")
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 2
+            raise InputError(f"{path}, line {line}: the front matter nests deeper than {MAX_DEPTH}")
+
+
+def blocks(lines: list[str], num_before: int) -> list[Block]:
+    """The blocks of a card's body in their order; so many lines of front matter stand before it."""
+    reader = _Reader(num_before + 1)
+    at = 0
     while at < len(lines):
         at = reader.step(lines, at)
     reader.flush()
@@ -149,7 +165,8 @@ def blocks(lines: list[str], start: int) -> list[Block]:
 class _Reader:
     """Gathers lines into blocks, one step for each line or run of lines that belong together."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
+        self.first = first  # the number of the first line
         self.blocks: list[Block] = []
         self.section = Section((), 1)
         self.waiting: list[str] = []
@@ -163,18 +180,16 @@ class _Reader:
         if fence:
             return self.code(lines, at, fence[1])
         lowered = line.lower() if "<" in line else ""
-        if "<!--" in lowered:
-            return self.comment(lines, at)
         if "<table" in lowered:
             return self.html_table(lines, at)
         heading = HEADING.match(line)
         if heading:
             self.flush()
-            self.head(len(heading[1]), (heading[2] or "").rstrip("# "), at + 1)
+            self.head(len(heading[1]), (heading[2] or "").rstrip("# "), at + self.first)
         elif is_table(lines, at):
             self.flush()
             end = table_end(lines, at)
-            self.add_table(table(lines, at, end, at + 1))
+            self.add_table(table(lines, at, end, at + self.first))
             return end
         elif not line.strip():
             self.flush()
@@ -186,20 +201,21 @@ class _Reader:
             if ITEM.match(line):
                 self.flush()
             if not self.waiting:
-                self.waiting_line = at + 1
+                self.waiting_line = at + self.first
             self.waiting.append(line)
         return at + 1
 
     def flush(self) -> None:
         if self.waiting:
-            self.blocks.append(Text(self.waiting_line, self.waiting, self.section))
-            self.caption = plain(" ".join(self.waiting[-3:]))
+            text = [plain(line) for line in self.waiting]
+            self.blocks.append(Text(self.waiting_line, self.waiting, text, self.section))
+            self.caption = " ".join(text[-3:])
             self.waiting = []
 
     def head(self, level: int, title: str, line: int) -> None:
         titles = (*self.section.titles[: level - 1], *[""] * (level - 1 - len(self.section.titles)))
         self.section = Section((*titles, plain(title)), line)
-        self.blocks.append(Text(line, [title], self.section))
+        self.blocks.append(Text(line, [title], [plain(title)], self.section))
         self.caption = ""
 
     def code(self, lines: list[str], at: int, mark: str) -> int:
@@ -208,42 +224,26 @@ class _Reader:
         while end < len(lines) and not _closes(lines[end], mark):
             end += 1
         inside = lines[at + 1 : end]
-        self.blocks.append(Code(at + 2, inside, self.section))
+        self.blocks.append(Code(at + 1 + self.first, inside, self.section))
         row = 0
         while row < len(inside):
             if is_table(inside, row):
                 last = table_end(inside, row)
-                self.add_table(table(inside, row, last, at + 2 + row))
+                self.add_table(table(inside, row, last, at + 1 + self.first + row))
                 row = last
             else:
                 row += 1
         return end + 1
-
-    def comment(self, lines: list[str], at: int) -> int:
-        """Blank the comment; what stands before and after it on its lines stays."""
-        before, _, rest = lines[at].partition("<!--")
-        end = at
-        while "-->" not in rest and end + 1 < len(lines):
-            end += 1
-            rest = lines[end]
-        after = rest.partition("-->")[2]
-        for number in range(at, end):
-            lines[number] = ""
-        lines[at] = before
-        lines[end] = before + after if end == at else after
-        return at
 
     def html_table(self, lines: list[str], at: int) -> int:
         self.flush()
         end = at
         while end + 1 < len(lines) and "</table" not in lines[end].lower():
             end += 1
-        parser = _Tables()
-        parser.feed("\n".join(lines[at : end + 1]))
-        parser.close()
-        rows = [(at + 1 + line, cells) for line, cells in parser.rows if any(cells)]
+        found = html_rows("\n".join(lines[at : end + 1]))
+        rows = [(at + self.first + line, row) for line, row in found]
         if rows:
-            self.add_table((at + 1, rows[0][1], rows[1:]))
+            self.add_table((rows[0][0], rows[0][1], rows[1:]))
         return end + 1
 
     def add_table(self, parts: tuple[int, list[str], list[Row]]) -> None:
@@ -284,32 +284,33 @@ def cells(line: str) -> list[str]:
     return [plain(cell.replace("\\|", "|")) for cell in CELL.split(line)]
 
 
-class _Tables(HTMLParser):
-    """The rows of HTML tables; a cell that spans columns is repeated."""
+_CELL_TAG = re.compile(r"<(/?)(tr|td|th)\b([^<>]{0,500})>", re.I)
+_SPAN = re.compile(r"colspan\s?=\s?[\"']?(\d{1,2})", re.I)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[Row] = []
-        self._in_cell, self._span = False, 1
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "tr":
-            self.rows.append((self.getpos()[0] - 1, []))
-        elif tag in ("td", "th") and self.rows:
-            span = dict(attrs).get("colspan") or "1"
-            self._in_cell, self._span = True, min(int(span), 50) if span.isdecimal() else 1
-            self.rows[-1][1].append("")
+def html_rows(text: str) -> list[Row]:
+    """The rows of the HTML tables in a text, with lines from 0; a cell that spans columns is repeated.
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th") and self._in_cell:
-            own = self.rows[-1][1]
-            own[-1] = plain(" ".join(own[-1].split()))
-            own += [own[-1]] * (self._span - 1)
-            self._in_cell = False
+    By its tags alone: the standard library's parser takes minutes for 100 KB of open tags.
 
-    def handle_data(self, data: str) -> None:
-        if self._in_cell:
-            self.rows[-1][1][-1] += data
+    >>> html_rows("<tr><th>A<th colspan=2>B</th></tr>\\n<tr><td>1</td> <td>2</td></tr>")
+    [(0, ['A', 'B', 'B']), (1, ['1', '2'])]
+    """
+    rows: list[Row] = []
+    line, counted = 0, 0
+    tags = [*_CELL_TAG.finditer(text)]
+    for tag, after in zip_longest(tags, tags[1:]):
+        if tag[1]:
+            continue
+        line += text.count("\n", counted, tag.start())
+        counted = tag.start()
+        if tag[2].lower() == "tr":
+            rows.append((line, []))
+        elif rows:
+            inside = text[tag.end() : after.start() if after else tag.end() + 500]
+            span = _SPAN.search(tag[3])
+            rows[-1][1].extend([" ".join(plain(inside).split())] * int(span[1] if span else 1))
+    return [row for row in rows if any(row[1])]
 
 
 _IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()]{0,1000}\)")

@@ -8,12 +8,13 @@ cannot be told apart from its neighbours is left unread and counted.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from ledger.audit import evidence, known
 from ledger.audit.arithmetic import Printed
 from ledger.audit.card import Card, Section
-from ledger.audit.scores import Score, are_shares, as_share, scores
+from ledger.audit.scores import Score, are_shares, scores
 
 Where = Literal["model-index", "table", "text"]
 Whose = Literal["this", "other", "unclear"]
@@ -75,7 +76,7 @@ def claim_of(
         mention.key,
         *owner,
         score.text,
-        score.value,
+        score.value(),
         score.is_about,
         score.count,
         score.spread,
@@ -89,7 +90,7 @@ def in_percent(found: list[Found]) -> list[Claim]:
     """The claims of one table or index, whose scores are all percentages or all shares of 1."""
     if are_shares([one.score for one in found]):
         for one in found:
-            one.claim.value = as_share(one.score).value
+            one.claim.value = one.score.value(share=True)
     return [one.claim for one in found]
 
 
@@ -129,14 +130,14 @@ def is_accuracy(*names: str) -> bool:
 
 def model_index(card: Card, most: int) -> Iterator[Claim]:
     """The results in the front matter, with their lines and the digits as they are written."""
-    rows = [
+    results = (
         (result, metric)
-        for model in _items(_child(card.node, "model-index"), most)
-        for result in _items(_child(model, "results"), most)
-        for metric in _items(_child(result, "metrics"), most)
-    ][:most]
+        for model in _items(_child(card.node, "model-index"))
+        for result in _items(_child(model, "results"))
+        for metric in _items(_child(result, "metrics"))
+    )
     found = []
-    for result, metric in rows:
+    for result, metric in islice(results, most):
         value, dataset = _child(metric, "value"), _child(result, "dataset")
         text, kind = _scalar(value), _scalar(_child(metric, "type"))
         metric_name = _scalar(_child(metric, "name")) or kind
@@ -146,7 +147,7 @@ def model_index(card: Card, most: int) -> Iterator[Claim]:
         mentions = [mention for name in names for mention in known.mentions(name) if mention.key]
         label = next((name for name in names if name), "not named")
         read = scores(text)
-        score = Score(text, None, False, False, None, None, 0, 0)
+        score = Score(text, None, None, False, False, None, None, 0, 0)
         if is_accuracy(kind, metric_name) and len(read) == 1 and read[0].start == 0:
             score = read[0]
         mention = mentions[0] if mentions else unnamed(label)
@@ -185,8 +186,8 @@ def _child(node: Any, key: str) -> Any:
     return next((value for name, value in pairs if name.value == key), None)
 
 
-def _items(node: Any, most: int) -> list[Any]:
-    return list(node.value[:most]) if node is not None and node.id == "sequence" else []
+def _items(node: Any) -> list[Any]:
+    return list(node.value) if node is not None and node.id == "sequence" else []
 
 
 def _scalar(node: Any) -> str:

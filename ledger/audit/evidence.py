@@ -1,7 +1,7 @@
 """Which of the things that make a score checkable a card states, in its own words.
 
 A statement counts for a claim when it stands with it (cell, row, header, sentence), in the text of
-its section, or in the text of a section on evaluation. It is quoted, never judged.
+its section, or in a section on evaluation. It is quoted, never judged.
 """
 
 import re
@@ -13,7 +13,7 @@ from ledger.audit.card import Card, Code, Section, Text, plain
 if TYPE_CHECKING:
     from ledger.audit.claims import Claim
 
-# What it takes to check a score, and what would supply it.
+# What it takes to check a score.
 KINDS = {
     "n": "the number of items",
     "revision": "the benchmark's revision",
@@ -23,109 +23,133 @@ KINDS = {
     "predictions": "the predictions",
     "interval": "an interval",
 }
+MAX_TEXTS = 500  # paragraphs of one section that are read
+MAX_CHARACTERS = 4000  # of a paragraph
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
 PATTERNS = {
-    "n": re.compile(
-        r"(?i)\bn\s?=\s?\d{1,6}\b|\b\d{2,6}\s+(?:problems|questions|items|test (?:examples|samples))\b"
+    "n": _any(r"\bn\s?=\s?\d{1,6}\b", r"\b\d{2,6} (?:problems|questions|items|test examples)\b"),
+    "revision": _any(
+        r"\b(?:revision|commit|sha)\b[^\w\n]{0,5}(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b",
+        r"\b[0-9a-f]{40}\b",
     ),
-    "revision": re.compile(
-        r"(?i)\b(?:revision|commit|sha)\b[^\w\n]{0,5}(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b|\b[0-9a-f]{40}\b"
+    "prompt": _any(
+        r"\b(?:zero|one|few|\d{1,2})[- ]?shots?\b",
+        r"\bnum_fewshot[ =:]{1,3}\d+",
+        r"\bprompt(?:ed|s)?\s?(?:template|with|:)",
+        r"\bsystem prompt\b",
+        r"(?<![\w-])CoT(?![\w-])",
+        r"\bchain[- ]of[- ]thought prompt\w*",
     ),
-    "prompt": re.compile(
-        r"(?i)\b(?:zero|one|few|\d{1,2})[- ]?shots?\b|\bprompt(?:ed|s)?\s?(?:template|with|:)"
-        r"|(?<![\w-])CoT(?![\w-])|chain[- ]of[- ]thought prompt\w*|\bnum_fewshot[ =]\d+|\bsystem prompt\b"
+    "sampling": _any(
+        r"\bgreedy\b",
+        r"\btemperature\b(?:\s?(?:of|=|:)?\s?\$?\d(?:\.\d+)?)?",
+        r"\btop[-_ ]?p\b",
+        r"\b(?:avg|mean|maj|cons)\s?@\s?\d+",
+        r"\bmajority vot\w+",
+        r"\bself-consistency\b",
+        r"\bbest[- ]of[- ]\d+",
+        r"\baverag\w+ over \d+",
+        r"\b\d+ (?:runs|samples|seeds|responses|generations)\b",
     ),
-    "sampling": re.compile(
-        r"(?i)\bgreedy\b|\btemperature\b\s?(?:of|=|:)?\s?\$?\d?(?:\.\d+)?|\btop[-_ ]?p\b|\b(?:avg|mean|maj|cons)\s?@\s?\d+"
-        r"|\bmajority vot\w+|\bself-consistency\b|\bbest[- ]of[- ]\d+|\baverag\w+ over \d+"
-        r"|\b\d+ (?:runs|samples|seeds|responses|generations)\b"
+    "grader": _any(
+        r"\blm[-_ ]eval(?:uation)?(?:[-_ ]harness)?\b",
+        r"\b(?:lighteval|simple-evals|opencompass|evalscope|evalplus|evalchemy|olmes)\b",
+        r"\b(?:math[-_]verify|nemo[- ]skills|open llm leaderboard)\b",
+        r"\b(?:exact[_ -]match|strict-match)\b",
+        r"\bLLM[- ](?:as[- ]a[- ])?judge\b",
     ),
-    "grader": re.compile(
-        r"(?i)\blm[-_ ]eval(?:uation)?(?:[-_ ]harness)?\b|\blighteval\b|\bsimple-evals\b|\bmath[-_]verify\b"
-        r"|\bopencompass\b|\bevalscope\b|\bevalplus\b|\bnemo[- ]skills\b|\bolmes\b|\bbigcode[- ]eval\w*"
-        r"|\bopen llm leaderboard\b|\binspect[-_ ]evals?\b|\bexact[_ -]match\b|\bstrict-match\b"
-        r"|\bevalchemy\b|\bLLM[- ](?:as[- ]a[- ])?judge\b"
+    "predictions": _any(
+        r"\b(?:predictions|outputs|responses|generations|completions|transcripts|details"
+        r"|detailed results)\b[^\n]{0,80}\bhttps?://[^\s)]{1,300}"
     ),
-    "predictions": re.compile(
-        r"(?i)\b(?:predictions|model outputs|raw outputs|responses|generations|completions|transcripts"
-        r"|details|detailed results|per-(?:item|sample) results)\b[^\n]{0,80}\bhttps?://[^\s)]{1,300}"
-    ),
-    "interval": re.compile(
-        r"(?i)±|\+/-|\bconfidence interval|\b95 ?% CI\b|\bstd(?:err|dev)?\b|\bstandard (?:error|deviation)"
+    "interval": _any(
+        r"±",
+        r"\+/-",
+        r"\bconfidence interval",
+        r"\b95 ?% CI\b",
+        r"\bstd(?:err|dev)?\b",
+        r"\bstandard (?:error|deviation)",
     ),
 }
-_OF_SCORES = re.compile(r"(?i)eval|benchmark|result|performance|accuracy|score")
+_REPEATS = _any(
+    r"\b(?:averaged?|mean) (?:over|of|across) (\d{1,4})\b",
+    r"\bnumber of runs\W{1,6}(\d{1,4})\b",
+    r"\b(\d{1,4}) (?:runs|seeds|repeats|passes|(?:samples|responses|generations) (?:per|for each))\b",
+)
+_VOTE = _any(r"maj|cons|best|bo|rm|prm|run")
+_GENERAL = _any(r"eval|benchmark|result|performance|accuracy|score")
+_RUNS_HARNESS = _any(r"\blm[-_]eval\b", r"\blighteval\b", "num_fewshot", r"--tasks\b", "gen_kwargs")
 
 
 def in_words(text: str) -> dict[str, str]:
     """What a piece of text states, by kind: its own words."""
-    found = {}
-    for kind, pattern in PATTERNS.items():
-        match = pattern.search(text[:4000])
-        if match:
-            found[kind] = match[0].strip()[:120]
-    return found
-
-
-def attach(card: Card, claims: "list[Claim]") -> None:
-    """Add to each claim what its section, and the sections on evaluation, state."""
-    texts: dict[Section, list[str]] = defaultdict(list)
-    for block in card.blocks:
-        if isinstance(block, Text):
-            texts[block.section].append("\n".join(block.lines))
-        elif isinstance(block, Code):
-            texts[block.section] += [line for line in block.lines if _runs_harness(line)]
-    stated = {section: _stated(parts) for section, parts in texts.items()}
-    repeats = {
-        section: passes
-        for section, parts in texts.items()
-        if (passes := repeats_in("\n".join(parts)))
-    }
-    general: dict[str, str] = {}
-    for section, found in stated.items():
-        if any(_OF_SCORES.search(title) for title in section.titles[1:] or section.titles):
-            general = found | general
-    for claim in claims:
-        near = stated.get(claim.section, {})
-        around = {**general, **near}
-        for kind in ("n", "interval"):  # these are said of one score, not of a page
-            around.pop(kind, None)
-        claim.stated = {**around, **claim.stated}
-        if claim.spread:
-            claim.stated["interval"] = f"± {claim.spread}"
-        if claim.count:
-            claim.stated["n"] = f"{claim.count[0]} of {claim.count[1]}"
-        if claim.passes is None and not claim.count and not _is_vote(claim.metric):
-            claim.passes = repeats.get(claim.section)
-        if claim.metric and "@" in claim.metric:
-            claim.stated.setdefault("sampling", claim.metric)
-        if claim.passes:
-            claim.stated["sampling"] = f"{claim.passes} passes"
-
-
-REPEATS = re.compile(
-    r"(?i)\b(?:averaged?|mean) (?:over|of|across) (\d{1,4})\b|\bnumber of runs\W{1,6}(\d{1,4})\b"
-    r"|\b(\d{1,4}) (?:runs|seeds|repeats|passes|(?:samples|responses|generations) (?:per|for each))\b"
-)
+    found = {kind: pattern.search(text[:MAX_CHARACTERS]) for kind, pattern in PATTERNS.items()}
+    return {kind: match[0].strip() for kind, match in found.items() if match}
 
 
 def repeats_in(text: str) -> int | None:
     """Over how many passes a text says that scores are means."""
-    match = REPEATS.search(text)
+    match = _REPEATS.search(text[:MAX_CHARACTERS])
     return next((int(group) for group in match.groups() if group), None) if match else None
 
 
-def _is_vote(metric: str | None) -> bool:
-    """Whether a metric is one score from many answers, such as maj@64 or run 3."""
-    return bool(metric and re.match(r"(?i)maj|cons|best|bo|rm|prm|run", metric))
+def attach(card: Card, claims: "list[Claim]") -> None:
+    """Add to each claim what its section, and the sections on evaluation, state."""
+    own = {claim.section for claim in claims}
+    texts = _texts(card, own) if claims else {}
+    stated = {section: _stated(parts) for section, parts in texts.items()}
+    general: dict[str, str] = {}
+    for section, found in stated.items():
+        if _is_general(section):
+            general = found | general
+    passes = {section: repeats_in("\n".join(parts)) for section, parts in texts.items()}
+    for claim in claims:
+        around = general | stated.get(claim.section, {})
+        for kind in ("n", "interval"):  # these are said of one score, not of a page
+            around.pop(kind, None)
+        claim.stated = around | claim.stated
+        is_vote = bool(claim.metric and _VOTE.match(claim.metric))
+        if claim.passes is None and not claim.count and not is_vote:
+            claim.passes = passes.get(claim.section)
+        if claim.passes:
+            claim.stated["sampling"] = f"{claim.passes} passes"
+        elif claim.metric and "@" in claim.metric:
+            claim.stated.setdefault("sampling", claim.metric)
+        if claim.spread:
+            claim.stated["interval"] = claim.spread
+        if claim.count:
+            claim.stated["n"] = f"{claim.count[0]} of {claim.count[1]}"
+
+
+def _texts(card: Card, own: set[Section]) -> dict[Section, list[str]]:
+    """The text of the claims' sections and of those on evaluation, with the harness's commands."""
+    texts: dict[Section, list[str]] = defaultdict(list)
+    for block in card.blocks:
+        section = block.section
+        if len(texts[section]) > MAX_TEXTS or not (section in own or _is_general(section)):
+            continue
+        if isinstance(block, Text):
+            texts[section].append("\n".join(block.lines))
+        elif isinstance(block, Code):
+            lines = block.lines[:MAX_TEXTS]
+            texts[section] += [
+                line for line in lines if _RUNS_HARNESS.search(line[:MAX_CHARACTERS])
+            ]
+    return texts
+
+
+def _is_general(section: Section) -> bool:
+    """Whether a section is about evaluation by one of its titles, the card's own left out."""
+    return any(_GENERAL.search(title) for title in section.titles[1:] or section.titles)
 
 
 def _stated(parts: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in parts:
-        for kind, words in in_words(part).items():
-            found.setdefault(kind, plain(words) if kind != "predictions" else words)
-    return found
-
-
-def _runs_harness(line: str) -> bool:
-    return bool(re.search(r"\blm[-_]eval\b|\blighteval\b|num_fewshot|--tasks\b|gen_kwargs", line))
+        found = in_words(part) | found
+    return {kind: words if kind == "predictions" else plain(words) for kind, words in found.items()}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
-MAX_WORDS = 6  # of a name
 
 
 @dataclass(frozen=True)
@@ -130,26 +129,32 @@ def mentions(text: str) -> list[Mention]:
     >>> [(each.key, each.label) for each in mentions("80% on MATH-Vision")]
     [(None, 'MATH-Vision')]
     """
-    spellings, places = _spellings(), [*WORD.finditer(text)]
+    spellings, lengths = _spellings(), _lengths()
+    places = [*WORD.finditer(text)]
     lowered = [place[0].lower() for place in places]
-    found, at = [], 0
-    while at < len(places):
-        for size in range(min(MAX_WORDS, len(places) - at), 0, -1):
-            known = spellings.get(tuple(lowered[at : at + size]))
-            if known is None:
+    found: list[Mention] = []
+    free = 0  # where no name has been found yet
+    for at, word in enumerate(lowered):
+        for size in lengths.get(word, ()) if places[at].start() >= free else ():
+            named = spellings.get(tuple(lowered[at : at + size]))
+            start, end = places[at].start(), places[min(at + size, len(places)) - 1].end()
+            if named is None or not _is_name(text, start, end, *named[1:]):
                 continue
-            start, end = places[at].start(), places[at + size - 1].end()
-            if not _is_name(text, start, end, *known[1:]):
-                continue
-            whole_start, whole_end = _whole(text, start, end)
-            key = known[0] if (whole_start, whole_end) == (start, end) else None
-            found.append(Mention(key, text[whole_start:whole_end], whole_start, whole_end))
-            while at < len(places) and places[at].start() < whole_end:
-                at += 1
+            whole = _whole(text, start, end)
+            key = named[0] if whole == (start, end) else None
+            found.append(Mention(key, text[slice(*whole)], *whole))
+            free = whole[1]
             break
-        else:
-            at += 1
     return found
+
+
+@cache
+def _lengths() -> dict[str, list[int]]:
+    """First word of a name -> the numbers of words that such names have, longest first."""
+    found: dict[str, set[int]] = {}
+    for name in _spellings():
+        found.setdefault(name[0], set()).add(len(name))
+    return {word: sorted(sizes, reverse=True) for word, sizes in found.items()}
 
 
 def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool:

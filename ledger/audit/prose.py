@@ -7,11 +7,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ledger.audit import evidence, known
-from ledger.audit.arithmetic import printed
-from ledger.audit.card import Text, plain
+from ledger.audit.card import Text
 from ledger.audit.claims import METRIC, Claim, Names, Owner, claim_of, unnamed
 from ledger.audit.scores import Score, scores
 
+Place = Score | known.Mention
+MAX_SENTENCE = 1000  # characters
 SCORE_WORDS = re.compile(
     r"(?i)\b(?:accuracy|acc|scor(?:e|es|ed|ing)|pass@\d+|maj@\d+|exact[ _-]match|solve rate|em)\b"
 )
@@ -48,76 +49,98 @@ _TELLS = re.compile(r"(?i)[\s)]{0,3}(?:for|by|from|of|with)\s(?:the\s)?")
 
 def text_claims(block: Text, own: Names, unread: list[int]) -> Iterator[Claim]:
     """The claims of a paragraph or list item; unread gets the lines of percentages left out."""
-    lines = [plain(line) for line in block.lines]
-    text = "\n".join(lines)
+    text = "\n".join(block.plain)
     if not re.search(r"\d", text):
         return
     starts = [0]
-    for line in lines:
+    for line in block.plain:
         starts.append(starts[-1] + len(line) + 1)
     title = known.mentions(block.section.titles[-1]) if block.section.titles else []
     heading = title[0] if len(title) == 1 and block.line != block.section.line else None
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    for start, end in pairwise([0, *ends, len(text)]):
+    ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
+    parts = (part for start, end in pairwise(ends) for part in _parts(text, start, end))
+    for start, end in parts:
         sentence = text[start:end]
         for score, mention in _scored(sentence, heading):
-            line = block.line + bisect_right(starts, start + score.start) - 1
+            number = block.line + bisect_right(starts, start + score.start) - 1
             if mention is None:
-                unread.append(line)
+                unread.append(number)
                 continue
             for part, owner in _owners(sentence, score, own):
-                claim = claim_of(line, "text", mention, owner, part, block.section, sentence)
+                claim = claim_of(number, "text", mention, owner, part, block.section, sentence)
                 claim.stated = evidence.in_words(sentence)
                 yield claim
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A sentence, or what goes on for longer than one in parts that end between words."""
+    while end - start > MAX_SENTENCE:
+        cut = text.rfind(" ", start + MAX_SENTENCE // 2, start + MAX_SENTENCE) + 1
+        cut = cut or start + MAX_SENTENCE
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _scored(
     sentence: str, heading: known.Mention | None
 ) -> Iterator[tuple[Score, known.Mention | None]]:
     """The scores of a sentence with what they are of; null where that cannot be told."""
+    named = known.mentions(sentence)
+    if not named and not SCORE_WORDS.search(sentence):
+        return
     found = scores(sentence)
-    named = known.mentions(sentence) if found else []
-    found = [s for s in found if not any(m.start <= s.start < m.end for m in named)]
-    for score in found:
+    unsorted: list[Place] = [*named, *_apart(found, named)]
+    places = sorted(unsorted, key=lambda place: place.start)
+    for at, score in enumerate(places):
+        if isinstance(score, known.Mention):
+            continue
         before = sentence[max(0, score.start - 4) : score.start].lower()
         if before.endswith(("by ", "top ")):  # a change, a rank
             continue
-        is_score = score.is_percent or score.value is None or score.value.decimals > 0
-        mention = _nearest(sentence, score, named, found)
+        left, right = (
+            places[at - 1] if at else None,
+            places[at + 1] if at + 1 < len(places) else None,
+        )
+        mention = _nearest(sentence, score, left, right)
         if mention:
             gap = sentence[mention.end : score.start] if mention.end <= score.start else ""
-            if is_score or re.fullmatch(r"\s?[:=(]\s?", gap):
+            if not score.is_plain or re.fullmatch(r"\s?[:=(]\s?", gap):
                 yield score, mention
         elif named:
             if score.is_percent:
                 yield score, None
-        elif is_score:
+        elif not score.is_plain:
             near = SCORE_WORDS.search(sentence[max(0, score.start - 40) : score.end + 40])
             if near:
                 yield score, heading or unnamed(near[0])
 
 
+def _apart(found: list[Score], named: list[known.Mention]) -> list[Score]:
+    """The scores that are no part of a benchmark's name."""
+    starts = [mention.start for mention in named]
+    at = [bisect_right(starts, score.start) - 1 for score in found]
+    return [s for s, n in zip(found, at, strict=True) if n < 0 or s.start >= named[n].end]
+
+
 def _nearest(
-    sentence: str, score: Score, named: list[known.Mention], found: list[Score]
+    sentence: str, score: Score, left: Place | None, right: Place | None
 ) -> known.Mention | None:
-    """The benchmark that a score is of, by what stands between the two: 97% on AIME, AIME: 97%."""
-    left = next((m for m in reversed(named) if m.end <= score.start), None)
-    right = next((m for m in named if m.start >= score.end), None)
-    if left and any(left.end <= other.start < score.start for other in found):
-        left = None
-    if right and any(score.end <= other.start < right.start for other in found):
-        right = None
-    before = sentence[left.end : score.start] if left else ""
-    after = sentence[score.end : right.start] if right else ""
-    if left and re.fullmatch(r"[\s:=(~≈|–—-]*", before):
-        return left
-    if right and re.search(r"(?i)\b(?:on|for|in|at|of)\b", after) and _is_between(after):
-        return right
-    if left and _is_between(before):
-        return left
-    if right and _is_between(after):
-        return right
-    return None
+    """The benchmark that a score is of, by what stands between: 97% on AIME, AIME: 97%.
+
+    left and right are the score's neighbours among the scores and benchmarks of the sentence.
+    """
+    before = sentence[left.end : score.start] if isinstance(left, known.Mention) else None
+    after = sentence[score.end : right.start] if isinstance(right, known.Mention) else None
+    choices = [
+        (left, before is not None and re.fullmatch(r"[\s:=(~≈|–—-]*", before)),
+        (right, after and re.search(r"(?i)\b(?:on|for|in|at|of)\b", after) and _is_between(after)),
+        (left, before is not None and _is_between(before)),
+        (right, after is not None and _is_between(after)),
+    ]
+    return next(
+        (place for place, fits in choices if fits and isinstance(place, known.Mention)), None
+    )
 
 
 def _is_between(text: str) -> bool:
@@ -131,12 +154,11 @@ def _is_between(text: str) -> bool:
 def _owners(sentence: str, score: Score, own: Names) -> Iterator[tuple[Score, Owner]]:
     """A score with its owner; of "from 66.5 to 77.7" both, the first being of before."""
     is_change = sentence[: score.start].rstrip().lower().endswith("from")
-    if not (is_change and score.value and score.value.is_range):
+    if not (is_change and score.high):
         yield score, subject(sentence, score, own)
         return
-    low, high = re.findall(r"\d[\d.]*", score.text)[:2]
-    yield replace(score, text=low, value=printed(low)), ("unclear", "before")
-    yield replace(score, text=high, value=printed(high)), subject(sentence, score, own)
+    yield replace(score, text=str(score.low), high=None), ("unclear", "before")
+    yield replace(score, text=score.high, low=score.high, high=None), subject(sentence, score, own)
 
 
 def subject(sentence: str, score: Score, own: Names) -> Owner:

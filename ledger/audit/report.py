@@ -62,7 +62,7 @@ def _summary(audit: "Audit") -> list[str]:
     lines = [
         f"# Audit of {audit.card.path.name}",
         "",
-        f"sha256 `{audit.card.sha256}`, {len(audit.card.lines):,} lines. Line numbers are the card's.",
+        f"sha256 `{audit.card.sha256}`, {audit.card.num_lines:,} lines. Line numbers are the card's.",
         "",
         "## Summary",
         "",

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from ledger.audit import evidence, known
 from ledger.audit.card import Table
@@ -20,37 +21,51 @@ from ledger.audit.prose import SCORE_WORDS, subject
 from ledger.audit.scores import is_numeric, score_of, scores
 
 MAX_ROWS = 1000
+MAX_COLUMNS = 100
+MAX_CELL = 200  # characters of a cell that are read
+
+
+def _whole(*patterns: str) -> re.Pattern[str]:
+    """A cell that is one of these, but for signs around it."""
+    return re.compile(rf"(?i)\W*(?:{'|'.join(patterns)})\W*$")
+
+
 _MODEL_HEAD = re.compile(
     r"(?i)\b(?:models?|methods?|systems?|names?|checkpoints?|llms?|variants?)\b"
 )
 _VALUE_HEAD = re.compile(
-    r"(?i)^(?:.{0,40}\b)?(?:accuracy|acc\.?|scores?|values?|results?|performance|(?:pass|maj|avg|cons)@\d+"
-    r"|exact[ _]match|em|solve rate|correct|percent(?:age)?|%)\W{0,3}(?:\(.{0,20}\))?$"
+    r"(?i)(?:.{0,40}\b)?(?:accuracy|acc\.?|scores?|values?|results?|performance|correct"
+    r"|(?:pass|maj|avg|cons)@\d+|exact[ _]match|em|solve rate|percent(?:age)?|%)\W{0,3}(?:\(.{0,20}\))?$"
 )
-_SPREAD_HEAD = re.compile(r"(?i)^\W*(?:std.*|.*stderr.*|standard error|±.*|.*interval.*|ci)\W*$")
-_TOTAL_HEAD = re.compile(r"(?i)^\W*(?:n|total.*|(?:questions|items|problems|samples))\W*$")
-_SOLVED_HEAD = re.compile(r"(?i)^\W*(?:k|.*solved|correct)\W*$")
-_SHOTS_HEAD = re.compile(r"(?i)^\W*(?:n-?)?shots?\W*$")
-_RUN_HEAD = re.compile(r"(?i)^\W*(?:run|seed|trial)s?\W*$")
-# What numbers stand in tables of scores that are no scores.
-_OTHER = re.compile(
-    r"(?i)^\W*(?:[nk]|#.*|num.*|no\.?|.*shots?|version|filter|metric|split|task type|params?|.*parameters?"
-    r"|.*size.*|.*tokens.*|.*length.*|context.*|architecture|year|rank.*|epoch.*|steps?|.*loss.*|.*perplexity.*"
-    r"|ppl|run|seed.*|date|temperature|latency.*|time.*|speed.*|memory.*|vram.*|cost.*|price.*|bits?|licen[cs]e"
-    r"|link.*|download.*|description|.*rating.*|elo|Δ.*|delta.*|.*change.*|.*gain.*|.*improvement.*"
-    r"|.*difference.*|.*recovery.*|std.*|.*stderr.*|.*error.*|±|ci|.*interval.*|total.*|questions.*|.*solved"
-    r"|prompt.*)\W*$"
+_SPREAD_HEAD = _whole("std.*", ".*stderr.*", "standard error", "±.*", ".*interval.*", "ci")
+_TOTAL_HEAD = _whole("n", "total.*", "questions|items|problems|samples")
+_SOLVED_HEAD = _whole("k", ".*solved", "correct")
+_SHOTS_HEAD = _whole("(?:n-?)?shots?")
+_RUN_HEAD = _whole("(?:run|seed|trial)s?")
+# Numbers that stand in tables of scores and are none.
+_OTHER = _whole(
+    "[nk]|#.*|num.*|no\\.?|total.*|questions.*|.*solved",
+    ".*shots?|prompt.*|version|filter|metric|split|task type|temperature|run|seed.*",
+    "params?|.*parameters?|.*size.*|.*tokens.*|.*length.*|context.*|architecture|bits?",
+    "year|date|rank.*|epoch.*|steps?|.*loss.*|.*perplexity.*|ppl|.*rating.*|elo",
+    "latency.*|time.*|speed.*|memory.*|vram.*|cost.*|price.*",
+    "licen[cs]e|link.*|download.*|description",
+    "Δ.*|delta.*|.*(?:change|gain|improvement|difference|recovery).*",
+    "std.*|.*stderr.*|.*error.*|±|ci|.*interval.*",
 )
-_OWN_ROW = re.compile(
-    r"(?i)^\W*(?:accuracy|score|result|average|mean|overall|total|all|value|.*@\d+)\W*$"
-)
+_OWN_ROW = _whole("accuracy|score|result|average|mean|overall|total|all|value|.*@\\d+")
 
 
 def table_claims(table: Table, own: Names, unread: list[int]) -> list[Claim]:
     """The claims of a table, of whichever shape; unread gets the lines of numbers left out."""
+    table = replace(
+        table,
+        header=_cut(table.header),
+        rows=[(line, _cut(row)) for line, row in table.rows[:MAX_ROWS]],
+    )
     heads = [_sole(head) for head in table.header]
     num_columns = sum(head is not None for head in heads[1:])
-    num_rows = sum(_named_in(cells) is not None for _, cells in table.rows[:MAX_ROWS])
+    num_rows = sum(_named_in(cells) is not None for _, cells in table.rows)
     if num_columns and num_columns >= num_rows:
         return in_percent(_by_column(table, heads, own, unread))
     if num_rows:
@@ -58,9 +73,13 @@ def table_claims(table: Table, own: Names, unread: list[int]) -> list[Claim]:
     return in_percent(_of_one(table, own, unread))
 
 
+def _cut(cells: list[str]) -> list[str]:
+    return [cell[:MAX_CELL] for cell in cells[:MAX_COLUMNS]]
+
+
 def _sole(cell: str) -> known.Mention | None:
     """The benchmark that a cell names, if it is one alone."""
-    found = known.mentions(cell[:120])
+    found = known.mentions(cell)
     return found[0] if len(found) == 1 and found[0].key else None
 
 
@@ -79,7 +98,7 @@ def _by_column(
     """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
     found = []
     label_at = next((at for at, head in enumerate(table.header) if _MODEL_HEAD.search(head)), 0)
-    for line, cells in table.rows[:MAX_ROWS]:
+    for line, cells in table.rows:
         label = cells[label_at] if label_at < len(cells) else ""
         is_own = bool(_OWN_ROW.match(label))
         for at, cell in enumerate(cells[: len(heads)]):
@@ -113,7 +132,7 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
     label_at = places.most_common(1)[0][0]
     has_value = any(_VALUE_HEAD.match(head) for head in header)
     mention: known.Mention | None = None
-    for line, row in table.rows[:MAX_ROWS]:
+    for line, row in table.rows:
         cells = [*row, *[""] * (len(header) - len(row))]
         named, label = _named_in(cells), cells[label_at].strip()
         if named:
@@ -172,7 +191,7 @@ def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
     ]
     is_model = bool(header and _MODEL_HEAD.search(header[0]))
     found = []
-    for line, row in table.rows[:MAX_ROWS]:
+    for line, row in table.rows:
         cells = [*row, *[""] * (len(header) - len(row))]
         label = cells[0].strip()
         for at in values:
