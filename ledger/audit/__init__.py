@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ledger.audit import card, evidence, findings, inputs, report
+from ledger.audit import card, evidence, findings, inputs, provenance, report
 from ledger.audit.card import Card, Table, Text
 from ledger.audit.claims import Claim, model_index, own_names
 from ledger.audit.findings import Finding
@@ -53,7 +53,7 @@ def audit(
     claims = sorted(claims[:MAX_CLAIMS], key=lambda claim: claim.line)
     evidence.attach(page, claims)
     stated = inputs.read(page)
-    found = findings.all_of(claims, stated)
+    found = [*findings.of_claims(claims), *provenance.of_inputs(claims, stated)]
     if data:
         from ledger.audit import measured
 
@@ -62,7 +62,7 @@ def audit(
         from ledger.audit import published
 
         found += published.compare(claims, published.read(known))
-    return Audit(page, claims, found, sorted(set(unread)), is_cut)
+    return Audit(page, claims, findings.in_order(found), sorted(set(unread)), is_cut)
 
 
 def _claims(page: Card, unread: list[int], only_model_index: bool) -> Iterator[Claim]:

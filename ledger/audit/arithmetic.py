@@ -1,4 +1,4 @@
-"""Which scores k of n items can give: the GRIM test (Brown and Heathers 2017), and Wilson intervals.
+"""Which scores k of n items can give (the GRIM test, Brown and Heathers 2017); Wilson intervals.
 
 A printed percentage stands for every number that rounds to it. 97% is 29 of 30 items, since 96.67
 rounds to 97; 98% is no k of 30, however it is rounded. All of it is exact: fractions, no floats.

@@ -31,6 +31,11 @@ class Section:
     titles: tuple[str, ...]  # from the outermost heading to its own
     line: int
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The headings that say what it is about: not the first, which is the card's own title."""
+        return self.titles[1:] or self.titles
+
 
 @dataclass(frozen=True)
 class Text:
@@ -142,7 +147,7 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
 
 
 def _check_depth(path: Path, events: Iterable[Any]) -> None:
-    """Raise InputError where the front matter nests so deep that reading it would end the process."""
+    """Raise InputError where reading the front matter would exhaust the stack."""
     depth = 0
     for event in events:
         depth += type(event).__name__.endswith("StartEvent")
@@ -285,18 +290,19 @@ def cells(line: str) -> list[str]:
 
 
 _CELL_TAG = re.compile(r"<(/?)(tr|td|th)\b([^<>]{0,500})>", re.I)
-_SPAN = re.compile(r"colspan\s?=\s?[\"']?(\d{1,2})", re.I)
+_SPAN = re.compile(r"(col|row)span\s?=\s?[\"']?(\d{1,2})", re.I)
 
 
 def html_rows(text: str) -> list[Row]:
-    """The rows of the HTML tables in a text, with lines from 0; a cell that spans columns is repeated.
+    """The rows of the HTML tables in a text, with lines from 0; a spanning cell is repeated.
 
     By its tags alone: the standard library's parser takes minutes for 100 KB of open tags.
 
-    >>> html_rows("<tr><th>A<th colspan=2>B</th></tr>\\n<tr><td>1</td> <td>2</td></tr>")
-    [(0, ['A', 'B', 'B']), (1, ['1', '2'])]
+    >>> html_rows("<tr><td rowspan=2>A</td><th colspan=2>B</th></tr>\\n<tr><td>1<td>2</td></tr>")
+    [(0, ['A', 'B', 'B']), (1, ['A', '1', '2'])]
     """
     rows: list[Row] = []
+    spanning: dict[int, tuple[int, str]] = {}  # column -> rows to come, cell
     line, counted = 0, 0
     tags = [*_CELL_TAG.finditer(text)]
     for tag, after in zip_longest(tags, tags[1:]):
@@ -306,11 +312,24 @@ def html_rows(text: str) -> list[Row]:
         counted = tag.start()
         if tag[2].lower() == "tr":
             rows.append((line, []))
+            _spanned(rows[-1][1], spanning)
         elif rows:
             inside = text[tag.end() : after.start() if after else tag.end() + 500]
-            span = _SPAN.search(tag[3])
-            rows[-1][1].extend([" ".join(plain(inside).split())] * int(span[1] if span else 1))
+            cell = " ".join(plain(inside).split())
+            spans = {kind.lower(): int(number) for kind, number in _SPAN.findall(tag[3])}
+            for _ in range(spans.get("col", 1)):
+                spanning[len(rows[-1][1])] = (spans.get("row", 1) - 1, cell)
+                rows[-1][1].append(cell)
+            _spanned(rows[-1][1], spanning)
     return [row for row in rows if any(row[1])]
+
+
+def _spanned(row: list[str], spanning: dict[int, tuple[int, str]]) -> None:
+    """Add the cells that reach into a row from above, where it has come to their column."""
+    while spanning.get(len(row), (0, ""))[0]:
+        left, cell = spanning[len(row)]
+        spanning[len(row)] = (left - 1, cell)
+        row.append(cell)
 
 
 _IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()]{0,1000}\)")

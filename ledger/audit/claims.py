@@ -100,12 +100,13 @@ def unnamed(label: str) -> known.Mention:
 
 
 def owner_of(label: str, own: Names) -> Owner:
-    """Whose model a row or column is, by its label."""
+    """Whose model a row or column is, by its label; unclear where that may be no model at all."""
     label = label.strip()
     is_this = re.search(r"(?i)^(?:this|our|ours|my)\b|\b(?:ours?|this (?:model|work))\W*$", label)
     if not label or is_this or {known.words(label), known.words(label.rpartition("/")[2])} & own:
         return "this", None
-    return "other", label
+    is_model = re.search(r"\d|.[A-Z]", label) or known.model_names().match(label)
+    return "other" if is_model else "unclear", label
 
 
 def own_names(card: Card) -> Names:
@@ -113,11 +114,8 @@ def own_names(card: Card) -> Names:
     titles = [block.section.titles[0] for block in card.blocks if block.section.titles][:1]
     names = [re.sub(r"(?i)^\W*(?:model card (?:for|of)\s*:?)?\W*", "", title) for title in titles]
     index = card.metadata.get("model-index")
-    names += (
-        [str(e.get("name")) for e in index or [] if isinstance(e, dict)]
-        if isinstance(index, list)
-        else []
-    )
+    entries = index if isinstance(index, list) else []
+    names += [str(entry.get("name", "")) for entry in entries if isinstance(entry, dict)]
     names.append(str(card.metadata.get("model_name", "")))
     names += [name.rpartition("/")[2] for name in names]
     return {known.words(name) for name in names} - {()}
@@ -162,7 +160,7 @@ def model_index(card: Card, most: int) -> Iterator[Claim]:
             context,
         )
         claim.metric = metric_name
-        claim.stated = _stated(result, dataset, metric)
+        claim.stated = evidence.in_words(context) | _stated(result, dataset, metric)
         found.append(Found(claim, score))
     yield from in_percent(found)
 

@@ -79,7 +79,8 @@ PATTERNS = {
 _REPEATS = _any(
     r"\b(?:averaged?|mean) (?:over|of|across) (\d{1,4})\b",
     r"\bnumber of runs\W{1,6}(\d{1,4})\b",
-    r"\b(\d{1,4}) (?:runs|seeds|repeats|passes|(?:samples|responses|generations) (?:per|for each))\b",
+    r"\b(\d{1,4}) (?:runs|seeds|repeats|passes)\b",
+    r"\b(\d{1,4}) (?:samples|responses|generations) (?:per|for each)\b",
 )
 _VOTE = _any(r"maj|cons|best|bo|rm|prm|run")
 _GENERAL = _any(r"eval|benchmark|result|performance|accuracy|score")
@@ -144,8 +145,8 @@ def _texts(card: Card, own: set[Section]) -> dict[Section, list[str]]:
 
 
 def _is_general(section: Section) -> bool:
-    """Whether a section is about evaluation by one of its titles, the card's own left out."""
-    return any(_GENERAL.search(title) for title in section.titles[1:] or section.titles)
+    """Whether a section is about evaluation."""
+    return any(_GENERAL.search(title) for title in section.topics)
 
 
 def _stated(parts: list[str]) -> dict[str, str]:

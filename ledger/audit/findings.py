@@ -1,4 +1,4 @@
-"""What in a card does not fit together, or has no evidence: each with its lines and what settles it.
+"""What in a card does not fit together or has no evidence, with lines and what would settle it.
 
 A finding says what the card does not support. It never says that a claim is false.
 """
@@ -8,14 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 
 from ledger.audit import known
 from ledger.audit.arithmetic import MAX_PASSES, Fit, Printed, counts, fit, passes_to_be_exact
 from ledger.audit.claims import Claim
 from ledger.audit.evidence import KINDS
-from ledger.audit.inputs import Inputs, Number, TrainingSet
 from ledger.audit.tables import part_of
+
+ORDER = (
+    *("impossible", "range", "rounding", "miscounted", "inconsistent", "private", "published"),
+    *("overlap", "measured", "training", "licence", "evidence", "approximate"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,18 @@ def whose(claim: Claim) -> str:
 
 def sizes_of(claim: Claim) -> list[known.Size]:
     """How many items the claim may be of: what the card says, else what is known."""
-    if claim.count:
-        return [known.Size(claim.count[1], "as the card says", "")]
+    stated = re.fullmatch(r"(?i)n\s?=\s?(\d+)", claim.stated.get("n", ""))
+    n = claim.count[1] if claim.count else int(stated[1]) if stated else 0
+    if n:
+        return [known.Size(n, "as the card says", "")]
     if not claim.benchmark or known.benchmarks()[claim.benchmark].is_mean:
         return []
     benchmark = known.benchmarks()[claim.benchmark]
     if claim.subset:
-        n = part_of(claim.benchmark, claim.subset)
-        return [known.Size(n, claim.subset, benchmark.sizes[0].source)] if n else []
-    stated = re.search(r"\d+", claim.stated.get("n", ""))
-    own = [size for size in benchmark.sizes if stated and size.n == int(stated[0])]
+        part = part_of(claim.benchmark, claim.subset)
+        return [known.Size(part, claim.subset, benchmark.sizes[0].source)] if part else []
+    said = re.match(r"\d+", claim.stated.get("n", ""))
+    own = [size for size in benchmark.sizes if said and size.n == int(said[0])]
     return own or list(benchmark.sizes)
 
 
@@ -78,12 +83,12 @@ def passes(number: int) -> str:
     return "one pass" if number == 1 else f"{number} passes"
 
 
-def _lines(claims: list[Claim]) -> list[int]:
+def lines_of(claims: list[Claim]) -> list[int]:
     return sorted({claim.line for claim in claims})
 
 
-def _on(claims: list[Claim]) -> str:
-    lines = _lines(claims)
+def on_lines(claims: list[Claim]) -> str:
+    lines = lines_of(claims)
     return f"{'line' if len(lines) == 1 else 'lines'} {', '.join(str(line) for line in lines)}"
 
 
@@ -93,8 +98,12 @@ def _brief(claims: list[Claim]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _urls(sources: list[str]) -> list[str]:
+def urls(sources: list[str]) -> list[str]:
     return list(dict.fromkeys(source for source in sources if source.startswith("http")))
+
+
+def _said(claim: Claim) -> str:
+    return f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)})"
 
 
 def impossible(claims: list[Claim]) -> Iterator[Finding]:
@@ -102,13 +111,12 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
     points, hit, sources = [], [], []
     for claim in claims:
         found = fits(claim)
-        if not found or any(one.possible for _, one in found):
+        if not found or _value(claim).is_range or any(one.possible for _, one in found):
             continue
         size, one = found[0]
         text = (
-            f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)}) is no score "
+            f"{_said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
         )
-        text += f"of {passes(one.passes)} over {one.n:,} items ({size.of})"
         text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in found[1:])
         text += f". {_nearest(claim, one)}"
         if one.fewest_passes:
@@ -123,11 +131,11 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
     if points:
         yield Finding(
             "impossible",
-            f"Values that no single run gives: {_brief(hit)}",
-            _lines(hit),
+            f"Values that no k of n gives: {_brief(hit)}",
+            lines_of(hit),
             points,
             "which items, how many runs, and the k of n of each.",
-            _urls(sources),
+            urls(sources),
         )
 
 
@@ -162,11 +170,11 @@ def ranges(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "range",
             f"Ranges where a score is one number: {_brief(hit)}",
-            _lines(hit),
+            lines_of(hit),
             points,
             "the runs behind both ends: how many, what differed between them, their mean and its "
             "interval.",
-            _urls(sources),
+            urls(sources),
         )
 
 
@@ -187,7 +195,7 @@ def _inside(claim: Claim, one: Fit) -> str:
 
 
 def rounding(claims: list[Claim]) -> Iterator[Finding]:
-    """Values that one k of n gives when it is rounded or cut off, where most such values have none."""
+    """Values that one k of n gives when rounded or cut off, where most such values have none."""
     points, hit, sources = [], [], []
     for claim in claims:
         for size, one in fits(claim)[:1]:
@@ -201,10 +209,8 @@ def rounding(claims: list[Claim]) -> Iterator[Finding]:
                 continue
             digits = percent(exact, max(2, value.decimals + 1))
             how = "rounded" if one.rounded else "cut off rather than rounded"
-            text = f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)}), over "
-            text += (
-                f"{one.total:,} items ({size.of}), can only be {k}/{one.total} = {digits}%, {how}."
-            )
+            text = f"{_said(claim)}, over {one.total:,} items ({size.of}), can only be "
+            text += f"{k}/{one.total} = {digits}%, {how}."
             needed = passes_to_be_exact(value.low, one.n)
             if one.passes == 1 and needed <= MAX_PASSES:
                 text += f" To be {percent(value.low)}% itself it would take {needed} passes."
@@ -215,10 +221,10 @@ def rounding(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "rounding",
             f"Values that are a score of one pass only when it is rounded: {_brief(hit)}",
-            _lines(hit),
+            lines_of(hit),
             points,
             "the k of n, or one more digit.",
-            _urls(sources),
+            urls(sources),
         )
 
 
@@ -229,7 +235,7 @@ def miscounted(claims: list[Claim]) -> Iterator[Finding]:
         if not claim.count:
             continue
         k, n = claim.count
-        said = f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)})"
+        said = _said(claim)
         if claim.value and k not in fit(claim.value, n).possible:
             points.append(f"{said}: {k} of {n} is {percent(Fraction(100 * k, n))}%.")
             hit.append(claim)
@@ -242,7 +248,7 @@ def miscounted(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "miscounted",
             f"Counts that do not fit: {_brief(hit)}",
-            _lines(hit),
+            lines_of(hit),
             points,
             "the list of the items that were scored.",
         )
@@ -261,7 +267,7 @@ def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "inconsistent",
             f"Different values for one benchmark: {', '.join(benchmark_of(g[0]) for g in apart)}",
-            _lines(hit),
+            lines_of(hit),
             [
                 f"{benchmark_of(group[0])}: "
                 + ", ".join(f"{claim.text} (line {claim.line})" for claim in group)
@@ -289,7 +295,7 @@ def private(claims: list[Claim]) -> Iterator[Finding]:
     ]
     reasons = dict.fromkeys(str(known.benchmarks()[str(claim.benchmark)].private) for claim in hit)
     if hit:
-        points = [f"Line {c.line}: {benchmark_of(c)} {c.text} ({whose(c)})." for c in hit]
+        points = [f"{_said(claim)}." for claim in hit]
         points += [
             f"{reason[0].upper()}{reason[1:]}. The card does not say who ran it."
             for reason in reasons
@@ -297,217 +303,10 @@ def private(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "private",
             f"Scores on a benchmark that is not public: {_brief(hit)}",
-            _lines(hit),
+            lines_of(hit),
             points,
             "who ran the evaluation, on which problems, and their word for it.",
         )
-
-
-def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
-    """Training sets that are known, by their sources, to hold what is tested or its other half."""
-    points, lines, sources, names = [], set(), [], []
-    for training_set in inputs.sets:
-        for held in training_set.corpus.overlaps if training_set.corpus else ():
-            hit = [
-                claim
-                for claim in claims
-                if claim.benchmark
-                and claim.whose == "this"
-                and any(known.related(claim.benchmark, key) for key in held.benchmarks)
-            ]
-            if hit:
-                on = ", ".join(dict.fromkeys(benchmark_of(claim) for claim in hit))
-                points.append(
-                    f"{training_set.name} (line {training_set.line}): {held.how}. That bears on "
-                    f"{on} ({_on(hit)})."
-                )
-                lines |= {training_set.line, *_lines(hit)}
-                sources.append(held.source)
-                names.append(training_set.name)
-    if points:
-        yield Finding(
-            "overlap",
-            "Training sets known to hold what is tested, or its other half: "
-            + ", ".join(dict.fromkeys(names)),
-            sorted(lines),
-            points,
-            "the items of each benchmark found in the training rows, and the scores on the rest.",
-            _urls(sources),
-        )
-
-
-# What a licence binds derived work to, beyond credit.
-_BINDS = {
-    "share_alike": "asks that derived work goes under the same licence",
-    "restricted": "limits use, and has every derived model carry the limits on",
-    "noncommercial": "does not allow commercial use",
-}
-
-
-def licence(inputs: Inputs) -> Iterator[Finding]:
-    """The card's licence against those of base model and training sets."""
-    points: list[str] = []
-    lines, sources = [], []
-    stated = [one for one in inputs.licences if one.licence]
-    own = stated[0].licence if stated else None
-    for first, other in pairwise(stated):
-        if first.licence != other.licence:
-            points.append(f"Line {first.line} says {first.text}, line {other.line} {other.text}.")
-            lines += [first.line, other.line]
-    if not inputs.licences:
-        points.append("The card states no licence.")
-    lines += [one.line for one in stated]
-    for name, line in inputs.base:
-        model = known.model(name)
-        lines.append(line)
-        if model is None:
-            points.append(f"The licence of {name} (line {line}) is not known here.")
-            continue
-        needs = known.licences()[model.licence]
-        sources += [model.source, needs.source or ""]
-        if needs == own:
-            continue
-        if needs.kind in _BINDS:
-            points.append(
-                f"The base {name} (line {line}) is under {needs.name}, which {_BINDS[needs.kind]}; "
-                + (
-                    f"the card gives {own.name}."
-                    if own
-                    else "no licence that is known here is given."
-                )
-            )
-        for same in inputs.licences:
-            if same.same_as_base and own:
-                points.append(
-                    f"Line {same.line} says {own.name}, and that it is the base model's licence: "
-                    f"that is {needs.name}."
-                )
-    for training_set in inputs.sets:
-        where = f"{training_set.name} (line {training_set.line})"
-        lines.append(training_set.line)
-        if training_set.corpus is None:
-            points.append(f"The licence of {where} is not known here.")
-            continue
-        needs = known.licences()[training_set.corpus.licence]
-        if needs.kind == "attribution":
-            points.append(f"{where} is under {needs.name}, which asks for credit to its makers.")
-        elif needs.kind in _BINDS and needs != own:
-            points.append(
-                f"{where} is under {needs.name}, which {_BINDS[needs.kind]}; whether that binds a "
-                "model trained on it, the card does not say."
-            )
-        sources.append(training_set.corpus.licence_source)
-    if points:
-        yield Finding(
-            "licence",
-            f"The licence ({own.name if own else 'none known'}) against those of the inputs",
-            sorted(set(lines)),
-            points,
-            "the licence of each input at the revision that was used. This is no legal advice.",
-            _urls(sources),
-        )
-
-
-def training(inputs: Inputs) -> Iterator[Finding]:
-    """Batch, steps and epochs against each other and against the rows that the card names."""
-    facts = [*_batch(inputs), *_steps(inputs), *_sizes(inputs)]
-    if facts:
-        sets = [one.corpus for one in inputs.sets if one.corpus]
-        yield Finding(
-            "training",
-            f"The arithmetic of the training: {facts[0][2]}",
-            sorted({line for _, lines, _ in facts for line in lines}),
-            [text for text, _, _ in facts],
-            "the number of devices, whether rows were packed, and which rows were seen.",
-            _urls([corpus.licence_source for corpus in sets]),
-        )
-
-
-Fact = tuple[str, list[int], str]  # what was found, its lines, the same in brief
-
-
-def _batch(inputs: Inputs) -> Iterator[Fact]:
-    """The effective batch against its factors."""
-    effective, product = inputs.settings.get("effective"), _product(inputs)
-    if effective is None or product is None or effective.value == product:
-        return
-    factors = [inputs.settings[key] for key in _FACTORS if key in inputs.settings]
-    text = " x ".join(factor.text for factor in factors)
-    says = (
-        f"Line {effective.line} gives an effective batch of {effective.text}; {text} is {product}."
-    )
-    if "devices" not in inputs.settings and effective.value % product == 0:
-        says += f" It fits {effective.value / product} devices, which the card does not name."
-    lines = [effective.line, *(factor.line for factor in factors)]
-    yield says, lines, f"effective batch {effective.text}, not {text}"
-
-
-_FACTORS = ("batch", "accumulation", "devices")
-
-
-def _product(inputs: Inputs) -> Fraction | None:
-    """Batch x accumulation x devices, as far as the card gives them."""
-    if "batch" not in inputs.settings:
-        return None
-    product = Fraction(1)
-    for key in _FACTORS:
-        if key in inputs.settings:
-            product *= inputs.settings[key].value
-    return product
-
-
-def _rows(inputs: Inputs) -> Number | None:
-    """The training rows that the card names: its total, or the sum of its sets."""
-    sizes = [one.size for one in inputs.sets if one.size]
-    if inputs.total or not sizes:
-        return inputs.total
-    total = sum((size.value for size in sizes), Fraction(0))
-    unit = max(size.unit for size in sizes)
-    return Number(total, unit, f"{int(total):,}", sizes[0].line)
-
-
-def _steps(inputs: Inputs) -> Iterator[Fact]:
-    """How much of the rows so many steps can see, and so many epochs would take."""
-    steps, epochs, rows = inputs.settings.get("steps"), inputs.settings.get("epochs"), _rows(inputs)
-    effective = inputs.settings.get("effective")
-    per_step = effective.value if effective else _product(inputs)
-    if not steps or not per_step or not rows or not rows.value:
-        return
-    examples = steps.value * per_step
-    share = percent(100 * examples / rows.value, 1)
-    brief = f"{int(steps.value):,} steps of {int(per_step)} are {int(examples):,} examples, "
-    brief += f"{share}% of {rows.text} rows"
-    text = (
-        f"{int(steps.value):,} steps (line {steps.line}) of {int(per_step)} are {int(examples):,} "
-    )
-    text += f"examples: {share}% of the {rows.text} rows that the card names (line {rows.line})."
-    if examples < rows.value:
-        text += " The others were not seen, unless rows were packed or more devices ran."
-    yield text, [steps.line, rows.line], brief
-    if epochs and epochs.value:
-        expected = epochs.value * rows.value / per_step
-        if not Fraction(9, 10) <= steps.value / expected <= Fraction(11, 10):
-            text = f"{epochs.text} epochs (line {epochs.line}) of {rows.text} rows would take "
-            yield f"{text}{int(expected):,} steps.", [epochs.line], "epochs against steps"
-
-
-def _sizes(inputs: Inputs) -> Iterator[Fact]:
-    """The sets' sizes against their total, and against what is published."""
-    sized: list[tuple[TrainingSet, Number]] = [(one, one.size) for one in inputs.sets if one.size]
-    if inputs.total and len(sized) > 1:
-        total = sum((size.value for _, size in sized), Fraction(0))
-        slack = sum((size.unit for _, size in sized), inputs.total.unit)
-        if abs(total - inputs.total.value) > slack:
-            text = (
-                f"The sets add up to {int(total):,} rows; the card's total is {inputs.total.text}"
-            )
-            yield f"{text} (line {inputs.total.line}).", [inputs.total.line], "the total of rows"
-    for one, size in sized:
-        published = one.corpus.rows if one.corpus else ()
-        if published and not any(size.holds(rows) for rows in published):
-            splits = ", ".join(f"{rows:,}" for rows in published)
-            text = f"{one.name} is given {size.text} rows (line {one.line}); its published splits have "
-            yield f"{text}{splits}.", [one.line], f"{one.name} with {size.text} rows"
 
 
 def evidence(claims: list[Claim]) -> Iterator[Finding]:
@@ -520,16 +319,16 @@ def evidence(claims: list[Claim]) -> Iterator[Finding]:
             points.append(f"No claim states {what}.")
         elif without:
             points.append(
-                f"{len(without)} of {len(own)} claims do not state {what}: {_on(without)}."
+                f"{len(without)} of {len(own)} claims do not state {what}: {on_lines(without)}."
             )
     if points:
         yield Finding(
             "evidence",
             "What it takes to check the scores is not all there",
-            _lines(own),
+            lines_of(own),
             points,
-            "the predictions with their prompts, the commit of each benchmark, the harness with its "
-            "version, the sampling settings, and an interval from n.",
+            "the predictions with their prompts, the commit of each benchmark, the harness with "
+            "its version, the sampling settings, and an interval from n.",
         )
 
 
@@ -540,24 +339,24 @@ def approximate(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "approximate",
             f"Values that are given roughly: {_brief(hit)}",
-            _lines(hit),
-            [f"Line {c.line}: {benchmark_of(c)} {c.text} ({whose(c)})." for c in hit],
+            lines_of(hit),
+            [f"{_said(claim)}." for claim in hit],
             "the source of each, with its conditions.",
         )
 
 
-def all_of(claims: list[Claim], inputs: Inputs) -> list[Finding]:
-    """Every finding that the card alone gives, in the order of a reader's interest."""
-    return [
-        *impossible(claims),
-        *ranges(claims),
-        *rounding(claims),
-        *miscounted(claims),
-        *inconsistent(claims),
-        *private(claims),
-        *overlap(claims, inputs),
-        *training(inputs),
-        *licence(inputs),
-        *evidence(claims),
-        *approximate(claims),
-    ]
+def of_claims(claims: list[Claim]) -> Iterator[Finding]:
+    """Every finding that the claims alone give."""
+    yield from impossible(claims)
+    yield from ranges(claims)
+    yield from rounding(claims)
+    yield from miscounted(claims)
+    yield from inconsistent(claims)
+    yield from private(claims)
+    yield from evidence(claims)
+    yield from approximate(claims)
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """In the order of a reader's interest."""
+    return sorted(findings, key=lambda finding: ORDER.index(finding.kind))

@@ -1,4 +1,4 @@
-"""What a card says of its inputs: base model, training sets and their sizes, licence, batch, steps."""
+"""What a card says of its inputs: base model, training sets with sizes, licence, batch, steps."""
 
 import re
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
-"""What the audit knows by name: benchmarks, licences, models, corpora. A name is known or it is not.
+"""What the audit knows by name: benchmarks, licences, models and corpora.
 
-benchmarks.yaml and inputs.yaml beside this file hold the facts, each with its source.
+A name is known or it is not; nothing is guessed from a similar one. benchmarks.yaml and inputs.yaml
+beside this file hold the facts, each with its source.
 """
 
 import re
@@ -25,6 +26,7 @@ class Benchmark:
     key: str
     name: str
     family: str | None
+    year: int | None  # that its items are of
     sizes: tuple[Size, ...]
     subsets: dict[str, int]
     is_mean: bool
@@ -54,8 +56,14 @@ class Licence:
 @dataclass(frozen=True)
 class Overlap:
     benchmarks: tuple[str, ...]
+    until: int | None  # the last year whose items can be in it
     how: str
     source: str
+
+    def bears_on(self, key: str) -> bool:
+        year = benchmarks()[key].year
+        is_later = self.until is not None and year is not None and year > self.until
+        return not is_later and any(related(key, other) for other in self.benchmarks)
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in WORD.findall(text))
 
 
+@cache
 def _yaml(name: str) -> Any:
     import yaml
 
@@ -97,6 +106,7 @@ def benchmarks() -> dict[str, Benchmark]:
             key,
             entry["name"],
             entry.get("family"),
+            entry.get("year"),
             tuple(Size(**size) for size in entry.get("sizes", [])),
             entry.get("subsets", {}),
             entry.get("mean", False),
@@ -222,6 +232,14 @@ def licence(text: str) -> Licence | None:
 
 
 @cache
+def model_names() -> re.Pattern[str]:
+    """A model's name in running text: a family's, with versions and sizes after it."""
+    families = "|".join(name for line in _yaml("inputs.yaml")["families"] for name in line)
+    more = r"(?: (?:[A-Z][\w.+-]{0,30}|\d[\w.]{0,10}|mini|pro)){0,3}"
+    return re.compile(rf"\b(?:{families})(?![a-z])[\w.+-]{{0,40}}{more}")
+
+
+@cache
 def models() -> tuple[Model, ...]:
     return tuple(
         Model(entry["id"], entry["licence"], entry["source"])
@@ -246,7 +264,7 @@ def corpora() -> dict[tuple[str, ...], Corpus]:
     found = {}
     for entry in _yaml("inputs.yaml")["corpora"]:
         overlaps = tuple(
-            Overlap(tuple(one["benchmarks"]), one["how"], one["source"])
+            Overlap(tuple(one["benchmarks"]), one.get("until"), one["how"], one["source"])
             for one in entry["overlaps"]
         )
         corpus = Corpus(

@@ -1,4 +1,4 @@
-"""How many benchmark items stand in the corpora of a folder (`--data DIR`), by the project's filter.
+"""How many benchmark items stand in the corpora of a folder (`--data DIR`).
 
 The folder holds corpora and benchmarks as the hub lays them out (ORG/NAME/...), or it is this
 project's data/decontaminate, whose evidence is counted as it is.
@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,24 +49,37 @@ def measure(folder: Path, claims: list[Claim], inputs: Inputs) -> Iterator[Findi
         for key in known.benchmarks()
         if known.related(key, claim.benchmark)
     }
+    named = {one.corpus.id: one.line for one in inputs.sets if one.corpus}
     evidence = folder / "evidence.parquet"
-    found = _from_evidence(evidence, wanted) if evidence.exists() else _from_files(folder, wanted)
-    named = {one.corpus.id for one in inputs.sets if one.corpus}
-    points = []
+    if evidence.exists():
+        found = _from_evidence(evidence, wanted)
+    else:
+        found = _from_files(folder, wanted, set(named))
+    by_corpus: dict[str, list[Found]] = defaultdict(list)
     for one in found:
-        rows = f", {one.num_rows:,} rows" if one.num_rows is not None else ""
-        items = f"of {one.num_items:,} " if one.num_items is not None else ""
-        text = f"{one.corpus}{rows}: {one.num_found:,} {items}items of {one.benchmark} found"
-        text += f", in {one.num_found_rows:,} rows" if one.num_found else ""
-        is_named = any(corpus.id in named for corpus, _ in known.corpora_in(one.corpus))
-        points.append(f"{text}{'' if is_named else ' (the card does not name this corpus)'}.")
+        by_corpus[one.corpus].append(one)
+    points = []
+    for corpus, parts in by_corpus.items():
+        rows = f" ({parts[0].num_rows:,} rows)" if parts[0].num_rows is not None else ""
+        is_named = any(each.id in named for each, _ in known.corpora_in(corpus))
+        points.append(
+            f"{corpus}{rows}{'' if is_named else ', which the card does not name'}: "
+            f"{', '.join(_shown(one) for one in parts)}."
+        )
+    hits = dict.fromkeys(one.benchmark for one in found if one.num_found)
     yield Finding(
         "measured",
-        f"Benchmark items in the corpora of {folder.name}, measured",
-        sorted({one.line for one in inputs.sets if one.corpus}),
-        points,
+        f"Benchmark items found in the corpora of {folder.name}: {', '.join(hits) or 'none'}",
+        sorted(named.values()),
+        points or ["No item of a benchmark that the card names was found."],
         "the same count on the very rows that the model was trained on.",
     )
+
+
+def _shown(one: Found) -> str:
+    items = f"{one.num_found:,}" + (f" of {one.num_items:,}" if one.num_items is not None else "")
+    rows = f" in {one.num_found_rows:,} rows" if one.num_found else ""
+    return f"{items} items of {one.benchmark}{rows}"
 
 
 def _from_evidence(path: Path, wanted: set[str]) -> list[Found]:
@@ -99,8 +113,9 @@ def _name(key: str | None, fallback: str) -> str:
     return known.benchmarks()[key].name if key else fallback
 
 
-def _from_files(folder: Path, wanted: set[str]) -> list[Found]:
-    """Match every corpus's problems against the items of the wanted benchmarks."""
+def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
+    """Match problems against the items of the wanted benchmarks: those of the named corpora, or of
+    all where the folder has none of them."""
     import numpy as np
     import pyarrow as pa
 
@@ -109,22 +124,24 @@ def _from_files(folder: Path, wanted: set[str]) -> list[Found]:
     from stages.decontaminate import Params
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
-    corpora: dict[str, list[str]] = defaultdict(list)
+    files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted([*folder.rglob("*.parquet"), *folder.rglob("*.jsonl")]):
         name = path.relative_to(folder).as_posix()
-        key = next(
-            (key for key, b in known.benchmarks().items() if any(_is(name, f) for f in b.files)),
-            None,
-        )
+        key = _benchmark_of(name)
         if key in wanted:
-            benchmarks[key or ""] += problems(path)
+            benchmarks[str(key)] += problems(path)
         elif key is None:
-            corpora[_corpus_of(path, folder)] += problems(path)
+            files[_corpus_of(name)].append(path)
+    corpora = {
+        name: [text for path in paths for text in problems(path)]
+        for name, paths in files.items()
+        if name in named or not named & files.keys()
+    }
     if not benchmarks:
-        files = [f for key in sorted(wanted) for f in known.benchmarks()[key].files]
-        hint = f", such as {files[0]}" if files else ""
+        names = [file for key in sorted(wanted) for file in known.benchmarks()[key].files]
+        hint = f", such as {names[0]}" if names else ""
         raise InputError(f"{folder} holds no benchmark that the card names{hint}")
-    if not corpora:
+    if not any(corpora.values()):
         raise InputError(f"{folder} holds no corpus: parquet or JSONL files with a problem column")
     keys = [key for key, texts in sorted(benchmarks.items()) for _ in texts]
     items = pa.array(
@@ -154,17 +171,21 @@ def _from_files(folder: Path, wanted: set[str]) -> list[Found]:
     return found
 
 
-def _is(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"*/{pattern}")
+def _benchmark_of(name: str) -> str | None:
+    """The benchmark that a file holds, by its path in the folder."""
+    for key, benchmark in known.benchmarks().items():
+        if any(fnmatchcase(f"/{name}", f"*/{pattern}") for pattern in benchmark.files):
+            return key
+    return None
 
 
-def _corpus_of(path: Path, folder: Path) -> str:
+def _corpus_of(name: str) -> str:
     """The corpus that a file belongs to: its repository where the path names a known one."""
-    name = path.relative_to(folder).as_posix()
     parts = name.split("/")
-    for at in range(len(parts) - 2):
-        if known.words("/".join(parts[at : at + 2])) in known.corpora():
-            return "/".join(parts[at : at + 2])
+    for pair in pairwise(parts):
+        corpus = known.corpora().get(known.words("/".join(pair)))
+        if corpus:
+            return corpus.id
     return name
 
 

@@ -8,7 +8,16 @@ from itertools import pairwise
 
 from ledger.audit import evidence, known
 from ledger.audit.card import Text
-from ledger.audit.claims import METRIC, Claim, Names, Owner, claim_of, unnamed
+from ledger.audit.claims import (
+    METRIC,
+    Claim,
+    Found,
+    Names,
+    Owner,
+    claim_of,
+    in_percent,
+    unnamed,
+)
 from ledger.audit.scores import Score, scores
 
 Place = Score | known.Mention
@@ -17,32 +26,32 @@ SCORE_WORDS = re.compile(
     r"(?i)\b(?:accuracy|acc|scor(?:e|es|ed|ing)|pass@\d+|maj@\d+|exact[ _-]match|solve rate|em)\b"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*-])")
+# A change, a rank, a p-value; a level of confidence.
+_NO_SCORE_BEFORE = re.compile(r"(?i)\b(?:by|top|p\s?[<=>]|n\s?=)\s?$")
+_NO_SCORE_AFTER = re.compile(r"(?i)\s?(?:confidence|credible|intervals?|CI)\b")
 # What may stand between a benchmark and its score.
-_BETWEEN = set(
-    "a an the of is at to on in for and with by its our we it all full test set sets dataset benchmark"
-    " benchmarks exam exams problems items accuracy acc score scores scored scoring performance result"
-    " results rate success exact match em strict flexible zero few shot cot greedy average avg mean maj"
-    " cons pass majority vote achieves achieve achieved achieving reaches reach reached reaching gets get"
-    " got obtains obtained attains attained hits hit improves improved improving increases increased rises"
-    " rose boosts boosted up overall around about approximately nearly over only just now from solves"
-    " solved solving correct correctly competition math mathematics".split()
-)
+_WORDS = """
+a an the of is at to on in for and with by its our we it all full only just now from over up nearly
+test set sets dataset benchmark benchmarks exam exams problems items competition math mathematics
+accuracy acc score scores scored scoring performance result results rate success overall correct
+exact match em strict flexible zero few shot cot greedy average avg mean maj cons pass majority vote
+achieves achieve achieved achieving reaches reach reached reaching gets get got obtains obtained
+attains attained hits hit solves solved solving improves improved improving increases increased
+rises rose boosts boosted
+"""
+_BETWEEN = set(_WORDS.split())
 _SIGN = re.compile(r"[:=(~≈|'’\-–—>*$\d]+")
-# Other models' names. Which one a number belongs to is told by what stands between.
-_MODEL = re.compile(
-    r"\b(?:GPT|ChatGPT|Claude|Gemini|Gemma|Llama|LLaMA|Qwen|QwQ|DeepSeek|Mistral|Mixtral|Mathstral|Phi|Grok"
-    r"|PaLM|WizardMath|MetaMath|MAmmoTH|Llemma|InternLM|Yi|Kimi|OpenMath|NuminaMath|Skywork|DeepScaleR|o[134])"
-    r"(?![a-z])[\w.+-]{0,40}(?: (?:[A-Z][\w.+-]{0,30}|\d[\w.]{0,10}|mini|pro)){0,3}"
-)
 _MADE_FROM = re.compile(
-    r"(?i)(?:version|tun(?:e|ed|ing)|based|built|trained|distill?ed|derived|initiali[sz]ed|top|start\w{0,5})"
-    r"\s+(?:of|on|from|with)(?:\s+(?:the|top of))?\s?\W{0,3}$"
+    r"(?i)(?:version|tun(?:e|ed|ing)|based|built|trained|distill?ed|derived|initiali[sz]ed|top"
+    r"|start\w{0,5})\s+(?:of|on|from|with)(?:\s+(?:the|top of))?\s?\W{0,3}$"
 )
 _COMPARES = re.compile(
-    r"(?i)exceed|outperform|surpass|beat|better|above|ahead|compar|compet|match|rival|vs\b|versus|than"
+    r"(?i)exceed|outperform|surpass|beat|better|above|ahead|compar|compet|match|rival|vs\b|versus"
+    r"|than"
 )
 _LEADS = re.compile(
-    r"(?i)(?:['’]s)?[\s(:~≈=|,–-]{0,5}(?:(?:at|with|of|scores?|gets?|reach(?:es)?|achiev\w{1,4})\b[\s(:~≈]{0,3})?"
+    r"(?i)(?:['’]s)?[\s(:~≈=|,–-]{0,5}"
+    r"(?:(?:at|with|of|scores?|gets?|reach(?:es)?|achiev\w{1,4})\b[\s(:~≈]{0,3})?"
 )
 _TELLS = re.compile(r"(?i)[\s)]{0,3}(?:for|by|from|of|with)\s(?:the\s)?")
 
@@ -55,7 +64,7 @@ def text_claims(block: Text, own: Names, unread: list[int]) -> Iterator[Claim]:
     starts = [0]
     for line in block.plain:
         starts.append(starts[-1] + len(line) + 1)
-    title = known.mentions(block.section.titles[-1]) if block.section.titles else []
+    title = known.mentions(block.section.topics[-1]) if block.section.topics else []
     heading = title[0] if len(title) == 1 and block.line != block.section.line else None
     ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
     parts = (part for start, end in pairwise(ends) for part in _parts(text, start, end))
@@ -66,10 +75,12 @@ def text_claims(block: Text, own: Names, unread: list[int]) -> Iterator[Claim]:
             if mention is None:
                 unread.append(number)
                 continue
+            first, last = min(score.start, mention.start), max(score.end, mention.end)
+            near = sentence[first : last + 15]
             for part, owner in _owners(sentence, score, own):
-                claim = claim_of(number, "text", mention, owner, part, block.section, sentence)
+                claim = claim_of(number, "text", mention, owner, part, block.section, near)
                 claim.stated = evidence.in_words(sentence)
-                yield claim
+                yield from in_percent([Found(claim, part)])
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -92,16 +103,12 @@ def _scored(
     found = scores(sentence)
     unsorted: list[Place] = [*named, *_apart(found, named)]
     places = sorted(unsorted, key=lambda place: place.start)
-    for at, score in enumerate(places):
+    for left, score, right in zip([None, *places], places, [*places[1:], None], strict=False):
         if isinstance(score, known.Mention):
             continue
-        before = sentence[max(0, score.start - 4) : score.start].lower()
-        if before.endswith(("by ", "top ")):  # a change, a rank
+        before = sentence[max(0, score.start - 6) : score.start]
+        if _NO_SCORE_BEFORE.search(before) or _NO_SCORE_AFTER.match(sentence, score.end):
             continue
-        left, right = (
-            places[at - 1] if at else None,
-            places[at + 1] if at + 1 < len(places) else None,
-        )
         mention = _nearest(sentence, score, left, right)
         if mention:
             gap = sentence[mention.end : score.start] if mention.end <= score.start else ""
@@ -113,7 +120,8 @@ def _scored(
         elif not score.is_plain:
             near = SCORE_WORDS.search(sentence[max(0, score.start - 40) : score.end + 40])
             if near:
-                yield score, heading or unnamed(near[0])
+                of = heading or unnamed(near[0])
+                yield score, replace(of, start=score.start, end=score.end)
 
 
 def _apart(found: list[Score], named: list[known.Mention]) -> list[Score]:
@@ -165,7 +173,7 @@ def subject(sentence: str, score: Score, own: Names) -> Owner:
     """Whose score it is, by the models that a sentence names besides this one."""
     others = [
         match
-        for match in _MODEL.finditer(sentence)
+        for match in known.model_names().finditer(sentence)
         if known.words(match[0]) not in own
         and not _MADE_FROM.search(sentence[max(0, match.start() - 40) : match.start()])
     ]

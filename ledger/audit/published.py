@@ -1,4 +1,4 @@
-"""Results that others published (`--known FILE`), compared with what the card says of their models."""
+"""Published results (`--known FILE`), compared with what the card says of their models."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -90,7 +90,8 @@ def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
             continue
         said = f"Line {claim.line}: {benchmark_of(claim)} {claim.text} for {claim.model}."
         if agree:
-            text = f"{said} That agrees with {_shown(agree)}, not with {_shown(apart)}; the card does not say which it means."
+            text = f"{said} That agrees with {_shown(agree)}, not with {_shown(apart)}; which it "
+            text += "means, the card does not say."
         else:
             text = f"{said} Published is {_shown(apart)}."
         points.append(text)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from ledger.audit import Audit
 
 
+MAX_POINTS = 20  # of a finding that are shown
+COLUMNS = ["line", "whose", "benchmark", "value", "k of n", "95% interval", "stated with it"]
+
+
 def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
@@ -62,17 +66,16 @@ def _summary(audit: "Audit") -> list[str]:
     lines = [
         f"# Audit of {audit.card.path.name}",
         "",
-        f"sha256 `{audit.card.sha256}`, {audit.card.num_lines:,} lines. Line numbers are the card's.",
+        f"sha256 `{audit.card.sha256}`, {audit.card.num_lines:,} lines.",
         "",
         "## Summary",
         "",
     ]
     if not claims:
-        where = "card"
-        lines.append(f"The {where} makes no numeric claim that this audit can read.")
+        lines.append("The card makes no numeric claim that this audit can read.")
     else:
-        text = f"{len(claims):,} numeric claims: {len(own)} about this model, {len(other)} about others"
-        lines.append(f"{text}{f', {len(unclear)} unclear about whom' if unclear else ''}.")
+        text = f"{len(claims):,} numeric claims: {len(own)} about this model, {len(other)} about "
+        lines.append(f"{text}others{f', {len(unclear)} unclear about whom' if unclear else ''}.")
     if own:
         states = {kind: sum(kind in claim.stated for claim in own) for kind in KINDS}
         full = [what for kind, what in KINDS.items() if states[kind] == len(own)]
@@ -110,7 +113,7 @@ def _claims(audit: "Audit") -> list[str]:
         "",
         "## Claims",
         "",
-        "| line | whose | benchmark | value | k of n that it can be | 95% interval at n | stated with it |",
+        f"| {' | '.join(COLUMNS)} |",
         "|---:|---|---|---:|---|---|---|",
     ]
     for claim in audit.claims:
@@ -121,10 +124,9 @@ def _claims(audit: "Audit") -> list[str]:
         lines.append(f"| {claim.line} | " + " | ".join(cell(part) for part in row) + " |")
     lines += [
         "",
-        "*k of n*: the scores of one pass over the benchmark's items that print as this value (of a "
-        "range: that lie in it). *Interval*: Wilson's, were the value measured in one pass over n "
-        "items. Where a benchmark has several usual sizes, k of n is given for each, the interval for "
-        "the first.",
+        "*k of n*: the scores of one pass over the benchmark's items that print as this value (of "
+        "a range: that lie in it), for each usual number of items. *95% interval*: Wilson's, if "
+        "the value was measured in one pass over the first of these numbers of items.",
     ]
     if audit.is_cut:
         lines += ["", f"The card has more claims; the first {len(audit.claims):,} are listed."]
@@ -137,7 +139,9 @@ def _findings(audit: "Audit") -> list[str]:
     lines = ["", "## Findings"] if audit.findings else []
     for number, finding in enumerate(audit.findings, 1):
         lines += ["", f"### {number}. {finding.title}", ""]
-        lines += [f"- {point}" for point in finding.points]
+        lines += [f"- {point}" for point in finding.points[:MAX_POINTS]]
+        if len(finding.points) > MAX_POINTS:
+            lines.append(f"- And {len(finding.points) - MAX_POINTS} more; --json has them all.")
         lines += ["", f"**Would settle it:** {finding.settles}"]
     return lines
 

@@ -53,7 +53,7 @@ class Score:
 def scores(text: str) -> list[Score]:
     """The scores in a text, in their order.
 
-    >>> [score.text for score in scores("GPT-4 has ~70%, we 73.7 ± 0.9 with 7B, or 11/40 at pass@1")]
+    >>> [score.text for score in scores("GPT-4: ~70%, ours 73.7 ± 0.9 with 7B, or 11/40 at pass@1")]
     ['~70%', '73.7 ± 0.9', '11/40']
     """
     found, taken = _counts(text), 0

@@ -1,4 +1,4 @@
-"""Claims in tables: benchmarks in the header, benchmarks in the rows, or one that the heading names."""
+"""Claims in tables: benchmarks in the header, in the rows, or one that the heading names."""
 
 import re
 from collections import Counter
@@ -35,7 +35,8 @@ _MODEL_HEAD = re.compile(
 )
 _VALUE_HEAD = re.compile(
     r"(?i)(?:.{0,40}\b)?(?:accuracy|acc\.?|scores?|values?|results?|performance|correct"
-    r"|(?:pass|maj|avg|cons)@\d+|exact[ _]match|em|solve rate|percent(?:age)?|%)\W{0,3}(?:\(.{0,20}\))?$"
+    r"|(?:pass|maj|avg|cons)@\d+|exact[ _]match|em|solve rate|percent(?:age)?|%)"
+    r"\W{0,3}(?:\(.{0,20}\))?$"
 )
 _SPREAD_HEAD = _whole("std.*", ".*stderr.*", "standard error", "±.*", ".*interval.*", "ci")
 _TOTAL_HEAD = _whole("n", "total.*", "questions|items|problems|samples")
@@ -106,7 +107,7 @@ def _by_column(
             if at == label_at or (head is None and _OTHER.match(title or "n")):
                 continue
             score = score_of(cell)
-            if score is None:
+            if score is None or (head is None and score.is_plain):
                 if head and is_numeric(cell):
                     unread.append(line)
                 continue
@@ -139,7 +140,7 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
             mention = named[1]
         elif label:
             mention = unnamed(label)
-        if mention is None or _OTHER.match(label or "a row"):
+        if mention is None or (not named and _OTHER.match(label or "a row")):
             continue
         first = len(found)
         rest = " ".join(cell for cell in cells if not is_numeric(cell))
@@ -151,12 +152,13 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
             if _OTHER.match(head) or (not head and has_value):
                 continue
             score = score_of(cells[at])
-            if score is None:
+            owner: Owner = ("this", None) if _VALUE_HEAD.match(head) else owner_of(head, own)
+            is_known = mention.key and owner[0] != "unclear"
+            if score is None or (score.is_plain and not is_known):  # 32 may be a count of layers
                 found += _remark(table, line, cells[at], mention, own)
-                if is_numeric(cells[at]):
+                if mention.key and is_numeric(cells[at]):
                     unread.append(line)
                 continue
-            owner: Owner = ("this", None) if _VALUE_HEAD.match(head) else owner_of(head, own)
             claim = claim_of(line, "table", mention, owner, score, table.section, f"{head} {rest}")
             claim.stated = evidence.in_words(f"{rest} {head}")
             shots = [cells[n].strip() for n, title in enumerate(header) if _SHOTS_HEAD.match(title)]
@@ -180,7 +182,7 @@ def _remark(table: Table, line: int, cell: str, mention: known.Mention, own: Nam
 def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
     """A table of one benchmark, which the heading or the text before it names; or of none known."""
     header = table.header
-    titles = [_sole(title) for title in reversed(table.section.titles)]
+    titles = [_sole(title) for title in reversed(table.section.topics)]
     mention = next((title for title in titles if title), None) or _sole(table.caption[-120:])
     solved = next((at for at, head in enumerate(header) if _SOLVED_HEAD.match(head)), None)
     total = next((at for at, head in enumerate(header) if _TOTAL_HEAD.match(head)), None)
