@@ -65,7 +65,7 @@ PATTERNS = {
     ),
     "predictions": _any(
         r"\b(?:predictions|outputs|responses|generations|completions|transcripts|details"
-        r"|detailed results)\b[^\n]{0,80}\bhttps?://[^\s)]{1,300}"
+        r"|detailed results)\b[^\n]{0,80}?\b(?P<url>https?://[^\s)>\]]{1,300})"
     ),
     "interval": _any(
         r"±",
@@ -90,7 +90,11 @@ _RUNS_HARNESS = _any(r"\blm[-_]eval\b", r"\blighteval\b", "num_fewshot", r"--tas
 def in_words(text: str) -> dict[str, str]:
     """What a piece of text states, by kind: its own words."""
     found = {kind: pattern.search(text[:MAX_CHARACTERS]) for kind, pattern in PATTERNS.items()}
-    return {kind: match[0].strip() for kind, match in found.items() if match}
+    return {
+        kind: match["url"].rstrip(".,;") if kind == "predictions" else plain(match[0])
+        for kind, match in found.items()
+        if match
+    }
 
 
 def repeats_in(text: str) -> int | None:
@@ -122,7 +126,8 @@ def attach(card: Card, claims: "list[Claim]") -> None:
         elif claim.metric and "@" in claim.metric:
             claim.stated.setdefault("sampling", claim.metric)
         if claim.spread:
-            claim.stated["interval"] = claim.spread
+            sign = "" if claim.spread.startswith("[") else "± "
+            claim.stated["interval"] = sign + claim.spread
         if claim.count:
             claim.stated["n"] = f"{claim.count[0]} of {claim.count[1]}"
 
@@ -153,4 +158,4 @@ def _stated(parts: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in parts:
         found = in_words(part) | found
-    return {kind: words if kind == "predictions" else plain(words) for kind, words in found.items()}
+    return found

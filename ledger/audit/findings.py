@@ -13,7 +13,6 @@ from ledger.audit import known
 from ledger.audit.arithmetic import MAX_PASSES, Fit, Printed, counts, fit, passes_to_be_exact
 from ledger.audit.claims import Claim
 from ledger.audit.evidence import KINDS
-from ledger.audit.tables import part_of
 
 ORDER = (
     *("impossible", "range", "rounding", "miscounted", "inconsistent", "private", "published"),
@@ -61,8 +60,8 @@ def sizes_of(claim: Claim) -> list[known.Size]:
         return []
     benchmark = known.benchmarks()[claim.benchmark]
     if claim.subset:
-        part = part_of(claim.benchmark, claim.subset)
-        return [known.Size(part, claim.subset, benchmark.sizes[0].source)] if part else []
+        n = benchmark.subsets[claim.subset]
+        return [known.Size(n, claim.subset, benchmark.sizes[0].source)]
     said = re.match(r"\d+", claim.stated.get("n", ""))
     own = [size for size in benchmark.sizes if said and size.n == int(said[0])]
     return own or list(benchmark.sizes)
@@ -195,13 +194,14 @@ def _inside(claim: Claim, one: Fit) -> str:
 
 
 def rounding(claims: list[Claim]) -> Iterator[Finding]:
-    """Values that one k of n gives when rounded or cut off, where most such values have none."""
+    """Whole percentages, or digits cut off, that one k of n gives where most have none."""
     points, hit, sources = [], [], []
     for claim in claims:
         for size, one in fits(claim)[:1]:
             value = _value(claim)
             is_fine = Fraction(100, one.total) <= 2 * value.half
-            if is_fine or value.is_range or claim.count or not one.possible:
+            is_usual = one.rounded and value.decimals > 0  # 66.7 for two thirds
+            if is_fine or is_usual or value.is_range or claim.count or not one.possible:
                 continue
             k = one.possible[0]
             exact = Fraction(100 * k, one.total)

@@ -67,7 +67,7 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
             points.append(f"Line {first.line} says {first.text}, line {other.line} {other.text}.")
             lines += [first.line, other.line]
     if not inputs.licences:
-        points.append("The card states no licence.")
+        points.append("The card does not say under which licence the model is.")
     lines += [one.line for one in stated]
     for name, line in inputs.base:
         model = known.model(name)
@@ -112,12 +112,19 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
     if points:
         yield Finding(
             "licence",
-            f"The licence ({own.name if own else 'none known'}) against those of the inputs",
+            _licence_title(inputs, own),
             sorted(set(lines)),
             points,
-            "the licence of each input at the revision that was used. This is no legal advice.",
+            "the model's licence, and that of each input at the revision that was used. This is no "
+            "legal advice.",
             urls(sources),
         )
+
+
+def _licence_title(inputs: Inputs, own: known.Licence | None) -> str:
+    if not inputs.licences:
+        return "No licence is stated"
+    return f"The licence ({own.name if own else 'not known here'}) against those of the inputs"
 
 
 def training(inputs: Inputs) -> Iterator[Finding]:

@@ -86,7 +86,8 @@ def _summary(audit: "Audit") -> list[str]:
             lines.append(f"All of them state {_and(full)}.")
     lines.append("")
     for number, finding in enumerate(audit.findings, 1):
-        lines.append(f"{number}. {finding.title} ({_lines(finding.lines)})")
+        where = f" ({_lines(finding.lines)})" if finding.lines else ""
+        lines.append(f"{number}. {finding.title}{where}")
     if audit.findings:
         lines.append("")
     lines.append(

@@ -111,12 +111,12 @@ def _by_column(
                 if head and is_numeric(cell):
                     unread.append(line)
                 continue
-            is_part = bool(head and head.key and part_of(head.key, label))
-            owner: Owner = ("this", None) if is_own or is_part else owner_of(label, own)
+            part = part_of(head, label)
+            owner: Owner = ("this", None) if is_own or part else owner_of(label, own)
             context = f"{title} {label}" if is_own else title
             mention = head or unnamed(title)
             claim = claim_of(line, "table", mention, owner, score, table.section, context)
-            claim.subset = label if is_part else None
+            claim.subset = part
             claim.stated = evidence.in_words(f"{title} {label}")
             found.append(Found(claim, score))
     return found
@@ -207,8 +207,7 @@ def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
             owner: Owner = owner_of(label, own) if is_model else ("this", None)
             name = mention or unnamed(header[at] if is_model else label or header[at])
             claim = claim_of(line, "table", name, owner, score, table.section, header[at])
-            if mention and mention.key and part_of(mention.key, label):
-                claim.subset = label
+            claim.subset = part_of(mention, label)
             if _RUN_HEAD.match(header[0]):
                 claim.metric = f"run {label}"
             if solved is not None and total is not None:
@@ -224,8 +223,10 @@ def _count(k: str, n: str) -> tuple[int, int] | None:
     return None
 
 
-def part_of(key: str, label: str) -> int | None:
-    """The number of items of a benchmark's part, by the part's name; a bare 5 is level 5."""
-    sizes = {known.words(name): n for name, n in known.benchmarks()[key].subsets.items()}
+def part_of(mention: known.Mention | None, label: str) -> str | None:
+    """The part of a benchmark that a label names; a bare 5 is level 5."""
+    if mention is None or mention.key is None:
+        return None
     named = known.words(label.replace("&", "and"))
-    return sizes.get(named) or sizes.get(("level", *named))
+    parts = {known.words(name): name for name in known.benchmarks()[mention.key].subsets}
+    return parts.get(named) or parts.get(("level", *named))
