@@ -296,16 +296,13 @@ def private(claims: list[Claim]) -> Iterator[Finding]:
     reasons = dict.fromkeys(str(known.benchmarks()[str(claim.benchmark)].private) for claim in hit)
     if hit:
         points = [f"{_said(claim)}." for claim in hit]
-        points += [
-            f"{reason[0].upper()}{reason[1:]}. The card does not say who ran it."
-            for reason in reasons
-        ]
+        points += [f"{reason[0].upper()}{reason[1:]}." for reason in reasons]
         yield Finding(
             "private",
             f"Scores on a benchmark that is not public: {_brief(hit)}",
             lines_of(hit),
             points,
-            "who ran the evaluation, on which problems, and their word for it.",
+            "who ran the evaluation, on which problems, and their confirmation.",
         )
 
 

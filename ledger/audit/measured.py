@@ -77,9 +77,11 @@ def measure(folder: Path, claims: list[Claim], inputs: Inputs) -> Iterator[Findi
 
 
 def _shown(one: Found) -> str:
-    items = f"{one.num_found:,}" + (f" of {one.num_items:,}" if one.num_items is not None else "")
-    rows = f" in {one.num_found_rows:,} rows" if one.num_found else ""
-    return f"{items} items of {one.benchmark}{rows}"
+    items = f"{one.num_found:,} {'item' if one.num_found == 1 else 'items'}"
+    if one.num_items is not None:
+        items = f"{one.num_found:,} of {one.num_items:,} items"
+    rows = f" in {one.num_found_rows:,} {'row' if one.num_found_rows == 1 else 'rows'}"
+    return f"{items} of {one.benchmark}{rows if one.num_found else ''}"
 
 
 def _from_evidence(path: Path, wanted: set[str]) -> list[Found]:

@@ -40,7 +40,7 @@ attains attained hits hit solves solved solving improves improved improving incr
 rises rose boosts boosted
 """
 _BETWEEN = set(_WORDS.split())
-_SIGN = re.compile(r"[:=(~≈|'’\-–—>*$\d]+")
+_SIGN = re.compile(r"[:=()~≈|'’\-–—>*$\d]+")
 _MADE_FROM = re.compile(
     r"(?i)(?:version|tun(?:e|ed|ing)|based|built|trained|distill?ed|derived|initiali[sz]ed|top"
     r"|start\w{0,5})\s+(?:of|on|from|with)(?:\s+(?:the|top of))?\s?\W{0,3}$"

@@ -106,7 +106,7 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
         elif needs.kind in _BINDS and needs != own:
             points.append(
                 f"{where} is under {needs.name}, which {_BINDS[needs.kind]}; whether that binds a "
-                "model trained on it, the card does not say."
+                "model trained on it is open."
             )
         sources.append(training_set.corpus.licence_source)
     if points:

@@ -1,6 +1,5 @@
 """Published results (`--known FILE`), compared with what the card says of their models."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -75,32 +74,29 @@ def _result(row: Any, where: str) -> Result:
 
 
 def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
-    """Claims about a model that every published result of it on that benchmark is apart from, and
-    those that agree with some of them only."""
+    """Claims about other models that none, or only some, of their published results agree with."""
     points, lines, sources = [], [], []
     for claim in claims:
-        if claim.value is None or claim.benchmark is None or claim.model is None:
+        if claim.value is None or claim.benchmark is None or claim.whose != "other":
             continue
-        own = [r for r in results if _is_of(claim, r)]
-        if not own:
-            continue
+        own = [result for result in results if _is_of(claim, result)]
+        own = [result for result in own if result.condition == claim.metric] or own
         agree = [result for result in own if _agrees(claim, result)]
         apart = [result for result in own if result not in agree]
         if not apart:
             continue
-        said = f"Line {claim.line}: {benchmark_of(claim)} {claim.text} for {claim.model}."
+        text = f"Line {claim.line}: {benchmark_of(claim)} {claim.text} for {claim.model}. "
         if agree:
-            text = f"{said} That agrees with {_shown(agree)}, not with {_shown(apart)}; which it "
-            text += "means, the card does not say."
+            text += f"That agrees with {_shown(agree)}, not with {_shown(apart)}."
         else:
-            text = f"{said} Published is {_shown(apart)}."
+            text += f"Published is {_shown(apart)}."
         points.append(text)
         lines.append(claim.line)
         sources += [result.source for result in own]
     if points:
         yield Finding(
             "published",
-            "Numbers of other models that published results do not bear out",
+            "Numbers of other models against their published results",
             sorted(set(lines)),
             points,
             "the source of each number, with its conditions.",
@@ -140,10 +136,11 @@ def last_place(value: Printed) -> Fraction:
 
 
 def _shown(results: list[Result]) -> str:
-    by_condition: dict[str, list[str]] = defaultdict(list)
-    for result in results:
-        name = known.benchmarks()[result.benchmark].name
-        by_condition[
-            f"{result.text} ({name}{', ' if result.condition else ''}{result.condition})"
-        ] = []
-    return " and ".join(by_condition)
+    names = [known.benchmarks()[result.benchmark].name for result in results]
+    told = [
+        f"{result.text} ({name}, {result.condition})"
+        if result.condition
+        else f"{result.text} ({name})"
+        for result, name in zip(results, names, strict=True)
+    ]
+    return " and ".join(dict.fromkeys(told))

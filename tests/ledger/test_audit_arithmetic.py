@@ -22,8 +22,10 @@ def prints(total: int, decimals: int, roundings: tuple[str, ...]) -> dict[str, l
     return found
 
 
-@pytest.mark.parametrize("decimals", [0, 1])
-@pytest.mark.parametrize("n", [*range(1, 41), 83, 164, 198, 500, 1319])
+@pytest.mark.parametrize(
+    ("n", "decimals"),
+    [*((n, 0) for n in (*range(1, 41), 83, 500, 1319)), *((n, 1) for n in (15, 30, 83, 1319))],
+)
 def test_every_printed_percentage_has_the_counts_that_print_it(n: int, decimals: int) -> None:
     rounded, cut = prints(n, decimals, ROUNDINGS), prints(n, decimals, (ROUND_DOWN,))
     for step in range(100 * 10**decimals + 1):
@@ -33,7 +35,7 @@ def test_every_printed_percentage_has_the_counts_that_print_it(n: int, decimals:
         assert [*found.cut] == cut[text], text
 
 
-@pytest.mark.parametrize("n", [15, 30, 43])
+@pytest.mark.parametrize("n", [15, 30])
 def test_the_fewest_passes_are_the_first_that_give_the_value(n: int) -> None:
     by_passes = [prints(n * passes, 0, ROUNDINGS) for passes in range(1, 101)]
     for step in range(101):
