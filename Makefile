@@ -38,7 +38,7 @@ params: $(READY)  ## compile conf/ to params.yaml
 	@python -m stages.params
 
 check: $(READY)  ## ruff, ruff format, mypy, and: is params.yaml current?
-	@ruff check . && ruff format --check . && mypy stages bench && python -m stages.params --check
+	@ruff check . && ruff format --check . && mypy stages ledger bench && python -m stages.params --check
 
 test: $(READY)  ## the whole test suite
 	@python -m pytest

@@ -1,0 +1,1 @@
+"""Explains and checks results. Run by people, never by a stage."""

@@ -1,0 +1,90 @@
+"""What evidence a model card gives for its numbers: `mathledger audit CARD.md`.
+
+card -> claims (of the model-index, tables and prose) and inputs -> findings -> report. What is
+known by name stands in benchmarks.yaml and inputs.yaml, the arithmetic of k of n in arithmetic.py.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ledger.audit import card, evidence, findings, inputs, provenance, report
+from ledger.audit.card import Card, Table, Text
+from ledger.audit.claims import Claim, model_index, own_names
+from ledger.audit.findings import Finding
+from ledger.audit.prose import text_claims
+from ledger.audit.tables import table_claims
+from stages.common.errors import InputError
+
+MAX_CLAIMS = 1000
+
+
+@dataclass(frozen=True)
+class Audit:
+    card: Card
+    claims: list[Claim]  # in the order of their lines
+    findings: list[Finding]
+    unread: list[int]  # lines with numbers that could not be told apart
+    is_cut: bool  # the card makes more than MAX_CLAIMS
+
+
+def audit(
+    path: Path,
+    *,
+    only_model_index: bool = False,
+    data: Path | None = None,
+    known: Path | None = None,
+) -> Audit:
+    """Audit a card; data is a folder of corpora, known a file of published results.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    page = card.read(path)
+    if only_model_index and "model-index" not in page.metadata:
+        raise InputError(f"{path} has no model-index in its front matter: leave --model-index out")
+    unread: list[int] = []
+    claims = [*islice(_claims(page, unread, only_model_index), MAX_CLAIMS + 1)]
+    is_cut = len(claims) > MAX_CLAIMS
+    claims = sorted(claims[:MAX_CLAIMS], key=lambda claim: claim.line)
+    evidence.attach(page, claims)
+    stated = inputs.read(page)
+    found = [*findings.of_claims(claims), *provenance.of_inputs(claims, stated)]
+    if data:
+        from ledger.audit import measured
+
+        found += measured.measure(data, claims, stated)
+    if known:
+        from ledger.audit import published
+
+        found += published.compare(claims, published.read(known))
+    return Audit(page, claims, findings.in_order(found), sorted(set(unread)), is_cut)
+
+
+def _claims(page: Card, unread: list[int], only_model_index: bool) -> Iterator[Claim]:
+    yield from model_index(page, MAX_CLAIMS + 1)
+    own = own_names(page)
+    for block in [] if only_model_index else page.blocks:
+        if isinstance(block, Table):
+            yield from table_claims(block, own, unread)
+        elif isinstance(block, Text):
+            yield from text_claims(block, own, unread)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The command: print the report."""
+    result = audit(
+        arguments.card,
+        only_model_index=arguments.model_index,
+        data=arguments.data,
+        known=arguments.known,
+    )
+    if arguments.json:
+        print(json.dumps(report.as_json(result), indent=2, ensure_ascii=False))
+    else:
+        sys.stdout.write(report.markdown(result))
+    return 0

@@ -1,0 +1,301 @@
+"""What the audit knows by name: benchmarks, licences, models and corpora.
+
+A name is known or it is not; nothing is guessed from a similar one. benchmarks.yaml and inputs.yaml
+beside this file hold the facts, each with its source.
+"""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Size:
+    n: int
+    of: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    key: str
+    name: str
+    family: str | None
+    year: int | None  # that its items are of
+    sizes: tuple[Size, ...]
+    subsets: dict[str, int]
+    is_mean: bool
+    private: str | None
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A benchmark's name in a text. key is null where the name is longer than any known one."""
+
+    key: str | None
+    label: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Licence:
+    key: str
+    name: str
+    kind: str
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Overlap:
+    benchmarks: tuple[str, ...]
+    until: int | None  # the last year whose items can be in it
+    how: str
+    source: str
+
+    def bears_on(self, key: str) -> bool:
+        year = benchmarks()[key].year
+        is_later = self.until is not None and year is not None and year > self.until
+        return not is_later and any(related(key, other) for other in self.benchmarks)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    id: str
+    licence: str
+    licence_source: str
+    rows: tuple[int, ...]
+    overlaps: tuple[Overlap, ...]
+
+    @property
+    def name(self) -> str:
+        return self.id.partition("/")[2]
+
+
+@dataclass(frozen=True)
+class Model:
+    pattern: str
+    licence: str
+    source: str
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A name without case, spaces and punctuation: GSM-8K, gsm8k -> (gsm, 8, k)."""
+    return tuple(word.lower() for word in WORD.findall(text))
+
+
+@cache
+def _yaml(name: str) -> Any:
+    import yaml
+
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@cache
+def benchmarks() -> dict[str, Benchmark]:
+    return {
+        key: Benchmark(
+            key,
+            entry["name"],
+            entry.get("family"),
+            entry.get("year"),
+            tuple(Size(**size) for size in entry.get("sizes", [])),
+            entry.get("subsets", {}),
+            entry.get("mean", False),
+            entry.get("private"),
+            tuple(entry.get("files", [])),
+            tuple(entry.get("folders", [])),
+        )
+        for key, entry in _yaml("benchmarks.yaml").items()
+    }
+
+
+@cache
+def _spellings() -> dict[tuple[str, ...], tuple[str, str, bool]]:
+    """Words of a name -> its key, the name, and whether no other spelling counts."""
+    found = {}
+    for key, entry in _yaml("benchmarks.yaml").items():
+        found[words(entry["name"])] = (key, entry["name"], entry.get("exact", False))
+        for alias in entry.get("aliases", []):
+            found[words(alias)] = (key, alias, False)
+    return found
+
+
+def mentions(text: str) -> list[Mention]:
+    """The benchmarks that a text names, the longest name at each place.
+
+    Of a longer name that is not known (MMLU-Redux-2, TR-MMLU) nothing is guessed: its key is null.
+
+    >>> [(each.key, each.label) for each in mentions("97% on AIME24, 92 on MATH, good at math")]
+    [('aime24', 'AIME24'), ('math', 'MATH')]
+    >>> [(each.key, each.label) for each in mentions("80% on MATH-Vision")]
+    [(None, 'MATH-Vision')]
+    """
+    spellings, lengths = _spellings(), _lengths()
+    places = [*WORD.finditer(text)]
+    lowered = [place[0].lower() for place in places]
+    found: list[Mention] = []
+    free = 0  # where no name has been found yet
+    for at, word in enumerate(lowered):
+        for size in lengths.get(word, ()) if places[at].start() >= free else ():
+            named = spellings.get(tuple(lowered[at : at + size]))
+            start, end = places[at].start(), places[min(at + size, len(places)) - 1].end()
+            if named is None or not _is_name(text, start, end, *named[1:]):
+                continue
+            whole = _whole(text, start, end)
+            key = named[0] if whole == (start, end) else None
+            found.append(Mention(key, text[slice(*whole)], *whole))
+            free = whole[1]
+            break
+    return found
+
+
+@cache
+def _lengths() -> dict[str, list[int]]:
+    """First word of a name -> the numbers of words that such names have, longest first."""
+    found: dict[str, set[int]] = {}
+    for name in _spellings():
+        found.setdefault(name[0], set()).add(len(name))
+    return {word: sorted(sizes, reverse=True) for word, sizes in found.items()}
+
+
+def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool:
+    """Whether the words at this place are that name, and no part of a word or of a number."""
+    found = text[start:end]
+    if (is_exact and found != name) or "\n" in found or ("(" in found and "(" not in name):
+        return False
+    if text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
+        return False
+    # "AIME 24%" is AIME, and a score.
+    return not (found[-1].isdigit() and _IS_SCORE.match(text, end))
+
+
+_IS_SCORE = re.compile(r"\.\d|\s?%|\s?[-–]\s?\d+\s?%")
+# A name goes on over a hyphen or a plus: MMLU-Redux-2, TR-MMLU, HumanEval+.
+_GOES_ON = re.compile(r"(?:[-_][A-Za-z]\w{0,40}|[-_]\d\w{0,40}(?![\w.%])|\+(?!\s?\d))+")
+_CAME_FROM = re.compile(r"(?:[A-Za-z]\w{0,30}[-_])+$")
+_SAYS_LITTLE = re.compile(r"(?i)[-_](?:benchmark|bench|test|eval|score|accuracy)s?")
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """The bounds of the whole name that a known one is a part of."""
+    head = _CAME_FROM.search(text[max(0, start - 40) : start])
+    tail = _GOES_ON.match(text, end)
+    if tail and _SAYS_LITTLE.fullmatch(tail[0]):
+        tail = None
+    return start - len(head[0]) if head else start, tail.end() if tail else end
+
+
+def is_part_of(key: str, other: str) -> bool:
+    """Whether a benchmark is the other, or a year or part of it."""
+    return key == other or benchmarks()[key].family == other
+
+
+def related(key: str, other: str) -> bool:
+    """Whether two benchmarks are one, or one is a part of the other."""
+    return is_part_of(key, other) or is_part_of(other, key)
+
+
+@cache
+def licences() -> dict[str, Licence]:
+    return {
+        key: Licence(key, entry["name"], entry["kind"], entry.get("source"))
+        for key, entry in _yaml("inputs.yaml")["licences"].items()
+    }
+
+
+@cache
+def _licence_names() -> dict[tuple[str, ...], str]:
+    found = {}
+    for key, entry in _yaml("inputs.yaml")["licences"].items():
+        for name in (key, entry["name"], *entry.get("aliases", [])):
+            found[words(name)] = key
+    return found
+
+
+def licence(text: str) -> Licence | None:
+    """The licence that a text starts with the name of."""
+    own = words(text[:80])
+    for size in range(min(8, len(own)), 0, -1):
+        key = _licence_names().get(own[:size])
+        if key:
+            return licences()[key]
+    return None
+
+
+@cache
+def model_names() -> re.Pattern[str]:
+    """A model's name in running text: a family's, with versions and sizes after it."""
+    families = "|".join(name for line in _yaml("inputs.yaml")["families"] for name in line)
+    more = r"(?: (?:[A-Z][\w.+-]{0,30}|\d[\w.]{0,10}|mini|pro)){0,3}"
+    return re.compile(rf"\b(?:{families})(?![a-z])[\w.+-]{{0,40}}{more}")
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    return tuple(
+        Model(entry["id"], entry["licence"], entry["source"])
+        for entry in _yaml("inputs.yaml")["models"]
+    )
+
+
+def model(name: str) -> Model | None:
+    """What is known of a model by its id, or by its name alone where no owner is given."""
+    for known in models():
+        pattern = known.pattern.lower()
+        if "/" not in name:
+            pattern = pattern.partition("/")[2]
+        if fnmatchcase(name.lower(), pattern):
+            return known
+    return None
+
+
+@cache
+def corpora() -> dict[tuple[str, ...], Corpus]:
+    """Words of an id, an alias, or of either without its owner -> the corpus."""
+    found = {}
+    for entry in _yaml("inputs.yaml")["corpora"]:
+        overlaps = tuple(
+            Overlap(tuple(one["benchmarks"]), one.get("until"), one["how"], one["source"])
+            for one in entry["overlaps"]
+        )
+        corpus = Corpus(
+            entry["id"],
+            entry["licence"],
+            entry["licence_source"],
+            tuple(entry.get("rows", [])),
+            overlaps,
+        )
+        for name in (entry["id"], *entry.get("aliases", [])):
+            found[words(name)] = corpus
+            alone = words(name.partition("/")[2])
+            if len(alone) > 1:  # lighteval/MATH alone would be any MATH
+                found[alone] = corpus
+    return found
+
+
+def corpora_in(text: str) -> list[tuple[Corpus, int]]:
+    """The corpora that a text names, each with the place."""
+    places = [*WORD.finditer(text)]
+    lowered = [place[0].lower() for place in places]
+    known, found, at = corpora(), [], 0
+    longest = max(len(name) for name in known)
+    while at < len(places):
+        for size in range(min(longest, len(places) - at), 0, -1):
+            corpus = known.get(tuple(lowered[at : at + size]))
+            spelled = text[places[at].start() : places[at + size - 1].end()]
+            if corpus and (corpus.name != corpus.name.lower() or not re.search(r"\s", spelled)):
+                found.append((corpus, places[at].start()))
+                at += size
+                break
+        else:
+            at += 1
+    return found

@@ -1,0 +1,224 @@
+"""How many benchmark items stand in the corpora of a folder (`--data DIR`).
+
+The folder holds corpora and benchmarks as the hub lays them out (ORG/NAME/...), or it is this
+project's data/decontaminate, whose evidence is counted as it is.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ledger.audit import known
+from ledger.audit.claims import Claim
+from ledger.audit.findings import Finding
+from ledger.audit.inputs import Inputs
+from stages.common.errors import InputError
+
+PROBLEM_COLUMNS = ("problem", "question")
+CLASSES = ("same", "contained", "rephrase")  # a variant has other numbers, and is another item
+SAMPLE_SIZE = 100_000  # problems that rarity is counted in
+
+
+@dataclass(frozen=True)
+class Found:
+    corpus: str
+    num_rows: int | None
+    benchmark: str  # its name
+    num_items: int | None
+    num_found: int  # distinct items
+    num_found_rows: int
+
+
+def measure(folder: Path, claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
+    """The items of the claimed benchmarks in every corpus of the folder.
+
+    Raises:
+        InputError: the folder holds no corpus, or no benchmark that the card names.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: --data wants one of corpora and benchmarks")
+    wanted = {
+        key
+        for claim in claims
+        if claim.benchmark
+        for key in known.benchmarks()
+        if known.related(key, claim.benchmark)
+    }
+    named = {one.corpus.id: one.line for one in inputs.sets if one.corpus}
+    evidence = folder / "evidence.parquet"
+    if evidence.exists():
+        found = _from_evidence(evidence, wanted)
+    else:
+        found = _from_files(folder, wanted, set(named))
+    by_corpus: dict[str, list[Found]] = defaultdict(list)
+    for one in found:
+        by_corpus[one.corpus].append(one)
+    points = []
+    for corpus, parts in by_corpus.items():
+        rows = f" ({parts[0].num_rows:,} rows)" if parts[0].num_rows is not None else ""
+        is_named = any(each.id in named for each, _ in known.corpora_in(corpus))
+        points.append(
+            f"{corpus}{rows}{'' if is_named else ', which the card does not name'}: "
+            f"{', '.join(_shown(one) for one in parts)}."
+        )
+    hits = dict.fromkeys(one.benchmark for one in found if one.num_found)
+    yield Finding(
+        "measured",
+        f"Benchmark items found in the corpora of {folder.name}: {', '.join(hits) or 'none'}",
+        sorted(named.values()),
+        points or ["No item of a benchmark that the card names was found."],
+        "the same count on the very rows that the model was trained on.",
+    )
+
+
+def _shown(one: Found) -> str:
+    items = f"{one.num_found:,} {'item' if one.num_found == 1 else 'items'}"
+    if one.num_items is not None:
+        items = f"{one.num_found:,} of {one.num_items:,} items"
+    rows = f" in {one.num_found_rows:,} {'row' if one.num_found_rows == 1 else 'rows'}"
+    return f"{items} of {one.benchmark}{rows if one.num_found else ''}"
+
+
+def _from_evidence(path: Path, wanted: set[str]) -> list[Found]:
+    """Counts of what stages/decontaminate.py found."""
+    import pyarrow.parquet as pq
+
+    columns = ["corpus", "benchmark", "item_id", "class", "id"]
+    table = pq.read_table(path, columns=columns)
+    items: dict[tuple[str, str], set[str]] = defaultdict(set)
+    rows: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in table.to_pylist():
+        if row["class"] in CLASSES:
+            items[row["corpus"], row["benchmark"]].add(row["item_id"])
+            rows[row["corpus"], row["benchmark"]].add(row["id"])
+    folders = {name: key for key in known.benchmarks() for name in known.benchmarks()[key].folders}
+    return [
+        Found(
+            corpus,
+            None,
+            _name(folders.get(name), name),
+            None,
+            len(items[corpus, name]),
+            len(rows[corpus, name]),
+        )
+        for corpus, name in sorted(items)
+        if folders.get(name) in wanted or name not in folders
+    ]
+
+
+def _name(key: str | None, fallback: str) -> str:
+    return known.benchmarks()[key].name if key else fallback
+
+
+def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
+    """Match problems against the items of the wanted benchmarks: those of the named corpora, or of
+    all where the folder has none of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    from stages import params
+    from stages.common import overlap
+    from stages.decontaminate import Params
+
+    benchmarks: dict[str, list[str]] = defaultdict(list)
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted([*folder.rglob("*.parquet"), *folder.rglob("*.jsonl")]):
+        name = path.relative_to(folder).as_posix()
+        key = _benchmark_of(name)
+        if key in wanted:
+            benchmarks[str(key)] += problems(path)
+        elif key is None:
+            files[_corpus_of(name)].append(path)
+    corpora = {
+        name: [text for path in paths for text in problems(path)]
+        for name, paths in files.items()
+        if name in named or not named & files.keys()
+    }
+    if not benchmarks:
+        names = [file for key in sorted(wanted) for file in known.benchmarks()[key].files]
+        hint = f", such as {names[0]}" if names else ""
+        raise InputError(f"{folder} holds no benchmark that the card names{hint}")
+    if not any(corpora.values()):
+        raise InputError(f"{folder} holds no corpus: parquet or JSONL files with a problem column")
+    keys = [key for key, texts in sorted(benchmarks.items()) for _ in texts]
+    items = pa.array(
+        [text for _, texts in sorted(benchmarks.items()) for text in texts], pa.large_string()
+    )
+    everything = list(dict.fromkeys(text for _, texts in sorted(corpora.items()) for text in texts))
+    sample = pa.array(everything[:SAMPLE_SIZE], pa.large_string())
+    thresholds = params.load("decontaminate", Params).thresholds()
+    index = overlap.build(items, sample, thresholds)
+    found = []
+    for corpus, texts in sorted(corpora.items()):
+        matches = overlap.match(pa.array(texts, pa.large_string()), index)
+        is_hit = np.isin(matches.classes, [overlap.CLASSES.index(name) for name in CLASSES])
+        pairs = [*zip(matches.items[is_hit].tolist(), matches.rows[is_hit].tolist(), strict=True)]
+        for key in sorted(benchmarks):
+            own = [(item, row) for item, row in pairs if keys[item] == key]
+            found.append(
+                Found(
+                    corpus,
+                    len(texts),
+                    known.benchmarks()[key].name,
+                    len(benchmarks[key]),
+                    len({item for item, _ in own}),
+                    len({row for _, row in own}),
+                )
+            )
+    return found
+
+
+def _benchmark_of(name: str) -> str | None:
+    """The benchmark that a file holds, by its path in the folder."""
+    for key, benchmark in known.benchmarks().items():
+        if any(fnmatchcase(f"/{name}", f"*/{pattern}") for pattern in benchmark.files):
+            return key
+    return None
+
+
+def _corpus_of(name: str) -> str:
+    """The corpus that a file belongs to: its repository where the path names a known one."""
+    parts = name.split("/")
+    for pair in pairwise(parts):
+        corpus = known.corpora().get(known.words("/".join(pair)))
+        if corpus:
+            return corpus.id
+    return name
+
+
+def problems(path: Path) -> list[str]:
+    """The problems of a parquet or JSONL file; none where it has no column of them."""
+    if path.suffix == ".parquet":
+        return _from_parquet(path)
+    found = []
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                found += [row[column] for column in _columns(row)][:1]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no JSONL: {error}") from None
+    return [str(text) for text in found if text]
+
+
+def _columns(names: Iterable[str] | Any) -> list[str]:
+    return [column for column in PROBLEM_COLUMNS if column in names]
+
+
+def _from_parquet(path: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        columns = _columns(pq.read_schema(path).names)
+        if not columns:
+            return []
+        table = pq.read_table(path, columns=columns[:1])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} is not a readable parquet file: {error}") from None
+    return [str(text) for text in table.column(0).to_pylist() if text]

@@ -1,0 +1,146 @@
+"""Published results (`--known FILE`), compared with what the card says of their models."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ledger.audit import known
+from ledger.audit.arithmetic import Printed, printed
+from ledger.audit.claims import Claim
+from ledger.audit.findings import Finding, benchmark_of
+from stages.common.errors import InputError
+
+
+@dataclass(frozen=True)
+class Result:
+    names: tuple[str, ...]  # that the model goes by
+    benchmark: str
+    value: Printed
+    text: str  # the value as the file has it
+    condition: str  # what it was measured under; may be empty
+    source: str
+
+
+def read(path: Path) -> list[Result]:
+    """Read a list of {model, benchmark, value, source}; model may be a list of names, and condition
+    says how it was measured.
+
+    Raises:
+        InputError: it is missing, no such list, or names a benchmark that is not known.
+    """
+    import yaml
+
+    try:
+        # BaseLoader keeps a value's digits as they are written.
+        rows = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: a list of model, benchmark, value and source is wanted")
+    return [_result(row, f"{path}, entry {number}") for number, row in enumerate(rows, 1)]
+
+
+def _result(row: Any, where: str) -> Result:
+    needed, more = {"model", "benchmark", "value", "source"}, {"condition"}
+    if not isinstance(row, dict) or not needed <= row.keys() <= needed | more:
+        raise InputError(
+            f"{where}: needs {', '.join(sorted(needed))}, may have condition; has {row!r:.80}"
+        )
+    names = row["model"] if isinstance(row["model"], list) else [row["model"]]
+    found = known.mentions(str(row["benchmark"]))
+    if len(found) != 1 or found[0].key is None:
+        raise InputError(
+            f"{where}: benchmark {row['benchmark']!r} is not one of ledger/audit/benchmarks.yaml"
+        )
+    text = str(row["value"])
+    try:
+        value = printed(text.removesuffix("%").strip())
+    except ValueError:
+        raise InputError(f"{where}: value {text!r} is no percentage such as 69.7") from None
+    if not 0 <= value.low <= 100:
+        raise InputError(f"{where}: value {text!r} is no percentage from 0 to 100")
+    return Result(
+        tuple(str(name) for name in names),
+        found[0].key,
+        value,
+        text,
+        str(row.get("condition", "")),
+        str(row["source"]),
+    )
+
+
+def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
+    """Claims about other models that none, or only some, of their published results agree with."""
+    points, lines, sources = [], [], []
+    for claim in claims:
+        if claim.value is None or claim.benchmark is None or claim.whose != "other":
+            continue
+        own = [result for result in results if _is_of(claim, result)]
+        own = [result for result in own if result.condition == claim.metric] or own
+        agree = [result for result in own if _agrees(claim, result)]
+        apart = [result for result in own if result not in agree]
+        if not apart:
+            continue
+        text = f"Line {claim.line}: {benchmark_of(claim)} {claim.text} for {claim.model}. "
+        if agree:
+            text += f"That agrees with {_shown(agree)}, not with {_shown(apart)}."
+        else:
+            text += f"Published is {_shown(apart)}."
+        points.append(text)
+        lines.append(claim.line)
+        sources += [result.source for result in own]
+    if points:
+        yield Finding(
+            "published",
+            "Numbers of other models against their published results",
+            sorted(set(lines)),
+            points,
+            "the source of each number, with its conditions.",
+            list(dict.fromkeys(sources)),
+        )
+
+
+def _is_of(claim: Claim, result: Result) -> bool:
+    names = {known.words(name) for name in result.names}
+    return bool(
+        claim.model
+        and known.words(claim.model) in names
+        and claim.benchmark
+        and known.related(claim.benchmark, result.benchmark)
+    )
+
+
+def _agrees(claim: Claim, result: Result) -> bool:
+    assert claim.value
+    slack = claim.value.half + result.value.half
+    if claim.is_about:
+        slack = last_place(claim.value) / 2 + result.value.half
+    return claim.value.low - slack <= result.value.low <= claim.value.high + slack
+
+
+def last_place(value: Printed) -> Fraction:
+    """What an approximate number is known to: the place of its last digit that is not zero.
+
+    >>> [int(last_place(printed(text))) for text in ("80", "25", "100")]
+    [10, 1, 100]
+    """
+    place = Fraction(10) ** -value.decimals
+    ends = (value.low, value.high)
+    while place < 100 and all(end % (place * 10) == 0 for end in ends):
+        place *= 10
+    return place
+
+
+def _shown(results: list[Result]) -> str:
+    names = [known.benchmarks()[result.benchmark].name for result in results]
+    told = [
+        f"{result.text} ({name}, {result.condition})"
+        if result.condition
+        else f"{result.text} ({name})"
+        for result, name in zip(results, names, strict=True)
+    ]
+    return " and ".join(dict.fromkeys(told))

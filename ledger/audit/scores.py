@@ -1,0 +1,125 @@
+"""Scores in a text: 88.2, ~80%, 95-99%, 73.7 ± 0.9, 48% [37, 60], 11/40, 31 of 64: 48%."""
+
+import re
+from dataclasses import dataclass, replace
+
+from ledger.audit.arithmetic import Printed, printed
+
+_NUMBER = r"\d{1,3}(?:\.\d{1,20})?"
+# Not the tail of a name (GPT-4, pass@1, v0.3), nor the head of one (7B, 5-shot, 1,319).
+_SCORE = re.compile(
+    r"(?<![\w@/.+-])(?<!\d,)"
+    r"(?P<about>[~≈<>≥≤]\s?|(?:about|around|approximately|roughly|nearly)\s)?"
+    rf"(?P<low>{_NUMBER})(?:\s?\\?%?\s?(?:[-–—]|to)\s?(?P<high>{_NUMBER}))?"
+    r"(?P<unit>\s?\\?%|\s?percent\b)?(?P<points>\s?(?:points?|pp|pts)\b)?"
+    r"(?![\w/@]|-\w|\.\d|,\d|\s?[/×x]\s?\d)",
+    re.IGNORECASE,
+)
+_COUNT = re.compile(
+    r"(?<![\w@/.+-])(?P<k>\d{1,6})\s?(?:/|\bof\b|\bout of\b)\s?(?P<n>\d{1,6})(?![\w/]|\.\d)"
+)
+_SPREAD = re.compile(
+    rf"\s{{0,2}}\(?(?:±|\+/-|\+-)\s?({_NUMBER})\s?%?\)?"
+    rf"|\s?(\[{_NUMBER}%?\s?[,;–-]\s?{_NUMBER}%?\])"
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score; start and end are its place in the text, with its spread."""
+
+    text: str
+    low: str | None  # its digits, and those of a range's other end; none where it is only k of n
+    high: str | None
+    is_about: bool
+    is_percent: bool  # it says so
+    count: tuple[int, int] | None
+    spread: str | None
+    start: int
+    end: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a whole number without a sign, which may be anything."""
+        return not (self.is_percent or self.count or "." in (self.low or ""))
+
+    def value(self, *, share: bool = False) -> Printed | None:
+        """The percentage that it prints, or as a share of 1 prints."""
+        if self.low is None:
+            return None
+        return printed(self.low, self.high, share=share and not self.is_percent)
+
+
+def scores(text: str) -> list[Score]:
+    """The scores in a text, in their order.
+
+    >>> [score.text for score in scores("GPT-4: ~70%, ours 73.7 ± 0.9 with 7B, or 11/40 at pass@1")]
+    ['~70%', '73.7 ± 0.9', '11/40']
+    """
+    found, taken = _counts(text), 0
+    counted = {at for score in found for at in range(score.start, score.end)}
+    for match in _SCORE.finditer(text):
+        low, high = match["low"], match["high"]
+        if match.start("low") < taken or match.start("low") in counted:
+            continue
+        if match["points"] or not 0 <= float(low) < float(high or 101) <= (100 if high else 101):
+            continue
+        spread = _SPREAD.match(text, match.end())
+        taken = spread.end() if spread else match.end()
+        found.append(
+            Score(
+                text[match.start() : taken].strip(),
+                low,
+                high,
+                bool(match["about"]),
+                bool(match["unit"]),
+                None,
+                (spread[1] or spread[2]) if spread else None,
+                match.start(),
+                taken,
+            )
+        )
+    return sorted(found, key=lambda score: score.start)
+
+
+def _counts(text: str) -> list[Score]:
+    found = []
+    for match in _COUNT.finditer(text):
+        k, n = int(match["k"]), int(match["n"])
+        if k <= n and n > 1:
+            found.append(Score(match[0], None, None, False, False, (k, n), None, *match.span()))
+    return found
+
+
+def score_of(cell: str) -> Score | None:
+    """The score that a table's cell begins with.
+
+    None where it begins with something else, or holds several (72.7 / 75.1).
+
+    >>> score_of("11/30 (36.7%)").count, score_of("48% [37, 60]").spread, score_of("72.7 / 75.1")
+    ((11, 30), '[37, 60]', None)
+    """
+    found = scores(cell)
+    if not found or cell[: found[0].start].strip(" $=|"):
+        return None
+    first, rest = found[0], found[1:]
+    if first.count:  # 11/30 (36.7%); 31 of 64: 48% [37, 60]
+        return replace(rest[0], count=first.count, text=cell) if rest and rest[0].low else first
+    for other in rest:
+        if other.count and re.fullmatch(r"\s?\(", cell[first.end : other.start]):
+            return replace(first, count=other.count)
+    if rest and not re.match(r"\s?[(\[]", cell[first.end :]):
+        return None
+    return first
+
+
+def are_shares(found: list[Score]) -> bool:
+    """Whether the scores of one table are shares of 1: none is above 1, and some have decimals."""
+    bare = [score for score in found if score.low and not score.is_percent]
+    is_small = all(float(score.high or score.low or 0) <= 1 for score in bare)
+    return is_small and any(re.search(r"\.\d\d", score.low or "") for score in bare)
+
+
+def is_numeric(cell: str) -> bool:
+    """Whether a cell holds a bare number, which one would expect to be read."""
+    return bool(re.match(r"[~≈$]?\s?\d(?![\d,.]*[\s-]?[A-Za-z])", cell))

@@ -1,0 +1,339 @@
+"""What the audit finds, by the command that people run; and what it says of wrong input."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.audit import MAX_CLAIMS, audit, report
+from ledger.audit.findings import ORDER, Finding
+from ledger.cli import main
+
+ROOT = Path(__file__).parent.parent.parent
+CARDS = ROOT / "tests/ledger/cards"
+SEED, KNOWN = CARDS / "seed.md", CARDS / "known.yaml"
+HEAD = "---\nlicense: mit\n---\n# Model-7B\n\n"
+
+
+def findings(tmp_path: Path, text: str, **more: Any) -> dict[str, Finding]:
+    """Kind -> finding, of a card that is written here."""
+    path = tmp_path / "card.md"
+    path.write_text(text, encoding="utf-8")
+    return {finding.kind: finding for finding in audit(path, **more).findings}
+
+
+def points(found: dict[str, Finding], kind: str) -> str:
+    return "\n".join(found[kind].points) if kind in found else ""
+
+
+def test_the_report_in_docs_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(SEED), "--known", str(KNOWN)]) == 0
+    assert capsys.readouterr().out == (ROOT / "docs/audit-seed-card.md").read_text("utf-8")
+
+
+def test_json_says_the_same_as_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", str(SEED), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    result = audit(SEED)
+    assert len(told["claims"]) == len(result.claims)
+    assert [finding["kind"] for finding in told["findings"]] == [f.kind for f in result.findings]
+    first = told["claims"][0]
+    assert (first["line"], first["benchmark"], first["low"], first["whose"]) == (
+        13,
+        "aime",
+        99,
+        "this",
+    )
+    assert first["fits"][0]["n"] == 30 and first["fits"][0]["rounded"] is None
+    assert first["missing"] == [
+        "n",
+        "revision",
+        "prompt",
+        "sampling",
+        "grader",
+        "predictions",
+        "interval",
+    ]
+
+
+def test_findings_come_in_one_order_with_lines_and_what_settles_them() -> None:
+    result = audit(SEED, known=KNOWN)
+    kinds = [finding.kind for finding in result.findings]
+    assert kinds == sorted(kinds, key=ORDER.index)
+    assert all(finding.lines and finding.settles and finding.points for finding in result.findings)
+    assert all(1 <= line <= result.card.num_lines for f in result.findings for line in f.lines)
+
+
+def test_a_value_that_no_pass_gives_is_told_from_one_that_is_rounded(tmp_path: Path) -> None:
+    found = findings(tmp_path, f"{HEAD}AIME 2024: 97%. AIME 2025: 99%. AIME 2023: 96.6%.\n")
+    assert "AIME 2025 99%" in points(found, "impossible")
+    assert "29/30 = 96.67% and 30/30 = 100%" in points(found, "impossible")
+    assert "AIME 2024" not in points(found, "impossible")
+    assert "AIME 2024 97% (this model)" in points(found, "rounding")
+    assert "29/30 = 96.67%, rounded" in points(found, "rounding")
+    assert "29/30 = 96.67%, cut off" in points(found, "rounding")
+
+
+def test_the_mean_of_stated_runs_is_tested_over_those_runs(tmp_path: Path) -> None:
+    """65.0% is no k of 30, and 1,248 of 1,920; no k of 60 is 97.0%."""
+    assert "impossible" in findings(tmp_path, f"{HEAD}AIME 2024 (pass@1): 65.0%\n")
+    found = findings(tmp_path, f"{HEAD}AIME 2024 (avg@64): 65.0%\n")
+    assert "evidence" in found and "impossible" not in found
+    found = findings(tmp_path, f"{HEAD}AIME 2024 (avg@2): 97.0%\n")
+    assert "no score of 2 passes over 30 items" in points(found, "impossible")
+
+
+def test_a_mean_over_subjects_and_an_approximate_value_are_not_tested(tmp_path: Path) -> None:
+    found = findings(tmp_path, f"{HEAD}- MMLU: 61.3571234%\n- AIME 2024: ~98%\n")
+    assert found["evidence"].lines == [6, 7] and "impossible" not in found
+    assert "AIME 2024 ~98%" in points(found, "approximate")
+
+
+def test_a_range_names_the_scores_in_it(tmp_path: Path) -> None:
+    found = findings(tmp_path, f"{HEAD}AIME 2024: 95-99%\n")
+    assert "one score lies in it, 29/30 = 96.67%; neither 95% nor 99% is one" in points(
+        found, "range"
+    )
+    assert "impossible" not in found, "the range's finding says it"
+
+
+def test_counts_that_do_not_fit(tmp_path: Path) -> None:
+    rows = "| Benchmark | Score |\n|---|---|\n| AIME 2024 | 80% (23/30) |\n| GSM8K | 150/200 |\n"
+    found = findings(tmp_path, HEAD + rows)
+    assert "23 of 30 is 76.67%" in points(found, "miscounted")
+    assert "counted over 200 items; the usual sizes are 1,319" in points(found, "miscounted")
+
+
+def test_values_that_differ_are_named_unless_conditions_or_digits_explain_them(
+    tmp_path: Path,
+) -> None:
+    assert "70%" in points(
+        findings(tmp_path, f"{HEAD}GSM8K: 70%.\n\nGSM8K: 72%.\n"), "inconsistent"
+    )
+    same = f"{HEAD}GSM8K: 72%.\n\nGSM8K: 72.1%.\n"
+    assert "inconsistent" not in findings(tmp_path, same)
+    shots = f"{HEAD}## A\n\nGSM8K (5-shot): 70%.\n\n## B\n\nGSM8K (8-shot): 72%.\n"
+    found = findings(tmp_path, shots)
+    assert found["evidence"].lines == [8, 12] and "inconsistent" not in found
+
+
+def test_evidence_that_is_stated_is_not_called_missing(tmp_path: Path) -> None:
+    """In usage code a temperature says nothing of the evaluation."""
+    text = "## Evaluation\n\nGreedy, 5-shot, lm-evaluation-harness.\n\n- GSM8K: 72.7% ± 1.2\n"
+    found = findings(tmp_path, HEAD + text)
+    assert {line.split(" states ")[1] for line in found["evidence"].points} == {
+        "the number of items.",
+        "the benchmark's revision.",
+        "the predictions.",
+    }
+    usage = "GSM8K: 72.7%\n\n```python\ngenerate(temperature=0.7)\n```\n"
+    assert "how answers were sampled" in points(findings(tmp_path, HEAD + usage), "evidence")
+
+
+def test_training_sets_that_hold_the_source_bear_on_years_before_their_end(tmp_path: Path) -> None:
+    """NuminaMath-CoT is of 2024: it cannot hold AIME 2025."""
+    head = "---\nlicense: mit\ndatasets: [AI-MO/NuminaMath-CoT]\n---\n# M\n\n"
+    assert "amc_aime" in points(findings(tmp_path, f"{head}AIME 2024: 50%\n"), "overlap")
+    assert "overlap" not in findings(tmp_path, f"{head}AIME 2025: 50%\n")
+    told = f"{HEAD}Unlike NuminaMath-CoT models, ours has AIME 2024: 50%\n"
+    assert "overlap" not in findings(tmp_path, told), "a name alone is no training set"
+    told = f"{HEAD}It was trained on NuminaMath-CoT. AIME 2024: 50%\n"
+    assert "amc_aime" in points(findings(tmp_path, told), "overlap")
+
+
+@pytest.mark.parametrize(
+    ("front_matter", "expected"),
+    [
+        ("license: mit\nbase_model: google/gemma-7b", "under the Gemma terms"),
+        (
+            "license: apache-2.0\nbase_model: acme/secret",
+            "licence of acme/secret (line 3) is not known",
+        ),
+        ("license: mit\ndatasets: [nvidia/OpenMathInstruct-1]", "under the NVIDIA licence"),
+        ("base_model: microsoft/phi-4", "does not say under which licence"),
+        ("license: gemma\nbase_model: google/gemma-7b", ""),
+        ("license: mit\nbase_model: mistralai/Mistral-7B-v0.1", ""),
+    ],
+)
+def test_licences_against_those_of_the_inputs(
+    tmp_path: Path, front_matter: str, expected: str
+) -> None:
+    found = findings(tmp_path, f"---\n{front_matter}\n---\n# M\n")
+    assert expected in points(found, "licence") and bool(expected) == ("licence" in found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            "max_steps: 5500\nbatch_size = 8\ngradient_accumulation: 4\nNuminaMath-CoT (859K)",
+            "176,000 examples: 20.5% of the 859,000 rows",
+        ),
+        (
+            "- train_batch_size: 8\n- gradient_accumulation_steps: 4\n- total_train_batch_size: 64",
+            "gives an effective batch of 64; 8 x 4 is 32. It fits 2 devices",
+        ),
+        (
+            "batch_size: 10, num_epochs: 3, max_steps: 100\n\nWe train on NuminaMath-CoT (859K)",
+            "3 epochs (line 6) of 859,000 rows would take 257,700 steps",
+        ),
+        (
+            "| Dataset | Size |\n|---|---|\n| A | 100K |\n| B | 50K |\n| Total | 2M |",
+            "The sets add up to 150,000 rows; the card's total is 2M",
+        ),
+        ("train_batch_size: 8, gradient_accumulation_steps: 4, effective_batch_size: 32", ""),
+    ],
+)
+def test_the_arithmetic_of_training(tmp_path: Path, lines: str, expected: str) -> None:
+    found = findings(tmp_path, f"---\nlicense: mit\n---\n## Training data\n\n{lines}\n")
+    assert expected in points(found, "training") and bool(expected) == ("training" in found)
+
+
+def test_published_results_are_compared_with_their_own_conditions() -> None:
+    """~80 agrees with one published number of the two; 97.3 and 95.8 are nowhere near ~80."""
+    told = {finding.kind: finding for finding in audit(SEED, known=KNOWN).findings}["published"]
+    assert [line.split("(")[0] for line in told.points] == [
+        "Line 46: AIME ~80% for DeepSeek R1 14B. That agrees with 80.0 ",
+        "Line 48: MATH ~80% for o3-mini. Published is 97.3 ",
+    ]
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line of a command that ends with status 2."""
+    assert main(["audit", *(str(argument) for argument in arguments)]) == 2
+    told = capsys.readouterr()
+    assert not told.out and told.err.count("\n") == 1
+    return told.err
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"# A\n\nok \xff\xfe\n", "line 3: not UTF-8 (byte 0xff)"),
+        ("# A\n".encode("utf-16"), "line 1: not UTF-8"),
+        (b"<!DOCTYPE html>\n<html><body>AIME 97%</body></html>", "is an HTML page, not Markdown"),
+        (b"\n<html lang='en'>", "is an HTML page, not Markdown"),
+        (b"---\nlicense: [mit\nbase: x\n---\n# A\n", "the front matter is no YAML"),
+        (b"---\nlicense: mit\n\tx: y\n---\n", "line 3: the front matter is no YAML"),
+        (b"---\n- a\n- b\n---\n# A\n", "no lines of `key: value`"),
+        (b"---\nlicense: mit\n# A\n", "not closed"),
+        (b"---\nx: " + b"[" * 100_000 + b"\n---\n", "nests deeper than 50"),
+        (b"---\nx: !!python/object:os.system {}\n---\n", "the front matter is no YAML"),
+    ],
+)
+def test_a_card_that_is_none_gives_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, expected: str
+) -> None:
+    path = tmp_path / "card.md"
+    path.write_bytes(content)
+    assert expected in error_of(capsys, path)
+
+
+def test_a_path_that_is_no_card_gives_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "does not exist" in error_of(capsys, tmp_path / "card.md")
+    assert "is a folder: name the README.md in it" in error_of(capsys, tmp_path)
+    assert "has no model-index" in error_of(capsys, SEED, "--model-index")
+    assert "is no folder" in error_of(capsys, SEED, "--data", tmp_path / "missing")
+    assert "cannot be read" in error_of(capsys, SEED, "--known", tmp_path / "missing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("model: x", "a list of model, benchmark, value and source is wanted"),
+        ("- {model: x, benchmark: AIME, value: 1}", "entry 1: needs benchmark, model, source"),
+        ("- {model: x, benchmark: Nope, value: 1, source: s}", "benchmark 'Nope' is not one of"),
+        ("- {model: x, benchmark: AIME, value: many, source: s}", "value 'many' is no percentage"),
+        ("- {model: x, benchmark: AIME, value: 420, source: s}", "from 0 to 100"),
+        ("- [", "is no YAML"),
+    ],
+)
+def test_a_file_of_results_that_is_none_gives_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, expected: str
+) -> None:
+    path = tmp_path / "known.yaml"
+    path.write_text(content)
+    assert expected in error_of(capsys, SEED, "--known", path)
+
+
+def test_only_the_model_index_is_read_where_that_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "card.md"
+    path.write_text((CARDS / "model_index.md").read_text() + "\nGSM8K: 99.9%\n")
+    assert len(audit(path).claims) == 5
+    assert len(audit(path, only_model_index=True).claims) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "The model gets 97% on AIME and 88% on GSM8K. " * 20 + "\n\n",
+        "| Model | AIME |\n|---|---|\n" + "| A-7B | 97% |\n" * 1000 + "\n",
+        "[", "|", "*", "<table><a ", "<!-- a --> b ", "AIME " * 20, "1-2-3-", " " * 999 + "x\n",
+    ],
+    ids=lambda body: body[:12].strip() or "spaces",
+)  # fmt: skip
+def test_five_megabytes_of_anything_take_seconds(tmp_path: Path, body: str) -> None:
+    """An expression that goes back and forth would take hours; the longest of these takes 3 s."""
+    path = tmp_path / "card.md"
+    path.write_text((HEAD + body * (5_000_000 // len(body)))[:5_000_000])
+    done = subprocess.run(
+        [sys.executable, "-m", "ledger", "audit", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("# Audit of card.md")
+
+
+def test_more_claims_than_are_listed_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "card.md"
+    path.write_text(HEAD + "AIME 2024: 50%.\n\n" * (MAX_CLAIMS + 1))
+    result = audit(path)
+    assert len(result.claims) == MAX_CLAIMS and "has more claims" in report.markdown(result)
+
+
+def test_a_cell_cannot_break_the_table_of_the_report(tmp_path: Path) -> None:
+    path = tmp_path / "card.md"
+    path.write_text(f"{HEAD}| Model | GSM8K |\n|---|---|\n| A\\|B-7B | 72.7 |\n")
+    row = next(line for line in report.markdown(audit(path)).splitlines() if "72.7" in line)
+    assert row.replace("\\|", "").count("|") == 8 and "A\\|B-7B" in row
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m ledger audit {SEED} --known {KNOWN} | head -1"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "# Audit of seed.md\n" and not done.stderr
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """The command answers in a fraction of a second because of it."""
+    heavy = "{'numpy','pyarrow','scipy','numba','torch','mlflow','dvc','transformers','pydantic'}"
+    code = (
+        "import sys; from ledger.cli import main; "
+        f"main(['audit', {str(SEED)!r}, '--known', {str(KNOWN)!r}]); "
+        f"print({heavy} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == "set()\n"
+
+
+def test_no_stage_imports_the_ledger() -> None:
+    for path in (ROOT / "stages").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "import ledger" not in text and "from ledger" not in text, path
+
+
+def test_the_console_command_is_the_modules_main() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["mathledger"].partition(":")
+    assert getattr(import_module(module), function) is main

@@ -1,0 +1,138 @@
+"""What the audit knows by name agrees with itself, and with the benchmarks themselves."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from ledger.audit import audit, known
+from ledger.cli import main
+from stages.decontaminate import EVIDENCE
+
+ROOT = Path(__file__).parent.parent.parent
+SEED = ROOT / "tests/ledger/cards/seed.md"
+SHARED = Path("../shared/hub/datasets").resolve()
+needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="no ../shared/hub")
+ENTRIES = yaml.safe_load((ROOT / "ledger/audit/benchmarks.yaml").read_text())
+
+
+@pytest.mark.parametrize("key", ENTRIES)
+def test_a_benchmark_is_found_by_each_of_its_names(key: str) -> None:
+    for name in (ENTRIES[key]["name"], *ENTRIES[key].get("aliases", [])):
+        assert [mention.key for mention in known.mentions(f"On {name}: 50%")] == [key], name
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("AIME24, AIME'24, AIME-2024, aime_2024", ["aime24"] * 4),
+        ("AIME 24%", ["aime"]),
+        ("MATH500 and MATH 500 and MATH (500)", ["math500"] * 3),
+        ("MATH, math, Math", ["math"]),
+        ("GSM8K GSM-8K gsm8k openai/gsm8k", ["gsm8k"] * 4),
+        ("MMLU-Pro, MMLU-Redux-2, TR-MMLU, CMMLU", ["mmlu_pro", None, None]),
+        ("HumanEval+, HumanEval", [None, "humaneval"]),
+        ("MATH-Vision, OpenMath, MATHematics", [None]),
+        ("FrontierMath Tier 1, FrontierMath", ["frontiermath_tier1", "frontiermath"]),
+    ],
+)
+def test_a_name_is_known_or_it_is_not(text: str, keys: list[str | None]) -> None:
+    assert [mention.key for mention in known.mentions(text)] == keys
+
+
+def test_every_fact_has_a_source_and_names_what_exists() -> None:
+    every = known.benchmarks()
+    for benchmark in every.values():
+        assert benchmark.family is None or benchmark.family in every
+        for size in benchmark.sizes:
+            assert size.n > 0 and size.source.startswith("https://"), benchmark
+    for model in known.models():
+        assert model.licence in known.licences() and model.source.startswith("https://")
+    for corpus in known.corpora().values():
+        assert corpus.licence in known.licences() and corpus.licence_source.startswith("https://")
+        for held in corpus.overlaps:
+            assert set(held.benchmarks) <= every.keys() and held.source.startswith("https://")
+
+
+@pytest.mark.parametrize("key", ["math", "math500"])
+def test_levels_and_subjects_add_up_to_all_items(key: str) -> None:
+    benchmark = known.benchmarks()[key]
+    levels = [n for name, n in benchmark.subsets.items() if name.startswith("level")]
+    subjects = [n for name, n in benchmark.subsets.items() if not name.startswith("level")]
+    assert sum(levels) == sum(subjects) == benchmark.sizes[0].n
+
+
+@needs_samples
+@pytest.mark.parametrize("key", [key for key, one in known.benchmarks().items() if one.files])
+def test_sizes_are_those_of_the_files(key: str) -> None:
+    files = [path for pattern in known.benchmarks()[key].files for path in SHARED.glob(pattern)]
+    num_items = sum(
+        pq.read_metadata(path).num_rows
+        if path.suffix == ".parquet"
+        else len(path.read_text().splitlines())
+        for path in files
+    )
+    assert num_items in [size.n for size in known.benchmarks()[key].sizes]
+
+
+@needs_samples
+def test_the_parts_of_math500_are_those_of_its_file() -> None:
+    rows = [
+        json.loads(line)
+        for line in (SHARED / "HuggingFaceH4/MATH-500/test.jsonl").read_text().splitlines()
+    ]
+    parts = Counter(f"level {row['level']}" for row in rows)
+    parts += Counter(row["subject"].lower().replace("&", "and") for row in rows)
+    assert known.benchmarks()["math500"].subsets == dict(parts)
+
+
+@needs_samples
+def test_items_are_counted_in_the_corpora_that_the_card_names() -> None:
+    """The samples end in 2021: no AIME or AMC item of later years is in them."""
+    found = {finding.kind: finding for finding in audit(SEED, data=SHARED).findings}["measured"]
+    numina = next(line for line in found.points if line.startswith("AI-MO/NuminaMath-CoT (17,072"))
+    assert (
+        "0 of 30 items of AIME 2024, 0 of 30 items of AIME 2025, 0 of 83 items of AMC 12" in numina
+    )
+    assert "0 of 500" not in numina and " of 500 items of MATH-500 in " in numina
+    assert not any("openai/gsm8k" in line for line in found.points), "the card does not name it"
+
+
+def test_the_pipelines_own_evidence_is_counted(tmp_path: Path) -> None:
+    """Rows and items that the filter found; a variant is another problem."""
+    hits = [
+        ("r1", "AI-MO/NuminaMath-CoT", "math500", "i1", "same"),
+        ("r2", "AI-MO/NuminaMath-CoT", "math500", "i1", "rephrase"),
+        ("r3", "AI-MO/NuminaMath-CoT", "math500", "i2", "variant"),
+        ("r4", "mine", "gsm8k", "i3", "contained"),
+        ("r5", "mine", "chain_sum", "i4", "same"),
+    ]
+    names = ("id", "corpus", "benchmark", "item_id", "class")
+    rows = [dict(zip(names, hit, strict=True)) for hit in hits]
+    pq.write_table(pa.Table.from_pylist(rows, schema=EVIDENCE), tmp_path / "evidence.parquet")
+    found = {f.kind: f for f in audit(SEED, data=tmp_path).findings}["measured"]
+    assert found.points == [
+        "AI-MO/NuminaMath-CoT: 1 item of MATH-500 in 2 rows.",
+        "mine, which the card does not name: 1 item of chain_sum in 1 row, "
+        "1 item of GSM8K in 1 row.",
+    ]
+
+
+def test_data_without_a_benchmark_or_a_corpus_gives_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["audit", str(SEED), "--data", str(tmp_path)]
+    assert main(arguments) == 2
+    assert "holds no benchmark that the card names, such as " in capsys.readouterr().err
+    items = tmp_path / "HuggingFaceH4/MATH-500/test.jsonl"
+    items.parent.mkdir(parents=True)
+    items.write_text('{"problem": "What is 1 + 1?"}\n')
+    assert main(arguments) == 2
+    assert "holds no corpus" in capsys.readouterr().err
+    (tmp_path / "corpus.jsonl").write_text("{broken\n")
+    assert main(arguments) == 2
+    assert "corpus.jsonl is no JSONL" in capsys.readouterr().err
