@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from bench.measure import circumstances, clone, medians, peak_mib, run_in_clone, write_result
 from stages.common.errors import InputError
@@ -30,7 +30,7 @@ BATCH = 16
 NUM_GRADED = 4000
 
 
-def finish(measured: dict[str, float]) -> None:
+def finish(measured: dict[str, float]) -> NoReturn:
     """Hand the numbers over and end at once: what the stage does then is not compared."""
     print("RESULT " + json.dumps(measured), flush=True)
     os._exit(0)
@@ -49,9 +49,14 @@ def run_stage() -> None:
     started = time.monotonic()
     inner = generation.respond
 
-    def timed(*arguments: Any) -> Any:
+    def timed(
+        engine: generation.Engine,
+        requests: list[generation.Request],
+        limits: generation.Limits,
+        folder: Path,
+    ) -> list[generation.Response]:
         ready = time.monotonic()
-        found = inner(*arguments)
+        found = inner(engine, requests, limits, folder)
         finish(
             {
                 "ready_seconds": ready - started,

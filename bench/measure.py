@@ -24,8 +24,8 @@ from stages.common.tracking import hardware
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05
-PACKAGES = ("daft", "lm-eval", "math-verify", "numba", "numpy", "pyarrow", "torch")
-PACKAGES += ("transformers", "trl")
+PACKAGES = ["daft", "lm-eval", "math-verify", "numba", "numpy", "pyarrow", "torch"]
+PACKAGES += ["transformers", "trl"]
 
 
 @dataclass(frozen=True)
