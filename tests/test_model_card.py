@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from stages import model_card, params
+from stages import evaluate, model_card, params
 from stages.common import card, markdown, statistics
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows, sha256, write_rows
@@ -428,7 +428,7 @@ def test_the_order_of_the_samples_does_not_matter(single: Project, tmp_path: Pat
     again = make(tmp_path, 1)
     for path in tmp_path.glob("data/evaluate/*/samples.parquet"):
         rows = read_rows(path)
-        write_rows(path, rows[::-1], evaluated.SAMPLE)
+        write_rows(path, rows[::-1], evaluate.SAMPLE)
     with contextlib.chdir(tmp_path):
         found = model_card.make_ledger(again.settings, [])
     for entry in (*found["benchmarks"], *single.ledger["benchmarks"]):
@@ -446,7 +446,7 @@ def test_samples_that_do_not_fit_the_items_are_an_error(change: str, tmp_path: P
         "another item": lambda rows: [{**row, "item_id": "x" + row["item_id"]} for row in rows],
         "none": lambda rows: [],
     }[change](read_rows(path))
-    write_rows(path, rows, evaluated.SAMPLE)
+    write_rows(path, rows, evaluate.SAMPLE)
     with (
         contextlib.chdir(tmp_path),
         pytest.raises(InputError, match=r"data/evaluate/tuned-exam/samples\.parquet does not hold"),

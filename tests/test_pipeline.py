@@ -79,7 +79,8 @@ def test_exp_run_reruns_only_what_changed_and_the_cache_restores(smoke_copy: Wor
     shown = smoke_copy.run(
         "dvc", "exp", "run", "-S", "experiment=smoke", "-S", "train.learning_rate=1e-4"
     )
-    assert ran(shown) == {"train", "evaluate@tuned-tiny_chain_sum", "model_card"}
+    tuned = {"evaluate@tuned-tiny_chain_sum", "probe@tuned"}
+    assert ran(shown) == {"train", "model_card"} | tuned
     # The mix was not made again: its lineage still names the run that made it.
     assert (smoke_copy.path / "lineage/mix.json").read_text() == before
     assert "learning_rate: 0.0001" in smoke_copy.run("cat", "params.yaml")
@@ -99,6 +100,8 @@ def test_a_benchmark_more_runs_it_and_what_it_touches(smoke_copy: Workspace) -> 
         "decontaminate",
         "evaluate@base-gsm_symbolic",
         "evaluate@tuned-gsm_symbolic",
+        "probe@base",
+        "probe@tuned",
         "model_card",
     } | ({"mix"} & ran(shown))
     card = (smoke_copy.path / "model_card/README.md").read_text()
