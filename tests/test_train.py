@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -137,7 +138,13 @@ def test_rows_of_like_length_share_a_batch(bench: Bench) -> None:
     shapes = [tuple(batch["input_ids"].shape) for batch in trainer.get_train_dataloader()]
     assert shapes[0][1] == lengths[-1] and sum(shape[0] for shape in shapes) == len(lengths)
     padded = sum(rows * longest for rows, longest in shapes)
-    assert sum(lengths) <= padded < 1.25 * sum(lengths)
+
+    def padded_by_chance(seed: int) -> int:
+        order = random.Random(seed).sample(lengths, len(lengths))
+        batches = [order[at : at + 4] for at in range(0, len(order), 4)]
+        return sum(len(batch) * max(batch) for batch in batches)
+
+    assert sum(lengths) <= padded < min(padded_by_chance(seed) for seed in range(20))
 
 
 def test_packing_does_not_let_rows_see_each_other(bench: Bench) -> None:
@@ -192,9 +199,13 @@ def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
     assert (out / "adapter/adapter_model.safetensors").exists()
 
 
-def test_qlora_trains_on_four_bits(bench: Bench) -> None:
+def test_qlora_trains_on_four_bits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """And merges into the unquantised base."""
+    import bitsandbytes.nn.modules
     from transformers import AutoModelForCausalLM
+
+    # Its kernel for CPUs with bf16 units wants rows of at least a block, 64; the tiny model has 32.
+    monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: False)
 
     lora = replace(LORA, quantization="nf4")
     trainer = bench.trainer(max_steps=2, lora=lora)
@@ -299,7 +310,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(smoke_copy: Work
     set_params(smoke_copy, "train.max_steps=40", "train.save_minutes=0.0")
     smoke_copy.repro("train")
     paths = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
-    paths += ["plots/train/samples.csv"]
+    paths += ["data/train/samples.csv"]
     straight = [sha256(smoke_copy.path / path) for path in paths]
 
     smoke_copy.run("rm", "-rf", "data/model/tuned")

@@ -416,6 +416,7 @@ def _server(folder: Path, tokenizer: Any, settings: Params) -> Engine:
 
     async def ask_all(requests: list[Request], limits: Limits, done: Done) -> None:
         at_once = asyncio.Semaphore(settings.batch_size)
+        failed: list[Exception] = []
         call = retry(
             retry=retry_if_exception(may_pass),
             stop=stop_after_attempt(1 + server.max_retries),
@@ -434,28 +435,31 @@ def _server(folder: Path, tokenizer: Any, settings: Params) -> Engine:
                 wanted["seed"] = request.seed
             message: Any = request.messages if is_chat else request.prompt_ids
             async with at_once:
+                if failed:  # those under way are waited for, none is begun
+                    return
                 started = time.monotonic()
-                (reply,) = await call(
-                    session, asyncio.Semaphore(), message, gen_kwargs=wanted, eos=None
-                )
-            done([(request, read(reply, time.monotonic() - started))])
+                try:
+                    (reply,) = await call(
+                        session, asyncio.Semaphore(), message, gen_kwargs=wanted, eos=None
+                    )
+                    response = read(reply, time.monotonic() - started)
+                except (ClientError, TimeoutError, LookupError, TypeError) as error:
+                    failed.append(error)
+                    return
+            done([(request, response)])
 
         timeout = ClientTimeout(total=server.timeout_s)
         async with ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
             for request in requests:
                 tasks.create_task(ask(session, request))
+        if failed:
+            raise InputError(
+                f"{server.base_url}: {_said(failed[0])}; the responses so far are kept: see to the "
+                "server, and run again to go on"
+            )
 
     def answer(requests: list[Request], limits: Limits, done: Done) -> None:
-        try:
-            asyncio.run(ask_all(requests, limits, done))
-        except ExceptionGroup as group:  # of the tasks; the first to fail cancels the others
-            error = group.exceptions[0]
-            if not isinstance(error, ClientError | TimeoutError | LookupError | TypeError):
-                raise
-            raise InputError(
-                f"{server.base_url}: {_said(error)}; the responses so far are kept: see to the "
-                "server, and run again to go on"
-            ) from None
+        asyncio.run(ask_all(requests, limits, done))
 
     return Engine(answer, None, {"device": server.base_url, "dtype": "as served"})
 

@@ -10,6 +10,7 @@ Memory is counted part by part (`memory`), time from the operations that a token
 """
 
 import argparse
+import logging
 import sys
 import tempfile
 import warnings
@@ -318,6 +319,7 @@ def main(arguments: list[str]) -> None:
         help="share of the peak that model operations reach (MFU)",
     )
     options = parser.parse_args(arguments)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # see tracking.stage_run
     if not 0 < options.utilisation <= 1:
         parser.error("--utilisation is a share, above 0 and up to 1")
     from stages.train import Params

@@ -117,6 +117,8 @@ def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
     status 1. Whatever ends the body, the run is not FINISHED unless the body was.
     """
     _end_with_dvc()
+    # On some CPUs it warns of a package that would speed up 4-bit models, whatever is trained.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name = f"{stage}@{item}" if item else stage
     try:
         if is_main_process():
