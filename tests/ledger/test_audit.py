@@ -187,6 +187,7 @@ def test_licences_against_those_of_the_inputs(
             "The sets add up to 150,000 rows; the card's total is 2M",
         ),
         ("train_batch_size: 8, gradient_accumulation_steps: 4, effective_batch_size: 32", ""),
+        ("batch_size: 0, effective_batch_size: 32, max_steps: 0", ""),
     ],
 )
 def test_the_arithmetic_of_training(tmp_path: Path, lines: str, expected: str) -> None:
@@ -300,6 +301,15 @@ def test_more_claims_than_are_listed_are_said(tmp_path: Path) -> None:
     path.write_text(HEAD + "AIME 2024: 50%.\n\n" * (MAX_CLAIMS + 1))
     result = audit(path)
     assert len(result.claims) == MAX_CLAIMS and "has more claims" in report.markdown(result)
+
+
+def test_rows_of_other_lengths_than_the_header(tmp_path: Path) -> None:
+    """As GitHub shows them: what is missing is empty, what is beyond is not there."""
+    path = tmp_path / "card.md"
+    path.write_text(f"{HEAD}| | GSM8K |\n|---|---|\n| Ours | 72.7 | 99.9 |\n| A-7B |\n|||GSM8K|\n")
+    assert [claim.text for claim in audit(path).claims] == ["72.7"]
+    path.write_text(f"{HEAD}| Score |\n|---|\n| 70.1 | GSM8K |\n")
+    assert audit(path).claims == []
 
 
 def test_a_cell_cannot_break_the_table_of_the_report(tmp_path: Path) -> None:
