@@ -76,9 +76,9 @@ class Card:
     blocks: list[Block]
 
     def line_of(self, name: str) -> int:
-        """The line of a key that the front matter has."""
-        lines = [key.start_mark.line for key, _ in self.node.value if key.value == name]
-        return int(lines[0]) + 2
+        """The line of a front matter's key; the first where another key brought it in."""
+        lines = (key.start_mark.line for key, _ in self.node.value if key.value == name)
+        return int(next(lines, 0)) + 2
 
 
 def read(path: Path) -> Card:

@@ -148,7 +148,7 @@ Fact = tuple[str, list[int], str]  # what was found, its lines, the same in brie
 def _batch(inputs: Inputs) -> Iterator[Fact]:
     """The effective batch against its factors."""
     effective, product = inputs.settings.get("effective"), _product(inputs)
-    if effective is None or product is None or effective.value == product:
+    if not effective or not product or effective.value == product:
         return
     factors = [inputs.settings[key] for key in _FACTORS if key in inputs.settings]
     text = " x ".join(factor.text for factor in factors)

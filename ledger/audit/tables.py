@@ -59,12 +59,11 @@ _OWN_ROW = _whole("accuracy|score|result|average|mean|overall|total|all|value|.*
 
 def table_claims(table: Table, own: Names, unread: list[int]) -> list[Claim]:
     """The claims of a table, of whichever shape; unread gets the lines of numbers left out."""
-    table = replace(
-        table,
-        header=_cut(table.header),
-        rows=[(line, _cut(row)) for line, row in table.rows[:MAX_ROWS]],
-    )
-    heads = [_sole(head) for head in table.header]
+    header = _cut(table.header)
+    filled = [""] * len(header)  # a row's missing cells are empty, those beyond the header are none
+    rows = [(line, [*_cut(row), *filled][: len(header)]) for line, row in table.rows[:MAX_ROWS]]
+    table = replace(table, header=header, rows=rows)
+    heads = [_sole(head) for head in header]
     num_columns = sum(head is not None for head in heads[1:])
     num_rows = sum(_named_in(cells) is not None for _, cells in table.rows)
     if num_columns and num_columns >= num_rows:
@@ -100,9 +99,9 @@ def _by_column(
     found = []
     label_at = next((at for at, head in enumerate(table.header) if _MODEL_HEAD.search(head)), 0)
     for line, cells in table.rows:
-        label = cells[label_at] if label_at < len(cells) else ""
+        label = cells[label_at]
         is_own = bool(_OWN_ROW.match(label))
-        for at, cell in enumerate(cells[: len(heads)]):
+        for at, cell in enumerate(cells):
             head, title = heads[at], table.header[at]
             if at == label_at or (head is None and _OTHER.match(title or "n")):
                 continue
@@ -133,8 +132,7 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
     label_at = places.most_common(1)[0][0]
     has_value = any(_VALUE_HEAD.match(head) for head in header)
     mention: known.Mention | None = None
-    for line, row in table.rows:
-        cells = [*row, *[""] * (len(header) - len(row))]
+    for line, cells in table.rows:
         named, label = _named_in(cells), cells[label_at].strip()
         if named:
             mention = named[1]
@@ -193,8 +191,7 @@ def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
     ]
     is_model = bool(header and _MODEL_HEAD.search(header[0]))
     found = []
-    for line, row in table.rows:
-        cells = [*row, *[""] * (len(header) - len(row))]
+    for line, cells in table.rows:
         label = cells[0].strip()
         for at in values:
             if not (mention or SCORE_WORDS.search(header[at]) or is_accuracy(label)):

@@ -28,6 +28,7 @@ _NEXT_PROBLEM = re.compile(
     r"\n[ \t]{0,20}(?:#{1,6} *|\*\*)?(?:Question|Problem|Q)(?:\s\d{1,4})?\s?[:.]"
 )
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
+_TAGGED = re.compile(r"<answer>([^<]*(?:<(?!/?answer>)[^<]*)*)")
 _HASHES = re.compile(r"####([^\n]*)")
 # "The answer is", "**Answer:**", "# Answer" over the answer, "A: 18".
 _STATEMENT = re.compile(
@@ -80,10 +81,13 @@ def extract(response: str, answer_type: str, is_list: bool = False) -> str | Non
             "\boxed{1} and \boxed{2}", are one answer.
     """
     text = response.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    text = text.rpartition("</think>")[2].strip() or text
+    thought, _, answered = text.rpartition("</think>")
+    text = answered.strip() or thought
     if found := _END.search(text):
         text = text[: found.start()].strip() or text
     text = _own_part(text, answer_type)
+    if tagged := [each for each in _TAGGED.findall(text) if each.strip()]:
+        text = tagged[-1]
     if stated := _last_box(text, is_list):
         later = _FINAL_ANSWER.search(text, max(text.rfind(r"\boxed"), text.rfind(r"\fbox")))
         return _tidy(later["answer"] if later else stated, answer_type)
@@ -183,10 +187,36 @@ def _last_resort(text: str, answer_type: str) -> str | None:
             return alone[1]
         letters = _LETTER.findall(text)
         return letters[-1] if letters else None
-    if answer_type not in NUMERIC and (formulas := _formulas(text)):
+    if answer_type in NUMERIC:
+        figure = _last_figure(text)
+        return _tidy(figure, answer_type) if figure else None
+    if formulas := _formulas(text):
         return _tidy(formulas[-1], answer_type)
+    line = text.strip().rpartition("\n")[2]
+    is_bare = len(_WORD.findall(line)) < SENTENCE and not line.endswith(":")
+    if is_bare and re.search(r"[^\W_]", line) and "boxed" not in line:
+        return _tidy(line, answer_type)  # as in "x^2 + 1"
     figures = _FIGURE.findall(text)
     return _tidy(figures[-1], answer_type) if figures else None
+
+
+def _last_figure(text: str) -> str | None:
+    """The figure of the last sentence that has one: of several the last equation's result.
+
+    >>> _last_figure("So 28 / 2 = 14. Therefore, Jean can fill 14 bags with 2 in each bag.")
+    '14'
+    >>> _last_figure("In 2 weeks she earns $80.")
+    '$80'
+    """
+    sentences = [found for each in _SENTENCE_END.split(text) if (found := _FIGURE.findall(each))]
+    if not sentences:
+        return None
+    figures: list[str] = sentences[-1]
+    result = _FIGURE.search(text, text.rfind("=") + 1) if "=" in text else None
+    if result and len(figures) > 1:
+        same = [each for each in figures if plain(each) == plain(result[0])]
+        return same[-1] if same else figures[-1]
+    return figures[-1]
 
 
 def _tidy(stated: str, answer_type: str) -> str | None:

@@ -98,6 +98,7 @@ HOSTILE = {
     "newlines": "\n" * N,
     "statements": "answer:" * (N // 7),
     "problems after an answer": "the answer is 5" + "\nQ: " * (N // 4),
+    "tags": "<answer>" * (N // 8) + "<" * N,
     "dollars": "$" * N,
     "open formulas": "\\[" * (N // 2),
     "open boxes": "\\boxed{" * (N // 7),

@@ -82,6 +82,6 @@ def test_the_same_question_is_asked_once() -> None:
 
 def test_what_needs_no_algebra_starts_no_process() -> None:
     with Judges(limit_s=1, num_processes=2) as judges:
-        asked = [("#### 5", "5", "integer"), ("", "5", "integer"), ("1,2", "2,1", "set")]
+        asked = [("#### 5", "5", "integer"), ("", "5", "integer"), ("1,2", "2,3", "set")]
         assert [each.verdict for each in judges.grade(asked)] == ["correct", "no_answer", "wrong"]
         assert all(judges._free.get_nowait() is None for _ in range(2))

@@ -131,6 +131,8 @@ def test_evidence_that_is_stated_is_not_called_missing(tmp_path: Path) -> None:
         "the benchmark's revision.",
         "the predictions.",
     }
+    two = findings(tmp_path, f"{HEAD}GSM8K: 72.7% (95% CI, n=200).\n\nSVAMP: 80.1%.\n")
+    assert "1 of 2 claims do not state an interval: line 8." in two["evidence"].points
     usage = "GSM8K: 72.7%\n\n```python\ngenerate(temperature=0.7)\n```\n"
     assert "how answers were sampled" in points(findings(tmp_path, HEAD + usage), "evidence")
 
@@ -187,6 +189,7 @@ def test_licences_against_those_of_the_inputs(
             "The sets add up to 150,000 rows; the card's total is 2M",
         ),
         ("train_batch_size: 8, gradient_accumulation_steps: 4, effective_batch_size: 32", ""),
+        ("batch_size: 0, effective_batch_size: 32, max_steps: 0", ""),
     ],
 )
 def test_the_arithmetic_of_training(tmp_path: Path, lines: str, expected: str) -> None:
@@ -300,6 +303,15 @@ def test_more_claims_than_are_listed_are_said(tmp_path: Path) -> None:
     path.write_text(HEAD + "AIME 2024: 50%.\n\n" * (MAX_CLAIMS + 1))
     result = audit(path)
     assert len(result.claims) == MAX_CLAIMS and "has more claims" in report.markdown(result)
+
+
+def test_rows_of_other_lengths_than_the_header(tmp_path: Path) -> None:
+    """As GitHub shows them: what is missing is empty, what is beyond is not there."""
+    path = tmp_path / "card.md"
+    path.write_text(f"{HEAD}| | GSM8K |\n|---|---|\n| Ours | 72.7 | 99.9 |\n| A-7B |\n|||GSM8K|\n")
+    assert [claim.text for claim in audit(path).claims] == ["72.7"]
+    path.write_text(f"{HEAD}| Score |\n|---|\n| 70.1 | GSM8K |\n")
+    assert audit(path).claims == []
 
 
 def test_a_cell_cannot_break_the_table_of_the_report(tmp_path: Path) -> None:
