@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import decontaminate_quality, likeness, near_dedup, pipeline, training
+from bench import decontaminate_quality, evaluation, likeness, near_dedup, pipeline, training
 from bench.measure import RESULTS
 from stages.common.errors import InputError
 from stages.common.records import read_json, write_text
@@ -24,6 +24,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "near_dedup": near_dedup.table,
     "decontaminate_quality": decontaminate_quality.table,
     "training": training.table,
+    "evaluation": evaluation.table,
 }
 
 
