@@ -26,7 +26,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import card, memorisation, plots, practice, report, statistics
+from stages.common import card, memorisation, plots, practice, report, statement, statistics
 from stages.common.errors import InputError
 from stages.common.records import (
     Row,
@@ -34,7 +34,6 @@ from stages.common.records import (
     read_json,
     read_rows,
     sha256,
-    write_json,
     write_text,
 )
 from stages.common.tracking import stage_run
@@ -198,7 +197,6 @@ def model_entry(
 ) -> dict[str, Any]:
     """What the card says of one model on one benchmark."""
     measured = read_json(METRICS / "evaluate" / f"{model}-{benchmark}.json")
-    lineage = read_json(LINEAGE / "evaluate" / f"{model}-{benchmark}.json")
     clean = [rows for rows in items if rows[0]["item_id"] not in leaked]
     overlapping = [rows for rows in items if rows[0]["item_id"] in leaked]
     gap = None
@@ -220,9 +218,6 @@ def model_entry(
         "graders": sorted({row["grader"] for row in every}),
         **{key: measured[key] for key in ("dtype", "batch_size", "backend", "task_version")},
         "samples_sha256": sha256(DATA / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"),
-        "inputs": {
-            path: digest for path, digest in lineage["deps"].items() if path.startswith("data/")
-        },
     }
 
 
@@ -310,6 +305,38 @@ def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(sum((Counter(each) for each in counts), Counter[str]()).items()))
 
 
+def stage_names(settings: dict[str, Any]) -> list[str]:
+    """The stages before this one, as DVC names them."""
+    corpora, benchmarks, models = settings["corpus"], settings["benchmark"], settings["models"]
+    return [
+        *(f"download_corpus@{corpus}" for corpus in corpora),
+        *(f"download_benchmark@{benchmark}" for benchmark in benchmarks),
+        "download_model",
+        *(f"prepare@{corpus}" for corpus in corpora),
+        *("deduplicate", "decontaminate", "mix", "train"),
+        *(f"reinforce@{method}" for method in settings["reinforce"]),
+        *(f"evaluate@{model}-{benchmark}" for model in models for benchmark in benchmarks),
+        *(f"probe@{model}" for model in models),
+    ]
+
+
+def lineage_file(stage: str) -> Path:
+    """Where a stage writes its lineage; that of `reinforce` is not named by its method."""
+    name, _, item = stage.partition("@")
+    if item and name != "reinforce":
+        return LINEAGE / name / f"{item}.json"
+    return LINEAGE / f"{name}.json"
+
+
+def digests_read(stage: str) -> dict[str, dict[str, str]]:
+    """The DVC digests of what a stage read: data of other stages, and code."""
+    deps = read_json(lineage_file(stage))["deps"]
+    return {
+        "inputs": {key: value for key, value in deps.items() if key.startswith("data/")},
+        "code": {key: value for key, value in deps.items() if key.startswith("stages/")},
+    }
+
+
 def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, Any]:
     """Every number of the card, from the files of the other stages.
 
@@ -332,7 +359,6 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
     receipts = {
         corpus: read_json(DATA / "download_corpus" / corpus / "receipt.json") for corpus in corpora
     }
-    train_lineage = read_json(LINEAGE / "train.json")
     ledger = {
         "name": settings["model_card"]["name"],
         "benchmarks": entries,
@@ -380,17 +406,29 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
         "training": {
             **read_json(METRICS / "train.json"),
             "num_validation": read_json(METRICS / "mix.json")["num_validation"],
-            "inputs": {k: v for k, v in train_lineage["deps"].items() if k.startswith("data/")},
         },
         "samples": {
             stage: read_csv(DATA / stage / "samples.csv")
             for stage in ["train", *(["reinforce"] if settings["reinforce"] else [])]
         },
         "params": settings,
+        "stages": {stage: digests_read(stage) for stage in stage_names(settings)},
     }
     if settings["reinforce"]:
         ledger["reinforcement"] = read_json(REINFORCE)
     return ledger
+
+
+def subject(settings: dict[str, Any]) -> list[Path]:
+    """The files that the ledger is about: the models, the responses and the card."""
+    files = [path for path in Path("data/model").rglob("*") if path.is_file()]
+    samples = [
+        DATA / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"
+        for model in settings["models"]
+        for benchmark in settings["benchmark"]
+    ]
+    of_models = [path for path in files if path.parts[2] in settings["models"]]
+    return [*of_models, *samples, OUT / "README.md"]
 
 
 def score_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
@@ -496,8 +534,9 @@ def main() -> None:
         ledger = make_ledger(settings, own.claims)
         write_plots(ledger, corpora, benchmarks)
         write_text(OUT / "report.html", report.page(own.name, corpora, benchmarks))
-        write_json(OUT / "ledger.json", ledger)
         write_text(OUT / "README.md", card.text(ledger))
+        content = statement.statement(ledger, subject(settings))
+        write_text(OUT / "ledger.json", statement.text(content))
         run.log_metrics(
             {f"{r['benchmark']}.{r['model']}.accuracy": r["accuracy"] for r in score_rows(ledger)}
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages import evaluate, probe
+from stages import evaluate, model_card, probe
 from stages.common.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
@@ -79,8 +79,6 @@ def write_evaluation(benchmark: str, models: list[str], num_repeats: int) -> Non
         write_rows(Path(f"data/evaluate/{name}/samples.parquet"), rows, evaluate.SAMPLE)
         facts = {"dtype": "bfloat16", "batch_size": 48, "backend": "hf", "task_version": 2}
         write_json(Path(f"metrics/evaluate/{name}.json"), facts)
-        deps = {f"data/model/{model}": "m.dir", "stages/evaluate.py": "c"}
-        write_json(Path(f"lineage/evaluate/{name}.json"), {"deps": deps})
 
 
 def write_project(
@@ -119,13 +117,12 @@ def write_project(
     train |= {"effective_batch_size": 8, "num_tokens_seen": 4321, "num_too_long": 0}
     losses = {"first_validation_loss": 1.5, "last_validation_loss": 0.75}
     write_json(Path("metrics/train.json"), {**train, **losses})
-    write_json(Path("lineage/train.json"), {"deps": {"data/mix": "x.dir"}})
     for stage in ("train", "reinforce"):
         text = "id,step,response\nheld-out,0,What?\nheld-out,11,It is 4.\n"
         write_text(Path(f"data/{stage}/samples.csv"), text)
     write_text(Path("plots/train/loss.csv"), "step,loss,validation_loss\n1,2.5,\n2,2.0,1.5\n")
     temperature = 0.6 if num_repeats > 1 else 0.0
-    return settings | {
+    content = settings | {
         "models": models,
         "corpus": {corpus: {} for corpus in CORPORA},
         "benchmark": {
@@ -139,3 +136,7 @@ def write_project(
         "evaluate": {"temperature": temperature, "top_p": 0.95, "seed": 5},
         "reinforce": {},
     }
+    for stage in model_card.stage_names(content):
+        deps = {"data/some": "d" * 32, "stages/some.py": "c" * 32}
+        write_json(model_card.lineage_file(stage), {"deps": deps})
+    return content

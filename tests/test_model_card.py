@@ -503,7 +503,7 @@ def test_a_score_of_no_items_is_not_a_number() -> None:
 
 
 def test_the_pipelines_ledger_can_be_recomputed_from_its_samples(smoke: Workspace) -> None:
-    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())
+    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())["predicate"]
     for entry in ledger["benchmarks"]:
         for model, score in entry["models"].items():
             path = smoke.path / f"data/evaluate/{model}-{entry['benchmark']}/samples.parquet"
@@ -516,7 +516,7 @@ def test_the_pipelines_ledger_can_be_recomputed_from_its_samples(smoke: Workspac
 
 
 def test_the_pipelines_metrics_and_card_agree(smoke: Workspace) -> None:
-    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())
+    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())["predicate"]
     for entry in ledger["benchmarks"]:
         for model, score in entry["models"].items():
             path = smoke.path / f"metrics/evaluate/{model}-{entry['benchmark']}.json"
@@ -536,16 +536,16 @@ def test_ledgers_inputs_are_the_digests_of_the_lock(smoke: Workspace) -> None:
 
     lock = yaml.safe_load((smoke.path / "dvc.lock").read_text())["stages"]
     made = {out["path"]: out["md5"] for stage in lock.values() for out in stage.get("outs", [])}
-    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())
-    for entry in ledger["benchmarks"]:
-        for score in entry["models"].values():
-            assert len(score["inputs"]) == 2
-            for path, digest in score["inputs"].items():
-                assert made[path] == digest
+    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())["predicate"]
+    assert set(ledger["stages"]) == set(lock) - {"model_card"}
+    for name, read in ledger["stages"].items():
+        locked = {dep["path"]: dep["md5"] for dep in lock[name]["deps"]}
+        assert read["inputs"] | read["code"] == locked
+        assert all(made.get(path, digest) == digest for path, digest in read["inputs"].items())
 
 
 def test_planted_rows_are_reported(smoke: Workspace) -> None:
-    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())
+    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())["predicate"]
     assert {row["kind"]: (row["num_planted"], row["num_removed"]) for row in ledger["planted"]} == {
         "planted_wrong_answer": (2, 2),
         "planted_leak": (2, 2),
@@ -579,7 +579,7 @@ def test_the_tables_of_the_card_are_dvc_plots(smoke: Workspace, name: str, colum
 
 
 def test_funnel_never_widens(smoke: Workspace) -> None:
-    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())
+    ledger = json.loads((smoke.path / "model_card/ledger.json").read_text())["predicate"]
     for counts in ledger["funnel"].values():
         assert counts == sorted(counts, reverse=True) and counts[-1] > 0
 

@@ -49,7 +49,8 @@ def test_one_option_puts_the_stage_between_train_and_evaluate(grpo: Workspace) -
     assert "Then GRPO: 3 steps of 8 answers, 4 to a problem" in card
     lineage = read_json(grpo.path / "lineage/reinforce.json")
     assert lineage["deps"]["data/model/tuned"]
-    assert set(read_json(grpo.path / "model_card/ledger.json")["samples"]) == {"train", "reinforce"}
+    ledger = read_json(grpo.path / "model_card/ledger.json")["predicate"]
+    assert set(ledger["samples"]) == {"train", "reinforce"}
 
 
 def test_switched_off_the_card_forgets_it(grpo: Workspace, tmp_path: Path) -> None:
