@@ -325,69 +325,85 @@ def canary_id(canary: canaries.Canary) -> str:
     return content_id("canary", canary.benchmark, canary.form, str(canary.item), canary.problem)
 
 
+def filter_rows() -> dict[str, Any]:
+    """Look for every configured benchmark in IN and write OUT, METRICS beside it.
+
+    Paths are of the current folder, so that `mathledger verify` can run it in another.
+    Returns the metrics.
+    """
+    settings = params.load("decontaminate", Params)
+    engine.start(params.load("engine", engine.Params))
+    items = read_items(params.read()["benchmark"])
+    group, first, hashes = problem_groups()
+    if not len(group):
+        raise InputError(f"{IN} holds no rows: see metrics/deduplicate.json")
+    is_first = np.zeros(len(group), np.bool_)
+    is_first[first] = True
+    is_sampled = np.zeros(len(group), np.bool_)
+    is_sampled[first[np.argsort(hashes, kind="stable")[:SAMPLE_SIZE]]] = True
+    sample = column_where(IN, "problem", is_sampled).combine_chunks()
+    problems = pa.array([item.problem for item in items])
+    index = overlap.build(problems, sample, settings.thresholds())
+
+    OUT.mkdir(parents=True, exist_ok=True)
+    hidden = hidden_canaries(items, settings)
+    with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as scratch:
+        unique = Path(scratch) / "problems.parquet"
+        write_sorted(unique, _unique_problems(is_first, hidden), _as_rows(_PROBLEM))
+        hit = np.concatenate([*flags(unique, "problem", index, solutions=False)])
+        in_problems = look(
+            column_where(unique, "problem", hit).combine_chunks(),
+            np.flatnonzero(hit).tolist(),
+            index,
+            solutions=False,
+        )
+        ids = column_where(unique, "id", np.ones(num_rows(unique), np.bool_)).to_pylist()
+        forbidden = {canary_id(canary) for canary in hidden}
+        num_candidates = None
+        if settings.embeddings:
+            embedder = embeddings.Embedder(settings.embeddings, [i.problem for i in items])
+            num_candidates = write_candidates(unique, items, embedder, in_problems, forbidden)
+    row_of = {name: row for row, name in enumerate(ids)}
+    counts, wrong = measure(hidden, in_problems, row_of)
+    stop_at_low_recall(counts, settings.min_canary_recall)
+    group_of = {ids[row]: found for row, found in in_problems.items()}
+    first_ids = column_where(IN, "id", is_first).to_pylist()
+    order = group[np.flatnonzero(is_first)]
+    by_group = {
+        int(number): telling(group_of[name], items)
+        for number, name in zip(order, first_ids, strict=True)
+        if name in group_of
+    }
+    tally = write_results(settings, items, index, group, by_group)
+    for batch in read_batches(OUT / "kept.parquet", ["id"]):
+        assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
+    write_json(OUT / "canaries.json", {"by_form": counts, "wrong": wrong})
+    metrics = {**tally, "num_items_checked": len(items), "canaries": counts}
+    if num_candidates is not None:
+        metrics["num_candidates"] = num_candidates
+        print(f"{num_candidates} candidates for a look: {OUT}/candidates.parquet")
+    write_json(METRICS, metrics)
+    return metrics
+
+
+def hidden_canaries(items: list[Item], settings: Params) -> list[canaries.Canary]:
+    """The canaries that these items and settings give."""
+    return canaries.choose(
+        [(item.benchmark, item.problem) for item in items],
+        settings.canaries_per_benchmark,
+        settings.seed,
+    )
+
+
 def main() -> None:
     with stage_run("decontaminate") as run:
-        settings = params.load("decontaminate", Params)
-        engine.start(params.load("engine", engine.Params))
-        items = read_items(params.read()["benchmark"])
-        group, first, hashes = problem_groups()
-        if not len(group):
-            raise InputError(f"{IN} holds no rows: see metrics/deduplicate.json")
-        is_first = np.zeros(len(group), np.bool_)
-        is_first[first] = True
-        is_sampled = np.zeros(len(group), np.bool_)
-        is_sampled[first[np.argsort(hashes, kind="stable")[:SAMPLE_SIZE]]] = True
-        sample = column_where(IN, "problem", is_sampled).combine_chunks()
-        problems = pa.array([item.problem for item in items])
-        index = overlap.build(problems, sample, settings.thresholds())
-
-        OUT.mkdir(parents=True, exist_ok=True)
-        hidden = canaries.choose(
-            [(item.benchmark, item.problem) for item in items],
-            settings.canaries_per_benchmark,
-            settings.seed,
-        )
-        with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as scratch:
-            unique = Path(scratch) / "problems.parquet"
-            write_sorted(unique, _unique_problems(is_first, hidden), _as_rows(_PROBLEM))
-            hit = np.concatenate([*flags(unique, "problem", index, solutions=False)])
-            in_problems = look(
-                column_where(unique, "problem", hit).combine_chunks(),
-                np.flatnonzero(hit).tolist(),
-                index,
-                solutions=False,
-            )
-            ids = column_where(unique, "id", np.ones(num_rows(unique), np.bool_)).to_pylist()
-            forbidden = {canary_id(canary) for canary in hidden}
-            num_candidates = None
-            if settings.embeddings:
-                embedder = embeddings.Embedder(settings.embeddings, [i.problem for i in items])
-                num_candidates = write_candidates(unique, items, embedder, in_problems, forbidden)
-        row_of = {name: row for row, name in enumerate(ids)}
-        counts, wrong = measure(hidden, in_problems, row_of)
-        stop_at_low_recall(counts, settings.min_canary_recall)
-        group_of = {ids[row]: found for row, found in in_problems.items()}
-        first_ids = column_where(IN, "id", is_first).to_pylist()
-        order = group[np.flatnonzero(is_first)]
-        by_group = {
-            int(number): telling(group_of[name], items)
-            for number, name in zip(order, first_ids, strict=True)
-            if name in group_of
-        }
-        tally = write_results(settings, items, index, group, by_group)
-        for batch in read_batches(OUT / "kept.parquet", ["id"]):
-            assert forbidden.isdisjoint(batch.column(0).to_pylist()), (
-                "a canary is in the training set"
-            )
-        write_json(OUT / "canaries.json", {"by_form": counts, "wrong": wrong})
-        metrics = {**tally, "num_items_checked": len(items), "canaries": counts}
-        if num_candidates is not None:
-            metrics["num_candidates"] = num_candidates
-            print(f"{num_candidates} candidates for a look: {OUT}/candidates.parquet")
-        write_json(METRICS, metrics)
+        metrics = filter_rows()
         run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
-        recall = ", ".join(f"{form} {c['num_found']}/{c['num']}" for form, c in counts.items())
-        print(f"kept {tally['num_kept']} of {tally['num_in']}, {tally['hits_by_class']}")
+        recall = ", ".join(
+            f"{form} {count['num_found']}/{count['num']}"
+            for form, count in metrics["canaries"].items()
+        )
+        print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
         print(f"canaries called contamination: {recall}")
 
 
