@@ -11,6 +11,8 @@ from pathlib import Path
 
 from stages.common.errors import InputError
 
+SIGNATURE = Path("model.sig")
+
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mathledger", description="Explain and check results.")
@@ -40,7 +42,80 @@ def parser() -> argparse.ArgumentParser:
         help="published results (YAML: model, benchmark, value, source) to compare with",
     )
     audit.add_argument("--json", action="store_true", help="JSON in place of Markdown")
+
+    verify = commands.add_parser(
+        "verify",
+        help="whether everything that the card rests on still holds",
+        description="Check a clone, after `dvc pull`: every digest, every response graded anew, "
+        "every number computed anew. A line for each link of the chain; exit status 1 where one "
+        "does not hold.",
+    )
+    verify.add_argument(
+        "--deep", type=_at_least_one, metavar="N", help="generate N responses anew, by chance"
+    )
+    verify.add_argument(
+        "--overrides",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="what params.yaml was compiled with, such as experiment=smoke",
+    )
+    verify.add_argument(
+        "--signature",
+        type=_absolute,
+        nargs="?",
+        const=SIGNATURE,
+        metavar="FILE",
+        help=f"check the signature, {SIGNATURE} unless given, with one of these:",
+    )
+    verify.add_argument("--public-key", type=_absolute, metavar="PEM", help="the signer's key")
+    verify.add_argument(
+        "--certificate-chain", type=_absolute, nargs="+", metavar="PEM", help="root certificates"
+    )
+    verify.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
+    verify.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
+
+    attest = commands.add_parser(
+        "attest",
+        help="sign the model and its ledger",
+        description="Sign the final model's files with the card and the ledger (OpenSSF model "
+        "signing). Offline with a key, or with a key and its certificate.",
+    )
+    attest.add_argument("--signature", type=_absolute, default=SIGNATURE, metavar="FILE")
+    by = attest.add_mutually_exclusive_group(required=True)
+    by.add_argument("--private-key", type=_absolute, metavar="PEM", help="an elliptic-curve key")
+    by.add_argument(
+        "--keyless", action="store_true", help="by your identity, through Sigstore; needs network"
+    )
+    attest.add_argument("--certificate", type=_absolute, metavar="PEM", help="of the private key")
+    attest.add_argument(
+        "--certificate-chain", type=_absolute, nargs="+", default=[], metavar="PEM", help="of that"
+    )
     return top
+
+
+def _check_signer(arguments: argparse.Namespace) -> None:
+    """How a signature is checked must be said, once, and only with a signature to check."""
+    by_identity = arguments.identity and arguments.identity_provider
+    ways = [arguments.public_key, arguments.certificate_chain, by_identity]
+    num_ways = sum(map(bool, ways))
+    if arguments.signature and num_ways != 1:
+        raise InputError(
+            "--signature wants one of --public-key, --certificate-chain, or --identity with "
+            "--identity-provider: a signature proves nothing without its signer"
+        )
+    if not arguments.signature and (num_ways or arguments.identity or arguments.identity_provider):
+        raise InputError("a signer is given, but no --signature to check")
+
+
+def _absolute(text: str) -> Path:
+    """A path as the caller means it: commands that need the project's folder change to it."""
+    return Path(text).absolute()
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
+    return int(text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,6 +125,15 @@ def main(argv: list[str] | None = None) -> int:
             from ledger import audit
 
             status = audit.run(arguments)
+        elif arguments.command == "verify":
+            from ledger import verify
+
+            _check_signer(arguments)
+            status = verify.run(arguments)
+        else:
+            from ledger import attest
+
+            status = attest.run(arguments)
         sys.stdout.flush()
     except InputError as error:
         print(f"mathledger {arguments.command}: {error}", file=sys.stderr)

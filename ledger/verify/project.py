@@ -1,0 +1,130 @@
+"""What the links of a verification share: the chain, and the digests of the files as they stand."""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ledger.chain import LEDGER, Chain
+from stages.common.errors import InputError
+
+CHUNK = 1024 * 1024  # bytes read at once
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Of one file as it stands."""
+
+    md5: str  # DVC's
+    sha256: str | None  # the ledger's, of its subject
+    size: int  # bytes
+
+
+def digests_of(path: str, with_sha256: bool) -> Digests:
+    """Read a file once for both digests."""
+    md5, sha, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+    buffer = memoryview(bytearray(CHUNK))
+    with Path(path).open("rb", buffering=0) as file:
+        while num := file.readinto(buffer):
+            md5.update(buffer[:num])
+            if with_sha256:
+                sha.update(buffer[:num])
+            size += num
+    return Digests(md5.hexdigest(), sha.hexdigest() if with_sha256 else None, size)
+
+
+@dataclass
+class Project:
+    """The checkout that is verified; the current folder is its top."""
+
+    chain: Chain
+    arguments: argparse.Namespace
+    looked_at: str = ""  # what the running check has seen, for its line
+    _digests: dict[str, Digests] = field(default_factory=dict)
+
+    @cached_property
+    def statement(self) -> Any:
+        """model_card/ledger.json."""
+        return self.chain.json(LEDGER)
+
+    @cached_property
+    def subject(self) -> dict[str, str]:
+        """The files that the ledger is about: path -> sha256; none where it is unreadable."""
+        try:
+            return {each["name"]: each["digest"]["sha256"] for each in self.statement["subject"]}
+        except (InputError, KeyError, TypeError):
+            return {}  # the link `ledger` says so
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The content of params.yaml, as the stages read it."""
+        from stages import params
+
+        return params.read()
+
+    @cached_property
+    def ledger_again(self) -> dict[str, Any]:
+        """The ledger, computed anew from the files as they stand."""
+        from stages import model_card, params
+
+        claims = params.load("model_card", model_card.Params).claims
+        return model_card.make_ledger(self.settings, claims)
+
+    @cached_property
+    def ignored(self) -> Any:
+        """DVC's own reading of .dvcignore: a function of a folder that lists its files."""
+        from dvc.repo import Repo
+
+        repo = Repo(".")
+
+        def files(folder: str) -> list[str]:
+            found = repo.dvcignore.find(repo.fs, os.path.abspath(folder))  # noqa: PTH100
+            return sorted(os.path.relpath(each) for each in found)
+
+        return files
+
+    def files_in(self, path: str) -> list[str]:
+        """The files that DVC counts to a path, sorted: itself, or those in the folder."""
+        return self.ignored(path) if Path(path).is_dir() else [path]
+
+    def hash(self, paths: Iterable[str]) -> None:
+        """Take the digests of files that there are, on all cores, each once."""
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
+        todo = [path for path in dict.fromkeys(paths) if path not in self._digests]
+        # The largest first, so that no core is left with it at the end.
+        todo.sort(key=lambda path: -Path(path).stat().st_size)
+        total = sum(Path(path).stat().st_size for path in todo)
+        bar = tqdm(
+            total=total, unit="B", unit_scale=True, desc="digests", leave=False,
+            disable=not sys.stderr.isatty(),
+        )  # fmt: skip
+        with bar, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            found = threads.map(lambda path: digests_of(path, path in self.subject), todo)
+            for path, digests in zip(todo, found, strict=True):
+                self._digests[path] = digests
+                bar.update(digests.size)
+
+    def digests(self, path: str) -> Digests:
+        """Of one file."""
+        self.hash([path])
+        return self._digests[path]
+
+    def folder(self, path: str) -> tuple[str, int, int]:
+        """A folder's DVC digest, its bytes and its number of files."""
+        files = self.files_in(path)
+        entries = [
+            {"md5": self.digests(file).md5, "relpath": Path(file).relative_to(path).as_posix()}
+            for file in files
+        ]
+        entries.sort(key=lambda entry: entry["relpath"])
+        listed = json.dumps(entries, sort_keys=True).encode()
+        digest = hashlib.md5(listed, usedforsecurity=False).hexdigest()
+        return f"{digest}.dir", sum(self.digests(file).size for file in files), len(files)

@@ -1,0 +1,194 @@
+"""The links from the responses to the card: everything is computed anew and compared."""
+
+import difflib
+import json
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ledger.chain import CARD, LEDGER
+from ledger.verify.project import Project
+from stages.common import statement
+
+SCHEMA = Path("docs/ledger.schema.json")
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def ledger(project: Project) -> Iterator[str]:
+    """The ledger is well formed, its subject is at hand, and computing it anew gives the same."""
+    import jsonschema
+
+    from stages import model_card
+
+    content = project.statement
+    text = project.chain.text(LEDGER)
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(content):
+        where = "/".join(str(key) for key in error.absolute_path)
+        yield f"{LEDGER}: {where}: {error.message[:200]}"
+    if text != statement.text(content):
+        yield f"{LEDGER} is not written as the pipeline writes it"
+    for path, digest in project.subject.items():
+        if not Path(path).is_file():
+            yield f"{path}, a subject of the ledger, is missing: run `dvc pull`"
+        elif project.digests(path).sha256 != digest:
+            yield f"{path}: sha256 is {project.digests(path).sha256}, {LEDGER} has {digest}"
+    settings = project.settings
+    wanted = {path.as_posix() for path in model_card.subject(settings)}
+    for path in sorted(wanted ^ set(project.subject)):
+        what = "is no subject of it" if path in wanted else "should be no subject of it"
+        yield f"{LEDGER}: {path} {what}"
+    again = json.loads(statement.text(project.ledger_again))
+    for where, stated, found in differences(content.get("predicate"), again):
+        yield f"{LEDGER}: {where} is {stated}, computed anew {found}"
+    num_scores = len(settings["models"]) * len(settings["benchmark"])
+    project.looked_at = (
+        f"{num_scores} scores computed anew; {len(project.subject)} files are its subject; "
+        f"sha256 {statement.digest(again)[:10]}"
+    )
+
+
+def differences(stated: Any, found: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
+    """Where two JSON values differ: the dotted key, and what either has there.
+
+    >>> list(differences({"a": [1, 2]}, {"a": [1, 3]}))
+    [('a.1', '2', '3')]
+    """
+    if isinstance(stated, dict) and isinstance(found, dict):
+        for key in [*stated, *(key for key in found if key not in stated)]:
+            inner = f"{where}.{key}" if where else str(key)
+            if key not in stated or key not in found:
+                has = ["there" if key in each else "missing" for each in (stated, found)]
+                yield inner, has[0], has[1]
+            else:
+                yield from differences(stated[key], found[key], inner)
+        if list(stated) != list(found) and stated.keys() == found.keys():
+            yield where or "predicate", "in another order", "as written"
+    elif isinstance(stated, list) and isinstance(found, list) and len(stated) == len(found):
+        for number, (one, other) in enumerate(zip(stated, found, strict=True)):
+            yield from differences(one, other, f"{where}.{number}" if where else str(number))
+    elif stated != found or type(stated) is not type(found):
+        yield where, _short(stated), _short(found)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def card(project: Project) -> Iterator[str]:
+    """The card is what the ledger gives; a number that the ledger does not carry is named."""
+    from stages.common import card as card_text
+
+    wanted = card_text.text(project.ledger_again)
+    current = project.chain.text(CARD)
+    known = set(NUMBER.findall(wanted))
+    old, new = wanted.splitlines(), current.splitlines()
+    for tag, old_from, _old_to, new_from, new_to in difflib.SequenceMatcher(
+        None, old, new, autojunk=False
+    ).get_opcodes():
+        if tag == "equal":
+            continue
+        for at in range(new_from, new_to):
+            foreign = [number for number in NUMBER.findall(new[at]) if number not in known]
+            what = f"{', '.join(foreign)} is not in the ledger: " if foreign else ""
+            yield f"{CARD}:{at + 1}: {what}{new[at][:100]!r}"
+        if tag == "delete":
+            yield f"{CARD}:{new_from + 1}: a line is gone: {old[old_from][:100]!r}"
+    if current.splitlines() == old and current != wanted:
+        yield f"{CARD}: the ends of lines are not those that the pipeline writes"
+    project.looked_at = f"{len(NUMBER.findall(current)):,} numbers in it are the ledger's"
+
+
+def responses(project: Project) -> Iterator[str]:
+    """Each response answers the prompt that the params give, and grading it anew says the same."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    from stages import evaluate
+    from stages.common import generation
+    from stages.common.records import read_rows
+
+    evaluate.quiet()
+    settings = project.settings
+    pairs = [(model, name) for model in settings["models"] for name in settings["benchmark"]]
+    num_responses = 0
+    for model, benchmark in tqdm(pairs, "responses", leave=False, disable=None):
+        path = evaluate.OUT / f"{model}-{benchmark}" / "samples.parquet"
+        stored = read_rows(path)
+        given = {
+            (row["item_id"], row["repeat"]): generation.Response(
+                row["response"], row["num_tokens"], row["finish_reason"], 0.0
+            )
+            for row in stored
+        }
+        work = evaluate.read_work(model, benchmark)
+        asked = {(each.item_id, each.repeat) for each in work.asked}
+        for item, repeat in sorted(asked ^ set(given)):
+            has = "is missing" if (item, repeat) in asked else "was never asked"
+            yield f"{path}: the response to item {item}, repeat {repeat} {has}"
+        if asked != set(given):
+            continue
+        again = evaluate.samples(work.asked, given, work.items, work.task.harness)
+        for old, new in zip(stored, again, strict=True):
+            for column in old:
+                if old[column] != new[column]:
+                    yield (
+                        f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column} is "
+                        f"{_short(old[column])}, anew {_short(new[column])}"
+                    )
+        num_responses += len(stored)
+    project.looked_at = f"{num_responses:,} responses graded anew, their prompts made anew"
+
+
+def metrics(project: Project) -> Iterator[str]:
+    """The scores in metrics/ are those of the responses."""
+    from stages import evaluate
+    from stages.common.records import read_json, read_rows
+
+    settings = project.settings
+    num_values = 0
+    for model in settings["models"]:
+        for benchmark in settings["benchmark"]:
+            item = f"{model}-{benchmark}"
+            path = evaluate.METRICS / f"{item}.json"
+            found = evaluate.summary(read_rows(evaluate.OUT / item / "samples.parquet"))
+            stated = read_json(path)
+            for key, value in found.items():
+                if stated.get(key) != value:
+                    yield f"{path}: {key} is {stated.get(key)}, the responses give {value}"
+            num_values += len(found)
+    project.looked_at = f"{num_values} values computed anew from the responses"
+
+
+def generation(project: Project) -> Iterator[str]:
+    """Responses that are chosen by chance come out the same when they are generated again."""
+    from stages.common.tracking import hardware
+
+    settings = project.settings
+    pairs = [(model, name) for model in settings["models"] for name in settings["benchmark"]]
+    chosen = Counter(random.choices(pairs, k=project.arguments.deep))
+    same = num_again = 0
+    for (model, benchmark), number in sorted(chosen.items()):
+        command = [sys.executable, "-m", "stages.evaluate", model, benchmark]
+        command += ["--spot-check", str(number)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        lines = done.stdout.splitlines()
+        if done.returncode and not any(line.startswith("item ") for line in lines):
+            yield f"{model} on {benchmark}: {done.stderr.strip() or 'no answer'}"
+            continue
+        of_items = [line for line in lines if line.startswith("item ")]
+        differing = [line for line in of_items if not line.endswith(" is the same")]
+        num_again += len(of_items)
+        same += len(of_items) - len(differing)
+        if differing:
+            stage = project.chain.stage(f"evaluate@{model}-{benchmark}")
+            then, now = project.chain.lineage(stage)["hardware"]["cpu"], hardware()["cpu"]
+            other = f" (generated on {then}, this is {now})" if then != now else ""
+            for line in differing:
+                yield f"{model} on {benchmark}: {line}{other}"
+    project.looked_at = f"{same} of {num_again} responses, chosen by chance, came out the same"
