@@ -328,13 +328,24 @@ def lineage_file(stage: str) -> Path:
     return LINEAGE / f"{name}.json"
 
 
-def digests_read(stage: str) -> dict[str, dict[str, str]]:
-    """The DVC digests of what a stage read: data of other stages, and code."""
-    deps = read_json(lineage_file(stage))["deps"]
-    return {
-        "inputs": {key: value for key, value in deps.items() if key.startswith("data/")},
-        "code": {key: value for key, value in deps.items() if key.startswith("stages/")},
-    }
+def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
+    """The DVC digests of the data that each stage read, and of all code that ran.
+
+    Raises:
+        InputError: a number has no lineage, or two stages ran with different versions of a file.
+    """
+    code: dict[str, str] = {}
+    stages = {}
+    for stage in stage_names(settings):
+        deps = read_json(lineage_file(stage))["deps"]
+        stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
+        for path in deps.keys() - stages[stage].keys():
+            if code.setdefault(path, deps[path]) != deps[path]:
+                raise InputError(
+                    f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "
+                    "run `dvc repro`"
+                )
+    return {"stages": stages, "code": dict(sorted(code.items()))}
 
 
 def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, Any]:
@@ -412,7 +423,7 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
             for stage in ["train", *(["reinforce"] if settings["reinforce"] else [])]
         },
         "params": settings,
-        "stages": {stage: digests_read(stage) for stage in stage_names(settings)},
+        **digests_read(settings),
     }
     if settings["reinforce"]:
         ledger["reinforcement"] = read_json(REINFORCE)
