@@ -1,0 +1,170 @@
+"""A signature holds for the files it was made of and the key that made it, and for nothing else."""
+
+import argparse
+import contextlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ledger import attest
+from ledger.chain import Chain
+from ledger.cli import main
+from ledger.verify.project import Project
+from tests.conftest import Workspace
+
+
+def openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def make_key(folder: Path, name: str) -> None:
+    """name.pem and name.pub."""
+    key = folder / f"{name}.pem"
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+    openssl("ec", "-in", key, "-pubout", "-out", folder / f"{name}.pub")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two keys, and a certificate of a key by an authority of our own."""
+    folder = tmp_path_factory.mktemp("keys")
+    make_key(folder, "one")
+    make_key(folder, "other")
+    make_key(folder, "root")
+    subject = ("-subj", "/CN=mathledger test root", "-days", "30")
+    openssl("req", "-x509", "-new", "-key", folder / "root.pem", "-out", folder / "root.crt",
+            *subject, "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
+    openssl("req", "-new", "-key", folder / "one.pem", "-out", folder / "one.csr",
+            "-subj", "/CN=mathledger test signer")  # fmt: skip
+    (folder / "one.ext").write_text(
+        "keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n"
+        "basicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    )
+    openssl("x509", "-req", "-in", folder / "one.csr", "-CA", folder / "root.crt", "-CAkey",
+            folder / "root.pem", "-CAcreateserial", "-out", folder / "one.crt", "-days", "30",
+            "-extfile", folder / "one.ext")  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def signed(
+    smoke: Workspace, keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Workspace, Path]:
+    """The smoke project and its signature by the key `one`."""
+    signature = tmp_path_factory.mktemp("signed") / "model.sig"
+    with contextlib.chdir(smoke.path):
+        assert not main(
+            ["attest", "--private-key", f"{keys}/one.pem", "--signature", str(signature)]
+        )
+    return smoke, signature
+
+
+def sign(keys: Path, signature: Path, *more: str) -> int:
+    """Sign the project of the current folder with the key `one`; returns the exit status."""
+    key = f"{keys}/one.pem"
+    return main(["attest", "--private-key", key, "--signature", str(signature), *more])
+
+
+def reasons(top: Path, signature: Path, **signer: object) -> list[str]:
+    """Why a signature does not hold."""
+    names = ("public_key", "certificate_chain", "identity", "identity_provider")
+    given = dict.fromkeys(names) | signer
+    arguments = argparse.Namespace(signature=signature, **given)
+    with contextlib.chdir(top):
+        return list(attest.check(Project(Chain.open(), arguments)))
+
+
+def test_a_signature_holds_for_its_key_and_no_other(
+    signed: tuple[Workspace, Path], keys: Path
+) -> None:
+    project, signature = signed
+    assert not reasons(project.path, signature, public_key=keys / "one.pub")
+    (text,) = reasons(project.path, signature, public_key=keys / "other.pub")
+    assert "Key mismatch" in text
+
+
+def test_a_certificate_holds_for_its_authority_and_no_other(
+    smoke: Workspace, keys: Path, tmp_path: Path
+) -> None:
+    signature = tmp_path / "model.sig"
+    with contextlib.chdir(smoke.path):
+        chain = ("--certificate", f"{keys}/one.crt", "--certificate-chain", f"{keys}/root.crt")
+        assert not sign(keys, signature, *chain)
+    assert not reasons(smoke.path, signature, certificate_chain=[keys / "root.crt"])
+    assert reasons(smoke.path, signature, certificate_chain=[keys / "one.crt"])
+
+
+@pytest.mark.parametrize(
+    "name", ["model_card/ledger.json", "model_card/README.md", "data/model/tuned/model.safetensors"]
+)
+def test_a_changed_file_is_named(
+    signed: tuple[Workspace, Path], keys: Path, tmp_path: Path, name: str
+) -> None:
+    project, signature = signed
+    top = published_copy(project, tmp_path)
+    data = bytearray((top / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (top / name).unlink()
+    (top / name).write_bytes(data)
+    (text,) = reasons(top, signature, public_key=keys / "one.pub")
+    assert f"'{Path(name).name}'" in text
+
+
+def test_a_file_that_was_added_or_removed_is_found(
+    signed: tuple[Workspace, Path], keys: Path, tmp_path: Path
+) -> None:
+    project, signature = signed
+    top = published_copy(project, tmp_path)
+    (top / "data/model/tuned/more.bin").write_bytes(b"x")
+    assert reasons(top, signature, public_key=keys / "one.pub")
+    (top / "data/model/tuned/more.bin").unlink()
+    (top / "model_card/ledger.json").unlink()
+    assert reasons(top, signature, public_key=keys / "one.pub")
+
+
+def test_a_signature_of_another_result_does_not_hold_here(
+    signed: tuple[Workspace, Path], keys: Path, tmp_path: Path
+) -> None:
+    """Replayed: made by the right key, for results that are no longer these."""
+    project, signature = signed
+    top = published_copy(project, tmp_path)
+    ledger = top / "model_card/ledger.json"
+    ledger.write_text(ledger.read_text().replace('"num_correct": 0', '"num_correct": 1', 1))
+    new = tmp_path / "new.sig"
+    with contextlib.chdir(top):
+        assert not sign(keys, new)
+    assert not reasons(top, new, public_key=keys / "one.pub")
+    assert reasons(top, signature, public_key=keys / "one.pub")
+    assert reasons(project.path, new, public_key=keys / "one.pub")
+
+
+def published_copy(project: Workspace, tmp_path: Path) -> Path:
+    """A copy of what is signed, and of what names it."""
+    top = tmp_path / "project"
+    for name in ("model_card", "data/model/tuned"):
+        shutil.copytree(project.path / name, top / name)
+    for name in ("dvc.yaml", "params.yaml", "dvc.lock"):
+        shutil.copy(project.path / name, top / name)
+    (top / ".git").mkdir()
+    return top
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["attest", "--private-key", "none.pem"], "none.pem: there is no such private key"),
+        (["attest", "--private-key", "README.md"], "README.md cannot sign"),
+        (["verify", "--signature"], "a signature proves nothing without its signer"),
+        (["verify", "--public-key", "one.pub"], "no --signature to check"),
+        (["verify", "--signature", "--public-key", "a", "--identity", "b",
+          "--identity-provider", "c"], "wants one of"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_get_one_line(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert text in error and error.count("\n") == 1
