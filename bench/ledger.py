@@ -1,4 +1,4 @@
-"""Time `mathledger verify`'s digests beside md5sum and sha256sum, and the commands that look things up.
+"""Time the digests of `mathledger verify` beside md5sum and sha256sum, and `trace` and `diff`.
 
     python -m bench.ledger [--rounds 5]
 
@@ -81,9 +81,10 @@ def table(result: dict[str, Any]) -> str:
         f"| `mathledger verify`: both, in one reading | {size / 1e6:,.0f} | "
         f"{seconds['verify']:.2f} | {size / 1e6 / seconds['verify']:,.0f} |",
         "",
-        f"The two commands one after the other take {both:.2f} s: `verify` has "
-        f"{both / seconds['verify']:.2f} times their speed, and {seconds['md5sum'] / seconds['verify']:.2f}"
-        " times that of `md5sum` alone, which computes one of its two digests.",
+        f"One after the other, `md5sum` and `sha256sum` take {both:.2f} s: `verify` has "
+        f"{both / seconds['verify']:.2f} times their speed, and "
+        f"{seconds['md5sum'] / seconds['verify']:.2f} times that of `md5sum` alone, which computes "
+        "one digest of the two.",
         "",
         "| command | seconds, start to exit |",
         "|---|---:|",

@@ -12,7 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import decontaminate_quality, evaluation, likeness, near_dedup, pipeline, training
+from bench import (
+    decontaminate_quality,
+    evaluation,
+    ledger,
+    likeness,
+    near_dedup,
+    pipeline,
+    training,
+)
 from bench.measure import RESULTS
 from stages.common.errors import InputError
 from stages.common.records import read_json, write_text
@@ -25,6 +33,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "decontaminate_quality": decontaminate_quality.table,
     "training": training.table,
     "evaluation": evaluation.table,
+    "ledger": ledger.table,
 }
 
 

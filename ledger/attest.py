@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from ledger.verify.project import Project
 
 CARD = Path("model_card")
-# Of the library's text on a file that differs: both digests as Python writes bytes.
-HASHES = re.compile(r": Expected .Digest\(.*?\), Actual .Digest\(.*?\)(?=.?[\"'])")
 MODELS = Path("data/model")
+MISMATCH = re.compile(r"Hash mismatch for '([^']*)'")  # in the library's text
 
 
 @contextlib.contextmanager
@@ -140,8 +139,11 @@ def check(project: "Project") -> Iterator[str]:
     except InputError:
         raise
     except Exception as error:  # the library's errors for a bad signature are of many kinds
-        text = " ".join(str(error).split()) or type(error).__name__
-        yield f"{signature}: {HASHES.sub('', text)}"
+        differing = MISMATCH.findall(str(error).replace("\\", ""))
+        for name in differing:
+            yield f"{signature}: {name} is not the file that was signed"
+        if not differing:
+            yield f"{signature}: {' '.join(str(error).split()) or type(error).__name__}"
         return
     project.looked_at = f"{signature} by {by} is of these {num_files} files"
 

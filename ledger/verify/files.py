@@ -181,20 +181,18 @@ def digests(project: Project) -> Iterator[str]:
     """Every file that a stage read or wrote has the digest and the size that the lock records."""
     import time
 
-    entries: dict[tuple[str, str], Out] = {}
-    of_stage: dict[tuple[str, str], Stage] = {}
+    entries: dict[Out, Stage] = {}  # the same file is recorded by all stages that read it
     for stage in project.chain.stages.values():
         for out in [*stage.outs.values(), *stage.deps.values()]:
-            entries.setdefault((out.path, out.md5), out)
-            of_stage.setdefault((out.path, out.md5), stage)
-    paths = sorted({path for path, _ in entries if Path(path).exists()})
+            entries.setdefault(out, stage)
+    paths = sorted({out.path for out in entries if Path(out.path).exists()})
     files = [file for path in paths for file in project.files_in(path)]
     started = time.perf_counter()
     project.hash(files)
     seconds = time.perf_counter() - started
     size = sum(project.digests(file).size for file in set(files))
-    for key, out in sorted(entries.items()):
-        yield from compare(project, out, of_stage[key])
+    for out, stage in entries.items():
+        yield from compare(project, out, stage)
     project.looked_at = (
         f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
     )

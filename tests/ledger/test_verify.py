@@ -131,14 +131,16 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
 ) -> None:
     """A verdict, a number of the card and a training row are changed; then lock and git agree."""
     top = smoke_copy.path
-    samples = top / "data/evaluate/tuned-chain_sum/samples.parquet"
+    samples = top / "data/evaluate/tuned-tiny_chain_sum/samples.parquet"
     rows = pq.read_table(samples).to_pylist()
     rows[0]["verdict"], rows[0]["correct"] = "correct", True
     samples.unlink()
     write_rows(samples, rows, SAMPLE)
     kept = top / "data/decontaminate/kept.parquet"
     table = pq.read_table(kept)
-    item = pq.read_table(top / "data/download_benchmark/chain_sum/items.parquet").to_pylist()[0]
+    item = pq.read_table(top / "data/download_benchmark/tiny_chain_sum/items.parquet").to_pylist()[
+        0
+    ]
     leak = table.to_pylist()
     leak[0]["problem"] = item["problem"]
     kept.unlink()
