@@ -191,20 +191,31 @@ def digests(project: Project) -> Iterator[str]:
     project.hash(files)
     seconds = time.perf_counter() - started
     size = sum(project.digests(file).size for file in set(files))
+    missing = {out.path: how for out in entries if (how := mend_of_missing(project, out.path))}
+    for how in sorted(set(missing.values())):
+        lost = [path for path, mend in missing.items() if mend == how]
+        some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+        yield f"{some} {'is' if len(lost) == 1 else 'are'} missing: run `{how}`"
     for out, stage in entries.items():
-        yield from compare(project, out, stage)
+        if out.path not in missing:
+            yield from compare(project, out, stage)
     project.looked_at = (
         f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
     )
 
 
+def mend_of_missing(project: Project, path: str) -> str | None:
+    """The command that brings a file which is missing; None where it is there."""
+    if Path(path).exists():
+        return None
+    is_data = path.startswith(("data/", "lineage/"))
+    return "dvc pull" if is_data else f"git checkout {path}"
+
+
 def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
     """One entry of the lock against what stands there."""
     path = Path(out.path)
-    if not path.exists():
-        how = "dvc pull" if project.chain.is_cached(out.path) else f"git checkout {out.path}"
-        yield f"{out.path} is missing: run `{how}`"
-    elif path.is_dir() != out.md5.endswith(".dir"):
+    if path.is_dir() != out.md5.endswith(".dir"):
         yield f"{out.path} is {'a folder' if path.is_dir() else 'a file'}; {LOCK} has the other"
     elif path.is_dir():
         md5, size, num_files = project.folder(out.path)
