@@ -76,7 +76,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Three models, and claims about one benchmark that is evaluated and one that is not."""
-    settings = {"name": "three", "language": "en"}
+    settings = {"name": "three", "language": "en", "url": None}
     models = ["base", "tuned", "reinforced"]
     claims = [model_card.Claim("b/other", "exam", 0.7, 0.7, "about 70%"), *CLAIMS]
     path = tmp_path_factory.mktemp("three")
