@@ -300,7 +300,7 @@ def test_no_score_of_30_items_has_a_decimal(project: Project) -> None:
 def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
     rows = tables(single.text)[("benchmark", "base", "tuned", "items", "ledger")]
     assert [row[0] for row in rows] == list(evaluated.SIZES)
-    for name, *cells, count in rows:
+    for name, *cells, count, _ in rows:
         assert count == str(evaluated.SIZES[name])
         for model, cell in zip(("base", "tuned"), cells, strict=True):
             found = re.fullmatch(r"(\d+) of (\d+): (\S+)% \[(\S+), (\S+)\]", cell)
