@@ -75,21 +75,21 @@ def _causes(
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     unexplained: dict[str, list[str]] = {}
     reached: set[str] = set()
-    for number, entry in zip(shared, numbers, strict=True):
-        if not entry["has_same_responses"]:
+    for number, score in zip(shared, numbers, strict=True):
+        if not score["has_same_responses"]:
             path = causes.trace(a, b, number)
-        elif entry["a"] != entry["b"]:  # computed otherwise from the same responses
+        elif score["a"] != score["b"]:  # computed otherwise from the same responses
             path = causes.Path(["model_card"], [])
         else:
             continue
         reached.update(path.stages)
         for stage in path.unexplained:
             unexplained.setdefault(stage, []).append(_name(number))
-        own: list[tuple[str | None, causes.Change]] = [(None, each) for each in loose]
-        own += [(stage, each) for stage in path.stages for each in causes.own_changes(a, b, stage)]
-        for stage, change in own:
+        own = [(each, [stage]) for stage in path.stages for each in causes.own_changes(a, b, stage)]
+        own += [(each, []) for each in loose if causes.can_lead_to_numbers(each)]
+        for change, at in own:
             known = found.setdefault(change.identity, _entry(change))
-            _add(known["stages"], stage)
+            _add(known["stages"], *at)
             _add(known["numbers"], _name(number))
     idle: dict[tuple[str, ...], dict[str, Any]] = {}
     rested_on = causes.upstream(a, shared) | causes.upstream(b, shared)
@@ -101,6 +101,11 @@ def _causes(
     for change in loose:
         if change.identity not in found:
             idle.setdefault(change.identity, _entry(change))
+
+    for entry in (*found.values(), *idle.values()):
+        if entry["kind"] == "code" and entry["stages"]:
+            runs = [side.runs[entry["stages"][0]] for side in (a, b)]
+            entry["git_revisions"] = [run.git_revision for run in runs]
 
     def place(entry: dict[str, Any]) -> int:
         return min(map(order.index, entry["stages"]), default=-1)
@@ -130,9 +135,8 @@ def _entry(change: causes.Change) -> dict[str, Any]:
     }
 
 
-def _add(names: list[str], name: str | None) -> None:
-    if name is not None and name not in names:
-        names.append(name)
+def _add(names: list[str], *others: str) -> None:
+    names += [name for name in others if name not in names]
 
 
 def _effects(a: Side, b: Side, shared: list[Number]) -> dict[str, Any]:

@@ -152,6 +152,12 @@ def unattributed(a: Side, b: Side) -> list[Change]:
     ]
 
 
+def can_lead_to_numbers(change: Change) -> bool:
+    """Whether a change that no stage is known for is of one whose output a number may rest on."""
+    part = change.key.partition(".")[0].removeprefix("stages/")
+    return part not in ("model_card", "probe")
+
+
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} -> {"a.b": 1}."""
     flat: dict[str, Any] = {}

@@ -52,12 +52,12 @@ def _numbers(found: Found) -> Iterator[str]:
     if not found["numbers"]:
         yield "No number is in both."
     tested = [each["test"] for each in others if each["test"]]
-    num_paired = sum(test["is_paired"] for test in tested)
-    if num_paired:
+    num_paired = sum(bool(e["test"] and e["test"]["is_paired"]) for e in found["numbers"])
+    if any(test["is_paired"] for test in tested):
         yield ""
         yield (
             "Brackets: 95% intervals of the difference, in points. p: exact test paired by item"
-            + (f", by Holm for {num_paired} numbers." if num_paired > 1 else ".")
+            + (f", by Holm for {num_paired} tests." if num_paired > 1 else ".")
         )
     for reason in dict.fromkeys(test["reason"] for test in tested if not test["is_paired"]):
         yield f"Unpaired, as {reason}: judged by the interval alone, each number by itself."
@@ -118,6 +118,9 @@ def _changes(entries: list[Found]) -> Iterator[str]:
         stages = f"  [{_listed(each['stages'])}]" if each["stages"] else ""
         change = f"{_value(each, 'a')} -> {_value(each, 'b')}"
         yield f"  {each['kind']:8}  {each['key']}: {change}{stages}"
+        revisions = each.get("git_revisions", [None])
+        if None not in revisions and len(set(revisions)) > 1:
+            yield f"            git diff {' '.join(r[:10] for r in revisions)} -- {each['key']}"
 
 
 def _value(entry: Found, side: str) -> str:
@@ -151,7 +154,8 @@ def _unexplained(found: Found) -> Iterator[str]:
             if is_card
             else "inputs, code, params, packages and hardware are the same, as far as recorded"
         )
-        yield f"  {each['stage']}: its output differs; {what}."
+        line = f"{each['stage']}: its output differs; {what}."
+        yield textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _rows(found: Found) -> Iterator[str]:
@@ -160,11 +164,10 @@ def _rows(found: Found) -> Iterator[str]:
         yield "ROWS"
     for each in found["rows"]:
         yield f"  {each['file']}: {each['num_a']} -> {each['num_b']}"
-        for change, mark in (("lost", "-"), ("gained", "+")):
+        for change, other in (("lost", "B"), ("gained", "A")):
             if each[f"num_{change}"]:
                 reasons = ", ".join(f"{r} {n}" for r, n in each[f"{change}_by"].items())
-                other = "B" if change == "lost" else "A"
-                yield f"    {mark}{each[f'num_{change}']} (in {other}: {reasons})"
+                yield f"    {change} {each[f'num_{change}']} (in {other}: {reasons})"
         if each["columns"]:
             yield f"    the same ids; the content of {', '.join(each['columns'])} differs"
         for row in each["examples"]:

@@ -27,7 +27,7 @@ class Run:
     params: dict[str, Any] | None  # by dotted key
     packages: dict[str, str] | None
     hardware: dict[str, Any] | None
-    git_revision: str | None
+    git_revision: str | None  # null, too, where the code was not the commit's
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _run(chain: Chain, name: str) -> Run:
             lineage["params"],
             lineage["packages"],
             lineage["hardware"] | {key: lineage[key] for key in USE if key in lineage},
-            lineage["git_revision"],
+            None if lineage["code_is_dirty"] else lineage["git_revision"],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
