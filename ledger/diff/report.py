@@ -40,7 +40,7 @@ def _numbers(found: Found) -> Iterator[str]:
     others = [each for each in found["numbers"] if not _is_same(each)]
     if not others and found["numbers"]:
         names = _listed([_name(each) for each in same])
-        yield f"No number differs: {names} rest on the same responses."
+        yield f"No number differs; the same responses: {names}"
     width = max((len(_name(each)) for each in others), default=0)
     for each in others:
         yield f"{_name(each):{width}}  {_score(each)}; {_cause(found, _name(each))}"
@@ -101,7 +101,7 @@ def _listed(names: list[str], separator: str = ", ") -> str:
 def _causes(found: Found) -> Iterator[str]:
     if not found["causes"]:
         return
-    yield "CAUSES, upstream first: what changed and leads to a number"
+    yield "CAUSES, upstream first: what changed and leads to responses that differ"
     yield from _changes(found["causes"])
     if len({(each["kind"], each["key"]) for each in found["causes"]}) > 1:
         yield "  Several changed at once: two states cannot tell their shares apart."
@@ -109,7 +109,7 @@ def _causes(found: Found) -> Iterator[str]:
 
 def _idle(found: Found) -> Iterator[str]:
     if found["without_effect"]:
-        yield "CHANGED WITHOUT EFFECT: no data that differs leads from it to a number"
+        yield "CHANGED WITHOUT EFFECT: it leads to no response that differs"
         yield from _changes(found["without_effect"])
 
 
@@ -162,6 +162,7 @@ def _rows(found: Found) -> Iterator[str]:
     """Of chains the rows; of cards the funnel."""
     if found["rows"]:
         yield "ROWS"
+    told = set[str]()  # a row that comes or goes does so in every later file, too
     for each in found["rows"]:
         yield f"  {each['file']}: {each['num_a']} -> {each['num_b']}"
         for change, other in (("lost", "B"), ("gained", "A")):
@@ -171,7 +172,9 @@ def _rows(found: Found) -> Iterator[str]:
         if each["columns"]:
             yield f"    the same ids; the content of {', '.join(each['columns'])} differs"
         for row in each["examples"]:
-            yield from _row(row)
+            if row["id"] not in told:
+                yield from _row(row)
+            told.add(row["id"])
     if not found["rows"] and found["funnel"]:
         yield "ROWS by corpus"
         for each in found["funnel"]:

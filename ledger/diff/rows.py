@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from ledger.chain import Chain
 from stages.common.errors import InputError
@@ -192,14 +192,16 @@ def _problem(row: dict[str, Any]) -> str | None:
 
 
 def _read(path: Path, rows: list[str]) -> dict[str, dict[str, Any]]:
-    """A few rows of a file by their ids."""
-    wanted = pa.array(rows, pa.string())
+    """A few rows of a file by their ids; texts are read of those groups of rows alone."""
     found: dict[str, dict[str, Any]] = {}
-    for batch in read_batches(path):
-        if len(found) == len(set(rows)):
-            break
-        for row in batch.filter(pc.is_in(batch["id"], wanted)).to_pylist():
-            found.setdefault(row["id"], row)
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            own = file.read_row_group(group, ["id"])["id"].to_pylist()
+            for place in [place for place, row in enumerate(own) if row in rows]:
+                whole = file.read_row_group(group).slice(place, 1)
+                found.setdefault(own[place], whole.to_pylist()[0])
+            if len(found) == len(set(rows)):
+                break
     return found
 
 
