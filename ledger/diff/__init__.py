@@ -77,15 +77,17 @@ def _causes(
     reached: set[str] = set()
     for number, score in zip(shared, numbers, strict=True):
         if not score["has_same_responses"]:
-            path = causes.trace(a, b, number)
+            route = causes.trace(a, b, number)
         elif score["a"] != score["b"]:  # computed otherwise from the same responses
-            path = causes.Path(["model_card"], [])
+            route = causes.Route(["model_card"], [])
         else:
             continue
-        reached.update(path.stages)
-        for stage in path.unexplained:
+        reached.update(route.stages)
+        for stage in route.unexplained:
             unexplained.setdefault(stage, []).append(_name(number))
-        own = [(each, [stage]) for stage in path.stages for each in causes.own_changes(a, b, stage)]
+        own = [
+            (each, [stage]) for stage in route.stages for each in causes.own_changes(a, b, stage)
+        ]
         own += [(each, []) for each in loose if causes.can_lead_to_numbers(each)]
         for change, at in own:
             known = found.setdefault(change.identity, _entry(change))

@@ -36,7 +36,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Path:
+class Route:
     """The stages whose output differs on the way to a number's responses, upstream first."""
 
     stages: list[str]
@@ -175,15 +175,15 @@ def is_same_run(a: Side, b: Side, stage: str) -> bool:
     return same and not own_changes(a, b, stage)
 
 
-def trace(a: Side, b: Side, number: Number) -> Path:
+def trace(a: Side, b: Side, number: Number) -> Route:
     """The way to responses that differ."""
     stages = list(dict.fromkeys([*a.runs, *b.runs]))
-    path = Path([], [])
+    route = Route([], [])
     is_loose = bool(unattributed(a, b))
 
     def visit(stage: str, is_changed: bool) -> None:
         """Args: is_changed: whether it is known that its output differs."""
-        if stage in path.stages:
+        if stage in route.stages:
             return
         old, new = a.runs.get(stage), b.runs.get(stage)
         inputs = list(pairs(old.inputs, new.inputs)) if old and new else []
@@ -193,13 +193,13 @@ def trace(a: Side, b: Side, number: Number) -> Path:
                 is_known, is_other = _output(a.runs.get(maker), b.runs.get(maker))
                 if is_other or not is_known:
                     visit(maker, is_known or len(found) == 1)
-        path.stages.append(stage)
+        route.stages.append(stage)
         has_cause = is_loose or inputs or own_changes(a, b, stage)
         if is_changed and old and new and not has_cause:
-            path.unexplained.append(stage)
+            route.unexplained.append(stage)
 
     visit(f"evaluate@{number[1]}-{number[0]}", True)
-    return path
+    return route
 
 
 def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
