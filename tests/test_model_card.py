@@ -608,7 +608,7 @@ def test_the_usage_snippet_asks_as_the_benchmark_did(smoke: Workspace) -> None:
     (stored,) = (row["response"] for row in samples if row["item_id"] == item["id"])
     assert '"12 + 30 - 5 ="' in code
     shown = smoke.python("-c", code.replace('"12 + 30 - 5 ="', repr(item["problem"])))
-    assert stored.strip() and stored.strip() in shown
+    assert len(stored) > 4 and f"{stored}\n" in shown
 
 
 def test_two_runs_are_the_same_bytes(smoke_copy: Workspace) -> None:

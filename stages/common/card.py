@@ -101,7 +101,8 @@ def front_matter(ledger: Ledger) -> str:
         license=licence["id"] if licence["on_hub"] else "other" if licence["id"] else "unknown",
         license_name=None if licence["on_hub"] else licence["id"],
         license_link=None if licence["on_hub"] else licence["source"],
-        datasets=[each["name"] for each in corpora.values() if each["kind"] == "hub"] or None,
+        datasets=sorted({each["name"] for each in corpora.values() if each["kind"] == "hub"})
+        or None,
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["math", "mathledger", "sft", "trl"],

@@ -87,11 +87,13 @@ def metadata(ledger: dict[str, Any]) -> dict[str, Any]:
             f"{source['name']}, revision {source['revision']}"
             for source in ledger["corpora"].values()
         ),
-        "isBasedOn": [
-            f"https://huggingface.co/datasets/{source['name']}"
-            for source in ledger["corpora"].values()
-            if source["kind"] == "hub"
-        ],
+        "isBasedOn": sorted(
+            {
+                f"https://huggingface.co/datasets/{source['name']}"
+                for source in ledger["corpora"].values()
+                if source["kind"] == "hub"
+            }
+        ),
         "distribution": [
             {
                 "@type": "cr:FileObject",

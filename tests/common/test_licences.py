@@ -59,6 +59,6 @@ def test_the_order_of_the_inputs_does_not_matter() -> None:
 def test_a_conflict_is_refused_before_anything_is_trained(workspace: Workspace) -> None:
     output = workspace.python(
         "-m", "stages.params", "experiment=smoke", "model.source.licence=llama3",
-        "corpus.practice_numinamath_cot.source.licence=cc-by-sa-4.0", ok=False,
+        "corpus.tiny_numinamath_cot.source.licence=cc-by-sa-4.0", ok=False,
     )  # fmt: skip
     assert output.startswith("error: licences: the base model is under the Llama 3 licence; ")
