@@ -101,7 +101,7 @@ def parse_json(text: str | bytes, name: str) -> Any:
     """The content of a JSON file."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not valid JSON: {error}") from None
 
 

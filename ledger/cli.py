@@ -43,6 +43,20 @@ def parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("--json", action="store_true", help="JSON in place of Markdown")
 
+    diff = commands.add_parser(
+        "diff",
+        help="what changed between the numbers of two states, and why",
+        description="A and B are revisions, experiments, `workspace`, or model cards with their "
+        "ledger (a folder, its README.md or ledger.json). Exit status 0 whatever differs, 2 where "
+        "a side cannot be read.",
+    )
+    diff.add_argument("a", metavar="A")
+    diff.add_argument("b", metavar="B")
+    diff.add_argument(
+        "benchmark", nargs="?", metavar="BENCHMARK[@MODEL]", help="only these numbers"
+    )
+    diff.add_argument("--json", action="store_true", help="all of it, as JSON")
+
     verify = commands.add_parser(
         "verify",
         help="whether everything that the card rests on still holds",
@@ -125,6 +139,10 @@ def main(argv: list[str] | None = None) -> int:
             from ledger import audit
 
             status = audit.run(arguments)
+        elif arguments.command == "diff":
+            from ledger import diff
+
+            status = diff.run(arguments)
         elif arguments.command == "verify":
             from ledger import verify
 

@@ -124,7 +124,7 @@ def check_all(content: dict[str, Any]) -> None:
         reinforce,
         train,
     )
-    from stages.common import engine, generation, harness, practice, prompts, sources
+    from stages.common import engine, generation, harness, licences, practice, prompts, sources
 
     sections: dict[str, Any] = {
         "prompt": prompts.Params,
@@ -164,6 +164,9 @@ def check_all(content: dict[str, Any]) -> None:
             for part, into in parts.items():
                 check(f"{group}.{member}.{part}", node.get(part), into)
     practice.expect_twins(content["benchmark"])
+    # The card is refused where they conflict: better before the training than after it.
+    of_corpora = {name: corpus["source"]["licence"] for name, corpus in content["corpus"].items()}
+    licences.derived(content["model"]["source"]["licence"], of_corpora)
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ def write_project(
         unused = {name: {"items": None, "controls": None, "left_out": {}} for name in SIZES}
         write_json(Path(f"metrics/probe/{model}.json"), unused)
         write_rows(Path(f"data/probe/{model}/completions.parquet"), [], probe.COMPLETION)
-    source = {"name": "org/corpus", "revision": "456def", "licence": "MIT"}
+    source = {"kind": "hub", "name": "org/corpus", "revision": "456def", "licence": "MIT"}
     for corpus in CORPORA:
         write_json(Path(f"data/download_corpus/{corpus}/receipt.json"), {**source, "files": {}})
     write_json(Path("data/model/base/receipt.json"), source)

@@ -1,0 +1,223 @@
+"""Which recorded changes can have changed a number: a walk up the data that differs.
+
+A change of a stage (code, params, packages, hardware, or what it downloaded) is a cause of a number
+where data that differs leads from that stage to the number's responses. A stage that ran otherwise
+and wrote the same bytes is none. Where several changes meet, two states cannot tell their shares
+apart: all are causes.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.diff.sides import Number, Run, Side
+
+MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
+SOURCE = ("name", "revision", "licence", "items_digest")
+
+
+class Absent:
+    """The value of a key that one side does not have; null is a value."""
+
+
+ABSENT = Absent()
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: str  # data, code, params, packages or hardware
+    key: str  # corpora.web.revision, stages/train.py, train.seed, torch, cpu
+    a: Any
+    b: Any
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        return self.kind, self.key, repr(self.a), repr(self.b)
+
+
+@dataclass(frozen=True)
+class Route:
+    """The stages whose output differs on the way to a number's responses, upstream first."""
+
+    stages: list[str]
+    unexplained: list[str]  # those that did so from the same inputs, and with nothing changed
+
+
+def makers(path: str, stages: Collection[str]) -> list[str]:
+    """The stages that made some data: data/KIND[/ITEM], and of models data/model/NAME.
+
+    >>> makers("data/prepare", ["prepare@web", "prepare@books", "mix"])
+    ['prepare@web', 'prepare@books']
+    >>> makers("data/model/base/tokenizer.json", ["download_model", "train"])
+    ['download_model']
+    """
+    _, kind, item, *_ = [*path.split("/"), ""]
+    if kind == "model":
+        return [stage for stage in stages if stage.partition("@")[0] == MODELS.get(item)]
+    exact = f"{kind}@{item}"
+    return [stage for stage in stages if stage == exact] or [
+        stage for stage in stages if stage.partition("@")[0] == kind
+    ]
+
+
+def pairs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The keys whose values differ, with both values."""
+    for key in dict.fromkeys([*old, *new]):
+        values = old.get(key, ABSENT), new.get(key, ABSENT)
+        if values[0] != values[1]:
+            yield key, *values
+
+
+def param_pairs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """As `pairs`, by dotted keys; a section that one side lacks is one difference.
+
+    >>> list(param_pairs({"train.lora": None}, {"train.lora.r": 16, "train.lora.alpha": 32}))
+    [('train.lora', None, {'r': 16, 'alpha': 32})]
+    """
+    found = {}
+    for key, a, b in pairs(old, new):
+        other = old if a is ABSENT else new if b is ABSENT else None
+        section = key if other is None else _missing_section(key, other)
+        found[section] = _value(old, section), _value(new, section)
+    for section, values in found.items():
+        yield section, *values
+
+
+def _missing_section(key: str, flat: dict[str, Any]) -> str:
+    """The shortest section of a key that holds no key of `flat`."""
+    parts = key.split(".")
+    for end in range(1, len(parts)):
+        section = ".".join(parts[:end])
+        if not any(other.startswith(section + ".") for other in flat):
+            return section
+    return key
+
+
+def _value(flat: dict[str, Any], section: str) -> Any:
+    """A key's value; of a section its keys and values."""
+    if section in flat:
+        return flat[section]
+    start = section + "."
+    return {key[len(start) :]: flat[key] for key in flat if key.startswith(start)} or ABSENT
+
+
+# Of a run, and how the two sides of it are compared.
+RECORDED = {"code": pairs, "params": param_pairs, "packages": pairs, "hardware": pairs}
+
+
+def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
+    """What is recorded to have changed at a stage itself, whatever it read."""
+    found = [Change("data", key, *values) for key, *values in pairs(*_sources(a, b, stage))]
+    old, new = a.runs.get(stage), b.runs.get(stage)
+    if old is None or new is None:
+        return found
+    for kind, compare in RECORDED.items():
+        before, after = getattr(old, kind), getattr(new, kind)
+        if before is not None and after is not None:
+            found += [Change(kind, key, *values) for key, *values in compare(before, after)]
+    return found
+
+
+def _sources(a: Side, b: Side, stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a stage downloaded, as the ledgers name it, by dotted key."""
+    old, new = (_source(side, stage) for side in (a, b))
+    return old, new
+
+
+def _source(side: Side, stage: str) -> dict[str, Any]:
+    kind, _, item = stage.partition("@")
+    if kind == "download_corpus":
+        name, source = f"corpora.{item}", side.ledger["corpora"].get(item, {})
+    elif kind == "download_benchmark":
+        name, source = f"benchmarks.{item}", side.benchmarks.get(item, {}).get("source", {})
+    elif kind == "download_model":
+        name, source = "base_model", side.ledger["base_model"]
+    else:
+        return {}
+    files = {
+        f"{name}.files.{file}": each["sha256"] for file, each in source.get("files", {}).items()
+    }
+    return {f"{name}.{key}": source[key] for key in SOURCE if key in source} | files
+
+
+def unattributed(a: Side, b: Side) -> list[Change]:
+    """Changed code and params of ledgers, which do not say what read them; none between chains."""
+    if a.chain and b.chain:
+        return []
+    code = pairs(a.ledger["code"], b.ledger["code"])
+    params = param_pairs(*(flatten(side.ledger["params"]) for side in (a, b)))
+    return [
+        *(Change("code", key, *values) for key, *values in code),
+        *(Change("params", key, *values) for key, *values in params),
+    ]
+
+
+def can_lead_to_numbers(change: Change) -> bool:
+    """Whether a change that no stage is known for is of one whose output a number may rest on."""
+    part = change.key.partition(".")[0].removeprefix("stages/")
+    return part not in ("model_card", "probe")
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= (
+            flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
+
+
+def is_same_run(a: Side, b: Side, stage: str) -> bool:
+    """Whether a stage read the same and nothing recorded of it has changed."""
+    old, new = a.runs.get(stage), b.runs.get(stage)
+    same = old is not None and new is not None and old.inputs == new.inputs
+    return same and not own_changes(a, b, stage)
+
+
+def trace(a: Side, b: Side, number: Number) -> Route:
+    """The way to responses that differ."""
+    stages = list(dict.fromkeys([*a.runs, *b.runs]))
+    route = Route([], [])
+    is_loose = bool(unattributed(a, b))
+
+    def visit(stage: str, is_changed: bool) -> None:
+        """Args: is_changed: whether it is known that its output differs."""
+        if stage in route.stages:
+            return
+        old, new = a.runs.get(stage), b.runs.get(stage)
+        inputs = list(pairs(old.inputs, new.inputs)) if old and new else []
+        for source, *_ in inputs:
+            found = makers(source, stages)
+            for maker in found:
+                is_known, is_other = _output(a.runs.get(maker), b.runs.get(maker))
+                if is_other or not is_known:
+                    visit(maker, is_known or len(found) == 1)
+        route.stages.append(stage)
+        has_cause = is_loose or inputs or own_changes(a, b, stage)
+        if is_changed and old and new and not has_cause:
+            route.unexplained.append(stage)
+
+    visit(f"evaluate@{number[1]}-{number[0]}", True)
+    return route
+
+
+def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
+    """Whether it is known if a stage's output differs, and whether it does."""
+    if old is None or new is None:
+        return True, True
+    if old.outputs is None or new.outputs is None:
+        return False, False
+    return True, old.outputs != new.outputs
+
+
+def upstream(side: Side, numbers: Iterable[Number]) -> set[str]:
+    """The stages that some numbers rest on."""
+    waiting = [f"evaluate@{model}-{benchmark}" for benchmark, model in numbers]
+    seen = set[str]()
+    while waiting:
+        stage = waiting.pop()
+        if stage not in seen and stage in side.runs:
+            seen.add(stage)
+            waiting += [m for path in side.runs[stage].inputs for m in makers(path, side.runs)]
+    return seen

@@ -1,0 +1,219 @@
+"""Rows that a data stage gained and lost: a merge walk over the sorted ids of two files.
+
+Only the id column is read, a batch at a time, and where both files have one digest nothing is. What
+became of a row is looked up in the sorted ids of the stage's other files as the walk goes on; texts
+are then read for the few rows that are shown.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ledger.chain import Chain
+from stages.common.errors import InputError
+from stages.common.records import num_rows, read_batches
+
+EXAMPLES = 2  # of each reason
+NOT_IN_INPUT = "not in its input"
+KEPT, REMOVED = "kept.parquet", "removed.parquet"
+MIX = ("train.parquet", "validation.parquet")
+MIXED = "data/decontaminate/kept.parquet"
+
+
+def walk(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """What two sorted streams of ids do not share, and whether it was gained; each copy counts.
+
+    >>> list(walk(["a", "b", "b", "d"], ["b", "c", "d"]))
+    [('a', False), ('b', False), ('c', True)]
+    """
+    left, right = iter(old), iter(new)
+    a, b = next(left, None), next(right, None)
+    while a is not None or b is not None:
+        if a == b:
+            a, b = next(left, None), next(right, None)
+        elif b is None or (a is not None and a < b):
+            assert a is not None
+            yield a, False
+            a = next(left, None)
+        else:
+            yield b, True
+            b = next(right, None)
+
+
+class Lookup:
+    """What is said of ids that are asked for in their order, by a sorted stream.
+
+    >>> lookup = Lookup(iter([("b", "same"), ("d", "too_long")]))
+    >>> [lookup.find(row) for row in ("a", "b", "b", "c", "d", "e")]
+    [None, 'same', 'same', None, 'too_long', None]
+    """
+
+    def __init__(self, said: Iterator[tuple[str, str]]) -> None:
+        self._said = said
+        self._here = next(said, None)
+
+    def find(self, row: str) -> str | None:
+        while self._here and self._here[0] < row:
+            self._here = next(self._said, None)
+        return self._here[1] if self._here and self._here[0] == row else None
+
+
+def ids(path: Path) -> Iterator[str]:
+    """The ids of a file of rows.
+
+    Raises:
+        InputError: they are not in their order.
+    """
+    return (row for row, _ in _said(path, None))
+
+
+def _said(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
+    """The ids with the texts of a column; with "" where none is asked for."""
+    last = ""
+    for batch in read_batches(path, ["id", *([column] if column else [])]):
+        own = batch["id"]
+        if not len(own):
+            continue
+        is_less = pc.any(pc.less(own.slice(1), own.slice(0, len(own) - 1))).as_py()
+        if is_less or own[0].as_py() < last:
+            raise InputError(f"{path}: its ids are not in their order: no data stage wrote it so")
+        texts = batch[column].to_pylist() if column else [""] * len(own)
+        yield from zip(own.to_pylist(), texts, strict=True)
+        last = own[-1].as_py()
+
+
+def differences(a: Chain, b: Chain, stage: str, is_private: bool) -> list[dict[str, Any]]:
+    """Of each file of rows that a stage passes on the rows gained and lost.
+
+    Args:
+        is_private: whether a benchmark's text must not be shown, nor that of a row like it.
+    """
+    kind, _, item = stage.partition("@")
+    folder = f"data/{kind}/{item}" if item else f"data/{kind}"
+    if kind == "download_benchmark":
+        names: tuple[str, ...] = ("items.parquet",)
+    elif kind == "mix":
+        names = MIX
+    elif kind in ("prepare", "deduplicate", "decontaminate"):
+        names = (KEPT,)
+    else:
+        return []
+    return [
+        _difference(a, b, stage, f"{folder}/{name}", is_private)
+        for name in names
+        if a.md5(f"{folder}/{name}") != b.md5(f"{folder}/{name}")
+    ]
+
+
+def _difference(a: Chain, b: Chain, stage: str, path: str, is_private: bool) -> dict[str, Any]:
+    old, new = a.cached(path), b.cached(path)
+    if path.endswith("items.parquet"):
+        streams = [iter(sorted(ids_in_any_order(file))) for file in (old, new)]
+    else:
+        streams = [ids(old), ids(new)]
+    before, after = _lookups(a, path), _lookups(b, path)
+    counts = {"gained": Counter[str](), "lost": Counter[str]()}
+    shown: dict[tuple[str, str], list[str]] = {}
+    for row, is_gained in walk(*streams):
+        change = "gained" if is_gained else "lost"
+        found = (lookup.find(row) for lookup in (before if is_gained else after))
+        reason = next((text for text in found if text is not None), NOT_IN_INPUT)
+        counts[change][reason] += 1
+        own = shown.setdefault((change, reason), [])
+        if len(own) < EXAMPLES:
+            own.append(row)
+    return {
+        "stage": stage,
+        "file": path,
+        "num_a": num_rows(old),
+        "num_b": num_rows(new),
+        "num_gained": counts["gained"].total(),
+        "num_lost": counts["lost"].total(),
+        "gained_by": dict(counts["gained"].most_common()),
+        "lost_by": dict(counts["lost"].most_common()),
+        "examples": [] if not shown else _examples(a, b, path, shown, is_private),
+        "columns": [] if shown else _changed_columns(old, new),
+    }
+
+
+def ids_in_any_order(path: Path) -> list[str]:
+    return [row for batch in read_batches(path, ["id"]) for row in batch["id"].to_pylist()]
+
+
+def _lookups(chain: Chain, path: str) -> list[Lookup]:
+    """Where a state has the rows that are not in a file of it."""
+    folder, _, name = path.rpartition("/")
+    if name == KEPT:
+        return [Lookup(_said(chain.cached(f"{folder}/{REMOVED}"), "reason"))]
+    if name in MIX:
+        other = MIX[1 - MIX.index(name)]
+        return [
+            Lookup((row, f"in {other}") for row in ids(chain.cached(f"{folder}/{other}"))),
+            Lookup((row, "not drawn") for row in ids(chain.cached(MIXED))),
+        ]
+    return []
+
+
+def _examples(
+    a: Chain, b: Chain, path: str, shown: dict[tuple[str, str], list[str]], is_private: bool
+) -> list[dict[str, Any]]:
+    """Of the rows shown the text, and of those that were removed the evidence."""
+    folder, _, name = path.rpartition("/")
+    found = []
+    for (change, reason), rows in shown.items():
+        # A row's text is where it is; the evidence where it was removed.
+        here, there = (b, a) if change == "gained" else (a, b)
+        texts = {} if is_private else _read(here.cached(path), rows)
+        evidence = {}
+        if name == KEPT and not is_private and reason != NOT_IN_INPUT:
+            evidence = _read(there.cached(f"{folder}/{REMOVED}"), rows)
+        found += [
+            {
+                "id": row,
+                "change": change,
+                "reason": reason,
+                "problem": _problem(texts.get(row, {})),
+                "evidence": evidence.get(row, {}).get("evidence"),
+            }
+            for row in rows
+        ]
+    return found
+
+
+def _problem(row: dict[str, Any]) -> str | None:
+    """A row's problem; of a training row what is said to the model."""
+    if "prompt" in row:
+        return str(row["prompt"][-1]["content"])
+    return row.get("problem")
+
+
+def _read(path: Path, rows: list[str]) -> dict[str, dict[str, Any]]:
+    """A few rows of a file by their ids; texts are read of those groups of rows alone."""
+    found: dict[str, dict[str, Any]] = {}
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            own = file.read_row_group(group, ["id"])["id"].to_pylist()
+            for place in [place for place, row in enumerate(own) if row in rows]:
+                whole = file.read_row_group(group).slice(place, 1)
+                found.setdefault(own[place], whole.to_pylist()[0])
+            if len(found) == len(set(rows)):
+                break
+    return found
+
+
+def _changed_columns(old: Path, new: Path) -> list[str]:
+    """The columns in which two files of the same ids differ."""
+    found: dict[str, None] = {}
+    for before, after in zip(read_batches(old), read_batches(new), strict=True):
+        columns = dict.fromkeys([*before.schema.names, *after.schema.names])
+        for column in columns:
+            sides = [
+                batch[column] if column in batch.schema.names else None for batch in (before, after)
+            ]
+            if sides[0] is None or sides[1] is None or not sides[0].equals(sides[1]):
+                found[column] = None
+    return list(found)

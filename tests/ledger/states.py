@@ -1,0 +1,202 @@
+"""A project whose results are made up (tests/evaluated.py), with a lock, a cache and lineages.
+
+Its stages, their deps, params and outs are those of dvc.yaml. A state is written in a moment, so
+that a test can have any two: `write` puts all files there, lets a test change some, and commits.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from stages import mix, model_card, params
+from stages.common import card, statement
+from stages.common.defects import REMOVED
+from stages.common.records import EXAMPLE, Row, removed_schema, write_json, write_rows, write_text
+from stages.common.tracking import flatten
+from stages.decontaminate import HIT
+from stages.deduplicate import EVIDENCE
+from tests import evaluated
+from tests.conftest import ROOT, clean_environment
+from tests.test_report import CORPORA, example
+
+SETTINGS = params.read(ROOT / "params.yaml")
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+NUM_ROWS = 20
+Change = Callable[["State"], None]
+
+
+@dataclass
+class State:
+    """What a test may change before a state is written; the files of data/ it changes itself."""
+
+    settings: dict[str, Any]
+    code: dict[str, str]  # path -> another version
+    packages: dict[str, dict[str, str]]  # by stage, beside the others'
+    hardware: dict[str, dict[str, Any]]
+    revision: str = "0" * 40  # at which the stages ran
+
+
+@dataclass(frozen=True)
+class Project:
+    path: Path
+
+    def write(self, change: Change | None = None) -> str:
+        """Write a state and commit it; returns the commit."""
+        with contextlib.chdir(self.path):
+            for folder in ("data", "lineage", "metrics", "model_card", "plots"):
+                shutil.rmtree(folder, ignore_errors=True)
+            state = State(evaluated.write_project(json.loads(json.dumps(SETTINGS)), 1), {}, {}, {})
+            write_data()
+            if change:
+                change(state)
+            self._record(state)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "results")
+        return self.git("rev-parse", "HEAD")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self.path,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def _record(self, state: State) -> None:
+        """Write the lineages, the lock, the cache and the ledger of the files as they stand."""
+        settings = state.settings
+        write_text(Path("params.yaml"), yaml.safe_dump(settings))
+        lock = {}
+        for name in [*model_card.stage_names(settings), "model_card"]:
+            kind, _, item = name.partition("@")
+            items = dict(zip(("model", "benchmark"), item.split("-"), strict=False))
+            items |= {"corpus": item, **({} if "-" in item else {"benchmark": item})}
+            own = _filled(STAGES[kind], items)
+            found = {section: _section(settings, section) for section in own["params"]}
+            deps = {path: self._md5(Path(path), state) for path in own["deps"]}
+            lineage = {
+                "deps": deps,
+                "params": flatten(found),
+                "packages": {"torch": "2.13.0"} | state.packages.get(name, {}),
+                "hardware": {"cpu": "one"} | state.hardware.get(name, {}),
+                "git_revision": state.revision,
+                "code_is_dirty": False,
+            }
+            write_json(model_card.lineage_file(name), lineage)
+            outs = [path for path in own["outs"] if Path(path).exists() and path != "model_card"]
+            lock[name] = {
+                "cmd": f"python -m stages.{kind}",
+                "deps": [{"path": path, "hash": "md5", "md5": md5} for path, md5 in deps.items()],
+                "params": {"params.yaml": found},
+                "outs": [{"path": path, "md5": self._md5(Path(path), state)} for path in outs],
+            }
+        write_text(Path("dvc.lock"), yaml.safe_dump({"schema": "2.0", "stages": lock}))
+        ledger = model_card.make_ledger(settings, [])
+        write_text(Path("model_card/README.md"), card.text(ledger))
+        content = statement.statement(ledger, model_card.subject(settings))
+        write_text(Path("model_card/ledger.json"), statement.text(content))
+
+    def _md5(self, path: Path, state: State) -> str:
+        """The digest of a file or folder, which is put into the cache as DVC does."""
+        if path.parts[0] == "stages":
+            text = f"{path} {state.code.get(str(path), 'as it was')}"
+            return hashlib.md5(text.encode()).hexdigest()
+        if not path.is_dir():
+            return self._store(path.read_bytes() if path.exists() else b"")
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        listed = [
+            {"md5": self._store(each.read_bytes()), "relpath": each.relative_to(path).as_posix()}
+            for each in files
+        ]
+        return self._store(json.dumps(listed).encode(), ".dir")
+
+    def _store(self, data: bytes, suffix: str = "") -> str:
+        md5 = hashlib.md5(data).hexdigest() + suffix
+        write_bytes(self.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:], data)
+        return md5
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _filled(stage: Any, items: dict[str, str]) -> dict[str, list[str]]:
+    """A stage's deps, params and outs, with its item's names in them."""
+
+    def filled(text: str) -> str:
+        for key, value in items.items():
+            text = text.replace(f"${{item.{key}}}", value)
+        return text
+
+    return {
+        key: [
+            filled(text if isinstance(text, str) else next(iter(text)))
+            for text in stage.get(key, [])
+        ]
+        for key in ("deps", "params", "outs")
+    }
+
+
+def _section(settings: dict[str, Any], dotted: str) -> Any:
+    found: Any = settings
+    for key in dotted.split("."):
+        found = found.get(key, {})
+    return found
+
+
+def rows_of(corpus: str) -> list[Row]:
+    """The rows of a corpus, in the order of their ids."""
+    return [
+        example(f"{corpus}-{number:03}", f"What is {number} + {number}?", corpus=corpus)
+        for number in range(NUM_ROWS)
+    ]
+
+
+def write_data(lost: dict[str, tuple[str, dict[str, Any]]] | None = None) -> None:
+    """The files of the data stages and of the models.
+
+    Args:
+        lost: the rows that the filter removes, by id, with the class and what its evidence says.
+    """
+    lost = lost or {}
+    every = [row for corpus in sorted(CORPORA) for row in rows_of(corpus)]
+    for corpus in CORPORA:
+        write_rows(Path(f"data/prepare/{corpus}/kept.parquet"), rows_of(corpus), EXAMPLE)
+        write_rows(Path(f"data/prepare/{corpus}/removed.parquet"), [], REMOVED)
+    write_rows(Path("data/deduplicate/kept.parquet"), every, EXAMPLE)
+    write_rows(Path("data/deduplicate/removed.parquet"), [], removed_schema(EVIDENCE))
+    kept = [row for row in every if row["id"] not in lost]
+    removed = [
+        {**row, "reason": lost[row["id"]][0], "evidence": lost[row["id"]][1]}
+        for row in every
+        if row["id"] in lost
+    ]
+    write_rows(Path("data/decontaminate/kept.parquet"), kept, EXAMPLE)
+    hits = removed_schema(pa.struct(HIT))
+    write_rows(Path("data/decontaminate/removed.parquet"), removed, hits)
+    parts = {"train": kept[2:], "validation": kept[:2]}
+    for part, own in parts.items():
+        write_rows(Path(f"data/mix/{part}.parquet"), list(map(_training, own)), mix.TRAINING_ROW)
+    for model in ("base", "tuned"):
+        write_bytes(Path(f"data/model/{model}/model.safetensors"), model.encode())
+    write_bytes(Path("data/model/base/tokenizer.json"), b"{}")
+
+
+def _training(row: Row) -> Row:
+    turns = {"prompt": ("user", "problem"), "completion": ("assistant", "solution")}
+    own = {key: row[key] for key in ("id", "corpus", "source", "answer")}
+    said = {key: [{"role": role, "content": row[text]}] for key, (role, text) in turns.items()}
+    return {**own, "repeat": 0, **said}
