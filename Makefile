@@ -34,11 +34,11 @@ smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a 
 	@rm -rf .scratch/smoke && git clone --quiet . .scratch/smoke
 	@cd .scratch/smoke && python -m stages.params experiment=smoke && dvc repro
 
-params: $(READY)  ## compile conf/ to params.yaml
-	@python -m stages.params
+params: $(READY)  ## compile conf/ to params.yaml, and write its reference
+	@python -m stages.params && python -m docs.configuration
 
 check: $(READY)  ## ruff, ruff format, mypy, and: is params.yaml current?
-	@ruff check . && ruff format --check . && mypy stages ledger bench && python -m stages.params --check
+	@ruff check . && ruff format --check . && mypy stages ledger bench docs && python -m stages.params --check
 
 # Without data, DVC compares what dvc.lock says with code, params and dvc.yaml alone. Of lineage/ git
 # holds one file, which would make DVC take the folder for changed and not for missing.
