@@ -1,6 +1,7 @@
 """What the docs tell the reader to type: cheap commands are run, the others parse and compose."""
 
 import argparse
+import ast
 import itertools
 import re
 import runpy
@@ -271,3 +272,67 @@ def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- The messages of the FAQ ----------------------------------------------------------------------
+
+FAQ = Path("docs/faq.md")
+HEADINGS = re.findall(r"^### `(.*)`$", FAQ.read_text(encoding="utf-8"), re.M)
+FOREIGN = {  # whose message it is, and where it stands there
+    "Could not override": "hydra/_internal/config_loader_impl.py",
+    "Sweep overrides": "dvc/repo/experiments/run.py",
+    "Unable to acquire lock": "dvc/lock.py",
+    "is busy": "dvc/rwlock.py",
+    "output '": "dvc/output.py",
+    "Invalid Host header": "mlflow/server/security_utils.py",
+}
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[str]:
+    """The texts in the project's code, with `...` for what is filled in."""
+    paths = [*Path("stages").rglob("*.py"), *Path("ledger").rglob("*.py")]
+    return [text for path in paths for text in texts(path)]
+
+
+def texts(path: Path) -> Iterator[str]:
+    constants = {}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)],
+                value=ast.Call(func=ast.Name(id="Path"), args=[ast.Constant(value=value)]),
+            ):
+                constants[name] = str(value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(part.value)
+                if isinstance(part, ast.Constant)
+                else constants.get(ast.unparse(part.value), "...")
+                if isinstance(part, ast.FormattedValue)
+                else ""
+                for part in node.values
+            )
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_message_of_the_faq_is_one_that_is_given(heading: str, messages: list[str]) -> None:
+    pieces = [piece.strip(" :;,()/'`") for piece in heading.split("...")]
+    wanted = re.compile(".*".join(re.escape(piece) for piece in pieces if piece), re.S)
+    for words, where in FOREIGN.items():
+        if words in heading:
+            import dvc
+
+            messages = list(texts(Path(dvc.__file__).parent.parent / where))
+    assert any(wanted.search(text) for text in messages)
+
+
+def test_the_faq_links_to_headings_that_exist() -> None:
+    for name, anchor in re.findall(r"\]\((\w+\.md)#?([\w-]*)\)", FAQ.read_text(encoding="utf-8")):
+        page = (FAQ.parent / name).read_text(encoding="utf-8")
+        titles = re.findall(r"^#+ (.*)$", page, re.M)
+        assert not anchor or anchor in {title.lower().replace(" ", "-") for title in titles}
