@@ -1,5 +1,6 @@
 """GitHub's workflows: pinned, bounded, with no more rights than needed; and what they run works."""
 
+import json
 import os
 import re
 import subprocess
@@ -139,22 +140,35 @@ def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, st
     assert "run make repro and commit what changes" in done.stdout
 
 
-def test_the_report_on_a_pull_request_says_what_its_metrics_gained(clone: Path) -> None:
+def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
+    """In a clone without data, of a project without a DVC remote."""
     git(clone, "switch", "--quiet", "--create", "topic")
-    metrics = clone / "metrics/mix.json"
+    metrics, ledger = clone / "metrics/mix.json", clone / "model_card/ledger.json"
     count = re.search(r'"num_train": (\d+)', metrics.read_text())
     assert count
     metrics.write_text(metrics.read_text().replace(count[0], '"num_train": 7'))
+    content = json.loads(ledger.read_text())
+    (benchmark,) = (
+        each for each in content["predicate"]["benchmarks"] if each["benchmark"] == "chain_sum"
+    )
+    score = benchmark["models"]["tuned"]
+    score["num_correct"] += 1
+    ledger.write_text(json.dumps(content))
     git(clone, "commit", "--quiet", "--all", "--message", "Change")
     git(clone, "switch", "--quiet", "-")
     git(clone, "merge", "--quiet", "--no-ff", "--no-edit", "topic")
-    (clone / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (clone / ".venv/bin").mkdir(parents=True)
+    for name, module in {"dvc": "dvc", "mathledger": "ledger"}.items():
+        (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\n{sys.executable} -m {module} "$@"\n')
+        (clone / f".venv/bin/{name}").chmod(0o755)
     (script,) = scripts(JOBS["results/compare"])
     summary = clone.parent / "summary.md"
     environment = clean_environment() | {"GITHUB_STEP_SUMMARY": str(summary)}
     subprocess.run(["bash", "-ec", script], cwd=clone, env=environment, check=True)
     text = (clone / "results/comment.md").read_text()
     assert re.search(rf"num_train\s*\|\s*{count[1]}\s*\|\s*7\s*\|", text)
+    change = f"{score['num_correct'] - 1}/{score['num_items']} -> {score['num_correct']}"
+    assert f"chain_sum@tuned  {change}" in text
     assert summary.read_text() == text
 
 
