@@ -228,7 +228,7 @@ def check_overrides(overrides: list[str]) -> None:
 
 def check_git(arguments: list[str]) -> None:
     match arguments:
-        case ["clone", "URL"]:
+        case ["clone", "URL"] | ["push"] | ["pull"] | ["commit", "--all", "--message", _]:
             pass
         case ["restore", *paths] | ["diff", "--stat", "--", *paths]:
             assert all(Path(path).exists() for path in paths)
