@@ -596,5 +596,10 @@ SECTIONS: tuple[Callable[[Ledger], str], ...] = (
 
 
 def text(ledger: Ledger) -> str:
-    """README.md, section by section; a section that has nothing to say is left out."""
-    return "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
+    """README.md, section by section; a section that has nothing to say is left out.
+
+    Links lead to files of the repository: of the published one, where params.yaml says where it is,
+    since the card is read far from it.
+    """
+    whole = "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
+    return whole.replace("](../", f"]({place(ledger, '')}") if place(ledger, "") else whole
