@@ -43,6 +43,26 @@ def parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("--json", action="store_true", help="JSON in place of Markdown")
 
+    trace = commands.add_parser(
+        "trace",
+        help="where a number, a training row or a benchmark item comes from",
+        description="Follow a number on the card, a training row or a benchmark item back to the "
+        "pinned downloads. Needs the files of `dvc pull`.",
+    )
+    trace.add_argument(
+        "target",
+        nargs="+",
+        metavar="TARGET",
+        help="BENCHMARK[@MODEL]; or `row ID`: a training row, by the head of its id; or "
+        "`item BENCHMARK/ID`",
+    )
+    trace.add_argument("--rev", help="a commit, branch or experiment; the files as they stand")
+    form = trace.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON, with every digest whole")
+    form.add_argument(
+        "--html", type=_absolute, metavar="FILE", help="a page with a number's chain as a graph"
+    )
+
     verify = commands.add_parser(
         "verify",
         help="whether everything that the card rests on still holds",
@@ -125,6 +145,10 @@ def main(argv: list[str] | None = None) -> int:
             from ledger import audit
 
             status = audit.run(arguments)
+        elif arguments.command == "trace":
+            from ledger import trace
+
+            status = trace.run(arguments)
         elif arguments.command == "verify":
             from ledger import verify
 
