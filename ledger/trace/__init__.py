@@ -45,7 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.html:
             from ledger.trace import page
 
-            arguments.html.write_text(page.page(found), encoding="utf-8")
+            try:
+                arguments.html.write_text(page.page(found), encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"{arguments.html}: {error.strerror}") from None
             print(f"wrote {arguments.html}")
             return 0
         text = "" if arguments.json else tree.text(found)

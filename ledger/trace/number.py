@@ -112,8 +112,8 @@ def step(chain: Chain, stage: Stage, store: "Store", remarks: list[str]) -> Foun
     """
     if chain.out(stage.lineage) is None:
         raise InputError(
-            f"{stage.name} of {chain.label} has no lineage: dvc.lock does not name {stage.lineage}, "
-            "so nothing says which run made its results; run `dvc repro`"
+            f"{stage.name} of {chain.label} has no lineage: dvc.lock names no {stage.lineage}, so "
+            "nothing says which run made its results; run `dvc repro`"
         )
     lineage = chain.lineage(stage)
     try:
@@ -209,7 +209,7 @@ class Store:
         uri = set_uri or f"sqlite:///{at}/mlflow.db"
         parts = urlsplit(uri)
         self.base: str | None = None
-        self.experiments: dict[str, str] | None = None  # by run id; None: not looked into
+        self.runs: set[str] | None = None  # None: not looked into
         self.is_missing = False
         if parts.scheme in ("http", "https"):
             # Without user and password, which such an address may hold.
@@ -223,16 +223,16 @@ class Store:
             if set_uri:
                 self.how = f"with `mlflow server --backend-store-uri {uri}`"
             self.is_missing = not file.is_file()
-            self.experiments = {} if self.is_missing else self._read(file)
+            self.runs = set() if self.is_missing else self._read(file)
         else:
             self.name = parts.scheme or "a folder"
             self.how = f"in the MLflow store that MLFLOW_TRACKING_URI names ({self.name})"
 
-    def _read(self, file: Path) -> dict[str, str]:
+    def _read(self, file: Path) -> set[str]:
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
-                query = "select run_uuid, experiment_id from runs where lifecycle_stage = 'active'"
-                return {run: str(experiment) for run, experiment in store.execute(query)}
+                query = "select run_uuid from runs where lifecycle_stage = 'active'"
+                return {run for (run,) in store.execute(query)}
         except sqlite3.Error as error:
             raise InputError(
                 f"{self.name} is no MLflow store that can be read ({error}): move it away"
@@ -240,13 +240,9 @@ class Store:
 
     def link(self, run: str) -> str | None:
         """The page of a run; None where no page is known."""
-        if self.base is None:
+        if self.base is None or (self.runs is not None and run not in self.runs):
             return None
-        if self.experiments is None:
-            return f"{self.base}/#/runs/{run}"
-        if run not in self.experiments:
-            return None
-        return f"{self.base}/#/experiments/{self.experiments[run]}/runs/{run}"
+        return f"{self.base}/#/runs/{run}"
 
     def remarks(self, steps: list[Found]) -> list[str]:
         """Which runs it cannot show."""
@@ -255,7 +251,7 @@ class Store:
                 f"there is no MLflow store ({self.name}): runs have no links; what they recorded "
                 "is in lineage/"
             ]
-        if self.experiments is None:
+        if self.runs is None:
             return []
         lost = [each["stage"] for each in steps if each["run"]["link"] is None]
         if not lost:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -48,8 +49,8 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
         yield paint(DIM, first) + (paint(code, branch.name) + named if named != start else start)
         for line in more:
             yield paint(DIM, below) + line
-        for each in branch.lines:
-            for line in wrap(each, width - len(below), "  "):
+        for words in branch.lines:
+            for line in wrap(words, width - len(below), "  "):
                 yield paint(DIM, below + line)
         for each in branch.branches:
             is_last = each is branch.branches[-1]
@@ -215,6 +216,9 @@ def params(step: Found) -> str:
 
 
 def spelled(value: Any) -> str:
+    """A param's value on a line; a digest is cut."""
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{40,}", value):
+        return value[:SHOWN]
     if isinstance(value, str) and value and not set(value) & set(' \n,="'):
         return value
     return json.dumps(value, ensure_ascii=False)
