@@ -18,8 +18,7 @@ Found = dict[str, Any]
 
 UI = "http://127.0.0.1:5000"  # where `make ui` serves mlflow.db
 NOT_OF_THE_RUN = ("stage", "item", "deps", "params", "packages", "hardware")  # of a lineage
-GRADING = ("grading", "extraction", "answers", "equality", "algebra", "notation", "spelling")
-GRADING += ("verdicts",)
+GRADING = "grading extraction answers equality algebra notation spelling verdicts".split()
 
 
 def trace(chain: Chain, target: str) -> Found:
@@ -223,6 +222,8 @@ class Store:
             if set_uri:
                 self.how = f"with `mlflow server --backend-store-uri {uri}`"
             self.is_missing = not file.is_file()
+            if self.is_missing:
+                self.how = f"no store ({self.name})"
             self.runs = set() if self.is_missing else self._read(file)
         else:
             self.name = parts.scheme or "a folder"

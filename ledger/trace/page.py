@@ -11,8 +11,8 @@ from typing import Any
 from ledger.trace import tree
 from ledger.trace.number import Found
 
-WIDTH, HEIGHT, GAP, ROW = 168, 62, 34, 78  # of a node, and from one to the next, in pixels
-LETTERS = 25  # that fit a node's width
+WIDTH, HEIGHT, GAP, ROW = 150, 62, 26, 78  # of a node, and from one to the next, in pixels
+LETTERS = 23  # that fit a node's width
 NUMBER = "number"
 
 
@@ -28,10 +28,7 @@ def page(found: Found) -> str:
     nodes = layout(found)
     place = {node["name"]: node for node in nodes}
     edges = [
-        {
-            "path": curve(place[other], node),
-            "ends": f"{other} to {node['name']}",
-        }
+        {"path": curve(place[other], node), "ends": f"{other} to {node['name']}"}
         for node in nodes
         for other in node["reads"]
     ]
@@ -74,7 +71,12 @@ def layout(found: Found) -> list[dict[str, Any]]:
             if reads[name]
         }
         middle = (highest - len(names)) / 2
-        names.sort(key=lambda name: (wanted.get(name, highest), name))
+        # Those that a later layer reads, too, stand last: their lines pass below the others.
+        skips = {
+            name: any(name in reads[each] and layers[each] > layers[name] + 1 for each in reads)
+            for name in names
+        }
+        names.sort(key=lambda name: (skips[name], wanted.get(name, highest), name))
         for number, name in enumerate(names):
             rows[name] = middle + number
     number = found["number"]
@@ -113,11 +115,11 @@ def short(step: Found) -> str:
 
 
 def curve(left: dict[str, Any], right: dict[str, Any]) -> str:
-    """From the right edge of a node to the left edge of another."""
+    """From the right edge of a node to the left edge of another: level, and in the last gap over
+    to the other's height."""
     x, y = left["x"] + WIDTH, left["y"] + HEIGHT / 2
     to_x, to_y = right["x"], right["y"] + HEIGHT / 2
-    bend = (to_x - x) / 2
-    return f"M{x} {y:g}C{x + bend:g} {y:g} {to_x - bend:g} {to_y:g} {to_x} {to_y:g}"
+    return f"M{x} {y:g}H{to_x - GAP}C{to_x} {y:g} {to_x - GAP} {to_y:g} {to_x} {to_y:g}"
 
 
 def cut(text: str) -> str:

@@ -28,10 +28,15 @@ class Branch:
 
 
 def text(found: Found) -> str:
-    """The tree, in the terminal's width, coloured where it is one."""
+    """The chain of a number."""
+    return printed(root(found))
+
+
+def printed(branch: Branch) -> str:
+    """A tree in the terminal's width, coloured where it is one."""
     width = min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
     has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return "\n".join(draw(root(found), width, has_colour))
+    return "\n".join(draw(branch, width, has_colour))
 
 
 def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
@@ -258,8 +263,7 @@ def machines(found: Found) -> list[Branch]:
         for each in steps
         if each["run"]["link"] and each["stage"].partition("@")[0] in LINKED
     ]
-    made.append(Branch("mlflow", f"{found['mlflow']['how']}, run by run:", links))
-    return made if links else made[:-1]
+    return [*made, Branch("mlflow", found["mlflow"]["how"], links)]
 
 
 LINKED = ("train", "reinforce", "evaluate")
