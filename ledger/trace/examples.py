@@ -373,9 +373,10 @@ def everything(table: pa.Table) -> Any:
 
 def withhold(found: Found) -> None:
     """Take the texts out: those of a private benchmark stay out of every output."""
-    hidden = ("problem", "answer", "solution", "response", "extracted_answer", "reference")
+    hidden = {"problem", "answer", "solution", "response", "extracted_answer", "reference"}
+    hidden |= {"item_problem"}
     rows = [hit["row"] for hit in found["hits"]]
-    for part in (found["item"], *found["responses"], *rows):
+    for part in (found["item"], *found["responses"], *found["hits"], *rows):
         part |= {key: WITHHELD for key in hidden if key in part}
 
 

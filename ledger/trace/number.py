@@ -18,7 +18,9 @@ Found = dict[str, Any]
 
 UI = "http://127.0.0.1:5000"  # where `make ui` serves mlflow.db
 NOT_OF_THE_RUN = ("stage", "item", "deps", "params", "packages", "hardware")  # of a lineage
-GRADING = "grading extraction answers equality algebra notation spelling verdicts".split()
+# The modules of a grade; code that evaluation reads for other ends is among its deps.
+GRADING = {"grading", "extraction", "answers", "equality", "algebra", "notation", "spelling"}
+GRADING |= {"verdicts"}
 
 
 def trace(chain: Chain, target: str) -> Found:

@@ -11,8 +11,8 @@ from typing import Any
 from ledger.trace import tree
 from ledger.trace.number import Found
 
-WIDTH, HEIGHT, GAP, ROW = 150, 62, 26, 78  # of a node, and from one to the next, in pixels
-LETTERS = 23  # that fit a node's width
+WIDTH, HEIGHT, GAP, ROW = 156, 62, 22, 78  # of a node, and from one to the next, in pixels
+LETTERS = 22  # that fit a node's width
 NUMBER = "number"
 
 
@@ -86,7 +86,7 @@ def layout(found: Found) -> list[dict[str, Any]]:
             "id": name.replace("@", "."),
             "kind": name.partition("@")[0] if name != NUMBER else number["benchmark"],
             "item": name.partition("@")[2] if name != NUMBER else number["model"],
-            "said": short(steps[name]) if name != NUMBER else tree.share(number).partition(",")[0],
+            "said": short(steps[name]) if name != NUMBER else f"{100 * number['accuracy']:.1f}%",
             "summary": tree.summary(steps[name]) if name != NUMBER else tree.share(number),
             "reads": reads[name],
             "read_by": [each for each in reads if name in reads[each]],
