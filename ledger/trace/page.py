@@ -107,7 +107,7 @@ def short(step: Found) -> str:
         return f"{found['num_in']:,} → {found['num_train']:,} rows"
     if "num_removed" in found:
         return f"{found['num_in']:,} → {found['num_kept']:,} rows"
-    if kind == "train":
+    if kind in ("train", "reinforce"):
         return f"{found['num_steps']:,} steps"
     if kind == "evaluate":
         return f"{found['num_samples']:,} responses"

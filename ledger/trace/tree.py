@@ -48,7 +48,7 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
     def lines(branch: Branch, first: str, rest: str) -> Iterator[str]:
         below = rest + ("│  " if branch.branches else "   ")
         title = f"{branch.name}  {branch.title}".rstrip()
-        start, *more = wrap(title, width - len(first))
+        start, *more = wrap(title, width - len(below))
         named = start.removeprefix(branch.name)
         code = YELLOW if branch.name == "remark" else CYAN if first else BOLD
         yield paint(DIM, first) + (paint(code, branch.name) + named if named != start else start)
@@ -171,6 +171,11 @@ def summary(step: Found) -> str:
         return (
             f"{found['num_examples']:,} examples, {found['num_steps']:,} steps of "
             f"{found['effective_batch_size']}, loss {found['first_loss']} to {found['last_loss']}"
+        )
+    if kind == "reinforce":
+        return (
+            f"{found['num_problems']:,} problems, {found['num_steps']:,} steps, reward "
+            f"{found['first_reward']} to {found['last_reward']}"
         )
     return ""
 
