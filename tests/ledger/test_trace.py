@@ -12,11 +12,15 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from ledger import cli
 from ledger.chain import Chain
+from ledger.trace import examples
+from stages.common.errors import InputError
 from stages.common.records import Row, read_rows
 from tests.conftest import ROOT, Workspace
 
@@ -271,6 +275,30 @@ def test_ids_that_name_no_row_or_several_are_refused(smoke: Workspace, trace: Tr
         assert f"begins with {unknown}" in trace.refused(smoke.path, "row", unknown)
     for wrong in ("xyz", "0" * 33, ""):
         assert "is no id of a row" in trace.refused(smoke.path, "row", wrong)
+
+
+def test_a_download_that_reads_otherwise_is_found(smoke_copy: Workspace, trace: Tracer) -> None:
+    row = read_rows(smoke_copy.path / "data/mix/train.parquet")[0]
+    with contextlib.chdir(smoke_copy.path):
+        file = Chain.open().cached(f"data/download_corpus/{row['corpus']}/train.jsonl")
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.chmod(0o644)
+    file.write_bytes(b"".join(lines[::-1]))
+    assert "the download is another" in trace.refused(smoke_copy.path, "row", row["id"])
+    file.write_bytes(b"")
+    assert "has no row" in trace.refused(smoke_copy.path, "row", row["id"])
+
+
+@pytest.mark.parametrize("number", [0, 2, 3, 6])
+def test_a_raw_row_of_a_parquet_file_is_counted_over_its_row_groups(
+    smoke: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    pq.write_table(pa.table({"a": [*range(7)]}), tmp_path / "p.parquet", row_group_size=3)
+    monkeypatch.setattr(Chain, "cached", lambda self, path: tmp_path / "p.parquet")
+    with contextlib.chdir(smoke.path):
+        assert examples.raw_row(Chain.open(), "p.parquet", number) == {"a": number}
+        with pytest.raises(InputError, match="has no row 7"):
+            examples.raw_row(Chain.open(), "p.parquet", 7)
 
 
 # ---------------------------------------------------------------------------------- of an item
