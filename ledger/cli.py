@@ -5,6 +5,7 @@ imported when it is asked for. A wrong input ends in one line and exit status 2.
 """
 
 import argparse
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -56,6 +57,25 @@ def parser() -> argparse.ArgumentParser:
         "benchmark", nargs="?", metavar="BENCHMARK[@MODEL]", help="only these numbers"
     )
     diff.add_argument("--json", action="store_true", help="all of it, as JSON")
+    trace = commands.add_parser(
+        "trace",
+        help="where a number, a training row or a benchmark item comes from",
+        description="Follow a number on the card, a training row or a benchmark item back to the "
+        "pinned downloads. Needs the files of `dvc pull`.",
+    )
+    trace.add_argument(
+        "target",
+        nargs="+",
+        metavar="TARGET",
+        help="BENCHMARK[@MODEL]; or `row ID`: a training row, by the head of its id; or "
+        "`item BENCHMARK/ID`",
+    )
+    trace.add_argument("--rev", help="a commit, branch or experiment; the files as they stand")
+    form = trace.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON, with every digest whole")
+    form.add_argument(
+        "--html", type=_absolute, metavar="FILE", help="a page with a number's chain as a graph"
+    )
 
     verify = commands.add_parser(
         "verify",
@@ -135,23 +155,10 @@ def _at_least_one(text: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        if arguments.command == "audit":
-            from ledger import audit
-
-            status = audit.run(arguments)
-        elif arguments.command == "diff":
-            from ledger import diff
-
-            status = diff.run(arguments)
-        elif arguments.command == "verify":
-            from ledger import verify
-
+        if arguments.command == "verify":
             _check_signer(arguments)
-            status = verify.run(arguments)
-        else:
-            from ledger import attest
-
-            status = attest.run(arguments)
+        command = importlib.import_module(f"ledger.{arguments.command.replace('-', '_')}")
+        status = int(command.run(arguments))
         sys.stdout.flush()
     except InputError as error:
         print(f"mathledger {arguments.command}: {error}", file=sys.stderr)
