@@ -87,26 +87,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--deep", type=_at_least_one, metavar="N", help="generate N responses anew, by chance"
     )
-    verify.add_argument(
-        "--overrides",
-        nargs="+",
-        metavar="KEY=VALUE",
-        help="what params.yaml was compiled with, such as experiment=smoke",
-    )
-    verify.add_argument(
-        "--signature",
-        type=_absolute,
-        nargs="?",
-        const=SIGNATURE,
-        metavar="FILE",
-        help=f"check the signature, {SIGNATURE} unless given, with one of these:",
-    )
-    verify.add_argument("--public-key", type=_absolute, metavar="PEM", help="the signer's key")
-    verify.add_argument(
-        "--certificate-chain", type=_absolute, nargs="+", metavar="PEM", help="root certificates"
-    )
-    verify.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
-    verify.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
+    _add_options_of_verify(verify)
 
     attest = commands.add_parser(
         "attest",
@@ -124,7 +105,42 @@ def parser() -> argparse.ArgumentParser:
     attest.add_argument(
         "--certificate-chain", type=_absolute, nargs="+", default=[], metavar="PEM", help="of that"
     )
+
+    publish = commands.add_parser(
+        "publish",
+        help="write, and upload, what goes to the hub",
+        description="Verify, then write FOLDER/model (weights, card, ledger, signature) and "
+        "FOLDER/results (every response, as a dataset). Only --upload sends anything.",
+    )
+    publish.add_argument("folder", type=_absolute, metavar="FOLDER", help="a new folder")
+    publish.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
+    publish.set_defaults(deep=None)
+    _add_options_of_verify(publish)
     return top
+
+
+def _add_options_of_verify(command: argparse.ArgumentParser) -> None:
+    """What `publish` verifies with, too."""
+    command.add_argument(
+        "--overrides",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="what params.yaml was compiled with, such as experiment=smoke",
+    )
+    command.add_argument(
+        "--signature",
+        type=_absolute,
+        nargs="?",
+        const=SIGNATURE,
+        metavar="FILE",
+        help=f"check the signature, {SIGNATURE} unless given, with one of these:",
+    )
+    command.add_argument("--public-key", type=_absolute, metavar="PEM", help="the signer's key")
+    command.add_argument(
+        "--certificate-chain", type=_absolute, nargs="+", metavar="PEM", help="root certificates"
+    )
+    command.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
+    command.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
 
 
 def _check_signer(arguments: argparse.Namespace) -> None:
@@ -155,7 +171,7 @@ def _at_least_one(text: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        if arguments.command == "verify":
+        if arguments.command in ("verify", "publish"):
             _check_signer(arguments)
         command = importlib.import_module(f"ledger.{arguments.command.replace('-', '_')}")
         status = int(command.run(arguments))
