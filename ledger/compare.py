@@ -26,7 +26,7 @@ TRAINING = ("train", "reinforce")
 CHANGES_SHOWN = 3
 
 Row = dict[str, Any]
-Sheet = tuple[str, list[str], list[list[str]]]  # title, head, lines
+Sheet = tuple[str, int, list[str], list[list[str]]]  # title, columns of text, head, lines
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,12 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.csv:
         print(csv_text(found), end="")
     elif arguments.markdown:
-        print(
-            notes(found) + "".join(f"\n{title}\n\n{table(h, r)}" for title, h, r in sheets(found))
-        )
+        parts = [f"{title}\n\n{table(h, r, texts)}" for title, texts, h, r in sheets(found)]
+        print("\n".join([*parts, notes(found)]), end="")
     else:
-        print("\n".join(f"{title}\n\n{aligned(h, r)}" for title, h, r in sheets(found)))
-        print(notes(found), end="")
+        parts = [f"{title}\n\n{aligned(h, r)}" for title, _, h, r in sheets(found)]
+        print("\n".join([*parts, notes(found)]), end="")
     return 0
 
 
@@ -143,7 +142,9 @@ def describe(chain: Chain, baseline: Chain) -> Row:
 
 def expect_whole(chain: Chain) -> None:
     """Raise InputError where part of the pipeline alone has run: its numbers are of two states."""
-    mend = "run the whole pipeline there: `dvc repro`, or the experiment without a target"
+    mend = "run all of it (`dvc repro`, or the experiment without a target), or leave it out"
+    if chain.ledger.get("params") != chain.params:
+        raise InputError(f"{LEDGER} of {chain.label} has other params than its params.yaml: {mend}")
     stages = chain.ledger.get("stages", {})
     for name, inputs in stages.items():
         stage = chain.stage(name)
@@ -259,7 +260,7 @@ def sheets(found: Row) -> Iterator[Sheet]:
         [row["name"], *(_score(row["scores"].get(name)) for name in benchmarks), *_cost(row)]
         for row in rows
     ]
-    yield "Scores of the final model, % [95% interval]", head, lines
+    yield "Scores of the final model, % [95% interval]", 1, head, lines
     if len(rows) > 1:
         head = ["experiment", "changed", *benchmarks]
         lines = [
@@ -270,7 +271,7 @@ def sheets(found: Row) -> Iterator[Sheet]:
             ]
             for row in rows[1:]
         ]
-        yield f"Difference from {found['baseline']}, points [95% interval], p", head, lines
+        yield f"Difference from {found['baseline']}, points [95% interval], p", 2, head, lines
 
 
 def notes(found: Row) -> str:
