@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from mlflow import MlflowClient
 
 from stages.common import experiments
@@ -210,14 +211,20 @@ def test_compare_in_all_forms_has_the_same_rows(queue: Queue) -> None:
     assert "100 [61, 100]" in text and "100 [61, 100]" in markdown
 
 
-def test_compare_refuses_what_was_run_in_part(queue: Queue, tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path / "project")
-    queue.workspace.run("cp", "-r", str(queue.workspace.path), str(workspace.path))
-    options = ["-S", "experiment=smoke", "-S", "mix.validation_rate=0.2"]
-    workspace.run("dvc", "exp", "run", "--temp", "--name", "part", *options, "mix")
-    shown = workspace.python("-m", "ledger", "compare", "HEAD", "part", ok=False)
+def test_compare_refuses_what_was_run_in_part(smoke_copy: Workspace) -> None:
+    options = ["-S", "experiment=smoke", "-S", "prepare.max_problem_chars=3999"]
+    command = ["dvc", "exp", "run", "--temp", "--name", "part", *options]
+    smoke_copy.run(*command, "prepare@tiny_numinamath_cot")
+    shown = smoke_copy.python("-m", "ledger", "compare", "HEAD", "part", ok=False)
     assert "part (" in shown and "other params than its params.yaml" in shown
     assert "Traceback" not in shown
+
+    lock = yaml.safe_load((smoke_copy.path / "dvc.lock").read_text())
+    (out,) = [out for out in lock["stages"]["train"]["outs"] if out["path"] == "data/model/tuned"]
+    out["md5"] = "0" * 32 + ".dir"
+    (smoke_copy.path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    shown = smoke_copy.python("-m", "ledger", "compare", "HEAD", "workspace", ok=False)
+    assert "evaluate@tuned-tiny_chain_sum read another data/model/tuned than there is now" in shown
 
 
 def test_compare_needs_experiments_or_names(smoke: Workspace) -> None:

@@ -47,6 +47,9 @@ def checkout_in_use(stage: str) -> Iterator[None]:
     from dvc.rwlock import rwlock
 
     folder = Path(".dvc/tmp/exps").resolve()
+    if not Path(".dvc").is_dir():  # no checkout; what reads the stage's deps says so
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     why = f"stage {stage} is running in this checkout, and would lose its files: wait for its end, "
     why += "or run the experiment from another clone"
