@@ -40,7 +40,7 @@ def checkout_in_use(stage: str) -> Iterator[None]:
     stages may be.
 
     Raises:
-        InputError: an experiment is being started, for a minute.
+        InputError: an experiment has been starting for a minute.
     """
     from dvc.fs import localfs
     from dvc.lock import LockError
