@@ -166,22 +166,22 @@ def expect_whole(chain: Chain) -> None:
 def changes(before: Row, after: Row, prefix: str = "") -> Iterator[str]:
     """Where two trees of params differ.
 
-    >>> list(changes({"a": {"b": 1, "c": 2}, "d": 1}, {"a": {"b": 1, "c": 3}, "e": {}}))
+    >>> list(changes({"a": {"b": 1, "c": 2}, "d": {}}, {"a": {"b": 1, "c": 3}, "e": {"f": 4}}))
     ['a.c=3', 'no d', 'with e']
     """
     for key in sorted(before.keys() | after.keys()):
-        if key not in after:
+        # Null in place of a section is none, as in `lora: null`.
+        if isinstance(before.get(key), dict) and after.get(key) is None:
             yield f"no {prefix}{key}"
-        elif key not in before:
+        elif isinstance(after.get(key), dict) and before.get(key) is None:
             yield f"with {prefix}{key}"
+        elif key not in before or key not in after:
+            yield f"{'with' if key in after else 'no'} {prefix}{key}"
         elif isinstance(before[key], dict) and isinstance(after[key], dict):
             yield from changes(before[key], after[key], f"{prefix}{key}.")
         elif before[key] != after[key]:
             value = after[key]
-            if isinstance(value, dict | list):
-                yield f"other {prefix}{key}"
-            else:
-                yield f"{prefix}{key}={value if isinstance(value, str) else json.dumps(value)}"
+            yield f"{prefix}{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def cost(chain: Chain) -> Row:
