@@ -76,6 +76,23 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--html", type=_absolute, metavar="FILE", help="a page with a number's chain as a graph"
     )
+    compare = commands.add_parser(
+        "compare",
+        help="experiments as a table: scores, significance, rows, cost",
+        description="Set experiments and revisions beside a baseline: scores with intervals, tests "
+        "paired by item, rows trained on, and what training cost. Without names: HEAD and its "
+        "experiments.",
+    )
+    compare.add_argument(
+        "revisions", nargs="*", metavar="REV|EXP", help="a commit, a branch, an experiment"
+    )
+    compare.add_argument(
+        "--baseline", metavar="REV|EXP", help="default: HEAD, or the first of those named"
+    )
+    form = compare.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="Markdown tables")
+    form.add_argument("--csv", action="store_true", help="a line for each score, all digits")
+    form.add_argument("--json", action="store_true", help="all of it, as JSON")
 
     verify = commands.add_parser(
         "verify",
