@@ -1,4 +1,4 @@
-"""A throw-away copy of the project for tests that run stages, and one smoke run that many read."""
+"""Throw-away copies of the project for tests that run stages, and one smoke run that many read."""
 
 import os
 import shutil
@@ -17,6 +17,12 @@ class Workspace:
     """A copy of the project as it stands, in a git and DVC repository of its own."""
 
     path: Path
+
+    def copy(self, path: Path) -> "Workspace":
+        """All of it at another place, the DVC cache and MLflow's store too."""
+        shutil.copytree(self.path, path, symlinks=True)
+        copy_compiled(ROOT, path)
+        return Workspace(path)
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> str:
         """Run a command there; returns stdout and stderr. Fails the test unless it does as told."""
@@ -69,7 +75,22 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def make_workspace(path: Path, experiment: str) -> Workspace:
+def copy_compiled(source: Path, target: Path) -> None:
+    """The compiled kernels come along, since compiling them takes half a minute.
+
+    Those that the target has stay: an index names the files that were compiled with it.
+    """
+    for cached in sorted(source.glob("stages/**/__pycache__/*.nb[ci]")):
+        place = target / cached.relative_to(source)
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(cached, place)
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The project as it stands, configured for smoke, in which nothing has run. Tests copy it."""
+    path = tmp_path_factory.mktemp("start") / "project"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -81,34 +102,25 @@ def make_workspace(path: Path, experiment: str) -> Workspace:
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "model_card/", "plots/")):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, path / name)
-    copy_compiled(ROOT, path)
     (path / "dvc.lock").unlink(missing_ok=True)
     workspace = Workspace(path)
-    workspace.python("-m", "stages.params", f"experiment={experiment}")
+    workspace.python("-m", "stages.params", "experiment=smoke")
     workspace.run("git", "init", "--quiet")
     workspace.run("git", "add", "--all")
     workspace.run("git", "commit", "--quiet", "--message", "start")
     return workspace
 
 
-def copy_compiled(source: Path, target: Path) -> None:
-    """The compiled kernels come along, since compiling them takes half a minute."""
-    for cached in source.glob("stages/**/__pycache__/*.nb[ci]"):
-        place = target / cached.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(cached, place)
-
-
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(start: Workspace, tmp_path: Path) -> Workspace:
     """A fresh copy, configured for smoke, in which nothing has run."""
-    return make_workspace(tmp_path / "project", "smoke")
+    return start.copy(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def smoke(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The whole pipeline, run once. Tests read it and leave it as it is."""
-    workspace = make_workspace(tmp_path_factory.mktemp("smoke") / "project", "smoke")
+    workspace = start.copy(tmp_path_factory.mktemp("smoke") / "project")
     workspace.repro()
     copy_compiled(workspace.path, ROOT)
     workspace.run("git", "add", "--all")
@@ -119,5 +131,4 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def smoke_copy(smoke: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the finished smoke run that a test may change; the cache comes along."""
-    shutil.copytree(smoke.path, tmp_path / "project", symlinks=True)
-    return Workspace(tmp_path / "project")
+    return smoke.copy(tmp_path / "project")
