@@ -40,8 +40,8 @@ params: $(READY)  ## compile conf/ to params.yaml
 check: $(READY)  ## ruff, ruff format, mypy, and: is params.yaml current?
 	@ruff check . && ruff format --check . && mypy stages ledger bench && python -m stages.params --check
 
-test: $(READY)  ## the whole test suite
-	@python -m pytest
+test: $(READY)  ## the whole test suite, by two processes
+	@python -m pytest --numprocesses 2 --dist worksteal
 
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
 	@mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1 --host 127.0.0.1 --port 5000

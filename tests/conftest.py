@@ -4,12 +4,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
+# `make test` runs two processes of tests beside each other (pytest-xdist), each with one thread:
+# threads of several processes that wait for each other on two cores double the time of training.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, the long ones first: what is left at the end is short."""
+    if IS_WORKER:
+        long = ("smoke_copy", "smoke")
+        items.sort(key=lambda item: [name not in item.fixturenames for name in long])  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -87,10 +101,29 @@ def copy_compiled(source: Path, target: Path) -> None:
             shutil.copy2(cached, place)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """Workspaces that the processes of one test session have in common."""
+
+    folder: Path
+
+    def once(self, name: str, make: Callable[[Path], Workspace]) -> Workspace:
+        """Made by the process that comes first; the others wait for it."""
+        with FileLock(self.folder / f"{name}.lock"):
+            path, is_made = self.folder / name / "project", self.folder / f"{name}.made"
+            if not is_made.exists():
+                make(path)
+                is_made.touch()
+        return Workspace(path)
+
+
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The project as it stands, configured for smoke, in which nothing has run. Tests copy it."""
-    path = tmp_path_factory.mktemp("start") / "project"
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    own = tmp_path_factory.getbasetemp()
+    return Shared(own.parent if IS_WORKER else own)
+
+
+def make_start(path: Path) -> Workspace:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -111,6 +144,12 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
+@pytest.fixture(scope="session")
+def start(shared: Shared) -> Workspace:
+    """The project as it stands, configured for smoke, in which nothing has run. Tests copy it."""
+    return shared.once("start", make_start)
+
+
 @pytest.fixture
 def workspace(start: Workspace, tmp_path: Path) -> Workspace:
     """A fresh copy, configured for smoke, in which nothing has run."""
@@ -118,14 +157,19 @@ def workspace(start: Workspace, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def smoke(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The whole pipeline, run once. Tests read it and leave it as it is."""
-    workspace = start.copy(tmp_path_factory.mktemp("smoke") / "project")
-    workspace.repro()
-    copy_compiled(workspace.path, ROOT)
-    workspace.run("git", "add", "--all")
-    workspace.run("git", "commit", "--quiet", "--message", "results")
-    return workspace
+
+    def make(path: Path) -> Workspace:
+        workspace = start.copy(path)
+        workspace.repro()
+        copy_compiled(workspace.path, ROOT)
+        workspace.run("git", "add", "--all")
+        workspace.run("git", "commit", "--quiet", "--message", "results")
+        return workspace
+
+    # A copy for each process: DVC allows one command at a time in a repository.
+    return shared.once("smoke", make).copy(tmp_path_factory.mktemp("smoke") / "project")
 
 
 @pytest.fixture
