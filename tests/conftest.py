@@ -22,7 +22,7 @@ if IS_WORKER:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where processes share the tests, the long ones first: what is left at the end is short."""
     if IS_WORKER:
-        long = ("smoke_copy", "smoke")
+        long = ("again", "smoke_copy", "smoke")
         items.sort(key=lambda item: [name not in item.fixturenames for name in long])  # type: ignore[attr-defined]
 
 
@@ -170,6 +170,20 @@ def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFac
 
     # A copy for each process: DVC allows one command at a time in a repository.
     return shared.once("smoke", make).copy(tmp_path_factory.mktemp("smoke") / "project")
+
+
+@pytest.fixture(scope="session")
+def again(shared: Shared, smoke: Workspace) -> Workspace:
+    """The smoke run a second time, from nothing: no cache, no scratch folder, and two threads."""
+
+    def make(path: Path) -> Workspace:
+        workspace = smoke.copy(path)
+        made = ["data/prepare", "data/mix", "data/evaluate"]
+        workspace.run("rm", "-rf", ".dvc/cache", ".scratch", *made)
+        workspace.run("dvc", "repro", "--force", OMP_NUM_THREADS="2")
+        return workspace
+
+    return shared.once("again", make)
 
 
 @pytest.fixture
