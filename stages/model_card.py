@@ -317,21 +317,6 @@ def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(sum((Counter(each) for each in counts), Counter[str]()).items()))
 
 
-def stage_names(settings: dict[str, Any]) -> list[str]:
-    """The stages before this one, as DVC names them."""
-    corpora, benchmarks, models = settings["corpus"], settings["benchmark"], settings["models"]
-    return [
-        *(f"download_corpus@{corpus}" for corpus in corpora),
-        *(f"download_benchmark@{benchmark}" for benchmark in benchmarks),
-        "download_model",
-        *(f"prepare@{corpus}" for corpus in corpora),
-        *("deduplicate", "decontaminate", "mix", "train"),
-        *(f"reinforce@{method}" for method in settings["reinforce"]),
-        *(f"evaluate@{model}-{benchmark}" for model in models for benchmark in benchmarks),
-        *(f"probe@{model}" for model in models),
-    ]
-
-
 def lineage_file(stage: str) -> Path:
     """Where a stage writes its lineage; that of `reinforce` is not named by its method."""
     name, _, item = stage.partition("@")
@@ -348,7 +333,7 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     """
     code: dict[str, str] = {}
     stages = {}
-    for stage in stage_names(settings):
+    for stage in statement.stage_names(settings):
         deps = digests_of(stage)
         stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
         for path in deps.keys() - stages[stage].keys():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stages import evaluate, model_card, probe
+from stages.common import statement
 from stages.common.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
@@ -141,7 +142,7 @@ def write_project(
         "evaluate": {"temperature": temperature, "top_p": 0.95, "seed": 5},
         "reinforce": {},
     }
-    for stage in model_card.stage_names(content):
+    for stage in statement.stage_names(content):
         deps = {"data/some": "d" * 32, "stages/some.py": "c" * 32}
         if stage.startswith("evaluate@"):
             model, _, benchmark = stage.removeprefix("evaluate@").partition("-")

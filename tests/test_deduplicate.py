@@ -140,7 +140,7 @@ def test_a_full_bucket_costs_linear_time_and_is_counted() -> None:
 
 
 def verdict(
-    solutions: list[tuple[str, str]], cap: int | None, seed: int = 42
+    solutions: list[tuple[str, str]], cap: int | None, seed: int = 42, action: str = "remove"
 ) -> deduplicate.Verdict:
     """On rows given as (problem, solution) without near copies."""
     columns = [pa.array(column) for column in zip(*solutions, strict=True)]
@@ -149,6 +149,7 @@ def verdict(
     num_unique = len(np.unique(first))
     none = np.full(num_unique, -1), np.zeros(num_unique), np.zeros((num_unique, 2), np.uint64), 0
     settings = {**vars(SETTINGS), "max_solutions_per_problem": cap, "seed": seed}
+    settings["action"] = action
     return deduplicate.judge(
         keys, first, deduplicate.NearCopies(*none), deduplicate.Params(**settings)
     )
@@ -184,6 +185,13 @@ def test_one_more_solution_never_reshuffles_those_chosen() -> None:
 def test_the_seed_chooses_among_solutions() -> None:
     rows = [("p", f"way {n}") for n in range(30)]
     assert verdict(rows, 10, seed=1).state.tolist() != verdict(rows, 10, seed=2).state.tolist()
+
+
+def test_where_copies_are_kept_the_cap_alone_removes() -> None:
+    rows = [("p", "one way"), ("p", "one  way"), ("q", "one way"), ("q", "another way")]
+    assert set(verdict(rows, cap=None, action="keep").state) == {deduplicate.KEPT}
+    state = verdict(rows, cap=1, action="keep").state
+    assert Counter(state.tolist()) == {deduplicate.KEPT: 2, deduplicate.CAP: 2}
 
 
 def examples(corpus: str, pairs: list[tuple[str, str]]) -> list[Row]:
@@ -301,6 +309,20 @@ def test_metrics_count_copies_across_corpora(done: Path) -> None:
     assert metrics["removed_by_reason"] == {"exact_duplicate": 3, "near_duplicate": 2}
     assert metrics["num_in"] == metrics["num_kept"] + metrics["num_removed"]
     assert (metrics["num_families"], metrics["largest_family"]) == (2, len(DRILL))
+
+
+def test_action_keep_keeps_every_row(done: Path, tmp_path: Path) -> None:
+    copy = Workspace(tmp_path / "project")
+    shutil.copytree(done, copy.path)
+    copy.python("-m", "stages.params", "experiment=smoke", "deduplicate.action=keep")
+    copy.python("-m", "stages.deduplicate")
+    kept, removed = kept_and_removed(copy.path)
+    assert removed == [] and len(kept) == sum(map(len, kept_and_removed(done)))
+    metrics = json.loads((copy.path / "metrics/deduplicate.json").read_text())
+    before = json.loads((done / "metrics/deduplicate.json").read_text())
+    assert metrics["num_unique_problems"] == before["num_unique_problems"]
+    assert metrics["removed_by_reason"] == {} and metrics["num_kept"] == metrics["num_in"]
+    assert [row["id"] for row in kept] == sorted(row["id"] for row in kept)
 
 
 def test_planted_copies_are_found_in_the_smoke_run(smoke: Workspace) -> None:

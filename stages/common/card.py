@@ -661,9 +661,8 @@ SECTIONS: tuple[Callable[[Ledger], str], ...] = (
 def text(ledger: Ledger) -> str:
     """README.md, section by section; a section that has nothing to say is left out.
 
-    Links to the rest of the repository are relative, or absolute where params.yaml says where it is
-    published: then the card can stand elsewhere, beside the weights.
+    Links lead to files of the repository: of the published one, where params.yaml says where it is,
+    since the card is read far from it.
     """
     whole = "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
-    is_published = ledger["params"]["model_card"]["url"] is not None
-    return whole.replace("](../", f"]({place(ledger, '')}") if is_published else whole
+    return whole.replace("](../", f"]({place(ledger, '')}") if place(ledger, "") else whole
