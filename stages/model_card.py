@@ -334,7 +334,7 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     code: dict[str, str] = {}
     stages = {}
     for stage in statement.stage_names(settings):
-        deps = read_json(lineage_file(stage))["deps"]
+        deps = digests_of(stage)
         stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
         for path in deps.keys() - stages[stage].keys():
             if code.setdefault(path, deps[path]) != deps[path]:
@@ -342,7 +342,27 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
                     f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "
                     "run `dvc repro`"
                 )
+    for model, benchmark in itertools.product(settings["models"], settings["benchmark"]):
+        stage = f"evaluate@{model}-{benchmark}"
+        for path in (f"data/model/{model}", f"data/download_benchmark/{benchmark}"):
+            if path not in stages[stage]:
+                raise InputError(
+                    f"{lineage_file(stage)} names no digest of {path}: the score of {model} on "
+                    f"{benchmark} has no lineage; run `dvc repro evaluate@{model}-{benchmark}`"
+                )
     return {"stages": stages, "code": dict(sorted(code.items()))}
+
+
+def digests_of(stage: str) -> dict[str, str]:
+    """The DVC digest of each dependency that a stage ran with, by path."""
+    content = read_json(lineage_file(stage))
+    deps = content.get("deps") if isinstance(content, dict) else None
+    if not isinstance(deps, dict) or not all(isinstance(each, str) for each in deps.values()):
+        raise InputError(
+            f"{lineage_file(stage)} holds no digests (`deps`) of what {stage} ran with: "
+            f"run `dvc repro {stage}`"
+        )
+    return deps
 
 
 def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, Any]:
@@ -430,7 +450,7 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
 
 
 def subject(settings: dict[str, Any]) -> list[Path]:
-    """The files that the ledger is about: the models, the responses and the card."""
+    """The files that the ledger is about: models, responses, the card and its metadata."""
     files = [path for path in Path("data/model").rglob("*") if path.is_file()]
     samples = [
         DATA / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"
@@ -438,7 +458,7 @@ def subject(settings: dict[str, Any]) -> list[Path]:
         for benchmark in settings["benchmark"]
     ]
     of_models = [path for path in files if path.parts[2] in settings["models"]]
-    return [*of_models, *samples, OUT / "README.md"]
+    return [*of_models, *samples, OUT / "README.md", OUT / "croissant.json"]
 
 
 def licence(base: str, corpora: dict[str, str]) -> dict[str, Any]:

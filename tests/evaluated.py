@@ -130,7 +130,12 @@ def write_project(
             name: {
                 "source": {},
                 "about": f"about {name}.",
-                "task": {"version": 2, "max_gen_toks": limit},
+                "task": {
+                    "version": 2,
+                    "max_gen_toks": limit,
+                    "num_fewshot": 0,
+                    "doc_to_text": settings["prompt"]["template"],
+                },
             }
             for name, limit in LIMITS.items()
         },
@@ -139,5 +144,11 @@ def write_project(
     }
     for stage in statement.stage_names(content):
         deps = {"data/some": "d" * 32, "stages/some.py": "c" * 32}
+        if stage.startswith("evaluate@"):
+            model, _, benchmark = stage.removeprefix("evaluate@").partition("-")
+            deps |= {
+                f"data/model/{model}": "m" * 32,
+                f"data/download_benchmark/{benchmark}": "b" * 32,
+            }
         write_json(model_card.lineage_file(stage), {"deps": deps})
     return content

@@ -8,6 +8,8 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from stages.common import memorisation, report, statement
@@ -136,7 +138,7 @@ def under(licence: dict[str, Any]) -> str:
             "not known, so that the model's cannot be said."
         )
     name = f"[{licence['name']}]({licence['source']})" if licence["source"] else licence["name"]
-    return f"Licence: {name}, which those of its [inputs](#inputs) ask for."
+    return f"Licence: {name}, which follows from those of the base model and the corpora below."
 
 
 def scores(ledger: Ledger) -> str:
@@ -158,7 +160,7 @@ def scores(ledger: Ledger) -> str:
     text += "\n" + wrapped(
         f"{sampling(ledger)} Brackets are 95% intervals over items; "
         f"[docs/statistics.md](../docs/statistics.md) has every formula.{drawn} *Ledger* names the "
-        f"responses behind each score, by the head of their sha256 (ledger "
+        f"responses behind the {' and the '.join(names)} score by the head of their sha256 (ledger "
         f"`{statement.digest(ledger)[:12]}`); `mathledger trace {entries[0]['benchmark']}` shows "
         "what they rest on."
     )
@@ -395,11 +397,11 @@ def overlap(ledger: Ledger) -> str:
             clean, overlapping = score["items_without_overlap"], score["items_with_overlap"]
             fewest = min(clean["num_items"], overlapping["num_items"])
             gap = score["overlap_gap"]
-            cells = [score_cell(each) for each in (score, clean, overlapping)]
+            cells = [score_cell(each) for each in (clean, overlapping)]
             rows.append([entry["benchmark"], name, *cells, points(gap, fewest) if gap else ""])
     text = ""
     if rows:
-        head = ["benchmark", "model", "all items", "items free of overlap", "overlapping items"]
+        head = ["benchmark", "model", "items free of overlap", "overlapping items"]
         text += table([*head, "difference, points"], rows, 2)
         text += "\n" + wrapped(
             "Overlapping items stood in the corpora, whether their rows were removed or not; the "
@@ -505,7 +507,13 @@ def limits(ledger: Ledger) -> str:
 
 
 def use(ledger: Ledger) -> str:
-    """A question asked as the benchmarks were; tests run it from the repository's folder."""
+    """A question asked as the benchmarks ask; tests run it from the repository's folder."""
+    settings = ledger["params"]["evaluate"]
+    sampled = (
+        f"do_sample=True, temperature={settings['temperature']}, top_p={settings['top_p']}"
+        if settings["temperature"]
+        else "do_sample=False"
+    )
     limit = max(
         entry["models"][final(ledger)]["response_lengths"]["limit"]
         for entry in ledger["benchmarks"]
@@ -516,15 +524,32 @@ def use(ledger: Ledger) -> str:
 ```python
 from transformers import pipeline
 
-solve = pipeline("text-generation", "data/model/{final(ledger)}")
+solve = pipeline("text-generation", "data/model/{final(ledger)}")  # or wherever its files are
 question = {template}.format(problem="12 + 30 - 5 =")
 chat = [{{"role": "user", "content": question}}]
-answer = solve(chat, max_new_tokens={limit}, do_sample=False, return_full_text=False)
+answer = solve(chat, max_new_tokens={limit}, {sampled}, return_full_text=False)
 print(answer[0]["generated_text"])
 ```
 
-This is how the benchmarks asked: the model's chat template around this prompt.
+{asked(ledger)}
 """
+
+
+def asked(ledger: Ledger) -> str:
+    """Whether the benchmarks were asked with the snippet's prompt, and which were not."""
+    prompt, settings = ledger["params"]["prompt"]["template"], ledger["params"]["benchmark"]
+    others = [
+        name
+        for name, benchmark in settings.items()
+        if benchmark["task"]["num_fewshot"] or benchmark["task"]["doc_to_text"] != prompt
+    ]
+    text = "The benchmarks were asked so: the model's chat template around this prompt."
+    if others:
+        text += (
+            f" Not so {', '.join(others)}, with a prompt or worked examples of its own: "
+            "`benchmark.*.task` in [params.yaml](../params.yaml)."
+        )
+    return wrapped(text).rstrip()
 
 
 def inputs(ledger: Ledger) -> str:
@@ -573,7 +598,45 @@ Name the ledger with the number: it says which results are meant.
 {text}
 }}
 ```
-"""
+{credits(ledger)}"""
+
+
+def credits(ledger: Ledger) -> str:
+    """BibTeX of the works that the base model, the corpora and the benchmarks come from."""
+    model = ledger["base_model"]
+    sources = [*ledger["corpora"].values(), *(each["source"] for each in ledger["benchmarks"])]
+    names = dict.fromkeys([model["base_model"], model["name"], *(each["name"] for each in sources)])
+    entries = [bibtex(works()[name]) for name in names if name in works()]
+    if not entries:
+        return ""
+    code = "\n".join(entries)
+    return "\n" + folded(
+        "The works that it was made of and measured with", f"```bibtex\n{code}```\n"
+    )
+
+
+@cache
+def works() -> dict[str, dict[str, Any]]:
+    """What to cite, by the name of a source."""
+    import yaml
+
+    path = resources.files("stages.common").joinpath("citations.yaml")
+    found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def bibtex(work: dict[str, Any]) -> str:
+    """One entry, a field a line; its title keeps its capitals."""
+    fields = {
+        "author": work["author"],
+        "title": f"{{{work['title']}}}",
+        "year": work["year"],
+        "eprint": work.get("arxiv"),
+        "archivePrefix": "arXiv" if "arxiv" in work else None,
+        "url": work.get("url"),
+    }
+    lines = [f"  {key} = {{{value}}},\n" for key, value in fields.items() if value]
+    return f"@misc{{{work['key']},\n{''.join(lines)}}}\n"
 
 
 SECTIONS: tuple[Callable[[Ledger], str], ...] = (
