@@ -104,6 +104,26 @@ def parser() -> argparse.ArgumentParser:
     attest.add_argument(
         "--certificate-chain", type=_absolute, nargs="+", default=[], metavar="PEM", help="of that"
     )
+
+    sync = commands.add_parser(
+        "sync-mlflow",
+        help="rebuild the runs in MLflow from git and lineage/",
+        description="Write the runs that these states of the project tell of, and the store lacks. "
+        "What the store holds is left alone, so that a second time writes nothing.",
+    )
+    sync.add_argument(
+        "revisions",
+        nargs="*",
+        metavar="REV",
+        help="revisions or experiments; the files as they stand unless given",
+    )
+    sync.add_argument(
+        "-A", "--all-experiments", action="store_true", help="all of DVC's experiments as well"
+    )
+    sync.add_argument(
+        "--uri",
+        help="of the store: a server, or sqlite:///FILE; else MLFLOW_TRACKING_URI, mlflow.db",
+    )
     return top
 
 
@@ -148,6 +168,10 @@ def main(argv: list[str] | None = None) -> int:
 
             _check_signer(arguments)
             status = verify.run(arguments)
+        elif arguments.command == "sync-mlflow":
+            from ledger import sync_mlflow
+
+            status = sync_mlflow.run(arguments)
         else:
             from ledger import attest
 
