@@ -129,7 +129,7 @@ def messages(run: Past) -> list[dict[str, Any]]:
         InputError: a file that holds part of it is not in the cache.
     """
     outs = {path: out.md5 for path, out in run.stage.outs.items()}
-    start = tracking.start_message(run.lineage, outs)
+    start = tracking.start_message(run.lineage, outs, run.started)
     start["tags"] |= {RUN_ID: run.run_id}
     rows = [*curve(run), (0, results(run))]
     samples = f"data/{run.stage.kind}/samples.csv"
@@ -140,7 +140,7 @@ def messages(run: Past) -> list[dict[str, Any]]:
             file = f"samples/step-{int(row['step']):06}.txt"
             texts.append({"do": "text", "text": title + row["response"], "file": file})
     return [
-        {**start, "time": run.started},
+        start,
         {"do": "metrics", "rows": rows, "time": run.ended},
         *texts,
         tracking.outs_message(outs),

@@ -456,7 +456,7 @@ def score_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def result_metrics(ledger: dict[str, Any]) -> dict[str, float]:
-    """What the result run in MLflow holds: every accuracy, and how far models differ."""
+    """What the result run in MLflow holds: every accuracy, how far models differ, and the loss."""
     accuracies = {
         f"{row['benchmark']}.{row['model']}.accuracy": row["accuracy"] for row in score_rows(ledger)
     }
@@ -467,7 +467,8 @@ def result_metrics(ledger: dict[str, Any]) -> dict[str, float]:
         for entry in ledger["benchmarks"]
         for each in entry["comparisons"]
     }
-    return accuracies | differences
+    loss = {"train.last_validation_loss": ledger["training"]["last_validation_loss"]}
+    return accuracies | differences | loss
 
 
 def level_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:

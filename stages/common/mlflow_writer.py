@@ -65,16 +65,15 @@ def model_name(path: str, experiment: str) -> str:
 class Recorder:
     """Writes one run at a time from messages, each a dictionary whose `do` names a method.
 
-    A message without a `time` (milliseconds since 1970) is of now.
+    Times are milliseconds since 1970; a message without one is of now.
     """
 
     def __init__(self, uri: str, root: Path) -> None:
-        import mlflow
+        from mlflow import MlflowClient
 
-        mlflow.set_tracking_uri(uri)  # create_external_model knows no other way
         self.root = root
-        self.client = mlflow.MlflowClient(uri)
-        self.experiment_id = experiment_id(uri, root)
+        self.experiment_id = experiment_id(uri, root)  # first: a client opens the store, too
+        self.client = MlflowClient(uri)
         self.run_id = ""
         self.tags: dict[str, str] = {}
         self.params: dict[str, Any] = {}
@@ -89,14 +88,13 @@ class Recorder:
         a stage that makes a model are not about the one that it starts from.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Param
-        from mlflow.tracking.context.registry import resolve_tags
 
-        self.tags, self.params = message["tags"], message["params"]
-        time, datasets = message.get("time"), message["datasets"]
-        # Who runs it, and what plugins add. Of a run that is long over, nobody here can tell.
-        tags = self.tags if time else resolve_tags(self.tags)
+        self.tags, self.params, datasets = message["tags"], message["params"], message["datasets"]
         run = self.client.create_run(
-            self.experiment_id, start_time=time, tags=tags, run_name=message["name"]
+            self.experiment_id,
+            start_time=message["time"],
+            tags=self.tags,
+            run_name=message["name"],
         )
         self.run_id = run.info.run_id
         params = [Param(key, str(value)) for key, value in self.params.items()]
@@ -167,30 +165,28 @@ class Recorder:
 
         One that this store does not know, for another made it, is created without a source run.
         """
-        import mlflow
-
         with one_at_a_time(self.root):
             found = self.client.search_logged_models(
                 [self.experiment_id], filter_string=f"tags.`mathledger.digest` = '{md5}'"
             )
             if found:
                 return str(found[0].model_id)
-            tags = {"mathledger.path": path, "mathledger.digest": md5}
+            tags = {
+                "mathledger.path": path,
+                "mathledger.digest": md5,
+                "mlflow.model.isExternal": "true",  # as create_external_model has it
+            }
             if is_made_here:
-                experiment = self.tags["mathledger.experiment"]
                 keys = ("mathledger.stage", "mathledger.experiment", "mathledger.git_revision")
                 tags |= {key: self.tags[key] for key in keys}
-            else:
-                experiment = md5[:8]
-            model = mlflow.create_external_model(
-                name=model_name(path, experiment),
+            model = self.client.create_logged_model(
+                self.experiment_id,
+                name=model_name(path, tags.get("mathledger.experiment", md5[:8])),
                 source_run_id=self.run_id if is_made_here else None,
                 tags=tags,
-                params={key: str(value) for key, value in self.params.items()}
-                if is_made_here
-                else None,
-                experiment_id=self.experiment_id,
+                params={k: str(v) for k, v in self.params.items()} if is_made_here else None,
             )
+            self.client.finalize_logged_model(model.model_id, "READY")
         return str(model.model_id)
 
 
@@ -198,12 +194,15 @@ def main() -> None:
     uri, root = sys.argv[1], Path(sys.argv[2])
     gc.disable()  # saves a fifth of the import; the process is short and small
     quiet()
+    from mlflow.tracking.context.registry import resolve_tags
+
     recorder: Recorder | None = None
     status = "KILLED"
     for line in sys.stdin:
         message = json.loads(line)
         if message["do"] == "start":
             recorder = Recorder(uri, root)
+            message["tags"] = resolve_tags(message["tags"])  # who runs it, and what plugins add
         assert recorder, "the first message starts the run"
         if message["do"] == "run_id":
             print(recorder.run_id, flush=True)

@@ -154,7 +154,7 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
             "deps": deps,
             "params": params,
         }
-        writer.send(start_message(origin, [out.def_path for out in outs]))
+        writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
         run = Run(deps, params, writer)
         yield run
         made = {out.def_path: out.get_hash().value for out in outs if out.exists}
@@ -179,34 +179,38 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         raise
 
 
-def start_message(lineage: dict[str, Any], outs: Iterable[str]) -> dict[str, Any]:
+def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> dict[str, Any]:
     """What opens a stage's MLflow run: see mlflow_writer.Recorder.start.
 
     Args:
         lineage: what the lineage file says of the run, as far as it is known at the start.
         outs: the paths of the stage's outs.
+        time: of the start, in milliseconds since 1970.
     """
-    stage, item = lineage["stage"], lineage["item"]
+    stage, item, experiment = lineage["stage"], lineage["item"], lineage["experiment"]
+    is_result = stage == "model_card"
     datasets = {k: v for k, v in lineage["deps"].items() if not k.startswith("stages/")}
     # What the MLflow UI filters by, and what joins runs without a parent. The model card's run is
-    # the experiment's result row: it holds all params and all scores.
+    # the experiment's result row, and named by it: it holds all params and all scores.
     tags = {
-        "mathledger.kind": "result" if stage == "model_card" else "stage",
+        "mathledger.kind": "result" if is_result else "stage",
         "mathledger.stage": stage,
         "mathledger.item": item or "",
-        "mathledger.experiment": lineage["experiment"] or "repro",
+        "mathledger.experiment": experiment or "repro",
         "mathledger.git_revision": lineage["git_revision"],
         "mathledger.code_is_dirty": str(lineage["code_is_dirty"]).lower(),
         "mlflow.source.name": f"stages/{stage}.py",
         "mlflow.source.git.commit": lineage["git_revision"],
     }
+    name = f"{stage}@{item}" if item else stage
     return {
         "do": "start",
-        "name": f"{stage}@{item}" if item else stage,
+        "name": experiment if is_result and experiment else name,
         "tags": tags | {f"mathledger.dep.{path}": md5 for path, md5 in datasets.items()},
         "params": lineage["params"],
         "datasets": datasets,
         "outs": list(outs),
+        "time": time,
     }
 
 
