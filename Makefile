@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
-.PHONY: help setup repro smoke params check test ui clean
+.PHONY: help setup repro smoke params check lock test ui clean
 
 help:  ## show this help
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,14 +34,22 @@ smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a 
 	@rm -rf .scratch/smoke && git clone --quiet . .scratch/smoke
 	@cd .scratch/smoke && python -m stages.params experiment=smoke && dvc repro
 
-params: $(READY)  ## compile conf/ to params.yaml
-	@python -m stages.params
+params: $(READY)  ## compile conf/ to params.yaml, and write its reference
+	@python -m stages.params && python -m docs.configuration
 
 check: $(READY)  ## ruff, ruff format, mypy, and: is params.yaml current?
-	@ruff check . && ruff format --check . && mypy stages ledger bench && python -m stages.params --check
+	@ruff check . && ruff format --check . && mypy stages ledger bench docs && python -m stages.params --check
 
-test: $(READY)  ## the whole test suite
-	@python -m pytest
+# Without data, DVC compares what dvc.lock says with code, params and dvc.yaml alone. Of lineage/ git
+# holds one file, which would make DVC take the folder for changed and not for missing.
+lock: $(READY)  ## does the last commit's dvc.lock belong to its code and params? (needs no data)
+	@rm -rf .scratch/lock && git clone --quiet . .scratch/lock && rm -r .scratch/lock/lineage
+	@cd .scratch/lock && dvc repro --allow-missing --dry > dry.txt; status=$$?; cat dry.txt; \
+	  test $$status = 0 && ! grep -q '^Running' dry.txt || \
+	  { echo "error: dvc.lock is not of this commit: run make repro and commit what changes"; exit 1; }
+
+test: $(READY)  ## the whole test suite, by two processes
+	@python -m pytest --numprocesses 2 --dist worksteal
 
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
 	@mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1 --host 127.0.0.1 --port 5000

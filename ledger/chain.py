@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stages.common.errors import InputError
-from stages.common.statement import predicate
+from stages.common.statement import predicate, stage_names
 
 LOCK = "dvc.lock"
 LEDGER = "model_card/ledger.json"
@@ -261,13 +261,21 @@ class Chain:
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
-        """What dvc.lock records, by the stage's name.
+        """What dvc.lock records of the stages that params.yaml asks for, by name.
+
+        DVC also leaves in it what it recorded of other corpora, benchmarks and models.
 
         Raises:
             InputError: it is missing, or not of the form that DVC writes.
         """
         name = f"{LOCK} of {self.label}"
         content = parse_yaml(self.text(LOCK), name)
+        try:
+            current = {*stage_names(self.params), "model_card"}
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"params.yaml of {self.label} is not of this version ({error!r})"
+            ) from None
         try:
             return {
                 stage: Stage(
@@ -278,6 +286,7 @@ class Chain:
                     entry.get("params", {}).get("params.yaml", {}),
                 )
                 for stage, entry in content["stages"].items()
+                if stage in current
             }
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(

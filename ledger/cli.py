@@ -5,6 +5,7 @@ imported when it is asked for. A wrong input ends in one line and exit status 2.
 """
 
 import argparse
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -56,6 +57,42 @@ def parser() -> argparse.ArgumentParser:
         "benchmark", nargs="?", metavar="BENCHMARK[@MODEL]", help="only these numbers"
     )
     diff.add_argument("--json", action="store_true", help="all of it, as JSON")
+    trace = commands.add_parser(
+        "trace",
+        help="where a number, a training row or a benchmark item comes from",
+        description="Follow a number on the card, a training row or a benchmark item back to the "
+        "pinned downloads. Needs the files of `dvc pull`.",
+    )
+    trace.add_argument(
+        "target",
+        nargs="+",
+        metavar="TARGET",
+        help="BENCHMARK[@MODEL]; or `row ID`: a training row, by the head of its id; or "
+        "`item BENCHMARK/ID`",
+    )
+    trace.add_argument("--rev", help="a commit, branch or experiment; the files as they stand")
+    form = trace.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON, with every digest whole")
+    form.add_argument(
+        "--html", type=_absolute, metavar="FILE", help="a page with a number's chain as a graph"
+    )
+    compare = commands.add_parser(
+        "compare",
+        help="experiments as a table: scores, significance, rows, cost",
+        description="Set experiments and revisions beside a baseline: scores with intervals, tests "
+        "paired by item, rows trained on, and what training cost. Without names: HEAD and its "
+        "experiments.",
+    )
+    compare.add_argument(
+        "revisions", nargs="*", metavar="REV|EXP", help="a commit, a branch, an experiment"
+    )
+    compare.add_argument(
+        "--baseline", metavar="REV|EXP", help="default: HEAD, or the first of those named"
+    )
+    form = compare.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="Markdown tables")
+    form.add_argument("--csv", action="store_true", help="a line for each score, all digits")
+    form.add_argument("--json", action="store_true", help="all of it, as JSON")
 
     verify = commands.add_parser(
         "verify",
@@ -67,26 +104,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--deep", type=_at_least_one, metavar="N", help="generate N responses anew, by chance"
     )
-    verify.add_argument(
-        "--overrides",
-        nargs="+",
-        metavar="KEY=VALUE",
-        help="what params.yaml was compiled with, such as experiment=smoke",
-    )
-    verify.add_argument(
-        "--signature",
-        type=_absolute,
-        nargs="?",
-        const=SIGNATURE,
-        metavar="FILE",
-        help=f"check the signature, {SIGNATURE} unless given, with one of these:",
-    )
-    verify.add_argument("--public-key", type=_absolute, metavar="PEM", help="the signer's key")
-    verify.add_argument(
-        "--certificate-chain", type=_absolute, nargs="+", metavar="PEM", help="root certificates"
-    )
-    verify.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
-    verify.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
+    _add_options_of_verify(verify)
 
     attest = commands.add_parser(
         "attest",
@@ -124,7 +142,42 @@ def parser() -> argparse.ArgumentParser:
         "--uri",
         help="of the store: a server, or sqlite:///FILE; else MLFLOW_TRACKING_URI, mlflow.db",
     )
+
+    publish = commands.add_parser(
+        "publish",
+        help="write, and upload, what goes to the hub",
+        description="Verify, then write FOLDER/model (weights, card, ledger, signature) and "
+        "FOLDER/results (every response, as a dataset). Only --upload sends anything.",
+    )
+    publish.add_argument("folder", type=_absolute, metavar="FOLDER", help="a new folder")
+    publish.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
+    publish.set_defaults(deep=None)
+    _add_options_of_verify(publish)
     return top
+
+
+def _add_options_of_verify(command: argparse.ArgumentParser) -> None:
+    """What `publish` verifies with, too."""
+    command.add_argument(
+        "--overrides",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="what params.yaml was compiled with, such as experiment=smoke",
+    )
+    command.add_argument(
+        "--signature",
+        type=_absolute,
+        nargs="?",
+        const=SIGNATURE,
+        metavar="FILE",
+        help=f"check the signature, {SIGNATURE} unless given, with one of these:",
+    )
+    command.add_argument("--public-key", type=_absolute, metavar="PEM", help="the signer's key")
+    command.add_argument(
+        "--certificate-chain", type=_absolute, nargs="+", metavar="PEM", help="root certificates"
+    )
+    command.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
+    command.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
 
 
 def _check_signer(arguments: argparse.Namespace) -> None:
@@ -155,27 +208,10 @@ def _at_least_one(text: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
-        if arguments.command == "audit":
-            from ledger import audit
-
-            status = audit.run(arguments)
-        elif arguments.command == "diff":
-            from ledger import diff
-
-            status = diff.run(arguments)
-        elif arguments.command == "verify":
-            from ledger import verify
-
+        if arguments.command in ("verify", "publish"):
             _check_signer(arguments)
-            status = verify.run(arguments)
-        elif arguments.command == "sync-mlflow":
-            from ledger import sync_mlflow
-
-            status = sync_mlflow.run(arguments)
-        else:
-            from ledger import attest
-
-            status = attest.run(arguments)
+        command = importlib.import_module(f"ledger.{arguments.command.replace('-', '_')}")
+        status = int(command.run(arguments))
         sys.stdout.flush()
     except InputError as error:
         print(f"mathledger {arguments.command}: {error}", file=sys.stderr)

@@ -10,8 +10,11 @@ Near, among the unique problems: MinHash proposes, and a problem goes, with all 
 when its own comparison with a kept one succeeds (stages/common/minhash.py). There is no chain of
 likeness, and a problem with another number is another problem.
 
-Of two copies the one of the corpus named first stays, then the one of smaller id. Texts stream
-through; held in memory are hashes, of 128 bits where they decide alone: too many to meet by chance.
+Of two copies the one of the corpus named first stays, then the one of smaller id. `action: keep`
+lets all copies stay; only the cap on solutions then removes rows.
+
+Texts stream through; held in memory are hashes, of 128 bits where they decide alone: too many to
+meet by chance.
 """
 
 import tempfile
@@ -19,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +82,7 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, config=params.STRICT)
 class Params:
+    action: Literal["remove", "keep"]
     num_bands: int
     rows_per_band: int
     ngram_size: int
@@ -130,7 +134,7 @@ def row_keys(path: Path) -> U64:
 
 
 def find_near(files: list[Path], settings: Params, scratch: Path) -> NearCopies:
-    """The near copies among the problems of the files."""
+    """The near copies among the problems of the files; none where copies are to be kept."""
     bands = settings.bands()
 
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
@@ -139,7 +143,9 @@ def find_near(files: list[Path], settings: Params, scratch: Path) -> NearCopies:
     width = bands.dtype().itemsize
     found = np.concatenate([engine.map_rows(file, ["problem"], kernel, width) for file in files])
     sketches = found.view(bands.dtype())[:, 0]
-    pairs, num_capped = minhash.propose(sketches)
+    pairs, num_capped = np.empty((0, 2), np.int64), 0
+    if settings.action == "remove":
+        pairs, num_capped = minhash.propose(sketches)
     similarity = compare(files, pairs, settings.ngram_size, scratch)
     kept, likeness = minhash.stars(pairs, similarity, settings.jaccard, len(found))
     return NearCopies(kept, likeness, sketches["template"].copy(), num_capped)
@@ -188,7 +194,7 @@ def judge(keys: U64, first: I64, near: NearCopies, settings: Params) -> Verdict:
     """The verdict on every row, by its keys (rows, 4) and the first row of its problem."""
     rows = np.arange(len(keys))
     problem = (np.cumsum(first == rows) - 1)[first]
-    same = groups.first_of(keys)
+    same = groups.first_of(keys) if settings.action == "remove" else rows
     # Near first: an exact copy within a problem that goes has no kept row but the near one's.
     state = np.select([near.kept[problem] >= 0, same != rows], [NEAR, EXACT], KEPT)
     if settings.max_solutions_per_problem:

@@ -1,10 +1,11 @@
 """Write the model card, its plots and its ledger from what the other stages measured.
 
 Reads   metrics/, lineage/, data/evaluate/, data/probe/, data/deduplicate/removed.parquet,
-        data/decontaminate/, data/download_benchmark/*/items.parquet, the receipts of
-        data/download_*/ and data/model/base/, plots/train/loss.csv; conf: all
-Writes  model_card/: README.md (Hugging Face format), ledger.json, report.html (what the filters
-        did), scores.png, levels.png (where items have a level), lengths.png, funnel.png, loss.png
+        data/decontaminate/, data/mix/, data/download_benchmark/*/items.parquet, the receipts of
+        data/download_*/, data/model/, plots/train/loss.csv; conf: all
+Writes  model_card/: README.md (Hugging Face format), ledger.json (an in-toto Statement),
+        croissant.json (the training set's metadata), report.html (what the filters did),
+        scores.png, levels.png (where items have a level), lengths.png, funnel.png, loss.png
 Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, contamination.csv,
         canaries.csv
 
@@ -26,7 +27,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from stages import params
-from stages.common import card, memorisation, plots, practice, report, statement, statistics
+from stages.common import (
+    card,
+    croissant,
+    licences,
+    memorisation,
+    plots,
+    practice,
+    report,
+    statement,
+    statistics,
+)
 from stages.common.errors import InputError
 from stages.common.records import (
     Row,
@@ -69,6 +80,7 @@ class Claim:
 class Params:
     name: str
     language: str
+    url: str | None
     claims: list[Claim]
 
 
@@ -305,21 +317,6 @@ def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(sum((Counter(each) for each in counts), Counter[str]()).items()))
 
 
-def stage_names(settings: dict[str, Any]) -> list[str]:
-    """The stages before this one, as DVC names them."""
-    corpora, benchmarks, models = settings["corpus"], settings["benchmark"], settings["models"]
-    return [
-        *(f"download_corpus@{corpus}" for corpus in corpora),
-        *(f"download_benchmark@{benchmark}" for benchmark in benchmarks),
-        "download_model",
-        *(f"prepare@{corpus}" for corpus in corpora),
-        *("deduplicate", "decontaminate", "mix", "train"),
-        *(f"reinforce@{method}" for method in settings["reinforce"]),
-        *(f"evaluate@{model}-{benchmark}" for model in models for benchmark in benchmarks),
-        *(f"probe@{model}" for model in models),
-    ]
-
-
 def lineage_file(stage: str) -> Path:
     """Where a stage writes its lineage; that of `reinforce` is not named by its method."""
     name, _, item = stage.partition("@")
@@ -336,7 +333,7 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     """
     code: dict[str, str] = {}
     stages = {}
-    for stage in stage_names(settings):
+    for stage in statement.stage_names(settings):
         deps = read_json(lineage_file(stage))["deps"]
         stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
         for path in deps.keys() - stages[stage].keys():
@@ -365,13 +362,15 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
     for comparison, p_value in zip(made, adjusted, strict=True):
         comparison["p_holm"] = float(f"{p_value:.4g}")
     decontaminate = read_json(METRICS / "decontaminate.json")
-    keys = ("name", "revision", "licence")
+    keys = ("kind", "name", "revision", "licence")
     model = read_json(DATA / "model" / "base" / "receipt.json")
     receipts = {
         corpus: read_json(DATA / "download_corpus" / corpus / "receipt.json") for corpus in corpora
     }
+    of_corpora = {corpus: receipt["licence"] for corpus, receipt in receipts.items()}
     ledger = {
         "name": settings["model_card"]["name"],
+        "licence": licence(model["licence"], of_corpora),
         "benchmarks": entries,
         "num_comparisons": len(made),
         "claims": [
@@ -440,6 +439,18 @@ def subject(settings: dict[str, Any]) -> list[Path]:
     ]
     of_models = [path for path in files if path.parts[2] in settings["models"]]
     return [*of_models, *samples, OUT / "README.md"]
+
+
+def licence(base: str, corpora: dict[str, str]) -> dict[str, Any]:
+    """The model's licence, as licences.derived has it, and the inputs whose licence is unknown."""
+    found = licences.derived(base, corpora)
+    return {
+        "id": found.key if found else None,
+        "name": found.name if found else None,
+        "source": found.source if found else None,
+        "on_hub": bool(found and found.on_hub),
+        "unknown": licences.unknown({"the base model": base, **corpora}),
+    }
 
 
 def score_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
@@ -562,6 +573,7 @@ def main() -> None:
         write_plots(ledger, corpora, benchmarks)
         write_text(OUT / "report.html", report.page(own.name, corpora, benchmarks))
         write_text(OUT / "README.md", card.text(ledger))
+        write_text(OUT / "croissant.json", croissant.text(ledger))
         content = statement.statement(ledger, subject(settings))
         write_text(OUT / "ledger.json", statement.text(content))
         run.log_metrics(result_metrics(ledger))

@@ -110,12 +110,11 @@ def _kind(node: Any) -> str | None:
     return str(node["kind"]) if isinstance(node, dict) and "kind" in node else None
 
 
-def check_all(content: dict[str, Any]) -> None:
-    """Load every section of a compiled file, so that a mistake shows before any stage has run."""
+def sections() -> dict[str, Any]:
+    """The type of every section of params.yaml, but for those that `members` has."""
     from stages import (
         decontaminate,
         deduplicate,
-        download_benchmark,
         download_model,
         mix,
         model_card,
@@ -124,9 +123,9 @@ def check_all(content: dict[str, Any]) -> None:
         reinforce,
         train,
     )
-    from stages.common import engine, generation, harness, practice, prompts, sources
+    from stages.common import engine, generation, prompts
 
-    sections: dict[str, Any] = {
+    return {
         "prompt": prompts.Params,
         "engine": engine.Params,
         "prepare": prepare.Params,
@@ -141,7 +140,14 @@ def check_all(content: dict[str, Any]) -> None:
         "model_card": model_card.Params,
         "model": download_model.Params,
     }
-    each = {
+
+
+def members() -> dict[str, dict[str, Any]]:
+    """Of the sections that hold one part for each chosen option: the types of its parts."""
+    from stages import download_benchmark, mix, prepare
+    from stages.common import harness, sources
+
+    return {
         "corpus": {"source": sources.CorpusSource, "mapping": prepare.Mapping, "mix": mix.Corpus},
         "benchmark": {
             "source": sources.BenchmarkSource,
@@ -150,9 +156,17 @@ def check_all(content: dict[str, Any]) -> None:
             "about": str,
         },
     }
-    for name in content.keys() - sections.keys() - each.keys():
+
+
+def check_all(content: dict[str, Any]) -> None:
+    """Load every section of a compiled file, so that a mistake shows before any stage has run."""
+    from stages import model_card
+    from stages.common import licences, practice
+
+    single, each = sections(), members()
+    for name in content.keys() - single.keys() - each.keys():
         raise InputError(f"{CONF}/: {name}: unknown section")
-    for name, into in sections.items():
+    for name, into in single.items():
         check(name, content.get(name), into)
     model_card.check_claims(check("model_card", content["model_card"], model_card.Params).claims)
     for group, parts in each.items():
@@ -164,6 +178,9 @@ def check_all(content: dict[str, Any]) -> None:
             for part, into in parts.items():
                 check(f"{group}.{member}.{part}", node.get(part), into)
     practice.expect_twins(content["benchmark"])
+    # The card is refused where they conflict: better before the training than after it.
+    of_corpora = {name: corpus["source"]["licence"] for name, corpus in content["corpus"].items()}
+    licences.derived(content["model"]["source"]["licence"], of_corpora)
 
 
 def main() -> None:

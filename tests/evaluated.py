@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stages import evaluate, model_card, probe
+from stages.common import statement
 from stages.common.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
@@ -109,7 +110,7 @@ def write_project(
         unused = {name: {"items": None, "controls": None, "left_out": {}} for name in SIZES}
         write_json(Path(f"metrics/probe/{model}.json"), unused)
         write_rows(Path(f"data/probe/{model}/completions.parquet"), [], probe.COMPLETION)
-    source = {"name": "org/corpus", "revision": "456def", "licence": "MIT"}
+    source = {"kind": "hub", "name": "org/corpus", "revision": "456def", "licence": "MIT"}
     for corpus in CORPORA:
         write_json(Path(f"data/download_corpus/{corpus}/receipt.json"), {**source, "files": {}})
     write_json(Path("data/model/base/receipt.json"), source)
@@ -136,7 +137,7 @@ def write_project(
         "evaluate": {"temperature": temperature, "top_p": 0.95, "seed": 5},
         "reinforce": {},
     }
-    for stage in model_card.stage_names(content):
+    for stage in statement.stage_names(content):
         deps = {"data/some": "d" * 32, "stages/some.py": "c" * 32}
         write_json(model_card.lineage_file(stage), {"deps": deps})
     return content

@@ -1,5 +1,8 @@
 """Every option and every experiment of conf/ composes, and every section of it loads."""
 
+import itertools
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,12 +28,22 @@ WANTED = {
     + ", files: {{config.json: null}}}}",
 }
 EXPERIMENTS = sorted(path.stem for path in Path("conf/experiment").glob("*.yaml"))
+# Those that choose no model ask one question of another experiment, which is named before them.
+PRESETS = [
+    name
+    for name in EXPERIMENTS
+    if "override /model:" not in Path(f"conf/experiment/{name}.yaml").read_text()
+]
+
+
+def choice(experiment: str, base: str = "quickstart") -> str:
+    return f"[{base},{experiment}]" if experiment in PRESETS else experiment
 
 
 def overrides(experiment: str) -> list[str]:
     """The experiment, with what it wants from the user filled in."""
     text = Path(f"conf/experiment/{experiment}.yaml").read_text()
-    return [f"experiment={experiment}"] + [
+    return [f"experiment={choice(experiment)}"] + [
         wanted.format(group="") for option, wanted in WANTED.items() if option in text
     ]
 
@@ -71,10 +84,50 @@ def test_experiment_loads(experiment: str) -> None:
     load_all(overrides(experiment))
 
 
+def sweep(command: list[str]) -> list[list[str]]:
+    """The overrides of each experiment of a command, as `dvc exp run --queue` takes it apart."""
+    from dvc.utils.hydra import get_hydra_sweeps
+
+    chosen = [value for flag, value in itertools.pairwise(command) if flag == "-S"]
+    return [each["params.yaml"] for each in get_hydra_sweeps({"params.yaml": chosen})]
+
+
+def head(experiment: str) -> str:
+    """The comment at the top, without the line for Hydra."""
+    lines = Path(f"conf/experiment/{experiment}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    return "\n".join(line.removeprefix("# ") for line in lines[1:end])
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiment_is_headed_by_its_command(experiment: str) -> None:
-    text = Path(f"conf/experiment/{experiment}.yaml").read_text()
-    assert f"# dvc exp run -S experiment={experiment}" in text
+    """The command is a shell's line that chooses this experiment and composes."""
+    command = shlex.split(head(experiment).splitlines()[0].split("   ")[0])
+    assert command[:3] == ["dvc", "exp", "run"]
+    wanted = overrides(experiment)[1:]
+    for each in sweep(command):
+        assert f"experiment={choice(experiment)}" in each
+        load_all(each + wanted)
+
+
+@pytest.mark.parametrize("experiment", PRESETS)
+def test_preset_states_a_hypothesis_and_is_named(experiment: str) -> None:
+    assert re.search(r"^Hypothesis: \w", head(experiment), re.MULTILINE)
+    assert " --name " in head(experiment).splitlines()[0]
+
+
+@pytest.mark.parametrize("experiment", PRESETS)
+def test_preset_changes_what_a_run_computes(experiment: str) -> None:
+    """Of one value of a sweep at least; else it would answer no question."""
+    command = shlex.split(head(experiment).splitlines()[0])
+    composed = {params.compose(each) for each in sweep(command)}
+    assert composed - {params.compose(["experiment=quickstart"])}
+
+
+@pytest.mark.parametrize("experiment", [name for name in PRESETS if name != "one_corpus"])
+def test_preset_asks_its_question_of_any_experiment(experiment: str) -> None:
+    load_all([f"experiment={choice(experiment, base='smoke')}"])
 
 
 def test_keys_are_not_booleans_of_yaml_1_1() -> None:

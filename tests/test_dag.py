@@ -17,10 +17,11 @@ LAUNCHERS = {name: f"${{{name}.launch.command}}" for name in ("train", "evaluate
 LAUNCHERS["reinforce"] = "${item.launch.command}"
 MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "params"}
 # An edit here changes no result, and must not retrain a model: how a run is logged, how params.yaml
-# is read, how a picture is drawn, what a run is expected to need.
+# is read, how a picture is drawn, what a run is expected to need, what several share and wait for.
 NOT_DEPS = {
     "stages/params.py",
     "stages/common/tracking.py",
+    "stages/common/experiments.py",
     "stages/common/mlflow_writer.py",
     "stages/common/plan.py",
     "stages/common/plots.py",

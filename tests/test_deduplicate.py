@@ -15,7 +15,7 @@ from stages import deduplicate, params
 from stages.common import groups, minhash, text
 from stages.common.errors import InputError
 from stages.common.records import EXAMPLE, Row, content_id, read_rows, write_rows
-from tests.conftest import Workspace, make_workspace
+from tests.conftest import Workspace
 
 SETTINGS = params.load("deduplicate", deduplicate.Params)
 FIRST, SECOND = "tiny_numinamath_cot", "tiny_openmathinstruct2"
@@ -140,7 +140,7 @@ def test_a_full_bucket_costs_linear_time_and_is_counted() -> None:
 
 
 def verdict(
-    solutions: list[tuple[str, str]], cap: int | None, seed: int = 42
+    solutions: list[tuple[str, str]], cap: int | None, seed: int = 42, action: str = "remove"
 ) -> deduplicate.Verdict:
     """On rows given as (problem, solution) without near copies."""
     columns = [pa.array(column) for column in zip(*solutions, strict=True)]
@@ -149,6 +149,7 @@ def verdict(
     num_unique = len(np.unique(first))
     none = np.full(num_unique, -1), np.zeros(num_unique), np.zeros((num_unique, 2), np.uint64), 0
     settings = {**vars(SETTINGS), "max_solutions_per_problem": cap, "seed": seed}
+    settings["action"] = action
     return deduplicate.judge(
         keys, first, deduplicate.NearCopies(*none), deduplicate.Params(**settings)
     )
@@ -184,6 +185,13 @@ def test_one_more_solution_never_reshuffles_those_chosen() -> None:
 def test_the_seed_chooses_among_solutions() -> None:
     rows = [("p", f"way {n}") for n in range(30)]
     assert verdict(rows, 10, seed=1).state.tolist() != verdict(rows, 10, seed=2).state.tolist()
+
+
+def test_where_copies_are_kept_the_cap_alone_removes() -> None:
+    rows = [("p", "one way"), ("p", "one  way"), ("q", "one way"), ("q", "another way")]
+    assert set(verdict(rows, cap=None, action="keep").state) == {deduplicate.KEPT}
+    state = verdict(rows, cap=1, action="keep").state
+    assert Counter(state.tolist()) == {deduplicate.KEPT: 2, deduplicate.CAP: 2}
 
 
 def examples(corpus: str, pairs: list[tuple[str, str]]) -> list[Row]:
@@ -229,9 +237,9 @@ def plant(workspace: Workspace) -> None:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stage, run on planted corpora."""
-    workspace = make_workspace(tmp_path_factory.mktemp("planted") / "project", "smoke")
+    workspace = start.copy(tmp_path_factory.mktemp("planted") / "project")
     plant(workspace)
     workspace.python("-m", "stages.deduplicate")
     return workspace.path
@@ -303,6 +311,20 @@ def test_metrics_count_copies_across_corpora(done: Path) -> None:
     assert (metrics["num_families"], metrics["largest_family"]) == (2, len(DRILL))
 
 
+def test_action_keep_keeps_every_row(done: Path, tmp_path: Path) -> None:
+    copy = Workspace(tmp_path / "project")
+    shutil.copytree(done, copy.path)
+    copy.python("-m", "stages.params", "experiment=smoke", "deduplicate.action=keep")
+    copy.python("-m", "stages.deduplicate")
+    kept, removed = kept_and_removed(copy.path)
+    assert removed == [] and len(kept) == sum(map(len, kept_and_removed(done)))
+    metrics = json.loads((copy.path / "metrics/deduplicate.json").read_text())
+    before = json.loads((done / "metrics/deduplicate.json").read_text())
+    assert metrics["num_unique_problems"] == before["num_unique_problems"]
+    assert metrics["removed_by_reason"] == {} and metrics["num_kept"] == metrics["num_in"]
+    assert [row["id"] for row in kept] == sorted(row["id"] for row in kept)
+
+
 def test_planted_copies_are_found_in_the_smoke_run(smoke: Workspace) -> None:
     kept, removed = kept_and_removed(smoke.path)
     assert not {"planted_exact_copy", "planted_near_copy"} & {row["source"] for row in kept}
@@ -334,8 +356,7 @@ def test_a_cap_on_solutions_is_no_alarm() -> None:
 
 
 def test_a_missing_corpus_is_one_clear_line(done: Path, tmp_path: Path) -> None:
-    copy = Workspace(tmp_path / "project")
-    shutil.copytree(done, copy.path)
+    copy = Workspace(done).copy(tmp_path / "project")
     (copy.path / f"data/prepare/{SECOND}/kept.parquet").unlink()
     shown = copy.python("-m", "stages.deduplicate", ok=False)
     assert f"data/prepare/{SECOND}/kept.parquet is missing: run `dvc repro`" in shown

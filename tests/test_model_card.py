@@ -1,6 +1,7 @@
 """The card shows what the ledger holds, and no more; the ledger what the responses give."""
 
 import contextlib
+import copy
 import itertools
 import json
 import re
@@ -76,7 +77,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Three models, and claims about one benchmark that is evaluated and one that is not."""
-    settings = {"name": "three", "language": "en"}
+    settings = {"name": "three", "language": "en", "url": None}
     models = ["base", "tuned", "reinforced"]
     claims = [model_card.Claim("b/other", "exam", 0.7, 0.7, "about 70%"), *CLAIMS]
     path = tmp_path_factory.mktemp("three")
@@ -291,15 +292,15 @@ def test_no_score_of_30_items_has_a_decimal(project: Project) -> None:
                 assert (
                     not re.search(r"\d\.\d", " ".join(row[1:]).replace("<0.001", "")) or "p" in head
                 )
-    scores = tables(project.text)[("benchmark", *project.settings["models"], "items")]
+    scores = tables(project.text)[("benchmark", *project.settings["models"], "items", "ledger")]
     assert all("." not in cell for row in scores if row[0] == "aime" for cell in row)
     assert any("." in cell for row in scores if row[0] == "secret" for cell in row)  # of 240
 
 
 def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
-    rows = tables(single.text)[("benchmark", "base", "tuned", "items")]
+    rows = tables(single.text)[("benchmark", "base", "tuned", "items", "ledger")]
     assert [row[0] for row in rows] == list(evaluated.SIZES)
-    for name, *cells, count in rows:
+    for name, *cells, count, _ in rows:
         assert count == str(evaluated.SIZES[name])
         for model, cell in zip(("base", "tuned"), cells, strict=True):
             found = re.fullmatch(r"(\d+) of (\d+): (\S+)% \[(\S+), (\S+)\]", cell)
@@ -431,10 +432,11 @@ def test_the_order_of_the_samples_does_not_matter(single: Project, tmp_path: Pat
         write_rows(path, rows[::-1], evaluate.SAMPLE)
     with contextlib.chdir(tmp_path):
         found = model_card.make_ledger(again.settings, [])
-    for entry in (*found["benchmarks"], *single.ledger["benchmarks"]):
+    expected = copy.deepcopy(single.ledger)
+    for entry in (*found["benchmarks"], *expected["benchmarks"]):
         for score in entry["models"].values():
-            score.pop("samples_sha256", None)
-    assert found == single.ledger
+            del score["samples_sha256"]
+    assert found == expected
 
 
 @pytest.mark.parametrize("change", ["one response missing", "another item", "none"])
@@ -471,6 +473,12 @@ def test_without_levels_there_is_no_picture_of_them(single: Project) -> None:
 
 def test_front_matter_is_valid_and_holds_the_ledgers_scores(repeated: Project) -> None:
     data = ModelCard(repeated.text).data
+    assert data.datasets == ["org/corpus"] and data.license == "mit"
+    for each in data.eval_results:
+        assert each.dataset_revision == "0123abc"
+        assert each.source_url == "model_card/ledger.json" and each.source_name.startswith(
+            "ledger "
+        )
     shown = {each.dataset_name: (each.metric_name, each.metric_value) for each in data.eval_results}
     assert shown == {
         entry["benchmark"]: (
@@ -587,19 +595,25 @@ def test_funnel_never_widens(smoke: Workspace) -> None:
 
 def test_links_and_pictures_are_there(smoke: Workspace) -> None:
     shown = (smoke.path / "model_card/README.md").read_text()
-    for target in re.findall(r"\]\(([^)]+)\)", shown):
+    for target in re.findall(r"\]\(([^)#]+)\)", shown):
         assert (smoke.path / "model_card" / target).exists(), target
 
 
-def test_the_usage_snippet_runs(smoke: Workspace) -> None:
+def test_the_usage_snippet_asks_as_the_benchmark_did(smoke: Workspace) -> None:
+    """Given an item's problem in place of its own, it prints the response that is stored."""
     text = (smoke.path / "model_card/README.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
-    shown = smoke.python("-c", code)
-    assert "assistant" in shown
+    item = read_rows(smoke.path / "data/download_benchmark/tiny_chain_sum/items.parquet")[0]
+    samples = read_rows(smoke.path / "data/evaluate/tuned-tiny_chain_sum/samples.parquet")
+    (stored,) = (row["response"] for row in samples if row["item_id"] == item["id"])
+    assert '"12 + 30 - 5 ="' in code
+    shown = smoke.python("-c", code.replace('"12 + 30 - 5 ="', repr(item["problem"])))
+    assert len(stored) > 4 and f"{stored}\n" in shown
 
 
-def test_two_runs_are_the_same_bytes(smoke_copy: Workspace) -> None:
-    folder = smoke_copy.path / "model_card"
-    before = {path.name: sha256(path) for path in folder.iterdir()}
-    smoke_copy.repro("--force", "--single-item", "model_card")
-    assert {path.name: sha256(path) for path in folder.iterdir()} == before
+def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None:
+    first, second = (
+        {path.name: sha256(path) for path in (run.path / "model_card").iterdir()}
+        for run in (smoke, again)
+    )
+    assert first and first == second

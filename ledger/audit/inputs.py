@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from ledger.audit import known
 from ledger.audit.card import Card, Code, Section, Table, Text, plain
+from stages.common.licences import Licence
 
 MAX_LINE = 2000  # characters of a line that are read
 MAX_ROWS = 1000  # of a table
@@ -89,7 +90,7 @@ class TrainingSet:
 class StatedLicence:
     text: str
     line: int
-    licence: known.Licence | None
+    licence: Licence | None
     same_as_base: bool
 
 

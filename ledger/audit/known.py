@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stages.common.licences import Licence, licences
+
 WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
 
 
@@ -43,14 +45,6 @@ class Mention:
     label: str
     start: int
     end: int
-
-
-@dataclass(frozen=True)
-class Licence:
-    key: str
-    name: str
-    kind: str
-    source: str | None
 
 
 @dataclass(frozen=True)
@@ -205,19 +199,11 @@ def related(key: str, other: str) -> bool:
 
 
 @cache
-def licences() -> dict[str, Licence]:
-    return {
-        key: Licence(key, entry["name"], entry["kind"], entry.get("source"))
-        for key, entry in _yaml("inputs.yaml")["licences"].items()
-    }
-
-
-@cache
 def _licence_names() -> dict[tuple[str, ...], str]:
     found = {}
-    for key, entry in _yaml("inputs.yaml")["licences"].items():
-        for name in (key, entry["name"], *entry.get("aliases", [])):
-            found[words(name)] = key
+    for licence in licences().values():
+        for name in (licence.key, licence.name, *licence.aliases):
+            found[words(name)] = licence.key
     return found
 
 

@@ -8,6 +8,7 @@ from ledger.audit import known
 from ledger.audit.claims import Claim
 from ledger.audit.findings import Finding, benchmark_of, lines_of, on_lines, percent, urls
 from ledger.audit.inputs import Inputs, Number, TrainingSet
+from stages.common.licences import Licence, licences
 
 
 def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
@@ -75,7 +76,7 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
         if model is None:
             points.append(f"The licence of {name} (line {line}) is not known here.")
             continue
-        needs = known.licences()[model.licence]
+        needs = licences()[model.licence]
         sources += [model.source, needs.source or ""]
         if needs == own:
             continue
@@ -100,7 +101,7 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
         if training_set.corpus is None:
             points.append(f"The licence of {where} is not known here.")
             continue
-        needs = known.licences()[training_set.corpus.licence]
+        needs = licences()[training_set.corpus.licence]
         if needs.kind == "attribution":
             points.append(f"{where} is under {needs.name}, which asks for credit to its makers.")
         elif needs.kind in _BINDS and needs != own:
@@ -121,7 +122,7 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
         )
 
 
-def _licence_title(inputs: Inputs, own: known.Licence | None) -> str:
+def _licence_title(inputs: Inputs, own: Licence | None) -> str:
     if not inputs.licences:
         return "No licence is stated"
     return f"The licence ({own.name if own else 'not known here'}) against those of the inputs"

@@ -148,6 +148,8 @@ def lock(project: Project) -> Iterator[str]:
             if found.params[key] != value_at(project.chain.params, key):
                 yield f"{LOCK}, {stage.name}: params {key} are not those of params.yaml"
     project.looked_at = f"{len(stages)} stages as dvc.yaml and params.yaml have them"
+    if old := len(content["stages"]) - len(locked):
+        project.looked_at += f"; {old} of other params are left from before"
 
 
 def same_names(where: str, locked: set[str], wanted: set[str]) -> Iterator[str]:

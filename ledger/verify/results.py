@@ -137,10 +137,11 @@ def responses(project: Project) -> Iterator[str]:
         for old, new in zip(stored, again, strict=True):
             for column in old:
                 if old[column] != new[column]:
-                    yield (
-                        f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column} is "
-                        f"{_short(old[column])}, anew {_short(new[column])}"
-                    )
+                    where = f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column}"
+                    if work.is_private:
+                        yield f"{where} is not what it is anew"
+                    else:
+                        yield f"{where} is {_short(old[column])}, anew {_short(new[column])}"
         num_responses += len(stored)
     project.looked_at = f"{num_responses:,} responses graded anew, their prompts made anew"
 

@@ -5,17 +5,16 @@ item is worth, and every score with its 95% interval.
 """
 
 import html
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stages.common import memorisation, report
+from stages.common import memorisation, report, statement
 from stages.common.markdown import chance, folded, percent, points, table, wrapped
 
 Ledger = dict[str, Any]
 
-# Hugging Face's licence ids.
-LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC-BY-4.0": "cc-by-4.0"}
 SIGNIFICANT = 0.05
 MAX_LEVELS = 12  # more do not fit a panel, and stand in a table alone
 
@@ -63,12 +62,22 @@ def summary(entry: dict[str, Any]) -> str:
     return ", ".join(shown)
 
 
+def reference(score: dict[str, Any]) -> str:
+    """The short name of the responses behind a score: the head of their sha256 in the ledger."""
+    return str(score["samples_sha256"][:8])
+
+
+def place(ledger: Ledger, path: str) -> str:
+    """Where a file of the repository is: under its address, where params.yaml gives one."""
+    url = ledger["params"]["model_card"]["url"]
+    return f"{url.rstrip('/')}/blob/main/{path}" if url else path
+
+
 def front_matter(ledger: Ledger) -> str:
     """The card's YAML head; huggingface_hub writes and checks it."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    model, corpora = ledger["base_model"], ledger["corpora"]
-    licences = {model["licence"], *(corpus["licence"] for corpus in corpora.values())}
+    model, corpora, licence = ledger["base_model"], ledger["corpora"], ledger["licence"]
     results = []
     for entry in ledger["benchmarks"]:
         score = entry["models"][final(ledger)]
@@ -83,11 +92,17 @@ def front_matter(ledger: Ledger) -> str:
                 metric_type="accuracy",
                 metric_name=f"{kind}, n={score['num_items']}",
                 metric_value=score["accuracy"],
+                source_name=f"ledger {reference(score)}",
+                source_url=place(ledger, "model_card/ledger.json"),
             )
         )
     data = ModelCardData(
         language=ledger["params"]["model_card"]["language"],
-        license=LICENCES.get(licences.pop(), "other") if len(licences) == 1 else "other",
+        license=licence["id"] if licence["on_hub"] else "other" if licence["id"] else "unknown",
+        license_name=None if licence["on_hub"] else licence["id"],
+        license_link=None if licence["on_hub"] else licence["source"],
+        datasets=sorted({each["name"] for each in corpora.values() if each["kind"] == "hub"})
+        or None,
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["math", "mathledger", "sft", "trl"],
@@ -99,7 +114,7 @@ def front_matter(ledger: Ledger) -> str:
 
 
 def title(ledger: Ledger) -> str:
-    model = ledger["base_model"]
+    model, licence = ledger["base_model"], ledger["licence"]
     base = model["base_model"] or f"{model['name']} ({model['revision']})"
     reinforced = ", then with GRPO on its own answers" if "reinforcement" in ledger else ""
     return f"""# {ledger["name"]}
@@ -108,7 +123,20 @@ def title(ledger: Ledger) -> str:
 [DVC pipeline](../dvc.yaml) that anyone can run again. Every number below stands in
 [ledger.json](ledger.json) with the digests of the responses, data and weights behind it.
 {model["about"]}
+
+{under(licence)}
 """
+
+
+def under(licence: dict[str, Any]) -> str:
+    """The model's licence and why, in a sentence."""
+    if licence["unknown"]:
+        return (
+            f"**Not to be published as it is**: the licence of {', '.join(licence['unknown'])} is "
+            "not known, so that the model's cannot be said."
+        )
+    name = f"[{licence['name']}]({licence['source']})" if licence["source"] else licence["name"]
+    return f"Licence: {name}, which those of its [inputs](#inputs) ask for."
 
 
 def scores(ledger: Ledger) -> str:
@@ -118,17 +146,21 @@ def scores(ledger: Ledger) -> str:
         " Hollow marks are claims of other cards, not measured here." if any_claim(ledger) else ""
     )
     text = "## Scores\n\n![Accuracy of each model with 95% intervals](scores.png)\n\n" + table(
-        ["benchmark", *names, "items"],
+        ["benchmark", *names, "items", "ledger"],
         [
             [entry["benchmark"]]
             + [score_cell(entry["models"][name]) for name in names]
             + [count_cell(entry)]
+            + [" ".join(f"`{reference(entry['models'][name])}`" for name in names)]
             for entry in entries
         ],
     )
     text += "\n" + wrapped(
         f"{sampling(ledger)} Brackets are 95% intervals over items; "
-        f"[docs/statistics.md](../docs/statistics.md) has every formula.{drawn}"
+        f"[docs/statistics.md](../docs/statistics.md) has every formula.{drawn} *Ledger* names the "
+        f"responses behind each score, by the head of their sha256 (ledger "
+        f"`{statement.digest(ledger)[:12]}`); `mathledger trace {entries[0]['benchmark']}` shows "
+        "what they rest on."
     )
     if repeated := [entry for entry in entries if entry["num_repeats"] > 1]:
         text += "\n" + repeats(repeated, names)
@@ -473,15 +505,25 @@ def limits(ledger: Ledger) -> str:
 
 
 def use(ledger: Ledger) -> str:
+    """A question asked as the benchmarks were; tests run it from the repository's folder."""
+    limit = max(
+        entry["models"][final(ledger)]["response_lengths"]["limit"]
+        for entry in ledger["benchmarks"]
+    )
+    template = json.dumps(ledger["params"]["prompt"]["template"], ensure_ascii=False)
     return f"""## Use
 
 ```python
 from transformers import pipeline
 
 solve = pipeline("text-generation", "data/model/{final(ledger)}")
-problem = {ledger["params"]["prompt"]["template"]!r}.format(problem="12 + 30 - 5 =")
-print(solve([{{"role": "user", "content": problem}}], max_new_tokens=96)[0]["generated_text"][-1])
+question = {template}.format(problem="12 + 30 - 5 =")
+chat = [{{"role": "user", "content": question}}]
+answer = solve(chat, max_new_tokens={limit}, do_sample=False, return_full_text=False)
+print(answer[0]["generated_text"])
 ```
+
+This is how the benchmarks asked: the model's chat template around this prompt.
 """
 
 
@@ -496,11 +538,40 @@ def inputs(ledger: Ledger) -> str:
 
 
 def reproduce(ledger: Ledger) -> str:
-    return """## Reproduce
+    """Three commands to check the stored results, and one to make them anew."""
+    url = ledger["params"]["model_card"]["url"] or "REPOSITORY"
+    return f"""## Reproduce and verify
 
 ```bash
-make repro                             # download, filter, train, evaluate, write this card
-git diff --stat -- metrics model_card  # prints nothing: your numbers are these numbers
+git clone {url} checkout && cd checkout && make setup && source .venv/bin/activate
+dvc pull                               # the stored data, weights and responses
+mathledger verify                      # every digest, response and number of this card, anew
+```
+
+`make repro` in place of the last two makes all of it again; then `git diff --stat -- metrics
+model_card` prints nothing where your numbers are these numbers.
+[croissant.json](croissant.json) describes the training set for machines.
+"""
+
+
+def citation(ledger: Ledger) -> str:
+    """BibTeX of this model; what it was made of stands under Inputs."""
+    key = re.sub(r"[^a-z0-9]+", "-", ledger["name"].lower())
+    url = ledger["params"]["model_card"]["url"]
+    lines = [
+        f"  title = {{{{{ledger['name']}}}}},",
+        f"  note = {{Ledger {statement.digest(ledger)}}},",
+        *([f"  howpublished = {{\\url{{{url}}}}},"] if url else []),
+    ]
+    text = "\n".join(lines)
+    return f"""## Citation
+
+Name the ledger with the number: it says which results are meant.
+
+```bibtex
+@misc{{{key},
+{text}
+}}
 ```
 """
 
@@ -520,9 +591,15 @@ SECTIONS: tuple[Callable[[Ledger], str], ...] = (
     use,
     inputs,
     reproduce,
+    citation,
 )
 
 
 def text(ledger: Ledger) -> str:
-    """README.md, section by section; a section that has nothing to say is left out."""
-    return "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
+    """README.md, section by section; a section that has nothing to say is left out.
+
+    Links lead to files of the repository: of the published one, where params.yaml says where it is,
+    since the card is read far from it.
+    """
+    whole = "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
+    return whole.replace("](../", f"]({place(ledger, '')}") if place(ledger, "") else whole

@@ -67,3 +67,22 @@ def predicate(content: Any, name: str) -> Ledger:
         )
     found: Ledger = content["predicate"]
     return found
+
+
+def stage_names(settings: dict[str, Any]) -> list[str]:
+    """The stages that a ledger rests on, as DVC names them, all but `model_card`.
+
+    Args:
+        settings: the content of params.yaml.
+    """
+    corpora, benchmarks, models = settings["corpus"], settings["benchmark"], settings["models"]
+    return [
+        *(f"download_corpus@{corpus}" for corpus in corpora),
+        *(f"download_benchmark@{benchmark}" for benchmark in benchmarks),
+        "download_model",
+        *(f"prepare@{corpus}" for corpus in corpora),
+        *("deduplicate", "decontaminate", "mix", "train"),
+        *(f"reinforce@{method}" for method in settings["reinforce"]),
+        *(f"evaluate@{model}-{benchmark}" for model in models for benchmark in benchmarks),
+        *(f"probe@{model}" for model in models),
+    ]

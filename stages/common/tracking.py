@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from stages.common import experiments
 from stages.common.errors import InputError
 from stages.common.records import write_json
 
@@ -121,10 +122,13 @@ def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name = f"{stage}@{item}" if item else stage
     try:
+        experiments.assign_gpus()
         if is_main_process():
-            with _recorded(stage, item, name) as run:
+            with experiments.checkout_in_use(name), _recorded(stage, item, name) as run:
                 yield run
         else:
+            if experiments.is_left_to_another():
+                sys.exit(0)
             yield Run({}, {}, None)
     except InputError as error:
         sys.exit(f"error: {name}: {error}")
@@ -143,14 +147,18 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
     writer = Writer(root.resolve())
+    deps, params, outs = _declared(name)
+    turn = experiments.Turn(name, [deps, params])
+    if turn.wait():
+        sys.exit(0)  # the writer was told nothing, so that there is no run
     try:
-        deps, params, outs = _declared(name)
         origin = {
             "stage": stage,
             "item": item,
             "experiment": os.environ.get("DVC_EXP_NAME"),
             "git_revision": _git("rev-parse", "HEAD"),
             "code_is_dirty": code_is_dirty(),
+            "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
             "deps": deps,
             "params": params,
         }
@@ -171,12 +179,16 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         }
         write_json(path, lineage)
         writer.ask({"do": "end", "status": "FINISHED"})
+        turn.done()
     except (KeyboardInterrupt, SystemExit):
         raise  # the closing pipe ends the run as KILLED
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(InputError):
+            writer.send({"do": "text", "text": f"{error}\n", "file": "error.txt"})
             writer.ask({"do": "end", "status": "FAILED"})
         raise
+    finally:
+        turn.end()
 
 
 def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> dict[str, Any]:
@@ -202,6 +214,8 @@ def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> di
         "mlflow.source.name": f"stages/{stage}.py",
         "mlflow.source.git.commit": lineage["git_revision"],
     }
+    if "visible_gpus" in lineage:  # files from before it was recorded lack it
+        tags["mathledger.gpus"] = lineage["visible_gpus"]
     name = f"{stage}@{item}" if item else stage
     return {
         "do": "start",

@@ -79,7 +79,7 @@ class Project:
         settings = state.settings
         write_text(Path("params.yaml"), yaml.safe_dump(settings))
         lock = {}
-        for name in [*model_card.stage_names(settings), "model_card"]:
+        for name in [*statement.stage_names(settings), "model_card"]:
             kind, _, item = name.partition("@")
             items = dict(zip(("model", "benchmark"), item.split("-"), strict=False))
             items |= {"corpus": item, **({} if "-" in item else {"benchmark": item})}

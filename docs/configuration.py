@@ -1,0 +1,300 @@
+"""Write docs/configuration.md, the reference of every key of conf/, from the code that checks it.
+
+    python -m docs.configuration
+
+A key's type is that of its dataclass, its value that of the options in conf/, and its meaning the
+comment that stands beside it in conf/ or, where there is none, in the dataclass.
+"""
+
+import dataclasses
+import inspect
+import io
+import json
+import re
+import tokenize
+import types
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+from omegaconf import OmegaConf
+
+from stages import params
+
+PAGE = Path("docs/configuration.md")
+HEAD = """\
+# Configuration reference
+
+<!-- Written by `python -m docs.configuration`; a test fails where it is not current. -->
+
+Every key of [conf/](../conf), which compiles to `params.yaml`. `-S GROUP=OPTION` chooses an option
+of a group (of `corpus` and `benchmark` several: `-S 'corpus=[A,B]'`), `-S KEY=VALUE` sets a value,
+and `-S +KEY=VALUE` one that no option sets. The values here are the default option's;
+*(option: value)* says where another has its own. A key that is not here is an error, and so is one
+that is missing or of another type. The names in `train`, `reinforce` and `benchmark.NAME.task` are
+those of TRL, transformers and lm-evaluation-harness, and mean what they mean there.
+"""
+BELOW = "keys below"
+WORDS = {int: "integer", float: "number", bool: "boolean", str: "text"}
+NOTHING = object()
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    path: str
+    type: str
+    default: Any  # of the dataclass; NOTHING where it has none
+    comment: str  # in the dataclass
+
+
+# --- The dataclasses ------------------------------------------------------------------------------
+
+
+def keys(into: Any, path: str) -> Iterator[Key]:
+    """The keys of a dataclass, those of the dataclasses in it after each."""
+    hints = get_type_hints(into, include_extras=True)
+    said = field_comments(into)
+    for field in dataclasses.fields(into):
+        default = NOTHING if field.default is dataclasses.MISSING else field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        where = f"{path}.{field.name}".removeprefix(".")
+        below = list(dataclasses_in(hints[field.name]))
+        comment = said.get(field.name) or " ".join(_doc(inner) for inner, _ in below)
+        yield Key(where, type_text(hints[field.name]), default, comment)
+        for inner, suffix in below:
+            yield from keys(inner, where + suffix)
+
+
+def _doc(into: Any) -> str:
+    """The docstring, unless it is the signature that a dataclass without one is given."""
+    found = (inspect.getdoc(into) or "").split("\n\n")[0]
+    return "" if found.startswith(f"{into.__name__}(") else found
+
+
+def dataclasses_in(hint: Any) -> Iterator[tuple[Any, str]]:
+    """The dataclass that a value of this type holds, and how one gets there from its key."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        yield hint, ""
+    elif get_origin(hint) is Annotated:
+        yield from dataclasses_in(get_args(hint)[0])
+    elif get_origin(hint) in (Union, types.UnionType):
+        for part in get_args(hint):
+            yield from dataclasses_in(part)
+    elif get_origin(hint) is list:
+        yield from ((inner, "[]" + more) for inner, more in dataclasses_in(get_args(hint)[0]))
+    elif get_origin(hint) is dict:
+        yield from ((inner, ".NAME" + more) for inner, more in dataclasses_in(get_args(hint)[1]))
+
+
+def type_text(hint: Any) -> str:
+    """A type in words: that of `Annotated[int, Field(ge=1)] | None` is "integer >= 1, or null"."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return f"{type_text(parts[0])} {', '.join(_bounds(parts[1:]))}".strip()
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in parts)
+    if origin in (Union, types.UnionType):
+        inner = [type_text(part) for part in parts if part is not type(None)]
+        return ", ".join(dict.fromkeys(inner)) + (", or null" if type(None) in parts else "")
+    if origin is list:
+        return f"list of {type_text(parts[0])}"
+    if origin is dict:
+        return f"{type_text(parts[0])} -> {type_text(parts[1])}"
+    return WORDS.get(hint, BELOW)
+
+
+def _bounds(metadata: tuple[Any, ...]) -> Iterator[str]:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    for each in metadata:
+        for rule in getattr(each, "metadata", [each]):
+            for name, sign in signs.items():
+                if hasattr(rule, name):
+                    yield f"{sign} {getattr(rule, name)}"
+            if pattern := getattr(rule, "pattern", None):
+                yield f"like `{pattern}`"
+
+
+@cache
+def field_comments(into: Any) -> dict[str, str]:
+    """What stands beside each field of a dataclass and of those that it extends."""
+    found: dict[str, str] = {}
+    for one in reversed(into.__mro__[:-1]):
+        for token in tokenize.generate_tokens(io.StringIO(inspect.getsource(one)).readline):
+            field = re.match(r"    (\w+): ", token.line)
+            if field and token.type == tokenize.COMMENT:
+                found[field[1]] = token.string.lstrip("# ")
+    return found
+
+
+# --- conf/ ----------------------------------------------------------------------------------------
+
+
+def options(group: str) -> list[Path]:
+    """The options' files, the default one first."""
+    chosen = yaml.safe_load((params.CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    default = {name: option for each in chosen if each != "_self_" for name, option in each.items()}
+    paths = sorted((params.CONF / group).glob("*.yaml"))
+    return sorted(paths, key=lambda path: path.stem != default.get(group))
+
+
+def head(path: Path) -> str:
+    """The first sentence of the comment at a file's head."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith(("# @package", "# dvc exp run")):
+            lines.append(line.lstrip("# "))
+    return re.split(r"(?<=\.)(?<! al\.) (?=[A-Z])", " ".join(lines))[0]
+
+
+def file_comments(path: Path) -> dict[str, str]:
+    """What stands beside each key of a file, or in the lines above it; its head does not count."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    found = {}
+    for key, number in _lines(yaml.compose(text, Loader=yaml.SafeLoader)):
+        first = number
+        while first > start and re.match(r"\s*#", lines[first - 1]):
+            first -= 1
+        beside = re.findall(r"\s#\s*(.*)", lines[number])
+        if said := " ".join([line.strip(" #") for line in lines[first:number]] + beside):
+            found[key] = said
+    return found
+
+
+def _lines(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, int]]:
+    """Each key of a mapping and of the mappings in it, with the number of its line, from 0."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            where = f"{path}.{key.value}".removeprefix(".")
+            yield where, key.start_mark.line
+            yield from _lines(value, where)
+
+
+@cache
+def compiled(*overrides: str) -> Any:
+    return OmegaConf.to_container(OmegaConf.create(params.compose(list(overrides))))
+
+
+def value_at(content: Any, path: str) -> Any:
+    for part in path.split("."):
+        if not isinstance(content, dict) or part not in content:
+            return NOTHING
+        content = content[part]
+    return content
+
+
+# --- The page -------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    parts = [HEAD]
+    for section, into in params.sections().items():
+        if section == "model":
+            parts += [title(section), *members(section, {"": into})]
+        elif section != "models":  # conf/reinforce/ sets that
+            parts += [title(section), single(section, into)]
+    for section, into in params.members().items():
+        parts += [title(section), *members(f"{section}.NAME", into)]
+    return "\n".join(parts)
+
+
+def title(group: str) -> str:
+    folders = sorted(path for path in (params.CONF / group).iterdir() if path.is_dir())
+    groups = [group, *(f"{group}/{folder.name}" for folder in folders)]
+    lines = [
+        f"- `{each}={path.stem}`: {head(path)}"
+        for each in groups
+        for path in options(each)
+        if each == group or len(options(each)) > 1
+    ]
+    return "\n".join([f"## {group}\n", *lines]) + "\n"
+
+
+def single(section: str, into: Any) -> str:
+    """A section of which each option says all."""
+    ((inner, _),) = dataclasses_in(into)
+    prefix = section if inner is into else f"{section}.grpo"
+    paths = options(section)
+    said: dict[str, str] = {}
+    for path in reversed(paths):
+        said |= file_comments(path)
+    rows = []
+    for key in keys(inner, prefix):
+        values = {
+            path.stem: value_at(compiled(*[f"{section}={path.stem}"][: len(paths) - 1]), key.path)
+            for path in paths
+        }
+        comment = said.get(key.path) or said.get(key.path.removeprefix(f"{prefix}."))
+        rows.append((key.path, key.type, cell(key, values), comment or key.comment))
+    return table(rows)
+
+
+def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
+    """The parts that each option of a group fills in for itself, of a source one for each kind."""
+    rows: list[tuple[str, str, str, str]] = []
+    for part, into in parts.items():
+        where = f"{prefix}.{part}".removesuffix(".")
+        shared = params.CONF / prefix.removesuffix(".NAME") / part / "default.yaml"
+        is_shared = part and shared.exists()
+        said = file_comments(shared) if is_shared else {}
+        values = OmegaConf.to_container(OmegaConf.load(shared)) if is_shared else {}
+        if into is str:
+            rows.append((where, type_text(into), "", "what the card says of it"))
+            continue
+        found = [inner for inner, _ in dataclasses_in(into)]
+        for inner in found:
+            kind = get_args(get_type_hints(inner)["kind"])[0] if len(found) > 1 else ""
+            if kind:
+                yield f"`{where}` of `kind: {kind}`:\n\n"
+            yield table(
+                [
+                    (
+                        f"{where}.{key.path}",
+                        key.type,
+                        cell(key, {"": value_at(values, key.path)}),
+                        said.get(key.path) or key.comment,
+                    )
+                    for key in keys(inner, "")
+                    if key.path != "kind"
+                ]
+            )
+    if rows:
+        yield table(rows)
+
+
+def cell(key: Key, values: dict[str, Any]) -> str:
+    """The first option's value, else the dataclass's; the others' where they differ."""
+    usual, *_ = values.values()
+    usual = key.default if usual is NOTHING else usual
+    others: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if value is not NOTHING and value != usual and not isinstance(value, dict):
+            others.setdefault(code(value), []).append(name)
+    shown = [] if usual is NOTHING or (usual and isinstance(usual, dict)) else [code(usual)]
+    return " ".join(shown + [f"*({', '.join(names)}: {text})*" for text, names in others.items()])
+
+
+def table(rows: list[tuple[str, str, str, str]]) -> str:
+    lines = ["| key | type | value | meaning |", "|---|---|---|---|"]
+    for name, *cells in rows:
+        shown = [each.replace("|", "\\|").replace("\n", " ") for each in cells]
+        lines.append(" | ".join([f"| `{name}`", *shown]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def code(value: Any) -> str:
+    return f"`{value}`" if value and isinstance(value, str) else f"`{json.dumps(value)}`"
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

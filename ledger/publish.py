@@ -1,0 +1,195 @@
+"""`mathledger publish`: the folders that go to the hub, and their upload when told to.
+
+    FOLDER/model/    the final model's files, the card, the ledger, the signature: a model's
+                     repository
+    FOLDER/results/  every response with its verdict, a parquet file for each model and benchmark,
+                     with a card: a dataset's repository
+
+It is refused while `verify` fails, while the licence is not known, and where a text of a private
+benchmark stands in any file. The folder is written aside, then renamed.
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ledger import attest
+from ledger.chain import LEDGER, Chain
+from stages.common.errors import InputError
+
+MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance
+TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify, write the folder, upload it where a name is given."""
+    from ledger import verify
+
+    chain = Chain.open()
+    folder: Path = arguments.folder
+    if folder.exists():
+        raise InputError(f"{folder} exists: name a new folder, or remove it")
+    with contextlib.chdir(chain.at):
+        ledger = chain.ledger
+        refuse_unknown_licence(ledger)
+        if verify.run(arguments):
+            raise InputError("what does not verify is not published: see the links above")
+        aside = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(aside, ignore_errors=True)
+        write_model(aside / "model", arguments.signature)
+        write_results(aside / "results", ledger, private_benchmarks(chain))
+        refuse_private_texts(aside, chain)
+        aside.rename(folder)
+    print(f"{folder}/model and {folder}/results are ready")
+    if arguments.upload:
+        upload(folder, arguments.upload)
+    return 0
+
+
+def refuse_unknown_licence(ledger: dict[str, Any]) -> None:
+    if unknown := ledger["licence"]["unknown"]:
+        raise InputError(
+            f"the licence of {', '.join(unknown)} is not known, so that the model's cannot be "
+            "said: name it in conf/ (source.licence), run `dvc repro`, and publish then"
+        )
+
+
+def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
+    """The items of each benchmark whose text is to stay here."""
+    from stages.common.records import read_json, read_rows
+
+    found = {}
+    for name in chain.params["benchmark"]:
+        folder = Path("data/download_benchmark") / name
+        if read_json(folder / "receipt.json")["private"]:
+            found[name] = read_rows(folder / "items.parquet")
+    return found
+
+
+def write_model(folder: Path, signature: Path | None) -> None:
+    """What `attest` signs, as files."""
+    with attest.published() as links:
+        shutil.copytree(links, folder)
+    if signature:
+        shutil.copyfile(signature, folder / "model.sig")
+
+
+def write_results(folder: Path, ledger: dict[str, Any], private: dict[str, Any]) -> None:
+    """The responses to benchmarks that are not private, and their card."""
+    from huggingface_hub import DatasetCardData
+
+    configs = []
+    for entry in ledger["benchmarks"]:
+        if entry["benchmark"] in private:
+            continue
+        files = []
+        for model in entry["models"]:
+            name = f"{entry['benchmark']}/{model}.parquet"
+            source = Path(f"data/evaluate/{model}-{entry['benchmark']}/samples.parquet")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / name)
+            files.append({"split": model, "path": name})
+        configs.append({"config_name": entry["benchmark"], "data_files": files})
+    licence = ledger["licence"]
+    data = DatasetCardData(
+        license=licence["id"] if licence["on_hub"] else "other",
+        tags=["mathledger", "evaluation"],
+        configs=configs,
+    )
+    rows = [
+        f"| {entry['benchmark']} | {model} | {score['num_correct']} of {score['num_samples']} | "
+        f"`{score['samples_sha256'][:8]}` |"
+        for entry in ledger["benchmarks"]
+        if entry["benchmark"] not in private
+        for model, score in entry["models"].items()
+    ]
+    left_out = ""
+    if private:
+        left_out = f"\nLeft out, for their text is private: {', '.join(sorted(private))}.\n"
+    table = "\n".join(
+        ["| benchmark | model | right | sha256 |", "| --- | --- | ---: | --- |", *rows]
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(
+        f"---\n{data.to_yaml()}\n---\n\n# Responses of {ledger['name']}\n\n"
+        "Every response behind the model card's scores: the item, the seed, the text, the "
+        "extracted answer, the reference, the verdict and the version of the grader. The digests "
+        "are those of the model's `ledger.json`; `mathledger verify` grades them anew."
+        f"\n\n{table}\n{left_out}",
+        encoding="utf-8",
+    )
+    shutil.copyfile(LEDGER, folder / "ledger.json")
+
+
+def refuse_private_texts(folder: Path, chain: Chain) -> None:
+    """
+    Raises:
+        InputError: a file that would be published holds the problem of a private item.
+    """
+    secrets = {
+        " ".join(item["problem"].split()): f"item {item['id']} of {name}"
+        for name, items in private_benchmarks(chain).items()
+        for item in items
+        if len(item["problem"]) >= MIN_CHARS
+    }
+    for path, text in published_texts(folder):
+        for secret, item in secrets.items():
+            if secret in text:
+                shutil.rmtree(folder)
+                raise InputError(
+                    f"{path.relative_to(folder)} holds the text of {item}, which is private"
+                )
+
+
+def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every text of every file, white space made one; of parquet files their strings."""
+    from stages.common.records import read_batches
+
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        if path.suffix == ".parquet":
+            for batch in read_batches(path):
+                yield path, " ".join(json.dumps(batch.to_pylist(), ensure_ascii=False).split())
+        elif path.suffix in TEXTS and path.name != "tokenizer.json":
+            text = path.read_text(encoding="utf-8", errors="replace")
+            yield path, " ".join(text.split())
+            if path.suffix == ".json":
+                yield path, " ".join(_strings(json.loads(text)))
+
+
+def _strings(node: Any) -> Iterator[str]:
+    """The texts in a JSON value, escapes undone, white space made one."""
+    if isinstance(node, dict):
+        node = [*node.keys(), *node.values()]
+    if isinstance(node, list):
+        for each in node:
+            yield from _strings(each)
+    elif isinstance(node, str):
+        yield " ".join(node.split())
+
+
+def upload(folder: Path, name: str) -> None:
+    """Both folders to the hub, the model as `name`, the results as `name-results`."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    api = HfApi()
+    for part, repo, kind in (("model", name, "model"), ("results", f"{name}-results", "dataset")):
+        try:
+            api.create_repo(repo, repo_type=kind, exist_ok=True)
+            found = api.upload_folder(
+                folder_path=folder / part,
+                repo_id=repo,
+                repo_type=kind,
+                commit_message="Publish verified results",
+            )
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            raise InputError(
+                f"{repo} could not be uploaded: {' '.join(str(error).split())}; {folder} is whole: "
+                "log in with `hf auth login`, and publish it again, or upload it with `hf upload`"
+            ) from None
+        print(f"{folder}/{part} -> {found.commit_url}", file=sys.stderr)

@@ -1,0 +1,146 @@
+"""The training set's metadata in Croissant 1.0, by which hubs and loaders know a dataset.
+
+https://docs.mlcommons.org/croissant/docs/croissant-spec.html. The vocabulary's context is the one
+that the format prescribes; everything else comes from the ledger and the files of data/mix/. There
+is no date in it, since the same rows give the same bytes.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stages.common.records import num_rows, sha256
+
+MIX = Path("data/mix")
+SPLITS = ("train", "validation")
+TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer"}
+ABOUT = {
+    "id": "A hash of corpus, problem and solution: it is the row's name in every file of the data.",
+    "corpus": "The corpus that the row comes from.",
+    "source": "The corpus's own part, such as amc_aime.",
+    "repeat": "0, and higher where a corpus's weight has the row more than once.",
+    "answer": "The final answer, where one was found.",
+    "prompt": "The problem, as the chat message that was sent.",
+    "completion": "The solution, as the chat message that was learned.",
+}
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+
+def metadata(ledger: dict[str, Any]) -> dict[str, Any]:
+    """Croissant JSON-LD of data/mix/, one record set for each split."""
+    paths = {split: MIX / f"{split}.parquet" for split in SPLITS}
+    removed = sum(sum(counts.values()) for counts in ledger["removed"].values())
+    own = ledger["licence"]
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": f"{ledger['name']}-training-set",
+        "description": (
+            f"What {ledger['name']} was trained on: {', '.join(ledger['corpora'])}, less {removed} "
+            "rows that were wrong, copies, or held items of the benchmarks it was evaluated on."
+        ),
+        "version": "1.0.0",
+        "license": (own["source"] or own["id"]) if own["id"] else "unknown",
+        "url": ledger["params"]["model_card"]["url"] or "README.md",
+        "citeAs": "; ".join(
+            f"{source['name']}, revision {source['revision']}"
+            for source in ledger["corpora"].values()
+        ),
+        "isBasedOn": sorted(
+            {
+                f"https://huggingface.co/datasets/{source['name']}"
+                for source in ledger["corpora"].values()
+                if source["kind"] == "hub"
+            }
+        ),
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": f"{split}.parquet",
+                "name": f"{split}.parquet",
+                "contentUrl": path.as_posix(),
+                "contentSize": f"{path.stat().st_size} B",
+                "encodingFormat": "application/x-parquet",
+                "sha256": sha256(path),
+            }
+            for split, path in paths.items()
+        ],
+        "recordSet": [record_set(split, path) for split, path in paths.items()],
+    }
+
+
+def record_set(split: str, path: Path) -> dict[str, Any]:
+    """The rows of one file."""
+    return {
+        "@type": "cr:RecordSet",
+        "@id": split,
+        "name": split,
+        "description": f"{num_rows(path):,} rows.",
+        "key": [{"@id": f"{split}/id"}, {"@id": f"{split}/repeat"}],
+        "field": [field(split, column) for column in pq.read_schema(path)],
+    }
+
+
+def field(split: str, column: pa.Field) -> dict[str, Any]:
+    """One column; of a conversation the texts of its messages."""
+    known: dict[str, Any] = {
+        "@type": "cr:Field",
+        "@id": f"{split}/{column.name}",
+        "name": column.name,
+        "description": ABOUT[column.name],
+        "dataType": TYPES.get(column.type, "sc:Text"),
+        "source": {
+            "fileObject": {"@id": f"{split}.parquet"},
+            "extract": {"column": column.name},
+        },
+    }
+    if column.type not in TYPES:
+        known["source"]["transform"] = {"jsonPath": "content"}
+        known["repeated"] = True
+    return known
+
+
+def text(ledger: dict[str, Any]) -> str:
+    """croissant.json."""
+    return json.dumps(metadata(ledger), indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,327 @@
+"""What the docs tell the reader to type: cheap commands are run, the others parse and compose."""
+
+import argparse
+import ast
+import itertools
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from ledger import cli
+from stages import params
+from stages.common import sources
+from tests.conftest import ROOT, clean_environment
+from tests.test_conf import WANTED
+
+PAGES = [Path(name) for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")]
+PAGES += sorted(Path("docs").glob("*.md"))
+OURS = ("python -m ", "dvc ", "mathledger ", "make ")
+TARGETS = set(re.findall(r"^([a-z]+):", Path("Makefile").read_text(), re.M))
+EXTRAS = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
+ENVIRONMENT = {".venv/bin/activate"}  # what `make setup` makes
+
+# Run as they stand, in a clone without data, which has these files besides.
+STAND_INS = {
+    "CARD.md": "tests/ledger/cards/seed.md",
+    "results.yaml": "tests/ledger/cards/known.yaml",
+    "my_corpus/rows.jsonl": "tests/ledger/cards/known.yaml",
+}
+RUN = [
+    "make help",
+    "python -m stages.params --check",
+    "python -m stages.params experiment=smoke",
+    "git restore params.yaml",
+    "git diff --stat -- metrics model_card plots",
+    "dvc metrics diff",
+    "dvc exp show",
+    "mathledger audit CARD.md",
+    "mathledger audit README.md --known results.yaml",
+    "python -m ledger audit tests/ledger/cards/seed.md --known tests/ledger/cards/known.yaml",
+    "python -m stages.common.sources local ~/my_corpus",
+    "openssl ecparam -name prime256v1 -genkey -noout -out key.pem",
+    "openssl ec -in key.pem -pubout -out key.pub",
+]
+
+
+@dataclass(frozen=True)
+class Command:
+    page: Path
+    text: str
+    is_whole: bool  # else it is a mention in a sentence, which may stop at its subcommand
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.text}"
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.text)
+
+
+def commands(page: Path) -> Iterator[Command]:
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S):
+        for line in re.sub(r"\\\n\s*", "", block).splitlines():
+            for part in re.sub(r"(^|\s+)#.*", "", line).split(" && "):
+                if part:
+                    yield Command(page, part, True)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    for span in re.findall(r"`([^`\n]+)`", prose):
+        if span.startswith(OURS):
+            yield Command(page, span, False)
+
+
+COMMANDS = list({str(each): each for page in PAGES for each in commands(page)}.values())
+
+
+class Parsed(Exception):  # noqa: N818 - it is none
+    """The arguments are good: nothing further is run."""
+
+
+@pytest.fixture(autouse=True)
+def _stops_once_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every module, what would follow on its arguments."""
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_only(self: argparse.ArgumentParser, *given: object) -> None:
+        parse(self, *given)  # type: ignore[call-overload]
+        raise Parsed
+
+    def accept(*_: object) -> None:
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    for name in ("local_pins", "_print_hub"):
+        monkeypatch.setattr(sources, name, accept)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = list(itertools.dropwhile(lambda word: re.match(r"[A-Z_]+=", word), command.words))
+    if not command.is_whole and (len(words) < 2 or words[-1] == "..." or "dvc" in words[0]):
+        check_mention(words)
+        return
+    match words:
+        case ["make", *targets]:
+            assert set(targets) <= TARGETS
+        case ["dvc", *arguments]:
+            check_dvc(arguments)
+        case ["mathledger", *arguments] if command.is_whole:
+            with pytest.raises(Parsed):
+                cli.parser().parse_args(arguments)
+        case ["mathledger", *_]:
+            check_mention(words)
+        case ["python" | "python3", "-m", "venv", _] | ["cd", _]:
+            pass
+        case ["python", "-m", "pytest", *paths]:
+            assert all(Path(path).exists() for path in paths)
+        case ["python", "-m", "stages.params", *overrides]:
+            check_overrides([each for each in overrides if each != "--check"])
+        case ["python", "-m", "bench.report" | "docs.configuration"]:
+            check_mention(words)  # take no argument
+        case ["python", "-m", module, *arguments]:
+            monkeypatch.setattr(sys, "argv", [module, *arguments])
+            with pytest.raises(Parsed):
+                run_main(module)
+        case ["source", path]:
+            assert path in ENVIRONMENT
+        case ["git", *arguments]:
+            check_git(arguments)
+        case [program, "install", *wanted] if program.endswith("pip"):
+            check_install(wanted)
+        case _:
+            assert command.text in RUN, "neither run nor checked: teach it to tests/test_docs.py"
+
+
+def run_main(module: str) -> None:
+    """As `python -m module`; what is patched in a loaded module stays patched."""
+    if module == "stages.common.sources":
+        sources.main()
+    else:
+        loaded = sys.modules.pop(module, None)
+        try:
+            runpy.run_module(module, run_name="__main__")
+        finally:
+            if loaded:
+                sys.modules[module] = loaded
+
+
+def check_mention(words: list[str]) -> None:
+    """A mention in a sentence: the module, target or subcommand exists."""
+    match words:
+        case ["python", "-m", module, *_]:
+            assert (
+                Path(module.replace(".", "/")).with_suffix(".py").exists()
+                or (Path(module.replace(".", "/")) / "__main__.py").exists()
+            )
+        case ["mathledger", name, *_]:
+            assert name in _subcommands(cli.parser())
+        case ["dvc", *arguments]:
+            from dvc.cli.parser import get_main_parser
+
+            parser = get_main_parser()
+            for word in arguments:
+                if word in (known := _subcommands(parser)):
+                    parser = known[word]
+            assert parser.prog != "dvc"
+        case ["make", target, *_]:
+            assert target in TARGETS or "=" in target
+
+
+def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def check_dvc(arguments: list[str]) -> None:
+    from dvc.cli.parser import get_main_parser
+    from dvc.utils.hydra import get_hydra_sweeps
+
+    parser = get_main_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    assert not unknown
+    assert options.func
+    if overrides := getattr(options, "set_param", None):
+        points = get_hydra_sweeps({"params.yaml": overrides})
+        assert options.queue or len(points) == 1, "a sweep needs --queue"
+        for point in points:
+            check_overrides(point["params.yaml"])
+    for target in getattr(options, "targets", None) or []:
+        assert target in Path("dvc.yaml").read_text() or Path(target).exists()
+
+
+def check_overrides(overrides: list[str]) -> None:
+    """They compose with what the user has to fill in filled in, and every section loads."""
+    overrides = [each.replace("SHA256", "a" * 64) for each in overrides]
+    for each in list(overrides):
+        if each.startswith("experiment="):
+            names = each.partition("=")[2].strip("[]").split(",")
+            text = "".join(Path(f"conf/experiment/{name}.yaml").read_text() for name in names)
+            overrides += [w.format(group="") for option, w in WANTED.items() if option in text]
+    content = OmegaConf.to_container(OmegaConf.create(params.compose(overrides)))
+    assert isinstance(content, dict)
+    params.check_all({str(key): value for key, value in content.items()})
+
+
+def check_git(arguments: list[str]) -> None:
+    match arguments:
+        case ["clone", "URL"] | ["push"] | ["pull"] | ["commit", "--all", "--message", _]:
+            pass
+        case ["restore", *paths] | ["diff", "--stat", "--", *paths]:
+            assert all(Path(path).exists() for path in paths)
+        case _:
+            assert False, "not checked: teach it to tests/test_docs.py"  # noqa: B011
+
+
+def check_install(wanted: list[str]) -> None:
+    for word in wanted:
+        if word.endswith(".txt"):
+            assert Path(word).exists()
+        elif extra := re.fullmatch(r"(?:\.|mathledger)\[(\w+)\]", word):
+            assert extra[1] in EXTRAS
+        else:
+            assert word in {"--requirement", "--constraint", "-e", "--editable"}
+
+
+# --- Run ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last commit's tree with this one's files, without data."""
+    folder = tmp_path_factory.mktemp("docs") / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    for name, source in STAND_INS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(source, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("text", RUN)
+def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
+    assert text in {command.text for command in COMMANDS}, "no page has it any more"
+    # The environment is the tests' own, and the code that of the clone.
+    line = re.sub("^make", "make --old-file .venv/.ready", text)
+    line = re.sub("^mathledger", "python -m ledger", line)
+    environment = clean_environment() | {"HOME": str(clone), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        ["bash", "-ec", line], cwd=clone, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- The messages of the FAQ ----------------------------------------------------------------------
+
+FAQ = Path("docs/faq.md")
+HEADINGS = re.findall(r"^### `(.*)`$", FAQ.read_text(encoding="utf-8"), re.M)
+FOREIGN = {  # whose message it is, and where it stands there
+    "Could not override": "hydra/_internal/config_loader_impl.py",
+    "Sweep overrides": "dvc/repo/experiments/run.py",
+    "Unable to acquire lock": "dvc/lock.py",
+    "is busy": "dvc/rwlock.py",
+    "output '": "dvc/output.py",
+    "Invalid Host header": "mlflow/server/security_utils.py",
+}
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[str]:
+    """The texts in the project's code, with `...` for what is filled in."""
+    folders = ("stages", "ledger", "hydra_plugins")
+    paths = [path for folder in folders for path in Path(folder).rglob("*.py")]
+    return [text for path in paths for text in texts(path)]
+
+
+def texts(path: Path) -> Iterator[str]:
+    constants = {}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)],
+                value=ast.Call(func=ast.Name(id="Path"), args=[ast.Constant(value=value)]),
+            ):
+                constants[name] = str(value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(part.value)
+                if isinstance(part, ast.Constant)
+                else constants.get(ast.unparse(part.value), "...")
+                if isinstance(part, ast.FormattedValue)
+                else ""
+                for part in node.values
+            )
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_message_of_the_faq_is_one_that_is_given(heading: str, messages: list[str]) -> None:
+    pieces = [piece.strip(" :;,()/'`") for piece in heading.split("...")]
+    wanted = re.compile(".*".join(re.escape(piece) for piece in pieces if piece), re.S)
+    for words, where in FOREIGN.items():
+        if words in heading:
+            import dvc
+
+            messages = list(texts(Path(dvc.__file__).parent.parent / where))
+    assert any(wanted.search(text) for text in messages)
+
+
+def test_the_faq_links_to_headings_that_exist() -> None:
+    for name, anchor in re.findall(r"\]\((\w+\.md)#?([\w-]*)\)", FAQ.read_text(encoding="utf-8")):
+        page = (FAQ.parent / name).read_text(encoding="utf-8")
+        titles = re.findall(r"^#+ (.*)$", page, re.M)
+        assert not anchor or anchor in {title.lower().replace(" ", "-") for title in titles}
