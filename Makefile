@@ -52,6 +52,8 @@ test: $(READY)  ## the whole test suite, by two processes
 	@python -m pytest --numprocesses 2 --dist worksteal
 
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
+	@test -e mlflow.db || { echo "error: there is no MLflow store, mlflow.db: run 'make repro', or rebuild it" \
+	  "from git: mathledger sync-mlflow"; exit 1; }
 	@mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
 
 clean:  ## remove data, models and scratch files (the DVC cache, the environment and mlflow.db stay)

@@ -123,6 +123,26 @@ def parser() -> argparse.ArgumentParser:
         "--certificate-chain", type=_absolute, nargs="+", default=[], metavar="PEM", help="of that"
     )
 
+    sync = commands.add_parser(
+        "sync-mlflow",
+        help="rebuild the runs in MLflow from git and lineage/",
+        description="Write the runs that these states of the project tell of, and the store lacks. "
+        "What the store holds is left alone, so that a second time writes nothing.",
+    )
+    sync.add_argument(
+        "revisions",
+        nargs="*",
+        metavar="REV",
+        help="revisions or experiments; the files as they stand unless given",
+    )
+    sync.add_argument(
+        "-A", "--all-experiments", action="store_true", help="all of DVC's experiments as well"
+    )
+    sync.add_argument(
+        "--uri",
+        help="of the store: a server, or sqlite:///FILE; else MLFLOW_TRACKING_URI, mlflow.db",
+    )
+
     publish = commands.add_parser(
         "publish",
         help="write, and upload, what goes to the hub",

@@ -486,6 +486,22 @@ def score_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def result_metrics(ledger: dict[str, Any]) -> dict[str, float]:
+    """What the result run in MLflow holds: every accuracy, how far models differ, and the loss."""
+    accuracies = {
+        f"{row['benchmark']}.{row['model']}.accuracy": row["accuracy"] for row in score_rows(ledger)
+    }
+    differences = {
+        f"{entry['benchmark']}.{each['model']}-{each['against']}.difference": each["difference"][
+            "value"
+        ]
+        for entry in ledger["benchmarks"]
+        for each in entry["comparisons"]
+    }
+    loss = {"train.last_validation_loss": ledger["training"]["last_validation_loss"]}
+    return accuracies | differences | loss
+
+
 def level_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:
     """panel, value, model and SCORE of every subset whose values have an order."""
     return [
@@ -580,17 +596,7 @@ def main() -> None:
         write_text(OUT / "croissant.json", croissant.text(ledger))
         content = statement.statement(ledger, subject(settings))
         write_text(OUT / "ledger.json", statement.text(content))
-        run.log_metrics(
-            {f"{r['benchmark']}.{r['model']}.accuracy": r["accuracy"] for r in score_rows(ledger)}
-        )
-        differences = {
-            f"{entry['benchmark']}.{each['model']}-{each['against']}.difference": each[
-                "difference"
-            ]["value"]
-            for entry in ledger["benchmarks"]
-            for each in entry["comparisons"]
-        }
-        run.log_metrics(differences)
+        run.log_metrics(result_metrics(ledger))
         shown = [f"{entry['benchmark']} {card.summary(entry)}" for entry in ledger["benchmarks"]]
         print(f"{OUT}/README.md: {'; '.join(shown)}")
 

@@ -4,6 +4,9 @@ It reads one JSON message a line and answers those that ask. A process of its ow
 MLflow and opening its store take four seconds, which here pass beside the stage's work; and because
 it outlives the stage: a stage that is killed, even by SIGKILL, closes the pipe, and its run is then
 marked KILLED instead of standing as RUNNING for ever.
+
+`mathledger sync-mlflow` puts the same messages together from git and lineage/ and gives them to the
+same `Recorder`, so that a rebuilt store holds what a live one does.
 """
 
 import contextlib
@@ -12,25 +15,36 @@ import gc
 import json
 import logging
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 EXPERIMENT = "mathledger"
+MODEL = re.compile(r"data/model/[^/]+")  # the folder of one model
+BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
+
+
+@contextlib.contextmanager
+def one_at_a_time(root: Path) -> Iterator[None]:
+    """For what must not happen twice when several stages run at once."""
+    scratch = root / ".scratch"
+    scratch.mkdir(exist_ok=True)
+    with (scratch / "mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def experiment_id(uri: str, root: Path) -> str:
     """Find or create the experiment; on a new SQLite file, create that too.
 
-    Both race when several stages start at once (MLflow's migrations fail on "duplicate column
-    name", a run lands in the Default experiment), so one process at a time goes through here.
+    Both race: MLflow's migrations fail on "duplicate column name", a run lands in the Default
+    experiment.
     """
     from mlflow import MlflowClient
 
-    scratch = root / ".scratch"
-    scratch.mkdir(exist_ok=True)
-    with (scratch / "mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(root):
         client = MlflowClient(uri)
         found = client.get_experiment_by_name(EXPERIMENT)
         if found:
@@ -39,51 +53,177 @@ def experiment_id(uri: str, root: Path) -> str:
         return str(client.create_experiment(EXPERIMENT, artifact_location=location))
 
 
-def start(message: dict[str, Any], experiment: str) -> Any:
-    """Open the run with its tags, params, and the DVC digests of what the stage reads."""
-    import mlflow
-    from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.data.sources import LocalArtifactDatasetSource
+def model_name(path: str, experiment: str) -> str:
+    """What MLflow's list of models shows; it takes only some characters.
 
-    run = mlflow.start_run(experiment_id=experiment, run_name=message["name"], tags=message["tags"])
-    if message["params"]:
-        mlflow.log_params(message["params"])
-    # MLflow's own digest covers a prefix of the rows; DVC's covers every byte.
-    for path, digest in message["datasets"].items():
-        dataset = MetaDataset(LocalArtifactDatasetSource(path), name=path, digest=digest)
-        mlflow.log_input(dataset, context=message["tags"]["mathledger.stage"])
-    return run
+    >>> model_name("data/model/tuned", "lr-3.5e-5")
+    'tuned-lr-3-5e-5'
+    """
+    return re.sub(r"[/:.%\"']", "-", f"{Path(path).name}-{experiment}")
+
+
+class Recorder:
+    """Writes one run at a time from messages, each a dictionary whose `do` names a method.
+
+    Times are milliseconds since 1970; a message without one is of now.
+    """
+
+    def __init__(self, uri: str, root: Path) -> None:
+        from mlflow import MlflowClient
+
+        self.root = root
+        self.experiment_id = experiment_id(uri, root)  # first: a client opens the store, too
+        self.client = MlflowClient(uri)
+        self.run_id = ""
+        self.tags: dict[str, str] = {}
+        self.params: dict[str, Any] = {}
+        # What metrics are about: of one model, on one benchmark (name and digest).
+        self.model_id: str | None = None
+        self.benchmark: tuple[str | None, str | None] = (None, None)
+
+    def start(self, message: dict[str, Any]) -> None:
+        """Open the run with its tags, params, and the DVC digests of what the stage reads.
+
+        Of a stage that reads one model, or one benchmark, the metrics are about these; but those of
+        a stage that makes a model are not about the one that it starts from.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Param
+
+        self.tags, self.params, datasets = message["tags"], message["params"], message["datasets"]
+        run = self.client.create_run(
+            self.experiment_id,
+            start_time=message["time"],
+            tags=self.tags,
+            run_name=message["name"],
+        )
+        self.run_id = run.info.run_id
+        params = [Param(key, str(value)) for key, value in self.params.items()]
+        self.client.log_batch(self.run_id, params=params)
+        models = {path: md5 for path, md5 in datasets.items() if MODEL.fullmatch(path)}
+        ids = [self.find_or_create_model(path, md5) for path, md5 in models.items()]
+        context = [InputTag("mlflow.data.context", self.tags["mathledger.stage"])]
+        # MLflow's own digest covers a prefix of the rows; DVC's covers every byte.
+        self.client.log_inputs(
+            self.run_id,
+            datasets=[
+                DatasetInput(Dataset(path, md5, "local", json.dumps({"uri": path})), context)
+                for path, md5 in datasets.items()
+            ],
+            models=[LoggedModelInput(each) for each in ids],
+        )
+        benchmarks = [each for each in datasets.items() if BENCHMARK.fullmatch(each[0])]
+        is_about_model = len(ids) == 1 and not any(map(MODEL.fullmatch, message["outs"]))
+        self.model_id = ids[0] if is_about_model else None
+        self.benchmark = benchmarks[0] if is_about_model and len(benchmarks) == 1 else (None, None)
+
+    def metrics(self, message: dict[str, Any]) -> None:
+        """`rows`: pairs of a step and the numbers by name."""
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        time = message.get("time") or get_current_time_millis()
+        name, digest = self.benchmark
+        found = [
+            Metric(
+                key,
+                value,
+                time,
+                step,
+                model_id=self.model_id,
+                dataset_name=name,
+                dataset_digest=digest,
+                run_id=self.run_id,
+            )
+            for step, numbers in message["rows"]
+            for key, value in numbers.items()
+        ]
+        self.client.log_batch(self.run_id, metrics=found)
+
+    def text(self, message: dict[str, Any]) -> None:
+        self.client.log_text(self.run_id, message["text"], message["file"])
+
+    def outs(self, message: dict[str, Any]) -> None:
+        """The DVC digests of what the stage made, as tags; a model becomes a LoggedModel."""
+        from mlflow.entities import LoggedModelOutput, RunTag
+
+        tags = [RunTag(f"mathledger.out.{path}", md5) for path, md5 in message["outs"].items()]
+        self.client.log_batch(self.run_id, tags=tags)
+        made = [
+            self.find_or_create_model(path, md5, is_made_here=True)
+            for path, md5 in message["outs"].items()
+            if MODEL.fullmatch(path)
+        ]
+        if made:
+            outputs = [LoggedModelOutput(model_id, step=0) for model_id in made]
+            self.client.log_outputs(self.run_id, outputs)
+
+    def end(self, message: dict[str, Any]) -> None:
+        self.client.set_terminated(self.run_id, message["status"], message.get("time"))
+
+    def find_or_create_model(self, path: str, md5: str, *, is_made_here: bool = False) -> str:
+        """The id of the LoggedModel of these weights, which stay in DVC: there is one a digest.
+
+        One that this store does not know, for another made it, is created without a source run.
+        """
+        with one_at_a_time(self.root):
+            found = self.client.search_logged_models(
+                [self.experiment_id], filter_string=f"tags.`mathledger.digest` = '{md5}'"
+            )
+            if found:
+                return str(found[0].model_id)
+            tags = {
+                "mathledger.path": path,
+                "mathledger.digest": md5,
+                "mlflow.model.isExternal": "true",  # as create_external_model has it
+            }
+            if is_made_here:
+                keys = ("mathledger.stage", "mathledger.experiment", "mathledger.git_revision")
+                tags |= {key: self.tags[key] for key in keys}
+            model = self.client.create_logged_model(
+                self.experiment_id,
+                name=model_name(path, tags.get("mathledger.experiment", md5[:8])),
+                source_run_id=self.run_id if is_made_here else None,
+                tags=tags,
+                params={k: str(v) for k, v in self.params.items()} if is_made_here else None,
+            )
+            self.client.finalize_logged_model(model.model_id, "READY")
+        return str(model.model_id)
 
 
 def main() -> None:
     uri, root = sys.argv[1], Path(sys.argv[2])
     gc.disable()  # saves a fifth of the import; the process is short and small
-    import mlflow
+    quiet()
+    from mlflow.tracking.context.registry import resolve_tags
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(uri)
-    run: Any = None
+    recorder: Recorder | None = None
     status = "KILLED"
     for line in sys.stdin:
         message = json.loads(line)
-        match message["do"]:
-            case "start":
-                run = start(message, experiment_id(uri, root))
-            case "metrics":
-                mlflow.log_metrics(message["metrics"], step=message["step"])
-            case "text":
-                mlflow.log_text(message["text"], message["file"])
-            case "run_id":
-                print(run.info.run_id, flush=True)
-            case "end":
-                status = message["status"]
-                break
-    if run:
-        mlflow.end_run(status)
+        if message["do"] == "start":
+            recorder = Recorder(uri, root)
+            message["tags"] = resolve_tags(message["tags"])  # who runs it, and what plugins add
+        assert recorder, "the first message starts the run"
+        if message["do"] == "run_id":
+            print(recorder.run_id, flush=True)
+        elif message["do"] == "end":
+            status = message["status"]
+            break
+        else:
+            getattr(recorder, message["do"])(message)
+    if recorder:
+        recorder.end({"status": status})
     with contextlib.suppress(BrokenPipeError):  # nobody is left to hear it
         print(status, flush=True)
     os._exit(0)  # all is written; taking MLflow apart would cost another second
+
+
+def quiet() -> None:
+    """Without the notes of MLflow and of its migrations; errors stay."""
+    import mlflow  # noqa: F401 - it sets its own level when it is imported
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

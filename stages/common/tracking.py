@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,11 @@ def version(package: str) -> str:
     return importlib.metadata.version(package)
 
 
+def store_uri(root: Path) -> str:
+    """Where MLflow's runs of the project in this folder are."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+
+
 class Run:
     """What a stage reports to while it works."""
 
@@ -58,13 +63,9 @@ class Run:
 
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
         """Numbers only; nested keys become dots, other values stay out."""
-        numbers = {
-            key: float(value)
-            for key, value in flatten(metrics).items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
+        numbers = numbers_of(metrics)
         if self._writer:
-            self._writer.send({"do": "metrics", "metrics": numbers, "step": step})
+            self._writer.send({"do": "metrics", "rows": [[step or 0, numbers]]})
 
     def log_text(self, text: str, file: str) -> None:
         """A text artifact of the run."""
@@ -76,8 +77,7 @@ class Writer:
     """The pipe to the process that writes the MLflow run; see mlflow_writer.py."""
 
     def __init__(self, root: Path) -> None:
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
-        self.uri = uri
+        self.uri = uri = store_uri(root)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stages.common.mlflow_writer", uri, str(root)],
             stdin=subprocess.PIPE,
@@ -147,32 +147,30 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
     writer = Writer(root.resolve())
-    deps, params = _declared(name)
+    deps, params, outs = _declared(name)
     turn = experiments.Turn(name, [deps, params])
     if turn.wait():
         sys.exit(0)  # the writer was told nothing, so that there is no run
     try:
-        writer.send(
-            {
-                "do": "start",
-                "name": name,
-                "tags": _tags(stage, item),
-                "params": params,
-                "datasets": {k: v for k, v in deps.items() if not k.startswith("stages/")},
-            }
-        )
-        run = Run(deps, params, writer)
-        yield run
-        path = LINEAGE / stage / f"{item}.json" if item else LINEAGE / f"{stage}.json"
-        lineage = {
+        origin = {
             "stage": stage,
             "item": item,
-            "mlflow_run_id": writer.ask({"do": "run_id"}),
             "experiment": os.environ.get("DVC_EXP_NAME"),
             "git_revision": _git("rev-parse", "HEAD"),
             "code_is_dirty": code_is_dirty(),
+            "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
             "deps": deps,
             "params": params,
+        }
+        writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
+        run = Run(deps, params, writer)
+        yield run
+        made = {out.def_path: out.get_hash().value for out in outs if out.exists}
+        writer.send(outs_message(made))
+        path = LINEAGE / stage / f"{item}.json" if item else LINEAGE / f"{stage}.json"
+        lineage = {
+            **origin,
+            "mlflow_run_id": writer.ask({"do": "run_id"}),
             "packages": {package: version(package) for package in PACKAGES},
             "hardware": hardware(),
             "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -193,17 +191,59 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         turn.end()
 
 
-def _tags(stage: str, item: str | None) -> dict[str, str]:
-    """What the MLflow UI filters by. The model card's run is the experiment's result row: it holds
-    all params and all scores."""
-    return {
-        "mathledger.kind": "result" if stage == "model_card" else "stage",
+def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> dict[str, Any]:
+    """What opens a stage's MLflow run: see mlflow_writer.Recorder.start.
+
+    Args:
+        lineage: what the lineage file says of the run, as far as it is known at the start.
+        outs: the paths of the stage's outs.
+        time: of the start, in milliseconds since 1970.
+    """
+    stage, item, experiment = lineage["stage"], lineage["item"], lineage["experiment"]
+    is_result = stage == "model_card"
+    datasets = {k: v for k, v in lineage["deps"].items() if not k.startswith("stages/")}
+    # What the MLflow UI filters by, and what joins runs without a parent. The model card's run is
+    # the experiment's result row, and named by it: it holds all params and all scores.
+    tags = {
+        "mathledger.kind": "result" if is_result else "stage",
         "mathledger.stage": stage,
         "mathledger.item": item or "",
-        "mathledger.experiment": os.environ.get("DVC_EXP_NAME", "repro"),
-        "mathledger.git_revision": _git("rev-parse", "HEAD"),
-        "mathledger.code_is_dirty": str(code_is_dirty()).lower(),
-        "mathledger.gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
+        "mathledger.experiment": experiment or "repro",
+        "mathledger.git_revision": lineage["git_revision"],
+        "mathledger.code_is_dirty": str(lineage["code_is_dirty"]).lower(),
+        "mlflow.source.name": f"stages/{stage}.py",
+        "mlflow.source.git.commit": lineage["git_revision"],
+    }
+    if "visible_gpus" in lineage:  # files from before it was recorded lack it
+        tags["mathledger.gpus"] = lineage["visible_gpus"]
+    name = f"{stage}@{item}" if item else stage
+    return {
+        "do": "start",
+        "name": experiment if is_result and experiment else name,
+        "tags": tags | {f"mathledger.dep.{path}": md5 for path, md5 in datasets.items()},
+        "params": lineage["params"],
+        "datasets": datasets,
+        "outs": list(outs),
+        "time": time,
+    }
+
+
+def outs_message(outs: dict[str, str]) -> dict[str, Any]:
+    """What a stage made, for Recorder.outs: data, models and the card, with DVC's digests."""
+    kept = {k: v for k, v in outs.items() if not k.startswith(("lineage/", "metrics/", "plots/"))}
+    return {"do": "outs", "outs": kept}
+
+
+def numbers_of(tree: dict[str, Any]) -> dict[str, float]:
+    """What MLflow takes as metrics: nested keys become dots, what is no number stays out.
+
+    >>> numbers_of({"kept": {"champ": 3}, "dtype": "float32", "is_new": True})
+    {'kept.champ': 3.0}
+    """
+    return {
+        key: float(value)
+        for key, value in flatten(tree).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
     }
 
 
@@ -255,8 +295,9 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _declared(name: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """The stage's dependencies with the digests that dvc.lock will hold, and its params, flat."""
+def _declared(name: str) -> tuple[dict[str, str], dict[str, Any], list[Any]]:
+    """The stage's dependencies with the digests that dvc.lock will hold; its params, flat; its
+    outs, as DVC's objects."""
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
     from dvc.stage.exceptions import StageNotFound
@@ -280,7 +321,7 @@ def _declared(name: str) -> tuple[dict[str, str], dict[str, Any]]:
                 raise InputError(f"{dep.def_path} is missing: run `dvc repro`, or `dvc pull`")
             dep.save()
             deps[dep.def_path] = dep.hash_info.value
-    return deps, params
+    return deps, params, list(stage.outs)
 
 
 def _end_with_dvc() -> None:

@@ -17,7 +17,7 @@ def test_four_writers_on_a_new_store_share_one_experiment(tmp_path: Path) -> Non
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     start = (
         '{"do": "start", "name": "r", "tags": {"mathledger.stage": "s"}, "params": {}, '
-        '"datasets": {}}\n{"do": "end", "status": "FINISHED"}\n'
+        '"datasets": {}, "outs": [], "time": 1}\n{"do": "end", "status": "FINISHED"}\n'
     )
 
     def write(_: int) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,223 @@
+"""`mathledger sync-mlflow`: write into MLflow the runs that git and lineage/ know and it does not.
+
+MLflow is a projection: what it shows of a run is in the run's lineage file, in dvc.lock, and in the
+metrics, plots and samples that the stage wrote. From these the messages are put together that the
+stage sent when it ran, and the same Recorder writes them. MLflow gives a run a new id; the tag
+`mathledger.run_id` keeps the one that lineage/ names. Nothing that is in the store is changed.
+"""
+
+import argparse
+import csv
+import importlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ledger.chain import LOCK, WORKSPACE, Chain, Stage, experiments, root
+from stages.common import tracking
+from stages.common.errors import InputError
+from stages.common.mlflow_writer import Recorder
+
+RUN_ID = "mathledger.run_id"
+CURVES = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that is over, in one of the states of the project that tell of it."""
+
+    chain: Chain
+    stage: Stage
+    lineage: dict[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """The one that MLflow gave it when it ran."""
+        return str(self.lineage["mlflow_run_id"])
+
+    @property
+    def started(self) -> int:
+        """Milliseconds since 1970, to the second."""
+        return int(datetime.fromisoformat(self.lineage["started"]).timestamp() * 1000)
+
+    @property
+    def ended(self) -> int:
+        return self.started + int(self.lineage["seconds"] * 1000)
+
+
+def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
+    """The runs that made what a state's dvc.lock records; and what is left out, with the reason.
+
+    Raises:
+        InputError: a lineage file is not in the cache.
+    """
+    found, left_out = [], []
+    for stage in chain.stages.values():
+        where = f"{stage.name} of {chain.label}"
+        if not chain.is_cached(stage.lineage) and not chain.has(stage.lineage):
+            left_out.append(f"{where}: there is no {stage.lineage}, so its run is not known")
+            continue
+        lineage = chain.lineage(stage)
+        digests = {path: dep.md5 for path, dep in stage.deps.items()}
+        if lineage["deps"] != digests or lineage["params"] != tracking.flatten(stage.params):
+            left_out.append(
+                f"{where}: {stage.lineage} is of another run, for {LOCK} has other deps or params; "
+                f"`dvc repro --force --single-item {stage.name}` there writes both"
+            )
+            continue
+        found.append(Past(chain, stage, lineage))
+    return found, left_out
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """The rows of a CSV text by column."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
+    """Step and numbers, by the trainer's names, of what a stage that trains logs as it goes."""
+    kind = run.stage.kind
+    if kind not in CURVES:
+        return
+    names = {
+        ours: name for name, (ours, _) in importlib.import_module(f"stages.{kind}").CURVES.items()
+    }
+    clock = {
+        int(row.pop("step")): {key: float(value) for key, value in row.items()}
+        for row in table(run.chain.cached(f"lineage/{kind}.csv").read_text())
+    }
+    for row in table(run.chain.text(CURVES[kind])):
+        step = int(row.pop("step"))
+        numbers = {names.get(key, key): float(value) for key, value in row.items() if value}
+        if step in clock:
+            numbers |= clock[step]
+            if row.get("tokens_seen"):
+                numbers["tokens_seen"] = float(row["tokens_seen"])
+        yield step, numbers
+
+
+def results(run: Past) -> dict[str, float]:
+    """The numbers that a stage logs at its end."""
+    chain, stage = run.chain, run.stage
+    match stage.kind:
+        case "download_corpus":
+            files = chain.json(f"data/download_corpus/{stage.item}/receipt.json")["files"]
+            return {"num_bytes": float(sum(file["bytes"] for file in files.values()))}
+        case "download_model":
+            receipt = chain.json("data/model/base/receipt.json")
+            return {"num_parameters": float(receipt["num_parameters"])}
+        case "model_card":
+            from stages.model_card import result_metrics
+
+            return result_metrics(chain.ledger)
+        case _:
+            found: dict[str, float] = {}
+            for path in stage.outs:
+                if path.startswith("metrics/"):
+                    found |= tracking.numbers_of(chain.json(path))
+            return found
+
+
+def messages(run: Past) -> list[dict[str, Any]]:
+    """What the stage sent to the Recorder when it ran, with the times of then.
+
+    Raises:
+        InputError: a file that holds part of it is not in the cache.
+    """
+    outs = {path: out.md5 for path, out in run.stage.outs.items()}
+    start = tracking.start_message(run.lineage, outs, run.started)
+    start["tags"] |= {RUN_ID: run.run_id}
+    rows = [*curve(run), (0, results(run))]
+    samples = f"data/{run.stage.kind}/samples.csv"
+    texts = []
+    if run.stage.kind in CURVES:
+        for row in table(run.chain.cached(samples).read_text()):
+            title = f"step {row['step']}, row {row['id']}\n\n"
+            file = f"samples/step-{int(row['step']):06}.txt"
+            texts.append({"do": "text", "text": title + row["response"], "file": file})
+    return [
+        start,
+        {"do": "metrics", "rows": rows, "time": run.ended},
+        *texts,
+        tracking.outs_message(outs),
+        {"do": "end", "status": "FINISHED", "time": run.ended},
+    ]
+
+
+def connect(uri: str, at: Path) -> Recorder:
+    """
+    Raises:
+        InputError: there is no MLflow, or one of another version.
+    """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's 7 take minutes
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from stages.common.mlflow_writer import quiet
+
+    quiet()
+    try:
+        return Recorder(uri, at)
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"MLflow at {uri} cannot be used: is the server running, and the store made by this "
+            f"version? It says: {said}"
+        ) from None
+
+
+def known(recorder: Recorder) -> set[str]:
+    """The ids, as lineage/ names them, of the runs that the store holds.
+
+    A run that an earlier sync began and did not finish is deleted there.
+    """
+    found, token = set(), None
+    while True:
+        page = recorder.client.search_runs([recorder.experiment_id], page_token=token)
+        for run in page:
+            if RUN_ID in run.data.tags and run.info.status != "FINISHED":
+                recorder.client.delete_run(run.info.run_id)
+                continue
+            found |= {run.info.run_id, run.data.tags.get(RUN_ID, run.info.run_id)}
+        token = page.token
+        if not token:
+            return found
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 1 where a run is left out, for nothing says which it was."""
+    at = root()
+    chains = [Chain.open(each) for each in arguments.revisions or [WORKSPACE]]
+    if arguments.all_experiments:
+        chains += [
+            Chain(name, commit, at)
+            for name, commits in experiments(at).items()
+            for commit in commits
+        ]
+    runs: dict[str, Past] = {}
+    left_out: list[str] = []
+    for chain in chains:
+        found, without = past_runs(chain)
+        runs |= {past.run_id: past for past in found}
+        left_out += without
+    uri = arguments.uri or tracking.store_uri(at)
+    recorder = connect(uri, at)
+    there = known(recorder)
+    new = sorted(
+        (past for past in runs.values() if past.run_id not in there), key=lambda past: past.started
+    )
+    # All is read before anything is written: a file that is missing leaves the store as it was.
+    for each in [messages(past) for past in new]:
+        for message in each:
+            getattr(recorder, message["do"])(message)
+    for line in left_out:
+        print(f"left out {line}")
+    if new:
+        print(f"{uri}: wrote {len(new)} runs; {len(runs) - len(new)} were there")
+    else:
+        print(f"{uri}: nothing to write; all {len(runs)} runs are there")
+    return 1 if left_out else 0
