@@ -20,7 +20,7 @@ Ledger = dict[str, Any]
 SIGNIFICANT = 0.05
 MAX_LEVELS = 12  # more do not fit a panel, and stand in a table alone
 # The spaces of a table at which a narrow screen must not break: in `29 of 64` and in `[34, 57]`.
-UNBREAKABLE = re.compile(r"(?<=\d) (?=of \d)|(?<=\d of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
+UNBREAKABLE = re.compile(r"(?<=[\d%]) (?=of \d)|(?<=[\d%] of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
 
 
 def interval(found: dict[str, float], num_items: int) -> str:
@@ -527,7 +527,8 @@ def use(ledger: Ledger) -> str:
 from transformers import pipeline
 
 solve = pipeline("text-generation", "data/model/{final(ledger)}")  # or wherever its files are
-question = {template}.format(problem="12 + 30 - 5 =")
+problem = "12 + 30 - 5 ="
+question = {template}.format(problem=problem)
 chat = [{{"role": "user", "content": question}}]
 answer = solve(chat, max_new_tokens={limit}, {sampled}, return_full_text=False)
 print(answer[0]["generated_text"])
