@@ -48,8 +48,8 @@ lock: $(READY)  ## does the last commit's dvc.lock belong to its code and params
 	  test $$status = 0 && ! grep -q '^Running' dry.txt || \
 	  { echo "error: dvc.lock is not of this commit: run make repro and commit what changes"; exit 1; }
 
-test: $(READY)  ## the whole test suite
-	@python -m pytest
+test: $(READY)  ## the whole test suite, by two processes
+	@python -m pytest --numprocesses 2 --dist worksteal
 
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
 	@mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1 --host 127.0.0.1 --port 5000

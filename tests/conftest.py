@@ -1,15 +1,29 @@
-"""A throw-away copy of the project for tests that run stages, and one smoke run that many read."""
+"""Throw-away copies of the project for tests that run stages, and one smoke run that many read."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
+# `make test` runs two processes of tests beside each other (pytest-xdist), each with one thread:
+# threads of several processes that wait for each other on two cores double the time of training.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, the long ones first: what is left at the end is short."""
+    if IS_WORKER:
+        long = ("again", "smoke_copy", "smoke")
+        items.sort(key=lambda item: [name not in item.fixturenames for name in long])  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -17,6 +31,12 @@ class Workspace:
     """A copy of the project as it stands, in a git and DVC repository of its own."""
 
     path: Path
+
+    def copy(self, path: Path) -> "Workspace":
+        """All of it at another place, the DVC cache and MLflow's store too."""
+        shutil.copytree(self.path, path, symlinks=True)
+        copy_compiled(ROOT, path)
+        return Workspace(path)
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> str:
         """Run a command there; returns stdout and stderr. Fails the test unless it does as told."""
@@ -69,7 +89,41 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def make_workspace(path: Path, experiment: str) -> Workspace:
+def copy_compiled(source: Path, target: Path) -> None:
+    """The compiled kernels come along, since compiling them takes half a minute.
+
+    Those that the target has stay: an index names the files that were compiled with it.
+    """
+    for cached in sorted(source.glob("stages/**/__pycache__/*.nb[ci]")):
+        place = target / cached.relative_to(source)
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(cached, place)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Workspaces that the processes of one test session have in common."""
+
+    folder: Path
+
+    def once(self, name: str, make: Callable[[Path], Workspace]) -> Workspace:
+        """Made by the process that comes first; the others wait for it."""
+        with FileLock(self.folder / f"{name}.lock"):
+            path, is_made = self.folder / name / "project", self.folder / f"{name}.made"
+            if not is_made.exists():
+                make(path)
+                is_made.touch()
+        return Workspace(path)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    own = tmp_path_factory.getbasetemp()
+    return Shared(own.parent if IS_WORKER else own)
+
+
+def make_start(path: Path) -> Workspace:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -81,43 +135,58 @@ def make_workspace(path: Path, experiment: str) -> Workspace:
         if (ROOT / name).is_file() and not name.startswith(("metrics/", "model_card/", "plots/")):
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, path / name)
-    copy_compiled(ROOT, path)
     (path / "dvc.lock").unlink(missing_ok=True)
     workspace = Workspace(path)
-    workspace.python("-m", "stages.params", f"experiment={experiment}")
+    workspace.python("-m", "stages.params", "experiment=smoke")
     workspace.run("git", "init", "--quiet")
     workspace.run("git", "add", "--all")
     workspace.run("git", "commit", "--quiet", "--message", "start")
     return workspace
 
 
-def copy_compiled(source: Path, target: Path) -> None:
-    """The compiled kernels come along, since compiling them takes half a minute."""
-    for cached in source.glob("stages/**/__pycache__/*.nb[ci]"):
-        place = target / cached.relative_to(source)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(cached, place)
+@pytest.fixture(scope="session")
+def start(shared: Shared) -> Workspace:
+    """The project as it stands, configured for smoke, in which nothing has run. Tests copy it."""
+    return shared.once("start", make_start)
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(start: Workspace, tmp_path: Path) -> Workspace:
     """A fresh copy, configured for smoke, in which nothing has run."""
-    return make_workspace(tmp_path / "project", "smoke")
+    return start.copy(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The whole pipeline, run once. Tests read it and leave it as it is."""
-    workspace = make_workspace(tmp_path_factory.mktemp("smoke") / "project", "smoke")
-    workspace.repro()
-    copy_compiled(workspace.path, ROOT)
-    workspace.run("git", "add", "--all")
-    workspace.run("git", "commit", "--quiet", "--message", "results")
-    return workspace
+
+    def make(path: Path) -> Workspace:
+        workspace = start.copy(path)
+        workspace.repro()
+        copy_compiled(workspace.path, ROOT)
+        workspace.run("git", "add", "--all")
+        workspace.run("git", "commit", "--quiet", "--message", "results")
+        return workspace
+
+    # A copy for each process: DVC allows one command at a time in a repository.
+    return shared.once("smoke", make).copy(tmp_path_factory.mktemp("smoke") / "project")
+
+
+@pytest.fixture(scope="session")
+def again(shared: Shared, smoke: Workspace) -> Workspace:
+    """The smoke run a second time, from nothing: no cache, no scratch folder, and two threads."""
+
+    def make(path: Path) -> Workspace:
+        workspace = smoke.copy(path)
+        made = ["data/prepare", "data/mix", "data/evaluate"]
+        workspace.run("rm", "-rf", ".dvc/cache", ".scratch", *made)
+        workspace.run("dvc", "repro", "--force", OMP_NUM_THREADS="2")
+        return workspace
+
+    return shared.once("again", make)
 
 
 @pytest.fixture
 def smoke_copy(smoke: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the finished smoke run that a test may change; the cache comes along."""
-    shutil.copytree(smoke.path, tmp_path / "project", symlinks=True)
-    return Workspace(tmp_path / "project")
+    return smoke.copy(tmp_path / "project")

@@ -15,7 +15,7 @@ from stages import deduplicate, params
 from stages.common import groups, minhash, text
 from stages.common.errors import InputError
 from stages.common.records import EXAMPLE, Row, content_id, read_rows, write_rows
-from tests.conftest import Workspace, make_workspace
+from tests.conftest import Workspace
 
 SETTINGS = params.load("deduplicate", deduplicate.Params)
 FIRST, SECOND = "tiny_numinamath_cot", "tiny_openmathinstruct2"
@@ -237,9 +237,9 @@ def plant(workspace: Workspace) -> None:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stage, run on planted corpora."""
-    workspace = make_workspace(tmp_path_factory.mktemp("planted") / "project", "smoke")
+    workspace = start.copy(tmp_path_factory.mktemp("planted") / "project")
     plant(workspace)
     workspace.python("-m", "stages.deduplicate")
     return workspace.path
@@ -356,8 +356,7 @@ def test_a_cap_on_solutions_is_no_alarm() -> None:
 
 
 def test_a_missing_corpus_is_one_clear_line(done: Path, tmp_path: Path) -> None:
-    copy = Workspace(tmp_path / "project")
-    shutil.copytree(done, copy.path)
+    copy = Workspace(done).copy(tmp_path / "project")
     (copy.path / f"data/prepare/{SECOND}/kept.parquet").unlink()
     shown = copy.python("-m", "stages.deduplicate", ok=False)
     assert f"data/prepare/{SECOND}/kept.parquet is missing: run `dvc repro`" in shown

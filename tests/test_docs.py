@@ -186,32 +186,19 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
 
 def check_dvc(arguments: list[str]) -> None:
     from dvc.cli.parser import get_main_parser
+    from dvc.utils.hydra import get_hydra_sweeps
 
     parser = get_main_parser()
     options, unknown = parser.parse_known_args(arguments)
     assert not unknown
     assert options.func
     if overrides := getattr(options, "set_param", None):
-        if any(_is_sweep(each) for each in overrides):
-            assert options.queue, "a sweep needs --queue"
-        for point in itertools.product(*map(_points, overrides)):
-            check_overrides(list(point))
+        points = get_hydra_sweeps({"params.yaml": overrides})
+        assert options.queue or len(points) == 1, "a sweep needs --queue"
+        for point in points:
+            check_overrides(point["params.yaml"])
     for target in getattr(options, "targets", None) or []:
         assert target in Path("dvc.yaml").read_text() or Path(target).exists()
-
-
-def _is_sweep(override: str) -> bool:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    return bool(OverridesParser.create().parse_override(override).is_sweep_override())
-
-
-def _points(override: str) -> list[str]:
-    """The overrides that a sweep stands for; an override stands for itself."""
-    if not _is_sweep(override):
-        return [override]
-    key, _, values = override.partition("=")
-    return [f"{key}={value}" for value in values.split(",")]
 
 
 def check_overrides(overrides: list[str]) -> None:
@@ -219,7 +206,8 @@ def check_overrides(overrides: list[str]) -> None:
     overrides = [each.replace("SHA256", "a" * 64) for each in overrides]
     for each in list(overrides):
         if each.startswith("experiment="):
-            text = Path(f"conf/experiment/{each.partition('=')[2]}.yaml").read_text()
+            names = each.partition("=")[2].strip("[]").split(",")
+            text = "".join(Path(f"conf/experiment/{name}.yaml").read_text() for name in names)
             overrides += [w.format(group="") for option, w in WANTED.items() if option in text]
     content = OmegaConf.to_container(OmegaConf.create(params.compose(overrides)))
     assert isinstance(content, dict)
@@ -291,7 +279,8 @@ FOREIGN = {  # whose message it is, and where it stands there
 @pytest.fixture(scope="module")
 def messages() -> list[str]:
     """The texts in the project's code, with `...` for what is filled in."""
-    paths = [*Path("stages").rglob("*.py"), *Path("ledger").rglob("*.py")]
+    folders = ("stages", "ledger", "hydra_plugins")
+    paths = [path for folder in folders for path in Path(folder).rglob("*.py")]
     return [text for path in paths for text in texts(path)]
 
 

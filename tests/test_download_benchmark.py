@@ -15,7 +15,7 @@ from stages import download_benchmark
 from stages.common import sources
 from stages.common.errors import InputError
 from stages.common.records import BENCHMARK_ITEM, Row, sha256
-from tests.conftest import Workspace, make_workspace
+from tests.conftest import Workspace
 
 MAPPING = download_benchmark.Mapping(answer_type="number", max_items=None)
 
@@ -208,9 +208,9 @@ SECRETS = (
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
+def private(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
     """A workspace with a private benchmark that was brought in, and what was shown meanwhile."""
-    workspace = make_workspace(tmp_path_factory.mktemp("private") / "project", "smoke")
+    workspace = start.copy(tmp_path_factory.mktemp("private") / "project")
     file = write_jsonl(
         workspace.path.parent / "frontier.jsonl",
         {"id": "fm-1", "tier": 1, "problem": SECRETS[0], "answer": SECRETS[1]},

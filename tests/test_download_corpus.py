@@ -21,7 +21,7 @@ from stages import download_corpus, params
 from stages.common import practice, sources
 from stages.common.errors import InputError
 from stages.common.records import content_id, count_by, sha256
-from tests.conftest import Workspace, clean_environment, make_workspace
+from tests.conftest import Workspace, clean_environment
 from tests.hub import Hub, commit_of, serve
 
 SOURCE = practice.PracticeCorpus(
@@ -283,10 +283,12 @@ def test_offline_says_which_switch_to_turn(
 
 
 @pytest.fixture(scope="module")
-def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, Hub]]:
+def remote(
+    start: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Workspace, Hub]]:
     """A workspace whose corpus `big` lies on a hub, 25 MB in one file."""
     tmp_path = tmp_path_factory.mktemp("remote")
-    workspace = make_workspace(tmp_path / "project", "smoke")
+    workspace = start.copy(tmp_path / "project")
     path = tmp_path / "hub" / BIG
     path.parent.mkdir(parents=True)
     path.write_text(LINE * NUM_LINES)

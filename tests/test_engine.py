@@ -15,7 +15,7 @@ from bench.make_corpus import MIN_ROWS, write_corpus
 from stages.common import engine
 from stages.common.records import read_rows, write_rows
 from stages.download_benchmark import ALL_ITEM
-from tests.conftest import Workspace, make_workspace
+from tests.conftest import Workspace
 from tests.test_deduplicate import FIRST, STORY, plant
 
 STAGES = ("deduplicate", "decontaminate")
@@ -27,9 +27,9 @@ def outputs(workspace: Workspace) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def done(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The two stages, run as configured on corpora that hold every kind of copy, and a leak."""
-    workspace = make_workspace(tmp_path_factory.mktemp("engine") / "project", "smoke")
+    workspace = start.copy(tmp_path_factory.mktemp("engine") / "project")
     workspace.python("-m", "stages.download_benchmark", "tiny_chain_sum")
     benchmark = workspace.path / "data/download_benchmark/tiny_chain_sum/all_items.parquet"
     write_rows(benchmark, [row | {"problem": STORY} for row in read_rows(benchmark)], ALL_ITEM)
@@ -50,8 +50,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def test_the_engine_writes_the_same_bytes(
     done: Workspace, tmp_path: Path, setting: str, instead: str, row_group_size: int
 ) -> None:
-    copy = Workspace(tmp_path / "project")
-    shutil.copytree(done.path, copy.path)
+    copy = done.copy(tmp_path / "project")
     for stage in STAGES:
         shutil.rmtree(copy.path / "data" / stage)
     for file in (copy.path / "data/prepare").glob("*/kept.parquet"):

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from stages import download_benchmark, params
 from stages.common import canaries, sources, text
 from stages.common.records import read_rows, sha256
-from tests.conftest import Workspace, make_workspace
+from tests.conftest import Workspace
 from tests.hub import SHARED, commit_of, serve
 
 BENCHMARKS = {"aime24": 30, "aime25": 30, "amc12": 83, "gsm8k": 1319, "math500": 500}
@@ -59,9 +59,9 @@ def test_a_split_of_openmathinstruct2_is_one_override(
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def real(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace in which all of them were downloaded from the samples."""
-    workspace = make_workspace(tmp_path_factory.mktemp("real") / "project", "smoke")
+    workspace = start.copy(tmp_path_factory.mktemp("real") / "project")
     workspace.python("-m", "stages.params", *OVERRIDES)
     file = workspace.path / "params.yaml"
     content = params.read(file)

@@ -27,10 +27,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def grpo(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The smoke run, gone on with to a reinforced model."""
-    import shutil
-
-    copy = Workspace(tmp_path_factory.mktemp("grpo") / "project")
-    shutil.copytree(smoke.path, copy.path, symlinks=True)
+    copy = smoke.copy(tmp_path_factory.mktemp("grpo") / "project")
     copy.python("-m", "stages.params", *SMALL)
     shown = copy.repro()
     assert "Stage 'train' didn't change, skipping" in shown
@@ -54,10 +51,7 @@ def test_one_option_puts_the_stage_between_train_and_evaluate(grpo: Workspace) -
 
 
 def test_switched_off_the_card_forgets_it(grpo: Workspace, tmp_path: Path) -> None:
-    import shutil
-
-    copy = Workspace(tmp_path / "project")
-    shutil.copytree(grpo.path, copy.path, symlinks=True)
+    copy = grpo.copy(tmp_path / "project")
     copy.python("-m", "stages.params", "experiment=smoke")
     copy.repro()
     assert "reinforced" not in (copy.path / "model_card/README.md").read_text()

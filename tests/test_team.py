@@ -58,7 +58,7 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shared(
+def pushed(
     smoke: Workspace, s3: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Workspace, Path]:
     """A project whose results were pushed to S3 and whose commits to a bare repository."""
@@ -76,10 +76,10 @@ def shared(
 
 
 @pytest.fixture(scope="module")
-def second(shared: tuple[Workspace, Path], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def second(pushed: tuple[Workspace, Path], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A colleague's clone after `dvc pull`, with a cache of its own."""
     path = tmp_path_factory.mktemp("second") / "project"
-    command = ["git", "clone", "--quiet", "--branch=main", str(shared[1]), str(path)]
+    command = ["git", "clone", "--quiet", "--branch=main", str(pushed[1]), str(path)]
     subprocess.run(command, check=True)
     clone = Workspace(path)
     clone.run("dvc", "pull", **KEYS)
@@ -87,16 +87,16 @@ def second(shared: tuple[Workspace, Path], tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_second_clone_has_the_results_from_the_remote_alone(
-    shared: tuple[Workspace, Path], second: Workspace
+    pushed: tuple[Workspace, Path], second: Workspace
 ) -> None:
     assert "up to date" in second.run("dvc", "status")
     assert "Everything is up to date" in second.run("dvc", "push", **KEYS)
     for path in ("data/model/tuned/model.safetensors", "lineage/train.json"):
-        assert (second.path / path).read_bytes() == (shared[0].path / path).read_bytes()
+        assert (second.path / path).read_bytes() == (pushed[0].path / path).read_bytes()
 
 
 def test_a_second_clone_makes_the_card_anew_without_training(
-    shared: tuple[Workspace, Path], second: Workspace
+    pushed: tuple[Workspace, Path], second: Workspace
 ) -> None:
     card = (second.path / "model_card/README.md").read_bytes()
     shutil.rmtree(second.path / "model_card")
@@ -112,10 +112,10 @@ def test_verify_passes_in_a_second_clone(second: Workspace) -> None:
 
 
 def test_an_experiment_travels_with_its_results(
-    shared: tuple[Workspace, Path], second: Workspace
+    pushed: tuple[Workspace, Path], second: Workspace
 ) -> None:
     """Pushed by one, pulled by the other under its name, with the number that it gave."""
-    first, _ = shared
+    first, _ = pushed
     first.run("dvc", "exp", "run", "--name", "german", "-S", "experiment=smoke",
               "-S", "model_card.language=de")  # fmt: skip
     first.run("dvc", "exp", "push", "origin", "german", **KEYS)

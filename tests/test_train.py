@@ -17,7 +17,7 @@ from stages import params, train
 from stages.common import generation, processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import sha256
-from tests.conftest import Workspace
+from tests.conftest import Workspace, clean_environment
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -85,6 +85,9 @@ def short_rows(bench: Bench, count: int) -> list[int]:
     return sorted(range(len(lengths)), key=lengths.__getitem__)[:count]
 
 
+# What training must make the same however often it is stopped.
+MADE = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
+MADE += ["data/train/samples.csv"]
 LORA = training.Lora(rank=4, alpha=8, dropout=0.1, target_modules="all-linear", quantization=None)
 
 
@@ -298,37 +301,63 @@ def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
     assert request.prompt_ids == tokens["input_ids"][0][:asked]
 
 
-def test_two_runs_are_the_same_bytes(smoke_copy: Workspace) -> None:
-    paths = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
-    before = [sha256(smoke_copy.path / path) for path in paths]
-    smoke_copy.repro("--force", "--single-item", "train")
-    assert [sha256(smoke_copy.path / path) for path in paths] == before
+def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None:
+    for path in MADE:
+        assert sha256(smoke.path / path) == sha256(again.path / path), path
 
 
-def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(smoke_copy: Workspace) -> None:
-    """SIGKILL in the middle; the rerun starts from the last whole checkpoint."""
-    set_params(smoke_copy, "train.max_steps=40", "train.save_minutes=0.0")
-    smoke_copy.repro("train")
-    paths = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
-    paths += ["data/train/samples.csv"]
-    straight = [sha256(smoke_copy.path / path) for path in paths]
+@dataclass
+class Straight:
+    """A run of 20 steps, more than an epoch, that nothing stopped."""
 
-    smoke_copy.run("rm", "-rf", "data/model/tuned")
-    running = smoke_copy.popen("dvc", "repro", "--force", "--single-item", "train")
-    scratch = smoke_copy.path / ".scratch/train"
-    wait_for(lambda: list(scratch.glob("*/checkpoint-1[0-9]/whole.json")))
+    workspace: Workspace
+    shown: str
+    other: list[Path]  # the checkpoints that a killed run of other params had left before
+
+
+@pytest.fixture(scope="module")
+def straight(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Straight:
+    workspace = smoke.copy(tmp_path_factory.mktemp("straight") / "project")
+    set_params(workspace, "train.max_steps=21", "train.save_minutes=0.0")
+    scratch = kill_at(workspace, "checkpoint-5")
+    other = list(scratch.glob("*/checkpoint-*"))
+    set_params(workspace, "train.max_steps=20", "train.save_minutes=0.0")
+    return Straight(workspace, workspace.repro("train"), other)
+
+
+def kill_at(workspace: Workspace, checkpoint: str, *options: str) -> Path:
+    """SIGKILL to DVC and the stage once there is a whole checkpoint of the name, a pattern."""
+    running = workspace.popen("dvc", "repro", *options, "train")
+    scratch = workspace.path / ".scratch/train"
+    wait_for(lambda: list(scratch.glob(f"*/{checkpoint}/whole.json")))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert not (smoke_copy.path / "data/model/tuned").exists()
+    return scratch
+
+
+def test_other_params_never_pick_up_a_checkpoint(straight: Straight) -> None:
+    assert straight.other and "going on" not in straight.shown
+    assert all(folder.exists() for folder in straight.other)
+
+
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(
+    straight: Straight, tmp_path: Path
+) -> None:
+    """SIGKILL in the middle; the rerun starts from the last whole checkpoint."""
+    copy = straight.workspace.copy(tmp_path / "project")
+    copy.run("rm", "-rf", "data/model/tuned", ".scratch/train")
+    scratch = kill_at(copy, "checkpoint-1[0-7]", "--force", "--single-item")
+    assert not (copy.path / "data/model/tuned").exists()
     (checkpoints,) = scratch.iterdir()
-    torn = checkpoints / "checkpoint-39"
+    torn = checkpoints / "checkpoint-20"
     torn.mkdir()
     (torn / "trainer_state.json").write_text("{}")
     (torn / "whole.json").write_text('{"model.safetensors": 5}')
 
-    shown = smoke_copy.repro("--force", "--single-item", "train")
+    shown = copy.repro("--force", "--single-item", "train")
     assert "going on from checkpoint-1" in shown
-    assert [sha256(smoke_copy.path / path) for path in paths] == straight
+    for path in MADE:
+        assert sha256(copy.path / path) == sha256(straight.workspace.path / path), path
     assert not list(scratch.iterdir())
 
 
@@ -347,17 +376,6 @@ def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
     assert running.wait() != 0 and "asked to end, saved at step" in rest
     step = int(rest.split("saved at step ")[1].split()[0])
     assert f"going on from checkpoint-{step}" in smoke_copy.repro("train")
-
-
-def test_other_params_never_pick_up_a_checkpoint(smoke_copy: Workspace) -> None:
-    set_params(smoke_copy, "train.max_steps=40", "train.save_minutes=0.0")
-    running = smoke_copy.popen("dvc", "repro", "train")
-    scratch = smoke_copy.path / ".scratch/train"
-    wait_for(lambda: list(scratch.glob("*/checkpoint-5/whole.json")))
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    set_params(smoke_copy, "train.max_steps=41", "train.save_minutes=0.0")
-    assert "going on" not in smoke_copy.repro("train")
 
 
 def test_a_row_longer_than_max_length_is_an_error(smoke_copy: Workspace) -> None:
@@ -386,15 +404,31 @@ def test_too_long_rows_are_counted_or_refused(bench: Bench) -> None:
     assert len(kept) == 51 and max(kept["length"]) <= settings.max_length
 
 
-def test_bad_bases_and_rows_are_one_line(smoke_copy: Workspace) -> None:
+def last_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the stage ends with, in this process: it imports torch and TRL once for all cases."""
+    monkeypatch.chdir(workspace.path)
+    for name in os.environ.keys() - clean_environment().keys():
+        monkeypatch.delenv(name)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            train.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return str(ended.value)
+
+
+def test_bad_bases_and_rows_are_one_line(
+    smoke_copy: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each names what is wrong and the mend, and leaves no model."""
     base = smoke_copy.path / "data/model/base"
     kept = {name: (base / name).read_text() for name in ("tokenizer_config.json",)}
     template = base / "chat_template.jinja"
 
     def shown() -> str:
-        text = smoke_copy.python("-m", "stages.train", ok=False)
-        assert "Traceback" not in text and "error: train: " in text, text
+        text = last_line(smoke_copy, monkeypatch)
+        assert text.startswith("error: train: ") and "\n" not in text
         return text
 
     set_params(smoke_copy, "train.max_length=4096")
