@@ -450,7 +450,7 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
 
 
 def subject(settings: dict[str, Any]) -> list[Path]:
-    """The files that the ledger is about: models, responses, the card and its metadata."""
+    """The files that the ledger is about: the models, the responses and the card."""
     files = [path for path in Path("data/model").rglob("*") if path.is_file()]
     samples = [
         DATA / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"
@@ -458,7 +458,7 @@ def subject(settings: dict[str, Any]) -> list[Path]:
         for benchmark in settings["benchmark"]
     ]
     of_models = [path for path in files if path.parts[2] in settings["models"]]
-    return [*of_models, *samples, OUT / "README.md", OUT / "croissant.json"]
+    return [*of_models, *samples, OUT / "README.md"]
 
 
 def licence(base: str, corpora: dict[str, str]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ Ledger = dict[str, Any]
 
 SIGNIFICANT = 0.05
 MAX_LEVELS = 12  # more do not fit a panel, and stand in a table alone
+# The spaces of a table at which a narrow screen must not break: in `29 of 64` and in `[34, 57]`.
+UNBREAKABLE = re.compile(r"(?<=[\d%]) (?=of \d)|(?<=[\d%] of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
 
 
 def interval(found: dict[str, float], num_items: int) -> str:
@@ -161,9 +163,9 @@ def scores(ledger: Ledger) -> str:
         f"{sampling(ledger)} Brackets are 95% intervals over items; "
         f"[docs/statistics.md](../docs/statistics.md) has every formula.{drawn} *Ledger* names the "
         f"responses behind the {' and the '.join(names)} score by the head of their sha256 (ledger "
-        f"`{statement.digest(ledger)[:12]}`); `mathledger trace {entries[0]['benchmark']}` shows "
-        "what they rest on."
+        f"`{statement.digest(ledger)[:12]}`). To see what one rests on, down to the raw data:"
     )
+    text += f"\n```bash\nmathledger trace {entries[0]['benchmark']}@{final(ledger)}\n```\n"
     if repeated := [entry for entry in entries if entry["num_repeats"] > 1]:
         text += "\n" + repeats(repeated, names)
     if ledger["num_comparisons"]:
@@ -525,7 +527,8 @@ def use(ledger: Ledger) -> str:
 from transformers import pipeline
 
 solve = pipeline("text-generation", "data/model/{final(ledger)}")  # or wherever its files are
-question = {template}.format(problem="12 + 30 - 5 =")
+problem = "12 + 30 - 5 ="
+question = {template}.format(problem=problem)
 chat = [{{"role": "user", "content": question}}]
 answer = solve(chat, max_new_tokens={limit}, {sampled}, return_full_text=False)
 print(answer[0]["generated_text"])
@@ -665,4 +668,5 @@ def text(ledger: Ledger) -> str:
     since the card is read far from it.
     """
     whole = "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
+    whole = re.sub(r"^\| .*", lambda row: UNBREAKABLE.sub("\u00a0", row[0]), whole, flags=re.M)
     return whole.replace("](../", f"]({place(ledger, '')}") if place(ledger, "") else whole

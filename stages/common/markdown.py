@@ -1,6 +1,5 @@
 """Numbers and tables as Markdown shows them: no more digits than one item is worth."""
 
-import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -31,20 +30,10 @@ def chance(p_value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], num_texts: int = 1) -> str:
-    """A Markdown table; the first columns are texts, the others numbers, set to the right.
-
-    A narrow screen breaks no line within `29 of 64` or `[34, 57]`.
-    """
+    """A Markdown table; the first columns are texts, the others numbers, set to the right."""
     rule = ["---"] * num_texts + ["---:"] * (len(head) - num_texts)
-    lines = [[_cell(cell) for cell in line] for line in (head, rule, *rows)]
+    lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-_TOGETHER = re.compile(r"(?<=\d) (?=of \d)|(?<=\d of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
-
-
-def _cell(content: Any) -> str:
-    return _TOGETHER.sub("\u00a0", str(content).replace("|", r"\|"))
 
 
 def folded(summary: str, body: str) -> str:
