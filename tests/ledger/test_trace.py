@@ -19,7 +19,7 @@ import yaml
 
 from ledger import cli
 from ledger.chain import Chain
-from ledger.trace import examples
+from ledger.trace import examples, tree
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows
 from tests.conftest import ROOT, Workspace
@@ -347,6 +347,17 @@ def test_the_text_of_a_private_benchmark_stays_out(
         text = trace(smoke_copy.path, "item", f"{BENCHMARK}/{item['id']}", *form)
         assert "withheld" in text and hit["id"] in text
         assert item["problem"][-12:] not in " ".join(text.split())
+
+
+def test_what_would_steer_a_terminal_is_spelled_out() -> None:
+    """A corpus or a model may hold escape sequences; in name, title and lines none gets through."""
+    text = tree.printed(
+        tree.Branch(
+            "\x1b]0;a\x07", "\x9b31m b", ["c \x1b[2J", "d \u202e e"], [tree.Branch("\x00", "f")]
+        )
+    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert r"\x1b]0;a\x07" in text and r"c \x1b[2J" in text
 
 
 # ------------------------------------------------------------------------------------ bad input
