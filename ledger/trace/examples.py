@@ -116,8 +116,8 @@ def withhold_row(copies: list[Found]) -> None:
         copy |= dict.fromkeys(("problem", "solution", "answer"), WITHHELD)
         copy["raw"]["content"] = {"row": WITHHELD}
         for stage in copy["stages"]:
-            if "kept_problem" in (stage.get("evidence") or {}):
-                stage["evidence"]["kept_problem"] = WITHHELD
+            for told in (stage.get("evidence") or {}, *stage.get("hits", ())):
+                told |= {key: WITHHELD for key in ("kept_problem", "item_problem") if key in told}
 
 
 def whole_id(chain: Chain, head: str) -> str:
