@@ -135,6 +135,7 @@ def step(chain: Chain, stage: Stage, store: "Store", remarks: list[str]) -> Foun
         remarks.append(
             f"{stage.name}: its run read another {', '.join(changed)} than dvc.lock records"
         )
+    remarks += unfitting(chain, stage)
     return {
         "stage": stage.name,
         "reads": [each.name for each in chain.parents(stage)],
@@ -147,6 +148,21 @@ def step(chain: Chain, stage: Stage, store: "Store", remarks: list[str]) -> Foun
         "packages": packages,
         "hardware": hardware,
     }
+
+
+def unfitting(chain: Chain, stage: Stage) -> list[str]:
+    """Inputs that are no longer what the stage has read, by the lock alone.
+
+    A folder of several stages' outs is left to `mathledger verify`: files of a corpus that is gone
+    from params.yaml may lie in it.
+    """
+    return [
+        f"{stage.name} has read {path} with md5 {dep.md5[:12]}, and "
+        f"{chain.makers(path)[0].name} has since written {made[:12]}: what is shown of that stage "
+        "is not what the number rests on; run `dvc repro`"
+        for path, dep in stage.deps.items()
+        if chain.out(path) is not None and (made := chain.md5(path)) != dep.md5
+    ]
 
 
 def output(chain: Chain, out: Out) -> Found:
