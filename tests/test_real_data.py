@@ -116,7 +116,7 @@ def test_every_item_of_a_real_benchmark_is_evaluated(
 
 @needs_samples
 @pytest.mark.parametrize(
-    ("name", "start", "answer", "subsets"),
+    ("name", "beginning", "answer", "subsets"),
     [
         ("aime24", "Every morning Aya goes for a $9$-kilometer-long walk", "204", {"year": "2024"}),
         ("aime25", "Find the sum of all integer bases $b>9$", "70", {}),
@@ -132,10 +132,10 @@ def test_every_item_of_a_real_benchmark_is_evaluated(
     ],
 )
 def test_a_known_item_has_its_answer(
-    real: Workspace, name: str, start: str, answer: str, subsets: dict[str, str]
+    real: Workspace, name: str, beginning: str, answer: str, subsets: dict[str, str]
 ) -> None:
     items = read_rows(real.path / "data/download_benchmark" / name / "items.parquet")
-    (item,) = [row for row in items if row["problem"].startswith(start)]
+    (item,) = [row for row in items if row["problem"].startswith(beginning)]
     assert (item["answer"], dict(item["subsets"])) == (answer, subsets)
 
 
