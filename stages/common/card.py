@@ -245,6 +245,8 @@ def responses(ledger: Ledger) -> str:
             cells = [
                 f"{count:,} ({percent(count / num_samples, num_samples)}%)" for count in shares
             ]
+            if score["num_truncated_correct"]:
+                cells[0] += f", {score['num_truncated_correct']} right"
             limit = score["response_lengths"]["limit"]
             ended.append([entry["benchmark"], name, f"{num_samples:,}", *cells])
             ended[-1] += [score["mean_num_tokens"], f"{limit:,}"]
@@ -262,7 +264,16 @@ def responses(ledger: Ledger) -> str:
             )
             judged.append(f"- {entry['benchmark']}: {found}\n")
     text = "## Responses\n\n![Length of the responses](lengths.png)\n\n"
-    text += "A response that is cut, holds no answer or could not be asked counts as wrong.\n\n"
+    scores = [entry["models"][name] for entry in ledger["benchmarks"] for name in names]
+    cut, right = (
+        sum(score[key] for score in scores) for key in ("num_truncated", "num_truncated_correct")
+    )
+    text += wrapped(
+        "A response that holds no answer, or could not be asked, counts as wrong. One that was cut "
+        f"at the limit is graded by what it holds up to there: of {cut:,} such, {right:,} count as "
+        "right."
+    )
+    text += "\n"
     if judged:
         text += "Responses that lm-eval's own task of this name judges otherwise:\n\n"
         text += "".join(judged) + "\n"
@@ -372,8 +383,9 @@ def contamination(ledger: Ledger) -> str:
         )
     text = "## Contamination\n\n" + wrapped(
         f"Every training problem was compared with all {filtered['num_items_checked']} items of "
-        f"all benchmarks above. {kept} Problems with an item's wording and other numbers are "
-        f"variants: {filtered['num_variant_hits']} hits, {filtered['variants']}."
+        f"the benchmarks above, those included that were not asked. {kept} Problems with an item's "
+        f"wording and other numbers are variants: {filtered['num_variant_hits']} hits, "
+        f"{filtered['variants']}."
     )
     own_test = table(
         ["changed copy of a benchmark item", "shown", "called contamination", "should be"],
@@ -433,7 +445,7 @@ def training(ledger: Ledger) -> str:
         f"loss on the solutions only; validation loss {found['first_validation_loss']} before, "
         f"{found['last_validation_loss']} after.{left_out}"
     )
-    text += answers(ledger["samples"]["train"])
+    text += answers(ledger, "train")
     if "reinforcement" in ledger:
         after, chosen = ledger["reinforcement"], ledger["params"]["reinforce"]["grpo"]
         text += "\n" + wrapped(
@@ -443,16 +455,19 @@ def training(ledger: Ledger) -> str:
             f"problems, sampled at temperature {chosen['temperature']:g}: "
             f"{after['first_validation_reward']} before, {after['last_validation_reward']} after."
         )
-        text += answers(ledger["samples"]["reinforce"])
+        text += answers(ledger, "reinforce")
     return (
         f"## Training\n\n![Loss](loss.png)\n\n{text}\n"
         "All parameters are in [params.yaml](../params.yaml).\n"
     )
 
 
-def answers(samples: list[dict[str, str]]) -> str:
+def answers(ledger: Ledger, stage: str) -> str:
     """The first and the last answer to the held-out problem."""
-    text = f"\nWhat it answered held-out problem `{samples[0]['id']}`:\n"
+    samples, asked = ledger["samples"][stage], ledger["held_out"][stage]
+    known = f"; its answer is {asked['answer']}" if asked["answer"] else ""
+    text = f"\nA held-out problem (`{samples[0]['id'][:8]}`{known}), and what the model answered:\n"
+    text += f"\n<pre>{html.escape(asked['problem'], quote=False)}</pre>\n"
     for each in (samples[0], samples[-1]):
         lines = [line for line in each["response"].splitlines() if line.strip()]
         answer = html.escape("\n".join(lines), quote=False) or "(nothing)"
