@@ -201,6 +201,7 @@ def main() -> None:
     gc.disable()  # saves a fifth of the import; the process is short and small
     # MLflow's 7 take minutes, for which the stage would wait at its end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is for the answers
     quiet()
     from mlflow.tracking.context.registry import resolve_tags
 
