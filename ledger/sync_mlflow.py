@@ -3,7 +3,7 @@
 MLflow is a projection: what it shows of a run is in the run's lineage file, in dvc.lock, and in the
 metrics, plots and samples that the stage wrote. From these the messages are put together that the
 stage sent when it ran, and the same Recorder writes them. MLflow gives a run a new id; the tag
-`mathledger.run_id` keeps the one that lineage/ names. Nothing that is in the store is changed.
+`mathledger.run_id` keeps the one that lineage/ names. No whole run that is in the store is changed.
 """
 
 import argparse
@@ -170,16 +170,18 @@ def connect(uri: str, at: Path) -> Recorder:
         ) from None
 
 
-def known(recorder: Recorder) -> set[str]:
-    """The ids, as lineage/ names them, of the runs that the store holds.
+def known(recorder: Recorder, over: set[str]) -> set[str]:
+    """The ids, as lineage/ names them, of the runs that the store holds whole.
 
-    A run that an earlier sync began and did not finish is deleted there.
+    A run that an earlier sync began and did not finish is deleted there; so is one of those that
+    are over which the store lost sight of, for its server went away.
     """
     found, token = set(), None
     while True:
         page = recorder.client.search_runs([recorder.experiment_id], page_token=token)
         for run in page:
-            if RUN_ID in run.data.tags and run.info.status != "FINISHED":
+            is_partial = run.info.status != "FINISHED"
+            if is_partial and (RUN_ID in run.data.tags or run.info.run_id in over):
                 recorder.client.delete_run(run.info.run_id)
                 continue
             found |= {run.info.run_id, run.data.tags.get(RUN_ID, run.info.run_id)}
@@ -206,7 +208,7 @@ def run(arguments: argparse.Namespace) -> int:
         left_out += without
     uri = arguments.uri or tracking.store_uri(at)
     recorder = connect(uri, at)
-    there = known(recorder)
+    there = known(recorder, set(runs))
     new = sorted(
         (past for past in runs.values() if past.run_id not in there), key=lambda past: past.started
     )

