@@ -132,6 +132,8 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             monkeypatch.setattr(sys, "argv", [module, *arguments])
             with pytest.raises(Parsed):
                 run_main(module)
+        case ["python", script]:
+            assert Path(script).is_file()
         case ["source", path]:
             assert path in ENVIRONMENT
         case ["git", *arguments]:
@@ -231,7 +233,8 @@ def check_install(wanted: list[str]) -> None:
         elif extra := re.fullmatch(r"(?:\.|mathledger)\[(\w+)\]", word):
             assert extra[1] in EXTRAS
         else:
-            assert word in {"--requirement", "--constraint", "-e", "--editable"}
+            # What only the pictures of the docs are made with.
+            assert word in {"--requirement", "--constraint", "-e", "--editable", "playwright"}
 
 
 # --- Run ------------------------------------------------------------------------------------------

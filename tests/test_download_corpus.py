@@ -104,6 +104,7 @@ def test_a_local_file_with_other_bytes_is_refused(workspace: Workspace) -> None:
         "mapping: {problem: problem, solution: solution, answer: null, source: null, "
         "messages: null}\nmix: {weight: 1.0, max_examples: null}\n"
     )
+    workspace.run("git", "add", "conf")
     workspace.python("-m", "stages.params", "experiment=smoke", "corpus=[mine]")
     shown = workspace.repro("download_corpus@mine", ok=False)
     digest = hashlib.sha256(mine.read_bytes()).hexdigest()
@@ -300,6 +301,7 @@ def remote(
         f" split: train, num_rows: {NUM_LINES}, files: {{train.jsonl: null}}}}\n"
         "mix: {weight: 1.0, max_examples: null}\n"
     )
+    workspace.run("git", "add", "conf")
     workspace.python("-m", "stages.params", "experiment=smoke", "corpus=[big]")
     with serve(tmp_path / "hub") as hub:
         yield workspace, hub

@@ -264,14 +264,10 @@ def responses(ledger: Ledger) -> str:
             )
             judged.append(f"- {entry['benchmark']}: {found}\n")
     text = "## Responses\n\n![Length of the responses](lengths.png)\n\n"
-    scores = [entry["models"][name] for entry in ledger["benchmarks"] for name in names]
-    cut, right = (
-        sum(score[key] for score in scores) for key in ("num_truncated", "num_truncated_correct")
-    )
     text += wrapped(
         "A response that holds no answer, or could not be asked, counts as wrong. One that was cut "
-        f"at the limit is graded by what it holds up to there: of {cut:,} such, {right:,} count as "
-        "right."
+        "at the limit is graded by what it holds up to there, and may be right by chance: the "
+        "table counts them."
     )
     text += "\n"
     if judged:
