@@ -4,6 +4,7 @@ What is signed is the folder as it is published: the final model's files and tho
 side by side, in the format of OpenSSF model signing (https://github.com/sigstore/model-transparency),
 so that its own command line checks a published folder without this project. The ledger in it holds
 the digests of the responses and of all that they rest on, so that one signature covers the chain.
+What does not verify is not signed.
 """
 
 import argparse
@@ -66,11 +67,15 @@ def hashing_config() -> Any:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sign; the signature is written aside, then renamed."""
-    from ledger import chain
+    """Verify, then sign; the signature is written aside, then renamed."""
+    from ledger import chain, verify
 
+    if arguments.signature.is_dir():
+        raise InputError(f"{arguments.signature} is a folder: name a file with --signature")
     with contextlib.chdir(chain.root()):
         config = _signer(arguments)
+        if not verify.all_hold(verify.LINKS, arguments):
+            raise InputError("what does not verify is not signed: see the links above")
         aside = arguments.signature.with_name(arguments.signature.name + ".partial")
         with published() as folder:
             num_files = sum(path.is_file() for path in folder.rglob("*"))
@@ -78,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
                 config.sign(folder, aside)
             except (ValueError, TypeError, OSError) as error:
                 aside.unlink(missing_ok=True)
-                raise InputError(f"cannot sign: {error}") from None
+                raise InputError(f"{arguments.signature} cannot be written: {error}") from None
         aside.rename(arguments.signature)
     print(f"{arguments.signature}: signed {num_files} files, the final model's and {CARD}/")
     return 0
@@ -102,7 +107,7 @@ def _signer(arguments: argparse.Namespace) -> Any:
                 ],
             )
         return config.use_elliptic_key_signer(private_key=key)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:  # the last of a key of another kind
         raise InputError(
             f"{key} cannot sign: {error}; an elliptic-curve key is made with `openssl ecparam "
             "-name prime256v1 -genkey -noout -out KEY`, "

@@ -99,8 +99,12 @@ def parse_yaml(text: str, name: str) -> Any:
 
 def parse_json(text: str | bytes, name: str) -> Any:
     """The content of a JSON file."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no number of JSON")
+
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name} is not valid JSON: {error}") from None
 

@@ -109,8 +109,8 @@ def parser() -> argparse.ArgumentParser:
     attest = commands.add_parser(
         "attest",
         help="sign the model and its ledger",
-        description="Sign the final model's files with the card and the ledger (OpenSSF model "
-        "signing). Offline with a key, or with a key and its certificate.",
+        description="Verify, then sign the final model's files with the card and the ledger "
+        "(OpenSSF model signing). Offline with a key, or with a key and its certificate.",
     )
     attest.add_argument("--signature", type=_absolute, default=SIGNATURE, metavar="FILE")
     by = attest.add_mutually_exclusive_group(required=True)
@@ -122,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
     attest.add_argument(
         "--certificate-chain", type=_absolute, nargs="+", default=[], metavar="PEM", help="of that"
     )
+    _add_overrides(attest)
 
     sync = commands.add_parser(
         "sync-mlflow",
@@ -158,12 +159,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_options_of_verify(command: argparse.ArgumentParser) -> None:
     """What `publish` verifies with, too."""
-    command.add_argument(
-        "--overrides",
-        nargs="+",
-        metavar="KEY=VALUE",
-        help="what params.yaml was compiled with, such as experiment=smoke",
-    )
+    _add_overrides(command)
     command.add_argument(
         "--signature",
         type=_absolute,
@@ -180,6 +176,15 @@ def _add_options_of_verify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
 
 
+def _add_overrides(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--overrides",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="what params.yaml was compiled with, such as experiment=smoke",
+    )
+
+
 def _check_signer(arguments: argparse.Namespace) -> None:
     """How a signature is checked must be said, once, and only with a signature to check."""
     by_identity = arguments.identity and arguments.identity_provider
@@ -190,6 +195,9 @@ def _check_signer(arguments: argparse.Namespace) -> None:
             "--signature wants one of --public-key, --certificate-chain, or --identity with "
             "--identity-provider: a signature proves nothing without its signer"
         )
+    for path in (arguments.public_key, *(arguments.certificate_chain or [])):
+        if path and not path.is_file():
+            raise InputError(f"{path}: there is no such key or certificate")
     if not arguments.signature and (num_ways or arguments.identity or arguments.identity_provider):
         raise InputError("a signer is given, but no --signature to check")
 
@@ -206,7 +214,11 @@ def _at_least_one(text: str) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    if not given:
+        parser().print_help()
+        return 2
+    arguments = parser().parse_args(given)
     try:
         if arguments.command in ("verify", "publish"):
             _check_signer(arguments)

@@ -12,6 +12,7 @@ benchmark stands in any file. The folder is written aside, then renamed.
 import argparse
 import contextlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     if folder.exists():
         raise InputError(f"{folder} exists: name a new folder, or remove it")
+    if not folder.parent.is_dir():
+        raise InputError(f"there is no folder {folder.parent} to write into")
+    if arguments.upload and not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments.upload):
+        raise InputError(f"--upload {arguments.upload}: ORG/NAME is wanted")
     with contextlib.chdir(chain.at):
         ledger = chain.ledger
         refuse_unknown_licence(ledger)
@@ -45,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
         write_results(aside / "results", ledger, private_benchmarks(chain))
         refuse_private_texts(aside, chain)
         aside.rename(folder)
+    if not arguments.signature:
+        print("not signed: `mathledger attest` makes a signature, --signature adds it")
+    if not chain.params["model_card"]["url"]:
+        print("model_card.url names no repository: the card's links lead nowhere from the hub")
     print(f"{folder}/model and {folder}/results are ready")
     if arguments.upload:
         upload(folder, arguments.upload)
@@ -174,6 +183,7 @@ def _strings(node: Any) -> Iterator[str]:
 
 def upload(folder: Path, name: str) -> None:
     """Both folders to the hub, the model as `name`, the results as `name-results`."""
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -187,7 +197,7 @@ def upload(folder: Path, name: str) -> None:
                 repo_type=kind,
                 commit_message="Publish verified results",
             )
-        except (HfHubHTTPError, OSError, ValueError) as error:
+        except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
             raise InputError(
                 f"{repo} could not be uploaded: {' '.join(str(error).split())}; {folder} is whole: "
                 "log in with `hf auth login`, and publish it again, or upload it with `hf upload`"

@@ -194,6 +194,9 @@ def endings(rows: Sequence[Row]) -> dict[str, Any]:
     judged = [row for row in rows if row["harness_correct"] is not None]
     return {
         "num_truncated": ends["length"],
+        "num_truncated_correct": sum(
+            row["finish_reason"] == "length" and row["correct"] for row in rows
+        ),
         "num_too_long": ends["too_long"],
         "num_no_answer": sum(row["verdict"] == "no_answer" for row in rows),
         "mean_num_tokens": round(sum(row["num_tokens"] for row in rows) / len(rows), 1),
@@ -334,7 +337,7 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     code: dict[str, str] = {}
     stages = {}
     for stage in statement.stage_names(settings):
-        deps = read_json(lineage_file(stage))["deps"]
+        deps = digests_of(stage)
         stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
         for path in deps.keys() - stages[stage].keys():
             if code.setdefault(path, deps[path]) != deps[path]:
@@ -342,7 +345,27 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
                     f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "
                     "run `dvc repro`"
                 )
+    for model, benchmark in itertools.product(settings["models"], settings["benchmark"]):
+        stage = f"evaluate@{model}-{benchmark}"
+        for path in (f"data/model/{model}", f"data/download_benchmark/{benchmark}"):
+            if path not in stages[stage]:
+                raise InputError(
+                    f"{lineage_file(stage)} names no digest of {path}: the score of {model} on "
+                    f"{benchmark} has no lineage; run `dvc repro evaluate@{model}-{benchmark}`"
+                )
     return {"stages": stages, "code": dict(sorted(code.items()))}
+
+
+def digests_of(stage: str) -> dict[str, str]:
+    """The DVC digest of each dependency that a stage ran with, by path."""
+    content = read_json(lineage_file(stage))
+    deps = content.get("deps") if isinstance(content, dict) else None
+    if not isinstance(deps, dict) or not all(isinstance(each, str) for each in deps.values()):
+        raise InputError(
+            f"{lineage_file(stage)} holds no digests (`deps`) of what {stage} ran with: "
+            f"run `dvc repro {stage}`"
+        )
+    return deps
 
 
 def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, Any]:
@@ -367,6 +390,8 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
     receipts = {
         corpus: read_json(DATA / "download_corpus" / corpus / "receipt.json") for corpus in corpora
     }
+    trained = ["train", *(["reinforce"] if settings["reinforce"] else [])]
+    samples = {stage: read_csv(DATA / stage / "samples.csv") for stage in trained}
     of_corpora = {corpus: receipt["licence"] for corpus, receipt in receipts.items()}
     ledger = {
         "name": settings["model_card"]["name"],
@@ -417,10 +442,8 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
             **read_json(METRICS / "train.json"),
             "num_validation": read_json(METRICS / "mix.json")["num_validation"],
         },
-        "samples": {
-            stage: read_csv(DATA / stage / "samples.csv")
-            for stage in ["train", *(["reinforce"] if settings["reinforce"] else [])]
-        },
+        "samples": samples,
+        "held_out": {stage: held_out(rows[0]["id"]) for stage, rows in samples.items()},
         "params": settings,
         **digests_read(settings),
     }
@@ -451,6 +474,16 @@ def licence(base: str, corpora: dict[str, str]) -> dict[str, Any]:
         "on_hub": bool(found and found.on_hub),
         "unknown": licences.unknown({"the base model": base, **corpora}),
     }
+
+
+def held_out(row_id: str) -> dict[str, Any]:
+    """The problem of a row of data/mix/, and its answer."""
+    for split in ("validation", "train"):
+        for batch in read_batches(DATA / "mix" / f"{split}.parquet", ["id", "prompt", "answer"]):
+            for row in batch.to_pylist():
+                if row["id"] == row_id:
+                    return {"problem": row["prompt"][-1]["content"], "answer": row["answer"]}
+    raise InputError(f"data/mix has no row {row_id}, which a samples.csv names: run `dvc repro`")
 
 
 def score_rows(ledger: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stages import evaluate, model_card, probe
+from stages import evaluate, mix, model_card, probe
 from stages.common import statement
 from stages.common.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
@@ -118,6 +118,11 @@ def write_project(
     train |= {"effective_batch_size": 8, "num_tokens_seen": 4321, "num_too_long": 0}
     losses = {"first_validation_loss": 1.5, "last_validation_loss": 0.75}
     write_json(Path("metrics/train.json"), {**train, **losses})
+    turn = {"role": "user", "content": "What is 2 + 2?"}
+    row = {"id": "held-out", "corpus": "web", "source": "", "repeat": 0, "answer": "4"}
+    for split in ("train", "validation"):
+        rows = [row | {"prompt": [turn], "completion": []}]
+        write_rows(Path(f"data/mix/{split}.parquet"), rows, mix.TRAINING_ROW)
     for stage in ("train", "reinforce"):
         text = "id,step,response\nheld-out,0,What?\nheld-out,11,It is 4.\n"
         write_text(Path(f"data/{stage}/samples.csv"), text)
@@ -130,7 +135,12 @@ def write_project(
             name: {
                 "source": {},
                 "about": f"about {name}.",
-                "task": {"version": 2, "max_gen_toks": limit},
+                "task": {
+                    "version": 2,
+                    "max_gen_toks": limit,
+                    "num_fewshot": 0,
+                    "doc_to_text": settings["prompt"]["template"],
+                },
             }
             for name, limit in LIMITS.items()
         },
@@ -139,5 +149,11 @@ def write_project(
     }
     for stage in statement.stage_names(content):
         deps = {"data/some": "d" * 32, "stages/some.py": "c" * 32}
+        if stage.startswith("evaluate@"):
+            model, _, benchmark = stage.removeprefix("evaluate@").partition("-")
+            deps |= {
+                f"data/model/{model}": "m" * 32,
+                f"data/download_benchmark/{benchmark}": "b" * 32,
+            }
         write_json(model_card.lineage_file(stage), {"deps": deps})
     return content

@@ -105,7 +105,7 @@ def tables(text: str) -> dict[tuple[str, ...], list[list[str]]]:
     found: dict[tuple[str, ...], list[list[str]]] = {}
     for block in re.findall(r"(?:^\|.*\|\n)+", text, flags=re.M):
         head, _, *rows = [
-            [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            [cell.strip().replace("\u00a0", " ") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
             for line in block.splitlines()
         ]
         found.setdefault(tuple(head), []).extend(rows)
@@ -139,7 +139,8 @@ def test_a_typed_number_would_be_noticed(single: Project) -> None:
     """The card follows the ledger: change a number there, and the old one is gone."""
     ledger = json.loads(json.dumps(single.ledger))
     ledger["benchmarks"][0]["models"]["tuned"]["num_correct"] = 987
-    assert "987 of 60: " in card.text(ledger) and "987 of 60: " not in single.text
+    changed = "987\u00a0of\u00a060: "
+    assert changed in card.text(ledger) and changed not in single.text
 
 
 def test_the_card_is_made_from_the_ledger_alone(
@@ -456,6 +457,95 @@ def test_samples_that_do_not_fit_the_items_are_an_error(change: str, tmp_path: P
         model_card.make_ledger(project.settings, [])
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "is missing: run `dvc repro`"),
+        ({}, "holds no digests (`deps`) of what evaluate@tuned-exam ran with"),
+        ({"deps": ["data/model/tuned"]}, "holds no digests"),
+        ({"deps": {"data/model/tuned": "m"}}, "names no digest of data/download_benchmark/exam"),
+        ({"deps": {"data/download_benchmark/exam": "b"}}, "names no digest of data/model/tuned"),
+    ],
+)
+def test_a_score_without_lineage_is_refused(content: Any, said: str, tmp_path: Path) -> None:
+    project = make(tmp_path, 1)
+    path = tmp_path / "lineage/evaluate/tuned-exam.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(json.dumps(content))
+    with contextlib.chdir(tmp_path), pytest.raises(InputError) as raised:
+        model_card.make_ledger(project.settings, [])
+    assert str(raised.value).startswith("lineage/evaluate/tuned-exam.json ")
+    assert said in str(raised.value) and "run `dvc repro" in str(raised.value)
+
+
+def test_no_line_breaks_within_a_count_or_an_interval(project: Project) -> None:
+    """On a narrow screen a cell breaks at plain spaces only."""
+    rows = [line for line in project.text.splitlines() if line.startswith("| ")]
+    whole = "\n".join(rows)
+    assert "[" in whole and not re.search(r"\d of \d|\[-?[\d.]+, ", whole)
+    assert re.search(r"\[-?[\d.]+,\u00a0-?[\d.]+\]", whole)
+
+
+@pytest.mark.parametrize(
+    ("base", "corpus", "head"),
+    [
+        ("Apache-2.0", "MIT", ("apache-2.0", None, None)),
+        ("Apache-2.0", "CC-BY-SA-4.0", ("cc-by-sa-4.0", None, None)),
+        ("deepseek", "CC-BY-4.0", ("other", "deepseek", "https://github.com/deepseek-ai/")),
+        ("Apache-2.0", "not stated", ("unknown", None, None)),
+    ],
+)
+def test_the_front_matter_has_the_derived_licence(
+    base: str, corpus: str, head: tuple[str, str | None, str | None], single: Project
+) -> None:
+    found = model_card.licence(base, {"web": corpus})
+    shown = card.text({**single.ledger, "licence": found})
+    data = ModelCard(shown).data
+    assert (data.license, data.get("license_name")) == head[:2]
+    assert str(data.get("license_link")).startswith(str(head[2]))
+    assert ("Not to be published" in shown) == (head[0] == "unknown")
+
+
+def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
+    """Each known work once, by its source's name or the base model's; others are left out."""
+    ledger = copy.deepcopy(single.ledger)
+    ledger["base_model"]["base_model"] = None
+    assert "The works that it was made of" not in card.text(ledger)
+    ledger["base_model"]["base_model"] = "deepseek-ai/deepseek-math-7b-rl"
+    for corpus in ledger["corpora"].values():
+        corpus["name"] = "AI-MO/NuminaMath-CoT"
+    shown = card.text(ledger)
+    own, entries = re.findall(r"```bibtex\n(.*?)```", shown, flags=re.S)
+    assert f"{{{{{ledger['name']}}}}}" in own
+    assert re.findall(r"^@misc\{(\w+),$", entries, flags=re.M) == ["deepseekmath", "numinamath"]
+    assert "eprint = {2402.03300}" in entries
+    for code in (own, entries):
+        assert code.count("{") == code.count("}")
+
+
+def test_every_work_is_that_of_a_source_of_conf() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "conf").rglob("*.yaml"))
+    names = {name for name in card.works() if name != "reasoning-gym"}  # kind: practice
+    assert names == {name for name in names if re.search(rf": {re.escape(name)}$", text, re.M)}
+    keys = [work["key"] for work in card.works().values()]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_usage_snippet_says_how_each_benchmark_was_asked(
+    single: Project, repeated: Project
+) -> None:
+    """Greedy or sampled, and which benchmarks were asked otherwise."""
+    assert ", do_sample=False, " in single.text
+    assert ", do_sample=True, temperature=0.6, top_p=0.95, " in repeated.text
+    assert "Not so" not in single.text
+    ledger = copy.deepcopy(single.ledger)
+    ledger["params"]["benchmark"]["exam"]["task"]["num_fewshot"] = 4
+    ledger["params"]["benchmark"]["secret"]["task"]["doc_to_text"] = "{problem}"
+    shown = " ".join(card.text(ledger).split())
+    assert "Not so exam, secret, with a prompt or worked examples" in shown
+
+
 def test_one_model_alone_is_compared_with_nothing(tmp_path: Path) -> None:
     project = make(tmp_path, 1, models=["base"])
     assert project.ledger["num_comparisons"] == 0
@@ -492,7 +582,9 @@ def test_front_matter_is_valid_and_holds_the_ledgers_scores(repeated: Project) -
 def test_what_is_folded_can_be_opened(project: Project) -> None:
     """Markdown in HTML is read as Markdown after an empty line only."""
     folds = re.findall(
-        r"<details>\n<summary>[^<]+</summary>\n\n\|.*?\|\n\n</details>\n", project.text, re.S
+        r"<details>\n<summary>[^<]+</summary>\n\n(?:\|.*?\||```.*?```)\n\n</details>\n",
+        project.text,
+        re.S,
     )
     assert len(folds) == project.text.count("<details>") == project.text.count("</details>") > 2
 

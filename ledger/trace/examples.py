@@ -24,7 +24,7 @@ from stages.common.records import Row
 KEPT, REMOVED = "kept.parquet", "removed.parquet"
 ORIGIN = ("corpus", "origin_file", "origin_row")  # tells rows of equal id apart: exact copies
 MAX_NAMED = 5  # ids in a message
-WITHHELD = "(withheld: the benchmark is private)"
+WITHHELD = "(withheld: it is of a private benchmark)"
 
 Where = Callable[[pa.Table], Any]  # of some columns: which rows, as booleans
 
@@ -84,13 +84,40 @@ def row(chain: Chain, head: str) -> tuple[Found, str]:
         part: len(list(rows_where(chain, f"data/mix/{part}.parquet", *having("id", name), ["id"])))
         for part in ("train", "validation")
     }
-    found = {
-        "revision": chain.name,
-        "commit": chain.commit,
-        "id": name,
-        "copies": [way(chain, each, passed, hits, sampled) for each in copies],
-    }
+    ways = [way(chain, each, passed, hits, sampled) for each in copies]
+    if overlaps_private(chain, ways):
+        withhold_row(ways)
+    found = {"revision": chain.name, "commit": chain.commit, "id": name, "copies": ways}
     return found, printed(row_tree(found))
+
+
+def overlaps_private(chain: Chain, copies: list[Found]) -> bool:
+    """Whether a row, or the one that it is a duplicate of, overlaps a private benchmark's item."""
+    stages = [stage for copy in copies for stage in copy["stages"]]
+    kept = {
+        stage["evidence"]["kept_id"]
+        for stage in stages
+        if stage["stage"] == "deduplicate" and not stage["is_kept"]
+    }
+    hits = [hit for stage in stages for hit in stage.get("hits", ())]
+    if kept:
+        hits += rows_where(chain, "data/decontaminate/evidence.parquet", *having("id", *kept))
+    return any(is_private(chain, benchmark) for benchmark in {hit["benchmark"] for hit in hits})
+
+
+def is_private(chain: Chain, benchmark: str) -> bool:
+    """Whether a benchmark's text, and that of the rows which overlap it, is to stay out."""
+    return bool(chain.json(f"data/download_benchmark/{benchmark}/receipt.json").get("private"))
+
+
+def withhold_row(copies: list[Found]) -> None:
+    """Take the texts of a row out; where it stands in the download is still told."""
+    for copy in copies:
+        copy |= dict.fromkeys(("problem", "solution", "answer"), WITHHELD)
+        copy["raw"]["content"] = {"row": WITHHELD}
+        for stage in copy["stages"]:
+            for told in (stage.get("evidence") or {}, *stage.get("hits", ())):
+                told |= {key: WITHHELD for key in ("kept_problem", "item_problem") if key in told}
 
 
 def whole_id(chain: Chain, head: str) -> str:
@@ -302,12 +329,16 @@ def item(chain: Chain, target: str) -> tuple[Found, str]:
         raise InputError(f"{target} is no item: give BENCHMARK/ID")
     models = chain.models_of(benchmark)
     folder = f"data/download_benchmark/{benchmark}"
-    is_private = bool(chain.json(f"{folder}/receipt.json").get("private"))
-    items = list(rows_where(chain, f"{folder}/items.parquet", *having("id", name)))
+    withheld = is_private(chain, benchmark)
+    # Of all of the source: the filter looks for items that are not evaluated as well.
+    items = list(rows_where(chain, f"{folder}/all_items.parquet", *having("id", name)))
     if not items:
-        others = rows_where(chain, f"{folder}/items.parquet", ["id"], everything, ["id"])
+        others = rows_where(chain, f"{folder}/all_items.parquet", ["id"], everything, ["id"])
         named = ", ".join(each["id"] for each in islice(others, MAX_NAMED))
         raise InputError(f"{benchmark} of {chain.label} has no item {name}; it has {named}, ...")
+    evaluated = list(rows_where(chain, f"{folder}/items.parquet", *having("id", name)))
+    reasons = {each["id"]: each["reason"] for each in chain.json(f"{folder}/left_out.json")}
+    left_out = None if evaluated else reasons.get(name, "no reason recorded")
     responses = [
         {"model": model, **each}
         for model in models
@@ -332,13 +363,18 @@ def item(chain: Chain, target: str) -> tuple[Found, str]:
         "revision": chain.name,
         "commit": chain.commit,
         "benchmark": benchmark,
-        "is_private": is_private,
-        "item": {**items[0], "subsets": dict(items[0]["subsets"])},
+        "is_private": withheld,
+        "left_out": left_out,  # why it is not evaluated
+        "item": {
+            "answer_type": None,
+            **(evaluated or items)[0],
+            "subsets": dict(items[0]["subsets"]),
+        },
         "is_overlapping": any(hit["class"] != "variant" for hit in hits),
         "responses": responses,
         "hits": hits,
     }
-    if is_private:
+    if withheld:
         withhold(found)
     return found, printed(item_tree(found))
 
@@ -384,9 +420,11 @@ def item_tree(found: Found) -> Branch:
     """The item, a branch for each response, and one for each row that was matched."""
     own, hits = found["item"], found["hits"]
     counted = "overlapping the corpora" if found["is_overlapping"] else "free of overlap"
-    top = Branch(f"{found['benchmark']}/{own['id']}", f"counts as {counted}")
+    how = f"not evaluated ({found['left_out']})," if found["left_out"] else "counts as"
+    top = Branch(f"{found['benchmark']}/{own['id']}", f"{how} {counted}")
     top.lines = text_lines(own, "problem", "solution")
-    top.lines += [f"reference: {own['answer']} ({own['answer_type']})"]
+    kind = f" ({own['answer_type']})" if own["answer_type"] else ""
+    top.lines += [f"reference: {own['answer']}{kind}"]
     top.lines += [f"{key}: {value}" for key, value in own["subsets"].items()]
     is_repeated = any(each["repeat"] for each in found["responses"])
     for each in found["responses"]:

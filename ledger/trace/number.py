@@ -3,10 +3,13 @@
 import hashlib
 import os
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+import pyarrow.parquet as pq
 
 from ledger.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
 from stages.common import statement
@@ -88,21 +91,31 @@ def predictions(chain: Chain, stage: Stage, score: Found, remarks: list[str]) ->
             f"ledger has sha256 {score['samples_sha256'][:12]}, the file has {digest[:12]}; run "
             "`dvc repro model_card`"
         )
-    num_wrong = score["num_samples"] - score["num_correct"] - score["num_no_answer"]
+    table = pq.read_table(file, columns=["verdict", "finish_reason"])
+    verdicts = Counter(table.column("verdict").to_pylist())
+    ends = Counter(table.column("finish_reason").to_pylist())
+    stated = (score["num_correct"], score["num_samples"])
+    if stated != (verdicts["correct"], len(table)) or not is_mean(score):
+        remarks.append(
+            f"the ledger says {stated[0]} of {stated[1]} and {score['accuracy']}; the responses "
+            f"themselves hold {verdicts['correct']} of {len(table)}: run `mathledger verify`"
+        )
     return {
         "path": path,
         "sha256": digest,
         "md5": chain.md5(path),
         "bytes": file.stat().st_size,
-        "num_samples": score["num_samples"],
-        "by_verdict": {
-            "correct": score["num_correct"],
-            "wrong": num_wrong,
-            "no_answer": score["num_no_answer"],
-        },
-        "num_truncated": score["num_truncated"],
-        "num_too_long": score["num_too_long"],
+        "num_samples": len(table),
+        "by_verdict": {name: verdicts[name] for name in ("correct", "wrong", "no_answer")},
+        "num_truncated": ends["length"],
+        "num_too_long": ends["too_long"],
     }
+
+
+def is_mean(score: Found) -> bool:
+    """Whether an accuracy is what its counts give, to the four digits of the ledger."""
+    found = score["num_correct"] / score["num_samples"]
+    return bool(abs(score["accuracy"] - found) < 1e-4)
 
 
 def step(chain: Chain, stage: Stage, store: "Store", remarks: list[str]) -> Found:
@@ -135,6 +148,7 @@ def step(chain: Chain, stage: Stage, store: "Store", remarks: list[str]) -> Foun
         remarks.append(
             f"{stage.name}: its run read another {', '.join(changed)} than dvc.lock records"
         )
+    remarks += unfitting(chain, stage)
     return {
         "stage": stage.name,
         "reads": [each.name for each in chain.parents(stage)],
@@ -147,6 +161,21 @@ def step(chain: Chain, stage: Stage, store: "Store", remarks: list[str]) -> Foun
         "packages": packages,
         "hardware": hardware,
     }
+
+
+def unfitting(chain: Chain, stage: Stage) -> list[str]:
+    """Inputs that are no longer what the stage has read, by the lock alone.
+
+    A folder of several stages' outs is left to `mathledger verify`: files of a corpus that is gone
+    from params.yaml may lie in it.
+    """
+    return [
+        f"{stage.name} has read {path} with md5 {dep.md5[:12]}, and "
+        f"{chain.makers(path)[0].name} has since written {made[:12]}: what is shown of that stage "
+        "is not what the number rests on; run `dvc repro`"
+        for path, dep in stage.deps.items()
+        if chain.out(path) is not None and (made := chain.md5(path)) != dep.md5
+    ]
 
 
 def output(chain: Chain, out: Out) -> Found:

@@ -15,6 +15,8 @@ from ledger.trace.number import Found
 SHOWN = 12  # digits of a digest
 MIN_WIDTH, MAX_WIDTH = 60, 110
 BOLD, DIM, YELLOW, CYAN = "1", "2", "33", "36"
+# Corpora and models may say anything: what would steer a terminal, or reorder a line, is spelled.
+CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass
@@ -47,15 +49,16 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
 
     def lines(branch: Branch, first: str, rest: str) -> Iterator[str]:
         below = rest + ("│  " if branch.branches else "   ")
-        title = f"{branch.name}  {branch.title}".rstrip()
+        name = printable(branch.name)
+        title = f"{name}  {printable(branch.title)}".rstrip()
         start, *more = wrap(title, width - len(below))
-        named = start.removeprefix(branch.name)
-        code = YELLOW if branch.name == "remark" else CYAN if first else BOLD
-        yield paint(DIM, first) + (paint(code, branch.name) + named if named != start else start)
+        named = start.removeprefix(name)
+        code = YELLOW if name == "remark" else CYAN if first else BOLD
+        yield paint(DIM, first) + (paint(code, name) + named if named != start else start)
         for line in more:
             yield paint(DIM, below) + line
         for words in branch.lines:
-            for line in wrap(words, width - len(below), "  "):
+            for line in wrap(printable(words), width - len(below), "  "):
                 yield paint(DIM, below + line)
         for each in branch.branches:
             is_last = each is branch.branches[-1]
@@ -64,6 +67,15 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
             )
 
     return lines(branch, "", "")
+
+
+def printable(words: str) -> str:
+    r"""The text with control characters spelled out.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], words)
 
 
 def wrap(words: str, width: int, indent: str = "") -> list[str]:

@@ -9,8 +9,9 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ledger.chain import Chain
 from ledger.verify import files, filtering, results
@@ -45,7 +46,7 @@ LINKS = [
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check every link; print a line for each. The exit status is 0 where all hold, 1 otherwise."""
+    """Check every link that is asked for. The exit status is 0 where all hold, 1 otherwise."""
     links = [*LINKS]
     if arguments.deep:
         links.append(Link("generation", results.generation))
@@ -53,15 +54,30 @@ def run(arguments: argparse.Namespace) -> int:
         from ledger import attest
 
         links.append(Link("signature", attest.check))
+    return 0 if all_hold(links, arguments) else 1
+
+
+def all_hold(links: Sequence[Link], arguments: argparse.Namespace) -> bool:
+    """Check links and print a line for each, then one for all of them.
+
+    Args:
+        arguments: `overrides`, and what the links look at.
+    """
     chain = Chain.open()
     with contextlib.chdir(chain.at):
+        if not any(Path(out).exists() for stage in chain.stages.values() for out in stage.outs
+                   if chain.is_cached(out)):  # fmt: skip
+            raise InputError(
+                "there is no data here that could be verified: run `dvc pull`, or, where the "
+                "repository names no DVC remote, `make repro`"
+            )
         project = Project(chain, arguments)
         failed = [link.name for link in links if not holds(link, project)]
     if failed:
         print(f"\nFAIL: {len(failed)} of {len(links)} links do not hold: {', '.join(failed)}")
-        return 1
+        return False
     print(f"\nPASS: all {len(links)} links hold")
-    return 0
+    return True
 
 
 def holds(link: Link, project: Project) -> bool:

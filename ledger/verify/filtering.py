@@ -73,7 +73,10 @@ def again(project: Project) -> Iterator[str]:
             text=True,
         )
         if done.returncode:
-            raise InputError(f"the filter does not run: {done.stderr.strip().splitlines()[-1]}")
+            said = done.stderr.strip().splitlines()[-1]
+            raise InputError(
+                f"the filter does not run: {said.partition('InputError: ')[2] or said}"
+            )
         paths = sorted((folder / decontaminate.OUT).iterdir())
         paths.append(folder / decontaminate.METRICS)
         compared = [path for path in paths if path.name not in NOT_COMPARED]

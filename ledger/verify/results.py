@@ -16,7 +16,7 @@ from ledger.verify.project import Project
 from stages.common import statement
 
 SCHEMA = Path("docs/ledger.schema.json")
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def ledger(project: Project) -> Iterator[str]:

@@ -8,6 +8,8 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from stages.common import memorisation, report, statement
@@ -17,6 +19,8 @@ Ledger = dict[str, Any]
 
 SIGNIFICANT = 0.05
 MAX_LEVELS = 12  # more do not fit a panel, and stand in a table alone
+# The spaces of a table at which a narrow screen must not break: in `29 of 64` and in `[34, 57]`.
+UNBREAKABLE = re.compile(r"(?<=[\d%]) (?=of \d)|(?<=[\d%] of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
 
 
 def interval(found: dict[str, float], num_items: int) -> str:
@@ -136,7 +140,7 @@ def under(licence: dict[str, Any]) -> str:
             "not known, so that the model's cannot be said."
         )
     name = f"[{licence['name']}]({licence['source']})" if licence["source"] else licence["name"]
-    return f"Licence: {name}, which those of its [inputs](#inputs) ask for."
+    return f"Licence: {name}, which follows from those of the base model and the corpora below."
 
 
 def scores(ledger: Ledger) -> str:
@@ -158,10 +162,10 @@ def scores(ledger: Ledger) -> str:
     text += "\n" + wrapped(
         f"{sampling(ledger)} Brackets are 95% intervals over items; "
         f"[docs/statistics.md](../docs/statistics.md) has every formula.{drawn} *Ledger* names the "
-        f"responses behind each score, by the head of their sha256 (ledger "
-        f"`{statement.digest(ledger)[:12]}`); `mathledger trace {entries[0]['benchmark']}` shows "
-        "what they rest on."
+        f"responses behind the {' and the '.join(names)} score by the head of their sha256 (ledger "
+        f"`{statement.digest(ledger)[:12]}`). To see what one rests on, down to the raw data:"
     )
+    text += f"\n```bash\nmathledger trace {entries[0]['benchmark']}@{final(ledger)}\n```\n"
     if repeated := [entry for entry in entries if entry["num_repeats"] > 1]:
         text += "\n" + repeats(repeated, names)
     if ledger["num_comparisons"]:
@@ -241,6 +245,8 @@ def responses(ledger: Ledger) -> str:
             cells = [
                 f"{count:,} ({percent(count / num_samples, num_samples)}%)" for count in shares
             ]
+            if score["num_truncated_correct"]:
+                cells[0] += f", {score['num_truncated_correct']} right"
             limit = score["response_lengths"]["limit"]
             ended.append([entry["benchmark"], name, f"{num_samples:,}", *cells])
             ended[-1] += [score["mean_num_tokens"], f"{limit:,}"]
@@ -258,7 +264,16 @@ def responses(ledger: Ledger) -> str:
             )
             judged.append(f"- {entry['benchmark']}: {found}\n")
     text = "## Responses\n\n![Length of the responses](lengths.png)\n\n"
-    text += "A response that is cut, holds no answer or could not be asked counts as wrong.\n\n"
+    scores = [entry["models"][name] for entry in ledger["benchmarks"] for name in names]
+    cut, right = (
+        sum(score[key] for score in scores) for key in ("num_truncated", "num_truncated_correct")
+    )
+    text += wrapped(
+        "A response that holds no answer, or could not be asked, counts as wrong. One that was cut "
+        f"at the limit is graded by what it holds up to there: of {cut:,} such, {right:,} count as "
+        "right."
+    )
+    text += "\n"
     if judged:
         text += "Responses that lm-eval's own task of this name judges otherwise:\n\n"
         text += "".join(judged) + "\n"
@@ -368,8 +383,9 @@ def contamination(ledger: Ledger) -> str:
         )
     text = "## Contamination\n\n" + wrapped(
         f"Every training problem was compared with all {filtered['num_items_checked']} items of "
-        f"all benchmarks above. {kept} Problems with an item's wording and other numbers are "
-        f"variants: {filtered['num_variant_hits']} hits, {filtered['variants']}."
+        f"the benchmarks above, those included that were not asked. {kept} Problems with an item's "
+        f"wording and other numbers are variants: {filtered['num_variant_hits']} hits, "
+        f"{filtered['variants']}."
     )
     own_test = table(
         ["changed copy of a benchmark item", "shown", "called contamination", "should be"],
@@ -395,11 +411,11 @@ def overlap(ledger: Ledger) -> str:
             clean, overlapping = score["items_without_overlap"], score["items_with_overlap"]
             fewest = min(clean["num_items"], overlapping["num_items"])
             gap = score["overlap_gap"]
-            cells = [score_cell(each) for each in (score, clean, overlapping)]
+            cells = [score_cell(each) for each in (clean, overlapping)]
             rows.append([entry["benchmark"], name, *cells, points(gap, fewest) if gap else ""])
     text = ""
     if rows:
-        head = ["benchmark", "model", "all items", "items free of overlap", "overlapping items"]
+        head = ["benchmark", "model", "items free of overlap", "overlapping items"]
         text += table([*head, "difference, points"], rows, 2)
         text += "\n" + wrapped(
             "Overlapping items stood in the corpora, whether their rows were removed or not; the "
@@ -429,7 +445,7 @@ def training(ledger: Ledger) -> str:
         f"loss on the solutions only; validation loss {found['first_validation_loss']} before, "
         f"{found['last_validation_loss']} after.{left_out}"
     )
-    text += answers(ledger["samples"]["train"])
+    text += answers(ledger, "train")
     if "reinforcement" in ledger:
         after, chosen = ledger["reinforcement"], ledger["params"]["reinforce"]["grpo"]
         text += "\n" + wrapped(
@@ -439,16 +455,19 @@ def training(ledger: Ledger) -> str:
             f"problems, sampled at temperature {chosen['temperature']:g}: "
             f"{after['first_validation_reward']} before, {after['last_validation_reward']} after."
         )
-        text += answers(ledger["samples"]["reinforce"])
+        text += answers(ledger, "reinforce")
     return (
         f"## Training\n\n![Loss](loss.png)\n\n{text}\n"
         "All parameters are in [params.yaml](../params.yaml).\n"
     )
 
 
-def answers(samples: list[dict[str, str]]) -> str:
+def answers(ledger: Ledger, stage: str) -> str:
     """The first and the last answer to the held-out problem."""
-    text = f"\nWhat it answered held-out problem `{samples[0]['id']}`:\n"
+    samples, asked = ledger["samples"][stage], ledger["held_out"][stage]
+    known = f"; its answer is {asked['answer']}" if asked["answer"] else ""
+    text = f"\nA held-out problem (`{samples[0]['id'][:8]}`{known}), and what the model answered:\n"
+    text += f"\n<pre>{html.escape(asked['problem'], quote=False)}</pre>\n"
     for each in (samples[0], samples[-1]):
         lines = [line for line in each["response"].splitlines() if line.strip()]
         answer = html.escape("\n".join(lines), quote=False) or "(nothing)"
@@ -505,7 +524,13 @@ def limits(ledger: Ledger) -> str:
 
 
 def use(ledger: Ledger) -> str:
-    """A question asked as the benchmarks were; tests run it from the repository's folder."""
+    """A question asked as the benchmarks ask; tests run it from the repository's folder."""
+    settings = ledger["params"]["evaluate"]
+    sampled = (
+        f"do_sample=True, temperature={settings['temperature']}, top_p={settings['top_p']}"
+        if settings["temperature"]
+        else "do_sample=False"
+    )
     limit = max(
         entry["models"][final(ledger)]["response_lengths"]["limit"]
         for entry in ledger["benchmarks"]
@@ -516,15 +541,33 @@ def use(ledger: Ledger) -> str:
 ```python
 from transformers import pipeline
 
-solve = pipeline("text-generation", "data/model/{final(ledger)}")
-question = {template}.format(problem="12 + 30 - 5 =")
+solve = pipeline("text-generation", "data/model/{final(ledger)}")  # or wherever its files are
+problem = "12 + 30 - 5 ="
+question = {template}.format(problem=problem)
 chat = [{{"role": "user", "content": question}}]
-answer = solve(chat, max_new_tokens={limit}, do_sample=False, return_full_text=False)
+answer = solve(chat, max_new_tokens={limit}, {sampled}, return_full_text=False)
 print(answer[0]["generated_text"])
 ```
 
-This is how the benchmarks asked: the model's chat template around this prompt.
+{asked(ledger)}
 """
+
+
+def asked(ledger: Ledger) -> str:
+    """Whether the benchmarks were asked with the snippet's prompt, and which were not."""
+    prompt, settings = ledger["params"]["prompt"]["template"], ledger["params"]["benchmark"]
+    others = [
+        name
+        for name, benchmark in settings.items()
+        if benchmark["task"]["num_fewshot"] or benchmark["task"]["doc_to_text"] != prompt
+    ]
+    text = "The benchmarks were asked so: the model's chat template around this prompt."
+    if others:
+        text += (
+            f" Not so {', '.join(others)}, with a prompt or worked examples of its own: "
+            "`benchmark.*.task` in [params.yaml](../params.yaml)."
+        )
+    return wrapped(text).rstrip()
 
 
 def inputs(ledger: Ledger) -> str:
@@ -573,7 +616,45 @@ Name the ledger with the number: it says which results are meant.
 {text}
 }}
 ```
-"""
+{credits(ledger)}"""
+
+
+def credits(ledger: Ledger) -> str:
+    """BibTeX of the works that the base model, the corpora and the benchmarks come from."""
+    model = ledger["base_model"]
+    sources = [*ledger["corpora"].values(), *(each["source"] for each in ledger["benchmarks"])]
+    names = dict.fromkeys([model["base_model"], model["name"], *(each["name"] for each in sources)])
+    entries = [bibtex(works()[name]) for name in names if name in works()]
+    if not entries:
+        return ""
+    code = "\n".join(entries)
+    return "\n" + folded(
+        "The works that it was made of and measured with", f"```bibtex\n{code}```\n"
+    )
+
+
+@cache
+def works() -> dict[str, dict[str, Any]]:
+    """What to cite, by the name of a source."""
+    import yaml
+
+    path = resources.files("stages.common").joinpath("citations.yaml")
+    found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def bibtex(work: dict[str, Any]) -> str:
+    """One entry, a field a line; its title keeps its capitals."""
+    fields = {
+        "author": work["author"],
+        "title": f"{{{work['title']}}}",
+        "year": work["year"],
+        "eprint": work.get("arxiv"),
+        "archivePrefix": "arXiv" if "arxiv" in work else None,
+        "url": work.get("url"),
+    }
+    lines = [f"  {key} = {{{value}}},\n" for key, value in fields.items() if value]
+    return f"@misc{{{work['key']},\n{''.join(lines)}}}\n"
 
 
 SECTIONS: tuple[Callable[[Ledger], str], ...] = (
@@ -602,4 +683,5 @@ def text(ledger: Ledger) -> str:
     since the card is read far from it.
     """
     whole = "\n".join(filter(None, (section(ledger) for section in SECTIONS)))
+    whole = re.sub(r"^\| .*", lambda row: UNBREAKABLE.sub("\u00a0", row[0]), whole, flags=re.M)
     return whole.replace("](../", f"]({place(ledger, '')}") if place(ledger, "") else whole

@@ -2,7 +2,8 @@
 
 https://docs.mlcommons.org/croissant/docs/croissant-spec.html. The vocabulary's context is the one
 that the format prescribes; everything else comes from the ledger and the files of data/mix/. There
-is no date in it, since the same rows give the same bytes.
+is no date in it, since the same rows give the same bytes. Paths are relative to the file itself, as
+loaders take them.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.common import licences
 from stages.common.records import num_rows, sha256
 
 MIX = Path("data/mix")
@@ -21,7 +23,7 @@ ABOUT = {
     "id": "A hash of corpus, problem and solution: it is the row's name in every file of the data.",
     "corpus": "The corpus that the row comes from.",
     "source": "The corpus's own part, such as amc_aime.",
-    "repeat": "0, and higher where a corpus's weight has the row more than once.",
+    "repeat": "0, and higher for further copies where a corpus is taken for several epochs.",
     "answer": "The final answer, where one was found.",
     "prompt": "The problem, as the chat message that was sent.",
     "completion": "The solution, as the chat message that was learned.",
@@ -69,37 +71,34 @@ CONTEXT: dict[str, Any] = {
 def metadata(ledger: dict[str, Any]) -> dict[str, Any]:
     """Croissant JSON-LD of data/mix/, one record set for each split."""
     paths = {split: MIX / f"{split}.parquet" for split in SPLITS}
-    removed = sum(sum(counts.values()) for counts in ledger["removed"].values())
-    own = ledger["licence"]
+    removed = {
+        reason: count for counts in ledger["removed"].values() for reason, count in counts.items()
+    }
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in removed.items()) or "none"
+    corpora = ledger["corpora"]
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": f"{ledger['name']}-training-set",
         "description": (
-            f"What {ledger['name']} was trained on: {', '.join(ledger['corpora'])}, less {removed} "
-            "rows that were wrong, copies, or held items of the benchmarks it was evaluated on."
+            f"What {ledger['name']} was trained on and validated with: rows of "
+            f"{', '.join(corpora)}. Rows removed on the way, by reason: {reasons}."
         ),
         "version": "1.0.0",
-        "license": (own["source"] or own["id"]) if own["id"] else "unknown",
+        # A collection: each row is under its corpus's own, whatever the model's licence is.
+        "license": sorted({licence_of(source["licence"]) for source in corpora.values()}),
         "url": ledger["params"]["model_card"]["url"] or "README.md",
         "citeAs": "; ".join(
-            f"{source['name']}, revision {source['revision']}"
-            for source in ledger["corpora"].values()
+            f"{source['name']}, revision {source['revision']}" for source in corpora.values()
         ),
-        "isBasedOn": sorted(
-            {
-                f"https://huggingface.co/datasets/{source['name']}"
-                for source in ledger["corpora"].values()
-                if source["kind"] == "hub"
-            }
-        ),
+        "isBasedOn": [based_on(corpus, source) for corpus, source in corpora.items()],
         "distribution": [
             {
                 "@type": "cr:FileObject",
                 "@id": f"{split}.parquet",
                 "name": f"{split}.parquet",
-                "contentUrl": path.as_posix(),
+                "contentUrl": f"../{path.as_posix()}",
                 "contentSize": f"{path.stat().st_size} B",
                 "encodingFormat": "application/x-parquet",
                 "sha256": sha256(path),
@@ -107,6 +106,25 @@ def metadata(ledger: dict[str, Any]) -> dict[str, Any]:
             for split, path in paths.items()
         ],
         "recordSet": [record_set(split, path) for split, path in paths.items()],
+    }
+
+
+def licence_of(text: str) -> str:
+    """Where a licence's text is, or its id, or what is stated where it is not known."""
+    known = licences.find(text)
+    return (known.source or known.key) if known else text
+
+
+def based_on(corpus: str, source: dict[str, Any]) -> dict[str, Any]:
+    """One corpus as a source of the training set; `corpus` of a row names it."""
+    on_hub = {"url": f"https://huggingface.co/datasets/{source['name']}"}
+    return {
+        "@type": "sc:Dataset",
+        "name": corpus,
+        "alternateName": source["name"],
+        "version": source["revision"],
+        "license": licence_of(source["licence"]),
+        **(on_hub if source["kind"] == "hub" else {}),
     }
 
 

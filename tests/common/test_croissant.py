@@ -1,29 +1,26 @@
 """The training set's metadata is valid Croissant, and a loader reads the very rows with it."""
 
 import contextlib
+import copy
 import json
 import logging
 import warnings
-from pathlib import Path
 
+from stages.common import croissant
 from stages.common.records import read_rows, sha256
 from tests.conftest import Workspace
 
 
-def test_mlcroissant_accepts_it_and_reads_the_rows(smoke: Workspace, tmp_path: Path) -> None:
+def test_mlcroissant_accepts_it_and_reads_the_rows(smoke: Workspace) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlcroissant
     logging.getLogger("absl").setLevel(logging.ERROR)
-    text = (smoke.path / "model_card/croissant.json").read_text()
-    (tmp_path / "croissant.json").write_text(text)
-    (tmp_path / "data").symlink_to(smoke.path / "data")
-    with contextlib.chdir(tmp_path):
-        dataset = mlcroissant.Dataset(jsonld="croissant.json")
-        assert not dataset.metadata.ctx.issues.errors
-        (missing,) = dataset.metadata.ctx.issues.warnings  # a date would change on every run
-        assert "datePublished" in missing
-        found = list(dataset.records("train"))
+    dataset = mlcroissant.Dataset(jsonld=str(smoke.path / "model_card/croissant.json"))
+    assert not dataset.metadata.ctx.issues.errors
+    (missing,) = dataset.metadata.ctx.issues.warnings  # a date would change on every run
+    assert "datePublished" in missing
+    found = list(dataset.records("train"))
     rows = read_rows(smoke.path / "data/mix/train.parquet")
     assert len(found) == len(rows)
     assert found[0]["train/id"].decode() == rows[0]["id"]
@@ -34,6 +31,22 @@ def test_mlcroissant_accepts_it_and_reads_the_rows(smoke: Workspace, tmp_path: P
 
 def test_its_digests_are_the_files(smoke: Workspace) -> None:
     content = json.loads((smoke.path / "model_card/croissant.json").read_text())
-    assert content["license"] == "apache-2.0"
     for each in content["distribution"]:
-        assert each["sha256"] == sha256(smoke.path / each["contentUrl"])
+        assert each["sha256"] == sha256(smoke.path / "model_card" / each["contentUrl"])
+
+
+def test_its_licences_and_sources_are_the_corpora_alone(smoke: Workspace) -> None:
+    """What binds the base model does not bind the rows that it was trained on."""
+    statement = json.loads((smoke.path / "model_card/ledger.json").read_text())
+    ledger = copy.deepcopy(statement["predicate"])
+    ledger["base_model"]["licence"] = "deepseek"
+    first, second = ledger["corpora"].values()
+    first |= {"kind": "hub", "name": "org/corpus", "licence": "CC BY 4.0"}
+    second |= {"licence": "of my own"}
+    with contextlib.chdir(smoke.path):
+        content = croissant.metadata(ledger)
+    assert content["license"] == ["cc-by-4.0", "of my own"]
+    based_on = {each["name"]: each for each in content["isBasedOn"]}
+    assert list(based_on) == list(ledger["corpora"])
+    (url,) = [each["url"] for each in based_on.values() if "url" in each]
+    assert url == "https://huggingface.co/datasets/org/corpus"

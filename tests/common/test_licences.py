@@ -1,10 +1,11 @@
 """A model's licence follows from its inputs' or is refused."""
 
 import pytest
+import yaml
 
 from stages.common import licences
 from stages.common.errors import InputError
-from tests.conftest import Workspace
+from tests.conftest import ROOT, Workspace
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,21 @@ def test_a_conflict_is_refused_before_anything_is_trained(workspace: Workspace) 
         "corpus.tiny_numinamath_cot.source.licence=cc-by-sa-4.0", ok=False,
     )  # fmt: skip
     assert output.startswith("error: licences: the base model is under the Llama 3 licence; ")
+
+
+def test_every_model_of_conf_has_a_licence_with_all_its_corpora() -> None:
+    """All but `local`, whose licence is for its owner to say, are known and fit together."""
+
+    def stated(group: str) -> dict[str, str]:
+        files = [*(ROOT / "conf" / group).glob("*.yaml"), *(ROOT / "conf" / group).glob("*/*.yaml")]
+        sources = {path: yaml.safe_load(path.read_text()).get("source") for path in files}
+        return {
+            path.stem: each["licence"] for path, each in sources.items() if isinstance(each, dict)
+        }
+
+    corpora = stated("corpus")
+    assert licences.unknown(corpora) == ["local"]
+    del corpora["local"]
+    assert {"numinamath_cot", "train_1M", "practice_openmathinstruct2"} <= corpora.keys()
+    for name, base in stated("model").items():
+        assert licences.derived(base, corpora) == licences.find(base) is not None, name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger import attest
+from ledger import attest, verify
 from ledger.chain import Chain
 from ledger.cli import main
 from ledger.verify.project import Project
@@ -62,9 +62,14 @@ def signed(
 
 
 def sign(keys: Path, signature: Path, *more: str) -> int:
-    """Sign the project of the current folder with the key `one`; returns the exit status."""
+    """Sign the project of the current folder with the key `one`; returns the exit status.
+
+    What is signed must verify, which has tests of its own.
+    """
     key = f"{keys}/one.pem"
-    return main(["attest", "--private-key", key, "--signature", str(signature), *more])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "LINKS", [])
+        return main(["attest", "--private-key", key, "--signature", str(signature), *more])
 
 
 def reasons(top: Path, signature: Path, **signer: object) -> list[str]:
@@ -151,13 +156,41 @@ def published_copy(project: Workspace, tmp_path: Path) -> Path:
     return top
 
 
+def test_what_does_not_verify_is_not_signed(
+    smoke_copy: Workspace, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A card that says more than its ledger."""
+    monkeypatch.setattr(verify, "LINKS", [each for each in verify.LINKS if each.name == "card"])
+    card = smoke_copy.path / "model_card/README.md"
+    card.write_text(card.read_text().replace("## Scores", "## Scores\n\nAIME: 97%"))
+    arguments = ["attest", "--private-key", f"{keys}/one.pem", "--signature", f"{tmp_path}/s.sig"]
+    with contextlib.chdir(smoke_copy.path):
+        assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert "97 is not in the ledger" in printed.out and "is not signed" in printed.err
+    assert not (tmp_path / "s.sig").exists()
+
+
+def test_a_key_of_another_kind_is_refused_in_one_line(
+    smoke: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    openssl("genrsa", "-out", tmp_path / "rsa.pem", "2048")
+    with contextlib.chdir(smoke.path):
+        assert main(["attest", "--private-key", f"{tmp_path}/rsa.pem"]) == 2
+    error = capsys.readouterr().err
+    assert "rsa.pem cannot sign" in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["attest", "--private-key", "none.pem"], "none.pem: there is no such private key"),
         (["attest", "--private-key", "README.md"], "README.md cannot sign"),
         (["verify", "--signature"], "a signature proves nothing without its signer"),
-        (["verify", "--public-key", "one.pub"], "no --signature to check"),
+        (["verify", "--public-key", "README.md"], "no --signature to check"),
+        (["verify", "--signature", "--public-key", "no.pub"], "no.pub: there is no such key"),
+        (["attest", "--private-key", "README.md", "--signature", "docs"], "docs is a folder"),
         (["verify", "--signature", "--public-key", "a", "--identity", "b",
           "--identity-provider", "c"], "wants one of"),
     ],

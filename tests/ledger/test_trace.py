@@ -19,7 +19,7 @@ import yaml
 
 from ledger import cli
 from ledger.chain import Chain
-from ledger.trace import examples
+from ledger.trace import examples, tree
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows
 from tests.conftest import ROOT, Workspace
@@ -337,16 +337,54 @@ def test_the_text_of_a_private_benchmark_stays_out(
     path = smoke_copy.path / f"data/download_benchmark/{BENCHMARK}/receipt.json"
     receipt = json.loads(path.read_text()) | {"private": True}
     read = Chain.json
-    monkeypatch.setattr(
-        Chain, "json", lambda self, at: receipt if at.endswith("receipt.json") else read(self, at)
-    )
+    its = f"data/download_benchmark/{BENCHMARK}/receipt.json"
+    monkeypatch.setattr(Chain, "json", lambda self, at: receipt if at == its else read(self, at))
     items = read_rows(path.with_name("items.parquet"))
-    hit = read_rows(smoke_copy.path / "data/decontaminate/evidence.parquet")[0]
+    evidence = read_rows(smoke_copy.path / "data/decontaminate/evidence.parquet")
+    hit = next(each for each in evidence if each["benchmark"] == BENCHMARK)
     item = next(each for each in items if each["id"] == hit["item_id"])
+    removed = read_rows(smoke_copy.path / "data/deduplicate/removed.parquet")
+    copies = [row["id"] for row in removed if row["evidence"]["kept_id"] == hit["id"]]
     for form in ((), ("--json",)):
         text = trace(smoke_copy.path, "item", f"{BENCHMARK}/{item['id']}", *form)
         assert "withheld" in text and hit["id"] in text
         assert item["problem"][-12:] not in " ".join(text.split())
+        for row in (hit["id"], *copies):  # what overlaps an item, or is a copy of such a row
+            text = trace(smoke_copy.path, "row", row, *form)
+            assert "withheld" in text and "train.jsonl" in text
+            assert item["problem"][-12:] not in " ".join(text.split())
+
+
+def test_an_item_that_is_not_evaluated_is_traced_too(smoke_copy: Workspace, trace: Tracer) -> None:
+    """The filter looks for all items of a source; it is said why this one has no response."""
+    folder = f"data/download_benchmark/{BENCHMARK}"
+    with contextlib.chdir(smoke_copy.path):
+        chain = Chain.open()
+        items, left_out = (
+            chain.cached(f"{folder}/{n}") for n in ("items.parquet", "left_out.json")
+        )
+    table = pq.read_table(items)
+    name = table["id"][0].as_py()
+    for file in (items, left_out):
+        file.unlink()  # the cache's files may be read-only
+    pq.write_table(table.slice(1), items)
+    left_out.write_text(json.dumps([{"id": name, "reason": "max_items"}]))
+    found = trace.json(smoke_copy.path, "item", f"{BENCHMARK}/{name}")
+    assert found["item"]["problem"] == table["problem"][0].as_py()
+    assert "not evaluated (max_items)" in trace(smoke_copy.path, "item", f"{BENCHMARK}/{name}")
+    other = table["id"][1].as_py()
+    assert "not evaluated" not in trace(smoke_copy.path, "item", f"{BENCHMARK}/{other}")
+
+
+def test_what_would_steer_a_terminal_is_spelled_out() -> None:
+    """A corpus or a model may hold escape sequences; in name, title and lines none gets through."""
+    text = tree.printed(
+        tree.Branch(
+            "\x1b]0;a\x07", "\x9b31m b", ["c \x1b[2J", "d \u202e e"], [tree.Branch("\x00", "f")]
+        )
+    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert r"\x1b]0;a\x07" in text and r"c \x1b[2J" in text
 
 
 # ------------------------------------------------------------------------------------ bad input
@@ -429,6 +467,31 @@ def test_results_that_do_not_fit_each_other_are_remarked(
     assert any("the number was computed from other responses" in r for r in remarks)
     text = " ".join(trace(at, BENCHMARK).split())
     assert text.count("remark") == len(remarks) == 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "reader", "donor"),
+    [
+        ("mix", "train", "deduplicate"),  # a folder
+        ("train", f"evaluate@tuned-{BENCHMARK}", "deduplicate"),
+        ("deduplicate", "decontaminate", "decontaminate"),  # a file of one
+    ],
+)
+def test_a_stage_that_has_read_other_data_is_remarked(
+    smoke_copy: Workspace, trace: Tracer, stage: str, reader: str, donor: str
+) -> None:
+    """Its input was made anew (with the donor's content), and it was not run again."""
+    lock = lock_of(smoke_copy.path)
+    made, other = (
+        next(each for each in lock[name]["outs"] if each["path"].startswith("data/"))
+        for name in (stage, donor)
+    )
+    made["md5"] = other["md5"]
+    (smoke_copy.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": lock}))
+    remarks = trace.json(smoke_copy.path, BENCHMARK)["remarks"]
+    (remark,) = [each for each in remarks if "has read" in each]
+    assert remark.startswith(f"{reader} has read {made['path']}")
+    assert f"{stage} has since written" in remark
 
 
 def test_without_an_mlflow_store_only_the_links_are_missing(

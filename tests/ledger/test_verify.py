@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger.chain import Chain
+from ledger.cli import main
 from ledger.verify import files, results
 from ledger.verify.project import Project, digests_of
 from stages.common import statement
@@ -172,6 +173,16 @@ def test_what_is_missing_is_named_with_the_mend(smoke_copy: Workspace) -> None:
         assert "metrics/train.json is missing: run `git checkout metrics/train.json`" in found
         with pytest.raises(InputError, match=r"lineage/train.json is missing: .*`dvc pull`"):
             list(files.lineage(project))
+
+
+def test_a_clone_without_data_is_told_to_pull(
+    smoke: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smoke.run("git", "clone", "--quiet", str(smoke.path), str(tmp_path / "clone"))
+    with contextlib.chdir(tmp_path / "clone"):
+        assert main(["verify"]) == 2
+    error = capsys.readouterr().err
+    assert "run `dvc pull`" in error and error.count("\n") == 1
 
 
 def test_a_file_that_no_stage_made_is_named(smoke_copy: Workspace) -> None:
