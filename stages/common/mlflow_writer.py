@@ -240,7 +240,7 @@ def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
     try:
         getattr(recorder, message["do"])(message)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        if message["do"] == "start":
+        if not recorder.run_id:
             raise
         said = " ".join(str(error).split())[:160]
         print(
