@@ -55,9 +55,7 @@ def signed(
     """The smoke project and its signature by the key `one`."""
     signature = tmp_path_factory.mktemp("signed") / "model.sig"
     with contextlib.chdir(smoke.path):
-        assert not main(
-            ["attest", "--private-key", f"{keys}/one.pem", "--signature", str(signature)]
-        )
+        assert not sign(keys, signature)
     return smoke, signature
 
 
