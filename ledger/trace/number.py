@@ -239,7 +239,8 @@ class Store:
         uri = set_uri or f"sqlite:///{at}/mlflow.db"
         parts = urlsplit(uri)
         self.base: str | None = None
-        self.runs: set[str] | None = None  # None: not looked into
+        # The id in the store of each run by the id that lineage/ names; None: not looked into.
+        self.runs: dict[str, str] | None = None
         self.is_missing = False
         if parts.scheme in ("http", "https"):
             # Without user and password, which such an address may hold.
@@ -255,16 +256,21 @@ class Store:
             self.is_missing = not file.is_file()
             if self.is_missing:
                 self.how = f"no store ({self.name})"
-            self.runs = set() if self.is_missing else self._read(file)
+            self.runs = {} if self.is_missing else self._read(file)
         else:
             self.name = parts.scheme or "a folder"
             self.how = f"in the MLflow store that MLFLOW_TRACKING_URI names ({self.name})"
 
-    def _read(self, file: Path) -> set[str]:
+    def _read(self, file: Path) -> dict[str, str]:
+        """A run that `sync-mlflow` wrote has an id of its own, and the first one as a tag."""
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
-                query = "select run_uuid from runs where lifecycle_stage = 'active'"
-                return {run for (run,) in store.execute(query)}
+                query = (
+                    "select coalesce(tags.value, runs.run_uuid), runs.run_uuid from runs "
+                    "left join tags on tags.run_uuid = runs.run_uuid "
+                    "and tags.key = 'mathledger.run_id' where lifecycle_stage = 'active'"
+                )
+                return dict(store.execute(query))
         except sqlite3.Error as error:
             raise InputError(
                 f"{self.name} is no MLflow store that can be read ({error}): move it away"
@@ -274,7 +280,7 @@ class Store:
         """The page of a run; None where no page is known."""
         if self.base is None or (self.runs is not None and run not in self.runs):
             return None
-        return f"{self.base}/#/runs/{run}"
+        return f"{self.base}/#/runs/{self.runs[run] if self.runs else run}"
 
     def remarks(self, steps: list[Found]) -> list[str]:
         """Which runs it cannot show."""
@@ -290,5 +296,5 @@ class Store:
             return []
         return [
             f"{self.name} has no run of {_names(lost)}: they were logged to another store, or "
-            "deleted; what they recorded is in lineage/"
+            "deleted; `mathledger sync-mlflow` brings them from lineage/"
         ]

@@ -5,8 +5,10 @@ import contextlib
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from html.parser import HTMLParser
 from itertools import islice, pairwise
 from pathlib import Path
@@ -534,3 +536,21 @@ def test_a_clone_without_the_commits_that_ran_says_how_to_get_them(
     commit = smoke.run("git", "rev-parse", "HEAD~1").strip()
     assert f"this clone lacks commit {commit[:10]}" in remark
     assert ("`git fetch --unshallow`" if kind == "shallow" else "history was rewritten") in remark
+
+
+def test_a_run_that_was_synced_is_linked_by_its_id_in_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        store.execute("create table runs (run_uuid, lifecycle_stage)")
+        store.execute("create table tags (run_uuid, key, value)")
+        store.execute("insert into runs values ('native', 'active'), ('new', 'active')")
+        store.execute("insert into tags values ('new', 'mathledger.run_id', 'old')")
+        store.commit()
+    found = number.Store(tmp_path)
+    assert [str(found.link(run)).rpartition("/")[2] for run in ("native", "old")] == [
+        "native",
+        "new",
+    ]
+    assert found.link("unknown") is None
