@@ -21,7 +21,7 @@ import yaml
 
 from ledger import cli
 from ledger.chain import Chain
-from ledger.trace import examples, tree
+from ledger.trace import examples, number, tree
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows
 from tests.conftest import ROOT, Workspace
