@@ -1,12 +1,12 @@
 """Make docs/images/mlflow_compare.png: MLflow's compare view of three experiments' result runs.
 
-    pip install playwright && python docs/images/compare.py
+    pip install playwright && python docs/images/compare.py [--picture-only]
 
 It runs three experiments of the smoke configuration in a throw-away clone of the last commit,
 .scratch/compare, starts an MLflow server on their store, and takes the picture with a headless
 Chromium: the one in PATH (Debian: apt install chromium), else Playwright's own (`playwright install
 chromium`). About five minutes on two CPU cores, nearly all of it the experiments, whose scores mean
-nothing. Playwright is no dependency of the project.
+nothing; --picture-only takes those of the last time. Playwright is no dependency of the project.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ def photograph(address: str, experiment: str, runs: list[str]) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", *quiet]
         )
-        page = browser.new_page(viewport={"width": 1120, "height": 1000})
+        page = browser.new_page(viewport={"width": 1120, "height": 920})
         page.goto(f"{address}/#/compare-runs?{query}")
         page.get_by_label("Close").first.click()  # the assistant
         page.get_by_label("Toggle sidebar").click()
