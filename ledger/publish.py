@@ -47,8 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         aside = folder.with_name(folder.name + ".partial")
         shutil.rmtree(aside, ignore_errors=True)
         write_model(aside / "model", arguments.signature)
-        write_results(aside / "results", ledger, private_benchmarks(chain))
-        refuse_private_texts(aside, chain)
+        private = private_benchmarks(chain)
+        write_results(aside / "results", ledger, private)
+        refuse_private_texts(aside, private)
         aside.rename(folder)
     if not arguments.signature:
         print("not signed: `mathledger attest` makes a signature, --signature adds it")
@@ -135,14 +136,17 @@ def write_results(folder: Path, ledger: dict[str, Any], private: dict[str, Any])
     shutil.copyfile(LEDGER, folder / "ledger.json")
 
 
-def refuse_private_texts(folder: Path, chain: Chain) -> None:
+def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]]) -> None:
     """
+    Args:
+        private: what `private_benchmarks` gives.
+
     Raises:
         InputError: a file that would be published holds the problem of a private item.
     """
     secrets = {
         " ".join(item["problem"].split()): f"item {item['id']} of {name}"
-        for name, items in private_benchmarks(chain).items()
+        for name, items in private.items()
         for item in items
         if len(item["problem"]) >= MIN_CHARS
     }

@@ -1,6 +1,7 @@
 """The links from the commit to the files: git, params, lock, digests, lineage."""
 
 import difflib
+import functools
 import hashlib
 import subprocess
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def history(project: Project) -> Iterator[str]:
             continue
         commits.add(revision)
         code = {path: out.md5 for path, out in stage.deps.items() if path.startswith("stages/")}
-        other = [path for path, md5 in code.items() if md5_at(project, revision, path) != md5]
+        other = [path for path, md5 in code.items() if md5_at(chain.at, revision, path) != md5]
         num_dirty += bool(other)
         if other and not is_dirty:
             yield f"{stage.lineage}: it ran other code than commit {revision[:10]}'s {other[0]}"
@@ -77,10 +78,11 @@ def history(project: Project) -> Iterator[str]:
         )
 
 
-def md5_at(project: Project, revision: str, path: str) -> str | None:
-    """The md5 of a file at a commit; None where it has none."""
+@functools.cache
+def md5_at(at: Path, revision: str, path: str) -> str | None:
+    """The md5 of a file at a commit; None where it has none. Many stages share code and commit."""
     command = ["git", "cat-file", "blob", f"{revision}:{path}"]
-    done = subprocess.run(command, cwd=project.chain.at, capture_output=True)
+    done = subprocess.run(command, cwd=at, capture_output=True)
     if done.returncode:
         return None
     return hashlib.md5(done.stdout, usedforsecurity=False).hexdigest()

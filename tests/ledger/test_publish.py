@@ -213,7 +213,7 @@ def test_a_private_text_in_any_file_is_found_and_nothing_is_left(
         chain = Chain.open()
         out = tmp_path / "out"
         publish.write_results(out / "results", chain.ledger, {})
-        publish.refuse_private_texts(out, chain)  # nothing is private
+        publish.refuse_private_texts(out, publish.private_benchmarks(chain))  # nothing is private
         receipt = read_json(folder / "receipt.json")
         (folder / "receipt.json").unlink()
         write_json(folder / "receipt.json", {**receipt, "private": True})
@@ -221,7 +221,7 @@ def test_a_private_text_in_any_file_is_found_and_nothing_is_left(
         note = out / "results" / "notes.json"
         write_json(note, {"text": f"we saw {item['problem']} there"})
         with pytest.raises(InputError, match=rf"notes.json holds the text of item {item['id']}"):
-            publish.refuse_private_texts(out, chain)
+            publish.refuse_private_texts(out, publish.private_benchmarks(chain))
         assert not out.exists()
         publish.write_results(out, chain.ledger, publish.private_benchmarks(chain))
     assert not list(out.rglob("*.parquet"))
