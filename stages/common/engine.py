@@ -36,7 +36,8 @@ def start(settings: Params) -> None:
     import daft
 
     if settings.runner == "ray":
-        daft.set_runner_ray(address=settings.ray_address)
+        # Left to itself, Ray would join a cluster that someone else has started on this machine.
+        daft.set_runner_ray(address=settings.ray_address or "local")
     else:
         daft.set_runner_native(num_threads=settings.num_threads)
 
