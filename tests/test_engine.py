@@ -90,8 +90,10 @@ def test_another_node_of_a_cluster_computes_the_same_bytes(
     address = f"ray_address: {cluster.address}"
     settings = {"runner: native": "runner: ray", "ray_address: null": address}
     assert made_anew(done.copy(tmp_path / "project"), settings) == outputs(done)
-    print(cluster.global_state.actor_table(None, None, None))
-    print(cluster.head_node.node_id)
+    actors = cluster.global_state.actor_table(None, None, None).values()
+    kernels = [actor for actor in actors if actor["ActorClassName"] == "RaySwordfishActor"]
+    (other,) = cluster.worker_nodes
+    assert kernels and {actor["Address"]["NodeID"] for actor in kernels} == {other.node_id}
 
 
 @pytest.fixture(scope="module")
