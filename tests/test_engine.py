@@ -3,6 +3,7 @@ own runner and on Ray."""
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,28 +73,47 @@ def made_anew(workspace: Workspace, replacements: dict[str, str]) -> dict[str, b
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """Two nodes of Ray; only the second has a CPU, so that all that is computed is computed there.
+    """A cluster of three Ray nodes; the first has no CPU, so that the others compute everything.
 
-    Their processes were started in another folder than the stages are, and know nothing of theirs.
+    They were started in another folder than the stages are, and know nothing of theirs.
     """
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    cluster.add_node(num_cpus=1)
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
     yield cluster
     cluster.shutdown()
 
 
-def test_another_node_of_a_cluster_computes_the_same_bytes(
+NODES = """\
+import sys
+from pathlib import Path
+import numpy, ray
+from stages.common import engine
+
+def node(column):
+    number = int(ray.get_runtime_context().get_node_id()[:2], 16)
+    return numpy.full((len(column), 1), number, numpy.uint8)
+
+engine.start(engine.Params("ray", None, sys.argv[1]))
+found = engine.map_rows(Path("data/deduplicate/kept.parquet"), ["problem"], node, 1)
+print(*{f"node:{number:02x}" for number in found.ravel()})
+"""
+
+
+def test_the_nodes_of_a_cluster_share_the_rows_and_make_the_same_bytes(
     done: Workspace, tmp_path: Path, cluster: Any
 ) -> None:
+    copy = done.copy(tmp_path / "project")
     address = f"ray_address: {cluster.address}"
     settings = {"runner: native": "runner: ray", "ray_address: null": address}
-    assert made_anew(done.copy(tmp_path / "project"), settings) == outputs(done)
-    actors = cluster.global_state.actor_table(None, None, None).values()
-    kernels = [actor for actor in actors if actor["ActorClassName"] == "RaySwordfishActor"]
-    (other,) = cluster.worker_nodes
-    assert kernels and {actor["Address"]["NodeID"] for actor in kernels} == {other.node_id}
+    assert made_anew(copy, settings) == outputs(done)
+    kept = copy.path / "data/deduplicate/kept.parquet"
+    pq.write_table(pq.read_table(kept), kept, row_group_size=1)
+    shown = copy.python("-c", NODES, cluster.address)
+    others = {node.node_id[:2] for node in cluster.worker_nodes}
+    assert set(re.findall("node:(..)", shown)) == others
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,9 @@ from pydantic.dataclasses import dataclass
 from stages.common.records import num_rows
 from stages.params import STRICT
 
-# Row groups of one plan: Daft reads ahead all that a plan names.
-GROUPS_AT_ONCE = 24
+# Row groups of one plan: on this machine Daft reads ahead all that a plan names. On Ray each is one
+# task, and so many cores can work at most.
+GROUPS_AT_ONCE = {"native": 24, "ray": 240}
 
 # A function of string arrays of one length, one for each column, to a fixed number of bytes a row.
 Kernel = Callable[..., npt.NDArray[np.uint8]]
@@ -73,9 +74,12 @@ def stream_rows(
     num_rows(path)  # InputError unless it is a parquet file
     place = str(path.absolute())  # Ray's workers were started in folders of their own
     num_groups = pq.read_metadata(path).num_row_groups
-    for start in range(0, num_groups, GROUPS_AT_ONCE):
-        groups = list(range(start, min(start + GROUPS_AT_ONCE, num_groups)))
-        frame = daft.read_parquet([place], row_groups=[groups])
+    runner = daft.get_or_infer_runner_type()
+    for start in range(0, num_groups, GROUPS_AT_ONCE[runner]):
+        groups = list(range(start, min(start + GROUPS_AT_ONCE[runner], num_groups)))
+        # Daft makes one task of a file, however large, and one node would do all of it.
+        tasks = [[group] for group in groups] if runner == "ray" else [groups]
+        frame = daft.read_parquet([place] * len(tasks), row_groups=tasks)
         plan = frame.select(run(*(daft.col(column) for column in ["id", *columns])).alias("bytes"))
         parts = [
             np.frombuffer(_data(chunk), np.uint8).reshape(-1, 16 + width)
