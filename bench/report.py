@@ -15,6 +15,8 @@ from typing import Any
 from bench import (
     decontaminate_quality,
     evaluation,
+    experiments,
+    faults,
     ledger,
     likeness,
     near_dedup,
@@ -34,6 +36,8 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "training": training.table,
     "evaluation": evaluation.table,
     "ledger": ledger.table,
+    "experiments": experiments.table,
+    "faults": faults.table,
 }
 
 
