@@ -20,6 +20,7 @@ from bench import (
     ledger,
     likeness,
     near_dedup,
+    network,
     pipeline,
     training,
 )
@@ -38,6 +39,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "ledger": ledger.table,
     "experiments": experiments.table,
     "faults": faults.table,
+    "network": network.table,
 }
 
 
