@@ -274,6 +274,7 @@ FOREIGN = {  # whose message it is, and where it stands there
     "Sweep overrides": "dvc/repo/experiments/run.py",
     "Unable to acquire lock": "dvc/lock.py",
     "is busy": "dvc/rwlock.py",
+    "Unable to read RWLock-file": "dvc/rwlock.py",
     "output '": "dvc/output.py",
     "Invalid Host header": "mlflow/server/security_utils.py",
 }
