@@ -45,6 +45,18 @@ def version(package: str) -> str:
     return importlib.metadata.version(package)
 
 
+def lineage_file(name: str) -> Path:
+    """Where the stage that DVC calls so writes its lineage; `reinforce` leaves its method out.
+
+    >>> lineage_file("evaluate@tuned-champ").as_posix(), lineage_file("reinforce@grpo").as_posix()
+    ('lineage/evaluate/tuned-champ.json', 'lineage/reinforce.json')
+    """
+    stage, _, item = name.partition("@")
+    if item and stage != "reinforce":
+        return LINEAGE / stage / f"{item}.json"
+    return LINEAGE / f"{stage}.json"
+
+
 def store_uri(root: Path) -> str:
     """Where MLflow's runs of the project in this folder are."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
@@ -167,7 +179,6 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         yield run
         made = {out.def_path: out.get_hash().value for out in outs if out.exists}
         writer.send(outs_message(made))
-        path = LINEAGE / stage / f"{item}.json" if item else LINEAGE / f"{stage}.json"
         lineage = {
             **origin,
             "mlflow_run_id": writer.ask({"do": "run_id"}),
@@ -177,7 +188,7 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
             "seconds": round(time.time() - started, 1),
             **run.facts,
         }
-        write_json(path, lineage)
+        write_json(lineage_file(name), lineage)
         writer.ask({"do": "end", "status": "FINISHED"})
         turn.done()
     except (KeyboardInterrupt, SystemExit):
