@@ -319,6 +319,7 @@ def main() -> None:
     facts = circumstances()
     one = os.environ | {"OMP_NUM_THREADS": "1"}
     num_cores = os.cpu_count() or 1
+    shutil.rmtree(options.scratch / "faults", ignore_errors=True)
     folder = clone(options.scratch / "faults", ["experiment=smoke"], [])
     expected, seconds = results(folder), stage_seconds(folder)
     hits: list[Hit] = []

@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -258,6 +259,8 @@ def main() -> None:
     options = parser.parse_args()
     facts = circumstances()
     draw = random.Random(options.seed)
+    for left in options.scratch.glob("network*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     folder = clone(options.scratch / "network", ["experiment=smoke"], [])
     expected, seconds = faults.results(folder), faults.stage_seconds(folder)
     faults.empty(folder)
