@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def idle(folder: Path, overrides: list[str], rounds: int) -> dict[str, Any]:
     """Seconds of the two commands where nothing is to be done, medians; and how many stages."""
     commands = {
         "repro": ["dvc", "repro"],
-        "exp_run": ["dvc", "exp", "run", "--name", "idle", "--force", *options(overrides)],
+        "exp_run": ["dvc", "exp", "run", *options(overrides)],
     }
     found: dict[str, Any] = {}
     for name, command in commands.items():
@@ -161,6 +162,8 @@ def main() -> None:
     chosen = parser.parse_args()
     facts = circumstances()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each worker's: docs/experiments.md
+    for left in chosen.scratch.glob("experiments-*"):
+        shutil.rmtree(left)
     times = {}
     for name, overrides in (("smoke", [SMOKE]), ("3 corpora, 6 benchmarks, 2 models", WIDE)):
         folder = clone(chosen.scratch / f"experiments-{len(overrides)}", overrides, [])
