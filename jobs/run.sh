@@ -44,7 +44,7 @@ fail() {
 }
 
 # First, what would else fail after hours.
-dvc config core.remote > /dev/null || fail "there is no default DVC remote: docs/team.md"
+[ -n "$(dvc config core.remote)" ] || fail "there is no default DVC remote: docs/team.md"
 git diff --quiet HEAD -- conf stages dvc.yaml || fail "conf/ or code differ from the commit: commit"
 git switch --quiet "$branch" 2> /dev/null || git switch --quiet --create "$branch"
 python -m stages.params "$@"
