@@ -56,6 +56,6 @@ for part in mix train model_card; do
   run dvc repro --pull "$part"
   run dvc push --run-cache --with-deps "$part"
 done
-git add dvc.lock metrics plots model_card
+git add dvc.lock lineage metrics model_card plots
 git diff --cached --quiet || git commit --quiet --message "Results of $*"
 git push --quiet origin "$branch"
