@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,6 +206,8 @@ class Recorder:
 
 
 def main() -> None:
+    # A scheduler may send it to every process of a job: the stage saves first, and reports on.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     uri, root = sys.argv[1], Path(sys.argv[2])
     gc.disable()  # saves a fifth of the import; the process is short and small
     # MLflow's 7 take minutes, for which the stage would wait at its end.
