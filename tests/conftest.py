@@ -91,6 +91,21 @@ def clean_environment() -> dict[str, str]:
     }
 
 
+def slurm_job(num_nodes: int) -> dict[str, str]:
+    """What the script of a Slurm job sees; tests/slurm/srun starts all its nodes on this machine.
+
+    The last two are torchrun's and gloo's, for nodes whose names do not lead to an address.
+    """
+    return {
+        "PATH": f"{ROOT / 'tests/slurm'}{os.pathsep}{clean_environment()['PATH']}",
+        "SLURM_JOB_ID": str(os.getpid()),
+        "SLURM_NNODES": str(num_nodes),
+        "SLURMD_NODENAME": "127.0.0.1",
+        "PET_LOCAL_ADDR": "127.0.0.1",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
+
+
 def copy_compiled(source: Path, target: Path) -> None:
     """The compiled kernels come along, since compiling them takes half a minute.
 

@@ -4,7 +4,9 @@ own runner and on Ray."""
 import json
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -51,16 +53,47 @@ def test_the_engine_writes_the_same_bytes(
     done: Workspace, tmp_path: Path, setting: str, instead: str, row_group_size: int
 ) -> None:
     copy = done.copy(tmp_path / "project")
-    for stage in STAGES:
-        shutil.rmtree(copy.path / "data" / stage)
     for file in (copy.path / "data/prepare").glob("*/kept.parquet"):
         pq.write_table(pq.read_table(file), file, row_group_size=row_group_size)
-    params = copy.path / "params.yaml"
-    assert setting in params.read_text()
-    params.write_text(params.read_text().replace(setting, instead))
+    assert len(outputs(done)) == 7 and made_anew(copy, {setting: instead}) == outputs(done)
+
+
+def made_anew(workspace: Workspace, replacements: dict[str, str]) -> dict[str, bytes]:
+    """The outputs of the two stages, run again with another text in params.yaml."""
+    params = workspace.path / "params.yaml"
+    for setting, instead in replacements.items():
+        assert setting in params.read_text()
+        params.write_text(params.read_text().replace(setting, instead))
     for stage in STAGES:
-        copy.python("-m", f"stages.{stage}")
-    assert len(outputs(done)) == 7 and outputs(copy) == outputs(done)
+        shutil.rmtree(workspace.path / "data" / stage)
+        workspace.python("-m", f"stages.{stage}")
+    return outputs(workspace)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two nodes of Ray; only the second has a CPU, so that all that is computed is computed there.
+
+    Their processes were started in another folder than the stages are, and know nothing of theirs.
+    """
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    cluster.shutdown()
+
+
+def test_another_node_of_a_cluster_computes_the_same_bytes(
+    done: Workspace, tmp_path: Path, cluster: Any
+) -> None:
+    address = f"ray_address: {cluster.address}"
+    settings = {"runner: native": "runner: ray", "ray_address: null": address}
+    assert made_anew(done.copy(tmp_path / "project"), settings) == outputs(done)
+    actors = cluster.global_state.actor_table(None, None, None).values()
+    kernels = [actor for actor in actors if actor["ActorClassName"] == "RaySwordfishActor"]
+    (other,) = cluster.worker_nodes
+    assert kernels and {actor["Address"]["NodeID"] for actor in kernels} == {other.node_id}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from stages import evaluate
 from stages.common import generation, harness, processes, prompts
 from stages.common.errors import InputError
 from stages.common.records import Row, read_rows, sha256, write_rows
-from tests.conftest import Workspace
+from tests.conftest import Workspace, slurm_job
 
 CELL = "tuned-tiny_chain_sum"
 SAMPLES = f"data/evaluate/{CELL}/samples.parquet"
@@ -146,14 +146,17 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
     assert sha256(smoke.path / SAMPLES) == sha256(again.path / SAMPLES)
 
 
-def test_two_processes_that_share_the_work_make_the_same_bytes(smoke_copy: Workspace) -> None:
-    """Each writes its responses to a file of its own."""
+@pytest.mark.parametrize("launch", ["ddp", "slurm"])
+def test_two_processes_that_share_the_work_make_the_same_bytes(
+    smoke_copy: Workspace, launch: str
+) -> None:
+    """On one node or on two. Each writes its responses to a file of its own."""
     path = smoke_copy.path / SAMPLES
     before = sha256(path)
     smoke_copy.run("rm", "-r", ".scratch/evaluate")
-    two = ["train/launch@evaluate.launch=ddp", "evaluate.launch.num_processes=2"]
-    configure(smoke_copy, *two, "evaluate.batch_size=1")
-    smoke_copy.repro("--single-item", f"evaluate@{CELL}")
+    two = [f"train/launch@evaluate.launch={launch}", "evaluate.launch.num_processes=2"]
+    configure(smoke_copy, *two, "evaluate.launch.sharding=none", "evaluate.batch_size=1")
+    smoke_copy.run("dvc", "repro", "--single-item", f"evaluate@{CELL}", **slurm_job(num_nodes=2))
     assert sha256(path) == before
     found = list((smoke_copy.path / f".scratch/evaluate/{CELL}").glob("*/responses-1.jsonl"))
     assert len(found) == 1 and len(found[0].read_text().split()) > 1

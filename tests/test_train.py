@@ -18,7 +18,7 @@ from stages import params, train
 from stages.common import generation, processes, prompts, training
 from stages.common.errors import InputError
 from stages.common.records import sha256
-from tests.conftest import Workspace, clean_environment
+from tests.conftest import Workspace, clean_environment, slurm_job
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -256,16 +256,16 @@ def test_one_process_does_not_spread_over_gpus() -> None:
         processes.expect_processes(launch, 2)
 
 
-@pytest.mark.parametrize("launch", ["ddp", "fsdp2"])
+@pytest.mark.parametrize(("launch", "sharding"), [("ddp", "none"), ("fsdp2", "fsdp2")])
 def test_two_processes_train_the_same_model(
-    smoke: Workspace, smoke_copy: Workspace, launch: str
+    smoke: Workspace, smoke_copy: Workspace, launch: str, sharding: str
 ) -> None:
-    """Up to rounding, with gloo on a CPU, by DDP and FSDP2, and over a kill."""
+    """Up to rounding, with gloo on a CPU, by DDP and FSDP2, over a kill, and on two nodes."""
     from transformers import AutoModelForCausalLM
 
-    overrides = [f"train/launch={launch}", "train.launch.num_processes=2"]
-    overrides += ["train.per_device_train_batch_size=2", "train.save_minutes=0.0"]
-    set_params(smoke_copy, *overrides)
+    overrides = ["train.launch.num_processes=2", "train.per_device_train_batch_size=2"]
+    overrides += ["train.save_minutes=0.0"]
+    set_params(smoke_copy, f"train/launch={launch}", *overrides)
     running = smoke_copy.popen("dvc", "repro", "--single-item", "train")
     scratch = smoke_copy.path / ".scratch/train"
     wait_for(lambda: list(scratch.glob("*/checkpoint-[12]/whole.json")))
@@ -282,6 +282,12 @@ def test_two_processes_train_the_same_model(
     assert after == pytest.approx(before, abs=1e-3)
     model = AutoModelForCausalLM.from_pretrained(smoke_copy.path / folder)
     assert type(model).__name__ == "LlamaForCausalLM"
+
+    # One process on each of two nodes, to the byte.
+    made = [sha256(smoke_copy.path / path) for path in MADE]
+    set_params(smoke_copy, "train/launch=slurm", f"train.launch.sharding={sharding}", *overrides)
+    smoke_copy.run("dvc", "repro", "--single-item", "train", **slurm_job(num_nodes=2))
+    assert [sha256(smoke_copy.path / path) for path in MADE] == made
 
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:

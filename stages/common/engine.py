@@ -36,7 +36,8 @@ def start(settings: Params) -> None:
     import daft
 
     if settings.runner == "ray":
-        daft.set_runner_ray(address=settings.ray_address)
+        # Left to itself, Ray would join a cluster that someone else has started on this machine.
+        daft.set_runner_ray(address=settings.ray_address or "local")
     else:
         daft.set_runner_native(num_threads=settings.num_threads)
 
@@ -70,10 +71,11 @@ def stream_rows(
         return daft.Series.from_arrow(array)
 
     num_rows(path)  # InputError unless it is a parquet file
+    place = str(path.absolute())  # Ray's workers were started in folders of their own
     num_groups = pq.read_metadata(path).num_row_groups
     for start in range(0, num_groups, GROUPS_AT_ONCE):
         groups = list(range(start, min(start + GROUPS_AT_ONCE, num_groups)))
-        frame = daft.read_parquet([str(path)], row_groups=[groups])
+        frame = daft.read_parquet([place], row_groups=[groups])
         plan = frame.select(run(*(daft.col(column) for column in ["id", *columns])).alias("bytes"))
         parts = [
             np.frombuffer(_data(chunk), np.uint8).reshape(-1, 16 + width)
