@@ -259,16 +259,16 @@ def main() -> None:
     options = parser.parse_args()
     facts = circumstances()
     draw = random.Random(options.seed)
-    for left in options.scratch.glob("network*"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    second, store = options.scratch / "network-second", options.scratch / "network.db"
+    shutil.rmtree(options.scratch / "network", ignore_errors=True)
+    shutil.rmtree(second, ignore_errors=True)
+    store.unlink(missing_ok=True)
     folder = clone(options.scratch / "network", ["experiment=smoke"], [])
     expected, seconds = faults.results(folder), faults.stage_seconds(folder)
     faults.empty(folder)
-    second = options.scratch / "network-second"
-    store = f"sqlite:///{(options.scratch / 'network.db').resolve()}"
     ports = free_port(), free_port()
-    mlflow = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store]
-    mlflow += ["--workers", "1", "--port", str(ports[0])]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(ports[0])]
+    mlflow += ["--backend-store-uri", f"sqlite:///{store.resolve()}"]
     moto = [
         str(Path(sys.executable).parent / "moto_server"),
         "-H",
