@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import environment_variables
+from mlflow.cli import server
 from omegaconf import OmegaConf
 
 from ledger import cli
@@ -136,6 +138,11 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             assert Path(script).is_file()
         case ["source", path]:
             assert path in ENVIRONMENT
+        case ["mlflow", "server", *arguments]:
+            server.make_context("mlflow server", arguments)  # click: it parses, and runs nothing
+        case ["export", *pairs]:
+            names = [pair.partition("=")[0] for pair in pairs]
+            assert all(hasattr(environment_variables, name) for name in names)
         case ["git", *arguments]:
             check_git(arguments)
         case [program, "install", *wanted] if program.endswith("pip"):
