@@ -25,7 +25,9 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY)  ## create .venv and install the pinned packages
 
+# DVC's table of locks is empty where a DVC was killed as it wrote it, and DVC then refuses to start.
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
+	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock
 	@python -m stages.params
 	@dvc repro
 	@echo && echo "The card: model_card/README.md. Compare runs: make ui"

@@ -15,9 +15,12 @@ from typing import Any
 from bench import (
     decontaminate_quality,
     evaluation,
+    experiments,
+    faults,
     ledger,
     likeness,
     near_dedup,
+    network,
     pipeline,
     training,
 )
@@ -34,6 +37,9 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "training": training.table,
     "evaluation": evaluation.table,
     "ledger": ledger.table,
+    "experiments": experiments.table,
+    "faults": faults.table,
+    "network": network.table,
 }
 
 

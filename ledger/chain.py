@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from stages.common import tracking
 from stages.common.errors import InputError
 from stages.common.statement import predicate, stage_names
 
@@ -180,9 +181,8 @@ class Stage:
 
     @property
     def lineage(self) -> str:
-        """Where its lineage file is; a method of `reinforce` is no item of it."""
-        item = self.item if self.kind != "reinforce" else None
-        return f"lineage/{self.kind}/{item}.json" if item else f"lineage/{self.kind}.json"
+        """Where its lineage file is."""
+        return tracking.lineage_file(self.name).as_posix()
 
 
 def _outs(entries: list[dict[str, Any]]) -> dict[str, Out]:

@@ -3,7 +3,8 @@
 Each row is a commit or an experiment: the final model's score on each benchmark with its interval,
 as its ledger has them; the difference from the baseline, paired by item (docs/statistics.md), its p
 adjusted by Holm for all that were tested; the rows it was trained on, and what training cost, from
-the lineage. Nothing is computed anew but the tests, which read the stored responses.
+the lineage. From the stored responses come the tests, and the split by overlap: what a leak buys
+shows on the items that stand in the corpora, and not on the others.
 """
 
 import argparse
@@ -82,18 +83,25 @@ def compare(baseline: Chain, others: list[Chain]) -> Row:
     chains = [baseline, *others]
     rows = [describe(chain, baseline) for chain in chains]
     outcomes = [responses(chain, row) for chain, row in zip(chains, rows, strict=True)]
+    overlapping = overlapping_items(baseline)
+    for benchmark, score in rows[0]["scores"].items():
+        items = overlapping.get(benchmark, set())
+        score["by_overlap"] = by_overlap(outcomes[0][benchmark], None, items)
     tests = []
     for row, own in zip(rows[1:], outcomes[1:], strict=True):
         for benchmark, score in row["scores"].items():
             score["against_baseline"], score["not_tested"] = None, None
+            score["by_overlap"] = None
             before = rows[0]["scores"].get(benchmark)
             if before is None:
                 score["not_tested"] = "the baseline has not answered it"
             elif before["items_digest"] != score["items_digest"]:
                 score["not_tested"] = "the baseline answered other items"
             else:
-                test = paired(outcomes[0][benchmark], own[benchmark], benchmark, row["name"])
+                first, items = outcomes[0][benchmark], overlapping.get(benchmark, set())
+                test = paired(first, own[benchmark], benchmark, row["name"])
                 score["against_baseline"] = test
+                score["by_overlap"] = by_overlap(own[benchmark], first, items)
                 tests.append(test)
     adjusted = statistics.holm([test["p_value"] for test in tests])
     for test, p_value in zip(tests, adjusted, strict=True):
@@ -248,6 +256,53 @@ def paired(
     }
 
 
+def overlapping_items(chain: Chain) -> dict[str, set[str]]:
+    """By benchmark, the items that stand in its corpora, their rows removed or not."""
+    found: dict[str, set[str]] = {}
+    path = chain.cached("data/decontaminate/evidence.parquet")
+    for batch in read_batches(path, ["benchmark", "item_id", "class"]):
+        for hit in batch.to_pylist():
+            if hit["class"] != "variant":
+                found.setdefault(hit["benchmark"], set()).add(hit["item_id"])
+    return found
+
+
+def by_overlap(
+    own: dict[str, list[bool]], before: dict[str, list[bool]] | None, overlapping: set[str]
+) -> Row | None:
+    """The score on the items that overlap and on the others, and how each changed.
+
+    Args:
+        before: the baseline's responses to the same items; None for the baseline itself.
+
+    Returns:
+        None where all items are of one kind.
+    """
+    parts = {
+        "items_with_overlap": sorted(own.keys() & overlapping),
+        "items_without_overlap": sorted(own.keys() - overlapping),
+    }
+    if not all(parts.values()):
+        return None
+    found: Row = {}
+    for part, items in parts.items():
+        right = [own[item] for item in items]
+        score = statistics.accuracy(right)
+        found[part] = {
+            "num_items": len(items),
+            "num_samples": sum(map(len, right)),
+            "num_correct": sum(map(sum, right)),
+            "accuracy": score.value,
+            "low": score.low,
+            "high": score.high,
+            "difference": None,
+        }
+        if before:
+            change = statistics.compare([before[item] for item in items], right).difference
+            found[part]["difference"] = vars(change)
+    return found
+
+
 # --- Forms ----------------------------------------------------------------------------------------
 
 
@@ -272,6 +327,16 @@ def sheets(found: Row) -> Iterator[Sheet]:
             for row in rows[1:]
         ]
         yield f"Difference from {found['baseline']}, points [95% interval], p", 2, head, lines
+    split = [
+        [benchmark, row["name"], *_parts(row["scores"][benchmark]["by_overlap"])]
+        for benchmark in benchmarks
+        for row in rows
+        if row["scores"].get(benchmark, {}).get("by_overlap")
+    ]
+    if split:
+        head = ["benchmark", "experiment", "overlapping items", "difference", "other items"]
+        title = f"Items that stand in the corpora of {found['baseline']}, and the others"
+        yield f"{title}, % [95% interval]", 2, [*head, "difference"], split
 
 
 def notes(found: Row) -> str:
@@ -318,6 +383,14 @@ def _difference(score: Row | None) -> str:
     test = score["against_baseline"]
     sign = "*" * test["is_significant"]
     return f"{points(test['difference'], score['num_items'])}, {chance(test['p_holm'])}{sign}"
+
+
+def _parts(split: Row) -> Iterator[str]:
+    """The score of each kind of item, and its difference from the baseline."""
+    for part in split.values():
+        yield f"{part['num_correct']} of {part['num_samples']}: {_score(part)}"
+        change = part["difference"]
+        yield points(change, part["num_items"]) if change else ""
 
 
 def _listed(changed: list[str]) -> str:

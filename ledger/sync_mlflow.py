@@ -7,6 +7,7 @@ stage sent when it ran, and the same Recorder writes them. MLflow gives a run a 
 """
 
 import argparse
+import contextlib
 import csv
 import importlib
 import io
@@ -148,26 +149,23 @@ def messages(run: Past) -> list[dict[str, Any]]:
     ]
 
 
-def connect(uri: str, at: Path) -> Recorder:
+@contextlib.contextmanager
+def connected(uri: str, at: Path) -> Iterator[Recorder]:
     """
     Raises:
-        InputError: there is no MLflow, or one of another version.
+        InputError: there is no MLflow, or one of another version, or it refuses.
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's 7 take minutes
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    from stages.common.mlflow_writer import quiet
+    from stages.common.mlflow_writer import quiet, refusal
 
     quiet()
     try:
-        return Recorder(uri, at)
+        yield Recorder(uri, at)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"MLflow at {uri} cannot be used: is the server running, and the store made by this "
-            f"version? It says: {said}"
-        ) from None
+        raise InputError(refusal(uri, error)) from None
 
 
 def known(recorder: Recorder, over: set[str]) -> set[str]:
@@ -207,15 +205,14 @@ def run(arguments: argparse.Namespace) -> int:
         runs |= {past.run_id: past for past in found}
         left_out += without
     uri = arguments.uri or tracking.store_uri(at)
-    recorder = connect(uri, at)
-    there = known(recorder, set(runs))
-    new = sorted(
-        (past for past in runs.values() if past.run_id not in there), key=lambda past: past.started
-    )
-    # All is read before anything is written: a file that is missing leaves the store as it was.
-    for each in [messages(past) for past in new]:
-        for message in each:
-            getattr(recorder, message["do"])(message)
+    with connected(uri, at) as recorder:
+        there = known(recorder, set(runs))
+        missing = [past for past in runs.values() if past.run_id not in there]
+        new = sorted(missing, key=lambda past: past.started)
+        # All is read before anything is written: a file that is missing leaves the store as it was.
+        for each in [messages(past) for past in new]:
+            for message in each:
+                getattr(recorder, message["do"])(message)
     for line in left_out:
         print(f"left out {line}")
     if new:

@@ -47,11 +47,10 @@ from stages.common.records import (
     sha256,
     write_text,
 )
-from stages.common.tracking import stage_run
+from stages.common.tracking import lineage_file, stage_run
 
 DATA = Path("data")
 METRICS = Path("metrics")
-LINEAGE = Path("lineage")
 LOSS = Path("plots/train/loss.csv")
 OUT = Path("model_card")
 PLOTS = Path("plots/model_card")
@@ -318,14 +317,6 @@ def planted_findings(corpora: list[str]) -> list[dict[str, Any]]:
 def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     """Counts added up by key."""
     return dict(sorted(sum((Counter(each) for each in counts), Counter[str]()).items()))
-
-
-def lineage_file(stage: str) -> Path:
-    """Where a stage writes its lineage; that of `reinforce` is not named by its method."""
-    name, _, item = stage.partition("@")
-    if item and name != "reinforce":
-        return LINEAGE / name / f"{item}.json"
-    return LINEAGE / f"{name}.json"
 
 
 def digests_read(settings: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from stages import evaluate, mix, model_card, probe
-from stages.common import statement
+from stages import evaluate, mix, probe
+from stages.common import statement, tracking
 from stages.common.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
@@ -155,5 +155,5 @@ def write_project(
                 f"data/model/{model}": "m" * 32,
                 f"data/download_benchmark/{benchmark}": "b" * 32,
             }
-        write_json(model_card.lineage_file(stage), {"deps": deps})
+        write_json(tracking.lineage_file(stage), {"deps": deps})
     return content

@@ -3,6 +3,7 @@
 import itertools
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,18 @@ def test_no_key_is_invisible_to_the_run_cache(experiment: str) -> None:
         return set()
 
     assert not {"size", "nfiles"} & keys(content)
+
+
+@pytest.mark.parametrize("line", ["", "# @package corpus.local\n"])
+def test_a_corpus_that_is_not_called_as_its_file_is_refused(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a copied file the first line is what one forgets."""
+    shutil.copytree("conf", tmp_path / "conf")
+    text = Path("conf/corpus/local.yaml").read_text()
+    mine = text.replace("# @package corpus.local\n", line)
+    (tmp_path / "conf/corpus/mine.yaml").write_text(mine)
+    monkeypatch.setattr(params, "CONF", tmp_path / "conf")
+    wanted = "corpus/mine.yaml: its first line has to be `# @package corpus.mine`"
+    with pytest.raises(InputError, match=wanted):
+        params.compose(["experiment=smoke"])

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import environment_variables
+from mlflow.cli import server
 from omegaconf import OmegaConf
 
 from ledger import cli
@@ -136,6 +138,11 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             assert Path(script).is_file()
         case ["source", path]:
             assert path in ENVIRONMENT
+        case ["mlflow", "server", *arguments]:
+            server.make_context("mlflow server", arguments)  # click: it parses, and runs nothing
+        case ["export", *pairs]:
+            names = [pair.partition("=")[0] for pair in pairs]
+            assert all(hasattr(environment_variables, name) for name in names)
         case ["git", *arguments]:
             check_git(arguments)
         case [program, "install", *wanted] if program.endswith("pip"):
@@ -274,6 +281,7 @@ FOREIGN = {  # whose message it is, and where it stands there
     "Sweep overrides": "dvc/repo/experiments/run.py",
     "Unable to acquire lock": "dvc/lock.py",
     "is busy": "dvc/rwlock.py",
+    "Unable to read RWLock-file": "dvc/rwlock.py",
     "output '": "dvc/output.py",
     "Invalid Host header": "mlflow/server/security_utils.py",
 }

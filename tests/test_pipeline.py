@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from mlflow import MlflowClient
 
+from bench import faults
 from tests.conftest import Workspace
 
 
@@ -31,9 +32,16 @@ def test_second_repro_does_nothing(smoke: Workspace) -> None:
 
 
 def test_git_shows_no_difference_after_a_second_run_from_nothing(again: Workspace) -> None:
-    """Metrics and card are the same bytes when all is made again without any cache."""
+    """Metrics and card are the same bytes when all is made again without any cache, though every
+    stage was killed or interrupted once."""
     changed = again.run("git", "status", "--porcelain", "--", "metrics", "model_card", "plots")
     assert changed == ""
+
+
+def test_data_and_weights_are_the_same_after_faults_at_every_stage(
+    smoke: Workspace, again: Workspace
+) -> None:
+    assert faults.results(again.path) == faults.results(smoke.path)
 
 
 def test_one_finished_run_for_each_executed_stage(smoke: Workspace) -> None:

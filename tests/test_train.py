@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -371,7 +372,8 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(
 
 
 def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
-    """SIGTERM, as from a cluster's scheduler: a failure to DVC, and nothing is trained twice."""
+    """SIGTERM to every process, as from a cluster's scheduler: a failure to DVC, and nothing is
+    trained twice."""
     set_params(smoke_copy, "train.max_steps=60", "train.save_minutes=100.0")
     running = smoke_copy.popen(sys.executable, "-m", "stages.train")
     assert running.stdout
@@ -380,7 +382,8 @@ def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
         piece = running.stdout.read(1)
         assert piece, seen
         seen += piece
-    running.terminate()
+    for process in [*psutil.Process(running.pid).children(recursive=True), running]:
+        process.send_signal(signal.SIGTERM)
     rest = running.stdout.read()
     assert running.wait() != 0 and "asked to end, saved at step" in rest
     step = int(rest.split("saved at step ")[1].split()[0])

@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,14 @@ from typing import Any
 EXPERIMENT = "mathledger"
 MODEL = re.compile(r"data/model/[^/]+")  # the folder of one model
 BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
+REFUSED = "error: "  # how the answer begins that says why there is no run
+# What a server says that refuses, and the mend.
+MENDS = {
+    "You are not authenticated": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+    "write both into ~/.mlflow/credentials",
+    "Permission denied": "an admin of the server has to permit that to this user",
+    "Invalid Host header": "whoever starts the server names this address in --allowed-hosts",
+}
 
 
 @contextlib.contextmanager
@@ -197,12 +206,31 @@ class Recorder:
 
 
 def main() -> None:
+    # A scheduler may send it to every process of a job: the stage saves first, and reports on.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     uri, root = sys.argv[1], Path(sys.argv[2])
     gc.disable()  # saves a fifth of the import; the process is short and small
     # MLflow's 7 take minutes, for which the stage would wait at its end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is for the answers
     quiet()
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        record(uri, root)
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        answer(f"{REFUSED}{refusal(uri, error)}")
+        os._exit(1)
+    os._exit(0)  # all is written; taking MLflow apart would cost another second
+
+
+def record(uri: str, root: Path) -> None:
+    """Write the run that stdin tells of.
+
+    Raises:
+        MlflowException: the run cannot be opened.
+    """
     from mlflow.tracking.context.registry import resolve_tags
 
     recorder: Recorder | None = None
@@ -214,7 +242,7 @@ def main() -> None:
             message["tags"] = resolve_tags(message["tags"])  # who runs it, and what plugins add
         assert recorder, "the first message starts the run"
         if message["do"] == "run_id":
-            print(recorder.run_id, flush=True)
+            answer(recorder.run_id)
         elif message["do"] == "end":
             status = message["status"]
             break
@@ -222,9 +250,25 @@ def main() -> None:
             is_lost = not written(uri, recorder, message)
     if recorder and not is_lost:
         written(uri, recorder, {"do": "end", "status": status})
-    with contextlib.suppress(BrokenPipeError):  # nobody is left to hear it
-        print(status, flush=True)
-    os._exit(0)  # all is written; taking MLflow apart would cost another second
+    answer(status)
+
+
+def answer(text: str) -> None:
+    """To the stage, if it is still there to hear it."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
+
+
+def refusal(uri: str, error: Exception) -> str:
+    """Why a store cannot be used, and the mend."""
+    said = " ".join(str(error).split())
+    for words, mend in MENDS.items():
+        if words in said:
+            return f"MLflow at {uri} says {words!r}: {mend}"
+    return (
+        f"MLflow at {uri} cannot be used: is the server running, and the store made by this "
+        f"version? It says: {said[:200]}"
+    )
 
 
 def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:

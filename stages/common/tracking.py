@@ -25,6 +25,7 @@ import psutil
 
 from stages.common import experiments
 from stages.common.errors import InputError
+from stages.common.mlflow_writer import REFUSED
 from stages.common.records import write_json
 
 LINEAGE = Path("lineage")
@@ -43,6 +44,18 @@ def is_main_process() -> bool:
 def version(package: str) -> str:
     """The installed version of a package."""
     return importlib.metadata.version(package)
+
+
+def lineage_file(name: str) -> Path:
+    """Where the stage that DVC calls so writes its lineage; `reinforce` leaves its method out.
+
+    >>> lineage_file("evaluate@tuned-champ").as_posix(), lineage_file("reinforce@grpo").as_posix()
+    ('lineage/evaluate/tuned-champ.json', 'lineage/reinforce.json')
+    """
+    stage, _, item = name.partition("@")
+    if item and stage != "reinforce":
+        return LINEAGE / stage / f"{item}.json"
+    return LINEAGE / f"{stage}.json"
 
 
 def store_uri(root: Path) -> str:
@@ -92,21 +105,24 @@ class Writer:
             self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            raise self._failed() from None
+            raise self._failed(self._heard()) from None
 
     def ask(self, message: dict[str, Any]) -> str:
         """Send, and wait for the answer: a line."""
         self.send(message)
-        assert self.process.stdout
-        answer = self.process.stdout.readline().strip()
-        if not answer:
-            raise self._failed()
+        answer = self._heard()
+        if not answer or answer.startswith(REFUSED):
+            raise self._failed(answer)
         return answer
 
-    def _failed(self) -> InputError:
+    def _heard(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def _failed(self, answer: str) -> InputError:
         return InputError(
-            f"MLflow at {self.uri} could not be written (its message stands above); "
-            "is the store reachable, and made by this version?"
+            answer.removeprefix(REFUSED)
+            or f"MLflow at {self.uri} could not be written: its message stands above"
         )
 
 
@@ -163,11 +179,13 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
             "params": params,
         }
         writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
+        if not writer.uri.startswith("sqlite:"):
+            # What a server refuses ends the stage before its work; it costs MLflow's import, 4 s.
+            writer.ask({"do": "run_id"})
         run = Run(deps, params, writer)
         yield run
         made = {out.def_path: out.get_hash().value for out in outs if out.exists}
         writer.send(outs_message(made))
-        path = LINEAGE / stage / f"{item}.json" if item else LINEAGE / f"{stage}.json"
         lineage = {
             **origin,
             "mlflow_run_id": writer.ask({"do": "run_id"}),
@@ -177,7 +195,7 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
             "seconds": round(time.time() - started, 1),
             **run.facts,
         }
-        write_json(path, lineage)
+        write_json(lineage_file(name), lineage)
         writer.ask({"do": "end", "status": "FINISHED"})
         turn.done()
     except (KeyboardInterrupt, SystemExit):

@@ -18,7 +18,7 @@ import pyarrow as pa
 import yaml
 
 from stages import mix, model_card, params
-from stages.common import card, statement
+from stages.common import card, statement, tracking
 from stages.common.defects import REMOVED
 from stages.common.records import (
     EXAMPLE,
@@ -29,7 +29,6 @@ from stages.common.records import (
     write_rows,
     write_text,
 )
-from stages.common.tracking import flatten
 from stages.decontaminate import HIT
 from stages.deduplicate import EVIDENCE
 from tests import evaluated
@@ -98,13 +97,13 @@ class Project:
             deps = {path: self._md5(Path(path), state) for path in own["deps"]}
             lineage = {
                 "deps": deps,
-                "params": flatten(found),
+                "params": tracking.flatten(found),
                 "packages": {"torch": "2.13.0"} | state.packages.get(name, {}),
                 "hardware": {"cpu": "one"} | state.hardware.get(name, {}),
                 "git_revision": state.revision,
                 "code_is_dirty": False,
             }
-            write_json(model_card.lineage_file(name), lineage)
+            write_json(tracking.lineage_file(name), lineage)
             outs = [path for path in own["outs"] if Path(path).exists() and path != "model_card"]
             lock[name] = {
                 "cmd": f"python -m stages.{kind}",

@@ -37,8 +37,9 @@ def row(name: str, scores: dict[str, str], **facts: Any) -> compare.Row:
 def table(monkeypatch: pytest.MonkeyPatch) -> Any:
     """compare() over rows as above, in place of those that commits hold."""
 
-    def made(*rows: compare.Row) -> compare.Row:
+    def made(*rows: compare.Row, overlapping: dict[str, set[str]] | None = None) -> compare.Row:
         by_name = {each["name"]: each for each in rows}
+        monkeypatch.setattr(compare, "overlapping_items", lambda _: overlapping or {})
         monkeypatch.setattr(compare, "describe", lambda chain, _: by_name[chain.name])
         monkeypatch.setattr(
             compare,
@@ -103,6 +104,27 @@ def test_cost_says_where_it_is_not_whole_or_not_comparable(table: Any) -> None:
     notes = " ".join(compare.notes(found).split())
     assert "+ marks a training that went on from a checkpoint" in notes
     assert "Trained on different machines, so times do not compare: CPU; H100" in notes
+
+
+def test_a_leak_shows_on_the_items_that_overlap(table: Any) -> None:
+    found = table(
+        row("base", {"a": "1000" + "1" * 6, "b": "1111"}),
+        row("leaky", {"a": "1111" + "1" * 5 + "0", "b": "1111"}),
+        row("other", {"a": "v2:" + "1" * 10}),
+        overlapping={"a": {"0", "1", "2", "3"}},
+    )
+    base, leaky, other = (each["scores"]["a"]["by_overlap"] for each in found["experiments"])
+    assert other is None  # it answered other items
+    assert [part["num_correct"] for part in base.values()] == [1, 6]
+    assert [part["num_correct"] for part in leaky.values()] == [4, 5]
+    changes = [part["difference"]["value"] for part in leaky.values()]
+    assert changes == pytest.approx([3 / 4, -1 / 6])
+    assert found["experiments"][0]["scores"]["b"]["by_overlap"] is None  # no item overlaps
+
+    title, _, _, lines = list(compare.sheets(found))[2]
+    assert "the corpora of base" in title
+    assert [line[:2] for line in lines] == [["a", "base"], ["a", "leaky"]]
+    assert lines[1][2].startswith("4 of 4: 100 [") and lines[1][3].startswith("+75 [")
 
 
 def test_one_items_digest_with_other_items_is_an_error() -> None:
