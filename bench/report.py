@@ -1,9 +1,9 @@
-"""Put the tables of bench/results/ into docs/benchmarks.md.
+"""Put the tables of bench/results/ into docs/benchmarks.md and docs/scaling.md.
 
     python -m bench.report
 
 A table stands between the lines `<!-- NAME -->` and `<!-- end -->`, where NAME is a benchmark's
-(see TABLES); what stood there is replaced. All else is written by hand.
+(see PAGES); what stood there is replaced. All else is written by hand.
 """
 
 import re
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    cost,
     decontaminate_quality,
     evaluation,
     experiments,
@@ -28,18 +29,21 @@ from bench.measure import RESULTS
 from stages.common.errors import InputError
 from stages.common.records import read_json, write_text
 
-PAGE = Path("docs/benchmarks.md")
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "likeness": likeness.table,
-    "pipeline": pipeline.table,
-    "near_dedup": near_dedup.table,
-    "decontaminate_quality": decontaminate_quality.table,
-    "training": training.table,
-    "evaluation": evaluation.table,
-    "ledger": ledger.table,
-    "experiments": experiments.table,
-    "faults": faults.table,
-    "network": network.table,
+Table = Callable[[dict[str, Any]], str]
+PAGES: dict[Path, dict[str, Table]] = {
+    Path("docs/benchmarks.md"): {
+        "likeness": likeness.table,
+        "pipeline": pipeline.table,
+        "near_dedup": near_dedup.table,
+        "decontaminate_quality": decontaminate_quality.table,
+        "training": training.table,
+        "evaluation": evaluation.table,
+        "ledger": ledger.table,
+        "experiments": experiments.table,
+        "faults": faults.table,
+        "network": network.table,
+    },
+    Path("docs/scaling.md"): {"cost": cost.table},
 }
 
 
@@ -71,7 +75,7 @@ def origin(result: dict[str, Any]) -> str:
     )
 
 
-def section(name: str) -> str:
+def section(name: str, table: Table) -> str:
     """All tables of one benchmark, the smaller size first."""
     results = sorted(
         (read_json(path) for path in RESULTS.glob(f"{name}*.json")),
@@ -79,32 +83,34 @@ def section(name: str) -> str:
     )
     if not results:
         return "Not measured yet."
-    parts = [f"{TABLES[name](result)}\n\n{origin(result)}" for result in results]
+    parts = [f"{table(result)}\n\n{origin(result)}" for result in results]
     if name == "pipeline" and len(results) > 1:
         parts.insert(0, growth(results))
     return "\n\n".join(parts)
 
 
-def fill(page: str) -> str:
-    """The page with every table renewed.
+def fill(page: Path) -> str:
+    """The page's text with every table renewed.
 
     Raises:
         InputError: a table has no place in it.
     """
-    for name in TABLES:
+    text = page.read_text(encoding="utf-8")
+    for name, table in PAGES[page].items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        found = list(marks.finditer(page))
+        found = list(marks.finditer(text))
         if len(found) != 1:
-            raise InputError(f"{PAGE} has {len(found)} places `<!-- {name} -->`: one is needed")
-        page = f"{page[: found[0].end(1)]}{section(name)}\n{page[found[0].start(2) :]}"
-    return page
+            raise InputError(f"{page} has {len(found)} places `<!-- {name} -->`: one is needed")
+        text = f"{text[: found[0].end(1)]}{section(name, table)}\n{text[found[0].start(2) :]}"
+    return text
 
 
 def main() -> None:
     if sys.argv[1:]:
         sys.exit(__doc__)
     try:
-        write_text(PAGE, fill(PAGE.read_text(encoding="utf-8")))
+        for page in PAGES:
+            write_text(page, fill(page))
     except InputError as error:
         sys.exit(f"error: {error}")
 

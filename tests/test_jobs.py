@@ -1,0 +1,146 @@
+"""Jobs for clusters: what they run exists and composes, and a stage that is to stop may save."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from bench import cost, report
+from stages.common.records import sha256
+from tests.conftest import Workspace, clean_environment
+from tests.test_docs import TARGETS, check_overrides
+
+JOBS = [Path("jobs") / name for name in ("kubernetes.yaml", "skypilot.yaml", "slurm.sbatch")]
+
+
+def script(job: Path) -> str:
+    """All shell in it."""
+    text = job.read_text()
+    if job.suffix != ".yaml":
+        return text
+    content = yaml.safe_load(text)
+    if job.stem == "skypilot":
+        return f"{content['setup']}\n{content['run']}"
+    (container,) = content["spec"]["template"]["spec"]["containers"]
+    return str(container["command"][-1])
+
+
+@pytest.mark.parametrize("job", JOBS, ids=str)
+def test_a_job_runs_what_the_costs_were_counted_for(job: Path) -> None:
+    found = re.search(r"seed-recipe \\\n((?:.*\\\n)*.*)", script(job))
+    assert found and found[1].replace("\\\n", " ").split() == cost.OVERRIDES
+
+
+def test_what_the_jobs_run_composes() -> None:
+    check_overrides(cost.OVERRIDES)
+
+
+@pytest.mark.parametrize("job", [*JOBS, Path("jobs/run.sh")], ids=str)
+def test_a_jobs_shell_parses_and_names_what_exists(job: Path) -> None:
+    text = script(job)
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+    assert set(re.findall(r"^\s*make (\w+)", text, re.M)) <= TARGETS
+    named = set(re.findall(r"\b(?:conf|docs|jobs)/[\w/]+\.\w+", job.read_text()))
+    assert named and all(Path(path).exists() for path in named)
+
+
+def test_the_page_shows_the_costs_of_this_configuration() -> None:
+    page = Path("docs/scaling.md")
+    assert report.fill(page) == page.read_text(encoding="utf-8")
+
+
+# --- run.sh ---------------------------------------------------------------------------------------
+
+DVC = """#!/bin/bash
+[ "$1" = config ] && echo storage
+echo "dvc $*" >> calls
+if [ "$*" = "repro --pull train" ]; then
+  bash -c '{python} stage.py; true' || true
+  echo "dvc goes on" >> calls
+  exit 1
+fi
+"""
+STAGE = """
+import pathlib, signal, sys, time
+def stop(*_):
+    time.sleep(0.5)
+    pathlib.Path("calls").open("a").write("saved\\n")
+    sys.exit(1)
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path("ready").touch()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A clone in which a stage that trains is all there is to run, by a DVC that only starts it."""
+    folder, root = tmp_path / "clone", Path.cwd()
+    git = ["git", "-C", str(folder)]
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    for name in ("conf", "stages", "dvc.yaml", "params.yaml", "stage.py"):
+        (folder / name).write_text(STAGE if name == "stage.py" else "")
+    for name, text in (("dvc", DVC.format(python=sys.executable)), ("python", "#!/bin/sh\n")):
+        (folder / "bin").mkdir(exist_ok=True)
+        (folder / "bin" / name).write_text(text)
+        (folder / "bin" / name).chmod(0o755)
+    (folder / "jobs").symlink_to(root / "jobs")
+    subprocess.run([*git, "remote", "add", "origin", str(tmp_path / "origin.git")], check=True)
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "x"], env=clean_environment(), check=True)
+    return folder
+
+
+@pytest.mark.parametrize("to_all", [False, True], ids=["the script alone", "every process"])
+def test_a_job_that_is_asked_to_stop_lets_training_save(stand_in: Path, to_all: bool) -> None:
+    """Schedulers differ in whom they signal. DVC must live to see its stage fail."""
+    environment = clean_environment()
+    environment["PATH"] = f"{stand_in / 'bin'}{os.pathsep}{environment['PATH']}"
+    command = ["bash", "jobs/run.sh", "topic", "experiment=smoke"]
+    job = subprocess.Popen(command, cwd=stand_in, env=environment)
+    end = time.monotonic() + 20
+    while not (stand_in / "ready").exists():
+        assert time.monotonic() < end and job.poll() is None
+        time.sleep(0.05)
+    process = psutil.Process(job.pid)
+    for each in [process, *process.children(recursive=True)] if to_all else [process]:
+        each.send_signal(signal.SIGTERM)
+    assert job.wait(20) == 75
+    calls = (stand_in / "calls").read_text().splitlines()
+    assert calls[-3:] == ["dvc repro --pull train", "saved", "dvc goes on"]
+
+
+def test_a_job_leaves_its_results_with_the_team(smoke_copy: Workspace, tmp_path: Path) -> None:
+    """The card on the branch, the data in the remote: a clone has both."""
+    origin = tmp_path / "origin.git"
+    smoke_copy.run("git", "init", "--quiet", "--bare", str(origin))
+    smoke_copy.run("git", "remote", "add", "origin", str(origin))
+    smoke_copy.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    smoke_copy.run("git", "commit", "--quiet", "--all", "--message", "Add a remote")
+    job = ["bash", "jobs/run.sh", "german", "experiment=smoke", "model_card.language=de"]
+    shown = smoke_copy.run(*job)
+    assert shown.count("Running stage") == 1 and "Running stage 'model_card'" in shown
+    assert smoke_copy.run("git", "status", "--porcelain") == ""
+    subprocess.run(
+        ["git", "clone", "--quiet", "--branch=german", str(origin), str(tmp_path / "clone")],
+        check=True,
+    )
+    clone = Workspace(tmp_path / "clone")
+    assert "language: de" in (clone.path / "model_card/README.md").read_text()
+    assert "language: de" in (clone.path / "params.yaml").read_text()
+    clone.run("dvc", "pull", "data/model/tuned")
+    weights = "data/model/tuned/model.safetensors"
+    assert sha256(clone.path / weights) == sha256(smoke_copy.path / weights)
+
+
+def test_a_job_without_a_remote_ends_at_once(smoke_copy: Workspace) -> None:
+    shown = smoke_copy.run("bash", "jobs/run.sh", "topic", "experiment=smoke", ok=False)
+    assert shown == "error: there is no default DVC remote: docs/team.md\n"
