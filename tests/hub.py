@@ -54,7 +54,8 @@ class Hub:
 
     def is_large(self, name: str) -> bool:
         """Whether the hub keeps the file by its sha256 and not in git."""
-        return name.endswith(".parquet") or (self.folder / name).stat().st_size > 10_000_000
+        num_bytes = (self.folder / name).stat().st_size
+        return name.endswith((".parquet", ".safetensors")) or num_bytes > 10_000_000
 
 
 @contextlib.contextmanager
@@ -99,8 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_file(path.removeprefix("/storage/"), {})
         elif found := re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(*found.groups())
-        elif found := re.fullmatch(r"/api/(datasets/[^/]+/[^/]+)/(revision|tree)/([^/]+)", path):
-            self._list(*found.groups())
+        elif found := re.fullmatch(r"/api/(\w+/[^/]+/[^/]+)/(revision|tree)/([^/]+)", path):
+            repo, what, revision = found.groups()
+            self._list(repo.removeprefix("models/"), what, revision)
         else:
             self._fail(404, "RepoNotFound")
 

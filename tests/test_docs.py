@@ -26,7 +26,8 @@ from tests.conftest import ROOT, clean_environment
 from tests.test_conf import WANTED
 
 PAGES = [Path(name) for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")]
-PAGES += sorted(Path("docs").glob("*.md"))
+# All commands of docs/extending.md are run, by tests/test_extending.py.
+PAGES += sorted(set(Path("docs").glob("*.md")) - {Path("docs/extending.md")})
 OURS = ("python -m ", "dvc ", "mathledger ", "make ")
 TARGETS = set(re.findall(r"^([a-z]+):", Path("Makefile").read_text(), re.M))
 EXTRAS = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -276,6 +277,7 @@ def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
 
 FAQ = Path("docs/faq.md")
 HEADINGS = re.findall(r"^### `(.*)`$", FAQ.read_text(encoding="utf-8"), re.M)
+MISTAKES = re.findall(r"^\|[^|]*\| `(.*)` \|$", Path("docs/extending.md").read_text("utf-8"), re.M)
 FOREIGN = {  # whose message it is, and where it stands there
     "Could not override": "hydra/_internal/config_loader_impl.py",
     "Sweep overrides": "dvc/repo/experiments/run.py",
@@ -283,6 +285,7 @@ FOREIGN = {  # whose message it is, and where it stands there
     "is busy": "dvc/rwlock.py",
     "Unable to read RWLock-file": "dvc/rwlock.py",
     "output '": "dvc/output.py",
+    "not found inside": "dvc/stage/exceptions.py",
     "Invalid Host header": "mlflow/server/security_utils.py",
 }
 
@@ -319,8 +322,8 @@ def texts(path: Path) -> Iterator[str]:
             )
 
 
-@pytest.mark.parametrize("heading", HEADINGS)
-def test_a_message_of_the_faq_is_one_that_is_given(heading: str, messages: list[str]) -> None:
+@pytest.mark.parametrize("heading", [*HEADINGS, *MISTAKES])
+def test_a_message_of_the_docs_is_one_that_is_given(heading: str, messages: list[str]) -> None:
     pieces = [piece.strip(" :;,()/'`") for piece in heading.split("...")]
     wanted = re.compile(".*".join(re.escape(piece) for piece in pieces if piece), re.S)
     for words, where in FOREIGN.items():

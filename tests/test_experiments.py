@@ -2,7 +2,7 @@
 
 One queue of three experiments, run by two workers: `half` and `full` train a model that nobody has
 trained yet, the same one, and differ in what answers the benchmark; so does `broken`, whose server
-fails after two answers.
+fails after eight answers: the six items of one model, and two of the other's.
 """
 
 import csv
@@ -11,6 +11,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +61,25 @@ def answer(body: dict[str, Any]) -> tuple[str, int, str]:
     assert problem
     terms = problem[1]
     is_right = body["model"] == "full" or int(terms.split()[0]) % 2 == 0
-    if body["model"] == "broken" and terms.startswith(("4", "9", "2 + 2")):
-        raise ConnectionError("broken on purpose")
     value = sum(int(term) for term in re.findall(r"[-+]?\d+", terms.replace(" ", "")))
     return rf"\boxed{{{value if is_right else value + 1}}}", 5, "stop"
+
+
+def failing(server: openai_server.Server) -> openai_server.Answer:
+    """To `broken` no more than eight answers."""
+
+    def found(body: dict[str, Any]) -> tuple[str, int, str]:
+        if body["model"] == "broken" and len(problems(server)) > 8:
+            raise ConnectionError("broken on purpose")
+        return answer(body)
+
+    return found
+
+
+def problems(server: openai_server.Server) -> list[str]:
+    """What `broken` asked, in this order."""
+    asked = [each for each in server.asked if each["model"] == "broken"]
+    return [each["messages"][-1]["content"] for each in asked]
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +88,41 @@ def queue(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     smoke.run("cp", "-r", str(smoke.path), str(path))
     workspace = Workspace(path)
     with openai_server.serve(answer) as server:
+        server.answer = failing(server)
         for name in ("half", "full", "broken"):
-            options = ["experiment=[smoke,contaminated]", "evaluate=server"]
-            options += ["evaluate.backend=local-chat-completions", f"evaluate.server.model={name}"]
-            options += [f"evaluate.server.base_url={server.url}/chat/completions"]
-            options += ["evaluate.server.max_retries=0", "evaluate.batch_size=1"]
-            chosen = [word for option in options for word in ("-S", option)]
-            workspace.run("dvc", "exp", "run", "--queue", "--name", name, *chosen)
+            enqueue(workspace, name, server)
         assert workspace.run("git", "status", "--porcelain") == ""
-        workspace.run("dvc", "queue", "start", "-j", "2", CUDA_VISIBLE_DEVICES=",".join(GPUS))
-        wait_for(lambda: not {"Queued", "Running"} & set(statuses(workspace).values()), 400)
-        logs = {name: workspace.run("dvc", "queue", "logs", name) for name in statuses(workspace)}
+        work_off(workspace)
+        names = dict(statuses(workspace))
+        logs = {name: workspace.run("dvc", "queue", "logs", name) for name in names}
         yield Queue(workspace, logs, server)
 
 
-def statuses(workspace: Workspace) -> dict[str, str]:
-    """Of each queued experiment, by name."""
+def enqueue(workspace: Workspace, name: str, server: openai_server.Server) -> None:
+    options = ["experiment=[smoke,contaminated]", "evaluate=server"]
+    options += ["evaluate.backend=local-chat-completions", f"evaluate.server.model={name}"]
+    options += [f"evaluate.server.base_url={server.url}/chat/completions"]
+    options += ["evaluate.server.max_retries=0", "evaluate.batch_size=1"]
+    chosen = [word for option in options for word in ("-S", option)]
+    workspace.run("dvc", "exp", "run", "--queue", "--name", name, *chosen)
+
+
+def work_off(workspace: Workspace) -> None:
+    """What is queued, by two workers."""
+    workspace.run("dvc", "queue", "start", "-j", "2", CUDA_VISIBLE_DEVICES=",".join(GPUS))
+    wait_for(lambda: not {"Queued", "Running"} & {status for _, status in statuses(workspace)}, 400)
+
+
+def statuses(workspace: Workspace) -> list[tuple[str, str]]:
+    """Name and status of all that was queued."""
     lines = workspace.run("dvc", "queue", "status").splitlines()[1:]
     rows = [line.split() for line in lines if re.match("[0-9a-f]{7} ", line)]
-    return {row[1]: row[-1] for row in rows}
+    return [(row[1], row[-1]) for row in rows]
 
 
 def test_a_model_that_two_experiments_lack_is_trained_once(queue: Queue) -> None:
-    assert statuses(queue.workspace) == {"half": "Success", "full": "Success", "broken": "Failed"}
+    ended = {"half": "Success", "full": "Success", "broken": "Failed"}
+    assert dict(statuses(queue.workspace)) == ended
     trained = queue.mlflow("attributes.run_name = 'train'")
     assert len(trained) == 2  # with that of the first run
     made = [
@@ -209,6 +237,22 @@ def test_compare_in_all_forms_has_the_same_rows(queue: Queue) -> None:
     for name in names:
         assert re.search(rf"^{name} .*\[", text, re.MULTILINE) and f"| {name} |" in markdown
     assert "100 [61, 100]" in text and "100 [61, 100]" in markdown
+
+
+def test_a_failed_experiment_that_is_queued_again_goes_on_from_its_responses(queue: Queue) -> None:
+    """Last of those that look at the queue, for it mends what they find broken."""
+    *answered, refused = problems(queue.server)
+    num_runs = len(queue.mlflow("attributes.run_name = 'train'"))
+    queue.server.answer = answer
+    enqueue(queue.workspace, "broken", queue.server)
+    work_off(queue.workspace)
+    assert ("broken", "Success") in statuses(queue.workspace)
+    # Both models are asked the same six items; of one's all were answered, of the other's two.
+    rest = problems(queue.server)[9:]
+    assert len(answered) == 8 and len(rest) == 4 and refused in rest
+    assert set(Counter(answered + rest).values()) == {2}
+    assert len(queue.mlflow("attributes.run_name = 'train'")) == num_runs
+    assert queue.ledger("broken")["benchmarks"][0]["models"]["tuned"]["num_items"] == 6
 
 
 def test_compare_refuses_what_was_run_in_part(smoke_copy: Workspace) -> None:
