@@ -10,6 +10,7 @@
 set -euo pipefail
 scratch=$(mktemp -d) one=mathledger1 two=mathledger2
 export OMP_NUM_THREADS=1 DVC_NO_ANALYTICS=1 HF_HUB_OFFLINE=1 RAY_USAGE_STATS_ENABLED=0
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=0123456789abcdef0123456789abcdef
 
 on() { ip netns exec "$@"; }  # on NODE COMMAND ...
 
@@ -32,17 +33,19 @@ ip -n $two address add 10.77.0.2/24 dev cable
 ip -n $one link set cable up
 ip -n $two link set cable up
 
-# srun of this job, called on the first node: the command on both, each knowing its own address.
+# srun of this job, called on the first node: the command on both. The names of real nodes would
+# tell torchrun what is told it here: its own address, and who waits for the others.
 mkdir "$scratch/bin"
 cat > "$scratch/bin/srun" <<'SRUN'
 #!/bin/bash
 while [[ $1 == --* ]]; do shift; done
-PET_LOCAL_ADDR=10.77.0.1 ip netns exec mathledger1 "$@" &
-PET_LOCAL_ADDR=10.77.0.2 ip netns exec mathledger2 "$@" &
-wait -n && wait -n
+export GLOO_SOCKET_IFNAME=cable
+PET_RDZV_CONF=is_host=1 PET_LOCAL_ADDR=10.77.0.1 ip netns exec mathledger1 "$@" &
+PET_RDZV_CONF=is_host=0 PET_LOCAL_ADDR=10.77.0.2 ip netns exec mathledger2 "$@" &
+wait -n && wait -n || { kill $(jobs -p); exit 1; }
 SRUN
 chmod +x "$scratch/bin/srun"
-export PATH=$scratch/bin:$PATH GLOO_SOCKET_IFNAME=cable
+export PATH=$scratch/bin:$PATH
 export SLURM_JOB_ID=1 SLURM_NNODES=2 SLURMD_NODENAME=10.77.0.1
 
 git clone --quiet . "$scratch/project"
@@ -54,23 +57,23 @@ configure() { python -m stages.params experiment=smoke "$@"; }
 
 digest() { find "$@" -type f | sort | xargs sha256sum | sha256sum; }
 
-crossed() { on $one cat /sys/class/net/cable/statistics/{r,t}x_bytes | paste -sd+ | bc; }
+crossed() { on $one awk '/cable/ { print $2 + $10 }' /proc/net/dev; }
 
-repro() {  # repro STAGE OUT: on the first node; prints the digest of what it made
-    rm -rf "$2" .scratch
-    on $one dvc repro --quiet --force --single-item "$1" >> log 2>&1 || { tail -n 20 log; exit 1; }
-    digest "$2"
+repro() {  # repro NODE STAGE, without what an earlier run left
+    rm -rf .scratch
+    on "$1" dvc repro --force --single-item "$2" >> log 2>&1 || { tail -n 50 log; exit 1; }
 }
 
-compare() {  # compare NAME STAGE OUT
-    local sent=$(crossed)
-    local made=$(repro "$2" "$3")
-    [[ $made == "${before[$1]}" ]] && same=same || same=DIFFERENT
+compare() {  # compare NAME STAGE OUT: on two nodes, with one
+    local sent
+    sent=$(crossed)
+    repro $one "$2"
+    [[ $(digest "$3") == "${before[$1]}" ]] && same=same || same=DIFFERENT
     echo "$1: $same bytes, $(($(crossed) - sent)) bytes through the cable"
 }
 
 configure
-dvc repro --quiet evaluate@tuned-tiny_chain_sum > log 2>&1 || { tail -n 20 log; exit 1; }
+dvc repro evaluate@tuned-tiny_chain_sum > log 2>&1 || { tail -n 50 log; exit 1; }
 before[deduplicate]=$(digest data/deduplicate)
 before[decontaminate]=$(digest data/decontaminate)
 before[evaluate]=$(digest $samples)
@@ -88,7 +91,8 @@ compare evaluate evaluate@tuned-tiny_chain_sum $samples
 
 for way in ddp fsdp2; do
     configure train/launch=$way train.launch.num_processes=2
-    before[train-$way]=$(repro train data/model/tuned)
+    repro $one train
+    before[train-$way]=$(digest data/model/tuned)
     configure train/launch=slurm train.launch.num_processes=2 \
         train.launch.sharding=$([[ $way == ddp ]] && echo none || echo fsdp2)
     compare train-$way train data/model/tuned

@@ -1,5 +1,5 @@
 """The same bytes on any number of threads, from any files and row groups, in any order, on Daft's
-own runner and on Ray."""
+own runner and on a cluster of Ray."""
 
 import json
 import random
@@ -47,16 +47,20 @@ def done(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     [
         ("num_threads: null", "num_threads: 1", 1),
         ("num_threads: null", "num_threads: 2", 7),
-        ("runner: native", "runner: ray", 7),
     ],
 )
 def test_the_engine_writes_the_same_bytes(
     done: Workspace, tmp_path: Path, setting: str, instead: str, row_group_size: int
 ) -> None:
-    copy = done.copy(tmp_path / "project")
-    for file in (copy.path / "data/prepare").glob("*/kept.parquet"):
-        pq.write_table(pq.read_table(file), file, row_group_size=row_group_size)
+    copy = in_row_groups(done.copy(tmp_path / "project"), row_group_size)
     assert len(outputs(done)) == 7 and made_anew(copy, {setting: instead}) == outputs(done)
+
+
+def in_row_groups(workspace: Workspace, num_rows: int) -> Workspace:
+    """The workspace, in which each row group of what the two stages read has so many rows."""
+    for file in (workspace.path / "data/prepare").glob("*/kept.parquet"):
+        pq.write_table(pq.read_table(file), file, row_group_size=num_rows)
+    return workspace
 
 
 def made_anew(workspace: Workspace, replacements: dict[str, str]) -> dict[str, bytes]:
@@ -93,27 +97,32 @@ import numpy, ray
 from stages.common import engine
 
 def node(column):
-    number = int(ray.get_runtime_context().get_node_id()[:2], 16)
-    return numpy.full((len(column), 1), number, numpy.uint8)
+    place = bytes.fromhex(ray.get_runtime_context().get_node_id())
+    return numpy.tile(numpy.frombuffer(place, numpy.uint8), (len(column), 1))
 
-engine.start(engine.Params("ray", None, sys.argv[1]))
-found = engine.map_rows(Path("data/deduplicate/kept.parquet"), ["problem"], node, 1)
-print(*{f"node:{number:02x}" for number in found.ravel()})
+address = sys.argv[1] if sys.argv[1:] else None
+engine.start(engine.Params("ray", None, address))
+found = engine.map_rows(Path("data/prepare/tiny_numinamath_cot/kept.parquet"), ["problem"], node, 28)
+print(*{f"node:{row.tobytes().hex()}" for row in found})
 """
+
+
+def nodes(workspace: Workspace, *address: str) -> set[str]:
+    """The nodes that worked on the rows of a file, by what each says of itself."""
+    return set(re.findall("node:([0-9a-f]+)", workspace.python("-c", NODES, *address)))
 
 
 def test_the_nodes_of_a_cluster_share_the_rows_and_make_the_same_bytes(
     done: Workspace, tmp_path: Path, cluster: Any
 ) -> None:
-    copy = done.copy(tmp_path / "project")
+    """Without an address Ray is started anew, though there is a cluster on this machine."""
+    copy = in_row_groups(done.copy(tmp_path / "project"), 1)
     address = f"ray_address: {cluster.address}"
     settings = {"runner: native": "runner: ray", "ray_address: null": address}
     assert made_anew(copy, settings) == outputs(done)
-    kept = copy.path / "data/deduplicate/kept.parquet"
-    pq.write_table(pq.read_table(kept), kept, row_group_size=1)
-    shown = copy.python("-c", NODES, cluster.address)
-    others = {node.node_id[:2] for node in cluster.worker_nodes}
-    assert set(re.findall("node:(..)", shown)) == others
+    others = {node.node_id for node in cluster.worker_nodes}
+    assert nodes(copy, cluster.address) == others
+    assert not nodes(copy) & {*others, cluster.head_node.node_id}
 
 
 @pytest.fixture(scope="module")
