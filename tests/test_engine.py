@@ -102,7 +102,8 @@ def node(column):
 
 address = sys.argv[1] if sys.argv[1:] else None
 engine.start(engine.Params("ray", None, address))
-found = engine.map_rows(Path("data/prepare/tiny_numinamath_cot/kept.parquet"), ["problem"], node, 28)
+rows = Path("data/prepare/tiny_numinamath_cot/kept.parquet")
+found = engine.map_rows(rows, ["problem"], node, 28)
 print(*{f"node:{row.tobytes().hex()}" for row in found})
 """
 
