@@ -108,9 +108,13 @@ def enqueue(workspace: Workspace, name: str, server: openai_server.Server) -> No
 
 
 def work_off(workspace: Workspace) -> None:
-    """What is queued, by two workers."""
+    """What is queued, by two workers; to look is a whole DVC, a second of the workers' CPU."""
+
+    def is_over() -> bool:
+        return not {"Queued", "Running"} & {status for _, status in statuses(workspace)}
+
     workspace.run("dvc", "queue", "start", "-j", "2", CUDA_VISIBLE_DEVICES=",".join(GPUS))
-    wait_for(lambda: not {"Queued", "Running"} & {status for _, status in statuses(workspace)}, 400)
+    wait_for(is_over, 400, every=3)
 
 
 def statuses(workspace: Workspace) -> list[tuple[str, str]]:

@@ -190,8 +190,8 @@ def statuses(workspace: Workspace, stage: str) -> set[str]:
     return {run.info.status for run in found}  # type: ignore[attr-defined]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60, every: float = 0.2) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
-        time.sleep(0.2)
+        time.sleep(every)
