@@ -1,12 +1,11 @@
-"""Queue many experiments and see that none is lost; time what DVC does when nothing is to be done.
+"""Queue many experiments, and see that none is lost.
 
-    python -m bench.experiments SCRATCH [--workers 2] [--rounds 5]
+    python -m bench.experiments SCRATCH [--workers 2]
 
 Twenty experiments of the smoke configuration, ten seeds by two batch sizes of the evaluation, so
 that each two share a trained model. After they ran, each must have succeeded, have the params that
 it was queued with, a ledger that belongs to its lock and one result run in MLflow, and each model
-must have been trained once. Then `dvc repro` and `dvc exp run` without a change, on the pipeline as
-it stands and on one with 3 corpora, 6 benchmarks and 2 models.
+must have been trained once.
 """
 
 import argparse
@@ -14,25 +13,17 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.measure import circumstances, clone, measure, progress, write_result
+from bench.measure import circumstances, clone, progress, write_result
 from stages.common.errors import InputError
 
 SMOKE = "experiment=smoke"
 SEEDS, BATCHES = range(1, 11), (4, 8)
-WIDE = [
-    SMOKE,
-    "corpus=[tiny_numinamath_cot,tiny_openmathinstruct2,practice_numinamath_cot]",
-    "benchmark=[tiny_chain_sum,chain_sum,chain_sum_twins,gsm_symbolic,gsm_symbolic_twins,champ]",
-]
-SHORT = ["chain_sum", "chain_sum_twins", "gsm_symbolic", "gsm_symbolic_twins", "champ"]
-WIDE += [f"benchmark.{name}.task.max_gen_toks=4" for name in SHORT]
 
 
 def run(folder: Path, *command: str) -> str:
@@ -111,44 +102,21 @@ def runs_of(folder: Path) -> dict[str, int]:
     }
 
 
-def idle(folder: Path, overrides: list[str], rounds: int) -> dict[str, Any]:
-    """Seconds of the two commands where nothing is to be done, medians; and how many stages."""
-    commands = {
-        "repro": ["dvc", "repro"],
-        "exp_run": ["dvc", "exp", "run", *options(overrides)],
-    }
-    found: dict[str, Any] = {}
-    for name, command in commands.items():
-        times = [measure(command, cwd=folder).seconds for _ in range(rounds)]
-        found[name] = statistics.median(times)
-        progress(f"{name}: {times}")
-    found["num_stages"] = len(run(folder, "dvc", "stage", "list", "--name-only").split())
-    return found
-
-
 def table(result: dict[str, Any]) -> str:
     """Markdown."""
-    queued = result["queue"]
     lines = [
         "| queue | experiments |",
         "|---|---:|",
-        f"| queued | {queued['num_queued']} |",
-        f"| succeeded | {queued['num_succeeded']} |",
-        f"| in `mathledger compare`, with {queued['num_settings']} different settings | "
-        f"{queued['num_compared']} |",
-        f"| result runs in MLflow; unfinished runs | {queued['num_result_runs']}; "
-        f"{queued['num_unfinished']} |",
-        f"| trainings that they needed: {len(SEEDS)}; that were run | {queued['num_trainings']} |",
+        f"| queued | {result['num_queued']} |",
+        f"| succeeded | {result['num_succeeded']} |",
+        f"| in `mathledger compare`, with {result['num_settings']} different settings | "
+        f"{result['num_compared']} |",
+        f"| result runs in MLflow; unfinished runs | {result['num_result_runs']}; "
+        f"{result['num_unfinished']} |",
+        f"| trainings that they needed: {len(SEEDS)}; that were run | {result['num_trainings']} |",
         "",
-        f"{queued['num_workers']} workers, {queued['seconds']:.0f} s.",
-        "",
-        "| nothing to do | stages | `dvc repro`, s | `dvc exp run`, s |",
-        "|---|---:|---:|---:|",
+        f"{result['num_workers']} workers, {result['seconds']:.0f} s.",
     ]
-    for name, each in result["idle"].items():
-        lines.append(
-            f"| {name} | {each['num_stages']} | {each['repro']:.2f} | {each['exp_run']:.2f} |"
-        )
     return "\n".join(lines)
 
 
@@ -158,20 +126,13 @@ def main() -> None:
     )
     parser.add_argument("scratch", type=Path, help="a folder for throw-away clones")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     facts = circumstances()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each worker's: docs/experiments.md
-    for left in chosen.scratch.glob("experiments-*"):
-        shutil.rmtree(left)
-    times = {}
-    for name, overrides in (("smoke", [SMOKE]), ("3 corpora, 6 benchmarks, 2 models", WIDE)):
-        folder = clone(chosen.scratch / f"experiments-{len(overrides)}", overrides, [])
-        commit(folder)
-        times[name] = idle(folder, overrides, chosen.rounds)
-    folder = clone(chosen.scratch / "experiments-queue", [SMOKE], [])
+    shutil.rmtree(chosen.scratch / "experiments", ignore_errors=True)
+    folder = clone(chosen.scratch / "experiments", [SMOKE], [])
     commit(folder)
-    result = {"idle": times, "queue": queue(folder, chosen.workers)}
+    result = queue(folder, chosen.workers)
     write_result("experiments", {**facts, **result})
     print(table(result))
 
