@@ -329,7 +329,8 @@ def _responses_text(found: dict[str, Any]) -> list[str]:
         "two columns: the benchmark's own solution, for these items and for those without overlap."
     )
     if not found["rows"]:
-        return [head, "No item stands in the corpora, or no response to one is long enough."]
+        nothing = "No item stands in the corpora, or no response to one is long enough."
+        return [wrapped(head), wrapped(nothing)]
 
     rows = [
         [
