@@ -18,7 +18,13 @@ export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-900}
 asked=
 running=
 stop() {
-  [ -n "$asked" ] || [ -z "$running" ] || kill -TERM -- "-$running" 2> /dev/null || true
+  if [ -n "$asked" ] || [ -z "$running" ]; then
+    :
+  elif [ "${SLURM_NNODES:-1}" -gt 1 ]; then  # Slurm tells the nodes; srun would kill them
+    scancel --signal=TERM "$SLURM_JOB_ID"
+  else
+    kill -TERM -- "-$running" 2> /dev/null || true
+  fi
   asked=75
 }
 trap stop TERM INT

@@ -67,14 +67,18 @@ if [ "$*" = "repro --pull train" ]; then
   exit 1
 fi
 """
+SCANCEL = """#!/bin/sh
+echo "scancel $*" >> calls
+kill -TERM $(cat ready)
+"""
 STAGE = """
-import pathlib, signal, sys, time
+import os, pathlib, signal, sys, time
 def stop(*_):
     time.sleep(0.5)
     pathlib.Path("calls").open("a").write("saved\\n")
     sys.exit(1)
 signal.signal(signal.SIGTERM, stop)
-pathlib.Path("ready").touch()
+pathlib.Path("ready").write_text(str(os.getpid()))
 time.sleep(60)
 """
 
@@ -88,8 +92,13 @@ def stand_in(tmp_path: Path) -> Path:
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     for name in ("conf", "stages", "dvc.yaml", "params.yaml", "stage.py"):
         (folder / name).write_text(STAGE if name == "stage.py" else "")
-    for name, text in (("dvc", DVC.format(python=sys.executable)), ("python", "#!/bin/sh\n")):
-        (folder / "bin").mkdir(exist_ok=True)
+    programs = {
+        "dvc": DVC.format(python=sys.executable),
+        "scancel": SCANCEL,
+        "python": "#!/bin/sh\n",
+    }
+    (folder / "bin").mkdir()
+    for name, text in programs.items():
         (folder / "bin" / name).write_text(text)
         (folder / "bin" / name).chmod(0o755)
     (folder / "jobs").symlink_to(root / "jobs")
@@ -102,20 +111,30 @@ def stand_in(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("to_all", [False, True], ids=["the script alone", "every process"])
 def test_a_job_that_is_asked_to_stop_lets_training_save(stand_in: Path, to_all: bool) -> None:
     """Schedulers differ in whom they signal. DVC must live to see its stage fail."""
-    environment = clean_environment()
+    assert stopped(stand_in, to_all) == ["dvc repro --pull train", "saved", "dvc goes on"]
+
+
+def test_a_job_of_several_nodes_leaves_it_to_slurm_to_tell_them(stand_in: Path) -> None:
+    """An srun that gets a SIGTERM kills what it has started, checkpoint or not."""
+    calls = stopped(stand_in, False, SLURM_NNODES="2", SLURM_JOB_ID="7")
+    assert calls == ["scancel --signal=TERM 7", "saved", "dvc goes on"]
+
+
+def stopped(stand_in: Path, to_all: bool, **environment: str) -> list[str]:
+    """Send SIGTERM in the middle of training; the last three things that happened."""
+    environment = clean_environment() | environment
     environment["PATH"] = f"{stand_in / 'bin'}{os.pathsep}{environment['PATH']}"
     command = ["bash", "jobs/run.sh", "topic", "experiment=smoke"]
     job = subprocess.Popen(command, cwd=stand_in, env=environment)
     end = time.monotonic() + 20
-    while not (stand_in / "ready").exists():
+    while not (stand_in / "ready").exists() or not (stand_in / "ready").read_text():
         assert time.monotonic() < end and job.poll() is None
         time.sleep(0.05)
     process = psutil.Process(job.pid)
     for each in [process, *process.children(recursive=True)] if to_all else [process]:
         each.send_signal(signal.SIGTERM)
     assert job.wait(20) == 75
-    calls = (stand_in / "calls").read_text().splitlines()
-    assert calls[-3:] == ["dvc repro --pull train", "saved", "dvc goes on"]
+    return (stand_in / "calls").read_text().splitlines()[-3:]
 
 
 def test_a_job_leaves_its_results_with_the_team(smoke_copy: Workspace, tmp_path: Path) -> None:
