@@ -298,7 +298,8 @@ def main() -> None:
             sys.exit(f"error: {item}: {error}")
         sys.exit(1 if differs else 0)
     with stage_run("evaluate", item) as run:
-        processes.join(params.load("evaluate", generation.Params).launch)
+        settings = params.load("evaluate", generation.Params)
+        processes.join(settings.launch, fills_gpus=settings.backend != "hf")
         work = read_work(options.model, options.benchmark)
         with processes.scratch_folder(f"evaluate/{item}", decides(run, options.model)) as scratch:
             engine = generation.open_engine(folder, work.tokenizer, work.settings)

@@ -146,6 +146,14 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
     assert sha256(smoke.path / SAMPLES) == sha256(again.path / SAMPLES)
 
 
+def test_vllm_and_servers_need_no_process_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
+    launch = processes.Launch("python", 1, "none")
+    processes.join(launch, fills_gpus=True)
+    with pytest.raises(InputError, match="8 GPUs are visible and one process was started"):
+        processes.join(launch)
+
+
 @pytest.mark.parametrize("launch", ["ddp", "slurm"])
 def test_two_processes_that_share_the_work_make_the_same_bytes(
     smoke_copy: Workspace, launch: str

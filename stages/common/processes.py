@@ -50,12 +50,16 @@ def expect_processes(launch: Launch, num_gpus: int) -> None:
         raise InputError(f"sharding={launch.sharding} needs several processes: choose a launcher")
 
 
-def join(launch: Launch) -> None:
-    """Meet the other processes; on a CPU, share its cores with them."""
+def join(launch: Launch, fills_gpus: bool = False) -> None:
+    """Meet the other processes; on a CPU, share its cores with them.
+
+    Args:
+        fills_gpus: one process is enough for all GPUs that it sees, as with vLLM, or needs none.
+    """
     import torch
     from accelerate import PartialState
 
-    expect_processes(launch, torch.cuda.device_count())
+    expect_processes(launch, 0 if fills_gpus else torch.cuda.device_count())
     PartialState(cpu=not torch.cuda.is_available())
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if here > 1 and not torch.cuda.is_available():  # torchrun gives each process one thread

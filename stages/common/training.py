@@ -113,6 +113,7 @@ def checkpoints(save_minutes: float) -> Any:
             wait_for_all()  # every process has written its part
             if tracking.is_main_process():
                 seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            wait_for_all()  # one that ends before has its launcher kill the first as it seals
 
         def on_train_end(self, *_: Any, **__: Any) -> None:
             signal.signal(signal.SIGTERM, self.before)
