@@ -198,9 +198,10 @@ def cost(chain: Chain) -> Row:
     if not runs:
         raise InputError(f"dvc.lock of {chain.label} has no stage train: run `dvc repro` there")
     try:
+        energy = [each["energy_kwh"] for each in runs]
         return {
             "train_seconds": round(sum(each["train_seconds"] for each in runs), 1),
-            "energy_kwh": round(sum(each["energy_kwh"] for each in runs), 6),
+            "energy_kwh": None if None in energy else round(sum(energy), 6),
             # What went before a checkpoint that a killed run left is not in the two.
             "is_resumed": any(each["resumed_from"] for each in runs),
             "device": ", ".join(runs[-1]["hardware"].get("gpus") or [runs[-1]["hardware"]["cpu"]]),
@@ -368,12 +369,11 @@ def _score(score: Row | None) -> str:
 
 
 def _cost(row: Row) -> list[str]:
-    sign = "+" * row["is_resumed"]
+    sign, energy = "+" * row["is_resumed"], row["energy_kwh"]
     return [
         f"{row['num_rows_trained_on']:,}",
         f"{row['train_seconds']:,.0f}{sign}",
-        (f"{row['energy_kwh']:.2g}" if row["energy_kwh"] < 10 else f"{row['energy_kwh']:,.0f}")
-        + sign,
+        "-" if energy is None else f"{energy:{'.2g' if energy < 10 else ',.0f'}}{sign}",
     ]
 
 

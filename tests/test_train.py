@@ -222,6 +222,17 @@ def test_qlora_trains_on_four_bits(bench: Bench, monkeypatch: pytest.MonkeyPatch
     assert not hasattr(tuned.config, "quantization_config")
 
 
+def test_an_energy_that_cannot_be_estimated_ends_no_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """codecarbon asks scontrol in a Slurm job; a container need not have it."""
+    monkeypatch.setattr("codecarbon.core.util.SLURM_JOB_ID", "1")
+    monkeypatch.setenv("PATH", "")
+    with training.energy() as facts:
+        pass
+    assert facts == {"energy_kwh": None}
+
+
 def test_a_full_disk_while_saving_is_a_line(bench: Bench) -> None:
     trainer = bench.trainer(max_steps=2, save_minutes=0.0)
     trainer.add_callback(training.checkpoints(0.0))

@@ -357,7 +357,8 @@ def _end_with_dvc() -> None:
     if "DVC_STAGE" not in os.environ:
         return  # started by hand, maybe under nohup: it may outlive its parent
     parents = psutil.Process().parents()
-    dvc = next(n for n, parent in enumerate(parents) if parent.name() not in BETWEEN)
+    others = (n for n, parent in enumerate(parents) if parent.name() not in BETWEEN)
+    dvc = next(others, len(parents) - 1)  # on another node than DVC's there may be shells alone
 
     def watch() -> None:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -360,6 +360,7 @@ def energy() -> Iterator[dict[str, Any]]:
 
     GPUs are measured by their driver; CPU power is measured where the machine tells it (RAPL), else
     estimated from the load and the processor's rating. The country only matters for CO2, not kept.
+    None where codecarbon cannot start, as in a Slurm job's container that has no scontrol.
     """
     import logging
 
@@ -376,7 +377,8 @@ def energy() -> Iterator[dict[str, Any]]:
         yield facts
     finally:
         tracker.stop()
-        facts["energy_kwh"] = round(tracker.final_emissions_data.energy_consumed, 6)
+        found = getattr(tracker, "final_emissions_data", None)
+        facts["energy_kwh"] = round(found.energy_consumed, 6) if found else None
 
 
 def table(rows: list[dict[str, Any]], columns: list[str]) -> str:

@@ -97,10 +97,12 @@ def test_cost_says_where_it_is_not_whole_or_not_comparable(table: Any) -> None:
     found = table(
         row("base", {"a": "1100"}),
         row("x", {"a": "1100"}, is_resumed=True, device="H100", energy_kwh=1234.5),
+        row("y", {"a": "1100"}, energy_kwh=None),
     )
     costs = cells(found, 0)
     assert costs["base"]["train s"] == "61" and costs["base"]["kWh"] == "0.012"
     assert costs["x"]["train s"] == "61+" and costs["x"]["kWh"] == "1,234+"
+    assert costs["y"]["kWh"] == "-"  # it could not be estimated
     notes = " ".join(compare.notes(found).split())
     assert "+ marks a training that went on from a checkpoint" in notes
     assert "Trained on different machines, so times do not compare: CPU; H100" in notes
