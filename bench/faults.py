@@ -80,11 +80,11 @@ def disturbed(
     seed: int,
     environment: Mapping[str, str] | None = None,
 ) -> list[Hit]:
-    """Run `dvc repro` there until it ends by itself, hitting each stage once.
+    """Run `dvc repro` there until it ends by itself, hitting each of some stages once.
 
     Args:
         folder: a project in which nothing has run.
-        seconds: how long each stage takes, by its name in DVC.
+        seconds: how long each stage that is to be hit takes, by its name in DVC.
         seed: of the order of the faults and of their moments.
 
     Raises:
@@ -105,7 +105,7 @@ def disturbed(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        stage = wait_for_stage(dvc, log, hits)
+        stage = wait_for_stage(dvc, log, seconds.keys() - hits.keys())
         if stage is None:
             if dvc.returncode:
                 raise InputError(f"`dvc repro` failed by itself:\n{log.read_text()[-3000:]}")
@@ -136,15 +136,14 @@ def mend(folder: Path) -> bool:
     return is_torn
 
 
-def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, seen: Container[str]) -> str | None:
-    """The name of the first stage to run that was not hit yet; None when DVC has ended."""
+def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, wanted: Container[str]) -> str | None:
+    """The name of the first of these stages that runs; None when DVC has ended."""
     while True:
         is_over = dvc.poll() is not None
         for line in log.read_text().splitlines():
-            if line.startswith("Running stage '") and line.endswith("':"):
-                stage = line.removeprefix("Running stage '").removesuffix("':")
-                if stage not in seen:
-                    return stage
+            stage = line.removeprefix("Running stage '").removesuffix("':")
+            if line.startswith("Running stage '") and stage in wanted:
+                return stage
         if is_over:
             return None
         time.sleep(0.05)

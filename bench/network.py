@@ -142,7 +142,7 @@ def repro_cut_off(folder: Path, relay: Relay, seconds: Mapping[str, float], seed
             ["dvc", "repro"], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     seen: set[str] = set()
-    while stage := faults.wait_for_stage(dvc, log, seen):
+    while stage := faults.wait_for_stage(dvc, log, seconds.keys() - seen):
         seen.add(stage)
         processes = faults.wait_for_processes(dvc, stage)
         # Not before it has spoken to MLflow: an address that never answers is an error.
