@@ -32,13 +32,12 @@ def test_second_repro_does_nothing(smoke: Workspace) -> None:
 
 
 def test_git_shows_no_difference_after_a_second_run_from_nothing(again: Workspace) -> None:
-    """Metrics and card are the same bytes when all is made again without any cache, though every
-    stage was killed or interrupted once."""
+    """Metrics and card are the same bytes when all is made again without any cache."""
     changed = again.run("git", "status", "--porcelain", "--", "metrics", "model_card", "plots")
     assert changed == ""
 
 
-def test_data_and_weights_are_the_same_after_faults_at_every_stage(
+def test_data_and_weights_are_the_same_after_a_second_run_from_nothing(
     smoke: Workspace, again: Workspace
 ) -> None:
     assert faults.results(again.path) == faults.results(smoke.path)
