@@ -13,29 +13,16 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.measure import circumstances, clone, progress, write_result
+from bench.measure import circumstances, clone, commit, progress, run, write_result
 from stages.common.errors import InputError
 
 SMOKE = "experiment=smoke"
 SEEDS, BATCHES = range(1, 11), (4, 8)
-
-
-def run(folder: Path, *command: str) -> str:
-    """What a command there prints.
-
-    Raises:
-        InputError: it fails.
-    """
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
 
 
 def options(overrides: list[str]) -> list[str]:
@@ -131,17 +118,10 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # each worker's: docs/experiments.md
     shutil.rmtree(chosen.scratch / "experiments", ignore_errors=True)
     folder = clone(chosen.scratch / "experiments", [SMOKE], [])
-    commit(folder)
+    commit(folder, "Results")
     result = queue(folder, chosen.workers)
     write_result("experiments", {**facts, **result})
     print(table(result))
-
-
-def commit(folder: Path) -> None:
-    """Commit what the clone made."""
-    identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    run(folder, "git", "add", "--all")
-    run(folder, "git", *identity, "commit", "--quiet", "--allow-empty", "--message", "Results")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench.experiments import SMOKE, commit, options, run
-from bench.measure import circumstances, clone, measure, progress, write_result
+from bench.experiments import SMOKE, options
+from bench.measure import circumstances, clone, commit, measure, progress, run, write_result
 
 WIDE = [
     SMOKE,
@@ -65,7 +65,7 @@ def main() -> None:
     for name, overrides in (("smoke", [SMOKE]), ("3 corpora, 6 benchmarks, 2 models", WIDE)):
         folder = chosen.scratch / f"idle-{len(overrides)}"
         shutil.rmtree(folder, ignore_errors=True)
-        commit(clone(folder, overrides, []))
+        commit(clone(folder, overrides, []), "Results")
         times[name] = idle(folder, overrides, chosen.rounds)
     write_result("idle", {**facts, "idle": times})
     print(table({"idle": times}))

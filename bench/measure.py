@@ -116,24 +116,36 @@ def circumstances() -> dict[str, Any]:
 def clone(folder: Path, overrides: list[str], targets: list[str]) -> Path:
     """A clone of HEAD (or the one that is there), configured, with these stages' outs."""
     if not folder.exists():
-        _run(["git", "clone", "--quiet", str(Path.cwd()), str(folder)], Path.cwd())
-    _run([sys.executable, "-m", "stages.params", *overrides], folder)
-    _run(["dvc", "repro", "--quiet", *targets], folder)
+        run(Path.cwd(), "git", "clone", "--quiet", str(Path.cwd()), str(folder))
+    run(folder, sys.executable, "-m", "stages.params", *overrides)
+    run(folder, "dvc", "repro", "--quiet", *targets)
     return folder
 
 
-def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def run(folder: Path, *command: str, environment: Mapping[str, str] | None = None) -> str:
+    """What a command there prints.
+
+    Raises:
+        InputError: it fails.
+    """
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
     return done.stdout
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit all that a clone holds."""
+    identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+    run(folder, "git", "add", "--all")
+    run(folder, "git", *identity, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 def run_in_clone(folder: Path, module: str, *arguments: str) -> dict[str, float]:
     """Run a module there with nothing left from before; returns what it printed as RESULT."""
     shutil.rmtree(folder / ".scratch", ignore_errors=True)
     shutil.rmtree(folder / ".bare", ignore_errors=True)
-    printed = _run([sys.executable, "-m", module, *arguments], folder)
+    printed = run(folder, sys.executable, "-m", module, *arguments)
     found = [line for line in printed.splitlines() if line.startswith("RESULT ")]
     result: dict[str, float] = json.loads(found[0].removeprefix("RESULT "))
     progress(f"{' '.join(arguments)}: {result['tokens'] / result['seconds']:.1f} tokens/s")

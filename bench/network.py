@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import psutil
 
 from bench import faults
-from bench.measure import circumstances, clone, progress, write_result
+from bench.measure import circumstances, clone, commit, progress, run, write_result
 from stages.common.errors import InputError
 from stages.common.tracking import version
 
@@ -213,10 +214,8 @@ def finished_runs(uri: str) -> dict[str, int]:
 
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("mathledger")
-    found: dict[str, int] = {}
-    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'"):
-        found[run.info.run_name] = found.get(run.info.run_name, 0) + 1
-    return found
+    found = client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'")
+    return Counter(each.info.run_name for each in found)
 
 
 def table(result: dict[str, Any]) -> str:
@@ -234,20 +233,6 @@ def table(result: dict[str, Any]) -> str:
             f"after `mathledger sync-mlflow`: {result['num_finished']}.",
         ]
     )
-
-
-def run(folder: Path, *command: str) -> str:
-    """What a command there prints.
-
-    Raises:
-        InputError: it fails.
-    """
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | KEYS, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
 
 
 def main() -> None:
@@ -282,10 +267,8 @@ def main() -> None:
     ):
         num_stages = repro_cut_off(folder, tracking, seconds, options.seed)
         faults.expect_same(folder, expected, "with MLflow cut off")
-        identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
         before = finished_runs(tracking.url)
-        run(folder, "git", "add", "--all")
-        run(folder, "git", *identity, "commit", "--quiet", "--message", "Results")
+        commit(folder, "Results")
         run(folder, sys.executable, "-m", "ledger", "sync-mlflow", "--uri", tracking.url)
         after = finished_runs(tracking.url)
         if sorted(after) != sorted(seconds) or set(after.values()) != {1}:
@@ -296,9 +279,7 @@ def main() -> None:
         urllib.request.urlopen(request).close()
         run(folder, "dvc", "remote", "add", "--default", "storage", f"s3://{BUCKET}/results")
         run(folder, "dvc", "remote", "modify", "storage", "endpointurl", s3.url)
-        run(
-            folder, "git", *identity, "commit", "--quiet", "--all", "--message", "Share the results"
-        )
+        commit(folder, "Share the results")
         num_push = repeated(["dvc", "push"], folder, s3, draw)
         run(options.scratch, "git", "clone", "--quiet", folder.name, second.name)
         num_pull = repeated(["dvc", "pull"], second, s3, draw)

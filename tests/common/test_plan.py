@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cost import SHAPE
 from stages import params, train
 from stages.common import plan, processes, training
 from stages.common.records import read_json
@@ -16,14 +17,7 @@ REPO = "deepseek-ai/deepseek-math-7b-rl"
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 30,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "vocab_size": 102400,
-    "max_position_embeddings": 4096,
-    "tie_word_embeddings": False,
+    **SHAPE,
 }
 
 
