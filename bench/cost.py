@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from bench.measure import RESULTS, circumstances, write_result
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json
 from stages import params, train
 from stages.common import plan, prompts
-from stages.common.errors import InputError
-from stages.common.records import read_json
 
 OVERRIDES = [
     "experiment=deepseek_math_7b",

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import circumstances, measure, progress, write_result
-from stages.common.errors import InputError
-from stages.common.records import read_json
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json
 
 Pair = dict[str, str]
 Ngrams = set[tuple[str, ...]]

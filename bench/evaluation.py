@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.measure import circumstances, clone, medians, peak_mib, run_in_clone, write_result
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 BENCHMARK = "gsm_symbolic"
 MODEL = Path("data/model/base")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import circumstances, clone, commit, progress, run, write_result
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 SMOKE = "experiment=smoke"
 SEEDS, BATCHES = range(1, 11), (4, 8)

@@ -31,8 +31,8 @@ import psutil
 import yaml
 
 from bench.measure import circumstances, clone, progress, write_result
-from stages.common.errors import InputError
-from stages.common.records import read_json
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json
 
 MADE = ["data/download_corpus", "data/download_benchmark", "data/model", "data/prepare"]
 MADE += ["data/deduplicate", "data/decontaminate", "data/mix", "data/train", "data/evaluate"]

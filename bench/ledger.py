@@ -19,7 +19,7 @@ from typing import Any
 from bench.measure import circumstances, measure, write_result
 from ledger.chain import Chain
 from ledger.verify.project import Project
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 BENCHMARK = "chain_sum"
 COMMANDS = {

@@ -34,8 +34,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench import vocabulary
-from stages.common.errors import InputError
-from stages.common.records import content_id, read_json, sha256, write_json, write_text
+from mathledger.core.errors import InputError
+from mathledger.core.records import content_id, read_json, sha256, write_json, write_text
 
 SHARD_ROWS = 100_000
 POOL_SIZE = 50_000  # fragments for one place of a text; so two problems seldom share one

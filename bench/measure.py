@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
-from stages.common.errors import InputError
-from stages.common.records import write_json
+from mathledger.core.errors import InputError
+from mathledger.core.records import write_json
 from stages.common.tracking import hardware
 
 RESULTS = Path("bench/results")

@@ -34,8 +34,8 @@ from bench.make_corpus import EDITED, GENUINE, OTHER_NUMBER, REFORMATTED, Genera
 from bench.measure import Measured, circumstances, measure, progress, write_result
 from bench.peers import JACCARD, shingles
 from bench.pipeline import configure, make_project, run_stage, sections
-from stages.common.errors import InputError
-from stages.common.records import read_json, sha256, write_text
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json, sha256, write_text
 
 PEERS = ("datatrove", "text-dedup", "datasketch", "rensa")
 OURS = "mathledger"

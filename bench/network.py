@@ -28,7 +28,7 @@ import psutil
 
 from bench import faults
 from bench.measure import circumstances, clone, commit, progress, run, write_result
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 from stages.common.tracking import version
 
 BUCKET = "results"

@@ -20,9 +20,9 @@ from typing import Any
 
 from bench.make_corpus import write_corpus
 from bench.measure import Measured, circumstances, measure, progress, write_result
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json, write_text
 from stages import params
-from stages.common.errors import InputError
-from stages.common.records import read_json, write_text
 
 MAPPINGS: dict[str, dict[str, str | None]] = {
     "numinamath_cot": {

@@ -27,8 +27,8 @@ from bench import (
     training,
 )
 from bench.measure import RESULTS
-from stages.common.errors import InputError
-from stages.common.records import read_json, write_text
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json, write_text
 
 Table = Callable[[dict[str, Any]], str]
 PAGES: dict[Path, dict[str, Table]] = {

@@ -29,7 +29,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from bench.measure import circumstances, clone, medians, peak_mib, run_in_clone, write_result
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 PACKED_LENGTH = 1024
 NUM_PACKED_ROWS = 192

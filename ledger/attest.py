@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:
     from ledger.verify.project import Project

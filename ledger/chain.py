@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mathledger.core.errors import InputError
 from stages.common import tracking
-from stages.common.errors import InputError
 from stages.common.statement import predicate, stage_names
 
 LOCK = "dvc.lock"

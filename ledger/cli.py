@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 SIGNATURE = Path("model.sig")
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain import LEDGER, Chain, git
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_batches, sha256
 from stages.common import statistics
-from stages.common.errors import InputError
 from stages.common.markdown import chance, percent, points, table, wrapped
-from stages.common.records import read_batches, sha256
 
 LEVEL = 0.05
 SCORE = ("num_items", "num_samples", "num_correct", "accuracy", "low", "high")

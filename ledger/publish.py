@@ -21,7 +21,7 @@ from typing import Any
 
 from ledger import attest
 from ledger.chain import LEDGER, Chain
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance
 TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
@@ -71,7 +71,7 @@ def refuse_unknown_licence(ledger: dict[str, Any]) -> None:
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
     """The items of each benchmark whose text is to stay here."""
-    from stages.common.records import read_json, read_rows
+    from mathledger.core.records import read_json, read_rows
 
     found = {}
     for name in chain.params["benchmark"]:
@@ -161,7 +161,7 @@ def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]])
 
 def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
     """Every text of every file, white space made one; of parquet files their strings."""
-    from stages.common.records import read_batches
+    from mathledger.core.records import read_batches
 
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         if path.suffix == ".parquet":

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain import LOCK, WORKSPACE, Chain, Stage, experiments, root
+from mathledger.core.errors import InputError
 from stages.common import tracking
-from stages.common.errors import InputError
 from stages.common.mlflow_writer import Recorder
 
 RUN_ID = "mathledger.run_id"

@@ -27,11 +27,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from stages import params
-from stages.common import canaries, embeddings, engine, overlap, text
-from stages.common.errors import InputError
-from stages.common.overlap import CLASSES, VARIANT
-from stages.common.records import (
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
     EXAMPLE,
     Row,
     Writer,
@@ -44,6 +41,9 @@ from stages.common.records import (
     write_json,
     write_sorted,
 )
+from stages import params
+from stages.common import canaries, embeddings, engine, overlap, text
+from stages.common.overlap import CLASSES, VARIANT
 from stages.common.streams import ahead
 from stages.common.text import MACRO, NUMBER, OPERATOR
 from stages.common.tracking import stage_run

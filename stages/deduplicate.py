@@ -31,10 +31,8 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from stages import params
-from stages.common import engine, groups, minhash, text
-from stages.common.errors import InputError
-from stages.common.records import (
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
     EXAMPLE,
     Writer,
     num_rows,
@@ -42,6 +40,8 @@ from stages.common.records import (
     removed_schema,
     write_json,
 )
+from stages import params
+from stages.common import engine, groups, minhash, text
 from stages.common.streams import ahead, merged
 from stages.common.tracking import stage_run
 

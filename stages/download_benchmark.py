@@ -20,10 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
-from stages import params
-from stages.common import grading, practice, sources
-from stages.common.errors import InputError
-from stages.common.records import (
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
     BENCHMARK_ITEM,
     Row,
     content_id,
@@ -32,6 +30,8 @@ from stages.common.records import (
     write_json,
     write_rows,
 )
+from stages import params
+from stages.common import grading, practice, sources
 from stages.common.tracking import stage_run
 
 OUT = Path("data/download_benchmark")

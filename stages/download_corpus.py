@@ -8,9 +8,9 @@ import json
 import sys
 from pathlib import Path
 
+from mathledger.core.records import write_text
 from stages import params
 from stages.common import practice, sources
-from stages.common.records import write_text
 from stages.common.tracking import stage_run
 
 OUT = Path("data/download_corpus")

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
 from stages import params
 from stages.common import prompts, sources
-from stages.common.errors import InputError
 from stages.common.tracking import stage_run
 
 OUT = Path("data/model/base")

@@ -26,10 +26,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages import params
-from stages.common import generation, grading, harness, processes, prompts, statistics, verdicts
-from stages.common.errors import InputError
-from stages.common.records import (
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
     Row,
     content_id,
     read_json,
@@ -38,6 +36,8 @@ from stages.common.records import (
     write_rows,
     write_text,
 )
+from stages import params
+from stages.common import generation, grading, harness, processes, prompts, statistics, verdicts
 from stages.common.tracking import Run, hardware, is_main_process, stage_run
 
 MODELS = Path("data/model")

@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import Writer, read_batches, write_json
 from stages import params
 from stages.common import engine, groups, prompts, text
-from stages.common.errors import InputError
-from stages.common.records import Writer, read_batches, write_json
 from stages.common.streams import ahead
 from stages.common.tracking import stage_run
 

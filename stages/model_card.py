@@ -26,6 +26,15 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
+    Row,
+    read_batches,
+    read_json,
+    read_rows,
+    sha256,
+    write_text,
+)
 from stages import params
 from stages.common import (
     card,
@@ -37,15 +46,6 @@ from stages.common import (
     report,
     statement,
     statistics,
-)
-from stages.common.errors import InputError
-from stages.common.records import (
-    Row,
-    read_batches,
-    read_json,
-    read_rows,
-    sha256,
-    write_text,
 )
 from stages.common.tracking import lineage_file, stage_run
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 PARAMS = Path("params.yaml")
 CONF = Path("conf")

@@ -25,9 +25,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from stages import params
-from stages.common import generation, prompts, statistics, text
-from stages.common.records import (
+from mathledger.core.records import (
     Row,
     read_batches,
     read_json,
@@ -36,6 +34,8 @@ from stages.common.records import (
     write_json,
     write_rows,
 )
+from stages import params
+from stages.common import generation, prompts, statistics, text
 from stages.common.tracking import stage_run
 
 MODELS = Path("data/model")

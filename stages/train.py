@@ -22,10 +22,10 @@ from typing import Any
 import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import write_json, write_text
 from stages import params
 from stages.common import processes, prompts, training
-from stages.common.errors import InputError
-from stages.common.records import write_json, write_text
 from stages.common.tracking import is_main_process, stage_run
 
 IN = Path("data/mix")

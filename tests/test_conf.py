@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from mathledger.core.errors import InputError
 from stages import params
-from stages.common.errors import InputError
 
 GROUPS = sorted(path for path in Path("conf").iterdir() if path.is_dir())
 OPTIONS = [

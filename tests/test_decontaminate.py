@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_rows
 from stages import decontaminate, params
 from stages.common import canaries, overlap
-from stages.common.errors import InputError
-from stages.common.records import read_rows
 from tests.conftest import Workspace
 
 SETTINGS = params.load("decontaminate", decontaminate.Params)

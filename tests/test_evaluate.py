@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import Row, read_rows, sha256, write_rows
 from stages import evaluate
 from stages.common import generation, harness, processes, prompts
-from stages.common.errors import InputError
-from stages.common.records import Row, read_rows, sha256, write_rows
 from tests.conftest import Workspace, slurm_job
 
 CELL = "tuned-tiny_chain_sum"

@@ -21,8 +21,8 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+from mathledger.core.errors import InputError
 from stages.common import experiments
-from stages.common.errors import InputError
 from tests import openai_server
 from tests.conftest import Workspace
 from tests.test_pipeline import wait_for

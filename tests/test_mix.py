@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mathledger.core.records import read_rows
 from stages import mix
 from stages.common import groups, prompts, text
-from stages.common.records import read_rows
 from tests.conftest import Workspace
 
 SETTINGS = mix.Params(seed=7, max_examples=None, validation_rate=0.2)

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import Row, read_rows, sha256, write_rows
 from stages import evaluate, model_card, params
 from stages.common import card, markdown, statistics
-from stages.common.errors import InputError
-from stages.common.records import Row, read_rows, sha256, write_rows
 from tests import evaluated
 from tests.conftest import ROOT, Workspace
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mathledger.core.errors import InputError
 from stages import params
-from stages.common.errors import InputError
 from tests.conftest import Workspace
 
 

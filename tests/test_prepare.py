@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import EXAMPLE, Row, content_id, read_rows
 from stages import prepare
 from stages.common import raw
-from stages.common.errors import InputError
-from stages.common.records import EXAMPLE, Row, content_id, read_rows
 from stages.common.verdicts import Judges
 from tests.conftest import Workspace
 

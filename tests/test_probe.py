@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
+from mathledger.core.records import BENCHMARK_ITEM, write_json, write_rows
 from stages import download_model, probe
 from stages.common import prompts, sources
-from stages.common.records import BENCHMARK_ITEM, write_json, write_rows
 from stages.mix import TRAINING_ROW
 from tests.conftest import Workspace
 

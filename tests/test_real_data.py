@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
+from mathledger.core.records import read_rows, sha256
 from stages import download_benchmark, params
 from stages.common import canaries, sources, text
-from stages.common.records import read_rows, sha256
 from tests.conftest import Workspace
 from tests.hub import SHARED, commit_of, serve
 

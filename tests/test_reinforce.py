@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.records import read_json
 from stages import params, reinforce
 from stages.common import processes, prompts, training
-from stages.common.records import read_json
 from tests.conftest import Workspace
 
 SMALL = [

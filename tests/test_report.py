@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mathledger.core import records
+from mathledger.core.errors import InputError
+from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from stages import decontaminate, deduplicate
-from stages.common import canaries, pairs, records, report
-from stages.common.errors import InputError
-from stages.common.records import EXAMPLE, Row, removed_schema, write_json, write_rows
+from stages.common import canaries, pairs, report
 
 CORPORA = ["web", "books"]
 BENCHMARKS = ["exam", "quiz", "secret"]  # secret is private

@@ -14,10 +14,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import sha256
 from stages import params, train
 from stages.common import generation, processes, prompts, training
-from stages.common.errors import InputError
-from stages.common.records import sha256
 from tests.conftest import Workspace, clean_environment, slurm_job
 
 

@@ -18,7 +18,7 @@ from ledger.audit.claims import Claim, model_index, own_names
 from ledger.audit.findings import Finding
 from ledger.audit.prose import text_claims
 from ledger.audit.tables import table_claims
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 MAX_CLAIMS = 1000
 

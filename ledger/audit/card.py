@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 MAX_DEPTH = 50  # of the front matter; a model-index has 8
 HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*))?$")

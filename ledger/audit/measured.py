@@ -17,7 +17,7 @@ from ledger.audit import known
 from ledger.audit.claims import Claim
 from ledger.audit.findings import Finding
 from ledger.audit.inputs import Inputs
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 PROBLEM_COLUMNS = ("problem", "question")
 CLASSES = ("same", "contained", "rephrase")  # a variant has other numbers, and is another item

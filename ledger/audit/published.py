@@ -10,7 +10,7 @@ from ledger.audit import known
 from ledger.audit.arithmetic import Printed, printed
 from ledger.audit.claims import Claim
 from ledger.audit.findings import Finding, benchmark_of
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 
 @dataclass(frozen=True)

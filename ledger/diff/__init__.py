@@ -12,7 +12,7 @@ from typing import Any
 
 from ledger.diff import causes, report, responses, rows
 from ledger.diff.sides import Number, Side, open_side
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 
 def difference(a: Side, b: Side, name: str | None = None) -> dict[str, Any]:

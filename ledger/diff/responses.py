@@ -12,9 +12,9 @@ from typing import Any
 
 from ledger.diff.causes import is_same_run
 from ledger.diff.sides import Number, Side
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_batches, sha256
 from stages.common import statistics
-from stages.common.errors import InputError
-from stages.common.records import read_batches, sha256
 
 COLUMNS = ["item_id", "repeat", "prompt_sha256", "response", "extracted_answer", "reference"]
 COLUMNS += ["verdict", "correct"]

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ledger.chain import Chain
-from stages.common.errors import InputError
-from stages.common.records import num_rows, read_batches
+from mathledger.core.errors import InputError
+from mathledger.core.records import num_rows, read_batches
 
 EXAMPLES = 2  # of each reason
 NOT_IN_INPUT = "not in its input"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
-from stages.common.errors import InputError
-from stages.common.records import sha256
+from mathledger.core.errors import InputError
+from mathledger.core.records import sha256
 from stages.common.statement import predicate
 
 # Of a lineage file, beside its `hardware`: how the run used the machine.

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from ledger.chain import Chain
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 
 def run(arguments: argparse.Namespace) -> int:

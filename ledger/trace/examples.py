@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from ledger.chain import Chain
 from ledger.trace.number import Found
 from ledger.trace.tree import SHOWN, Branch, printed
-from stages.common.errors import InputError
-from stages.common.records import Row
+from mathledger.core.errors import InputError
+from mathledger.core.records import Row
 
 KEPT, REMOVED = "kept.parquet", "removed.parquet"
 ORIGIN = ("corpus", "origin_file", "origin_row")  # tells rows of equal id apart: exact copies

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pyarrow.parquet as pq
 
 from ledger.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
+from mathledger.core.errors import InputError
+from mathledger.core.records import sha256
 from stages.common import statement
-from stages.common.errors import InputError
-from stages.common.records import sha256
 from stages.common.tracking import flatten
 
 Found = dict[str, Any]

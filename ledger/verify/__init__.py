@@ -16,7 +16,7 @@ from pathlib import Path
 from ledger.chain import Chain
 from ledger.verify import files, filtering, results
 from ledger.verify.project import Project
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 MAX_REASONS = 20  # of one link; the others are counted
 

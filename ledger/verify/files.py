@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger.chain import LOCK, Out, Stage, git, has_commit, is_shallow, parse_yaml
 from ledger.verify.project import Project
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 MISSING = object()
 
@@ -292,7 +292,7 @@ def lineage(project: Project) -> Iterator[str]:
 
 def read_lineage(project: Project, stage: Stage) -> dict[str, Any]:
     """The lineage file as it stands in the checkout."""
-    from stages.common.records import read_json
+    from mathledger.core.records import read_json
 
     found = read_json(Path(stage.lineage))
     keys = ("stage", "item", "git_revision", "code_is_dirty", "deps", "params")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.verify.project import Project
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 TRAINING = (Path("data/mix/train.parquet"), Path("data/mix/validation.parquet"))
 # What names something only this machine has, or takes its time for no verdict.
@@ -17,8 +17,8 @@ NOT_COMPARED = ("candidates.parquet",)
 
 def canaries(project: Project) -> Iterator[str]:
     """No canary, and no item of a benchmark where those are removed, is in the training set."""
+    from mathledger.core.records import read_batches
     from stages import decontaminate, params
-    from stages.common.records import read_batches
 
     settings = params.load("decontaminate", decontaminate.Params)
     items = decontaminate.read_items(project.settings["benchmark"])

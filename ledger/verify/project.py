@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain import LEDGER, Chain
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 CHUNK = 1024 * 1024  # bytes read at once
 

@@ -109,9 +109,9 @@ def responses(project: Project) -> Iterator[str]:
     """Each response answers the prompt that the params give, and grading it anew says the same."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
+    from mathledger.core.records import read_rows
     from stages import evaluate
     from stages.common import generation
-    from stages.common.records import read_rows
 
     evaluate.quiet()
     settings = project.settings
@@ -148,8 +148,8 @@ def responses(project: Project) -> Iterator[str]:
 
 def metrics(project: Project) -> Iterator[str]:
     """The scores in metrics/ are those of the responses."""
+    from mathledger.core.records import read_json, read_rows
     from stages import evaluate
-    from stages.common.records import read_json, read_rows
 
     settings = project.settings
     num_values = 0

@@ -7,8 +7,8 @@ and must not be called contamination. Everything follows from the item's text an
 import re
 from dataclasses import dataclass
 
+from mathledger.core.records import uniform
 from stages.common import overlap
-from stages.common.records import uniform
 from stages.common.text import NUMBER
 
 CONTROLS = ("number_changed", "sign_changed")

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mathledger.core.records import Row, read_batches
 from stages.common import groups, text
 from stages.common.groups import F64
-from stages.common.records import Row, read_batches
 from stages.common.text import U64
 
 # PaLM's contamination report takes 8 too (Chowdhery et al. 2022): long enough that unrelated

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.records import removed_schema
 from stages.common import answers, quality
-from stages.common.records import removed_schema
 from stages.common.verdicts import Judges
 from stages.params import STRICT
 

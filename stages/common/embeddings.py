@@ -14,8 +14,8 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from stages.common.errors import InputError
-from stages.common.records import sha256
+from mathledger.core.errors import InputError
+from mathledger.core.records import sha256
 from stages.params import STRICT
 
 WEIGHTS = "model.safetensors"

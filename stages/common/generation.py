@@ -22,9 +22,9 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import content_id
 from stages.common import processes
-from stages.common.errors import InputError
-from stages.common.records import content_id
 from stages.common.tracking import is_main_process
 from stages.params import STRICT
 

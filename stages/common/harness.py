@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import Row
 from stages.common import prompts
-from stages.common.errors import InputError
-from stages.common.records import Row
 from stages.params import STRICT
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 # What binds derived work to more than notices and credit.
 BINDING = ("share_alike", "restricted", "noncommercial")

@@ -12,10 +12,10 @@ the probe made (Holm 1979), is under 0.05.
 from pathlib import Path
 from typing import Any
 
+from mathledger.core.records import Row, read_batches, read_json, read_rows, sha256
 from stages.common import copied, statistics
 from stages.common.copied import Hits
 from stages.common.markdown import percent, table, wrapped
-from stages.common.records import Row, read_batches, read_json, read_rows, sha256
 
 DATA = Path("data")
 METRICS = Path("metrics")

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json
 from stages import params
 from stages.common import processes, prompts, sources, tracking, training
-from stages.common.errors import InputError
-from stages.common.records import read_json
 
 if TYPE_CHECKING:
     from stages.train import Params

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 from stages.params import STRICT
 
 PLANTED = ("planted_wrong_answer", "planted_leak", "planted_exact_copy", "planted_near_copy")

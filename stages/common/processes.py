@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import content_id
 from stages.common import tracking
-from stages.common.errors import InputError
-from stages.common.records import content_id
 from stages.params import STRICT
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 from stages.params import STRICT
 
 

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json
 from stages.common.answers import string_array
-from stages.common.errors import InputError
-from stages.common.records import read_json
 
 ROWS = 8192
 MESSAGES = pa.list_(pa.string())

@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mathledger.core.records import Row, read_json
 from stages.common import pairs, statistics
-from stages.common.records import Row, read_json
 
 METRICS = Path("metrics")
 STEPS = ["downloaded", "prepared", "deduplicated", "decontaminated", "training set"]

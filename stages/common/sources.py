@@ -29,9 +29,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
+from mathledger.core.records import content_id, num_rows, sha256, write_json
 from stages.common.practice import PracticeBenchmark, PracticeCorpus
-from stages.common.records import content_id, num_rows, sha256, write_json
 from stages.params import STRICT
 
 PRINT = "python -m stages.common.sources"

@@ -13,8 +13,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import InputError
-from stages.common.records import sha256
+from mathledger.core.errors import InputError
+from mathledger.core.records import sha256
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:mathledger:ledger:1"

@@ -23,10 +23,10 @@ from typing import Any
 
 import psutil
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import write_json
 from stages.common import experiments
-from stages.common.errors import InputError
 from stages.common.mlflow_writer import REFUSED
-from stages.common.records import write_json
 
 LINEAGE = Path("lineage")
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.

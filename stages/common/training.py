@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.errors import InputError
+from mathledger.core.records import write_text
 from stages.common import tracking
-from stages.common.errors import InputError
 from stages.common.processes import Launch, any_process, from_main, wait_for_all
-from stages.common.records import write_text
 from stages.params import STRICT
 
 MAX_SAMPLE_TOKENS = 128

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mathledger.core.records import EXAMPLE, Row, removed_schema, write_rows
 from stages.common import copied
-from stages.common.records import EXAMPLE, Row, removed_schema, write_rows
 
 REMOVED = removed_schema(pa.struct([pa.field("class", pa.string())]))
 WORDS = re.findall(

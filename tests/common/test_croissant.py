@@ -6,8 +6,8 @@ import json
 import logging
 import warnings
 
+from mathledger.core.records import read_rows, sha256
 from stages.common import croissant
-from stages.common.records import read_rows, sha256
 from tests.conftest import Workspace
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from mathledger.core.errors import InputError
 from stages.common import generation, processes, prompts
-from stages.common.errors import InputError
 from tests import openai_server
 from tests.conftest import Workspace
 

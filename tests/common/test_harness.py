@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from mathledger.core.errors import InputError
 from stages.common import harness
-from stages.common.errors import InputError
 
 TASK = harness.Task(1, "{problem}\nThink.", 0, None, 8, [], 1, None)
 GSM8K = harness.OwnTask(

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
+from mathledger.core.errors import InputError
 from stages.common import licences
-from stages.common.errors import InputError
 from tests.conftest import ROOT, Workspace
 
 

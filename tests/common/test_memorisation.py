@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from stages import params
 from stages.common import memorisation
-from stages.common.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from stages.decontaminate import EVIDENCE
 from stages.probe import COMPLETION, summary
 from tests.conftest import Workspace

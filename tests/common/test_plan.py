@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.cost import SHAPE
+from mathledger.core.records import read_json
 from stages import params, train
 from stages.common import plan, processes, training
-from stages.common.records import read_json
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 

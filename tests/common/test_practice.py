@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from mathledger.core.errors import InputError
 from stages import params
 from stages.common import practice
-from stages.common.errors import InputError
 from stages.common.practice import Problem
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from stages.common import records
+from mathledger.core import records
 from stages.common.streams import ahead, merged
 
 

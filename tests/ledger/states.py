@@ -17,10 +17,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from stages import mix, model_card, params
-from stages.common import card, statement, tracking
-from stages.common.defects import REMOVED
-from stages.common.records import (
+from mathledger.core.records import (
     EXAMPLE,
     Row,
     read_rows,
@@ -29,6 +26,9 @@ from stages.common.records import (
     write_rows,
     write_text,
 )
+from stages import mix, model_card, params
+from stages.common import card, statement, tracking
+from stages.common.defects import REMOVED
 from stages.decontaminate import HIT
 from stages.deduplicate import EVIDENCE
 from tests import evaluated

@@ -17,8 +17,8 @@ import pytest
 from ledger import attest, publish, verify
 from ledger.chain import Chain
 from ledger.cli import main
-from stages.common.errors import InputError
-from stages.common.records import read_json, read_rows, sha256, write_json
+from mathledger.core.errors import InputError
+from mathledger.core.records import read_json, read_rows, sha256, write_json
 from tests.conftest import Workspace
 from tests.ledger.test_attest import make_key
 

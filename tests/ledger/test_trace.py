@@ -22,8 +22,8 @@ import yaml
 from ledger import cli
 from ledger.chain import Chain
 from ledger.trace import examples, number, tree
-from stages.common.errors import InputError
-from stages.common.records import Row, read_rows
+from mathledger.core.errors import InputError
+from mathledger.core.records import Row, read_rows
 from tests.conftest import ROOT, Workspace
 
 BENCHMARK = "tiny_chain_sum"

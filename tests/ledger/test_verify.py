@@ -15,9 +15,9 @@ from ledger.chain import Chain
 from ledger.cli import main
 from ledger.verify import files, results
 from ledger.verify.project import Project, digests_of
+from mathledger.core.errors import InputError
+from mathledger.core.records import write_rows
 from stages.common import statement
-from stages.common.errors import InputError
-from stages.common.records import write_rows
 from stages.evaluate import SAMPLE
 from tests.conftest import Workspace
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stages.common.errors import InputError
+from mathledger.core.errors import InputError
 
 EXAMPLE = pa.schema(
     [
