@@ -20,7 +20,7 @@ import psutil
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json
-from stages.common.tracking import hardware
+from mathledger.run.tracking import hardware
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mathledger.core.errors import InputError
-from stages.common import tracking
+from mathledger.run import tracking
 from stages.common.statement import predicate, stage_names
 
 LOCK = "dvc.lock"

@@ -20,8 +20,8 @@ from typing import Any
 
 from ledger.chain import LOCK, WORKSPACE, Chain, Stage, experiments, root
 from mathledger.core.errors import InputError
-from stages.common import tracking
-from stages.common.mlflow_writer import Recorder
+from mathledger.run import tracking
+from mathledger.run.mlflow_writer import Recorder
 
 RUN_ID = "mathledger.run_id"
 CURVES = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
@@ -159,7 +159,7 @@ def connected(uri: str, at: Path) -> Iterator[Recorder]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    from stages.common.mlflow_writer import quiet, refusal
+    from mathledger.run.mlflow_writer import quiet, refusal
 
     quiet()
     try:

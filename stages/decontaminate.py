@@ -41,12 +41,12 @@ from mathledger.core.records import (
     write_json,
     write_sorted,
 )
+from mathledger.run.tracking import stage_run
 from stages import params
 from stages.common import canaries, embeddings, engine, overlap, text
 from stages.common.overlap import CLASSES, VARIANT
 from stages.common.streams import ahead
 from stages.common.text import MACRO, NUMBER, OPERATOR
-from stages.common.tracking import stage_run
 
 IN = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")

@@ -40,10 +40,10 @@ from mathledger.core.records import (
     removed_schema,
     write_json,
 )
+from mathledger.run.tracking import stage_run
 from stages import params
 from stages.common import engine, groups, minhash, text
 from stages.common.streams import ahead, merged
-from stages.common.tracking import stage_run
 
 IN = Path("data/prepare")
 OUT = Path("data/deduplicate")

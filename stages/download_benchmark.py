@@ -30,9 +30,9 @@ from mathledger.core.records import (
     write_json,
     write_rows,
 )
+from mathledger.run.tracking import stage_run
 from stages import params
 from stages.common import grading, practice, sources
-from stages.common.tracking import stage_run
 
 OUT = Path("data/download_benchmark")
 METRICS = Path("metrics/download_benchmark")

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
+from mathledger.run.tracking import stage_run
 from stages import params
 from stages.common import prompts, sources
-from stages.common.tracking import stage_run
 
 OUT = Path("data/model/base")
 

@@ -24,10 +24,10 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import Writer, read_batches, write_json
+from mathledger.run.tracking import stage_run
 from stages import params
 from stages.common import engine, groups, prompts, text
 from stages.common.streams import ahead
-from stages.common.tracking import stage_run
 
 IN = Path("data/decontaminate/kept.parquet")
 TOKENIZER = Path("data/model/base/tokenizer.json")

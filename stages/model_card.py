@@ -35,6 +35,7 @@ from mathledger.core.records import (
     sha256,
     write_text,
 )
+from mathledger.run.tracking import lineage_file, stage_run
 from stages import params
 from stages.common import (
     card,
@@ -47,7 +48,6 @@ from stages.common import (
     statement,
     statistics,
 )
-from stages.common.tracking import lineage_file, stage_run
 
 DATA = Path("data")
 METRICS = Path("metrics")

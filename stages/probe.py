@@ -34,9 +34,9 @@ from mathledger.core.records import (
     write_json,
     write_rows,
 )
+from mathledger.run.tracking import stage_run
 from stages import params
 from stages.common import generation, prompts, statistics, text
-from stages.common.tracking import stage_run
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from mathledger.core.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
+from mathledger.run import tracking
 from stages import evaluate, mix, probe
-from stages.common import statement, tracking
+from stages.common import statement
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
 SIZES = {"exam": 60, "aime": 30, "secret": 240}

@@ -20,9 +20,9 @@ MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "pa
 # is read, how a picture is drawn, what a run is expected to need, what several share and wait for.
 NOT_DEPS = {
     "stages/params.py",
-    "stages/common/tracking.py",
-    "stages/common/experiments.py",
-    "stages/common/mlflow_writer.py",
+    "mathledger/run/tracking.py",
+    "mathledger/run/experiments.py",
+    "mathledger/run/mlflow_writer.py",
     "stages/common/plan.py",
     "stages/common/plots.py",
 }

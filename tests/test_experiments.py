@@ -22,7 +22,7 @@ import yaml
 from mlflow import MlflowClient
 
 from mathledger.core.errors import InputError
-from stages.common import experiments
+from mathledger.run import experiments
 from tests import openai_server
 from tests.conftest import Workspace
 from tests.test_pipeline import wait_for

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from ledger.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
+from mathledger.run.tracking import flatten
 from stages.common import statement
-from stages.common.tracking import flatten
 
 Found = dict[str, Any]
 

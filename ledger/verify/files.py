@@ -271,7 +271,7 @@ def listing(project: Project, out: Out) -> dict[str, str]:
 
 def lineage(project: Project) -> Iterator[str]:
     """What each stage wrote of its own run is what the lock records of it."""
-    from stages.common.tracking import flatten
+    from mathledger.run.tracking import flatten
 
     for stage in project.chain.stages.values():
         found = read_lineage(project, stage)

@@ -168,7 +168,7 @@ def metrics(project: Project) -> Iterator[str]:
 
 def generation(project: Project) -> Iterator[str]:
     """Responses that are chosen by chance come out the same when they are generated again."""
-    from stages.common.tracking import hardware
+    from mathledger.run.tracking import hardware
 
     settings = project.settings
     pairs = [(model, name) for model in settings["models"] for name in settings["benchmark"]]

@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
+from mathledger.run import tracking
 from stages import params
-from stages.common import processes, prompts, sources, tracking, training
+from stages.common import processes, prompts, sources, training
 
 if TYPE_CHECKING:
     from stages.train import Params

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id
-from stages.common import tracking
+from mathledger.run import tracking
 from stages.params import STRICT
 
 

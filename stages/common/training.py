@@ -23,7 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_text
-from stages.common import tracking
+from mathledger.run import tracking
 from stages.common.processes import Launch, any_process, from_main, wait_for_all
 from stages.params import STRICT
 

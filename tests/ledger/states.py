@@ -26,8 +26,9 @@ from mathledger.core.records import (
     write_rows,
     write_text,
 )
+from mathledger.run import tracking
 from stages import mix, model_card, params
-from stages.common import card, statement, tracking
+from stages.common import card, statement
 from stages.common.defects import REMOVED
 from stages.decontaminate import HIT
 from stages.deduplicate import EVIDENCE

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from stages.common import tracking
+from mathledger.run import tracking
 from tests.conftest import Workspace, clean_environment
 
 
@@ -21,7 +21,7 @@ def test_four_writers_on_a_new_store_share_one_experiment(tmp_path: Path) -> Non
     )
 
     def write(_: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "stages.common.mlflow_writer", uri, str(tmp_path)]
+        command = [sys.executable, "-m", "mathledger.run.mlflow_writer", uri, str(tmp_path)]
         return subprocess.run(
             command, input=start, capture_output=True, text=True, env=clean_environment()
         )

@@ -25,8 +25,8 @@ import psutil
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json
-from stages.common import experiments
-from stages.common.mlflow_writer import REFUSED
+from mathledger.run import experiments
+from mathledger.run.mlflow_writer import REFUSED
 
 LINEAGE = Path("lineage")
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
@@ -92,7 +92,7 @@ class Writer:
     def __init__(self, root: Path) -> None:
         self.uri = uri = store_uri(root)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stages.common.mlflow_writer", uri, str(root)],
+            [sys.executable, "-m", "mathledger.run.mlflow_writer", uri, str(root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
