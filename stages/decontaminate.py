@@ -42,11 +42,12 @@ from mathledger.core.records import (
     write_sorted,
 )
 from mathledger.run.tracking import stage_run
+from mathledger.text import text
+from mathledger.text.text import MACRO, NUMBER, OPERATOR
 from stages import params
-from stages.common import canaries, embeddings, engine, overlap, text
+from stages.common import canaries, embeddings, engine, overlap
 from stages.common.overlap import CLASSES, VARIANT
 from stages.common.streams import ahead
-from stages.common.text import MACRO, NUMBER, OPERATOR
 
 IN = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")

@@ -41,8 +41,9 @@ from mathledger.core.records import (
     write_json,
 )
 from mathledger.run.tracking import stage_run
+from mathledger.text import groups, text
 from stages import params
-from stages.common import engine, groups, minhash, text
+from stages.common import engine, minhash
 from stages.common.streams import ahead, merged
 
 IN = Path("data/prepare")

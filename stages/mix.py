@@ -25,8 +25,9 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.errors import InputError
 from mathledger.core.records import Writer, read_batches, write_json
 from mathledger.run.tracking import stage_run
+from mathledger.text import groups, text
 from stages import params
-from stages.common import engine, groups, prompts, text
+from stages.common import engine, prompts
 from stages.common.streams import ahead
 
 IN = Path("data/decontaminate/kept.parquet")

@@ -35,8 +35,9 @@ from mathledger.core.records import (
     write_rows,
 )
 from mathledger.run.tracking import stage_run
+from mathledger.text import text
 from stages import params
-from stages.common import generation, prompts, statistics, text
+from stages.common import generation, prompts, statistics
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")

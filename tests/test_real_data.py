@@ -14,8 +14,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from mathledger.core.records import read_rows, sha256
+from mathledger.text import text
 from stages import download_benchmark, params
-from stages.common import canaries, sources, text
+from stages.common import canaries, sources
 from tests.conftest import Workspace
 from tests.hub import SHARED, commit_of, serve
 

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathledger.core.records import Row, read_batches
-from stages.common import groups, text
-from stages.common.groups import F64
-from stages.common.text import U64
+from mathledger.text import groups, text
+from mathledger.text.groups import F64
+from mathledger.text.text import U64
 
 # PaLM's contamination report takes 8 too (Chowdhery et al. 2022): long enough that unrelated
 # solutions seldom share a run of words, short enough that three written lines have a dozen.

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
-from stages.common import text
-from stages.common.groups import template
-from stages.common.text import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
+from mathledger.text import text
+from mathledger.text.groups import template
+from mathledger.text.text import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]

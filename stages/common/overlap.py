@@ -35,8 +35,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.common import text
-from stages.common.text import BEGIN, END, FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
+from mathledger.text import text
+from mathledger.text.text import (
+    BEGIN,
+    END,
+    FROM,
+    HASH,
+    KIND,
+    MACRO,
+    NUMBER,
+    OPERATOR,
+    TO,
+    WORD,
+    mix,
+)
 
 CLASSES = ("same", "contained", "rephrase", "variant")
 SAME, CONTAINED, REPHRASE, VARIANT = range(4)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.common import groups
+from mathledger.text import groups
 
 
 def test_first_of_agrees_with_a_dictionary() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.common import text
+from mathledger.text import text
 
 
 @pytest.mark.parametrize(

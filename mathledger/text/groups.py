@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stages.common import text
-from stages.common.text import HASH, KIND, NUMBER, mix
+from mathledger.text import text
+from mathledger.text.text import HASH, KIND, NUMBER, mix
 
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
