@@ -117,8 +117,8 @@ def grading_speed(rows: Path) -> dict[str, float]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from stages.common import verdicts
-    from stages.common.answers import final_answers
+    from mathledger.grading import verdicts
+    from mathledger.grading.answers import final_answers
 
     solutions = pq.read_table(rows, columns=["solution"])["solution"].combine_chunks()
     answers = final_answers(solutions)

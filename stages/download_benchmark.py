@@ -30,9 +30,10 @@ from mathledger.core.records import (
     write_json,
     write_rows,
 )
+from mathledger.grading import grading
 from mathledger.run.tracking import stage_run
 from stages import params
-from stages.common import grading, practice, sources
+from stages.common import practice, sources
 
 OUT = Path("data/download_benchmark")
 METRICS = Path("metrics/download_benchmark")

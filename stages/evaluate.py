@@ -36,9 +36,10 @@ from mathledger.core.records import (
     write_rows,
     write_text,
 )
+from mathledger.grading import grading, verdicts
 from mathledger.run.tracking import Run, hardware, is_main_process, stage_run
 from stages import params
-from stages.common import generation, grading, harness, processes, prompts, statistics, verdicts
+from stages.common import generation, harness, processes, prompts, statistics
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")

@@ -24,13 +24,14 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, read_json, write_json, write_sorted
+from mathledger.grading import answers
+from mathledger.grading.verdicts import Judges
 from mathledger.run.tracking import stage_run
 from stages import params
-from stages.common import answers, defects, raw
+from stages.common import defects, raw
 from stages.common.defects import REMOVED
 from stages.common.defects import Params as Params
 from stages.common.streams import ahead
-from stages.common.verdicts import Judges
 
 IN = Path("data/download_corpus")
 OUT = Path("data/prepare")

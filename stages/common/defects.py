@@ -16,8 +16,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.records import removed_schema
-from stages.common import answers, quality
-from stages.common.verdicts import Judges
+from mathledger.grading import answers
+from mathledger.grading.verdicts import Judges
+from stages.common import quality
 from stages.params import STRICT
 
 EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])

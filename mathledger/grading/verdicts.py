@@ -26,8 +26,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Self, cast
 
-from stages.common import extraction, grading
-from stages.common.grading import Grade
+from mathledger.grading import extraction, grading
+from mathledger.grading.grading import Grade
 
 Verdict = Literal["equal", "different", "unreadable", "too_costly"]
 
@@ -156,7 +156,7 @@ class Judges:
 
 def _start(limit_s: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "stages.common.verdicts", str(limit_s)],
+        [sys.executable, "-m", "mathledger.grading.verdicts", str(limit_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

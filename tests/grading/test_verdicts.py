@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.common.grading import Grade
-from stages.common.verdicts import Judges, at_sight
+from mathledger.grading.grading import Grade
+from mathledger.grading.verdicts import Judges, at_sight
 
 HARMLESS = [
     ("1/2", r"\frac{1}{2}"),

@@ -12,9 +12,9 @@ Without it, NeedsAlgebra is raised where only that could tell.
 import re
 from fractions import Fraction
 
-from stages.common import algebra, notation
-from stages.common.notation import Answer, Group, Matrix, Number, Union
-from stages.common.spelling import plain, tight
+from mathledger.grading import algebra, notation
+from mathledger.grading.notation import Answer, Group, Matrix, Number, Union
+from mathledger.grading.spelling import plain, tight
 
 MAX_MEMBERS = 50  # of a set whose members are matched one by one
 

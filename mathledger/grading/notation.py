@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from stages.common.spelling import ROW, trim
+from mathledger.grading.spelling import ROW, trim
 
 MAX_DEPTH = 8  # groups within one another; deeper ones stay a string
 MIN_PLACES = 3  # decimal places, and significant figures, from which a rounding counts

@@ -10,8 +10,8 @@ import re
 
 import pyarrow as pa
 
-from stages.common import answers, notation
-from stages.common.spelling import plain, trim
+from mathledger.grading import answers, notation
+from mathledger.grading.spelling import plain, trim
 
 MAX_CHARS = 2000  # after "the answer is", that are looked at
 MAX_TAIL = 20_000  # characters at the end, where what no sentence announces may stand

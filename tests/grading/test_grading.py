@@ -10,9 +10,9 @@ from typing import Any, get_args
 import pyarrow.parquet as pq
 import pytest
 
-from stages.common import extraction, grading, notation
-from stages.common.equality import same_number
-from stages.common.verdicts import Judges
+from mathledger.grading import extraction, grading, notation
+from mathledger.grading.equality import same_number
+from mathledger.grading.verdicts import Judges
 from tests.hub import SHARED
 
 CASES = [

@@ -19,11 +19,11 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from stages.common import answers, notation
-from stages.common.equality import NeedsAlgebra, is_equal
-from stages.common.extraction import extract
-from stages.common.notation import Group, Union
-from stages.common.spelling import plain
+from mathledger.grading import answers, notation
+from mathledger.grading.equality import NeedsAlgebra, is_equal
+from mathledger.grading.extraction import extract
+from mathledger.grading.notation import Group, Union
+from mathledger.grading.spelling import plain
 
 # The policy, raised by every change that can alter a grade, and the library that reads expressions.
 VERSION = "1/math-verify-0.9.0"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.common import answers
+from mathledger.grading import answers
 
 SAMPLE = Path(
     "../shared/hub/datasets/nvidia/OpenMathInstruct-2/data/train_1M-00000-of-00001.parquet"

@@ -16,8 +16,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from stages.common import notation
-from stages.common.spelling import ROW
+from mathledger.grading import notation
+from mathledger.grading.spelling import ROW
 
 # Where expressions are compared: all variables positive, then of both signs.
 POINTS = (("7/5", "3/11"), ("-13/9", "5/17"), ("19/7", "-6/13"))
