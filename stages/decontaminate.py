@@ -41,13 +41,14 @@ from mathledger.core.records import (
     write_json,
     write_sorted,
 )
+from mathledger.data import engine
+from mathledger.data.streams import ahead
 from mathledger.run.tracking import stage_run
 from mathledger.text import text
 from mathledger.text.text import MACRO, NUMBER, OPERATOR
 from stages import params
-from stages.common import canaries, embeddings, engine, overlap
+from stages.common import canaries, embeddings, overlap
 from stages.common.overlap import CLASSES, VARIANT
-from stages.common.streams import ahead
 
 IN = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")

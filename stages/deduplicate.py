@@ -40,11 +40,12 @@ from mathledger.core.records import (
     removed_schema,
     write_json,
 )
+from mathledger.data import engine
+from mathledger.data.streams import ahead, merged
 from mathledger.run.tracking import stage_run
 from mathledger.text import groups, text
 from stages import params
-from stages.common import engine, minhash
-from stages.common.streams import ahead, merged
+from stages.common import minhash
 
 IN = Path("data/prepare")
 OUT = Path("data/deduplicate")

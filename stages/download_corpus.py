@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from mathledger.core.records import write_text
+from mathledger.data import practice, sources
 from mathledger.run.tracking import stage_run
 from stages import params
-from stages.common import practice, sources
 
 OUT = Path("data/download_corpus")
 

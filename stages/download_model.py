@@ -11,9 +11,10 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
+from mathledger.data import sources
 from mathledger.run.tracking import stage_run
 from stages import params
-from stages.common import prompts, sources
+from stages.common import prompts
 
 OUT = Path("data/model/base")
 

@@ -24,11 +24,12 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import Writer, read_batches, write_json
+from mathledger.data import engine
+from mathledger.data.streams import ahead
 from mathledger.run.tracking import stage_run
 from mathledger.text import groups, text
 from stages import params
-from stages.common import engine, prompts
-from stages.common.streams import ahead
+from stages.common import prompts
 
 IN = Path("data/decontaminate/kept.parquet")
 TOKENIZER = Path("data/model/base/tokenizer.json")

@@ -35,6 +35,7 @@ from mathledger.core.records import (
     sha256,
     write_text,
 )
+from mathledger.data import practice
 from mathledger.run.tracking import lineage_file, stage_run
 from stages import params
 from stages.common import (
@@ -43,7 +44,6 @@ from stages.common import (
     licences,
     memorisation,
     plots,
-    practice,
     report,
     statement,
     statistics,

@@ -112,6 +112,7 @@ def _kind(node: Any) -> str | None:
 
 def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
+    from mathledger.data import engine
     from stages import (
         decontaminate,
         deduplicate,
@@ -123,7 +124,7 @@ def sections() -> dict[str, Any]:
         reinforce,
         train,
     )
-    from stages.common import engine, generation, prompts
+    from stages.common import generation, prompts
 
     return {
         "prompt": prompts.Params,
@@ -144,8 +145,10 @@ def sections() -> dict[str, Any]:
 
 def members() -> dict[str, dict[str, Any]]:
     """Of the sections that hold one part for each chosen option: the types of its parts."""
-    from stages import download_benchmark, mix, prepare
-    from stages.common import harness, sources
+    from mathledger.data import benchmarks as download_benchmark
+    from mathledger.data import sources
+    from stages import mix, prepare
+    from stages.common import harness
 
     return {
         "corpus": {"source": sources.CorpusSource, "mapping": prepare.Mapping, "mix": mix.Corpus},
@@ -160,8 +163,9 @@ def members() -> dict[str, dict[str, Any]]:
 
 def check_all(content: dict[str, Any]) -> None:
     """Load every section of a compiled file, so that a mistake shows before any stage has run."""
+    from mathledger.data import practice
     from stages import model_card
-    from stages.common import licences, practice
+    from stages.common import licences
 
     single, each = sections(), members()
     for name in content.keys() - single.keys() - each.keys():

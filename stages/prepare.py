@@ -5,7 +5,7 @@ Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, 
 Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source; how many
         answers were compared with the reference, by verdict
 
-Rows stream through in batches, whole columns at a time: stages/common/raw.py reads them, and
+Rows stream through in batches, whole columns at a time: mathledger/data/raw.py reads them, and
 stages/common/defects.py holds the reasons.
 """
 
@@ -24,14 +24,15 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, read_json, write_json, write_sorted
+from mathledger.data import raw
+from mathledger.data.streams import ahead
 from mathledger.grading import answers
 from mathledger.grading.verdicts import Judges
 from mathledger.run.tracking import stage_run
 from stages import params
-from stages.common import defects, raw
+from stages.common import defects
 from stages.common.defects import REMOVED
 from stages.common.defects import Params as Params
-from stages.common.streams import ahead
 
 IN = Path("data/download_corpus")
 OUT = Path("data/prepare")

@@ -20,8 +20,8 @@ from mlflow.cli import server
 from omegaconf import OmegaConf
 
 from ledger import cli
+from mathledger.data import sources
 from stages import params
-from stages.common import sources
 from tests.conftest import ROOT, clean_environment
 from tests.test_conf import WANTED
 
@@ -50,7 +50,7 @@ RUN = [
     "mathledger audit CARD.md",
     "mathledger audit README.md --known results.yaml",
     "python -m ledger audit tests/ledger/cards/seed.md --known tests/ledger/cards/known.yaml",
-    "python -m stages.common.sources local ~/my_corpus",
+    "python -m mathledger.data.sources local ~/my_corpus",
     "openssl ecparam -name prime256v1 -genkey -noout -out key.pem",
     "openssl ec -in key.pem -pubout -out key.pub",
 ]
@@ -154,7 +154,7 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
 
 def run_main(module: str) -> None:
     """As `python -m module`; what is patched in a loaded module stays patched."""
-    if module == "stages.common.sources":
+    if module == "mathledger.data.sources":
         sources.main()
     else:
         loaded = sys.modules.pop(module, None)

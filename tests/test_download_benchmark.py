@@ -13,8 +13,8 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import BENCHMARK_ITEM, Row, sha256
-from stages import download_benchmark
-from stages.common import sources
+from mathledger.data import benchmarks as download_benchmark
+from mathledger.data import sources
 from tests.conftest import Workspace
 
 MAPPING = download_benchmark.Mapping(answer_type="number", max_items=None)
@@ -262,7 +262,7 @@ def test_a_missing_private_file_says_what_to_do(private: tuple[Workspace, str]) 
 def test_a_private_benchmark_without_a_file_says_what_to_do(private: tuple[Workspace, str]) -> None:
     shown = private[0].python("-m", "stages.params", "benchmark=[frontiermath_tier1]", ok=False)
     assert "benchmark.frontiermath_tier1.source.files" in shown
-    assert "`python -m stages.common.sources local PATH` prints the lines" in shown
+    assert "`python -m mathledger.data.sources local PATH` prints the lines" in shown
 
 
 def test_a_file_without_columns_says_which_key_is_missing(tmp_path: Path) -> None:

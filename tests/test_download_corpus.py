@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id, count_by, sha256
+from mathledger.data import practice, sources
 from stages import download_corpus, params
-from stages.common import practice, sources
 from tests.conftest import Workspace, clean_environment
 from tests.hub import Hub, commit_of, serve
 
@@ -348,7 +348,7 @@ def test_a_full_disk_is_one_line(remote: tuple[Workspace, Hub]) -> None:
 
 
 def test_pins_are_printed_as_conf_wants_them(hub: Hub, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "stages.common.sources"]
+    command = [sys.executable, "-m", "mathledger.data.sources"]
     environment = clean_environment() | {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
 
     def shown(*arguments: str) -> Any:

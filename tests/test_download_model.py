@@ -7,8 +7,8 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
+from mathledger.data import sources
 from stages import download_model
-from stages.common import sources
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 

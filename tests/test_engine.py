@@ -16,8 +16,8 @@ import pytest
 
 from bench.make_corpus import MIN_ROWS, write_corpus
 from mathledger.core.records import read_rows, write_rows
-from stages.common import engine
-from stages.download_benchmark import ALL_ITEM
+from mathledger.data import engine
+from mathledger.data.benchmarks import ALL_ITEM
 from tests.conftest import Workspace
 from tests.test_deduplicate import FIRST, STORY, plant
 
@@ -94,7 +94,7 @@ NODES = """\
 import sys
 from pathlib import Path
 import numpy, ray
-from stages.common import engine
+from mathledger.data import engine
 
 def node(column):
     place = bytes.fromhex(ray.get_runtime_context().get_node_id())

@@ -13,9 +13,9 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, content_id, read_rows
+from mathledger.data import raw
 from mathledger.grading.verdicts import Judges
 from stages import prepare
-from stages.common import raw
 from tests.conftest import Workspace
 
 NUMINA = prepare.Mapping(

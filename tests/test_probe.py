@@ -11,8 +11,9 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from mathledger.core.records import BENCHMARK_ITEM, write_json, write_rows
+from mathledger.data import sources
 from stages import download_model, probe
-from stages.common import prompts, sources
+from stages.common import prompts
 from stages.mix import TRAINING_ROW
 from tests.conftest import Workspace
 

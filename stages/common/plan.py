@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
+from mathledger.data import sources
 from mathledger.run import tracking
 from stages import params
-from stages.common import processes, prompts, sources, training
+from stages.common import processes, prompts, training
 
 if TYPE_CHECKING:
     from stages.train import Params

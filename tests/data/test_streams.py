@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mathledger.core import records
-from stages.common.streams import ahead, merged
+from mathledger.data.streams import ahead, merged
 
 
 def test_merged_files_are_sorted_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ files), `random` (a model made on the spot).
 
 To pin a source, print the lines for its file in conf/:
 
-    python -m stages.common.sources dataset openai/gsm8k main 'main/test-*'    of a hub repository
-    python -m stages.common.sources model HuggingFaceTB/SmolLM2-135M-Instruct main '*.safetensors'
-    python -m stages.common.sources local ~/my_corpus                          of files and folders
+    python -m mathledger.data.sources dataset openai/gsm8k main 'main/test-*'    of a hub repository
+    python -m mathledger.data.sources model HuggingFaceTB/SmolLM2-135M-Instruct main '*.safetensors'
+    python -m mathledger.data.sources local ~/my_corpus                          of files and folders
 """
 
 import fcntl
@@ -31,10 +31,10 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id, num_rows, sha256, write_json
-from stages.common.practice import PracticeBenchmark, PracticeCorpus
+from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
 from stages.params import STRICT
 
-PRINT = "python -m stages.common.sources"
+PRINT = "python -m mathledger.data.sources"
 SHA256 = re.compile("[0-9a-f]{64}")
 WAIT_SECONDS = (1, 2, 4)  # before the second, third and last try of a file
 

@@ -1,0 +1,288 @@
+"""Download one pinned benchmark and bring it to the canonical form.
+
+Reads   conf: benchmark.<benchmark>.source and .mapping
+Writes  data/download_benchmark/<benchmark>/: items.parquet (BENCHMARK_ITEM, what is evaluated),
+        all_items.parquet (ALL_ITEM, what decontamination searches for), receipt.json, and the items
+        that are not evaluated with their reason (left_out.json)
+Metrics metrics/download_benchmark/<benchmark>.json
+
+No message of this stage quotes an item: a benchmark may be private.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic.dataclasses import dataclass
+
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
+    BENCHMARK_ITEM,
+    Row,
+    content_id,
+    sha256,
+    uniform,
+    write_json,
+    write_rows,
+)
+from mathledger.data import practice, sources
+from mathledger.grading import grading
+from mathledger.run.tracking import stage_run
+from stages import params
+
+OUT = Path("data/download_benchmark")
+METRICS = Path("metrics/download_benchmark")
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+WHOLE = re.compile(r"[-+]?[\d,]+")
+# Every item of the source: a problem that is not evaluated must not be trained on either.
+ALL_ITEM = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("problem", pa.string(), nullable=False),
+        pa.field("answer", pa.string()),
+        pa.field("solution", pa.string()),
+        pa.field("subsets", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("is_evaluated", pa.bool_(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Columns:
+    """The file's column for each canonical one; null where it has none."""
+
+    problem: str
+    answer: str | None  # null: the answer is the one that the solution states
+    solution: str | None
+    subsets: dict[str, str]  # a name, as level, and the column that holds each item's value
+    id: str | None  # null: the number of the row, from 0, over all files
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Mapping:
+    answer_type: grading.AnswerType  # integer and number leave items with another answer out
+    max_items: int | None  # by stable hash of the item; null takes all
+    only_subset: dict[str, str] | None = None  # evaluate these items alone; null takes all
+    columns: Columns | None = None  # of hub and local files; the other kinds know their own
+
+
+def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
+    """Held-out practice problems: same generator as the training corpus, another seed. A twin
+    has the id of its item."""
+    return [
+        {
+            "id": f"{source.task}-{source.seed + index}",
+            "problem": item.problem,
+            "answer": item.answer,
+            "solution": item.solution,
+            "subsets": item.subsets,
+        }
+        for index, item in enumerate(practice.benchmark_problems(source))
+    ]
+
+
+def champ_items(file: Path) -> list[Row]:
+    """CHAMP's file: {"problems": {id: {_text, _answer or _raw_answer, category, solution}}}."""
+    try:
+        problems: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["problems"]
+    except (json.JSONDecodeError, KeyError) as error:
+        raise InputError(f"{file.name} does not look like CHAMP's v0.json: {error}") from None
+    rows = []
+    for name, problem in problems.items():
+        for key in ("_text", "_answer", "category"):
+            if key not in problem:
+                raise InputError(f"{file.name}: problem {name} has no {key}")
+        steps = [step["_text"] for step in problem.get("solution", {}).get("steps", [])]
+        rows.append(
+            {
+                "id": name,
+                "problem": problem["_text"],
+                "answer": problem["_answer"],
+                "solution": "\n".join(steps) or None,
+                "subsets": {"category": problem["category"]},
+            }
+        )
+    return rows
+
+
+def file_items(files: list[Path], columns: Columns) -> list[Row]:
+    """The items of parquet and JSONL files.
+
+    Raises:
+        InputError: a line is not a JSON object, or a mapped column is missing.
+    """
+    items: list[Row] = []
+    for file in files:
+        for number, raw in enumerate(_read(file)):
+            where = f"{file.name}, row {number}"
+            problem, answer, solution, name = (
+                _text(raw, column, where)
+                for column in (columns.problem, columns.answer, columns.solution, columns.id)
+            )
+            subsets = {key: _text(raw, column, where) for key, column in columns.subsets.items()}
+            if columns.answer is None and solution:
+                answer = grading.final_answer(solution)
+            items.append(
+                {
+                    "id": name if columns.id else str(len(items)),
+                    "problem": problem,
+                    "answer": answer,
+                    "solution": solution,
+                    "subsets": {key: value for key, value in subsets.items() if value},
+                }
+            )
+    return items
+
+
+def _read(file: Path) -> list[Row]:
+    if file.suffix == ".parquet":
+        try:
+            rows: list[Row] = pq.read_table(file).to_pylist()
+        except pa.ArrowInvalid:
+            raise InputError(f"{file.name} is not a readable parquet file") from None
+        return rows
+    if file.suffix != ".jsonl":
+        raise InputError(f"{file.name} is neither .parquet nor .jsonl: convert it")
+    rows = []
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(
+                    f"{file.name}, row {number}: not JSON: {error.msg} at column {error.colno}"
+                ) from None
+            if not isinstance(row, dict):
+                raise InputError(f"{file.name}, row {number}: not a JSON object")
+            rows.append(row)
+    return rows
+
+
+def _text(raw: Row, column: str | None, where: str) -> str | None:
+    """A field as text, null where it is empty; a whole number never with a point (142.0)."""
+    if column is None:
+        return None
+    if column not in raw:
+        raise InputError(
+            f"{where} has no column {column!r}, only {', '.join(raw)}: "
+            "correct mapping.columns in conf/"
+        )
+    value = raw[column]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return None if value is None else str(value).strip() or None
+
+
+def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
+    """The canonical items to evaluate, sorted by id, and the left-out ones with their reason.
+
+    Raises:
+        InputError: an item has no problem text, an id is missing or occurs twice, or none is left.
+    """
+    kept, left_out = [], []
+    seen: set[str] = set()
+    for number, row in enumerate(rows):
+        if not row["id"]:
+            raise InputError(f"item {number} has no id: with mapping.columns.id null it gets one")
+        if row["id"] in seen:
+            raise InputError(
+                f"item id {row['id']} occurs twice: with mapping.columns.id null each gets its own"
+            )
+        seen.add(row["id"])
+        if not row["problem"]:
+            raise InputError(
+                f"item {row['id']} has no problem text: it can be neither asked nor searched for"
+            )
+        reason = _reason_to_leave_out(row, mapping)
+        if reason:
+            left_out.append({"id": row["id"], "reason": reason})
+            continue
+        answer = row["answer"]
+        if mapping.answer_type in ("integer", "number") and THOUSANDS.fullmatch(answer):
+            answer = answer.replace(",", "")
+        if mapping.answer_type == "integer":
+            answer = str(int(answer))
+        kept.append({**row, "answer": answer, "answer_type": mapping.answer_type})
+    if mapping.max_items is not None:
+        kept.sort(key=lambda row: uniform(0, row["id"]))
+        left_out += [{"id": row["id"], "reason": "max_items"} for row in kept[mapping.max_items :]]
+        kept = kept[: mapping.max_items]
+    if not kept:
+        raise InputError(
+            f"none of {len(rows)} items has an answer of type {mapping.answer_type}"
+            + (f" and is of subset {mapping.only_subset}" if mapping.only_subset else "")
+        )
+    return sorted(kept, key=lambda row: row["id"]), sorted(left_out, key=lambda row: row["id"])
+
+
+def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
+    if (
+        mapping.only_subset is not None
+        and not mapping.only_subset.items() <= row["subsets"].items()
+    ):
+        return "other_subset"
+    if not (row["answer"] or "").strip():
+        return "no_answer"
+    is_number = grading.is_number(row["answer"])
+    if mapping.answer_type == "number" and not is_number:
+        return "answer_is_not_a_number"
+    if mapping.answer_type == "integer" and not (is_number and WHOLE.fullmatch(row["answer"])):
+        return "answer_is_not_an_integer"
+    return None
+
+
+def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tuple[list[Row], Row]:
+    """All items of a source, and what the receipt says of the files they came from."""
+    if isinstance(source, practice.PracticeBenchmark):
+        return practice_items(source), {}
+    if isinstance(source, sources.Wheel):
+        file = sources.fetch_wheel(source, scratch)
+        return champ_items(file), {"file": {"name": source.member, "sha256": sha256(file)}}
+    if mapping.columns is None:
+        raise InputError(
+            "mapping.columns: missing key; say in conf/ which column is the problem, answer, "
+            "solution, subset and id"
+        )
+    if isinstance(source, sources.HubDataset):
+        files = sources.fetch_hub(source, "dataset", scratch)
+    else:
+        files = sources.fetch_local(source, scratch)
+    return file_items(files, mapping.columns), {"source_files": sources.describe(files, scratch)}
+
+
+def main() -> None:
+    benchmark = sys.argv[1]
+    with stage_run("download_benchmark", benchmark) as run:
+        source = params.load(f"benchmark.{benchmark}.source", sources.BenchmarkSource)
+        mapping = params.load(f"benchmark.{benchmark}.mapping", Mapping)
+        with tempfile.TemporaryDirectory() as scratch:
+            rows, files = read(source, mapping, Path(scratch))
+        kept, left_out = select(rows, mapping)
+        ids = {row["id"] for row in kept}
+        everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
+        digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
+        receipt = {
+            **sources.identity(source),
+            **files,
+            "private": isinstance(source, sources.LocalBenchmark) and source.private,
+            "items_digest": digest,  # of the texts and answers, whatever the file's encoding
+        }
+        with sources.replacing(OUT / benchmark) as folder:
+            write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
+            ordered = sorted(everything, key=lambda row: row["id"])
+            write_rows(folder / "all_items.parquet", ordered, ALL_ITEM)
+            write_json(folder / "left_out.json", left_out)
+            sources.write_receipt(folder, receipt, len(kept))
+        metrics = {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
+        write_json(METRICS / f"{benchmark}.json", metrics)
+        run.log_metrics(metrics)
+        print(f"{benchmark}: {len(kept)} items of {len(rows)}")
+
+
+if __name__ == "__main__":
+    main()
