@@ -27,8 +27,9 @@ from omegaconf import OmegaConf
 from bench.measure import RESULTS, circumstances, write_result
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
+from mathledger.model import prompts
 from stages import params, train
-from stages.common import plan, prompts
+from stages.common import plan
 
 OVERRIDES = [
     "experiment=deepseek_math_7b",

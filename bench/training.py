@@ -157,8 +157,9 @@ def run_lengths(how: str, rows: Path) -> None:
     import trl
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+    from mathledger.model import prompts
     from stages import params, train
-    from stages.common import prompts, training
+    from stages.common import training
 
     tokenizer = AutoTokenizer.from_pretrained(train.BASE)
     prompt = params.load("prompt", prompts.Params)

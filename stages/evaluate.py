@@ -37,9 +37,10 @@ from mathledger.core.records import (
     write_text,
 )
 from mathledger.grading import grading, verdicts
+from mathledger.model import processes, prompts
 from mathledger.run.tracking import Run, hardware, is_main_process, stage_run
 from stages import params
-from stages.common import generation, harness, processes, prompts, statistics
+from stages.common import generation, harness, statistics
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")

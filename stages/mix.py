@@ -26,10 +26,10 @@ from mathledger.core.errors import InputError
 from mathledger.core.records import Writer, read_batches, write_json
 from mathledger.data import engine
 from mathledger.data.streams import ahead
+from mathledger.model import prompts
 from mathledger.run.tracking import stage_run
 from mathledger.text import groups, text
 from stages import params
-from stages.common import prompts
 
 IN = Path("data/decontaminate/kept.parquet")
 TOKENIZER = Path("data/model/base/tokenizer.json")

@@ -113,18 +113,10 @@ def _kind(node: Any) -> str | None:
 def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
     from mathledger.data import engine
-    from stages import (
-        decontaminate,
-        deduplicate,
-        download_model,
-        mix,
-        model_card,
-        prepare,
-        probe,
-        reinforce,
-        train,
-    )
-    from stages.common import generation, prompts
+    from mathledger.model import base as download_model
+    from mathledger.model import prompts
+    from stages import decontaminate, deduplicate, mix, model_card, prepare, probe, reinforce, train
+    from stages.common import generation
 
     return {
         "prompt": prompts.Params,

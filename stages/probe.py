@@ -34,10 +34,11 @@ from mathledger.core.records import (
     write_json,
     write_rows,
 )
+from mathledger.model import prompts
 from mathledger.run.tracking import stage_run
 from mathledger.text import text
 from stages import params
-from stages.common import generation, prompts, statistics
+from stages.common import generation, statistics
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")

@@ -24,9 +24,10 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json, write_text
+from mathledger.model import processes, prompts
 from mathledger.run.tracking import is_main_process, stage_run
 from stages import params
-from stages.common import processes, prompts, training
+from stages.common import training
 
 IN = Path("data/mix")
 BASE = Path("data/model/base")

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.records import read_json
+from mathledger.model import processes, prompts
 from stages import params, reinforce
-from stages.common import processes, prompts, training
+from stages.common import training
 from tests.conftest import Workspace
 
 SMALL = [

@@ -16,8 +16,9 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
+from mathledger.model import processes, prompts
 from stages import params, train
-from stages.common import generation, processes, prompts, training
+from stages.common import generation, training
 from tests.conftest import Workspace, clean_environment, slurm_job
 
 

@@ -24,8 +24,8 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id
+from mathledger.model import processes
 from mathledger.run.tracking import is_main_process
-from stages.common import processes
 from stages.params import STRICT
 
 Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]

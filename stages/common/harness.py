@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row
-from stages.common import prompts
+from mathledger.model import prompts
 from stages.params import STRICT
 
 

@@ -24,9 +24,10 @@ import pyarrow.parquet as pq
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
 from mathledger.data import sources
+from mathledger.model import processes, prompts
 from mathledger.run import tracking
 from stages import params
-from stages.common import processes, prompts, training
+from stages.common import training
 
 if TYPE_CHECKING:
     from stages.train import Params
@@ -183,7 +184,7 @@ def base_config() -> Any:
     """The base model's configuration: of the model that was downloaded, else of the hub's."""
     from transformers import AutoConfig
 
-    from stages.download_model import Params as Model
+    from mathledger.model.base import Params as Model
 
     source = params.load("model", Model).source
     receipt = BASE / "receipt.json"

