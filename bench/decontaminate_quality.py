@@ -71,7 +71,7 @@ PORTED = {"open-r1": open_r1, "Tulu 3": tulu3, "13-gram": any_13_gram}
 
 def mathledger(pairs: list[Pair]) -> list[str | None]:
     """The stage's class for each pair; None where it sees no overlap."""
-    from stages.decontaminate import classify_pairs
+    from mathledger.filters.decontaminate import classify_pairs
 
     queries, references = ([pair[key] for pair in pairs] for key in ("query", "ref"))
     classes: list[str | None] = classify_pairs(queries, references)

@@ -113,9 +113,10 @@ def _kind(node: Any) -> str | None:
 def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
     from mathledger.data import engine
+    from mathledger.filters import decontaminate, deduplicate, mix, prepare
     from mathledger.model import base as download_model
     from mathledger.model import prompts
-    from stages import decontaminate, deduplicate, mix, model_card, prepare, probe, reinforce, train
+    from stages import model_card, probe, reinforce, train
     from stages.common import generation
 
     return {
@@ -139,7 +140,7 @@ def members() -> dict[str, dict[str, Any]]:
     """Of the sections that hold one part for each chosen option: the types of its parts."""
     from mathledger.data import benchmarks as download_benchmark
     from mathledger.data import sources
-    from stages import mix, prepare
+    from mathledger.filters import mix, prepare
     from stages.common import harness
 
     return {

@@ -8,8 +8,8 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_rows
-from stages import decontaminate, params
-from stages.common import canaries, overlap
+from mathledger.filters import canaries, decontaminate, overlap
+from stages import params
 from tests.conftest import Workspace
 
 SETTINGS = params.load("decontaminate", decontaminate.Params)

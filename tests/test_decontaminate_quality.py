@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stages import decontaminate, params
-from stages.common import overlap
+from mathledger.filters import decontaminate, overlap
+from stages import params
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"

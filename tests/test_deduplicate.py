@@ -13,9 +13,9 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, content_id, read_rows, write_rows
+from mathledger.filters import deduplicate, minhash
 from mathledger.text import groups, text
-from stages import deduplicate, params
-from stages.common import minhash
+from stages import params
 from tests.conftest import Workspace
 
 SETTINGS = params.load("deduplicate", deduplicate.Params)

@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mathledger.core.records import read_rows
+from mathledger.filters import mix
 from mathledger.model import prompts
 from mathledger.text import groups, text
-from stages import mix
 from tests.conftest import Workspace
 
 SETTINGS = mix.Params(seed=7, max_examples=None, validation_rate=0.2)

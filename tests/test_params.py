@@ -49,7 +49,7 @@ def test_a_section_edited_by_hand_is_checked_when_a_stage_reads_it(
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
     params.PARAMS.write_text("mix: {seed: 1, max_examples: null, validation_rate: '0.1'}\n")
-    from stages import mix
+    from mathledger.filters import mix
 
     with pytest.raises(InputError, match=r"mix\.validation_rate: .*got '0\.1'"):
         params.load("mix", mix.Params)

@@ -14,8 +14,8 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, content_id, read_rows
 from mathledger.data import raw
+from mathledger.filters import prepare
 from mathledger.grading.verdicts import Judges
-from stages import prepare
 from tests.conftest import Workspace
 
 NUMINA = prepare.Mapping(

@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 from mathledger.core.records import read_rows, sha256
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
+from mathledger.filters import canaries
 from mathledger.text import text
 from stages import params
-from stages.common import canaries
 from tests.conftest import Workspace
 from tests.hub import SHARED, commit_of, serve
 

@@ -12,8 +12,8 @@ import pytest
 from mathledger.core import records
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
-from stages import decontaminate, deduplicate
-from stages.common import canaries, pairs, report
+from mathledger.filters import canaries, decontaminate, deduplicate
+from stages.common import pairs, report
 
 CORPORA = ["web", "books"]
 BENCHMARKS = ["exam", "quiz", "secret"]  # secret is private

@@ -121,9 +121,9 @@ def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
     import numpy as np
     import pyarrow as pa
 
+    from mathledger.filters import overlap
+    from mathledger.filters.decontaminate import Params
     from stages import params
-    from stages.common import overlap
-    from stages.decontaminate import Params
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
     files: dict[str, list[Path]] = defaultdict(list)

@@ -18,7 +18,8 @@ NOT_COMPARED = ("candidates.parquet",)
 def canaries(project: Project) -> Iterator[str]:
     """No canary, and no item of a benchmark where those are removed, is in the training set."""
     from mathledger.core.records import read_batches
-    from stages import decontaminate, params
+    from mathledger.filters import decontaminate
+    from stages import params
 
     settings = params.load("decontaminate", decontaminate.Params)
     items = decontaminate.read_items(project.settings["benchmark"])
@@ -51,7 +52,8 @@ def again(project: Project) -> Iterator[str]:
     """The filter, run once more on the same rows, writes the same bytes."""
     from omegaconf import OmegaConf
 
-    from stages import decontaminate, params
+    from mathledger.filters import decontaminate
+    from stages import params
 
     top = Path.cwd()
     scratch = top / ".scratch"

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
+from mathledger.filters.decontaminate import EVIDENCE
 from stages import params
 from stages.common import memorisation
-from stages.decontaminate import EVIDENCE
 from stages.probe import COMPLETION, summary
 from tests.conftest import Workspace
 

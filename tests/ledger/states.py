@@ -26,12 +26,13 @@ from mathledger.core.records import (
     write_rows,
     write_text,
 )
+from mathledger.filters import mix
+from mathledger.filters.decontaminate import HIT
+from mathledger.filters.deduplicate import EVIDENCE
+from mathledger.filters.defects import REMOVED
 from mathledger.run import tracking
-from stages import mix, model_card, params
+from stages import model_card, params
 from stages.common import card, statement
-from stages.common.defects import REMOVED
-from stages.decontaminate import HIT
-from stages.deduplicate import EVIDENCE
 from tests import evaluated
 from tests.conftest import ROOT, clean_environment
 from tests.test_report import CORPORA, example

@@ -16,9 +16,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.records import removed_schema
+from mathledger.filters import quality
 from mathledger.grading import answers
 from mathledger.grading.verdicts import Judges
-from stages.common import quality
 from stages.params import STRICT
 
 EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])

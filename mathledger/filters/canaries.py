@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 
 from mathledger.core.records import uniform
+from mathledger.filters import overlap
 from mathledger.text.text import NUMBER
-from stages.common import overlap
 
 CONTROLS = ("number_changed", "sign_changed")
 _PHRASES = (

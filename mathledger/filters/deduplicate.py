@@ -1,0 +1,402 @@
+"""Remove exact and near duplicates over all corpora together, each with the row that is kept.
+
+Reads   data/prepare/<corpus>/kept.parquet for every corpus; conf: deduplicate, engine, corpus
+Writes  data/deduplicate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
+        families.parquet (kept problems that are the same but for their numbers)
+Metrics metrics/deduplicate.json
+
+Exact: equal canonical problem and solution; several solutions of one problem are no duplicates.
+Near, among the unique problems: MinHash proposes, and a problem goes, with all its solutions, only
+when its own comparison with a kept one succeeds (mathledger/filters/minhash.py). There is no chain of
+likeness, and a problem with another number is another problem.
+
+Of two copies the one of the corpus named first stays, then the one of smaller id. `action: keep`
+lets all copies stay; only the cap on solutions then removes rows.
+
+Texts stream through; held in memory are hashes, of 128 bits where they decide alone: too many to
+meet by chance.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass as plain_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from mathledger.core.errors import InputError
+from mathledger.core.records import (
+    EXAMPLE,
+    Writer,
+    num_rows,
+    read_batches,
+    removed_schema,
+    write_json,
+)
+from mathledger.data import engine
+from mathledger.data.streams import ahead, merged
+from mathledger.filters import minhash
+from mathledger.run.tracking import stage_run
+from mathledger.text import groups, text
+from stages import params
+
+IN = Path("data/prepare")
+OUT = Path("data/deduplicate")
+METRICS = Path("metrics/deduplicate.json")
+EVIDENCE = pa.struct(
+    [
+        pa.field("kept_id", pa.string()),
+        pa.field("kept_corpus", pa.string()),
+        pa.field("kept_source", pa.string()),
+        pa.field(
+            "kept_problem", pa.string()
+        ),  # null where it is the removed row's, letter by letter
+        pa.field("jaccard", pa.float64()),  # of the problems' canonical n-grams
+    ]
+)
+FAMILY = pa.schema(
+    [
+        pa.field("template", pa.string()),  # hash of the problem with its numbers masked
+        pa.field("id", pa.string()),  # a row of the first problem
+        pa.field("num_problems", pa.int64()),
+    ]
+)
+_ROW = pa.schema([*EXAMPLE, pa.field("row", pa.int64())])
+_NAMED = pa.schema([_ROW.field(name) for name in ("id", "corpus", "source", "problem", "row")])
+KEPT, EXACT, NEAR, CAP = range(4)
+REASONS = ("kept", "exact_duplicate", "near_duplicate", "solution_cap")
+# A smaller source may well be a copy of a larger one.
+MIN_SOURCE_ROWS = 1000
+
+# Rows by corpus, source, reason, and corpus of the row that is kept in their place.
+Counts = Counter[tuple[str, str, str, str]]
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Params:
+    action: Literal["remove", "keep"]
+    num_bands: int
+    rows_per_band: int
+    ngram_size: int
+    jaccard: float
+    seed: int
+    max_solutions_per_problem: Annotated[int, Field(ge=1)] | None
+    max_removed_rate: float
+
+    def bands(self) -> minhash.Bands:
+        return minhash.Bands(self.num_bands, self.rows_per_band, self.ngram_size, self.seed)
+
+
+@plain_dataclass(frozen=True)
+class NearCopies:
+    """Among the unique problems, numbered in the order of preference."""
+
+    kept: I64  # of each problem the kept one that it is a copy of, or -1
+    jaccard: F64
+    template: U64  # hash of the problem with its numbers masked, shape (problems, 2)
+    num_capped: int  # comparisons left out
+
+
+@plain_dataclass(frozen=True)
+class Verdict:
+    """What becomes of each row; rows are numbered through the corpora in their order."""
+
+    state: npt.NDArray[np.int8]  # KEPT, EXACT, NEAR or CAP
+    kept_row: I64  # the row that stays in its place: its own for a kept one
+    jaccard: F64
+
+
+@plain_dataclass(frozen=True)
+class Families:
+    """Of two problems at least."""
+
+    template: U64  # shape (families, 2)
+    row: I64  # the first row of the first problem
+    num_problems: I64
+
+
+def row_keys(path: Path) -> U64:
+    """Hashes of each row's problem and solution, shape (rows, 4)."""
+
+    def kernel(problems: pa.Array, solutions: pa.Array) -> npt.NDArray[np.uint8]:
+        return np.hstack([text.keys(problems), text.keys(solutions)]).view(np.uint8)
+
+    found = engine.map_rows(path, ["problem", "solution"], kernel, 32)
+    return np.ascontiguousarray(found).view(np.uint64)
+
+
+def find_near(files: list[Path], settings: Params, scratch: Path) -> NearCopies:
+    """The near copies among the problems of the files; none where copies are to be kept."""
+    bands = settings.bands()
+
+    def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
+        return minhash.sketches(problems, bands).view(np.uint8).reshape(len(problems), -1)
+
+    width = bands.dtype().itemsize
+    found = np.concatenate([engine.map_rows(file, ["problem"], kernel, width) for file in files])
+    sketches = found.view(bands.dtype())[:, 0]
+    pairs, num_capped = np.empty((0, 2), np.int64), 0
+    if settings.action == "remove":
+        pairs, num_capped = minhash.propose(sketches)
+    similarity = compare(files, pairs, settings.ngram_size, scratch)
+    kept, likeness = minhash.stars(pairs, similarity, settings.jaccard, len(found))
+    return NearCopies(kept, likeness, sketches["template"].copy(), num_capped)
+
+
+def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F64:
+    """Jaccard similarity of each pair of problems; 0 where each has content words of its own.
+
+    What is compared lies in mapped files, since all problems may be in some pair.
+    """
+    num_problems = sum(num_rows(file) for file in files)
+    wanted, num_seen = np.zeros(num_problems, np.bool_), 0
+    wanted[pairs.ravel()] = True
+    sizes = np.zeros((2, num_problems), np.int64)
+    paths = scratch / "ngrams", scratch / "words"
+    with paths[0].open("wb") as ngrams_file, paths[1].open("wb") as words_file:
+        for batch in (batch for file in files for batch in read_batches(file, ["problem"])):
+            rows = num_seen + np.flatnonzero(wanted[num_seen : num_seen + len(batch)])
+            problems = batch.column(0).take(pa.array(rows - num_seen))
+            sizes[0, rows], ngrams = minhash.ngrams(problems, ngram_size)
+            sizes[1, rows], words = minhash.content_words(problems)
+            ngrams_file.write(ngrams.tobytes())
+            words_file.write(words.tobytes())
+            num_seen += len(batch)
+
+    def overlap(number: int) -> tuple[F64, npt.NDArray[np.bool_]]:
+        offsets = np.concatenate([[0], np.cumsum(sizes[number])])
+        if not offsets[-1]:  # an empty file cannot be mapped
+            return minhash.overlap(offsets, np.empty(0, np.uint64), pairs)
+        return minhash.overlap(offsets, np.memmap(paths[number], np.uint64, "r"), pairs)
+
+    similarity, _ = overlap(0)
+    _, is_nested = overlap(1)
+    return np.where(is_nested, similarity, 0.0)
+
+
+def find_families(near: NearCopies, first_rows: I64) -> Families:
+    """The families among the problems that are kept; first_rows are the problems' own."""
+    kept = np.flatnonzero(near.kept < 0)
+    sizes = np.bincount(groups.first_of(near.template[kept]), minlength=len(kept))
+    several = np.flatnonzero(sizes > 1)
+    return Families(near.template[kept[several]], first_rows[kept[several]], sizes[several])
+
+
+def judge(keys: U64, first: I64, near: NearCopies, settings: Params) -> Verdict:
+    """The verdict on every row, by its keys (rows, 4) and the first row of its problem."""
+    rows = np.arange(len(keys))
+    problem = (np.cumsum(first == rows) - 1)[first]
+    same = groups.first_of(keys) if settings.action == "remove" else rows
+    # Near first: an exact copy within a problem that goes has no kept row but the near one's.
+    state = np.select([near.kept[problem] >= 0, same != rows], [NEAR, EXACT], KEPT)
+    if settings.max_solutions_per_problem:
+        coins = keys[:, 2] * np.uint64(2 * settings.seed + 1)
+        state[over_cap(problem, coins, state, settings.max_solutions_per_problem)] = CAP
+        state[(state == EXACT) & (state[same] == CAP)] = CAP
+    # Of each problem the first row that stays: a cap may have taken the first of all.
+    stays = np.full(len(near.kept), len(rows))
+    np.minimum.at(stays, problem[state == KEPT], rows[state == KEPT])
+    other = [stays[near.kept[problem]], stays[problem]]
+    kept_row = np.select([state == NEAR, state == CAP], other, same)
+    likeness = np.where(state == NEAR, near.jaccard[problem], 1.0)
+    return Verdict(state.astype(np.int8), kept_row, likeness)
+
+
+def over_cap(problem: I64, coins: U64, state: I64, cap: int) -> I64:
+    """The kept rows beyond the first `cap` of their problem, in the order of their coins.
+
+    A coin is the hash of the solution: one more solution never reshuffles the others.
+    """
+    kept = np.flatnonzero(state == KEPT)
+    ranked = kept[np.lexsort((coins[kept], problem[kept]))]
+    begins = np.flatnonzero(np.diff(problem[ranked], prepend=-1))
+    rank = np.arange(len(ranked)) - np.repeat(begins, np.diff(begins, append=len(ranked)))
+    return ranked[rank >= cap]
+
+
+def write_unique(paths: list[Path], is_first: npt.NDArray[np.bool_], scratch: Path) -> list[Path]:
+    """Files of the unique problems, one for each corpus."""
+    schema = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
+    files, at = [], 0
+    for number, path in enumerate(paths):
+        files.append(scratch / f"{number}.parquet")
+        with Writer(files[-1], schema) as writer:
+            for batch in ahead(read_batches(path, schema.names)):
+                writer.write(batch.filter(pa.array(is_first[at : at + len(batch)])))
+                at += len(batch)
+    return files
+
+
+def routed(
+    paths: list[Path], is_kept: npt.NDArray[np.bool_], is_named: npt.NDArray[np.bool_]
+) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
+    """The rows in the order of their ids, some at a time: kept, removed, and named by others."""
+    for table, order in merged(paths):
+        rows = table["row"].to_numpy()[order]
+        masks = (is_kept[rows], ~is_kept[rows], is_named[rows])
+        kept, gone, named = (table.take(pa.array(order[mask])) for mask in masks)
+        yield kept, gone.cast(_ROW), named.select(_NAMED.names).cast(_NAMED)
+
+
+def write_all(paths: list[Path], verdict: Verdict, families: Families, scratch: Path) -> None:
+    """Write the three files in one pass over the rows, in the order of their ids."""
+    is_kept = verdict.state == KEPT
+    # A removed row and the one it names lie anywhere: they are joined when all have gone by.
+    is_named = np.zeros(len(is_kept), np.bool_)
+    is_named[verdict.kept_row[~is_kept]] = True
+    is_named[families.row] = True
+    place, num_named = np.zeros(len(is_kept), np.int64), 0
+    with (
+        Writer(OUT / "kept.parquet", EXAMPLE) as kept_file,
+        pa.ipc.new_stream(scratch / "gone", _ROW) as gone_file,
+        pa.ipc.new_stream(scratch / "named", _NAMED) as named_file,
+    ):
+        for kept, gone, named in ahead(routed(paths, is_kept, is_named)):
+            kept_file.write(kept)
+            gone_file.write_table(gone)
+            named_file.write_table(named)
+            place[named["row"].to_numpy()] = num_named + np.arange(len(named))
+            num_named += len(named)
+
+    reasons = pa.array(REASONS)
+    found = pa.ipc.open_stream(pa.memory_map(str(scratch / "named"))).read_all()
+    with Writer(OUT / "removed.parquet", removed_schema(EVIDENCE)) as removed:
+        for batch in pa.ipc.open_stream(pa.memory_map(str(scratch / "gone"))):
+            rows, table = batch["row"].to_numpy(), pa.Table.from_batches([batch])
+            other = found.take(pa.array(place[verdict.kept_row[rows]]))
+            is_same = pc.equal(other["problem"], table["problem"])
+            evidence = pa.table(
+                {
+                    "kept_id": other["id"],
+                    "kept_corpus": other["corpus"],
+                    "kept_source": other["source"],
+                    "kept_problem": pc.if_else(is_same, None, other["problem"]),
+                    "jaccard": verdict.jaccard[rows],
+                }
+            )
+            table = table.append_column("reason", reasons.take(pa.array(verdict.state[rows])))
+            removed.write(table.append_column("evidence", evidence.to_struct_array()))
+
+    order = np.lexsort(families.template.T[::-1])
+    templates = [f"{high:016x}{low:016x}" for high, low in families.template[order].tolist()]
+    columns = {
+        "template": pa.array(templates, pa.string()),
+        "id": found["id"].take(pa.array(place[families.row[order]])),
+        "num_problems": families.num_problems[order],
+    }
+    with Writer(OUT / "families.parquet", FAMILY) as writer:
+        writer.write(pa.table(columns))
+
+
+def tally(paths: list[Path], verdict: Verdict) -> Counts:
+    """Rows by corpus, source, reason, and corpus of the row that is kept in their place."""
+    corpora = [path.parent.name for path in paths]
+    starts = np.cumsum([0, *(num_rows(path) for path in paths)])[:-1]
+    counts: Counts = Counter()
+    for corpus, path, start in zip(corpora, paths, starts, strict=True):
+        at = start
+        for batch in read_batches(path, ["source"]):
+            part = slice(at, at + len(batch))
+            others = np.searchsorted(starts, verdict.kept_row[part], side="right") - 1
+            table = pa.table(
+                [batch["source"], verdict.state[part], others], ["s", "state", "other"]
+            )
+            found = table.group_by(table.column_names).aggregate([([], "count_all")])
+            for source, state, other, count in zip(*found.to_pydict().values(), strict=True):
+                counts[corpus, source, REASONS[state], corpora[other]] += count
+            at += len(batch)
+    return counts
+
+
+def stop_at_mass_removal(counts: Counts, limit: float) -> None:
+    """Raise InputError where a corpus, or a source of some size, loses more than the limit of its
+    rows as copies: a fault, not a finding."""
+    before: Counter[tuple[str, ...]] = Counter()
+    gone: Counter[tuple[str, ...]] = Counter()
+    for (corpus, source, reason, _), count in counts.items():
+        parts: list[tuple[str, ...]] = [(corpus,), (corpus, source)]
+        for part in parts:
+            before[part] += count
+            gone[part] += count * (reason in (REASONS[EXACT], REASONS[NEAR]))
+    for part, count in sorted(gone.items()):
+        large = len(part) == 1 or before[part] >= MIN_SOURCE_ROWS
+        if large and count > limit * before[part]:
+            raise InputError(
+                f"{count} of {before[part]} rows of {', source '.join(part)} are duplicates, more "
+                f"than deduplicate.max_removed_rate={limit}: look at them, or raise the limit"
+            )
+
+
+def summarise(counts: Counts) -> dict[str, Any]:
+    """The tally's part of the metrics."""
+
+    def add_up(column: int, *, kept: bool) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for key, count in counts.items():
+            if (key[2] == REASONS[KEPT]) == kept:
+                found[key[column]] += count
+        return dict(sorted(found.items()))
+
+    copies: dict[str, dict[str, int]] = {}
+    for (corpus, _, reason, other), count in sorted(counts.items()):
+        if reason != REASONS[KEPT]:
+            of = copies.setdefault(corpus, {})
+            of[other] = of.get(other, 0) + count
+    return {
+        "kept_by_corpus": add_up(0, kept=True),
+        "removed_by_reason": add_up(2, kept=False),
+        "removed_by_source": add_up(1, kept=False),
+        "removed_by_kept_corpus": copies,
+    }
+
+
+def main() -> None:
+    with stage_run("deduplicate") as run:
+        settings = params.load("deduplicate", Params)
+        engine.start(params.load("engine", engine.Params))
+        paths = [IN / corpus / "kept.parquet" for corpus in params.read()["corpus"]]
+        if not sum(num_rows(path) for path in paths):
+            raise InputError(f"{IN} holds no row that passed: see metrics/prepare/")
+        keys = np.concatenate([row_keys(path) for path in paths])
+        first = groups.first_of(keys[:, :2])
+        is_first = first == np.arange(len(first))
+        OUT.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as folder:
+            scratch = Path(folder)
+            files = write_unique(paths, is_first, scratch)
+            near = find_near(files, settings, scratch)
+            families = find_families(near, np.flatnonzero(is_first))
+            verdict = judge(keys, first, near, settings)
+            counts = tally(paths, verdict)
+            stop_at_mass_removal(counts, settings.max_removed_rate)
+            write_all(paths, verdict, families, scratch)
+        num_kept = num_rows(OUT / "kept.parquet")
+        num_removed = num_rows(OUT / "removed.parquet")
+        assert num_kept + num_removed == len(keys)
+        metrics = {
+            "num_in": len(keys),
+            "num_kept": num_kept,
+            "num_removed": num_removed,
+            "num_unique_problems": int(is_first.sum()),
+            "num_comparisons_capped": near.num_capped,
+            "num_families": len(families.row),
+            "largest_family": int(families.num_problems.max(initial=0)),
+            **summarise(counts),
+        }
+        write_json(METRICS, metrics)
+        run.log_metrics(metrics)
+        print(f"kept {num_kept} of {len(keys)}, {metrics['removed_by_reason']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""Sample the training set from what is left, and write it as prompt and completion.
+
+Reads   data/decontaminate/kept.parquet, data/model/base/tokenizer.json;
+        conf: mix, engine, corpus.*.mix, prompt
+Writes  data/mix/train.parquet, data/mix/validation.parquet: id, corpus, source, repeat, answer,
+        prompt, completion
+Metrics metrics/mix.json
+
+Whether a row is taken depends on the seed and its own id alone, so that adding a corpus never
+reshuffles another. A family of problems that differ in their numbers alone falls on one side of
+the validation split, with all solutions.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from mathledger.core.errors import InputError
+from mathledger.core.records import Writer, read_batches, write_json
+from mathledger.data import engine
+from mathledger.data.streams import ahead
+from mathledger.model import prompts
+from mathledger.run.tracking import stage_run
+from mathledger.text import groups, text
+from stages import params
+
+IN = Path("data/decontaminate/kept.parquet")
+TOKENIZER = Path("data/model/base/tokenizer.json")
+OUT = Path("data/mix")
+METRICS = Path("metrics/mix.json")
+
+_TURNS = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+TRAINING_ROW = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("corpus", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("repeat", pa.int32()),  # 0, and up to epochs - 1 for a row's further copies
+        pa.field("answer", pa.string()),  # null where none is known
+        pa.field("prompt", _TURNS),
+        pa.field("completion", _TURNS),
+    ]
+)
+# A family that would make up more of the validation set is split by problem: a drill of one
+# template would else be all of it, or missing.
+MAX_FAMILY_SHARE = 0.25
+MAX_MEASURED = 10_000  # rows of a corpus whose tokens are counted
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+F64 = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Corpus:
+    weight: Annotated[float, Field(ge=0, le=1)]  # the share of its rows to take
+    max_examples: int | None
+    epochs: Annotated[int, Field(ge=1)] = 1  # how often a row of it stands in the training set
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Params:
+    seed: int
+    max_examples: int | None  # over all corpora, each row counted once
+    validation_rate: float
+
+
+def sample(corpus: I64, coins: F64, wanted: list[Corpus], max_examples: int | None) -> Flags:
+    """Which rows to take, by the number of each row's corpus and its coin.
+
+    >>> coins = np.array([0.1, 0.7, 0.3, 0.2])
+    >>> half = Corpus(weight=0.5, max_examples=2)
+    >>> sample(np.zeros(4, np.int64), coins, [half], None)
+    array([ True, False, False,  True])
+    """
+    flags = np.zeros(len(corpus), np.bool_)
+    for number, each in enumerate(wanted):
+        flags |= smallest((corpus == number) & (coins < each.weight), coins, each.max_examples)
+    return smallest(flags, coins, max_examples)
+
+
+def smallest(flags: Flags, coins: F64, limit: int | None) -> Flags:
+    """Of the flagged rows those with the smallest coins, up to the limit."""
+    rows = np.flatnonzero(flags)
+    chosen = np.zeros(len(flags), np.bool_)
+    chosen[rows[np.argsort(coins[rows], kind="stable")[:limit]]] = True
+    return chosen
+
+
+def split(problems: U64, templates: U64, settings: Params) -> tuple[Flags, int]:
+    """Which rows are for validation, by hashes (rows, 2) of problem and family; and the number of
+    families that were too large to be kept together."""
+    family = groups.first_of(templates)
+    sizes = np.bincount(family, minlength=len(family))
+    limit = max(1.0, MAX_FAMILY_SHARE * settings.validation_rate * len(family))
+    coins = np.where(
+        sizes[family] > limit,
+        groups.coins(problems, settings.seed),
+        groups.coins(templates, settings.seed),
+    )
+    return coins < settings.validation_rate, int((sizes > limit).sum())
+
+
+def read_keys(seed: int, corpora: list[str]) -> tuple[I64, F64, U64, U64]:
+    """Of each row: number of its corpus, its coin, hashes (rows, 2) of its problem and template.
+
+    Raises:
+        InputError: a corpus has lost all its rows on the way here.
+    """
+
+    def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
+        return np.hstack([text.keys(problems), groups.templates(problems)]).view(np.uint8)
+
+    found = np.ascontiguousarray(engine.map_rows(IN, ["problem"], kernel, 32)).view(np.uint64)
+    corpus, coins = np.empty(len(found), np.int64), np.empty(len(found))
+    at = 0
+    for batch in read_batches(IN, ["id", "corpus"]):
+        part = slice(at, at + len(batch))
+        corpus[part] = pc.index_in(batch["corpus"], pa.array(corpora)).to_numpy()
+        coins[part] = groups.coins(batch["id"], seed)
+        at += len(batch)
+    for number in np.flatnonzero(np.bincount(corpus, minlength=len(corpora)) == 0):
+        raise InputError(
+            f"no row of {corpora[number]} has passed the filters: drop it, or see metrics/"
+        )
+    return corpus, coins, found[:, :2], found[:, 2:]
+
+
+def training_rows(rows: pa.Table, prompt: prompts.Params) -> pa.Table:
+    """The rows as prompts.training_row has them, a column at a time."""
+    mark = "\0"
+    first, *rest = prompts.user_text(prompt, mark).split(mark)
+    pieces = [first, *(part for piece in rest for part in (rows["problem"], piece))]
+
+    def turn(role: str, said: pa.ChunkedArray) -> pa.ListArray:
+        fields = [pa.repeat(role, len(rows)), said.combine_chunks()]
+        offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32))
+        return pa.ListArray.from_arrays(
+            offsets, pa.StructArray.from_arrays(fields, ["role", "content"])
+        )
+
+    asked = turn("user", pc.binary_join_element_wise(*pieces, ""))
+    answered = turn("assistant", rows["solution"])
+    return rows.append_column("prompt", asked).append_column("completion", answered)
+
+
+def repeated(rows: pa.Table, copies: I64) -> pa.Table:
+    """Each row as often as told, with the number of the copy as column `repeat`."""
+    number = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+    taken = rows.take(pa.array(np.repeat(np.arange(len(rows)), copies)))
+    return taken.append_column("repeat", pa.array(number))
+
+
+def write_parts(
+    train: I64, validation: I64, measured: Flags, prompt: prompts.Params
+) -> tuple[Counter[tuple[str, str]], dict[str, list[str]]]:
+    """Write both parts; `train` and `validation` tell how often each row stands in them.
+
+    Returns:
+        Training rows by corpus and source; the texts of the rows to be measured, by corpus.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    texts: dict[str, list[str]] = {}
+    at = 0
+    with (
+        Writer(OUT / "train.parquet", TRAINING_ROW) as train_file,
+        Writer(OUT / "validation.parquet", TRAINING_ROW) as validation_file,
+    ):
+        for batch in ahead(read_batches(IN)):
+            rows, part = pa.Table.from_batches([batch]), slice(at, at + len(batch))
+            taken = repeated(rows, train[part])
+            train_file.write(training_rows(taken, prompt))
+            validation_file.write(training_rows(repeated(rows, validation[part]), prompt))
+            found = taken.group_by(["corpus", "source"]).aggregate([([], "count_all")])
+            for corpus, source, count in zip(*found.to_pydict().values(), strict=True):
+                counts[corpus, source] += count
+            for row in rows.filter(pa.array(measured[part])).to_pylist():
+                whole = prompts.user_text(prompt, row["problem"]) + "\n" + row["solution"]
+                texts.setdefault(row["corpus"], []).append(whole)
+            at += len(batch)
+    return counts, texts
+
+
+def token_lengths(texts: dict[str, list[str]]) -> dict[str, dict[str, int]]:
+    """Tokens of prompt and completion by corpus, without those that the chat template adds.
+
+    Raises:
+        InputError: the model has no fast tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    if not TOKENIZER.exists():
+        raise InputError(f"{TOKENIZER} is missing: the base model needs a fast tokenizer")
+    tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    found = {}
+    for corpus, own in sorted(texts.items()):
+        lengths = [len(each) for each in tokenizer.encode_batch_fast(own, add_special_tokens=False)]
+        p50, p90, p99, longest = np.percentile(lengths, [50, 90, 99, 100], method="higher").tolist()
+        found[corpus] = {"num_rows": len(own), "p50": p50, "p90": p90, "p99": p99, "max": longest}
+    return found
+
+
+def main() -> None:
+    with stage_run("mix") as run:
+        settings = params.load("mix", Params)
+        prompt = params.load("prompt", prompts.Params)
+        engine.start(params.load("engine", engine.Params))
+        corpora = list(params.read()["corpus"])
+        wanted = [params.load(f"corpus.{corpus}.mix", Corpus) for corpus in corpora]
+        corpus, coins, problems, templates = read_keys(settings.seed, corpora)
+        taken = sample(corpus, coins, wanted, settings.max_examples)
+        in_validation = np.zeros(len(taken), np.bool_)
+        in_validation[taken], num_split = split(problems[taken], templates[taken], settings)
+        in_train = taken & ~in_validation
+        for name, part in (("train", in_train), ("validation", in_validation)):
+            if not part.any():
+                raise InputError(
+                    f"the {name} set is empty: {taken.sum()} rows were sampled, "
+                    f"mix.validation_rate is {settings.validation_rate}"
+                )
+        measured = np.zeros(len(taken), np.bool_)
+        for number in range(len(corpora)):
+            measured |= smallest(in_train & (corpus == number), coins, MAX_MEASURED)
+        epochs = np.array([each.epochs for each in wanted])[corpus]
+        counts, texts = write_parts(
+            in_train * epochs, in_validation.astype(np.int64), measured, prompt
+        )
+        by_corpus, by_source = Counter[str](), Counter[str]()
+        for (name, source), count in sorted(counts.items()):
+            by_corpus[name] += count
+            by_source[source] += count
+        metrics = {
+            "num_in": len(taken),
+            "num_sampled": int(taken.sum()),
+            "num_train": int((in_train * epochs).sum()),
+            "num_validation": int(in_validation.sum()),
+            "num_families_split": num_split,
+            "train_by_corpus": dict(by_corpus),
+            "train_by_source": dict(sorted(by_source.items())),
+            "token_lengths": token_lengths(texts),
+        }
+        write_json(METRICS, metrics)
+        run.log_metrics(metrics)
+        print(
+            f"{metrics['num_train']} training and {metrics['num_validation']} validation examples"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Map a corpus's own columns to the canonical example, and remove what cannot be trained on.
+
+Reads   data/download_corpus/<corpus>/; conf: corpus.<corpus>.mapping, prepare
+Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence)
+Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source; how many
+        answers were compared with the reference, by verdict
+
+Rows stream through in batches, whole columns at a time: mathledger/data/raw.py reads them, and
+mathledger/filters/defects.py holds the reasons.
+"""
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic.dataclasses import dataclass
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from mathledger.core.errors import InputError
+from mathledger.core.records import EXAMPLE, read_json, write_json, write_sorted
+from mathledger.data import raw
+from mathledger.data.streams import ahead
+from mathledger.filters import defects
+from mathledger.filters.defects import REMOVED
+from mathledger.filters.defects import Params as Params
+from mathledger.grading import answers
+from mathledger.grading.verdicts import Judges
+from mathledger.run.tracking import stage_run
+from stages import params
+
+IN = Path("data/download_corpus")
+OUT = Path("data/prepare")
+METRICS = Path("metrics/prepare")
+
+
+@dataclass(frozen=True, config=params.STRICT)
+class Mapping:
+    """The corpus's column for each canonical one; null where it has none."""
+
+    problem: str
+    solution: str
+    answer: str | None  # null: the answer is the one that the solution states
+    source: str | None
+    messages: str | None  # a chat that must repeat problem and solution
+
+
+def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Raw rows as EXAMPLE; problem, solution and answer are null where they are blank."""
+    text = {name: _stripped(rows[name]) for name in ("problem", "solution", "answer", "source")}
+    columns = {
+        **text,
+        "id": raw.ids(
+            corpus, pc.fill_null(text["problem"], ""), pc.fill_null(text["solution"], "")
+        ),
+        "corpus": pa.repeat(corpus, len(rows)),
+        "source": pc.fill_null(text["source"], corpus),
+        "answer": answers.canonical(text["answer"]),
+        "origin_file": rows["origin_file"],
+        "origin_row": rows["origin_row"],
+    }
+    return pa.RecordBatch.from_pydict({name: columns[name] for name in EXAMPLE.names})
+
+
+def _stripped(texts: pa.StringArray) -> pa.StringArray:
+    stripped = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.equal(stripped, ""), None, stripped)
+
+
+class Tally:
+    """Counts over all batches."""
+
+    def __init__(self) -> None:
+        self.num_in = self.num_kept = 0
+        self.in_by_source: Counter[str] = Counter()
+        self.removed_by_reason: Counter[str] = Counter()
+        self.removed_by_source: Counter[str] = Counter()
+        self.verdicts: Counter[str] = Counter(equal=0, different=0, unreadable=0, too_costly=0)
+
+    def add(self, examples: pa.RecordBatch, removed: pa.Table, verdicts: Counter[str]) -> None:
+        self.num_in += len(examples)
+        self.num_kept += len(examples) - len(removed)
+        self.in_by_source += _counts(examples["source"])
+        self.removed_by_reason += _counts(removed["reason"])
+        self.removed_by_source += _counts(removed["source"])
+        self.verdicts.update(verdicts)
+
+    def metrics(self) -> dict[str, Any]:
+        """What metrics/prepare/<corpus>.json holds."""
+        return {
+            "num_in": self.num_in,
+            "num_kept": self.num_kept,
+            "num_removed": self.num_in - self.num_kept,
+            "in_by_source": dict(sorted(self.in_by_source.items())),
+            "removed_by_reason": dict(sorted(self.removed_by_reason.items())),
+            "removed_by_source": dict(sorted(self.removed_by_source.items())),
+            "num_answers_compared": self.verdicts.total(),
+            "answers_by_verdict": dict(self.verdicts),
+        }
+
+
+def _counts(values: pa.Array | pa.ChunkedArray) -> Counter[str]:
+    return Counter({each["values"]: each["counts"] for each in pc.value_counts(values).to_pylist()})
+
+
+def sift(
+    corpus: str, folder: Path, mapping: Mapping, limits: Params, judges: Judges, tally: Tally
+) -> Generator[tuple[pa.RecordBatch, pa.Table], None, None]:
+    """The kept (EXAMPLE) and the removed rows (REMOVED) of each batch of a downloaded corpus."""
+    for rows in ahead(raw.batches(folder, vars(mapping))):
+        examples = map_columns(corpus, rows)
+        messages = rows["messages"] if mapping.messages else None
+        removals, stated, verdicts = defects.find(examples, messages, limits, judges)
+        answer = pc.coalesce(examples["answer"], stated)
+        examples = examples.set_column(EXAMPLE.get_field_index("answer"), "answer", answer)
+        removed = removals.take(examples)
+        tally.add(examples, removed, verdicts)
+        if len(removed):
+            examples = examples.filter(pa.array(removals.is_left))
+        yield examples, removed
+
+
+def _kept(
+    sifted: Iterator[tuple[pa.RecordBatch, pa.Table]], aside: IO[bytes], folder: Path, tally: Tally
+) -> Generator[pa.RecordBatch, None, None]:
+    """The kept rows, while the removed ones go to an arrow stream and the bar moves on.
+
+    Raises:
+        InputError: no row was kept.
+    """
+    num_rows = read_json(folder / "receipt.json").get("num_rows")
+    with (
+        pa.ipc.new_stream(aside, REMOVED) as writer,
+        tqdm(total=num_rows, unit=" rows", unit_scale=True, disable=None) as bar,
+    ):
+        for kept, removed in ahead(sifted):
+            writer.write_table(removed)
+            bar.update(len(kept) + len(removed))
+            yield kept
+    if not tally.num_kept:
+        raise InputError(
+            f"nothing is left of {tally.num_in} rows: {dict(tally.removed_by_reason)}; "
+            "see conf/prepare/ and the corpus's mapping"
+        )
+
+
+def main() -> None:
+    corpus = sys.argv[1]
+    with stage_run("prepare", corpus) as run:
+        mapping = params.load(f"corpus.{corpus}.mapping", Mapping)
+        limits = params.load("prepare", Params)
+        folder, out, tally = IN / corpus, OUT / corpus, Tally()
+        out.mkdir(parents=True, exist_ok=True)
+        with (
+            Judges(limits.answer_timeout_s) as judges,
+            tempfile.TemporaryFile(dir=out) as aside,
+            closing(sift(corpus, folder, mapping, limits, judges, tally)) as sifted,
+            closing(_kept(sifted, aside, folder, tally)) as kept,
+        ):
+            num_kept = write_sorted(out / "kept.parquet", kept, EXAMPLE)
+            aside.seek(0)
+            num_removed = write_sorted(out / "removed.parquet", pa.ipc.open_stream(aside), REMOVED)
+        metrics = tally.metrics()
+        assert num_kept + num_removed == metrics["num_in"]
+        write_json(METRICS / f"{corpus}.json", metrics)
+        run.log_metrics(metrics)
+        print(f"{corpus}: kept {num_kept} of {tally.num_in}, {metrics['removed_by_reason']}")
+
+
+if __name__ == "__main__":
+    main()
