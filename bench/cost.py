@@ -28,7 +28,8 @@ from bench.measure import RESULTS, circumstances, write_result
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
 from mathledger.model import prompts
-from stages import params, train
+from mathledger.training import sft as train
+from stages import params
 from stages.common import plan
 
 OVERRIDES = [

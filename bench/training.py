@@ -57,8 +57,9 @@ def run_stage() -> None:
     from transformers import IntervalStrategy
 
     trl.SFTTrainer  # noqa: B018  its modules are imported on first use
-    from stages import train
-    from stages.common import plan, training
+    from mathledger.training import sft as train
+    from mathledger.training import training
+    from stages.common import plan
     from stages.params import load
 
     started, before = time.monotonic(), peak_mib()
@@ -104,7 +105,7 @@ def run_bare() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     trl.SFTTrainer  # noqa: B018
-    from stages import train
+    from mathledger.training import sft as train
     from stages.params import load
 
     settings = load("train", train.Params)
@@ -158,8 +159,9 @@ def run_lengths(how: str, rows: Path) -> None:
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from mathledger.model import prompts
-    from stages import params, train
-    from stages.common import training
+    from mathledger.training import sft as train
+    from mathledger.training import training
+    from stages import params
 
     tokenizer = AutoTokenizer.from_pretrained(train.BASE)
     prompt = params.load("prompt", prompts.Params)

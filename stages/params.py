@@ -116,7 +116,9 @@ def sections() -> dict[str, Any]:
     from mathledger.filters import decontaminate, deduplicate, mix, prepare
     from mathledger.model import base as download_model
     from mathledger.model import prompts
-    from stages import model_card, probe, reinforce, train
+    from mathledger.training import grpo as reinforce
+    from mathledger.training import sft as train
+    from stages import model_card, probe
     from stages.common import generation
 
     return {

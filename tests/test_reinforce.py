@@ -9,8 +9,9 @@ import pytest
 
 from mathledger.core.records import read_json
 from mathledger.model import processes, prompts
-from stages import params, reinforce
-from stages.common import training
+from mathledger.training import grpo as reinforce
+from mathledger.training import training
+from stages import params
 from tests.conftest import Workspace
 
 SMALL = [

@@ -17,8 +17,10 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.model import processes, prompts
-from stages import params, train
-from stages.common import generation, training
+from mathledger.training import sft as train
+from mathledger.training import training
+from stages import params
+from stages.common import generation
 from tests.conftest import Workspace, clean_environment, slurm_job
 
 

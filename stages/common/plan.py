@@ -26,11 +26,11 @@ from mathledger.core.records import read_json
 from mathledger.data import sources
 from mathledger.model import processes, prompts
 from mathledger.run import tracking
+from mathledger.training import training
 from stages import params
-from stages.common import training
 
 if TYPE_CHECKING:
-    from stages.train import Params
+    from mathledger.training.sft import Params
 
 BASE = Path("data/model/base")
 MIX = Path("data/mix/train.parquet")
@@ -212,7 +212,7 @@ def measured_rows(max_length: int) -> Rows | None:
     made, current = read_json(MIX_LINEAGE)["params"], tracking.flatten(params.read())
     if any(current.get(key, None) != value for key, value in made.items()):
         return None
-    from stages.train import tokenise
+    from mathledger.training.sft import tokenise
 
     table = pq.read_table(MIX)
     num = len(table)
@@ -325,7 +325,7 @@ def main(arguments: list[str]) -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # see tracking.stage_run
     if not 0 < options.utilisation <= 1:
         parser.error("--utilisation is a share, above 0 and up to 1")
-    from stages.train import Params
+    from mathledger.training.sft import Params
 
     try:
         settings: Params = params.load("train", Params)
