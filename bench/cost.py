@@ -6,7 +6,7 @@ Nothing of it was run. What goes in:
 
 - the recipe, compiled from conf/ with OVERRIDES, which are those of the jobs in jobs/;
 - the model's shape, SHAPE; `python -m stages.train --plan` reads it from the hub, and has the same
-  count of operations and memory (stages/common/plan.py);
+  count of operations and memory (mathledger/plan/plan.py);
 - lengths and bytes of rows: of samples of the corpora in HUB, a folder laid out as the hub is
   (HUB/datasets/AI-MO/NuminaMath-CoT/...), in tokens of data/model/base; without HUB those measured
   last, bench/results/cost.json;
@@ -28,9 +28,9 @@ from bench.measure import RESULTS, circumstances, write_result
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
 from mathledger.model import prompts
+from mathledger.plan import plan
 from mathledger.training import sft as train
 from stages import params
-from stages.common import plan
 
 OVERRIDES = [
     "experiment=deepseek_math_7b",

@@ -57,9 +57,9 @@ def run_stage() -> None:
     from transformers import IntervalStrategy
 
     trl.SFTTrainer  # noqa: B018  its modules are imported on first use
+    from mathledger.plan import plan
     from mathledger.training import sft as train
     from mathledger.training import training
-    from stages.common import plan
     from stages.params import load
 
     started, before = time.monotonic(), peak_mib()

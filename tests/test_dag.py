@@ -23,7 +23,7 @@ NOT_DEPS = {
     "mathledger/run/tracking.py",
     "mathledger/run/experiments.py",
     "mathledger/run/mlflow_writer.py",
-    "stages/common/plan.py",
+    "mathledger/plan/plan.py",
     "stages/common/plots.py",
 }
 # Besides a stage's own section: that of its matrix item, and what several stages agree on.

@@ -7,7 +7,7 @@ Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and a
 Metrics metrics/train.json, plots/train/loss.csv
 
     python -m stages.train          what DVC runs, through train.launch.command
-    python -m stages.train --plan   what a run will need, before a GPU is rented: common/plan.py
+    python -m stages.train --plan   what a run will need, before a GPU is rented: mathledger/plan/plan.py
 
 How it launches, resumes, stops and saves is in mathledger/training/training.py.
 """
@@ -296,7 +296,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     if "--plan" in sys.argv:
-        from stages.common import plan
+        from mathledger.plan import plan
 
         plan.main(sys.argv[1:])
     else:
