@@ -43,8 +43,7 @@ def run_stage() -> None:
     import lm_eval.models.huggingface  # noqa: F401
     import torch  # noqa: F401
 
-    from stages import evaluate
-    from stages.common import generation
+    from mathledger.evaluation import evaluate, generation
 
     started = time.monotonic()
     inner = generation.respond

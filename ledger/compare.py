@@ -18,7 +18,7 @@ from typing import Any
 from ledger.chain import LEDGER, Chain, git
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_batches, sha256
-from stages.common import statistics
+from mathledger.evaluation import statistics
 from stages.common.markdown import chance, percent, points, table, wrapped
 
 LEVEL = 0.05

@@ -36,18 +36,10 @@ from mathledger.core.records import (
     write_text,
 )
 from mathledger.data import practice
+from mathledger.evaluation import statistics
 from mathledger.run.tracking import lineage_file, stage_run
 from stages import params
-from stages.common import (
-    card,
-    croissant,
-    licences,
-    memorisation,
-    plots,
-    report,
-    statement,
-    statistics,
-)
+from stages.common import card, croissant, licences, memorisation, plots, report, statement
 
 DATA = Path("data")
 METRICS = Path("metrics")

@@ -113,13 +113,13 @@ def _kind(node: Any) -> str | None:
 def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
     from mathledger.data import engine
+    from mathledger.evaluation import generation, probe
     from mathledger.filters import decontaminate, deduplicate, mix, prepare
     from mathledger.model import base as download_model
     from mathledger.model import prompts
     from mathledger.training import grpo as reinforce
     from mathledger.training import sft as train
-    from stages import model_card, probe
-    from stages.common import generation
+    from stages import model_card
 
     return {
         "prompt": prompts.Params,
@@ -142,8 +142,8 @@ def members() -> dict[str, dict[str, Any]]:
     """Of the sections that hold one part for each chosen option: the types of its parts."""
     from mathledger.data import benchmarks as download_benchmark
     from mathledger.data import sources
+    from mathledger.evaluation import harness
     from mathledger.filters import mix, prepare
-    from stages.common import harness
 
     return {
         "corpus": {"source": sources.CorpusSource, "mapping": prepare.Mapping, "mix": mix.Corpus},

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from mathledger.core.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
+from mathledger.evaluation import evaluate, probe
 from mathledger.filters import mix
 from mathledger.run import tracking
-from stages import evaluate, probe
 from stages.common import statement
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 

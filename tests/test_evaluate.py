@@ -15,9 +15,8 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows, sha256, write_rows
+from mathledger.evaluation import evaluate, generation, harness
 from mathledger.model import processes, prompts
-from stages import evaluate
-from stages.common import generation, harness
 from tests.conftest import Workspace, slurm_job
 
 CELL = "tuned-tiny_chain_sum"

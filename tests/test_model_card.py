@@ -16,8 +16,9 @@ from huggingface_hub import ModelCard
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows, sha256, write_rows
-from stages import evaluate, model_card, params
-from stages.common import card, markdown, statistics
+from mathledger.evaluation import evaluate, statistics
+from stages import model_card, params
+from stages.common import card, markdown
 from tests import evaluated
 from tests.conftest import ROOT, Workspace
 

@@ -12,10 +12,10 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from mathledger.core.records import BENCHMARK_ITEM, write_json, write_rows
 from mathledger.data import sources
+from mathledger.evaluation import probe
 from mathledger.filters.mix import TRAINING_ROW
 from mathledger.model import base as download_model
 from mathledger.model import prompts
-from stages import probe
 from tests.conftest import Workspace
 
 LEARNED = {

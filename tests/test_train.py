@@ -16,11 +16,11 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
+from mathledger.evaluation import generation
 from mathledger.model import processes, prompts
 from mathledger.training import sft as train
 from mathledger.training import training
 from stages import params
-from stages.common import generation
 from tests.conftest import Workspace, clean_environment, slurm_job
 
 
@@ -309,8 +309,7 @@ def test_two_processes_train_the_same_model(
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
     """To the token: the row that the trainer sees, and what the model is asked."""
-    from stages import evaluate
-    from stages.common import harness
+    from mathledger.evaluation import evaluate, harness
 
     tokenizer = prompts.load_tokenizer(smoke.path / "data/model/base")
     prompt = params.load("prompt", prompts.Params)

@@ -14,7 +14,7 @@ from ledger.diff.causes import is_same_run
 from ledger.diff.sides import Number, Side
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_batches, sha256
-from stages.common import statistics
+from mathledger.evaluation import statistics
 
 COLUMNS = ["item_id", "repeat", "prompt_sha256", "response", "extracted_answer", "reference"]
 COLUMNS += ["verdict", "correct"]

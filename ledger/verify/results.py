@@ -110,8 +110,7 @@ def responses(project: Project) -> Iterator[str]:
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     from mathledger.core.records import read_rows
-    from stages import evaluate
-    from stages.common import generation
+    from mathledger.evaluation import evaluate, generation
 
     evaluate.quiet()
     settings = project.settings
@@ -149,7 +148,7 @@ def responses(project: Project) -> Iterator[str]:
 def metrics(project: Project) -> Iterator[str]:
     """The scores in metrics/ are those of the responses."""
     from mathledger.core.records import read_json, read_rows
-    from stages import evaluate
+    from mathledger.evaluation import evaluate
 
     settings = project.settings
     num_values = 0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.records import Row, read_batches, read_json, read_rows, sha256
-from stages.common import copied, statistics
+from mathledger.evaluation import statistics
+from stages.common import copied
 from stages.common.copied import Hits
 from stages.common.markdown import percent, table, wrapped
 

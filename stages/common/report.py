@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.records import Row, read_json
-from stages.common import pairs, statistics
+from mathledger.evaluation import statistics
+from stages.common import pairs
 
 METRICS = Path("metrics")
 STEPS = ["downloaded", "prepared", "deduplicated", "decontaminated", "training set"]

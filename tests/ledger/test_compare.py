@@ -8,7 +8,7 @@ import pytest
 from ledger import compare
 from ledger.chain import Chain
 from mathledger.core.errors import InputError
-from stages.common import statistics
+from mathledger.evaluation import statistics
 
 
 def row(name: str, scores: dict[str, str], **facts: Any) -> compare.Row:

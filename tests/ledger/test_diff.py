@@ -20,8 +20,8 @@ from ledger.cli import main
 from ledger.diff import rows
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_json, read_rows, write_json, write_rows
-from stages.common import statistics
-from stages.evaluate import SAMPLE
+from mathledger.evaluation import statistics
+from mathledger.evaluation.evaluate import SAMPLE
 from tests.conftest import ROOT, Workspace
 from tests.ledger.states import Project, State, rows_of, write_bytes, write_data
 

@@ -17,8 +17,8 @@ from ledger.verify import files, results
 from ledger.verify.project import Project, digests_of
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_rows
+from mathledger.evaluation.evaluate import SAMPLE
 from stages.common import statement
-from stages.evaluate import SAMPLE
 from tests.conftest import Workspace
 
 VERIFY = ("-m", "ledger", "verify", "--overrides", "experiment=smoke")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mathledger.core.errors import InputError
+from mathledger.evaluation import generation
 from mathledger.model import processes, prompts
-from stages.common import generation
 from tests import openai_server
 from tests.conftest import Workspace
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, bootstrap, multinomial, permutation_test
 
-from stages.common import statistics
+from mathledger.evaluation import statistics
 
 Z2 = 1.959964**2
 

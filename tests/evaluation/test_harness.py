@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from mathledger.core.errors import InputError
-from stages.common import harness
+from mathledger.evaluation import harness
 
 TASK = harness.Task(1, "{problem}\nThink.", 0, None, 8, [], 1, None)
 GSM8K = harness.OwnTask(
