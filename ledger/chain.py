@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mathledger.card.statement import predicate, stage_names
 from mathledger.core.errors import InputError
 from mathledger.run import tracking
-from stages.common.statement import predicate, stage_names
 
 LOCK = "dvc.lock"
 LEDGER = "model_card/ledger.json"

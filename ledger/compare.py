@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain import LEDGER, Chain, git
+from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_batches, sha256
 from mathledger.evaluation import statistics
-from stages.common.markdown import chance, percent, points, table, wrapped
 
 LEVEL = 0.05
 SCORE = ("num_items", "num_samples", "num_correct", "accuracy", "low", "high")

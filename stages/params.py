@@ -112,6 +112,7 @@ def _kind(node: Any) -> str | None:
 
 def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
+    from mathledger.card import build as model_card
     from mathledger.data import engine
     from mathledger.evaluation import generation, probe
     from mathledger.filters import decontaminate, deduplicate, mix, prepare
@@ -119,7 +120,6 @@ def sections() -> dict[str, Any]:
     from mathledger.model import prompts
     from mathledger.training import grpo as reinforce
     from mathledger.training import sft as train
-    from stages import model_card
 
     return {
         "prompt": prompts.Params,
@@ -158,9 +158,9 @@ def members() -> dict[str, dict[str, Any]]:
 
 def check_all(content: dict[str, Any]) -> None:
     """Load every section of a compiled file, so that a mistake shows before any stage has run."""
+    from mathledger.card import build as model_card
+    from mathledger.card import licences
     from mathledger.data import practice
-    from stages import model_card
-    from stages.common import licences
 
     single, each = sections(), members()
     for name in content.keys() - single.keys() - each.keys():

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from mathledger.card import statement
 from mathledger.core.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
 from mathledger.evaluation import evaluate, probe
 from mathledger.filters import mix
 from mathledger.run import tracking
-from stages.common import statement
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
 SIZES = {"exam": 60, "aime": 30, "secret": 240}

@@ -24,7 +24,7 @@ NOT_DEPS = {
     "mathledger/run/experiments.py",
     "mathledger/run/mlflow_writer.py",
     "mathledger/plan/plan.py",
-    "stages/common/plots.py",
+    "mathledger/card/plots.py",
 }
 # Besides a stage's own section: that of its matrix item, and what several stages agree on.
 SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "prompt"}

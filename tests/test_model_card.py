@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
+from mathledger.card import build as model_card
+from mathledger.card import card, markdown
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows, sha256, write_rows
 from mathledger.evaluation import evaluate, statistics
-from stages import model_card, params
-from stages.common import card, markdown
+from stages import params
 from tests import evaluated
 from tests.conftest import ROOT, Workspace
 

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
-from stages.common import plots
+from mathledger.card import plots
 
 MODELS = ["base", "tuned", "reinforced"]
 SIZES = {"aime24": 30, "math500": 500, "gsm8k": 1319, "frontiermath_tier1": 8, "gsm_symbolic": 24}

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mathledger.card import pairs, report
 from mathledger.core import records
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from mathledger.filters import canaries, decontaminate, deduplicate
-from stages.common import pairs, report
 
 CORPORA = ["web", "books"]
 BENCHMARKS = ["exam", "quiz", "secret"]  # secret is private

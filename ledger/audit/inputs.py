@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ledger.audit import known
 from ledger.audit.card import Card, Code, Section, Table, Text, plain
-from stages.common.licences import Licence
+from mathledger.card.licences import Licence
 
 MAX_LINE = 2000  # characters of a line that are read
 MAX_ROWS = 1000  # of a table

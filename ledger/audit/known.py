@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stages.common.licences import Licence, licences
+from mathledger.card.licences import Licence, licences
 
 WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
 

@@ -8,7 +8,7 @@ from ledger.audit import known
 from ledger.audit.claims import Claim
 from ledger.audit.findings import Finding, benchmark_of, lines_of, on_lines, percent, urls
 from ledger.audit.inputs import Inputs, Number, TrainingSet
-from stages.common.licences import Licence, licences
+from mathledger.card.licences import Licence, licences
 
 
 def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:

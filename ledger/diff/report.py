@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from stages.common.markdown import chance, points
+from mathledger.card.markdown import chance, points
 
 WIDTH = 100
 SHOWN = 3  # causes of a number in its line, names in a list

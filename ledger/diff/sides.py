@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
+from mathledger.card.statement import predicate
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
-from stages.common.statement import predicate
 
 # Of a lineage file, beside its `hardware`: how the run used the machine.
 USE = ("device", "precision", "dtype", "num_processes", "num_threads", "resumed_from")

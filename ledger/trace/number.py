@@ -12,10 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 import pyarrow.parquet as pq
 
 from ledger.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
+from mathledger.card import statement
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.run.tracking import flatten
-from stages.common import statement
 
 Found = dict[str, Any]
 

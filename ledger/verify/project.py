@@ -72,7 +72,8 @@ class Project:
     @cached_property
     def ledger_again(self) -> dict[str, Any]:
         """The ledger, computed anew from the files as they stand."""
-        from stages import model_card, params
+        from mathledger.card import build as model_card
+        from stages import params
 
         claims = params.load("model_card", model_card.Params).claims
         return model_card.make_ledger(self.settings, claims)

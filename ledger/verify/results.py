@@ -13,7 +13,7 @@ from typing import Any
 
 from ledger.chain import CARD, LEDGER
 from ledger.verify.project import Project
-from stages.common import statement
+from mathledger.card import statement
 
 SCHEMA = Path("docs/ledger.schema.json")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
@@ -23,7 +23,7 @@ def ledger(project: Project) -> Iterator[str]:
     """The ledger is well formed, its subject is at hand, and computing it anew gives the same."""
     import jsonschema
 
-    from stages import model_card
+    from mathledger.card import build as model_card
 
     content = project.statement
     text = project.chain.text(LEDGER)
@@ -83,7 +83,7 @@ def _short(value: Any) -> str:
 
 def card(project: Project) -> Iterator[str]:
     """The card is what the ledger gives; a number that the ledger does not carry is named."""
-    from stages.common import card as card_text
+    from mathledger.card import card as card_text
 
     wanted = card_text.text(project.ledger_again)
     current = project.chain.text(CARD)

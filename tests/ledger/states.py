@@ -17,6 +17,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from mathledger.card import build as model_card
+from mathledger.card import card, statement
 from mathledger.core.records import (
     EXAMPLE,
     Row,
@@ -31,8 +33,7 @@ from mathledger.filters.decontaminate import HIT
 from mathledger.filters.deduplicate import EVIDENCE
 from mathledger.filters.defects import REMOVED
 from mathledger.run import tracking
-from stages import model_card, params
-from stages.common import card, statement
+from stages import params
 from tests import evaluated
 from tests.conftest import ROOT, clean_environment
 from tests.test_report import CORPORA, example

@@ -11,8 +11,8 @@ import yaml
 
 from ledger.audit import audit, known
 from ledger.cli import main
+from mathledger.card.licences import licences
 from mathledger.filters.decontaminate import EVIDENCE
-from stages.common.licences import licences
 
 ROOT = Path(__file__).parent.parent.parent
 SEED = ROOT / "tests/ledger/cards/seed.md"

@@ -15,10 +15,10 @@ from ledger.chain import Chain
 from ledger.cli import main
 from ledger.verify import files, results
 from ledger.verify.project import Project, digests_of
+from mathledger.card import statement
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_rows
 from mathledger.evaluation.evaluate import SAMPLE
-from stages.common import statement
 from tests.conftest import Workspace
 
 VERIFY = ("-m", "ledger", "verify", "--overrides", "experiment=smoke")

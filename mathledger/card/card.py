@@ -12,8 +12,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from stages.common import memorisation, report, statement
-from stages.common.markdown import chance, folded, percent, points, table, wrapped
+from mathledger.card import memorisation, report, statement
+from mathledger.card.markdown import chance, folded, percent, points, table, wrapped
 
 Ledger = dict[str, Any]
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
+from mathledger.card import licences
 from mathledger.core.errors import InputError
-from stages.common import licences
 from tests.conftest import ROOT, Workspace
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mathledger.card import licences
 from mathledger.core.records import num_rows, sha256
-from stages.common import licences
 
 MIX = Path("data/mix")
 SPLITS = ("train", "validation")

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mathledger.card import copied
 from mathledger.core.records import EXAMPLE, Row, removed_schema, write_rows
-from stages.common import copied
 
 REMOVED = removed_schema(pa.struct([pa.field("class", pa.string())]))
 WORDS = re.findall(

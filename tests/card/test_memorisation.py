@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from mathledger.card import memorisation
 from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from mathledger.evaluation.probe import COMPLETION, summary
 from mathledger.filters.decontaminate import EVIDENCE
 from stages import params
-from stages.common import memorisation
 from tests.conftest import Workspace
 
 IDS = [f"item-{number:02}" for number in range(20)]

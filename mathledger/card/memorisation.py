@@ -12,11 +12,11 @@ the probe made (Holm 1979), is under 0.05.
 from pathlib import Path
 from typing import Any
 
+from mathledger.card import copied
+from mathledger.card.copied import Hits
+from mathledger.card.markdown import percent, table, wrapped
 from mathledger.core.records import Row, read_batches, read_json, read_rows, sha256
 from mathledger.evaluation import statistics
-from stages.common import copied
-from stages.common.copied import Hits
-from stages.common.markdown import percent, table, wrapped
 
 DATA = Path("data")
 METRICS = Path("metrics")

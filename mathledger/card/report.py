@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mathledger.card import pairs
 from mathledger.core.records import Row, read_json
 from mathledger.evaluation import statistics
-from stages.common import pairs
 
 METRICS = Path("metrics")
 STEPS = ["downloaded", "prepared", "deduplicated", "decontaminated", "training set"]

@@ -6,8 +6,8 @@ import json
 import logging
 import warnings
 
+from mathledger.card import croissant
 from mathledger.core.records import read_rows, sha256
-from stages.common import croissant
 from tests.conftest import Workspace
 
 

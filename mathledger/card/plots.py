@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.common.card import claim_range
-from stages.common.markdown import percent
+from mathledger.card.card import claim_range
+from mathledger.card.markdown import percent
 
 INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
 MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, tuned, reinforced
