@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import circumstances, measure, write_result
-from ledger.chain import Chain
 from ledger.verify.project import Project
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 
 BENCHMARK = "chain_sum"

@@ -68,7 +68,8 @@ def hashing_config() -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, then sign; the signature is written aside, then renamed."""
-    from ledger import chain, verify
+    from ledger import verify
+    from mathledger.chain import chain
 
     if arguments.signature.is_dir():
         raise InputError(f"{arguments.signature} is a folder: name a file with --signature")

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ledger.chain import LEDGER, Chain, git
 from mathledger.card.markdown import chance, percent, points, table, wrapped
+from mathledger.chain.chain import LEDGER, Chain, git
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_batches, sha256
 from mathledger.evaluation import statistics

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger import attest
-from ledger.chain import LEDGER, Chain
+from mathledger.chain.chain import LEDGER, Chain
 from mathledger.core.errors import InputError
 
 MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ledger.chain import LOCK, WORKSPACE, Chain, Stage, experiments, root
+from mathledger.chain.chain import LOCK, WORKSPACE, Chain, Stage, experiments, root
 from mathledger.core.errors import InputError
 from mathledger.run import tracking
 from mathledger.run.mlflow_writer import Recorder

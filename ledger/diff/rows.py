@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ledger.chain import Chain
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import num_rows, read_batches
 

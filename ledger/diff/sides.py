@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ledger.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
 from mathledger.card.statement import predicate
+from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 

@@ -11,7 +11,7 @@ import argparse
 import json
 from typing import Any
 
-from ledger.chain import Chain
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ledger.chain import Chain
 from ledger.trace.number import Found
 from ledger.trace.tree import SHOWN, Branch, printed
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row
 

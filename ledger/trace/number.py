@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pyarrow.parquet as pq
 
-from ledger.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
 from mathledger.card import statement
+from mathledger.chain.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.run.tracking import flatten

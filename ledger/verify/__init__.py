@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.chain import Chain
 from ledger.verify import files, filtering, results
 from ledger.verify.project import Project
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 
 MAX_REASONS = 20  # of one link; the others are counted

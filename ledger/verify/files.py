@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ledger.chain import LOCK, Out, Stage, git, has_commit, is_shallow, parse_yaml
 from ledger.verify.project import Project
+from mathledger.chain.chain import LOCK, Out, Stage, git, has_commit, is_shallow, parse_yaml
 from mathledger.core.errors import InputError
 
 MISSING = object()

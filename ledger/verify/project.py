@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ledger.chain import LEDGER, Chain
+from mathledger.chain.chain import LEDGER, Chain
 from mathledger.core.errors import InputError
 
 CHUNK = 1024 * 1024  # bytes read at once

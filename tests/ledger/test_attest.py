@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ledger import attest, verify
-from ledger.chain import Chain
 from ledger.cli import main
 from ledger.verify.project import Project
+from mathledger.chain.chain import Chain
 from tests.conftest import Workspace
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ledger import compare
-from ledger.chain import Chain
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
 

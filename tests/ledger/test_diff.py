@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.chain import Chain
 from ledger.cli import main
 from ledger.diff import rows
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_json, read_rows, write_json, write_rows
 from mathledger.evaluation import statistics

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from ledger import attest, publish, verify
-from ledger.chain import Chain
 from ledger.cli import main
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json, read_rows, sha256, write_json
 from tests.conftest import Workspace

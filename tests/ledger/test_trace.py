@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from ledger import cli
-from ledger.chain import Chain
 from ledger.trace import examples, number, tree
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows
 from tests.conftest import ROOT, Workspace

@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.chain import Chain
 from ledger.cli import main
 from ledger.verify import files, results
 from ledger.verify.project import Project, digests_of
 from mathledger.card import statement
+from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_rows
 from mathledger.evaluation.evaluate import SAMPLE
