@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ledger.trace.number import Found
-from ledger.trace.tree import SHOWN, Branch, printed
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row
+from mathledger.trace.number import Found
+from mathledger.trace.tree import SHOWN, Branch, printed
 
 KEPT, REMOVED = "kept.parquet", "removed.parquet"
 ORIGIN = ("corpus", "origin_file", "origin_row")  # tells rows of equal id apart: exact copies

@@ -32,18 +32,18 @@ def run(arguments: argparse.Namespace) -> int:
     chain = Chain.open(arguments.rev)
     found: dict[str, Any]
     if rest:
-        from ledger.trace import examples
+        from mathledger.trace import examples
 
         if what == "row":
             found, text = examples.row(chain, rest[0])
         else:
             found, text = examples.item(chain, rest[0])
     else:
-        from ledger.trace import number, tree
+        from mathledger.trace import number, tree
 
         found = number.trace(chain, what)
         if arguments.html:
-            from ledger.trace import page
+            from mathledger.trace import page
 
             try:
                 arguments.html.write_text(page.page(found), encoding="utf-8")

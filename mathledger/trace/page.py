@@ -8,8 +8,8 @@ from collections import defaultdict
 from importlib import resources
 from typing import Any
 
-from ledger.trace import tree
-from ledger.trace.number import Found
+from mathledger.trace import tree
+from mathledger.trace.number import Found
 
 WIDTH, HEIGHT, GAP, ROW = 156, 62, 22, 78  # of a node, and from one to the next, in pixels
 LETTERS = 22  # that fit a node's width
@@ -24,7 +24,7 @@ def page(found: Found) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"share": tree.share, "spelled": tree.spelled, "cut": cut}
-    template = resources.files("ledger.trace").joinpath("page.html.jinja")
+    template = resources.files("mathledger.trace").joinpath("page.html.jinja")
     nodes = layout(found)
     place = {node["name"]: node for node in nodes}
     edges = [

@@ -20,10 +20,10 @@ import pytest
 import yaml
 
 from ledger import cli
-from ledger.trace import examples, number, tree
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows
+from mathledger.trace import examples, number, tree
 from tests.conftest import ROOT, Workspace
 
 BENCHMARK = "tiny_chain_sum"
@@ -200,8 +200,8 @@ def test_the_page_leads_from_each_node_to_its_details_and_loads_nothing(
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, ledger.trace.number, ledger.trace.tree, ledger.trace.page, "
-        "ledger.trace.examples\n"
+        "import sys, mathledger.trace.number, mathledger.trace.tree, mathledger.trace.page, "
+        "mathledger.trace.examples\n"
         "print({'dvc', 'mlflow', 'torch', 'transformers', 'scipy', 'numba', 'jinja2'} & "
         "{each.partition('.')[0] for each in sys.modules})"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.trace.number import Found
+from mathledger.trace.number import Found
 
 SHOWN = 12  # digits of a digest
 MIN_WIDTH, MAX_WIDTH = 60, 110
