@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import circumstances, measure, write_result
-from ledger.verify.project import Project
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
+from mathledger.verify.project import Project
 
 BENCHMARK = "chain_sum"
 COMMANDS = {

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ledger import attest
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.core.errors import InputError
+from mathledger.verify import attest
 
 MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance
 TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
@@ -29,7 +29,7 @@ TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, write the folder, upload it where a name is given."""
-    from ledger import verify
+    from mathledger import verify
 
     chain = Chain.open()
     folder: Path = arguments.folder

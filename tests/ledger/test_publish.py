@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ledger.test_attest import make_key
 
-from ledger import attest, publish, verify
+from ledger import publish
 from ledger.cli import main
+from mathledger import verify
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json, read_rows, sha256, write_json
+from mathledger.verify import attest
 from tests.conftest import Workspace
-from tests.ledger.test_attest import make_key
 
 
 @dataclass

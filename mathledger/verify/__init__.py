@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.verify import files, filtering, results
-from ledger.verify.project import Project
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
+from mathledger.verify import files, filtering, results
+from mathledger.verify.project import Project
 
 MAX_REASONS = 20  # of one link; the others are counted
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.deep:
         links.append(Link("generation", results.generation))
     if arguments.signature:
-        from ledger import attest
+        from mathledger.verify import attest
 
         links.append(Link("signature", attest.check))
     return 0 if all_hold(links, arguments) else 1

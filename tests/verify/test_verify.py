@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger.cli import main
-from ledger.verify import files, results
-from ledger.verify.project import Project, digests_of
 from mathledger.card import statement
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_rows
 from mathledger.evaluation.evaluate import SAMPLE
+from mathledger.verify import files, results
+from mathledger.verify.project import Project, digests_of
 from tests.conftest import Workspace
 
 VERIFY = ("-m", "ledger", "verify", "--overrides", "experiment=smoke")

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ledger.verify.project import Project
 from mathledger.card import statement
 from mathledger.chain.chain import CARD, LEDGER
+from mathledger.verify.project import Project
 
 SCHEMA = Path("docs/ledger.schema.json")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger import attest, verify
 from ledger.cli import main
-from ledger.verify.project import Project
+from mathledger import verify
 from mathledger.chain.chain import Chain
+from mathledger.verify import attest
+from mathledger.verify.project import Project
 from tests.conftest import Workspace
 
 

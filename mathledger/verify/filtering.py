@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ledger.verify.project import Project
 from mathledger.core.errors import InputError
+from mathledger.verify.project import Project
 
 TRAINING = (Path("data/mix/train.parquet"), Path("data/mix/validation.parquet"))
 # What names something only this machine has, or takes its time for no verdict.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:
-    from ledger.verify.project import Project
+    from mathledger.verify.project import Project
 
 CARD = Path("model_card")
 MODELS = Path("data/model")
@@ -68,7 +68,7 @@ def hashing_config() -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, then sign; the signature is written aside, then renamed."""
-    from ledger import verify
+    from mathledger import verify
     from mathledger.chain import chain
 
     if arguments.signature.is_dir():

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ledger.verify.project import Project
 from mathledger.chain.chain import LOCK, Out, Stage, git, has_commit, is_shallow, parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.verify.project import Project
 
 MISSING = object()
 
