@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.diff.sides import Number, Run, Side
+from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
 SOURCE = ("name", "revision", "licence", "items_digest")

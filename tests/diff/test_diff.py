@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ledger.cli import main
-from ledger.diff import rows
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_json, read_rows, write_json, write_rows
+from mathledger.diff import rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.evaluate import SAMPLE
 from tests.conftest import ROOT, Workspace

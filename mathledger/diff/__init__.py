@@ -10,9 +10,9 @@ import json
 import sys
 from typing import Any
 
-from ledger.diff import causes, report, responses, rows
-from ledger.diff.sides import Number, Side, open_side
 from mathledger.core.errors import InputError
+from mathledger.diff import causes, report, responses, rows
+from mathledger.diff.sides import Number, Side, open_side
 
 
 def difference(a: Side, b: Side, name: str | None = None) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.diff.causes import is_same_run
-from ledger.diff.sides import Number, Side
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_batches, sha256
+from mathledger.diff.causes import is_same_run
+from mathledger.diff.sides import Number, Side
 from mathledger.evaluation import statistics
 
 COLUMNS = ["item_id", "repeat", "prompt_sha256", "response", "extracted_answer", "reference"]
