@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger import compare
+from mathledger import compare
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
