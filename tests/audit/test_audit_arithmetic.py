@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from ledger.audit.arithmetic import fit, passes_to_be_exact, printed, wilson
+from mathledger.audit.arithmetic import fit, passes_to_be_exact, printed, wilson
 from mathledger.evaluation.statistics import accuracy
 
 ROUNDINGS = (ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_HALF_DOWN)

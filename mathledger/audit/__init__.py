@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ledger.audit import card, evidence, findings, inputs, provenance, report
-from ledger.audit.card import Card, Table, Text
-from ledger.audit.claims import Claim, model_index, own_names
-from ledger.audit.findings import Finding
-from ledger.audit.prose import text_claims
-from ledger.audit.tables import table_claims
+from mathledger.audit import card, evidence, findings, inputs, provenance, report
+from mathledger.audit.card import Card, Table, Text
+from mathledger.audit.claims import Claim, model_index, own_names
+from mathledger.audit.findings import Finding
+from mathledger.audit.prose import text_claims
+from mathledger.audit.tables import table_claims
 from mathledger.core.errors import InputError
 
 MAX_CLAIMS = 1000
@@ -55,11 +55,11 @@ def audit(
     stated = inputs.read(page)
     found = [*findings.of_claims(claims), *provenance.of_inputs(claims, stated)]
     if data:
-        from ledger.audit import measured
+        from mathledger.audit import measured
 
         found += measured.measure(data, claims, stated)
     if known:
-        from ledger.audit import published
+        from mathledger.audit import published
 
         found += published.compare(claims, published.read(known))
     return Audit(page, claims, findings.in_order(found), sorted(set(unread)), is_cut)

@@ -6,10 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ledger.audit import known
-from ledger.audit.arithmetic import Printed, printed
-from ledger.audit.claims import Claim
-from ledger.audit.findings import Finding, benchmark_of
+from mathledger.audit import known
+from mathledger.audit.arithmetic import Printed, printed
+from mathledger.audit.claims import Claim
+from mathledger.audit.findings import Finding, benchmark_of
 from mathledger.core.errors import InputError
 
 
@@ -54,7 +54,7 @@ def _result(row: Any, where: str) -> Result:
     found = known.mentions(str(row["benchmark"]))
     if len(found) != 1 or found[0].key is None:
         raise InputError(
-            f"{where}: benchmark {row['benchmark']!r} is not one of ledger/audit/benchmarks.yaml"
+            f"{where}: benchmark {row['benchmark']!r} is not one of mathledger/audit/benchmarks.yaml"
         )
     text = str(row["value"])
     try:

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from ledger.audit import evidence, known
-from ledger.audit.card import Table
-from ledger.audit.claims import (
+from mathledger.audit import evidence, known
+from mathledger.audit.card import Table
+from mathledger.audit.claims import (
     Claim,
     Found,
     Names,
@@ -17,8 +17,8 @@ from ledger.audit.claims import (
     owner_of,
     unnamed,
 )
-from ledger.audit.prose import SCORE_WORDS, subject
-from ledger.audit.scores import is_numeric, score_of, scores
+from mathledger.audit.prose import SCORE_WORDS, subject
+from mathledger.audit.scores import is_numeric, score_of, scores
 
 MAX_ROWS = 1000
 MAX_COLUMNS = 100

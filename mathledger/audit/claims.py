@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from ledger.audit import evidence, known
-from ledger.audit.arithmetic import Printed
-from ledger.audit.card import Card, Section
-from ledger.audit.scores import Score, are_shares, scores
+from mathledger.audit import evidence, known
+from mathledger.audit.arithmetic import Printed
+from mathledger.audit.card import Card, Section
+from mathledger.audit.scores import Score, are_shares, scores
 
 Where = Literal["model-index", "table", "text"]
 Whose = Literal["this", "other", "unclear"]

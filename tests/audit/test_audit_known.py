@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ledger.audit import audit, known
 from ledger.cli import main
+from mathledger.audit import audit, known
 from mathledger.card.licences import licences
 from mathledger.filters.decontaminate import EVIDENCE
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 SEED = ROOT / "tests/ledger/cards/seed.md"
 SHARED = Path("../shared/hub/datasets").resolve()
 needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="no ../shared/hub")
-ENTRIES = yaml.safe_load((ROOT / "ledger/audit/benchmarks.yaml").read_text())
+ENTRIES = yaml.safe_load((ROOT / "mathledger/audit/benchmarks.yaml").read_text())
 
 
 @pytest.mark.parametrize("key", ENTRIES)

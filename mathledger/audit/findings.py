@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ledger.audit import known
-from ledger.audit.arithmetic import MAX_PASSES, Fit, Printed, counts, fit, passes_to_be_exact
-from ledger.audit.claims import Claim
-from ledger.audit.evidence import KINDS
+from mathledger.audit import known
+from mathledger.audit.arithmetic import MAX_PASSES, Fit, Printed, counts, fit, passes_to_be_exact
+from mathledger.audit.claims import Claim
+from mathledger.audit.evidence import KINDS
 
 ORDER = (
     *("impossible", "range", "rounding", "miscounted", "inconsistent", "private", "published"),

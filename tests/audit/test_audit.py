@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import MAX_CLAIMS, audit, report
-from ledger.audit.findings import ORDER, Finding
 from ledger.cli import main
+from mathledger.audit import MAX_CLAIMS, audit, report
+from mathledger.audit.findings import ORDER, Finding
 
 ROOT = Path(__file__).parent.parent.parent
 CARDS = ROOT / "tests/ledger/cards"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from ledger.audit.arithmetic import Printed, printed
+from mathledger.audit.arithmetic import Printed, printed
 
 _NUMBER = r"\d{1,3}(?:\.\d{1,20})?"
 # Not the tail of a name (GPT-4, pass@1, v0.3), nor the head of one (7B, 5-shot, 1,319).

@@ -13,10 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ledger.audit import known
-from ledger.audit.claims import Claim
-from ledger.audit.findings import Finding
-from ledger.audit.inputs import Inputs
+from mathledger.audit import known
+from mathledger.audit.claims import Claim
+from mathledger.audit.findings import Finding
+from mathledger.audit.inputs import Inputs
 from mathledger.core.errors import InputError
 
 PROBLEM_COLUMNS = ("problem", "question")

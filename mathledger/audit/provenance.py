@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
-from ledger.audit import known
-from ledger.audit.claims import Claim
-from ledger.audit.findings import Finding, benchmark_of, lines_of, on_lines, percent, urls
-from ledger.audit.inputs import Inputs, Number, TrainingSet
+from mathledger.audit import known
+from mathledger.audit.claims import Claim
+from mathledger.audit.findings import Finding, benchmark_of, lines_of, on_lines, percent, urls
+from mathledger.audit.inputs import Inputs, Number, TrainingSet
 from mathledger.card.licences import Licence, licences
 
 

@@ -8,10 +8,10 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ledger.audit.card import Card, Code, Section, Text, plain
+from mathledger.audit.card import Card, Code, Section, Text, plain
 
 if TYPE_CHECKING:
-    from ledger.audit.claims import Claim
+    from mathledger.audit.claims import Claim
 
 # What it takes to check a score.
 KINDS = {

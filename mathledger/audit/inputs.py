@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ledger.audit import known
-from ledger.audit.card import Card, Code, Section, Table, Text, plain
+from mathledger.audit import known
+from mathledger.audit.card import Card, Code, Section, Table, Text, plain
 from mathledger.card.licences import Licence
 
 MAX_LINE = 2000  # characters of a line that are read

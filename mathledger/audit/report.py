@@ -3,14 +3,14 @@
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from ledger.audit import findings as f
-from ledger.audit import known
-from ledger.audit.arithmetic import wilson
-from ledger.audit.claims import Claim
-from ledger.audit.evidence import KINDS
+from mathledger.audit import findings as f
+from mathledger.audit import known
+from mathledger.audit.arithmetic import wilson
+from mathledger.audit.claims import Claim
+from mathledger.audit.evidence import KINDS
 
 if TYPE_CHECKING:
-    from ledger.audit import Audit
+    from mathledger.audit import Audit
 
 
 MAX_POINTS = 20  # of a finding that are shown

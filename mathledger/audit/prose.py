@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from ledger.audit import evidence, known
-from ledger.audit.card import Text
-from ledger.audit.claims import (
+from mathledger.audit import evidence, known
+from mathledger.audit.card import Text
+from mathledger.audit.claims import (
     METRIC,
     Claim,
     Found,
@@ -18,7 +18,7 @@ from ledger.audit.claims import (
     in_percent,
     unnamed,
 )
-from ledger.audit.scores import Score, scores
+from mathledger.audit.scores import Score, scores
 
 Place = Score | known.Mention
 MAX_SENTENCE = 1000  # characters

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ledger.audit import Audit, audit
-from ledger.audit.claims import Claim
+from mathledger.audit import Audit, audit
+from mathledger.audit.claims import Claim
 
 CARDS = Path(__file__).parent / "cards"
 
