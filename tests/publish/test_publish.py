@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from tests.ledger.test_attest import make_key
 
-from ledger import publish
 from ledger.cli import main
-from mathledger import verify
+from mathledger import publish, verify
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json, read_rows, sha256, write_json
