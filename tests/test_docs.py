@@ -19,7 +19,7 @@ from mlflow import environment_variables
 from mlflow.cli import server
 from omegaconf import OmegaConf
 
-from ledger import cli
+from mathledger import cli
 from mathledger.data import sources
 from stages import params
 from tests.conftest import ROOT, clean_environment

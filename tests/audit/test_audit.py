@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ledger.cli import main
 from mathledger.audit import MAX_CLAIMS, audit, report
 from mathledger.audit.findings import ORDER, Finding
+from mathledger.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 CARDS = ROOT / "tests/ledger/cards"
@@ -331,7 +331,7 @@ def test_nothing_heavy_is_imported() -> None:
     """The command answers in a fraction of a second because of it."""
     heavy = "{'numpy','pyarrow','scipy','numba','torch','mlflow','dvc','transformers','pydantic'}"
     code = (
-        "import sys; from ledger.cli import main; "
+        "import sys; from mathledger.cli import main; "
         f"main(['audit', {str(SEED)!r}, '--known', {str(KNOWN)!r}]); "
         f"print({heavy} & set(sys.modules), file=sys.stderr)"
     )

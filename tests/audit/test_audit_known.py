@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ledger.cli import main
 from mathledger.audit import audit, known
 from mathledger.card.licences import licences
+from mathledger.cli import main
 from mathledger.filters.decontaminate import EVIDENCE
 
 ROOT = Path(__file__).parent.parent.parent

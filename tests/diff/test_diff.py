@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.cli import main
 from mathledger.chain.chain import Chain
+from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_json, read_rows, write_json, write_rows
 from mathledger.diff import rows
@@ -394,7 +394,7 @@ def test_a_shallow_clone_says_what_it_lacks(
 
 def test_states_that_do_not_differ_are_compared_without_heavy_imports(project: Project) -> None:
     code = (
-        "import sys; from ledger.cli import main; main(['diff', 'start', 'start']); "
+        "import sys; from mathledger.cli import main; main(['diff', 'start', 'start']); "
         "print([m for m in ('scipy', 'pandas', 'dvc', 'mlflow', 'torch') if m in sys.modules])"
     )
     shown = subprocess.run(

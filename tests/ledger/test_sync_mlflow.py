@@ -10,8 +10,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from ledger.cli import main
-from ledger.sync_mlflow import RUN_ID
+from mathledger.cli import main
+from mathledger.sync_mlflow import RUN_ID
 from tests.conftest import Workspace
 
 NAMES = ("mathledger.", "mlflow.source.name", "mlflow.source.git.commit", "mlflow.runName")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from tests.ledger.test_attest import make_key
 
-from ledger.cli import main
 from mathledger import publish, verify
 from mathledger.chain.chain import Chain
+from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json, read_rows, sha256, write_json
 from mathledger.verify import attest

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ledger import cli
+from mathledger import cli
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows

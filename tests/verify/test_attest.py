@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.cli import main
 from mathledger import verify
 from mathledger.chain.chain import Chain
+from mathledger.cli import main
 from mathledger.verify import attest
 from mathledger.verify.project import Project
 from tests.conftest import Workspace

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.cli import main
 from mathledger.card import statement
 from mathledger.chain.chain import Chain
+from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_rows
 from mathledger.evaluation.evaluate import SAMPLE

@@ -1,0 +1,3 @@
+from mathledger.cli import main
+
+raise SystemExit(main())
