@@ -25,12 +25,13 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from bench.measure import RESULTS, circumstances, write_result
+from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
 from mathledger.model import prompts
 from mathledger.plan import plan
+from mathledger.run.compose import compose
 from mathledger.training import sft as train
-from stages import params
 
 OVERRIDES = [
     "experiment=deepseek_math_7b",
@@ -103,8 +104,8 @@ class Recipe:
 def recipe() -> Recipe:
     from transformers import LlamaConfig
 
-    content: Any = OmegaConf.to_container(OmegaConf.create(params.compose(OVERRIDES + PIN)))
-    settings = params.check("train", content["train"], train.Params)
+    content: Any = OmegaConf.to_container(OmegaConf.create(compose(OVERRIDES + PIN)))
+    settings = configuration.check("train", content["train"], train.Params)
     return Recipe(content, settings, plan.size_of(LlamaConfig(**SHAPE), settings.lora))
 
 

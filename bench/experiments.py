@@ -58,7 +58,7 @@ def queue(folder: Path, num_workers: int) -> dict[str, Any]:
     failed = [name for name, status in found.items() if status != "Success"]
     if failed:
         raise InputError(f"failed: {failed}\n{run(folder, 'dvc', 'queue', 'logs', failed[0])}")
-    compared = json.loads(run(folder, sys.executable, "-m", "ledger", "compare", "--json"))
+    compared = json.loads(run(folder, sys.executable, "-m", "mathledger", "compare", "--json"))
     rows = {row["name"]: row for row in compared["experiments"]}
     wanted = {f"train.seed={seed}" for seed in SEEDS}, {f"evaluate.batch_size={n}" for n in BATCHES}
     changed = {tuple(sorted(row["changed"])) for name, row in rows.items() if name != "HEAD"}

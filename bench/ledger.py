@@ -103,7 +103,7 @@ def main() -> None:
     result = digests(rounds)
     result["commands"] = {
         " ".join(command): statistics.median(
-            measure([sys.executable, "-m", "ledger", *command]).seconds for _ in range(rounds)
+            measure([sys.executable, "-m", "mathledger", *command]).seconds for _ in range(rounds)
         )
         for command in COMMANDS.values()
     }

@@ -269,7 +269,7 @@ def main() -> None:
         faults.expect_same(folder, expected, "with MLflow cut off")
         before = finished_runs(tracking.url)
         commit(folder, "Results")
-        run(folder, sys.executable, "-m", "ledger", "sync-mlflow", "--uri", tracking.url)
+        run(folder, sys.executable, "-m", "mathledger", "sync-mlflow", "--uri", tracking.url)
         after = finished_runs(tracking.url)
         if sorted(after) != sorted(seconds) or set(after.values()) != {1}:
             raise InputError(f"after sync-mlflow, MLflow has these finished runs: {after}")
@@ -285,7 +285,7 @@ def main() -> None:
         num_pull = repeated(["dvc", "pull"], second, s3, draw)
         faults.expect_same(second, expected, "pulled")
         faults.expect_whole_cache(second)
-        run(second, sys.executable, "-m", "ledger", "verify", "--overrides", "experiment=smoke")
+        run(second, sys.executable, "-m", "mathledger", "verify", "--overrides", "experiment=smoke")
         num_dropped = tracking.num_dropped + s3.num_dropped
     result = {
         "num_stages": num_stages,

@@ -22,6 +22,7 @@ from bench.make_corpus import write_corpus
 from bench.measure import Measured, circumstances, measure, progress, write_result
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json, write_text
+from mathledger.run.params import read
 from stages import params
 
 MAPPINGS: dict[str, dict[str, str | None]] = {
@@ -93,7 +94,7 @@ def configure(path: Path, choice: dict[str, Any]) -> None:
     """Put these sections into the project's params.yaml."""
     from omegaconf import OmegaConf
 
-    content = params.read(path / "params.yaml")
+    content = read(path / "params.yaml")
     content.update(choice)
     content["prepare"]["check_answers"] = False
     params.check_all(content)

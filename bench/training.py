@@ -58,9 +58,9 @@ def run_stage() -> None:
 
     trl.SFTTrainer  # noqa: B018  its modules are imported on first use
     from mathledger.plan import plan
+    from mathledger.run.params import load
     from mathledger.training import sft as train
     from mathledger.training import training
-    from stages.params import load
 
     started, before = time.monotonic(), peak_mib()
     inner = training.train
@@ -105,8 +105,8 @@ def run_bare() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     trl.SFTTrainer  # noqa: B018
+    from mathledger.run.params import load
     from mathledger.training import sft as train
-    from stages.params import load
 
     settings = load("train", train.Params)
     started = time.monotonic()
@@ -159,9 +159,9 @@ def run_lengths(how: str, rows: Path) -> None:
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from mathledger.model import prompts
+    from mathledger.run import params
     from mathledger.training import sft as train
     from mathledger.training import training
-    from stages import params
 
     tokenizer = AutoTokenizer.from_pretrained(train.BASE)
     prompt = params.load("prompt", prompts.Params)

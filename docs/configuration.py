@@ -21,6 +21,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import yaml
 from omegaconf import OmegaConf
 
+from mathledger.core import configuration
+from mathledger.run.compose import compose
 from stages import params
 
 PAGE = Path("docs/configuration.md")
@@ -134,9 +136,11 @@ def field_comments(into: Any) -> dict[str, str]:
 
 def options(group: str) -> list[Path]:
     """The options' files, the default one first."""
-    chosen = yaml.safe_load((params.CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    chosen = yaml.safe_load((configuration.CONF / "config.yaml").read_text(encoding="utf-8"))[
+        "defaults"
+    ]
     default = {name: option for each in chosen if each != "_self_" for name, option in each.items()}
-    paths = sorted((params.CONF / group).glob("*.yaml"))
+    paths = sorted((configuration.CONF / group).glob("*.yaml"))
     return sorted(paths, key=lambda path: path.stem != default.get(group))
 
 
@@ -178,7 +182,7 @@ def _lines(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, int]]:
 
 @cache
 def compiled(*overrides: str) -> Any:
-    return OmegaConf.to_container(OmegaConf.create(params.compose(list(overrides))))
+    return OmegaConf.to_container(OmegaConf.create(compose(list(overrides))))
 
 
 def value_at(content: Any, path: str) -> Any:
@@ -205,7 +209,7 @@ def page() -> str:
 
 
 def title(group: str) -> str:
-    folders = sorted(path for path in (params.CONF / group).iterdir() if path.is_dir())
+    folders = sorted(path for path in (configuration.CONF / group).iterdir() if path.is_dir())
     groups = [group, *(f"{group}/{folder.name}" for folder in folders)]
     lines = [
         f"- `{each}={path.stem}`: {head(path)}"
@@ -240,7 +244,7 @@ def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
     rows: list[tuple[str, str, str, str]] = []
     for part, into in parts.items():
         where = f"{prefix}.{part}".removesuffix(".")
-        shared = params.CONF / prefix.removesuffix(".NAME") / part / "default.yaml"
+        shared = configuration.CONF / prefix.removesuffix(".NAME") / part / "default.yaml"
         is_shared = part and shared.exists()
         said = file_comments(shared) if is_shared else {}
         values = OmegaConf.to_container(OmegaConf.load(shared)) if is_shared else {}

@@ -51,7 +51,7 @@ fail() {
 
 # First, what would else fail after hours.
 [ -n "$(dvc config core.remote)" ] || fail "there is no default DVC remote: docs/team.md"
-git diff --quiet HEAD -- conf stages dvc.yaml || fail "conf/ or code differ from the commit: commit"
+git diff --quiet HEAD -- conf mathledger stages dvc.yaml || fail "conf/ or code differ from the commit: commit"
 git switch --quiet "$branch" 2> /dev/null || git switch --quiet --create "$branch"
 python -m stages.params "$@"
 git diff --quiet -- params.yaml || git commit --quiet --message "Configure $*" -- params.yaml

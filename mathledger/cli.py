@@ -1,4 +1,4 @@
-"""The command line: `mathledger COMMAND ...`, also `python -m ledger COMMAND ...`.
+"""The command line: `mathledger COMMAND ...`, also `python -m mathledger COMMAND ...`.
 
 Each command is one module or package here with `run(arguments) -> int`, its exit status; it is
 imported when it is asked for. A wrong input ends in one line and exit status 2.
@@ -222,7 +222,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.command in ("verify", "publish"):
             _check_signer(arguments)
-        command = importlib.import_module(f"ledger.{arguments.command.replace('-', '_')}")
+        command = importlib.import_module(f"mathledger.{arguments.command.replace('-', '_')}")
         status = int(command.run(arguments))
         sys.stdout.flush()
     except InputError as error:

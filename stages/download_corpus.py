@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mathledger.core.records import write_text
 from mathledger.data import practice, sources
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from stages import params
 
 OUT = Path("data/download_corpus")
 

@@ -9,105 +9,12 @@ compiled snapshot is committed and a test fails where the two differ.
 """
 
 import difflib
-import json
 import sys
-from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
+from mathledger.core.configuration import CONF, PARAMS, check
 from mathledger.core.errors import InputError
-
-PARAMS = Path("params.yaml")
-CONF = Path("conf")
-# For every section's dataclass: unknown keys are errors, and "1e-5" is not a number.
-STRICT = ConfigDict(extra="forbid", strict=True)
-
-Section = TypeVar("Section")
-
-
-def compose(overrides: list[str]) -> str:
-    """The text of params.yaml for these Hydra overrides, all interpolations resolved."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-    from hydra.errors import HydraException
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        with initialize_config_dir(str(CONF.resolve()), version_base=None):
-            config = hydra_compose("config", overrides=overrides)
-        OmegaConf.resolve(config)
-        if missing := OmegaConf.missing_keys(config):
-            raise InputError(f"{CONF}/: no value for {', '.join(sorted(missing))}")
-        return OmegaConf.to_yaml(config)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(f"{CONF}/ does not compose: {error}") from error
-
-
-def read(path: Path = PARAMS) -> dict[str, Any]:
-    """The whole of params.yaml. Not yaml.safe_load, which reads 1e-05 as a string."""
-    from omegaconf import OmegaConf
-    from yaml import YAMLError
-
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: run `python -m stages.params`") from None
-    except YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no sections: run `python -m stages.params`")
-    return {str(key): value for key, value in content.items()}
-
-
-@overload
-def load(section: str, into: type[Section]) -> Section: ...
-@overload
-def load(section: str, into: Any) -> Any: ...  # a union of dataclasses, told apart by `kind`
-def load(section: str, into: Any) -> Any:
-    """One section of params.yaml, as a checked dataclass: load("corpus.champ.source", Source)."""
-    node: Any = read()
-    for depth, key in enumerate(section.split(".")):
-        if not isinstance(node, dict) or key not in node:
-            where = ".".join(section.split(".")[: depth + 1])
-            raise InputError(
-                f"{PARAMS}: there is no {where}; run `python -m stages.params`, "
-                f"and see {CONF}/ for the options"
-            )
-        node = node[key]
-    return check(section, node, into)
-
-
-def check(section: str, node: Any, into: Any) -> Any:
-    """The section as a dataclass.
-
-    Raises:
-        InputError: names every unknown, missing and ill-typed key.
-    """
-    try:
-        # From JSON, since strict validation of Python objects wants instances where we have dicts.
-        return TypeAdapter(into).validate_json(json.dumps(node))
-    except ValidationError as error:
-        problems = []
-        for item in error.errors():
-            # Pydantic puts the chosen member of a union into the path; it is no key of the file.
-            keys = [str(key) for key in item["loc"] if key != _kind(node)]
-            where = ".".join([section, *keys])
-            text = {
-                "unexpected_keyword_argument": "unknown key",
-                "extra_forbidden": "unknown key",
-                "missing": "missing key",
-                "missing_argument": "missing key",
-            }.get(item["type"], f"{item['msg']}, got {item['input']!r}")
-            problems.append(f"{where}: {text}")
-        raise InputError(
-            f"{PARAMS} (compiled from {CONF}/{section.split('.')[0]}/): " + "; ".join(problems)
-        ) from None
-
-
-def _kind(node: Any) -> str | None:
-    return str(node["kind"]) if isinstance(node, dict) and "kind" in node else None
+from mathledger.run.compose import compose
 
 
 def sections() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from docs import configuration
-from stages import params
+from mathledger.run.compose import compose
 
 
 def test_the_page_is_current() -> None:
@@ -30,7 +30,7 @@ def leaves(node: object, is_named: Callable[[str], bool], path: str = "") -> Ite
 def test_every_key_of_the_compiled_file_is_on_the_page(overrides: list[str]) -> None:
     lines = configuration.PAGE.read_text(encoding="utf-8").splitlines()
     types = {row.split("`")[1]: row for row in lines if row.startswith("| `")}
-    content = OmegaConf.to_container(OmegaConf.create(params.compose(overrides)))
+    content = OmegaConf.to_container(OmegaConf.create(compose(overrides)))
     for path in leaves(content, lambda path: any(row.startswith(f"{path}.NAME.") for row in types)):
         is_named_by_user = "->" in types.get(path.rpartition(".")[0], "")
         is_in_a_title = path == "models" or path.endswith("source.kind")

@@ -9,7 +9,7 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_rows
 from mathledger.filters import canaries, decontaminate, overlap
-from stages import params
+from mathledger.run import params
 from tests.conftest import Workspace
 
 SETTINGS = params.load("decontaminate", decontaminate.Params)

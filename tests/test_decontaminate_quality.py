@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.filters import decontaminate, overlap
-from stages import params
+from mathledger.run import params
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"

@@ -14,8 +14,8 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, content_id, read_rows, write_rows
 from mathledger.filters import deduplicate, minhash
+from mathledger.run import params
 from mathledger.text import groups, text
-from stages import params
 from tests.conftest import Workspace
 
 SETTINGS = params.load("deduplicate", deduplicate.Params)

@@ -35,9 +35,9 @@ ENVIRONMENT = {".venv/bin/activate"}  # what `make setup` makes
 
 # Run as they stand, in a clone without data, which has these files besides.
 STAND_INS = {
-    "CARD.md": "tests/ledger/cards/seed.md",
-    "results.yaml": "tests/ledger/cards/known.yaml",
-    "my_corpus/rows.jsonl": "tests/ledger/cards/known.yaml",
+    "CARD.md": "tests/audit/cards/seed.md",
+    "results.yaml": "tests/audit/cards/known.yaml",
+    "my_corpus/rows.jsonl": "tests/audit/cards/known.yaml",
 }
 RUN = [
     "make help",
@@ -49,7 +49,7 @@ RUN = [
     "dvc exp show",
     "mathledger audit CARD.md",
     "mathledger audit README.md --known results.yaml",
-    "python -m ledger audit tests/ledger/cards/seed.md --known tests/ledger/cards/known.yaml",
+    "python -m mathledger audit tests/audit/cards/seed.md --known tests/audit/cards/known.yaml",
     "python -m mathledger.data.sources local ~/my_corpus",
     "openssl ecparam -name prime256v1 -genkey -noout -out key.pem",
     "openssl ec -in key.pem -pubout -out key.pub",
@@ -264,7 +264,7 @@ def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
     assert text in {command.text for command in COMMANDS}, "no page has it any more"
     # The environment is the tests' own, and the code that of the clone.
     line = re.sub("^make", "make --old-file .venv/.ready", text)
-    line = re.sub("^mathledger", "python -m ledger", line)
+    line = re.sub("^mathledger", "python -m mathledger", line)
     environment = clean_environment() | {"HOME": str(clone), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         ["bash", "-ec", line], cwd=clone, env=environment, capture_output=True, text=True
@@ -293,7 +293,7 @@ FOREIGN = {  # whose message it is, and where it stands there
 @pytest.fixture(scope="module")
 def messages() -> list[str]:
     """The texts in the project's code, with `...` for what is filled in."""
-    folders = ("stages", "ledger", "hydra_plugins")
+    folders = ("stages", "mathledger", "hydra_plugins")
     paths = [path for folder in folders for path in Path(folder).rglob("*.py")]
     return [text for path in paths for text in texts(path)]
 

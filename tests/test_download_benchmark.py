@@ -296,7 +296,7 @@ def test_canonical_form(smoke: Workspace) -> None:
 
 def test_the_committed_champ_pin_is_what_the_index_serves(tmp_path: Path) -> None:
     """The real wheel, 7 MB: its digest, its columns, and the answers that can be graded."""
-    from stages import params
+    from mathledger.run import params
 
     pinned = params.load("benchmark.champ.source", sources.BenchmarkSource)
     rows = download_benchmark.champ_items(sources.fetch_wheel(pinned, tmp_path))

@@ -17,10 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
+from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id, count_by, sha256
 from mathledger.data import practice, sources
-from stages import download_corpus, params
+from mathledger.run import params
+from stages import download_corpus
 from tests.conftest import Workspace, clean_environment
 from tests.hub import Hub, commit_of, serve
 
@@ -220,7 +222,9 @@ def test_a_wrong_pin_is_one_error_that_names_it(
 def test_a_branch_is_no_revision() -> None:
     node = {"kind": "hub", "licence": "MIT", "repo": "a/b", "revision": "main", "split": "train"}
     with pytest.raises(InputError, match=r"x\.source\.revision: .* names move: .*got 'main'"):
-        params.check("corpus.x.source", node | {"num_rows": 1, "files": {}}, sources.CorpusSource)
+        configuration.check(
+            "corpus.x.source", node | {"num_rows": 1, "files": {}}, sources.CorpusSource
+        )
 
 
 def test_a_changed_large_file_is_refused_before_it_is_downloaded(hub: Hub, tmp_path: Path) -> None:
@@ -386,7 +390,7 @@ def test_files_without_a_pin_are_refused() -> None:
     for files in (None, {}, {"a.jsonl": None}):
         node = {"kind": "local", "licence": "MIT", "files": files}
         with pytest.raises(InputError, match=r"sources local PATH` prints the lines"):
-            params.check("corpus.x.source", node, sources.CorpusSource)
+            configuration.check("corpus.x.source", node, sources.CorpusSource)
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:

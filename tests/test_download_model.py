@@ -52,7 +52,7 @@ def test_the_quickstart_model_speaks(tmp_path: Path) -> None:
     """The real wheel, 93 MB: dequantised, saved, loaded, and it still answers in English."""
     from transformers import pipeline
 
-    from stages import params
+    from mathledger.run import params
 
     pinned = params.load("model", download_model.Params).source
     assert isinstance(pinned, sources.Wheel)

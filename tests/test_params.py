@@ -2,13 +2,15 @@
 
 import pytest
 
+from mathledger.core import configuration
 from mathledger.core.errors import InputError
-from stages import params
+from mathledger.run import params
+from mathledger.run.compose import compose
 from tests.conftest import Workspace
 
 
 def test_committed_snapshot_is_what_conf_compiles_to() -> None:
-    assert params.PARAMS.read_text() == params.compose([])
+    assert configuration.PARAMS.read_text() == compose([])
 
 
 def test_check_names_the_line_that_differs(workspace: Workspace) -> None:
@@ -48,7 +50,7 @@ def test_a_section_edited_by_hand_is_checked_when_a_stage_reads_it(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(str(tmp_path))
-    params.PARAMS.write_text("mix: {seed: 1, max_examples: null, validation_rate: '0.1'}\n")
+    configuration.PARAMS.write_text("mix: {seed: 1, max_examples: null, validation_rate: '0.1'}\n")
     from mathledger.filters import mix
 
     with pytest.raises(InputError, match=r"mix\.validation_rate: .*got '0\.1'"):
@@ -59,4 +61,4 @@ def test_a_section_edited_by_hand_is_checked_when_a_stage_reads_it(
 
 def test_scientific_notation_is_a_number() -> None:
     """PyYAML alone reads 1e-05 as a string."""
-    assert "learning_rate: 1.0e-05" in params.compose(["train.learning_rate=1e-5"])
+    assert "learning_rate: 1.0e-05" in compose(["train.learning_rate=1e-5"])

@@ -209,7 +209,7 @@ def project(workspace: Workspace, parrot: Path) -> Iterator[Workspace]:
 
 
 def params_json(workspace: Workspace) -> str:
-    code = "import json; from stages import params; print(json.dumps(params.read()))"
+    code = "import json; from mathledger.run import params; print(json.dumps(params.read()))"
     return workspace.python("-c", code)
 
 

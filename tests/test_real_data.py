@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from omegaconf import OmegaConf
 
+from mathledger.core import configuration
 from mathledger.core.records import read_rows, sha256
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
@@ -157,8 +158,10 @@ def test_the_public_samples_of_frontiermath_fit_the_private_benchmark(tmp_path: 
     content = composed("benchmark=[frontiermath_tier1]", pin)
     params.check_all(content)
     node = content["benchmark"]["frontiermath_tier1"]
-    source = params.check("benchmark.x.source", node["source"], sources.BenchmarkSource)
-    mapping = params.check("benchmark.x.mapping", node["mapping"], download_benchmark.Mapping)
+    source = configuration.check("benchmark.x.source", node["source"], sources.BenchmarkSource)
+    mapping = configuration.check(
+        "benchmark.x.mapping", node["mapping"], download_benchmark.Mapping
+    )
     rows, _ = download_benchmark.read(source, mapping, tmp_path)
     kept, left_out = download_benchmark.select(rows, mapping)
     assert [row["id"] for row in kept] == [

@@ -9,9 +9,9 @@ import pytest
 
 from mathledger.core.records import read_json
 from mathledger.model import processes, prompts
+from mathledger.run import params
 from mathledger.training import grpo as reinforce
 from mathledger.training import training
-from stages import params
 from tests.conftest import Workspace
 
 SMALL = [

@@ -107,7 +107,7 @@ def test_a_second_clone_makes_the_card_anew_without_training(
 
 
 def test_verify_passes_in_a_second_clone(second: Workspace) -> None:
-    output = second.python("-m", "ledger", "verify", "--overrides", "experiment=smoke")
+    output = second.python("-m", "mathledger", "verify", "--overrides", "experiment=smoke")
     assert output.splitlines()[-1] == "PASS: all 12 links hold"
 
 

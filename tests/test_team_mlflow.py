@@ -160,7 +160,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     assert output.count("does not answer any more; the stage goes on") == 1
     lineage = json.loads((top / "lineage/train.json").read_text())
     assert lineage["mlflow_run_id"] == checkpoint
-    synced = smoke_copy.python("-m", "ledger", "sync-mlflow", **team)
+    synced = smoke_copy.python("-m", "mathledger", "sync-mlflow", **team)
     assert "wrote" in synced
     (run,) = server_runs(server, "train")
     from mlflow import MlflowClient
@@ -172,7 +172,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
         found.data.metrics["num_steps"]
         == json.loads((top / "metrics/train.json").read_text())["num_steps"]
     )
-    again = smoke_copy.python("-m", "ledger", "sync-mlflow", **team)
+    again = smoke_copy.python("-m", "mathledger", "sync-mlflow", **team)
     assert "nothing to write" in again
 
 

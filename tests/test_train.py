@@ -18,9 +18,9 @@ from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.evaluation import generation
 from mathledger.model import processes, prompts
+from mathledger.run import params
 from mathledger.training import sft as train
 from mathledger.training import training
-from stages import params
 from tests.conftest import Workspace, clean_environment, slurm_job
 
 

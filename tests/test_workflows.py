@@ -158,7 +158,7 @@ def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
     git(clone, "switch", "--quiet", "-")
     git(clone, "merge", "--quiet", "--no-ff", "--no-edit", "topic")
     (clone / ".venv/bin").mkdir(parents=True)
-    for name, module in {"dvc": "dvc", "mathledger": "ledger"}.items():
+    for name, module in {"dvc": "dvc", "mathledger": "mathledger"}.items():
         (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\n{sys.executable} -m {module} "$@"\n')
         (clone / f".venv/bin/{name}").chmod(0o755)
     (script,) = scripts(JOBS["results/compare"])

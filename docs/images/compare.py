@@ -42,7 +42,7 @@ def run_experiments() -> None:
         ["dvc", "repro"],
         ["git", *identity, "commit", "--quiet", "--all", "--message", "Results"],
         ["dvc", "exp", "run", "--name", "contaminated", *preset],
-        [sys.executable, "-m", "ledger", "compare"],
+        [sys.executable, "-m", "mathledger", "compare"],
     ):
         subprocess.run(command, cwd=CLONE, env=environment, check=True)
 

@@ -123,7 +123,7 @@ def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
 
     from mathledger.filters import overlap
     from mathledger.filters.decontaminate import Params
-    from stages import params
+    from mathledger.run import params
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
     files: dict[str, list[Path]] = defaultdict(list)

@@ -27,6 +27,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.card import card, croissant, licences, memorisation, plots, report, statement
+from mathledger.core.configuration import CONF, STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import (
     Row,
@@ -38,8 +39,8 @@ from mathledger.core.records import (
 )
 from mathledger.data import practice
 from mathledger.evaluation import statistics
+from mathledger.run import params
 from mathledger.run.tracking import lineage_file, stage_run
-from stages import params
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -56,7 +57,7 @@ SCORE = ("num_items", "accuracy", "low", "high")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Claim:
     """A score that another card states. It is shown as a claim, apart from what was measured."""
 
@@ -67,7 +68,7 @@ class Claim:
     source: str  # where it is stated, in which words
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     name: str
     language: str
@@ -77,12 +78,12 @@ class Params:
 
 def check_claims(claims: Sequence[Claim]) -> None:
     """Raise InputError where a claim names no benchmark of conf/, or its range is upside down."""
-    known = {path.stem for path in (params.CONF / "benchmark").glob("*.yaml")}
+    known = {path.stem for path in (CONF / "benchmark").glob("*.yaml")}
     for number, claim in enumerate(claims):
         where = f"model_card.claims[{number}]"
         if claim.benchmark not in known:
             raise InputError(
-                f"{where}.benchmark: there is no {params.CONF}/benchmark/{claim.benchmark}.yaml; "
+                f"{where}.benchmark: there is no {CONF}/benchmark/{claim.benchmark}.yaml; "
                 f"there are {', '.join(sorted(known))}"
             )
         if claim.low > claim.high:

@@ -634,7 +634,7 @@ def works() -> dict[str, dict[str, Any]]:
     """What to cite, by the name of a source."""
     import yaml
 
-    path = resources.files("stages.common").joinpath("citations.yaml")
+    path = resources.files("mathledger.card").joinpath("citations.yaml")
     found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found
 

@@ -31,7 +31,7 @@ def licences() -> dict[str, Licence]:
     """All that are known, by key."""
     import yaml
 
-    text = resources.files("stages.common").joinpath("licences.yaml").read_text(encoding="utf-8")
+    text = resources.files("mathledger.card").joinpath("licences.yaml").read_text(encoding="utf-8")
     return {
         key: Licence(
             key,

@@ -182,7 +182,7 @@ def page(name: str, corpora: list[str], benchmarks: list[str]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"comma": "{:,}".format, "share": share}
-    template = resources.files("stages.common").joinpath("report.html.jinja")
+    template = resources.files("mathledger.card").joinpath("report.html.jinja")
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         name=name,
         steps=STEPS,

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import (
     BENCHMARK_ITEM,
@@ -32,8 +33,8 @@ from mathledger.core.records import (
 )
 from mathledger.data import practice, sources
 from mathledger.grading import grading
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from stages import params
 
 OUT = Path("data/download_benchmark")
 METRICS = Path("metrics/download_benchmark")
@@ -52,7 +53,7 @@ ALL_ITEM = pa.schema(
 )
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Columns:
     """The file's column for each canonical one; null where it has none."""
 
@@ -63,7 +64,7 @@ class Columns:
     id: str | None  # null: the number of the row, from 0, over all files
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Mapping:
     answer_type: grading.AnswerType  # integer and number leave items with another answer out
     max_items: int | None  # by stable hash of the item; null takes all

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.records import num_rows
-from stages.params import STRICT
 
 # Row groups of one plan: on this machine Daft reads ahead all that a plan names. On Ray each is one
 # task, and so many cores can work at most.

@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from stages.params import STRICT
 
 PLANTED = ("planted_wrong_answer", "planted_leak", "planted_exact_copy", "planted_near_copy")
 

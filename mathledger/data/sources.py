@@ -29,10 +29,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id, num_rows, sha256, write_json
 from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
-from stages.params import STRICT
 
 PRINT = "python -m mathledger.data.sources"
 SHA256 = re.compile("[0-9a-f]{64}")

@@ -39,8 +39,8 @@ from mathledger.core.records import (
 from mathledger.evaluation import generation, harness, statistics
 from mathledger.grading import grading, verdicts
 from mathledger.model import processes, prompts
+from mathledger.run import params
 from mathledger.run.tracking import Run, hardware, is_main_process, stage_run
-from stages import params
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")

@@ -22,11 +22,11 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id
 from mathledger.model import processes
 from mathledger.run.tracking import is_main_process
-from stages.params import STRICT
 
 Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row
 from mathledger.model import prompts
-from stages.params import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

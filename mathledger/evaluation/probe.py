@@ -25,6 +25,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.records import (
     Row,
     read_batches,
@@ -36,9 +37,9 @@ from mathledger.core.records import (
 )
 from mathledger.evaluation import generation, statistics
 from mathledger.model import prompts
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
 from mathledger.text import text
-from stages import params
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")
@@ -65,7 +66,7 @@ MAX_LENGTH_RATIO = 1.2
 MAX_POOL = 10_000  # validation rows that controls are looked for in, about
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     max_items: Annotated[int, Field(ge=1)]  # of each benchmark
     min_tokens: Annotated[int, Field(ge=1)]  # canonical ones, of a problem's second half

@@ -27,6 +27,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import (
     EXAMPLE,
@@ -45,10 +46,10 @@ from mathledger.data import engine
 from mathledger.data.streams import ahead
 from mathledger.filters import canaries, embeddings, overlap
 from mathledger.filters.overlap import CLASSES, VARIANT
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
 from mathledger.text import text
 from mathledger.text.text import MACRO, NUMBER, OPERATOR
-from stages import params
 
 IN = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")
@@ -92,7 +93,7 @@ _PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
 SAMPLE_SIZE = 100_000
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     action: Literal["remove", "flag", "keep"]
     variants: Literal["keep", "quarantine"]

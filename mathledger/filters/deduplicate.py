@@ -31,6 +31,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import (
     EXAMPLE,
@@ -43,9 +44,9 @@ from mathledger.core.records import (
 from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
 from mathledger.filters import minhash
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
 from mathledger.text import groups, text
-from stages import params
 
 IN = Path("data/prepare")
 OUT = Path("data/deduplicate")
@@ -82,7 +83,7 @@ U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     action: Literal["remove", "keep"]
     num_bands: int

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.records import removed_schema
 from mathledger.filters import quality
 from mathledger.grading import answers
 from mathledger.grading.verdicts import Judges
-from stages.params import STRICT
 
 EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])
 REMOVED = removed_schema(EVIDENCE)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
-from stages.params import STRICT
 
 WEIGHTS = "model.safetensors"
 BATCH = 64  # texts

@@ -22,14 +22,15 @@ import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import Writer, read_batches, write_json
 from mathledger.data import engine
 from mathledger.data.streams import ahead
 from mathledger.model import prompts
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
 from mathledger.text import groups, text
-from stages import params
 
 IN = Path("data/decontaminate/kept.parquet")
 TOKENIZER = Path("data/model/base/tokenizer.json")
@@ -59,14 +60,14 @@ F64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Corpus:
     weight: Annotated[float, Field(ge=0, le=1)]  # the share of its rows to take
     max_examples: int | None
     epochs: Annotated[int, Field(ge=1)] = 1  # how often a row of it stands in the training set
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     seed: int
     max_examples: int | None  # over all corpora, each row counted once

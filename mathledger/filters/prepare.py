@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, read_json, write_json, write_sorted
 from mathledger.data import raw
@@ -31,15 +32,15 @@ from mathledger.filters.defects import REMOVED
 from mathledger.filters.defects import Params as Params
 from mathledger.grading import answers
 from mathledger.grading.verdicts import Judges
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from stages import params
 
 IN = Path("data/download_corpus")
 OUT = Path("data/prepare")
 METRICS = Path("metrics/prepare")
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Mapping:
     """The corpus's column for each canonical one; null where it has none."""
 

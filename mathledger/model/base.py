@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.data import sources
 from mathledger.model import prompts
+from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from stages import params
 
 OUT = Path("data/model/base")
 
@@ -25,7 +26,7 @@ CHAT_TEMPLATE = (
 )
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     source: sources.ModelSource
     about: str  # what the card says of it

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id
 from mathledger.run import tracking
-from stages.params import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

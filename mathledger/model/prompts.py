@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from stages.params import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -25,9 +25,8 @@ from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
 from mathledger.data import sources
 from mathledger.model import processes, prompts
-from mathledger.run import tracking
+from mathledger.run import params, tracking
 from mathledger.training import training
-from stages import params
 
 if TYPE_CHECKING:
     from mathledger.training.sft import Params

@@ -30,7 +30,15 @@ from mathledger.run.mlflow_writer import REFUSED
 
 LINEAGE = Path("lineage")
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
-CODE = ["stages", "conf", "dvc.yaml", "params.yaml", "pyproject.toml", "constraints.txt"]
+CODE = [
+    "mathledger",
+    "stages",
+    "conf",
+    "dvc.yaml",
+    "params.yaml",
+    "pyproject.toml",
+    "constraints.txt",
+]
 BETWEEN = {"sh", "bash", "dash", "zsh", "fish", "ksh", "torchrun", "accelerate"}
 PACKAGES = ["accelerate", "daft", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
 PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]

@@ -20,13 +20,14 @@ from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json, write_text
 from mathledger.grading.verdicts import Judges
 from mathledger.model import processes, prompts
+from mathledger.run import params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import training
-from stages import params
 
 IN = Path("data/mix")
 START = Path("data/model/tuned")
@@ -51,7 +52,7 @@ CURVES: training.Curves = {  # plots/reinforce/reward.csv: the trainer's name, o
 }
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     learning_rate: float
     lr_scheduler_type: str

@@ -22,12 +22,13 @@ from typing import Any
 import pyarrow.parquet as pq
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json, write_text
 from mathledger.model import processes, prompts
+from mathledger.run import params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import training
-from stages import params
 
 IN = Path("data/mix")
 BASE = Path("data/model/base")
@@ -46,7 +47,7 @@ CURVES: training.Curves = {  # plots/train/loss.csv: the trainer's name, ours, d
 }
 
 
-@dataclass(frozen=True, config=params.STRICT)
+@dataclass(frozen=True, config=STRICT)
 class Params:
     learning_rate: float
     lr_scheduler_type: str

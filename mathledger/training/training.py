@@ -21,11 +21,11 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_text
 from mathledger.model.processes import Launch, any_process, from_main, wait_for_all
 from mathledger.run import tracking
-from stages.params import STRICT
 
 MAX_SAMPLE_TOKENS = 128
 Curves = dict[str, tuple[str, int | None]]  # the trainer's name of a number: ours, its digits

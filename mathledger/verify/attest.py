@@ -35,7 +35,7 @@ def published() -> Iterator[Path]:
     Raises:
         InputError: a file is missing, or two of them have one name.
     """
-    from stages import params
+    from mathledger.run import params
 
     settings = params.read()
     own, shown = MODELS / settings["models"][-1], CARD

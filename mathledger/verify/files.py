@@ -38,7 +38,9 @@ def commit(project: Project) -> Iterator[str]:
         digest.update(data)
         if digest.hexdigest() != blob:
             yield f"{path} is not the commit's: `git diff {path}`"
-    others = git("ls-files", "--others", "--exclude-standard", "--", "stages", "conf", at=at)
+    others = git(
+        "ls-files", "--others", "--exclude-standard", "--", "mathledger", "stages", "conf", at=at
+    )
     for path in others.splitlines():
         yield f"{path} is in no commit: add it, or remove it"
     project.looked_at = f"{len(entries)} tracked files are those of {head[:10]}"
@@ -90,7 +92,7 @@ def md5_at(at: Path, revision: str, path: str) -> str | None:
 
 def params(project: Project) -> Iterator[str]:
     """params.yaml is what conf/ compiles to, with the overrides that are given."""
-    from stages.params import compose
+    from mathledger.run.compose import compose
 
     overrides = project.arguments.overrides or []
     compiled = compose(overrides)

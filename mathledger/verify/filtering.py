@@ -19,7 +19,7 @@ def canaries(project: Project) -> Iterator[str]:
     """No canary, and no item of a benchmark where those are removed, is in the training set."""
     from mathledger.core.records import read_batches
     from mathledger.filters import decontaminate
-    from stages import params
+    from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
     items = decontaminate.read_items(project.settings["benchmark"])
@@ -52,8 +52,8 @@ def again(project: Project) -> Iterator[str]:
     """The filter, run once more on the same rows, writes the same bytes."""
     from omegaconf import OmegaConf
 
+    from mathledger.core.configuration import PARAMS
     from mathledger.filters import decontaminate
-    from stages import params
 
     top = Path.cwd()
     scratch = top / ".scratch"
@@ -65,8 +65,8 @@ def again(project: Project) -> Iterator[str]:
             (folder / path).symlink_to(top / path)
         # Any runner gives the same bytes; a cluster is not at hand.
         here = {"runner": "native", "num_threads": None, "ray_address": None}
-        OmegaConf.save({**project.settings, "engine": here}, folder / params.PARAMS)
-        code = "from stages import decontaminate; decontaminate.filter_rows()"
+        OmegaConf.save({**project.settings, "engine": here}, folder / PARAMS)
+        code = "from mathledger.filters import decontaminate; decontaminate.filter_rows()"
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=folder,

@@ -65,7 +65,7 @@ class Project:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The content of params.yaml, as the stages read it."""
-        from stages import params
+        from mathledger.run import params
 
         return params.read()
 
@@ -73,7 +73,7 @@ class Project:
     def ledger_again(self) -> dict[str, Any]:
         """The ledger, computed anew from the files as they stand."""
         from mathledger.card import build as model_card
-        from stages import params
+        from mathledger.run import params
 
         claims = params.load("model_card", model_card.Params).claims
         return model_card.make_ledger(self.settings, claims)

@@ -15,7 +15,7 @@ from mathledger.audit.findings import ORDER, Finding
 from mathledger.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
-CARDS = ROOT / "tests/ledger/cards"
+CARDS = ROOT / "tests/audit/cards"
 SEED, KNOWN = CARDS / "seed.md", CARDS / "known.yaml"
 HEAD = "---\nlicense: mit\n---\n# Model-7B\n\n"
 
@@ -289,7 +289,7 @@ def test_five_megabytes_of_anything_take_seconds(tmp_path: Path, body: str) -> N
     path = tmp_path / "card.md"
     path.write_text((HEAD + body * (5_000_000 // len(body)))[:5_000_000])
     done = subprocess.run(
-        [sys.executable, "-m", "ledger", "audit", str(path)],
+        [sys.executable, "-m", "mathledger", "audit", str(path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -322,7 +322,7 @@ def test_a_cell_cannot_break_the_table_of_the_report(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
-    command = f"{sys.executable} -m ledger audit {SEED} --known {KNOWN} | head -1"
+    command = f"{sys.executable} -m mathledger audit {SEED} --known {KNOWN} | head -1"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "# Audit of seed.md\n" and not done.stderr
 

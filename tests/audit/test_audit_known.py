@@ -15,7 +15,7 @@ from mathledger.cli import main
 from mathledger.filters.decontaminate import EVIDENCE
 
 ROOT = Path(__file__).parent.parent.parent
-SEED = ROOT / "tests/ledger/cards/seed.md"
+SEED = ROOT / "tests/audit/cards/seed.md"
 SHARED = Path("../shared/hub/datasets").resolve()
 needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="no ../shared/hub")
 ENTRIES = yaml.safe_load((ROOT / "mathledger/audit/benchmarks.yaml").read_text())

@@ -11,7 +11,7 @@ from mathledger.card import memorisation
 from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
 from mathledger.evaluation.probe import COMPLETION, summary
 from mathledger.filters.decontaminate import EVIDENCE
-from stages import params
+from mathledger.run import params
 from tests.conftest import Workspace
 
 IDS = [f"item-{number:02}" for number in range(20)]

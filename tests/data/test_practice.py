@@ -7,7 +7,7 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.data import practice
 from mathledger.data.practice import Problem
-from stages import params
+from mathledger.run import params
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 SEEDS = {"chain_sum": (900_000, 64), "gsm_symbolic": (910_000, 24)}

@@ -23,7 +23,7 @@ from mathledger.diff import rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.evaluate import SAMPLE
 from tests.conftest import ROOT, Workspace
-from tests.ledger.states import Project, State, rows_of, write_bytes, write_data
+from tests.states import Project, State, rows_of, write_bytes, write_data
 
 TUNED = Path("data/model/tuned/model.safetensors")
 EXAM = Path("data/evaluate/tuned-exam/samples.parquet")
@@ -440,7 +440,7 @@ def test_an_experiment_differs_in_what_it_was_run_with(smoke_copy: Workspace) ->
         "-S",
         "train.learning_rate=2e-3",
     )
-    shown = smoke_copy.python("-m", "ledger", "diff", "HEAD", "slow", "--json")
+    shown = smoke_copy.python("-m", "mathledger", "diff", "HEAD", "slow", "--json")
     content = json.loads(shown)
     every = [*content["causes"], *content["without_effect"]]
     assert changed(every) == {("params", "train.learning_rate")}
@@ -450,5 +450,5 @@ def test_an_experiment_differs_in_what_it_was_run_with(smoke_copy: Workspace) ->
     base = number(content, "tiny_chain_sum@base")
     assert base["has_same_responses"]
     assert base["test"] is None
-    text = smoke_copy.python("-m", "ledger", "diff", "HEAD", "slow")
+    text = smoke_copy.python("-m", "mathledger", "diff", "HEAD", "slow")
     assert "weights of tuned" in text

@@ -15,9 +15,7 @@ from mathledger.grading.equality import same_number
 from mathledger.grading.verdicts import Judges
 from tests.hub import SHARED
 
-CASES = [
-    json.loads(line) for line in Path("tests/data/grading_cases.jsonl").read_text().splitlines()
-]
+CASES = [json.loads(line) for line in Path("tests/grading/cases.jsonl").read_text().splitlines()]
 
 
 def test_every_conformance_case_gets_its_verdict() -> None:

@@ -9,9 +9,9 @@ from bench.cost import SHAPE
 from mathledger.core.records import read_json
 from mathledger.model import processes
 from mathledger.plan import plan
+from mathledger.run import params
 from mathledger.training import sft as train
 from mathledger.training import training
-from stages import params
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 

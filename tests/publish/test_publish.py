@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ledger.test_attest import make_key
 
 from mathledger import publish, verify
 from mathledger.chain.chain import Chain
@@ -22,6 +21,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.records import read_json, read_rows, sha256, write_json
 from mathledger.verify import attest
 from tests.conftest import Workspace
+from tests.verify.test_attest import make_key
 
 
 @dataclass

@@ -21,7 +21,7 @@ from mathledger.verify import files, results
 from mathledger.verify.project import Project, digests_of
 from tests.conftest import Workspace
 
-VERIFY = ("-m", "ledger", "verify", "--overrides", "experiment=smoke")
+VERIFY = ("-m", "mathledger", "verify", "--overrides", "experiment=smoke")
 
 
 def lines(output: str) -> dict[str, str]:

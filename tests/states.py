@@ -32,8 +32,7 @@ from mathledger.filters import mix
 from mathledger.filters.decontaminate import HIT
 from mathledger.filters.deduplicate import EVIDENCE
 from mathledger.filters.defects import REMOVED
-from mathledger.run import tracking
-from stages import params
+from mathledger.run import params, tracking
 from tests import evaluated
 from tests.conftest import ROOT, clean_environment
 from tests.test_report import CORPORA, example

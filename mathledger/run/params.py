@@ -1,0 +1,43 @@
+"""Read params.yaml: all of it, or the section of one stage."""
+
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from mathledger.core.configuration import CONF, PARAMS, check
+from mathledger.core.errors import InputError
+
+Section = TypeVar("Section")
+
+
+def read(path: Path = PARAMS) -> dict[str, Any]:
+    """The whole of params.yaml. Not yaml.safe_load, which reads 1e-05 as a string."""
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run `python -m stages.params`") from None
+    except YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no sections: run `python -m stages.params`")
+    return {str(key): value for key, value in content.items()}
+
+
+@overload
+def load(section: str, into: type[Section]) -> Section: ...
+@overload
+def load(section: str, into: Any) -> Any: ...  # a union of dataclasses, told apart by `kind`
+def load(section: str, into: Any) -> Any:
+    """One section of params.yaml, as a checked dataclass: load("corpus.champ.source", Source)."""
+    node: Any = read()
+    for depth, key in enumerate(section.split(".")):
+        if not isinstance(node, dict) or key not in node:
+            where = ".".join(section.split(".")[: depth + 1])
+            raise InputError(
+                f"{PARAMS}: there is no {where}; run `python -m stages.params`, "
+                f"and see {CONF}/ for the options"
+            )
+        node = node[key]
+    return check(section, node, into)
