@@ -10,9 +10,9 @@ Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, cont
         canaries.csv
 
 The scores are computed from the graded responses alone (docs/statistics.md), and no number is
-typed: the card (mathledger/card/card.py) and its pictures are made from the ledger and nothing else.
-All are the same bytes for the same inputs; run ids and times stay in lineage/. The stage's MLflow
-run is the experiment's *result* run, with all params and all scores.
+typed: the card (mathledger/card/card.py) and its pictures are made from the ledger alone. All are
+the same bytes for the same inputs; run ids and times stay in lineage/. The MLflow run of the stage
+is the experiment's *result* run, with all params and all scores.
 """
 
 from mathledger.card import build

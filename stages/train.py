@@ -7,7 +7,7 @@ Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and a
 Metrics metrics/train.json, plots/train/loss.csv
 
     python -m stages.train          what DVC runs, through train.launch.command
-    python -m stages.train --plan   what a run will need, before a GPU is rented: mathledger/plan/plan.py
+    python -m stages.train --plan   what a run will need, before a GPU is rented: mathledger/plan/
 
 How it launches, resumes, stops and saves is in mathledger/training/training.py.
 """

@@ -35,7 +35,6 @@ class Workspace:
     def copy(self, path: Path) -> "Workspace":
         """All of it at another place, the DVC cache and MLflow's store too."""
         shutil.copytree(self.path, path, symlinks=True)
-        copy_compiled(ROOT, path)
         return Workspace(path)
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> str:
@@ -104,18 +103,6 @@ def slurm_job(num_nodes: int) -> dict[str, str]:
     }
 
 
-def copy_compiled(source: Path, target: Path) -> None:
-    """The compiled kernels come along, since compiling them takes half a minute.
-
-    Those that the target has stay: an index names the files that were compiled with it.
-    """
-    for cached in sorted(source.glob("stages/**/__pycache__/*.nb[ci]")):
-        place = target / cached.relative_to(source)
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(cached, place)
-
-
 @dataclass(frozen=True)
 class Shared:
     """Workspaces that the processes of one test session have in common."""
@@ -178,7 +165,6 @@ def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFac
     def make(path: Path) -> Workspace:
         workspace = start.copy(path)
         workspace.repro()
-        copy_compiled(workspace.path, ROOT)
         workspace.run("git", "add", "--all")
         workspace.run("git", "commit", "--quiet", "--message", "results")
         return workspace

@@ -54,7 +54,8 @@ def _result(row: Any, where: str) -> Result:
     found = known.mentions(str(row["benchmark"]))
     if len(found) != 1 or found[0].key is None:
         raise InputError(
-            f"{where}: benchmark {row['benchmark']!r} is not one of mathledger/audit/benchmarks.yaml"
+            f"{where}: benchmark {row['benchmark']!r} is not one of "
+            "mathledger/audit/benchmarks.yaml"
         )
     text = str(row["value"])
     try:

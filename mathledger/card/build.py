@@ -10,9 +10,9 @@ Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, cont
         canaries.csv
 
 The scores are computed from the graded responses alone (docs/statistics.md), and no number is
-typed: the card (mathledger/card/card.py) and its pictures are made from the ledger and nothing else.
-All are the same bytes for the same inputs; run ids and times stay in lineage/. The stage's MLflow
-run is the experiment's *result* run, with all params and all scores.
+typed: the card (mathledger/card/card.py) and its pictures are made from the ledger alone. All are
+the same bytes for the same inputs; run ids and times stay in lineage/. The MLflow run of the stage
+is the experiment's *result* run, with all params and all scores.
 """
 
 import csv
@@ -27,6 +27,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.card import card, croissant, licences, memorisation, plots, report, statement
+from mathledger.core.code import code_of
 from mathledger.core.configuration import CONF, STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import (
@@ -321,10 +322,11 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     code: dict[str, str] = {}
     stages = {}
     for stage in statement.stage_names(settings):
-        deps = digests_of(stage)
+        lineage = lineage_of(stage)
+        deps = lineage["deps"]
         stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
-        for path in deps.keys() - stages[stage].keys():
-            if code.setdefault(path, deps[path]) != deps[path]:
+        for path, md5 in code_of(lineage).items():
+            if code.setdefault(path, md5) != md5:
                 raise InputError(
                     f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "
                     "run `dvc repro`"
@@ -340,8 +342,8 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     return {"stages": stages, "code": dict(sorted(code.items()))}
 
 
-def digests_of(stage: str) -> dict[str, str]:
-    """The DVC digest of each dependency that a stage ran with, by path."""
+def lineage_of(stage: str) -> dict[str, Any]:
+    """What a stage wrote of its own run, with the DVC digest of each dependency in `deps`."""
     content = read_json(lineage_file(stage))
     deps = content.get("deps") if isinstance(content, dict) else None
     if not isinstance(deps, dict) or not all(isinstance(each, str) for each in deps.values()):
@@ -349,7 +351,7 @@ def digests_of(stage: str) -> dict[str, str]:
             f"{lineage_file(stage)} holds no digests (`deps`) of what {stage} ran with: "
             f"run `dvc repro {stage}`"
         )
-    return deps
+    return dict(content)
 
 
 def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ files), `random` (a model made on the spot).
 
 To pin a source, print the lines for its file in conf/:
 
-    python -m mathledger.data.sources dataset openai/gsm8k main 'main/test-*'    of a hub repository
+    python -m mathledger.data.sources dataset openai/gsm8k main 'main/test-*'  of a hub repository
     python -m mathledger.data.sources model HuggingFaceTB/SmolLM2-135M-Instruct main '*.safetensors'
-    python -m mathledger.data.sources local ~/my_corpus                          of files and folders
+    python -m mathledger.data.sources local ~/my_corpus                         of files and folders
 """
 
 import fcntl

@@ -8,8 +8,10 @@ apart: all are causes.
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
+from mathledger.core.code import is_code
 from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
@@ -154,8 +156,8 @@ def unattributed(a: Side, b: Side) -> list[Change]:
 
 def can_lead_to_numbers(change: Change) -> bool:
     """Whether a change that no stage is known for is of one whose output a number may rest on."""
-    part = change.key.partition(".")[0].removeprefix("stages/")
-    return part not in ("model_card", "probe")
+    name = PurePosixPath(change.key).stem if is_code(change.key) else change.key.partition(".")[0]
+    return name not in ("model_card", "probe")
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mathledger.card.statement import predicate
 from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
+from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 
@@ -100,7 +101,7 @@ def _run(chain: Chain, name: str) -> Run:
         deps = lineage["deps"]
         return Run(
             {path: md5 for path, md5 in deps.items() if path.startswith("data/")},
-            {path: md5 for path, md5 in deps.items() if path.startswith("stages/")},
+            code_of(lineage),
             {out.path: out.md5 for out in stage.outs.values() if out.path.startswith("data/")},
             lineage["params"],
             lineage["packages"],

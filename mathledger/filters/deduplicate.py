@@ -7,7 +7,7 @@ Metrics metrics/deduplicate.json
 
 Exact: equal canonical problem and solution; several solutions of one problem are no duplicates.
 Near, among the unique problems: MinHash proposes, and a problem goes, with all its solutions, only
-when its own comparison with a kept one succeeds (mathledger/filters/minhash.py). There is no chain of
+when its own comparison with a kept one succeeds (filters/minhash.py). There is no chain of
 likeness, and a problem with another number is another problem.
 
 Of two copies the one of the corpus named first stays, then the one of smaller id. `action: keep`

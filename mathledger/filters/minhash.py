@@ -12,12 +12,12 @@ looked at again. Two problems are near copies when
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
+from mathledger.core.kernels import kernel
 from mathledger.text import text
 from mathledger.text.groups import template
 from mathledger.text.text import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
@@ -68,7 +68,7 @@ class Bands:
         return np.dtype([("buckets", np.uint32, (self.num_bands,)), *hashes])
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _gram(tok: Any, start: int, size: int) -> Any:
     value = np.uint64(size)
     for at in range(start, start + size):
@@ -76,13 +76,13 @@ def _gram(tok: Any, start: int, size: int) -> Any:
     return value
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_in(value: Any, table: Any) -> bool:
     at = np.searchsorted(table, value)
     return bool(at < len(table) and table[at] == value)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _exact(tok: Any, count: int) -> Any:
     """Hash of the numbers, operators, macros, single letters and decisive words in their order."""
     value = np.uint64(0)
@@ -98,7 +98,7 @@ def _exact(tok: Any, count: int) -> Any:
     return value
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _lower(lowest: Any, gram: Any, factors: Any, terms: Any) -> None:
     """Multiply-shift (Dietzfelbinger 1996), each its own order of the n-grams."""
     for at in range(len(lowest)):
@@ -106,7 +106,7 @@ def _lower(lowest: Any, gram: Any, factors: Any, terms: Any) -> None:
         lowest[at] = min(lowest[at], value)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _sketch(
     data: Any, offsets: Any, tables: Any, scratch: Any, factors: Any, terms: Any, ngram_size: int,
     out: Any,
@@ -149,7 +149,7 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
     return found
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _meet(ordered: Any, exact: Any, figures: Any, max_first: int) -> tuple[Any, int]:
     """Pairs (later << 32 | earlier) of one band's sorted (bucket << 32 | problem); those capped."""
     pairs, found, num_capped, start = np.empty(1024, np.uint64), 0, 0, 0
@@ -191,7 +191,7 @@ def propose(sketched: npt.NDArray[Any]) -> tuple[I64, int]:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _content(tok: Any, count: int, spell: Any, out: Any) -> int:
     """Hashes of the content words without a plural's ending, into out; returns how many."""
     size = 0
@@ -210,7 +210,7 @@ def _content(tok: Any, count: int, spell: Any, out: Any) -> int:
     return size
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _members(
     data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int
 ) -> tuple[Any, Any]:
@@ -251,7 +251,7 @@ def content_words(problems: pa.Array) -> tuple[I64, U64]:
     return ngrams(problems, 0)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def overlap(offsets: Any, members: Any, pairs: Any) -> tuple[Any, Any]:
     """Compare the multisets offsets[i]:offsets[i+1] of each pair (pairs, 2) of problems.
 
@@ -278,7 +278,7 @@ def overlap(offsets: Any, members: Any, pairs: Any) -> tuple[Any, Any]:
     return similarity, is_nested
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def stars(pairs: Any, similarity: Any, limit: float, num_problems: int) -> tuple[Any, Any]:
     """Of each problem the kept one that it is a copy of, or -1; and their similarity.
 

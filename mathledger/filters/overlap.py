@@ -30,11 +30,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mathledger.core.kernels import kernel
 from mathledger.text import text
 from mathledger.text.text import (
     BEGIN,
@@ -92,7 +92,7 @@ class Matches:
     text_in_item: npt.NDArray[np.float32]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _stem(spell: Any, start: int, end: int) -> Any:
     """Hash of a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
 
@@ -118,7 +118,7 @@ def _stem(spell: Any, start: int, end: int) -> Any:
     return text._hash(spell, start, start + size)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _windows(tok: Any, count: int, size: int, out: Any) -> int:
     """Hashes of the runs of `size` tokens, into out; returns how many. Each is rolled from the
     last (Karp and Rabin, 1987) and mixed."""
@@ -136,7 +136,7 @@ def _windows(tok: Any, count: int, size: int, out: Any) -> int:
     return num_windows
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _distinct_stems(tok: Any, count: int, spell: Any, out: Any) -> int:
     """Sorted distinct stems of the words, into out; returns how many."""
     size = 0
@@ -153,7 +153,7 @@ def _distinct_stems(tok: Any, count: int, spell: Any, out: Any) -> int:
     return kept
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _sorted_kind(tok: Any, count: int, operators: bool, out: Any) -> int:
     """Sorted hashes of the numbers, or of the operators and macros; repeats stay."""
     size = 0
@@ -167,7 +167,7 @@ def _sorted_kind(tok: Any, count: int, operators: bool, out: Any) -> int:
     return size
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _missing(left: Any, num_left: int, right: Any, num_right: int) -> int:
     """How many of the left sorted multiset are not in the right one."""
     missing, at = 0, 0
@@ -181,7 +181,7 @@ def _missing(left: Any, num_left: int, right: Any, num_right: int) -> int:
     return missing
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _common(item_stems: Any, first: int, last: int, weight_of: Any) -> tuple[float, float]:
     """The weight of an item's stems that the text has, and of the rare ones among them."""
     common, rare = 0.0, 0.0
@@ -192,13 +192,13 @@ def _common(item_stems: Any, first: int, last: int, weight_of: Any) -> tuple[flo
     return common, rare
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _lookup(table: Any, value: Any) -> int:
     at = np.searchsorted(table, value)
     return int(at) if at < len(table) and table[at] == value else -1
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams: Any) -> Any:
     """Texts that hold each of the grams; texts by stem or number, in hashed counters."""
     holders, stamp = np.zeros(len(grams), np.int64), np.full(len(grams), -1, np.int64)
@@ -222,7 +222,7 @@ def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams
     return holders, counters
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int) -> Any:
     """Tokens, windows, stems, numbers, operators of every item; flat, with offsets."""
     num_items = len(offsets) - 1
@@ -334,13 +334,13 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _may_hold(bitmap: Any, value: Any) -> Any:
     place = value & np.uint64(_BITS - 1)
     return (bitmap[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))) & np.uint64(1)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _holds_any(tok: Any, count: int, sizes: Any, bitmap: Any, values: Any, work: Any) -> bool:
     """Whether any n-gram of the tokens is one of the values."""
     for size in sizes:
@@ -350,7 +350,7 @@ def _holds_any(tok: Any, count: int, sizes: Any, bitmap: Any, values: Any, work:
     return False
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solutions: bool) -> Any:
     """(pairs, 3) of row, item, class, and (pairs, 3) of the measures."""
     (sizes, bitmap, grams, gram_first, gram_items, gram_weight, gram_total) = index[:7]

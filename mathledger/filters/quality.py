@@ -7,11 +7,11 @@ r"""What can be told of texts without understanding them: which characters they 
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mathledger.core.kernels import kernel
 from mathledger.grading.answers import U8, text_bytes
 
 # Columns of `characters`.
@@ -46,7 +46,7 @@ def _classes() -> U8:
     return classes
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
     for row in range(len(counts)):
         at, last = offsets[row], offsets[row + 1]

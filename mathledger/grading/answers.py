@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from mathledger.core.kernels import kernel
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -52,12 +53,12 @@ class Boxes:
     is_cut: npt.NDArray[np.bool_]  # for each text: a box never closes
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_letter(byte: Any) -> bool:
     return bool(65 <= byte <= 90 or 97 <= byte <= 122)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _spells(data: Any, at: int, last: int, name: Any) -> bool:
     if last - at < len(name):
         return False
@@ -67,7 +68,7 @@ def _spells(data: Any, at: int, last: int, name: Any) -> bool:
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _content(data: Any, at: int, last: int) -> int:
     """Index of what is in the box whose name, or another one, is at `at`; -1 without a box."""
     if _spells(data, at, last, _BOXED):
@@ -83,7 +84,7 @@ def _content(data: Any, at: int, last: int) -> int:
     return at
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find_boxes(data: Any, offsets: Any) -> Any:
     """(row, begin, end) of each box, shape (boxes, 3); whether one never closes, by row."""
     found, count = np.empty((len(offsets), 3), np.int64), 0
@@ -136,7 +137,7 @@ def _find_boxes(data: Any, offsets: Any) -> Any:
     return found[:count], is_cut
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _copy(data: Any, begins: Any, offsets: Any, out: Any) -> None:
     for row in range(len(begins)):
         size = offsets[row + 1] - offsets[row]

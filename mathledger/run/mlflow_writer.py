@@ -1,4 +1,4 @@
-"""The process that writes one stage's MLflow run: `python -m mathledger.run.mlflow_writer URI ROOT`.
+"""The process that writes one stage's MLflow run: python -m mathledger.run.mlflow_writer URI ROOT.
 
 It reads one JSON message a line and answers those that ask. A process of its own, because importing
 MLflow and opening its store take four seconds, which here pass beside the stage's work; and because

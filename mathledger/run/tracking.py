@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from mathledger.core.code import is_code
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json
 from mathledger.run import experiments
@@ -171,7 +172,7 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
     writer = Writer(root.resolve())
-    deps, params, outs = _declared(name)
+    deps, code, params, outs = _declared(name)
     turn = experiments.Turn(name, [deps, params])
     if turn.wait():
         sys.exit(0)  # the writer was told nothing, so that there is no run
@@ -184,6 +185,7 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
             "code_is_dirty": code_is_dirty(),
             "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
             "deps": deps,
+            "code": code,
             "params": params,
         }
         writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
@@ -227,7 +229,7 @@ def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> di
     """
     stage, item, experiment = lineage["stage"], lineage["item"], lineage["experiment"]
     is_result = stage == "model_card"
-    datasets = {k: v for k, v in lineage["deps"].items() if not k.startswith("stages/")}
+    datasets = {path: md5 for path, md5 in lineage["deps"].items() if not is_code(path)}
     # What the MLflow UI filters by, and what joins runs without a parent. The model card's run is
     # the experiment's result row, and named by it: it holds all params and all scores.
     tags = {
@@ -321,15 +323,22 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _declared(name: str) -> tuple[dict[str, str], dict[str, Any], list[Any]]:
-    """The stage's dependencies with the digests that dvc.lock will hold; its params, flat; its
-    outs, as DVC's objects."""
+def _declared(
+    name: str,
+) -> tuple[dict[str, str], dict[str, str], dict[str, Any], list[Any]]:
+    """Ask DVC what a stage depends on and what it writes.
+
+    Returns:
+        The digests of its dependencies as dvc.lock will hold them, by path; of these that are
+        code, the md5 of every file; its params, flat; its outs, as DVC's objects.
+    """
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
     from dvc.stage.exceptions import StageNotFound
 
     logging.getLogger("dvc").setLevel(logging.WARNING)
     deps: dict[str, str] = {}
+    code: dict[str, str] = {}
     params: dict[str, Any] = {}
     with Repo() as repo:
         try:
@@ -347,7 +356,16 @@ def _declared(name: str) -> tuple[dict[str, str], dict[str, Any], list[Any]]:
                 raise InputError(f"{dep.def_path} is missing: run `dvc repro`, or `dvc pull`")
             dep.save()
             deps[dep.def_path] = dep.hash_info.value
-    return deps, params, list(stage.outs)
+            if is_code(dep.def_path):
+                code |= _files_of(dep)
+    return deps, dict(sorted(code.items())), params, list(stage.outs)
+
+
+def _files_of(dep: Any) -> dict[str, str]:
+    """The md5 of every file of a dependency that DVC has hashed, by path."""
+    if not dep.hash_info.isdir:
+        return {dep.def_path: dep.hash_info.value}
+    return {"/".join((dep.def_path, *key)): digest.value for key, _, digest in dep.obj}
 
 
 def _end_with_dvc() -> None:

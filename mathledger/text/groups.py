@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mathledger.core.kernels import kernel
 from mathledger.text import text
 from mathledger.text.text import HASH, KIND, NUMBER, mix
 
@@ -14,7 +14,7 @@ U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def first_of(keys: Any) -> Any:
     """Index of the first row with each row's key; up to 2**31 keys, hashes, shape (rows, words)."""
     num_slots = 16
@@ -37,7 +37,7 @@ def first_of(keys: Any) -> Any:
     return first
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def template(tok: Any, count: int) -> tuple[Any, Any]:
     """128-bit hash of the tokens that `text.lex` has found, the numbers masked."""
     low, high = np.uint64(0), np.uint64(1)
@@ -50,7 +50,7 @@ def template(tok: Any, count: int) -> tuple[Any, Any]:
     return low, high
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _templates(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
     keys = np.zeros((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
@@ -69,7 +69,7 @@ def templates(problems: pa.Array) -> U64:
     return keys
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _coins(data: Any, offsets: Any, seed: int) -> Any:
     coins = np.empty(len(offsets) - 1)
     for row in range(len(coins)):

@@ -32,10 +32,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from mathledger.core.kernels import inlined, kernel
 
 # Kinds of token.
 WORD, NUMBER, OPERATOR, MACRO, GROUP = range(5)
@@ -207,7 +208,7 @@ _PROBLEM_WORDS = _signed(b"problem", b"example", b"question", b"exercise")
 _MIN_STEM = 6  # tokens before the options: fewer, and the options are the problem
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@inlined
 def mix(value: Any) -> Any:
     """splitmix64's finaliser: every input bit reaches every output bit (Vigna 2015)."""
     value = np.uint64(value)
@@ -341,7 +342,7 @@ def scratch(max_bytes: int) -> Scratch:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _hash(data: Any, start: int, end: int) -> Any:
     value = _SEED
     for index in range(start, end):
@@ -349,7 +350,7 @@ def _hash(data: Any, start: int, end: int) -> Any:
     return mix(value)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find(value: Any, slots: Any, entries: Any) -> int:
     """The entry of a name's hash, 0 where it has none."""
     slot = value & np.uint64(_SLOTS - 1)
@@ -358,7 +359,7 @@ def _find(value: Any, slots: Any, entries: Any) -> int:
     return int(slots[slot])
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _expand(data: Any, text: Any, source: Any, points: Any, folds: Any) -> tuple[int, bool]:
     """Write every code point of data (UTF-8) as the fold table has it, and 16 spaces behind.
 
@@ -378,7 +379,7 @@ def _expand(data: Any, text: Any, source: Any, points: Any, folds: Any) -> tuple
     return size, plain
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fold(data: Any, text: Any, source: Any, points: Any, folds: Any) -> int:
     size, index = 0, 0
     while index < len(data):
@@ -407,17 +408,17 @@ def _fold(data: Any, text: Any, source: Any, points: Any, folds: Any) -> int:
     return size
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_letter(byte: Any) -> bool:
     return bool(_CLASS[byte] <= _DEGREE)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_digit(byte: Any) -> bool:
     return bool(_CLASS[byte] == _DIGIT)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _matches(text: Any, at: int, word: Any) -> bool:
     index = 0
     while index < len(word) and text[at + index] == word[index]:
@@ -431,7 +432,7 @@ _TAG_OPEN, _TAG_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"<asy>", b"
 _HTTP = np.frombuffer(b"http", np.uint8)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _until(text: Any, at: int, size: int, word: Any) -> int:
     """Where the word stands next, size where it does not."""
     while at < size and not _matches(text, at, word):
@@ -439,7 +440,7 @@ def _until(text: Any, at: int, size: int, word: Any) -> int:
     return at
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _drawing(text: Any, index: int, size: int) -> tuple[int, int]:
     """End of a drawing or image that begins here, without and with its closing; 0, 0 where none."""
     if _matches(text, index, _ASY_OPEN):
@@ -459,7 +460,7 @@ def _drawing(text: Any, index: int, size: int) -> tuple[int, int]:
     return 0, 0
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
     """End of the known mark-up tag that begins here; 0 where none does."""
     begin = index + 2 if text[index + 1] == _SLASH else index + 1
@@ -480,7 +481,7 @@ _LAYOUT_LETTER = np.zeros(256, np.bool_)
 _LAYOUT_LETTER[list(b" {|lcr@[htb")] = True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _layout_end(text: Any, index: int, size: int) -> int:
     r"""Behind the arguments of a layout macro: \begin{tabular}{cc}, \color{red}."""
     for group in range(2):
@@ -508,7 +509,7 @@ def _layout_end(text: Any, index: int, size: int) -> int:
     return index
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _thousands(text: Any, at: int) -> int:
     r"""Length of a thousands separator at `at` when three digits, and no more, follow it; else 0.
 
@@ -533,7 +534,7 @@ def _thousands(text: Any, at: int) -> int:
     return 0 if _is_digit(text[at + width + 3]) else width
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_small_word(text: Any, at: int, step: int) -> bool:
     """Whether three letters stand there, one after the other, the last two of them small."""
     if at + 2 * step < 0:
@@ -545,7 +546,7 @@ def _is_small_word(text: Any, at: int, step: int) -> bool:
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_bullet(text: Any, index: int) -> bool:
     """Whether the sign at index begins a line of a list, and not a wrapped line of a formula."""
     at = index - 1
@@ -563,7 +564,7 @@ def _is_bullet(text: Any, index: int) -> bool:
     return end - at > 2 and (at < 0 or text[at] != _BACKSLASH)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _run(text: Any, index: int) -> int:
     """How often the byte at index stands there in a row."""
     end = index + 1
@@ -575,7 +576,7 @@ def _run(text: Any, index: int) -> int:
 _ENDS_SENTENCE, _NOTHING = 5, 6  # beside the kinds of token
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _symbol(text: Any, index: int, glued: bool, last: int, takes: bool) -> tuple[int, int, int]:
     """The rules of punctuation.
 
@@ -650,13 +651,13 @@ def _symbol(text: Any, index: int, glued: bool, last: int, takes: bool) -> tuple
     return _ENDS_SENTENCE, 1, 0  # ? and ;
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _move(tok: Any, at: int, to: int) -> None:
     for column in range(7):
         tok[to, column] = tok[at, column]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _close(tok: Any, opened: int, count: int) -> int:
     """Close an argument's brace; returns the new count of tokens, -1 where a bracket is due."""
     inside = count - opened - 1
@@ -678,7 +679,7 @@ def _close(tok: Any, opened: int, count: int) -> int:
     return count - 1 if last in (_CARET_HASH, _UNDERSCORE_HASH) else count  # ^{} is nothing
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[int, Any]:
     """Canonical tokens of data[first:last] (UTF-8), into the scratch arrays.
 
@@ -955,7 +956,7 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
     return count, figure
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _emit(
     tok: Any, at: int, value: Any, kind: int, start: int, end: int, begin: int, stop: int, flag: int
 ) -> None:
@@ -968,7 +969,7 @@ def _emit(
     tok[at, FLAGS] = flag
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _bracket(tok: Any, spell: Any, at: int, used: int, begin: int, brace: int) -> None:
     """The round bracket that an argument's brace is read as."""
     left = brace == _BRACE_LEFT
@@ -977,7 +978,7 @@ def _bracket(tok: Any, spell: Any, at: int, used: int, begin: int, brace: int) -
     _emit(tok, at, value, GROUP, used, used + 1, begin, begin + 1, _BRACE if left else 0)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _takes(tok: Any, count: int, byte: int, plain: bool, source: Any) -> bool:
     """Whether the last token is a single letter, or a prime before a prime."""
     if count == 0:
@@ -990,7 +991,7 @@ def _takes(tok: Any, count: int, byte: int, plain: bool, source: Any) -> bool:
     return bool(tok[count - 1, KIND] == WORD and end - begin == 1)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_marker(at: int, count: int, letter: Any, tok: Any) -> bool:
     """Whether token `at` is that capital letter, written (A) or A) or A."""
     if tok[at, HASH] != letter or not tok[at, FLAGS] & _UPPER:
@@ -1000,7 +1001,7 @@ def _is_marker(at: int, count: int, letter: Any, tok: Any) -> bool:
     return bool(at > 0 and tok[at - 1, HASH] == _LEFT_HASH)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _options(count: int, tok: Any) -> int:
     """Where the options of a multiple choice begin; count where there are none.
 
@@ -1027,7 +1028,7 @@ def _options(count: int, tok: Any) -> int:
     return count
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _is_boilerplate(start: int, end: int, words: Any, offsets: Any, tok: Any) -> bool:
     """Whether the tokens from start on begin with one of the BOILERPLATE phrases."""
     if not tok[start, FLAGS] & _OPENS_FLAG:
@@ -1043,7 +1044,7 @@ def _is_boilerplate(start: int, end: int, words: Any, offsets: Any, tok: Any) ->
     return False
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _cut(count: int, opens: bool, words: Any, offsets: Any, tok: Any) -> int:
     """Leave out sentences of boilerplate and a leading enumerator; returns the count.
 
@@ -1115,7 +1116,7 @@ def longest(offsets: I64) -> int:
     return int(np.diff(offsets).max(initial=0))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _tokenize(
     data: Any, offsets: Any, row: int, ends_at: Any, figures: Any, columns: Any, tables: Any,
     scratch: Any,
@@ -1171,7 +1172,7 @@ def canonical(text: str) -> str:
     return " ".join(tokens(text))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _keys(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
     keys = np.zeros((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from mathledger.card import statement
 from mathledger.chain.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
+from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.run.tracking import flatten
@@ -21,9 +22,16 @@ Found = dict[str, Any]
 
 UI = "http://127.0.0.1:5000"  # where `make ui` serves mlflow.db
 NOT_OF_THE_RUN = ("stage", "item", "deps", "params", "packages", "hardware")  # of a lineage
-# The modules of a grade; code that evaluation reads for other ends is among its deps.
-GRADING = {"grading", "extraction", "answers", "equality", "algebra", "notation", "spelling"}
-GRADING |= {"verdicts"}
+# The modules that graded before there was a room for them.
+GRADING_BEFORE = {
+    f"stages/common/{name}.py"
+    for name in ("grading", "extraction", "answers", "equality", "algebra", "notation", "spelling")
+} | {"stages/common/verdicts.py"}
+
+
+def is_grading(path: str) -> bool:
+    """Return True if a module of code decides grades."""
+    return path.startswith("mathledger/grading/") or path in GRADING_BEFORE
 
 
 def trace(chain: Chain, target: str) -> Found:
@@ -67,9 +75,9 @@ def trace(chain: Chain, target: str) -> Found:
         "grader": {
             "versions": score["graders"],
             "code": {
-                path: dep.md5
-                for path, dep in evaluate.deps.items()
-                if path.startswith("stages/") and Path(path).stem in GRADING
+                path: md5
+                for path, md5 in code_of(chain.lineage(evaluate)).items()
+                if is_grading(path)
             },
         },
         "items_digest": entry["source"]["items_digest"],

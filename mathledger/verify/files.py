@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.chain.chain import LOCK, Out, Stage, git, has_commit, is_shallow, parse_yaml
+from mathledger.core.code import CODE_FOLDERS, code_of, folder_md5, is_code
 from mathledger.core.errors import InputError
 from mathledger.verify.project import Project
 
@@ -38,9 +39,7 @@ def commit(project: Project) -> Iterator[str]:
         digest.update(data)
         if digest.hexdigest() != blob:
             yield f"{path} is not the commit's: `git diff {path}`"
-    others = git(
-        "ls-files", "--others", "--exclude-standard", "--", "mathledger", "stages", "conf", at=at
-    )
+    others = git("ls-files", "--others", "--exclude-standard", "--", *CODE_FOLDERS, "conf", at=at)
     for path in others.splitlines():
         yield f"{path} is in no commit: add it, or remove it"
     project.looked_at = f"{len(entries)} tracked files are those of {head[:10]}"
@@ -68,7 +67,10 @@ def history(project: Project) -> Iterator[str]:
             yield f"{stage.lineage}: commit {revision[:10]} is not here: {mend}"
             continue
         commits.add(revision)
-        code = {path: out.md5 for path, out in stage.deps.items() if path.startswith("stages/")}
+        code = code_of(found)
+        for room, out in stage.deps.items():
+            if is_code(room) and md5_of(code, room) != out.md5:
+                yield f"{stage.lineage}: `code` does not list {room} as {LOCK} has it"
         other = [path for path, md5 in code.items() if md5_at(chain.at, revision, path) != md5]
         num_dirty += bool(other)
         if other and not is_dirty:
@@ -78,6 +80,14 @@ def history(project: Project) -> Iterator[str]:
         project.looked_at += (
             f"; {num_dirty} with code that was not yet committed, now proved by its digests"
         )
+
+
+def md5_of(code: dict[str, str], room: str) -> str | None:
+    """DVC's digest of a module, or of a room as the modules that are listed make it."""
+    if room in code:
+        return code[room]
+    inside = {path.removeprefix(f"{room}/"): md5 for path, md5 in code.items()}
+    return folder_md5({path: md5 for path, md5 in inside.items() if f"{room}/{path}" in code})
 
 
 @functools.cache

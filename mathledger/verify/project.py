@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.chain.chain import LEDGER, Chain
+from mathledger.core.code import folder_md5
 from mathledger.core.errors import InputError
 
 CHUNK = 1024 * 1024  # bytes read at once
@@ -121,11 +121,5 @@ class Project:
     def folder(self, path: str) -> tuple[str, int, int]:
         """A folder's DVC digest, its bytes and its number of files."""
         files = self.files_in(path)
-        entries = [
-            {"md5": self.digests(file).md5, "relpath": Path(file).relative_to(path).as_posix()}
-            for file in files
-        ]
-        entries.sort(key=lambda entry: entry["relpath"])
-        listed = json.dumps(entries, sort_keys=True).encode()
-        digest = hashlib.md5(listed, usedforsecurity=False).hexdigest()
-        return f"{digest}.dir", sum(self.digests(file).size for file in files), len(files)
+        md5s = {Path(file).relative_to(path).as_posix(): self.digests(file).md5 for file in files}
+        return folder_md5(md5s), sum(self.digests(file).size for file in files), len(files)

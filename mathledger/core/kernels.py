@@ -1,0 +1,127 @@
+"""Compile functions with numba, and keep what was compiled for exactly the code that it came from.
+
+numba stamps a compiled function with its own file alone, but kernels call each other across modules
+and take constants from them (numba issues 1833 and 9483): after an edit of one module the others'
+kernels would go on with its old code. So the cache lies in a folder that is named by the digest of
+every module that a kernel can see and by the versions that compile it. It is in the user's cache
+folder, where all checkouts and experiments with the same code share it. It may be deleted at will.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Literal, Self, TypeVar, cast
+
+import llvmlite
+import numba
+import numpy as np
+import platformdirs
+from numba.core.caching import _CacheLocator
+
+PACKAGE = Path(__file__).parents[1]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function, inline: Literal["always", "never"] = "never") -> Function:
+    """Compile a function with numba when it is first called; it lets other threads run meanwhile.
+
+    Args:
+        inline: "always" puts its code into every kernel that calls it.
+    """
+    config: Any = numba.config
+    before = config.CACHE_LOCATOR_CLASSES
+    config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__}"
+    try:
+        compiled: Any = numba.njit(nogil=True, cache=is_writable(), inline=inline)(function)
+    finally:
+        config.CACHE_LOCATOR_CLASSES = before
+    return cast(Function, compiled)
+
+
+def inlined(function: Function) -> Function:
+    """A kernel whose code is put into every kernel that calls it."""
+    return kernel(function, inline="always")
+
+
+@cache
+def folder() -> Path:
+    """The cache of the kernels of this code."""
+    return platformdirs.user_cache_path("mathledger") / "kernels" / digest()
+
+
+@cache
+def is_writable() -> bool:
+    """Return False where the cache cannot be written: then each process compiles for itself."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        (folder() / "writable").touch()
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def digest() -> str:
+    """Of all modules that kernels can see, and of what compiles them."""
+    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
+    found = hashlib.sha256(repr(versions).encode())
+    for path in modules(PACKAGE):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()[:32]
+
+
+def modules(package: Path) -> list[Path]:
+    """The modules of a package that hold kernels, and all of its modules that these import."""
+    own = f"{package.name}.core.kernels"
+    needed: set[Path] = set()
+    waiting = [path for path in package.rglob("*.py") if own in path.read_text("utf-8")]
+    while waiting:
+        path = waiting.pop()
+        if path in needed:
+            continue
+        needed.add(path)
+        waiting += _imported(path, package)
+    return sorted(needed)
+
+
+def _imported(path: Path, package: Path) -> list[Path]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    places = [
+        package.parent.joinpath(*name.split("."))
+        for name in names
+        if name.partition(".")[0] == package.name
+    ]
+    files = [place for base in places for place in (base.with_suffix(".py"), base / "__init__.py")]
+    return [file for file in files if file.is_file()]
+
+
+class Cache(_CacheLocator):
+    """Where numba finds what it has compiled of a function: NUMBA_CACHE_LOCATOR_CLASSES."""
+
+    def __init__(self, function: FunctionType) -> None:
+        self.module = function.__module__
+        self.line = function.__code__.co_firstlineno
+
+    @classmethod
+    def from_function(cls, function: FunctionType, file: str) -> Self:
+        return cls(function)
+
+    def get_cache_path(self) -> str:
+        return str(folder() / self.module)
+
+    def get_source_stamp(self) -> str:
+        return digest()
+
+    def get_disambiguator(self) -> str:
+        return str(self.line)
