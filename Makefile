@@ -39,8 +39,8 @@ smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a 
 params: $(READY)  ## compile conf/ to params.yaml, and write its reference
 	@python -m stages.params && python -m docs.configuration
 
-check: $(READY)  ## ruff, ruff format, mypy, and: is params.yaml current?
-	@ruff check . && ruff format --check . && mypy mathledger stages bench docs && python -m stages.params --check
+check: $(READY)  ## ruff, mypy, arrows between rooms, and: is params.yaml current?
+	@ruff check . && ruff format --check . && mypy mathledger stages bench docs && lint-imports && python -m stages.params --check
 
 # Without data, DVC compares what dvc.lock says with code, params and dvc.yaml alone. Of lineage/ git
 # holds one file, which would make DVC take the folder for changed and not for missing.
