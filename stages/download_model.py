@@ -4,7 +4,22 @@ Reads   conf: model
 Writes  data/model/base/: weights, tokenizer, receipt.json
 """
 
-from mathledger.model import base
+from pathlib import Path
+
+from mathledger.model import download
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+OUT = Path("data/model/base")
+
+
+def main() -> None:
+    with stage_run("download_model") as run:
+        settings = params.load("model", download.Params)
+        size = download.download_model(settings, OUT)
+        run.log_metrics(size)
+        print(f"base model: {size['num_parameters']:,} parameters, {size['dtype']}")
+
 
 if __name__ == "__main__":
-    base.main()
+    main()

@@ -23,7 +23,7 @@ def sections() -> dict[str, Any]:
     from mathledger.data import engine
     from mathledger.evaluation import generation, probe
     from mathledger.filters import decontaminate, deduplicate, mix, prepare
-    from mathledger.model import base as download_model
+    from mathledger.model import download as download_model
     from mathledger.model import prompts
     from mathledger.training import grpo as reinforce
     from mathledger.training import sft as train

@@ -8,7 +8,7 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.data import sources
-from mathledger.model import base as download_model
+from mathledger.model import download as download_model
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 

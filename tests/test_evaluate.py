@@ -16,14 +16,15 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import Row, read_rows, sha256, write_rows
 from mathledger.evaluation import evaluate, generation, harness
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch, initialise_ranks
 from tests.conftest import Workspace, slurm_job
 
 CELL = "tuned-tiny_chain_sum"
 SAMPLES = f"data/evaluate/{CELL}/samples.parquet"
 TASK = harness.Task(2, "{problem}", 0, None, 30, [], 1, None)
 GREEDY = generation.Params(
-    processes.Launch("python", 1, "none"), "hf", 2, "float32", 0.0, 1.0, 0, 0.0, None, None
+    Launch("python", 1, "none"), "hf", 2, "float32", 0.0, 1.0, 0, 0.0, None, None
 )
 
 
@@ -148,10 +149,10 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
 
 def test_vllm_and_servers_need_no_process_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
-    launch = processes.Launch("python", 1, "none")
-    processes.join(launch, fills_gpus=True)
+    launch = Launch("python", 1, "none")
+    initialise_ranks(launch, fills_gpus=True)
     with pytest.raises(InputError, match="8 GPUs are visible and one process was started"):
-        processes.join(launch)
+        initialise_ranks(launch)
 
 
 @pytest.mark.parametrize("launch", ["ddp", "slurm"])

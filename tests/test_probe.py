@@ -14,7 +14,7 @@ from mathledger.core.records import BENCHMARK_ITEM, write_json, write_rows
 from mathledger.data import sources
 from mathledger.evaluation import probe
 from mathledger.filters.mix import TRAINING_ROW
-from mathledger.model import base as download_model
+from mathledger.model import download as download_model
 from mathledger.model import prompts
 from tests.conftest import Workspace
 

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.records import read_json
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch
 from mathledger.run import params
 from mathledger.training import grpo as reinforce
 from mathledger.training import training
@@ -118,7 +119,7 @@ def test_resumed_is_straight(
         save_minutes=0.0,
         seed=3,
         lora=None,
-        launch=processes.Launch(**section["launch"]),
+        launch=Launch(**section["launch"]),
     )
     tokenizer = prompts.load_tokenizer(reinforce.START)
     problems = reinforce.problems("train", tmp_path / "cache")[0].select(range(10))

@@ -17,7 +17,8 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 from mathledger.evaluation import generation
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch, check_launch
 from mathledger.run import params
 from mathledger.training import sft as train
 from mathledger.training import training
@@ -259,15 +260,15 @@ def test_processes_must_be_those_that_were_asked_for(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    launch = processes.Launch(command="torchrun", num_processes=2, sharding="none")
+    launch = Launch(command="torchrun", num_processes=2, sharding="none")
     with pytest.raises(InputError, match=text):
-        processes.expect_processes(launch, num_gpus)
+        check_launch(launch, num_gpus)
 
 
 def test_one_process_does_not_spread_over_gpus() -> None:
-    launch = processes.Launch(command="python", num_processes=1, sharding="none")
+    launch = Launch(command="python", num_processes=1, sharding="none")
     with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
-        processes.expect_processes(launch, 2)
+        check_launch(launch, 2)
 
 
 @pytest.mark.parametrize(("launch", "on_two_nodes"), [("ddp", []), ("fsdp2", ["slurm"])])

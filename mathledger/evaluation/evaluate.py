@@ -38,7 +38,9 @@ from mathledger.core.records import (
 )
 from mathledger.evaluation import generation, harness, statistics
 from mathledger.grading import grading, verdicts
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import initialise_ranks
+from mathledger.model.scratch import scratch_folder
 from mathledger.run import params
 from mathledger.run.tracking import Run, hardware, is_main_process, stage_run
 
@@ -301,9 +303,9 @@ def main() -> None:
         sys.exit(1 if differs else 0)
     with stage_run("evaluate", item) as run:
         settings = params.load("evaluate", generation.Params)
-        processes.join(settings.launch, fills_gpus=settings.backend != "hf")
+        initialise_ranks(settings.launch, fills_gpus=settings.backend != "hf")
         work = read_work(options.model, options.benchmark)
-        with processes.scratch_folder(f"evaluate/{item}", decides(run, options.model)) as scratch:
+        with scratch_folder(f"evaluate/{item}", decides(run, options.model)) as scratch:
             engine = generation.open_engine(folder, work.tokenizer, work.settings)
             found = generation.respond(engine, work.fitting, work.limits, scratch)
         if not is_main_process():

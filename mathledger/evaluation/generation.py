@@ -25,7 +25,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import content_id
-from mathledger.model import processes
+from mathledger.model.launch import Launch, barrier
 from mathledger.run.tracking import is_main_process
 
 Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]
@@ -50,7 +50,7 @@ class Vllm:
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    launch: processes.Launch
+    launch: Launch
     backend: Backend
     batch_size: int  # prompts at a time; of a server, requests at a time
     dtype: Literal["auto", "float32", "bfloat16"]
@@ -137,7 +137,7 @@ def respond(
     The longest prompts come first, so that batches are even and a lack of memory shows at once.
     """
     store = Store(folder)
-    processes.wait_for_all()  # or one would share out what another has stored meanwhile
+    barrier()  # or one would share out what another has stored meanwhile
     keys = [_key(request, limits) for request in requests]
     missing = {
         key: request for key, request in zip(keys, requests, strict=True) if key not in store.found
@@ -164,7 +164,7 @@ def respond(
 
         for batch in _batches(waiting, engine.num_at_once):
             engine.answer([missing[key] for key in batch], limits, done)
-    processes.wait_for_all()  # each has stored its share
+    barrier()  # each has stored its share
     store.read()
     return [store.found[key] for key in keys]
 

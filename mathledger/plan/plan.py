@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
 from mathledger.data import sources
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch
 from mathledger.run import params, tracking
 from mathledger.training import training
 
@@ -183,7 +184,7 @@ def base_config() -> Any:
     """The base model's configuration: of the model that was downloaded, else of the hub's."""
     from transformers import AutoConfig
 
-    from mathledger.model.base import Params as Model
+    from mathledger.model.download import Params as Model
 
     source = params.load("model", Model).source
     receipt = BASE / "receipt.json"
@@ -296,7 +297,7 @@ def advice(settings: "Params", size: Size, tokens: int, free: float) -> str:
                 replace(
                     settings,
                     gradient_checkpointing=True,
-                    launch=processes.Launch("torchrun", num, "fsdp2"),
+                    launch=Launch("torchrun", num, "fsdp2"),
                 ),
             )
             for num in (2, 4, 8, 16, 32, 64)

@@ -88,8 +88,8 @@ class Turn:
     def wait(self) -> bool:
         """Wait for the turn; then whether the outs are there: another experiment made them."""
         found = self._wait()
-        if word := _word():
-            word.write_text("left" if found else "run")
+        if file := _rendezvous_file():
+            file.write_text("skip" if found else "run")
         return found
 
     def _wait(self) -> bool:
@@ -101,7 +101,7 @@ class Turn:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             waited = True
         owner, is_done = self._read()
-        can_skip = _num_processes() == 1 or _word() is not None
+        can_skip = _num_processes() == 1 or _rendezvous_file() is not None
         if can_skip and owner and is_done and owner != _dvc() and (waited or _is_alive(owner)):
             end = time.monotonic() + COMMIT_S
             while time.monotonic() < end:
@@ -135,19 +135,21 @@ class Turn:
         self._file.flush()
 
 
-def is_left_to_another() -> bool:
-    """In the other processes of a launcher: whether the first has found the outs to be there."""
-    word = _word()
-    if word is None:
+def rank_0_skips() -> bool:
+    """Return True if rank 0 found the outputs in the cache; the other ranks ask."""
+    file = _rendezvous_file()
+    if file is None:
         return False
-    while not word.exists() or not word.read_text():
+    while not file.exists() or not file.read_text():
         time.sleep(0.05)
-    return word.read_text() == "left"
+    return file.read_text() == "skip"
 
 
-def _word() -> Path | None:
-    """Where a launcher's first process tells the others; null where there are none, or where some
-    are on another machine: then each stage is run."""
+def _rendezvous_file() -> Path | None:
+    """File in which rank 0 tells the other ranks whether to run.
+
+    None for one process, and for ranks on several machines: those always run.
+    """
     if _num_processes() == 1 or os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
         return None
     launcher = psutil.Process().parent()

@@ -24,7 +24,9 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json, write_text
 from mathledger.grading.verdicts import Judges
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch, initialise_ranks
+from mathledger.model.scratch import scratch_folder
 from mathledger.run import params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import training
@@ -72,7 +74,7 @@ class Params:
     save_minutes: float
     seed: int
     lora: training.Lora | None
-    launch: processes.Launch
+    launch: Launch
 
 
 def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:
@@ -177,10 +179,10 @@ def main() -> None:
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-        processes.join(settings.launch)
+        initialise_ranks(settings.launch)
         tokenizer = prompts.load_tokenizer(START)
         with (
-            processes.scratch_folder("reinforce", [run.deps, run.params]) as scratch,
+            scratch_folder("reinforce", [run.deps, run.params]) as scratch,
             training.energy() as energy,
         ):
             (train, num_left_out), (valid, _) = (

@@ -25,7 +25,9 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_json, write_text
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch, broadcast, initialise_ranks
+from mathledger.model.scratch import scratch_folder
 from mathledger.run import params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import training
@@ -68,7 +70,7 @@ class Params:
     save_minutes: float
     seed: int
     lora: training.Lora | None
-    launch: processes.Launch
+    launch: Launch
 
 
 # --- Rows -----------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ def tokens_of(part: str, folder: Path, tokenizer: Any) -> Any:
         aside = out.with_name(out.name + ".partial")
         tokens.save_to_disk(str(aside))
         aside.rename(out)
-    processes.from_main(None)
+    broadcast(None)
     return datasets.load_from_disk(str(out))
 
 
@@ -224,12 +226,12 @@ def main() -> None:
 
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-        processes.join(settings.launch)
+        initialise_ranks(settings.launch)
         tokenizer = prompts.load_tokenizer(BASE)
         config = transformers.AutoConfig.from_pretrained(BASE)
         training.expect_context(config, settings.max_length)
         with (
-            processes.scratch_folder("train", [run.deps, run.params]) as scratch,
+            scratch_folder("train", [run.deps, run.params]) as scratch,
             training.energy() as energy,
         ):
             all_train, all_valid = (

@@ -2,7 +2,7 @@
 
 Checkpoints lie outside the outs, in .scratch/<stage>/<fingerprint of data, params, code and
 packages>/, so that DVC never takes a half-trained model for a result and no other configuration
-picks them up. How the stages are launched is in processes.py.
+picks them up. How the stages are launched is in mathledger/model/launch.py.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.records import write_text
-from mathledger.model.processes import Launch, any_process, from_main, wait_for_all
+from mathledger.model.launch import Launch, any_rank, barrier, broadcast
 from mathledger.run import tracking
 
 MAX_SAMPLE_TOKENS = 128
@@ -82,7 +82,7 @@ def last_checkpoint(scratch: Path) -> Path | None:
                 found = folder
             else:
                 shutil.rmtree(folder)
-    checkpoint: Path | None = from_main(found)
+    checkpoint: Path | None = broadcast(found)
     return checkpoint
 
 
@@ -104,16 +104,16 @@ def checkpoints(save_minutes: float) -> Any:
             # At a logged step only, so that a resumed run logs the same means.
             due = time.monotonic() - self.saved > save_minutes * 60
             due = due and state.global_step % args.logging_steps == 0
-            save, end = any_process(due, self.asked_to_end)
+            save, end = any_rank(due, self.asked_to_end)
             control.should_save = save or end
             control.should_training_stop |= end
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.saved = time.monotonic()
-            wait_for_all()  # every process has written its part
+            barrier()  # every process has written its part
             if tracking.is_main_process():
                 seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
-            wait_for_all()  # one that ends before has its launcher kill the first as it seals
+            barrier()  # one that ends before has its launcher kill the first as it seals
 
         def on_train_end(self, *_: Any, **__: Any) -> None:
             signal.signal(signal.SIGTERM, self.before)

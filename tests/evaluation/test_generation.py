@@ -10,11 +10,12 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.evaluation import generation
-from mathledger.model import processes, prompts
+from mathledger.model import prompts
+from mathledger.model.launch import Launch
 from tests import openai_server
 from tests.conftest import Workspace
 
-PYTHON = processes.Launch("python", 1, "none")
+PYTHON = Launch("python", 1, "none")
 GREEDY = generation.Params(PYTHON, "hf", 4, "float32", 0.0, 1.0, 0, 0.0, None, None)
 SAMPLED = dataclasses.replace(GREEDY, temperature=1.0, top_p=0.9)
 LIMITS = generation.Limits(12, [])

@@ -7,7 +7,7 @@ import pytest
 
 from bench.cost import SHAPE
 from mathledger.core.records import read_json
-from mathledger.model import processes
+from mathledger.model.launch import Launch
 from mathledger.plan import plan
 from mathledger.run import params
 from mathledger.training import sft as train
@@ -106,7 +106,7 @@ def test_sharding_divides_what_is_trained(
     settings: train.Params = params.load("train", train.Params)
     size = plan.size_of(AutoConfig.from_pretrained(plan.BASE), None)
     one = plan.memory(settings, size, 100, on_gpu=True)
-    sharded = replace(settings, launch=processes.Launch("torchrun", 4, "fsdp2"))
+    sharded = replace(settings, launch=Launch("torchrun", 4, "fsdp2"))
     four = plan.memory(sharded, size, 100, on_gpu=True)
     for part in ("weights", "gradients", "optimizer states"):
         assert four[part] == pytest.approx(one[part] / 4)

