@@ -1,1 +1,3 @@
-"""Explains and checks results. Run by people, never by a stage."""
+"""Mathledger: a fine-tuning pipeline in which every benchmark number traces back to its origin."""
+
+__version__ = "0.1.0"

@@ -1,7 +1,8 @@
 """The command line: `mathledger COMMAND ...`, also `python -m mathledger COMMAND ...`.
 
-Each command is one module or package here with `run(arguments) -> int`, its exit status; it is
-imported when it is asked for. A wrong input ends in one line and exit status 2.
+Each command has one function below, which adds its arguments and names its module. That module has
+`run(arguments) -> int`, which returns the exit status, and is imported only when its command is
+called. A wrong input ends in one line on stderr and exit status 2.
 """
 
 import argparse
@@ -9,168 +10,207 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Protocol
 
+from mathledger import __version__
 from mathledger.core.errors import InputError
 
 SIGNATURE = Path("model.sig")
 
 
+class Commands(Protocol):
+    """What `ArgumentParser.add_subparsers` returns, as far as it is used here."""
+
+    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mathledger", description="Explain and check results.")
+    top.add_argument("--version", action="version", version=f"mathledger {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in ADD:
+        add(commands)
+    return top
 
-    audit = commands.add_parser(
+
+def add_audit(commands: Commands) -> None:
+    command = commands.add_parser(
         "audit",
         help="what evidence a model card gives for its numbers",
         description="List a model card's numeric claims, what each lacks to be checked, and what "
         "in the card does not fit together. The report is Markdown; it is no verdict.",
     )
-    audit.add_argument("card", type=Path, metavar="CARD.md", help="a Hugging Face model card")
-    audit.add_argument(
+    command.set_defaults(module="mathledger.audit")
+    command.add_argument("card", type=Path, metavar="CARD.md", help="a Hugging Face model card")
+    command.add_argument(
         "--model-index", action="store_true", help="only the results in the front matter"
     )
-    audit.add_argument(
+    command.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
         help="corpora and benchmarks as the hub lays them out (ORG/NAME/...), or data/decontaminate"
         ": count the benchmark items in them",
     )
-    audit.add_argument(
+    command.add_argument(
         "--known",
         type=Path,
         metavar="FILE",
         help="published results (YAML: model, benchmark, value, source) to compare with",
     )
-    audit.add_argument("--json", action="store_true", help="JSON in place of Markdown")
+    command.add_argument("--json", action="store_true", help="JSON in place of Markdown")
 
-    diff = commands.add_parser(
+
+def add_diff(commands: Commands) -> None:
+    command = commands.add_parser(
         "diff",
         help="what changed between the numbers of two states, and why",
         description="A and B are revisions, experiments, `workspace`, or model cards with their "
         "ledger (a folder, its README.md or ledger.json). Exit status 0 whatever differs, 2 where "
         "a side cannot be read.",
     )
-    diff.add_argument("a", metavar="A")
-    diff.add_argument("b", metavar="B")
-    diff.add_argument(
+    command.set_defaults(module="mathledger.diff")
+    command.add_argument("a", metavar="A")
+    command.add_argument("b", metavar="B")
+    command.add_argument(
         "benchmark", nargs="?", metavar="BENCHMARK[@MODEL]", help="only these numbers"
     )
-    diff.add_argument("--json", action="store_true", help="all of it, as JSON")
-    trace = commands.add_parser(
+    command.add_argument("--json", action="store_true", help="all of it, as JSON")
+
+
+def add_trace(commands: Commands) -> None:
+    command = commands.add_parser(
         "trace",
         help="where a number, a training row or a benchmark item comes from",
         description="Follow a number on the card, a training row or a benchmark item back to the "
         "pinned downloads. Needs the files of `dvc pull`.",
     )
-    trace.add_argument(
+    command.set_defaults(module="mathledger.trace")
+    command.add_argument(
         "target",
         nargs="+",
         metavar="TARGET",
         help="BENCHMARK[@MODEL]; or `row ID`: a training row, by the head of its id; or "
         "`item BENCHMARK/ID`",
     )
-    trace.add_argument("--rev", help="a commit, branch or experiment; the files as they stand")
-    form = trace.add_mutually_exclusive_group()
+    command.add_argument("--rev", help="a commit, branch or experiment; the files as they stand")
+    form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="JSON, with every digest whole")
     form.add_argument(
-        "--html", type=_absolute, metavar="FILE", help="a page with a number's chain as a graph"
+        "--html", type=absolute, metavar="FILE", help="a page with a number's chain as a graph"
     )
-    compare = commands.add_parser(
+
+
+def add_compare(commands: Commands) -> None:
+    command = commands.add_parser(
         "compare",
         help="experiments as a table: scores, significance, rows, cost",
         description="Set experiments and revisions beside a baseline: scores with intervals, tests "
         "paired by item, rows trained on, and what training cost. Without names: HEAD and its "
         "experiments.",
     )
-    compare.add_argument(
+    command.set_defaults(module="mathledger.compare")
+    command.add_argument(
         "revisions", nargs="*", metavar="REV|EXP", help="a commit, a branch, an experiment"
     )
-    compare.add_argument(
+    command.add_argument(
         "--baseline", metavar="REV|EXP", help="default: HEAD, or the first of those named"
     )
-    form = compare.add_mutually_exclusive_group()
+    form = command.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="Markdown tables")
     form.add_argument("--csv", action="store_true", help="a line for each score, all digits")
     form.add_argument("--json", action="store_true", help="all of it, as JSON")
 
-    verify = commands.add_parser(
+
+def add_verify(commands: Commands) -> None:
+    command = commands.add_parser(
         "verify",
         help="whether everything that the card rests on still holds",
         description="Check a clone, after `dvc pull`: every digest, every response graded anew, "
         "every number computed anew. A line for each link of the chain; exit status 1 where one "
         "does not hold.",
     )
-    verify.add_argument(
-        "--deep", type=_at_least_one, metavar="N", help="generate N responses anew, by chance"
+    command.set_defaults(module="mathledger.verify")
+    command.add_argument(
+        "--deep", type=positive, metavar="N", help="generate N responses anew, by chance"
     )
-    _add_options_of_verify(verify)
+    _add_verification(command)
 
-    attest = commands.add_parser(
+
+def add_attest(commands: Commands) -> None:
+    command = commands.add_parser(
         "attest",
         help="sign the model and its ledger",
         description="Verify, then sign the final model's files with the card and the ledger "
         "(OpenSSF model signing). Offline with a key, or with a key and its certificate.",
     )
-    attest.add_argument("--signature", type=_absolute, default=SIGNATURE, metavar="FILE")
-    by = attest.add_mutually_exclusive_group(required=True)
-    by.add_argument("--private-key", type=_absolute, metavar="PEM", help="an elliptic-curve key")
+    command.set_defaults(module="mathledger.verify.attest")
+    command.add_argument("--signature", type=absolute, default=SIGNATURE, metavar="FILE")
+    by = command.add_mutually_exclusive_group(required=True)
+    by.add_argument("--private-key", type=absolute, metavar="PEM", help="an elliptic-curve key")
     by.add_argument(
         "--keyless", action="store_true", help="by your identity, through Sigstore; needs network"
     )
-    attest.add_argument("--certificate", type=_absolute, metavar="PEM", help="of the private key")
-    attest.add_argument(
-        "--certificate-chain", type=_absolute, nargs="+", default=[], metavar="PEM", help="of that"
+    command.add_argument("--certificate", type=absolute, metavar="PEM", help="of the private key")
+    command.add_argument(
+        "--certificate-chain", type=absolute, nargs="+", default=[], metavar="PEM", help="of that"
     )
-    _add_overrides(attest)
+    _add_overrides(command)
 
-    sync = commands.add_parser(
+
+def add_sync_mlflow(commands: Commands) -> None:
+    command = commands.add_parser(
         "sync-mlflow",
         help="rebuild the runs in MLflow from git and lineage/",
         description="Write the runs that these states of the project tell of, and the store lacks. "
         "What the store holds is left alone, so that a second time writes nothing.",
     )
-    sync.add_argument(
+    command.set_defaults(module="mathledger.sync_mlflow")
+    command.add_argument(
         "revisions",
         nargs="*",
         metavar="REV",
         help="revisions or experiments; the files as they stand unless given",
     )
-    sync.add_argument(
+    command.add_argument(
         "-A", "--all-experiments", action="store_true", help="all of DVC's experiments as well"
     )
-    sync.add_argument(
+    command.add_argument(
         "--uri",
         help="of the store: a server, or sqlite:///FILE; else MLFLOW_TRACKING_URI, mlflow.db",
     )
 
-    publish = commands.add_parser(
+
+def add_publish(commands: Commands) -> None:
+    command = commands.add_parser(
         "publish",
         help="write, and upload, what goes to the hub",
         description="Verify, then write FOLDER/model (weights, card, ledger, signature) and "
         "FOLDER/results (every response, as a dataset). Only --upload sends anything.",
     )
-    publish.add_argument("folder", type=_absolute, metavar="FOLDER", help="a new folder")
-    publish.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
-    publish.set_defaults(deep=None)
-    _add_options_of_verify(publish)
-    return top
+    command.set_defaults(module="mathledger.publish", deep=None)
+    command.add_argument("folder", type=absolute, metavar="FOLDER", help="a new folder")
+    command.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
+    _add_verification(command)
 
 
-def _add_options_of_verify(command: argparse.ArgumentParser) -> None:
-    """What `publish` verifies with, too."""
+# ------------------------------------------------------------------------ shared by several
+
+
+def _add_verification(command: argparse.ArgumentParser) -> None:
+    """Add the options of `verify` that `publish` has too."""
     _add_overrides(command)
     command.add_argument(
         "--signature",
-        type=_absolute,
+        type=absolute,
         nargs="?",
         const=SIGNATURE,
         metavar="FILE",
         help=f"check the signature, {SIGNATURE} unless given, with one of these:",
     )
-    command.add_argument("--public-key", type=_absolute, metavar="PEM", help="the signer's key")
+    command.add_argument("--public-key", type=absolute, metavar="PEM", help="the signer's key")
     command.add_argument(
-        "--certificate-chain", type=_absolute, nargs="+", metavar="PEM", help="root certificates"
+        "--certificate-chain", type=absolute, nargs="+", metavar="PEM", help="root certificates"
     )
     command.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
     command.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
@@ -186,7 +226,7 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
 
 
 def _check_signer(arguments: argparse.Namespace) -> None:
-    """How a signature is checked must be said, once, and only with a signature to check."""
+    """Raise InputError unless a signature comes with exactly one way to check it."""
     by_identity = arguments.identity and arguments.identity_provider
     ways = [arguments.public_key, arguments.certificate_chain, by_identity]
     num_ways = sum(map(bool, ways))
@@ -202,15 +242,27 @@ def _check_signer(arguments: argparse.Namespace) -> None:
         raise InputError("a signer is given, but no --signature to check")
 
 
-def _absolute(text: str) -> Path:
-    """A path as the caller means it: commands that need the project's folder change to it."""
+def absolute(text: str) -> Path:
+    """Resolve a path where the caller stands, before a command changes to the project's folder."""
     return Path(text).absolute()
 
 
-def _at_least_one(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
     return int(text)
+
+
+ADD = [
+    add_audit,
+    add_diff,
+    add_trace,
+    add_compare,
+    add_verify,
+    add_attest,
+    add_sync_mlflow,
+    add_publish,
+]  # in the order of the help
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -222,8 +274,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.command in ("verify", "publish"):
             _check_signer(arguments)
-        command = importlib.import_module(f"mathledger.{arguments.command.replace('-', '_')}")
-        status = int(command.run(arguments))
+        status = int(importlib.import_module(arguments.module).run(arguments))
         sys.stdout.flush()
     except InputError as error:
         print(f"mathledger {arguments.command}: {error}", file=sys.stderr)

@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import tomllib
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -337,15 +335,3 @@ def test_nothing_heavy_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stderr == "set()\n"
-
-
-def test_no_stage_imports_the_ledger() -> None:
-    for path in (ROOT / "stages").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        assert "import ledger" not in text and "from ledger" not in text, path
-
-
-def test_the_console_command_is_the_modules_main() -> None:
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    module, _, function = scripts["mathledger"].partition(":")
-    assert getattr(import_module(module), function) is main

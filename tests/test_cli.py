@@ -1,0 +1,59 @@
+"""The command line itself: what it offers, and what it costs to ask."""
+
+import argparse
+import importlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import mathledger
+from mathledger import cli
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"daft", "dvc", "mlflow", "numba", "numpy", "pyarrow", "pydantic", "scipy", "torch", "yaml"}
+
+
+def subcommands() -> dict[str, argparse.ArgumentParser]:
+    for action in cli.parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("no subcommands")
+
+
+@pytest.mark.parametrize("name", subcommands())
+def test_every_command_has_a_module_that_runs_it(name: str) -> None:
+    module = importlib.import_module(subcommands()[name].get_default("module"))
+    assert callable(module.run)
+
+
+def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    told = capsys.readouterr().out
+    assert told.startswith("usage: mathledger") and all(name in told for name in subcommands())
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert project["dynamic"]["version"]["attr"] == "mathledger.__version__"
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"mathledger {mathledger.__version__}\n"
+
+
+def test_the_console_command_is_the_modules_main() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["mathledger"].partition(":")
+    assert getattr(importlib.import_module(module), function) is cli.main
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """Help, and a mistyped option, are answered at once."""
+    code = (
+        f"import sys; from mathledger import cli; cli.parser(); print({HEAVY} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
