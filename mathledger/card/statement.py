@@ -3,33 +3,99 @@
     {"_type", "subject": [{"name", "digest": {"sha256"}}], "predicateType", "predicate": {...}}
 
 The form is that of https://github.com/in-toto/attestation (v1), so that any tool for attestations
-can read it; docs/ledger.schema.json is the schema. The predicate holds no clock, run id or machine:
-the same results give the same bytes. It is named by the sha256 of its canonical form (RFC 8785),
-which the card shows; the card itself is one of the subjects, so that neither can change alone.
+can read it. The predicate holds no clock, run id or machine: the same results give the same bytes.
+It is named by the sha256 of its canonical form (RFC 8785), which the card shows; the card itself is
+one of the subjects, so that neither can change alone.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+from pydantic.json_schema import GenerateJsonSchema
+
+from mathledger.card.ledger import Ledger, Record, Sha256
 from mathledger.core.errors import InputError
 from mathledger.core.records import sha256
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:mathledger:ledger:1"
 
-Ledger = dict[str, Any]
+
+class Digest(Record):
+    sha256: Sha256
 
 
-def digest(ledger: Ledger) -> str:
-    """The sha256 of the ledger's canonical form, 64 hex digits."""
+class Subject(Record):
+    """A file that the ledger is about."""
+
+    name: str
+    digest: Digest
+
+
+class Statement(Record):
+    """model_card/ledger.json: an in-toto Statement about a model, its responses and its card."""
+
+    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
+    subject: list[Subject] = Field(
+        min_length=1, description="The models' files, the responses and the card."
+    )
+    predicate_type: Annotated[Literal["urn:mathledger:ledger:1"], Field(alias="predicateType")]
+    predicate: Ledger
+
+
+def parse(content: Any, name: str) -> Statement:
+    """The statement that the JSON of a ledger.json holds, of this or an older version.
+
+    Args:
+        name: how the file is called in errors.
+
+    Raises:
+        InputError: it is no statement of a ledger, or names each key that is wrong.
+    """
+    predicate(content, name)
+    return Statement.read({**content, "predicate": _with_plain_stages(content["predicate"])}, name)
+
+
+def _with_plain_stages(ledger: dict[str, Any]) -> dict[str, Any]:
+    """The first ledgers had, of each stage, its code beside what it read."""
+    stages = ledger.get("stages")
+    if not isinstance(stages, dict) or "code" in ledger:
+        return ledger
+    plain = {
+        name: own["inputs"] if isinstance(own, dict) and own.keys() == {"inputs", "code"} else own
+        for name, own in stages.items()
+    }
+    return {**ledger, "stages": plain}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without the titles that would repeat the names of the keys."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ledger.json."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{PREDICATE_TYPE}:schema",
+    }
+    return {**head, **Statement.model_json_schema(schema_generator=_Untitled)}
+
+
+def digest(ledger: Mapping[str, Any]) -> str:
+    """The sha256 of the canonical form of a ledger's JSON, 64 hex digits."""
     import rfc8785
 
-    return hashlib.sha256(rfc8785.dumps(ledger)).hexdigest()
+    return hashlib.sha256(rfc8785.dumps(dict(ledger))).hexdigest()
 
 
-def statement(ledger: Ledger, files: list[Path]) -> dict[str, Any]:
+def statement(ledger: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
     """What model_card/ledger.json holds.
 
     Args:
@@ -50,8 +116,8 @@ def text(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def predicate(content: Any, name: str) -> Ledger:
-    """The ledger of a statement.
+def predicate(content: Any, name: str) -> dict[str, Any]:
+    """The JSON of the ledger of a statement.
 
     Args:
         name: how the file is called where it is none.
@@ -65,8 +131,7 @@ def predicate(content: Any, name: str) -> Ledger:
             f"{name} is no statement of a ledger (predicateType {kind!r}, expected "
             f"{PREDICATE_TYPE!r}): run `dvc repro model_card`"
         )
-    found: Ledger = content["predicate"]
-    return found
+    return dict(content["predicate"])
 
 
 def stage_names(settings: dict[str, Any]) -> list[str]:
