@@ -14,7 +14,7 @@ import xxhash
 
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_json
-from mathledger.grading.answers import string_array
+from mathledger.core.strings import string_array
 
 ROWS = 8192
 MESSAGES = pa.list_(pa.string())

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mathledger.core.kernels import kernel
-from mathledger.grading.answers import U8, text_bytes
+from mathledger.core.strings import U8, text_bytes
 
 # Columns of `characters`.
 LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE = range(5)

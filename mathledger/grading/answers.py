@@ -16,9 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathledger.core.kernels import kernel
-
-I64 = npt.NDArray[np.int64]
-U8 = npt.NDArray[np.uint8]
+from mathledger.core.strings import I64, string_array, text_bytes
 
 MAX_NESTED = 64  # boxes within one another; deeper ones are not looked at
 MAX_FIGURES = 30  # of a number that is compared
@@ -165,20 +163,6 @@ def boxes(texts: pa.StringArray) -> Boxes:
         contents.filter(pa.array(stated)),
         is_cut,
     )
-
-
-def text_bytes(texts: pa.StringArray) -> tuple[U8, I64]:
-    """The bytes of a string array without nulls, not copied, and its offsets (texts + 1,)."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)
-    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    data.flags.writeable = False  # or the kernels would be compiled for both
-    return data, offsets[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-
-
-def string_array(offsets: I64, data: U8) -> pa.StringArray:
-    """Strings from their bytes and offsets (texts + 1,)."""
-    parts = (pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))
-    return pa.StringArray.from_buffers(len(offsets) - 1, *parts)
 
 
 def final_answers(texts: pa.StringArray, found: Boxes | None = None) -> pa.StringArray:

@@ -1,0 +1,27 @@
+"""Arrow's strings as bytes and offsets, the form that compiled kernels read and write.
+
+>>> data, offsets = text_bytes(pa.array(["ab", "", "c"]))
+>>> bytes(data), offsets.tolist(), string_array(offsets, data).to_pylist()
+(b'abc', [0, 2, 2, 3], ['ab', '', 'c'])
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+
+
+def text_bytes(texts: pa.StringArray) -> tuple[U8, I64]:
+    """Return the bytes of strings (no nulls), not copied, and their offsets (texts + 1,)."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    data.flags.writeable = False  # or the kernels would be compiled for both
+    return data, offsets[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+
+
+def string_array(offsets: I64, data: U8) -> pa.StringArray:
+    """Build strings from their bytes and offsets (texts + 1,)."""
+    parts = (pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data))
+    return pa.StringArray.from_buffers(len(offsets) - 1, *parts)
