@@ -30,7 +30,11 @@ def test_check_names_the_line_that_differs(workspace: Workspace) -> None:
         ("~train.seed", "train.seed: missing key"),
         ("train=lora9", "lora9"),
         ("benchmark=[]", "benchmark: none is chosen"),
-        ("prompt.template=hello", "the template must contain {problem}"),
+        ("prompt.template=hello", "prompt.template: Value error, {problem} must be the template's"),
+        (
+            "prompt.template='{{problem}}'",
+            "once or more; write literal braces twice: {{ }}, got '{{problem}}'",
+        ),
         ("benchmark.champ.source.sha256=abc", "benchmark.champ.source.sha256"),
         ("+benchmark.champ.colour=red", "colour: unknown key"),
         ("+extra.section=1", "extra: unknown section"),

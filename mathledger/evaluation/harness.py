@@ -40,7 +40,7 @@ class Task:
     """How a benchmark is asked and judged, in the harness's words."""
 
     version: int
-    doc_to_text: str  # a str.format template holding {problem}
+    doc_to_text: prompts.Template  # a str.format template holding {problem}
     num_fewshot: int
     fewshot_config: Fewshot | None
     max_gen_toks: int
@@ -49,7 +49,6 @@ class Task:
     harness: OwnTask | None
 
     def __post_init__(self) -> None:
-        prompts.Params(self.doc_to_text)
         given = len(self.fewshot_config.samples) if self.fewshot_config else 0
         if self.num_fewshot > given:
             raise ValueError(f"num_fewshot={self.num_fewshot}, but fewshot_config has {given}")

@@ -1,30 +1,57 @@
-"""The prompt, defined once: what training shows the model is what evaluation asks it."""
+"""The prompt, defined once: training shows the model exactly what evaluation asks it."""
 
+import string
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 
 
+def check_template(template: str) -> str:
+    """Return the template if {problem} is its only field, once or more.
+
+    >>> check_template("{problem}, in set notation such as {{1, 2}}")
+    '{problem}, in set notation such as {{1, 2}}'
+    >>> check_template("{{problem}}")  # would ask every item "{problem}"
+    Traceback (most recent call last):
+    ...
+    ValueError: {problem} must be the template's only field, without format or conversion, ...
+
+    Raises:
+        ValueError: the field is missing, has a format or a conversion, or is not the only one.
+    """
+    try:
+        pieces = [piece[1:] for piece in string.Formatter().parse(template)]
+    except ValueError:  # a single brace
+        pieces = []
+    fields = [piece for piece in pieces if piece != (None, None, None)]
+    if not fields or any(field != ("problem", "", None) for field in fields):
+        raise ValueError(
+            "{problem} must be the template's only field, without format or conversion, once or "
+            "more; write literal braces twice: {{ }}"
+        )
+    return template
+
+
+Template = Annotated[str, AfterValidator(check_template)]
+
+
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    template: str  # a str.format template holding {problem}; literal braces are doubled
-
-    def __post_init__(self) -> None:
-        if "{problem}" not in self.template:
-            raise ValueError("the template must contain {problem}")
+    template: Template  # a str.format template holding {problem}; literal braces are doubled
 
 
 def user_text(params: Params, problem: str) -> str:
-    """The user's turn for a problem, before the model's chat template wraps it."""
+    """Return the user's turn for a problem, before the model's chat template wraps it."""
     return params.template.format(problem=problem)
 
 
 def training_row(params: Params, problem: str, solution: str) -> dict[str, Any]:
-    """TRL's conversational prompt-completion form: the loss is on the completion alone."""
+    """Return a row in TRL's prompt-completion form: the loss is on the completion alone."""
     return {
         "prompt": [{"role": "user", "content": user_text(params, problem)}],
         "completion": [{"role": "assistant", "content": solution}],
@@ -32,7 +59,11 @@ def training_row(params: Params, problem: str, solution: str) -> dict[str, Any]:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The model's tokenizer; InputError where its folder has none, or no chat template."""
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        InputError: the folder has none, or it lacks a chat template or a padding token.
+    """
     from transformers import AutoTokenizer
 
     try:
@@ -45,8 +76,11 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def require_chat_template(tokenizer: Any, folder: object) -> None:
-    """Without one, training and evaluation would each make up their own format; without a padding
-    token, each library takes another."""
+    """Raise InputError unless the tokenizer has a chat template and a padding token.
+
+    Without a template, training and evaluation would each invent a format; without a padding
+    token, each library picks another.
+    """
     if not tokenizer.chat_template:
         raise InputError(
             f"the tokenizer in {folder} has no chat template: choose an instruction-tuned model, "

@@ -43,7 +43,7 @@ def test_examples_are_turns_before_the_item() -> None:
     [
         ({"num_fewshot": 1}, "num_fewshot=1, but fewshot_config has 0"),
         ({"max_gen_toks": 0}, "at least 1"),
-        ({"doc_to_text": "Solve it."}, "must contain {problem}"),
+        ({"doc_to_text": "Solve it."}, "{problem} must be the template's only field"),
     ],
 )
 def test_a_task_that_cannot_be_asked_is_refused(changes: dict[str, object], message: str) -> None:
