@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mathledger import __version__
+from mathledger.core import terminal
 from mathledger.core.errors import InputError
 
 SIGNATURE = Path("model.sig")
@@ -277,7 +278,7 @@ def main(argv: list[str] | None = None) -> int:
         status = int(importlib.import_module(arguments.module).run(arguments))
         sys.stdout.flush()
     except InputError as error:
-        print(f"mathledger {arguments.command}: {error}", file=sys.stderr)
+        print(terminal.printable(f"mathledger {arguments.command}: {error}"), file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,7 +5,6 @@ known by name stands in benchmarks.yaml and inputs.yaml, the arithmetic of k of 
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mathledger.audit.claims import Claim, model_index, own_names
 from mathledger.audit.findings import Finding
 from mathledger.audit.prose import text_claims
 from mathledger.audit.tables import table_claims
+from mathledger.core import terminal
 from mathledger.core.errors import InputError
 
 MAX_CLAIMS = 1000
@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         known=arguments.known,
     )
     if arguments.json:
-        print(json.dumps(report.as_json(result), indent=2, ensure_ascii=False))
+        print(terminal.json_text(report.as_json(result), 2))
     else:
-        sys.stdout.write(report.markdown(result))
+        sys.stdout.write(terminal.printable(report.markdown(result)))
     return 0

@@ -17,6 +17,7 @@ from typing import Any
 
 from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.chain.chain import LEDGER, Chain, git
+from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.core.records import read_batches, sha256
 from mathledger.evaluation import statistics
@@ -34,15 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the comparison in the form that is asked for."""
     found = compare(*chosen(arguments.revisions, arguments.baseline))
     if arguments.json:
-        print(json.dumps(found, indent=1))
+        print(terminal.json_text(found, 1))
     elif arguments.csv:
-        print(csv_text(found), end="")
+        print(terminal.printable(csv_text(found)), end="")
     elif arguments.markdown:
         parts = [f"{title}\n\n{table(h, r, texts)}" for title, texts, h, r in sheets(found)]
-        print("\n".join([*parts, notes(found)]), end="")
+        print(terminal.printable("\n".join([*parts, notes(found)])), end="")
     else:
         parts = [f"{title}\n\n{aligned(h, r)}" for title, _, h, r in sheets(found)]
-        print("\n".join([*parts, notes(found)]), end="")
+        print(terminal.printable("\n".join([*parts, notes(found)])), end="")
     return 0
 
 

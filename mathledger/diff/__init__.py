@@ -6,10 +6,10 @@ difference, that is said.
 """
 
 import argparse
-import json
 import sys
 from typing import Any
 
+from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.diff import causes, report, responses, rows
 from mathledger.diff.sides import Number, Side, open_side
@@ -191,7 +191,7 @@ def run(arguments: argparse.Namespace) -> int:
     a, b = open_side(arguments.a), open_side(arguments.b)
     found = difference(a, b, arguments.benchmark)
     if arguments.json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(terminal.json_text(found, 2))
     else:
-        sys.stdout.write(report.text(found))
+        sys.stdout.write(terminal.printable(report.text(found)))
     return 0

@@ -8,10 +8,10 @@ git, dvc.lock and the files of lineage/ are what is followed; MLflow is only lin
 """
 
 import argparse
-import json
 from typing import Any
 
 from mathledger.chain.chain import Chain
+from mathledger.core import terminal
 from mathledger.core.errors import InputError
 
 
@@ -52,5 +52,5 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"wrote {arguments.html}")
             return 0
         text = "" if arguments.json else tree.text(found)
-    print(json.dumps(found, indent=1, ensure_ascii=False) if arguments.json else text)
+    print(terminal.json_text(found, 1) if arguments.json else text)
     return 0

@@ -1,22 +1,17 @@
 """The chain of a number as a tree for a terminal."""
 
 import json
-import os
 import re
-import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mathledger.core import terminal
 from mathledger.trace.number import Found
 
 SHOWN = 12  # digits of a digest
-MIN_WIDTH, MAX_WIDTH = 60, 110
 BOLD, DIM, YELLOW, CYAN = "1", "2", "33", "36"
-# Corpora and models may say anything: what would steer a terminal, or reorder a line, is spelled.
-CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass
@@ -36,21 +31,19 @@ def text(found: Found) -> str:
 
 def printed(branch: Branch) -> str:
     """A tree in the terminal's width, coloured where it is one."""
-    width = min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
-    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return "\n".join(draw(branch, width, has_colour))
+    return "\n".join(draw(branch, terminal.width(), terminal.has_colour()))
 
 
 def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
     """The lines of a tree, none longer than the width unless a word is."""
 
     def paint(code: str, words: str) -> str:
-        return f"\x1b[{code}m{words}\x1b[0m" if has_colour and words else words
+        return terminal.paint(code, words) if has_colour else words
 
     def lines(branch: Branch, first: str, rest: str) -> Iterator[str]:
         below = rest + ("│  " if branch.branches else "   ")
-        name = printable(branch.name)
-        title = f"{name}  {printable(branch.title)}".rstrip()
+        name = terminal.printable(branch.name)
+        title = f"{name}  {terminal.printable(branch.title)}".rstrip()
         start, *more = wrap(title, width - len(below))
         named = start.removeprefix(name)
         code = YELLOW if name == "remark" else CYAN if first else BOLD
@@ -58,7 +51,7 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
         for line in more:
             yield paint(DIM, below) + line
         for words in branch.lines:
-            for line in wrap(printable(words), width - len(below), "  "):
+            for line in wrap(terminal.printable(words), width - len(below), "  "):
                 yield paint(DIM, below + line)
         for each in branch.branches:
             is_last = each is branch.branches[-1]
@@ -67,15 +60,6 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
             )
 
     return lines(branch, "", "")
-
-
-def printable(words: str) -> str:
-    r"""The text with control characters spelled out.
-
-    >>> printable("a\x1b[31mb")
-    'a\\x1b[31mb'
-    """
-    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], words)
 
 
 def wrap(words: str, width: int, indent: str = "") -> list[str]:
