@@ -7,7 +7,6 @@ every module that a kernel can see and by the versions that compile it. It is in
 folder, where all checkouts and experiments with the same code share it. It may be deleted at will.
 """
 
-import ast
 import hashlib
 import sys
 from collections.abc import Callable
@@ -21,6 +20,8 @@ import numba
 import numpy as np
 import platformdirs
 from numba.core.caching import _CacheLocator
+
+from mathledger.core.code import modules_digest, with_imports
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -69,41 +70,16 @@ def is_writable() -> bool:
 def digest() -> str:
     """Of all modules that kernels can see, and of what compiles them."""
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
-    found = hashlib.sha256(repr(versions).encode())
-    for path in modules(PACKAGE):
-        content = path.read_bytes()
-        found.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode() + content)
-    return found.hexdigest()[:32]
+    code = modules_digest(modules(PACKAGE), PACKAGE)
+    return hashlib.sha256(f"{versions!r} {code}".encode()).hexdigest()[:32]
 
 
 def modules(package: Path) -> list[Path]:
     """The modules of a package that hold kernels, and all of its modules that these import."""
     own = f"{package.name}.core.kernels"
-    needed: set[Path] = set()
-    waiting = [path for path in package.rglob("*.py") if own in path.read_text("utf-8")]
-    while waiting:
-        path = waiting.pop()
-        if path in needed:
-            continue
-        needed.add(path)
-        waiting += _imported(path, package)
-    return sorted(needed)
-
-
-def _imported(path: Path, package: Path) -> list[Path]:
-    names = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    places = [
-        package.parent.joinpath(*name.split("."))
-        for name in names
-        if name.partition(".")[0] == package.name
-    ]
-    files = [place for base in places for place in (base.with_suffix(".py"), base / "__init__.py")]
-    return [file for file in files if file.is_file()]
+    return with_imports(
+        (path for path in package.rglob("*.py") if own in path.read_text("utf-8")), package
+    )
 
 
 class Cache(_CacheLocator):
