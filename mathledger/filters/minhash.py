@@ -18,9 +18,9 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.kernels import kernel
-from mathledger.text import text
+from mathledger.text import lexer
 from mathledger.text.groups import template
-from mathledger.text.text import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
+from mathledger.text.lexer import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
@@ -44,9 +44,9 @@ FUNCTION = (
     "find compute determine calculate evaluate solve show prove please such each per q problem "
     "question"
 )
-_ARTICLE = np.uint64(text.hash_bytes(b"a")).view(np.int64)
+_ARTICLE = np.uint64(lexer.hash_bytes(b"a")).view(np.int64)
 _DECISIVE, _FUNCTION = (
-    np.sort(np.array([text.hash_bytes(word.encode()) for word in words.split()], np.uint64))
+    np.sort(np.array([lexer.hash_bytes(word.encode()) for word in words.split()], np.uint64))
     for words in (DECISIVE, FUNCTION)
 )
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -115,7 +115,7 @@ def _sketch(
     num_bands, lowest = buckets.shape[1], np.empty(len(factors), np.uint32)
     rows_per_band = len(factors) // num_bands
     for row in range(len(offsets) - 1):
-        count, figure = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, figure = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, size = scratch[0], min(ngram_size, count)
         lowest[:] = np.uint32(0xFFFFFFFF)
         for start in range(count - size + 1):
@@ -135,15 +135,15 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
 
     Daft's minhash expression needs the canonical tokens spelled out first: a tenth of the speed.
     """
-    data, offsets = text.buffers(problems)
+    data, offsets = lexer.buffers(problems)
     chance = np.random.default_rng(bands.seed)
     shape = 2, bands.num_bands * bands.rows_per_band
     factors, terms = chance.integers(0, 2**64, shape, np.uint64)
     found = np.empty(len(problems), bands.dtype())
     columns = tuple(np.empty(found[name].shape, found[name].dtype) for name in found.dtype.fields)
-    memory = text.scratch(text.longest(offsets))
+    memory = lexer.scratch(lexer.longest(offsets))
     order = (factors | np.uint64(1), terms)
-    _sketch(data, offsets, text.tables(), memory, *order, bands.ngram_size, columns)
+    _sketch(data, offsets, lexer.tables(), memory, *order, bands.ngram_size, columns)
     for name, column in zip(found.dtype.fields, columns, strict=True):
         found[name] = column
     return found
@@ -217,7 +217,7 @@ def _members(
     counts = np.zeros(len(offsets) - 1, np.int64)
     members, used = np.empty(max(1024, len(data)), np.uint64), 0
     for row in range(len(offsets) - 1):
-        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         while used + count > len(members):
             members = np.concatenate((members, np.empty_like(members)))
         if ngram_size == 0:
@@ -239,9 +239,9 @@ def _members(
 
 def ngrams(problems: pa.Array, ngram_size: int) -> tuple[I64, U64]:
     """The distinct n-grams of every problem, sorted, flat; and their counts, shape (problems,)."""
-    data, offsets = text.buffers(problems)
-    memory = text.scratch(text.longest(offsets))
-    counts, grams = _members(data, offsets, text.tables(), memory, ngram_size)
+    data, offsets = lexer.buffers(problems)
+    memory = lexer.scratch(lexer.longest(offsets))
+    counts, grams = _members(data, offsets, lexer.tables(), memory, ngram_size)
     return counts, grams
 
 

@@ -35,8 +35,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mathledger.core.kernels import kernel
-from mathledger.text import text
-from mathledger.text.text import (
+from mathledger.text import lexer
+from mathledger.text.lexer import (
     BEGIN,
     END,
     FROM,
@@ -115,7 +115,7 @@ def _stem(spell: Any, start: int, end: int) -> Any:
     end = start + size - 1
     if size > 3 and spell[end] == spell[end - 1] and spell[end] not in (97, 101, 105, 111, 117):
         size -= 1
-    return text._hash(spell, start, start + size)
+    return lexer._hash(spell, start, start + size)
 
 
 @kernel
@@ -205,7 +205,7 @@ def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams
     counters = np.zeros(_COUNTERS, np.int64)
     words = np.empty(len(scratch[0]), np.uint64)
     for row in range(len(offsets) - 1):
-        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, spell = scratch[0], scratch[1]
         for size in sizes:
             for at in range(_windows(tok, count, size, words)):
@@ -230,7 +230,7 @@ def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: in
     lists = [np.empty(len(data) + num_items, np.uint64) for _ in range(5)]
     work = np.empty(len(scratch[0]), np.uint64)
     for item in range(num_items):
-        count, _ = text.lex(data, offsets[item], offsets[item + 1], tables, scratch)
+        count, _ = lexer.lex(data, offsets[item], offsets[item + 1], tables, scratch)
         tok, spell = scratch[0], scratch[1]
         at = firsts[0, item]
         for index in range(count):
@@ -283,17 +283,17 @@ def _bitmap(values: Any) -> Any:
 
 def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     """The index of these items; how rare a gram or stem is, is counted in the training sample."""
-    data, offsets = text.buffers(items)
-    memory = text.scratch(text.longest(offsets))
-    firsts, lists = _features(data, offsets, text.tables(), memory, thresholds.ngram_size)
+    data, offsets = lexer.buffers(items)
+    memory = lexer.scratch(lexer.longest(offsets))
+    firsts, lists = _features(data, offsets, lexer.tables(), memory, thresholds.ngram_size)
     owners = [np.repeat(np.arange(len(items)), np.diff(firsts[column])) for column in range(5)]
     grams, gram_first, gram_items = _postings(owners[1], lists[1][: firsts[1, -1]])
     stems, stem_first, stem_items = _postings(owners[2], lists[2][: firsts[2, -1]])
     lengths = np.diff(firsts[0])
     sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
-    data, offsets = text.buffers(sample)
-    memory = text.scratch(text.longest(offsets))
-    holders, counters = _count(data, offsets, text.tables(), memory, sizes, grams)
+    data, offsets = lexer.buffers(sample)
+    memory = lexer.scratch(lexer.longest(offsets))
+    holders, counters = _count(data, offsets, lexer.tables(), memory, sizes, grams)
     num_sampled = len(sample)
     gram_weight = np.log((num_sampled + 2) / (holders + 1))
     information = np.log((num_sampled + 2) / (np.minimum(counters, num_sampled) + 1))
@@ -373,7 +373,7 @@ def _match(data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, solut
     pairs, measures = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32)
     found = 0
     for row in range(len(offsets) - 1):
-        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, spell = scratch[0], scratch[1]
         if solutions and not _holds_any(tok, count, sizes, telling_bitmap, telling, words):
             continue
@@ -529,9 +529,9 @@ def match(texts: pa.Array, index: Index, *, solutions: bool = False) -> Matches:
 
     solutions: the texts are solutions, in which only whole contained items count.
     """
-    data, offsets = text.buffers(texts)
-    memory = text.scratch(text.longest(offsets))
-    pairs, measures = _match(data, offsets, text.tables(), memory, index.arrays, solutions)
+    data, offsets = lexer.buffers(texts)
+    memory = lexer.scratch(lexer.longest(offsets))
+    pairs, measures = _match(data, offsets, lexer.tables(), memory, index.arrays, solutions)
     return Matches(*(np.ascontiguousarray(pairs[:, at]) for at in range(3)), *measures.T)
 
 
@@ -551,8 +551,8 @@ def spelled(raw: str) -> Tokens:
     """The canonical tokens of a text with their places, for evidence that a person reads."""
     encoded = raw.encode("utf-8", "replace")
     data = np.frombuffer(encoded, np.uint8)
-    memory = text.scratch(len(data))
-    count, _ = text.lex(data, 0, len(data), text.tables(), memory)
+    memory = lexer.scratch(len(data))
+    count, _ = lexer.lex(data, 0, len(data), lexer.tables(), memory)
     ascii_only = len(encoded) == len(raw)
 
     def place(byte: int) -> int:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mathledger.core.kernels import kernel
-from mathledger.text import text
-from mathledger.text.text import HASH, KIND, NUMBER, mix
+from mathledger.text import lexer
+from mathledger.text.lexer import HASH, KIND, NUMBER, mix
 
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ def first_of(keys: Any) -> Any:
 
 @kernel
 def template(tok: Any, count: int) -> tuple[Any, Any]:
-    """128-bit hash of the tokens that `text.lex` has found, the numbers masked."""
+    """128-bit hash of the tokens that `lexer.lex` has found, the numbers masked."""
     low, high = np.uint64(0), np.uint64(1)
     for at in range(count):
         token = np.uint64(tok[at, HASH])
@@ -54,7 +54,7 @@ def template(tok: Any, count: int) -> tuple[Any, Any]:
 def _templates(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
     keys = np.zeros((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
-        count, _ = text.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         keys[row, 0], keys[row, 1] = template(scratch[0], count)
     return keys
 
@@ -64,8 +64,8 @@ def templates(problems: pa.Array) -> U64:
 
     Problems of one template are one family: they ask the same with other numbers.
     """
-    data, offsets = text.buffers(problems)
-    keys: U64 = _templates(data, offsets, text.tables(), text.scratch(text.longest(offsets)))
+    data, offsets = lexer.buffers(problems)
+    keys: U64 = _templates(data, offsets, lexer.tables(), lexer.scratch(lexer.longest(offsets)))
     return keys
 
 
@@ -84,9 +84,9 @@ def coins(keys: pa.Array | U64, seed: int) -> F64:
     """A number in [0, 1) from the seed and each key alone: strings, or hashes (keys, words)."""
     if isinstance(keys, np.ndarray):
         data = np.ascontiguousarray(keys).view(np.uint8).ravel()
-        data.flags.writeable = False  # as those of text.buffers: one kernel is compiled
+        data.flags.writeable = False  # as those of lexer.buffers: one kernel is compiled
         offsets = np.arange(len(keys) + 1) * 8 * keys.shape[1]
     else:
-        data, offsets = text.buffers(keys)
+        data, offsets = lexer.buffers(keys)
     drawn: F64 = _coins(data, offsets, seed)
     return drawn

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mathledger.text import text
+from mathledger.text import lexer
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from mathledger.text import text
     ],
 )
 def test_formatting_is_folded(one: str, other: str) -> None:
-    assert text.tokens(one) == text.tokens(other)
+    assert lexer.tokens(one) == lexer.tokens(other)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_formatting_is_folded(one: str, other: str) -> None:
     ],
 )
 def test_meaning_is_kept(one: str, other: str) -> None:
-    assert text.tokens(one) != text.tokens(other)
+    assert lexer.tokens(one) != lexer.tokens(other)
