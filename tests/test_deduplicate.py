@@ -15,7 +15,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.records import EXAMPLE, Row, content_id, read_rows, write_rows
 from mathledger.filters import deduplicate, minhash
 from mathledger.run import params
-from mathledger.text import groups, lexer
+from mathledger.text import canonical, groups
 from tests.conftest import Workspace
 
 SETTINGS = params.load("deduplicate", deduplicate.Params)
@@ -31,7 +31,7 @@ DRILL = [f"What is {number} + 7 apples?" for number in range(20, 30)]
 
 
 def ngrams(problem: str) -> set[tuple[str, ...]]:
-    tokens = lexer.tokens(problem)
+    tokens = canonical.spellings(problem)
     size = min(SETTINGS.ngram_size, len(tokens))
     return {tuple(tokens[at : at + size]) for at in range(len(tokens) - size + 1)}
 
@@ -145,7 +145,7 @@ def verdict(
 ) -> deduplicate.Verdict:
     """On rows given as (problem, solution) without near copies."""
     columns = [pa.array(column) for column in zip(*solutions, strict=True)]
-    keys = np.hstack([lexer.keys(column) for column in columns])
+    keys = np.hstack([canonical.keys(column) for column in columns])
     first = groups.first_of(keys[:, :2])
     num_unique = len(np.unique(first))
     none = np.full(num_unique, -1), np.zeros(num_unique), np.zeros((num_unique, 2), np.uint64), 0

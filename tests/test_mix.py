@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mathledger.core.records import read_rows
 from mathledger.filters import mix
 from mathledger.model import prompts
-from mathledger.text import groups, lexer
+from mathledger.text import canonical, groups
 from tests.conftest import Workspace
 
 SETTINGS = mix.Params(seed=7, max_examples=None, validation_rate=0.2)
@@ -34,7 +34,7 @@ def sample(
 def split(problems: list[str], rate: float = 0.2) -> tuple[npt.NDArray[np.bool_], int]:
     array = pa.array(problems)
     settings = mix.Params(seed=7, max_examples=None, validation_rate=rate)
-    return mix.split(lexer.keys(array), groups.templates(array), settings)
+    return mix.split(canonical.keys(array), groups.templates(array), settings)
 
 
 def test_adding_a_corpus_never_reshuffles_another() -> None:

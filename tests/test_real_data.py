@@ -18,7 +18,7 @@ from mathledger.core.records import read_rows, sha256
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
 from mathledger.filters import canaries
-from mathledger.text import lexer
+from mathledger.text import canonical
 from stages import params
 from tests.conftest import Workspace
 from tests.hub import SHARED, commit_of, serve
@@ -202,7 +202,7 @@ def test_the_corpora_hold_the_same_train_rows(filtered: Workspace) -> None:
 def test_math_train_holds_aime_and_amc_problems(filtered: Workspace) -> None:
     path = filtered.path / "data/deduplicate/kept.parquet"
     table = pq.read_table(path, columns=["source", "problem"])
-    keys = lexer.keys(table["problem"]).view("V16").ravel().tolist()
+    keys = canonical.keys(table["problem"]).view("V16").ravel().tolist()
     sources_of: dict[bytes, set[str]] = {}
     for key, source in zip(keys, table["source"].to_pylist(), strict=True):
         sources_of.setdefault(key, set()).add(source)

@@ -20,9 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathledger.core.records import Row, read_batches
-from mathledger.text import groups, lexer
-from mathledger.text.groups import F64
-from mathledger.text.lexer import U64
+from mathledger.text import canonical, groups
+from mathledger.text.groups import F64, U64
 
 # PaLM's contamination report takes 8 too (Chowdhery et al. 2022): long enough that unrelated
 # solutions seldom share a run of words, short enough that three written lines have a dozen.
@@ -130,7 +129,7 @@ def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]
 
 def ngrams(texts: list[str]) -> list[U64]:
     """Of each text the hashes of its distinct runs of NGRAM_SIZE canonical tokens, sorted."""
-    tokens = lexer.tokenize(pa.array(texts, pa.large_string()))
+    tokens = canonical.tokenize(pa.array(texts, pa.large_string()))
     runs = np.zeros(max(len(tokens.hashes) - NGRAM_SIZE + 1, 0), np.uint64)
     for step in range(NGRAM_SIZE):
         runs = runs * np.uint64(0x9E3779B97F4A7C15) + tokens.hashes[step : step + len(runs)]

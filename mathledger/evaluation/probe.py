@@ -39,7 +39,7 @@ from mathledger.evaluation import generation, statistics
 from mathledger.model import prompts
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from mathledger.text import lexer
+from mathledger.text import canonical
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")
@@ -99,12 +99,12 @@ def halve(tokenizer: Any, name: str, problem: str) -> Halves | None:
     return None
 
 
-def canonical_rest(halves: Halves, whole: str) -> lexer.U64:
+def canonical_rest(halves: Halves, whole: str) -> canonical.U64:
     """Hashes of the canonical tokens of a text that begin behind the first half of the problem.
 
     The text is read whole, since what a token is depends on what stands before it.
     """
-    tokens = lexer.tokenize(pa.array([whole]))
+    tokens = canonical.tokenize(pa.array([whole]))
     return tokens.hashes[tokens.begins >= len(halves.prompt.encode())]
 
 

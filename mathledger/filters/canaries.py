@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mathledger.core.records import uniform
 from mathledger.filters import overlap
-from mathledger.text.lexer import NUMBER
+from mathledger.text.tokens import NUMBER
 
 CONTROLS = ("number_changed", "sign_changed")
 _PHRASES = (

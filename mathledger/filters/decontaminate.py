@@ -48,8 +48,8 @@ from mathledger.filters import canaries, embeddings, overlap
 from mathledger.filters.overlap import CLASSES, VARIANT
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from mathledger.text import lexer
-from mathledger.text.lexer import MACRO, NUMBER, OPERATOR
+from mathledger.text import canonical
+from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
 
 IN = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")
@@ -143,7 +143,7 @@ def read_items(benchmarks: Iterable[str]) -> list[Item]:
         folder = BENCHMARKS / benchmark
         receipt = read_json(folder / "receipt.json")
         for row in read_rows(folder / "all_items.parquet"):
-            if not lexer.tokens(row["problem"]):
+            if not canonical.spellings(row["problem"]):
                 raise InputError(f"{benchmark}: item {row['id']} cannot be checked: no token in it")
             split, private = receipt.get("split"), bool(receipt.get("private"))
             item = Item(benchmark, receipt["revision"], split, row["id"], row["problem"], private)
@@ -166,7 +166,7 @@ def problem_groups() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.
 
 
 def _keys(problems: pa.Array) -> npt.NDArray[np.uint8]:
-    return lexer.keys(problems).view(np.uint8).reshape(-1, 16)
+    return canonical.keys(problems).view(np.uint8).reshape(-1, 16)
 
 
 def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.ChunkedArray:

@@ -46,7 +46,7 @@ from mathledger.data.streams import ahead, merged
 from mathledger.filters import minhash
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from mathledger.text import groups, lexer
+from mathledger.text import canonical, groups
 
 IN = Path("data/prepare")
 OUT = Path("data/deduplicate")
@@ -130,7 +130,7 @@ def row_keys(path: Path) -> U64:
     """Hashes of each row's problem and solution, shape (rows, 4)."""
 
     def kernel(problems: pa.Array, solutions: pa.Array) -> npt.NDArray[np.uint8]:
-        return np.hstack([lexer.keys(problems), lexer.keys(solutions)]).view(np.uint8)
+        return np.hstack([canonical.keys(problems), canonical.keys(solutions)]).view(np.uint8)
 
     found = engine.map_rows(path, ["problem", "solution"], kernel, 32)
     return np.ascontiguousarray(found).view(np.uint64)

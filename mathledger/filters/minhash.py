@@ -20,7 +20,8 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.kernels import kernel
 from mathledger.text import lexer
 from mathledger.text.groups import template
-from mathledger.text.lexer import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD, mix
+from mathledger.text.hashing import hash_bytes, mix
+from mathledger.text.tokens import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
@@ -44,9 +45,9 @@ FUNCTION = (
     "find compute determine calculate evaluate solve show prove please such each per q problem "
     "question"
 )
-_ARTICLE = np.uint64(lexer.hash_bytes(b"a")).view(np.int64)
+_ARTICLE = np.uint64(hash_bytes(b"a")).view(np.int64)
 _DECISIVE, _FUNCTION = (
-    np.sort(np.array([lexer.hash_bytes(word.encode()) for word in words.split()], np.uint64))
+    np.sort(np.array([hash_bytes(word.encode()) for word in words.split()], np.uint64))
     for words in (DECISIVE, FUNCTION)
 )
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)

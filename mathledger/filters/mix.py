@@ -30,7 +30,7 @@ from mathledger.data.streams import ahead
 from mathledger.model import prompts
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
-from mathledger.text import groups, lexer
+from mathledger.text import canonical, groups
 
 IN = Path("data/decontaminate/kept.parquet")
 TOKENIZER = Path("data/model/base/tokenizer.json")
@@ -118,7 +118,7 @@ def read_keys(seed: int, corpora: list[str]) -> tuple[I64, F64, U64, U64]:
     """
 
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
-        return np.hstack([lexer.keys(problems), groups.templates(problems)]).view(np.uint8)
+        return np.hstack([canonical.keys(problems), groups.templates(problems)]).view(np.uint8)
 
     found = np.ascontiguousarray(engine.map_rows(IN, ["problem"], kernel, 32)).view(np.uint64)
     corpus, coins = np.empty(len(found), np.int64), np.empty(len(found))

@@ -36,7 +36,8 @@ import pyarrow as pa
 
 from mathledger.core.kernels import kernel
 from mathledger.text import lexer
-from mathledger.text.lexer import (
+from mathledger.text.hashing import hash_span, mix
+from mathledger.text.tokens import (
     BEGIN,
     END,
     FROM,
@@ -47,7 +48,6 @@ from mathledger.text.lexer import (
     OPERATOR,
     TO,
     WORD,
-    mix,
 )
 
 CLASSES = ("same", "contained", "rephrase", "variant")
@@ -115,7 +115,7 @@ def _stem(spell: Any, start: int, end: int) -> Any:
     end = start + size - 1
     if size > 3 and spell[end] == spell[end - 1] and spell[end] not in (97, 101, 105, 111, 117):
         size -= 1
-    return lexer._hash(spell, start, start + size)
+    return hash_span(spell, start, start + size)
 
 
 @kernel

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from mathledger.core.kernels import kernel
 from mathledger.text import lexer
-from mathledger.text.lexer import HASH, KIND, NUMBER, mix
+from mathledger.text.hashing import mix
+from mathledger.text.tokens import HASH, KIND, NUMBER
 
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]

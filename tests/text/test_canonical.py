@@ -2,7 +2,7 @@
 
 import pytest
 
-from mathledger.text import lexer
+from mathledger.text import canonical
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from mathledger.text import lexer
     ],
 )
 def test_formatting_is_folded(one: str, other: str) -> None:
-    assert lexer.tokens(one) == lexer.tokens(other)
+    assert canonical.spellings(one) == canonical.spellings(other)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_formatting_is_folded(one: str, other: str) -> None:
     ],
 )
 def test_meaning_is_kept(one: str, other: str) -> None:
-    assert lexer.tokens(one) != lexer.tokens(other)
+    assert canonical.spellings(one) != canonical.spellings(other)

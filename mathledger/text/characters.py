@@ -1,0 +1,68 @@
+"""The bytes that the rules of the lexer speak of, and their classes."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mathledger.core.kernels import kernel
+
+U8 = npt.NDArray[np.uint8]
+
+# Bytes that the rules speak of.
+NEWLINE, SPACE, BANG, DOLLAR, PERCENT, APOSTROPHE = b"\n !$%'"
+ROUND_LEFT, ROUND_RIGHT, STAR, COMMA, HYPHEN, FULL_STOP, SLASH, ZERO = b"()*,-./0"
+COLON, SEMICOLON, LESS, EQUAL, GREATER, QUESTION, UPPER_A, BACKSLASH = b":;<=>?A\\"
+CARET, UNDERSCORE, SMALL_A, CURLY_LEFT, BAR, CURLY_RIGHT = b"^_a{|}"
+SQUARE_LEFT, SQUARE_RIGHT = b"[]"
+NOT_ASCII = 0x80
+# Classes of bytes. The first three are letters: of words, of scripts where each is a token (kana,
+# ideographs, hangul: U+3000 to U+DFFF), and the degree sign, the only one left below U+0100.
+(LETTER, IDEOGRAPH, DEGREE, DIGIT, BLANK, POINT, ESCAPE, OPEN, CLOSE, SIGN, BRACKET,
+ SYMBOL, SILENT) = range(13)  # fmt: skip
+
+
+def _classes() -> U8:
+    """Class of each byte, shape (256,)."""
+    classes = np.full(256, SILENT, np.uint8)
+    for name, members in (
+        (LETTER, b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        (DIGIT, b"0123456789"),
+        (BLANK, b" \n\r\t"),
+        (POINT, b"."),
+        (ESCAPE, b"\\"),
+        (OPEN, b"{"),
+        (CLOSE, b"}"),
+        (SIGN, b"+=%^|"),
+        (BRACKET, b"()"),
+        (SYMBOL, b"<>[]*-/_:!'?;"),
+        (LETTER, bytes(range(0x80, 0x100))),
+        (IDEOGRAPH, bytes(range(0xE3, 0xEE))),
+        (DEGREE, b"\xc2"),
+    ):
+        classes[list(members)] = name
+    return classes
+
+
+CLASS = _classes()
+# A byte as a letter inside a word, in small; 0 where it ends the word.
+SMALL = np.array([ord(chr(b).lower()) if b < 0x80 else b for b in range(256)], np.uint8)
+SMALL[CLASS != LETTER] = 0
+
+
+@kernel
+def is_letter(byte: Any) -> bool:
+    return bool(CLASS[byte] <= DEGREE)
+
+
+@kernel
+def is_digit(byte: Any) -> bool:
+    return bool(CLASS[byte] == DIGIT)
+
+
+@kernel
+def matches(text: Any, at: int, word: Any) -> bool:
+    index = 0
+    while index < len(word) and text[at + index] == word[index]:
+        index += 1
+    return index == len(word)

@@ -1,0 +1,117 @@
+"""Fold Unicode to the few characters that the rules speak of."""
+
+import unicodedata
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mathledger.core.kernels import kernel
+from mathledger.text.characters import NOT_ASCII, SPACE
+
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+
+_UNICODE = {
+    "−": "-", "–": "-", "‐": "-", "‑": "-", "—": " ", "×": "*", "·": "*", "⋅": "*", "∙": "*",
+    "•": " ", "÷": "/", "∕": "/", "⁄": "/", "≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=", "≠": "!=",
+    "°": "°", "º": "°", "∘": "°", "√": r" \sqrt ", "∞": r" \infty ", "…": "...", "⋯": "...",
+    "‘": "'", "’": "'", "′": "'", "“": " ", "”": " ", "∈": r" \in ", "∉": r" \notin ",
+    "∪": r" \cup ", "∩": r" \cap ", "⊂": r" \subset ", "⊆": r" \subseteq ", "∅": r" \emptyset ",
+    "∑": r" \sum ", "∏": r" \prod ", "∫": r" \int ", "∠": r" \angle ", "△": r" \triangle ",
+    "∆": r" \triangle ", "⊥": r" \perp ", "∥": r" \parallel ", "≡": r" \equiv ",
+    "≅": r" \cong ", "≈": r" \approx ", "∼": r" \sim ", "→": r" \rightarrow ", "±": r" \pm ",
+    "∀": r" \forall ", "∃": r" \exists ", "∣": "|", "￥": " ", "€": " ", "£": " ",
+    "，": ",", "。": ". ", "？": "? ", "！": "! ", "：": ":", "；": ";", "（": "(", "）": ")",
+}  # fmt: skip
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
+    "sigma sigma tau upsilon phi chi psi omega"
+)
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
+_SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+
+
+_LAST_FOLDED = 0x20000  # code points from here on stand for themselves
+GROWTH = 11  # bytes that one byte becomes at most when its code point is folded: U+FDFA
+
+
+@cache
+def fold_table() -> tuple[I32, U8]:
+    """offsets (code points + 1,), pool: what each code point is read as, in UTF-8."""
+    pool, offsets = bytearray(), np.zeros(_LAST_FOLDED + 1, np.int32)
+    for point in range(_LAST_FOLDED):
+        pool += _folded(chr(point)).encode("utf-8", "ignore")
+        offsets[point + 1] = len(pool)
+    return offsets, np.frombuffer(bytes(pool), np.uint8)
+
+
+def _folded(character: str) -> str:
+    if character < "\x80":
+        return character
+    if character in _UNICODE:
+        return _UNICODE[character]
+    if character in _SUPERSCRIPTS:
+        return "^" + _SUPERSCRIPTS[character]
+    if character in _SUBSCRIPTS:
+        return "_" + _SUBSCRIPTS[character]
+    if "α" <= character <= "ω":
+        return " \\" + _GREEK.split()[ord(character) - ord("α")] + " "
+    if "Α" <= character <= "Ω":
+        index = ord(character) - ord("Α")
+        return " \\" + _GREEK.split()[index].capitalize() + " "
+    plain = unicodedata.normalize("NFKD", character)
+    plain = "".join(part for part in plain if not unicodedata.combining(part)).casefold()
+    if len(plain) == 1 and plain >= "\x80" and not plain.isalnum():
+        return " "
+    return "".join(_UNICODE.get(part, part) for part in plain)
+
+
+@kernel
+def expand(data: Any, text: Any, source: Any, points: Any, folds: Any) -> tuple[int, bool]:
+    """Write every code point of data (UTF-8) as the fold table has it, and 16 spaces behind.
+
+    Returns:
+        The number of bytes written, and whether all was ASCII; where it was not, source is the
+        byte of data that each came from.
+    """
+    size, all_bits = len(data), np.uint8(0)
+    for at in range(size):
+        text[at] = data[at]
+        all_bits |= data[at]
+    plain = bool(all_bits < NOT_ASCII)
+    if not plain:
+        size = _fold(data, text, source, points, folds)
+    for at in range(16):
+        text[size + at] = SPACE
+    return size, plain
+
+
+@kernel
+def _fold(data: Any, text: Any, source: Any, points: Any, folds: Any) -> int:
+    size, index = 0, 0
+    while index < len(data):
+        lead = data[index]
+        if lead < NOT_ASCII:
+            text[size] = lead
+            source[size] = index
+            size += 1
+            index += 1
+            continue
+        width = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+        point = np.int64(lead) & (0x7F >> width)
+        for step in range(1, width):
+            point = (point << 6) | (np.int64(data[min(index + step, len(data) - 1)]) & 0x3F)
+        if point < len(points) - 1:
+            for at in range(points[point], points[point + 1]):
+                text[size] = folds[at]
+                source[size] = index
+                size += 1
+        else:
+            for step in range(width):
+                text[size] = data[min(index + step, len(data) - 1)]
+                source[size] = index
+                size += 1
+        index += width
+    return size

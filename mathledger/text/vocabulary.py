@@ -1,0 +1,164 @@
+"""Words and macros that the lexer knows, and what it does at each."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mathledger.core.kernels import kernel
+from mathledger.text.hashing import hash_bytes, signed
+from mathledger.text.tokens import GROUP, MACRO, NUMBER, OPERATOR, WORD
+
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+# What `lex` does at a word or macro that is in the table.
+DROP, TEXT, SKIP_ARGUMENT, REPLACE, TAKES_ONE, TAKES_TWO, TENS, UNIT, OPENS, TAG = range(1, 11)
+
+
+# Macros and words that are formatting: left out.
+_FORMATTING = r"""
+    \left \right \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \middle
+    \displaystyle \textstyle \scriptstyle \limits \nolimits \quad \qquad \hfill \newline \linebreak
+    \noindent \par \hline \smallskip \medskip \bigskip \centering \enspace \thinspace \allowbreak
+    \nonumber \notag \item \rm \bf \it \cal \tt \large \Large \small \tiny \normalsize
+    \mathstrut \strut \null \protect \ensuremath \boldmath \unboldmath \dollar
+"""
+# Macros whose argument is left out as well.
+_LAYOUT = r"""
+    \begin \end \hspace \vspace \label \tag \includegraphics \color \textcolor \phantom \hphantom
+    \vphantom \url \href \kern \raisebox \setlength \fontsize \rule
+"""
+# Macros that only change the look of their argument.
+_LOOK = r"""
+    \text \textbf \textit \textrm \texttt \textsf \textsc \textnormal \textup \textsl \emph
+    \mathrm \mathbf \mathit \mathsf \mathtt \mathnormal \mbox \hbox \fbox \boxed \operatorname
+    \underline \bm \boldsymbol \mathop \mathrel \mathbin \mathord \mathopen \mathclose \uline
+"""
+_SPELLINGS = {
+    r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\dbinom": r"\binom",
+    r"\tbinom": r"\binom", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\leqq": "<=",
+    r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\geqq": ">=", r"\ne": "!=", r"\neq": "!=",
+    r"\lt": "<", r"\gt": ">", r"\cdot": "*", r"\times": "*", r"\ast": "*", r"\div": "/",
+    r"\colon": ":", r"\mid": "|", r"\vert": "|", r"\lvert": "|", r"\rvert": "|", r"\Vert": "||",
+    r"\lVert": "||", r"\rVert": "||", r"\circ": "°", r"\degree": "°", r"\degrees": "°",
+    r"\ldots": "...", r"\dots": "...", r"\cdots": "...", r"\dotsc": "...", r"\dotsb": "...",
+    r"\vdots": "...", r"\ddots": "...", r"\prime": "'", r"\lbrace": "{", r"\rbrace": "}",
+    r"\lbrack": "[", r"\rbrack": "]", r"\lparen": "(", r"\rparen": ")", r"\to": r"\rightarrow",
+    r"\longrightarrow": r"\rightarrow", r"\implies": r"\Rightarrow", r"\iff": r"\Leftrightarrow",
+    r"\varphi": r"\phi", r"\varepsilon": r"\epsilon", r"\vartheta": r"\theta",
+    r"\varnothing": r"\emptyset", r"\land": r"\wedge", r"\lor": r"\vee", r"\backslash": "\\",
+    r"\setminus": "\\", r"\bmod": "mod", r"\pmod": "mod", r"\mod": "mod", r"\percent": "%",
+    r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\cot": "cot", r"\sec": "sec",
+    r"\csc": "csc", r"\log": "log", r"\ln": "ln", r"\exp": "exp", r"\lim": "lim", r"\max": "max",
+    r"\min": "min", r"\gcd": "gcd", r"\lcm": "lcm", r"\det": "det", r"\arcsin": "arcsin",
+    r"\arccos": "arccos", r"\arctan": "arctan", r"\deg": "deg", r"\sup": "sup", r"\inf": "inf",
+    "sqrt": r"\sqrt", "percent": "%", "degree": "°", "degrees": "°", "pi": r"\pi",
+}  # fmt: skip
+_ONE_ARGUMENT = (r"\sqrt",)
+_TWO_ARGUMENTS = (r"\frac", r"\binom", r"\dfrac", r"\tfrac", r"\cfrac", r"\dbinom", r"\tbinom")
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+)
+_TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
+# A sentence that starts so and holds no number says how to write the answer, not what is asked.
+BOILERPLATE = (
+    "express your answer", "express your final answer", "express the answer", "express each answer",
+    "express all answers", "express answers", "give your answer", "give the answer",
+    "give your final answer", "write your answer", "write the answer", "write your final answer",
+    "enter your answer", "enter your final answer", "enter all", "provide your answer",
+    "provide the answer", "put your answer", "put your final answer", "put the final answer",
+    "put the answer", "simplify your answer", "leave your answer", "round your answer",
+    "state your answer", "report your answer", "your answer should", "return your final answer",
+    "please reason", "please solve", "please answer", "solve the following problem",
+    "solve the following math problem", "solve this problem", "answer the following question",
+    "think step by step", "work step by step", "let us think step by step", "show your work",
+    "show all your work", "if necessary express", "box your answer", "box your final answer",
+)  # fmt: skip
+_TAGS = ("math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "center", "asy")
+
+
+_SLOTS = 4096  # of the word table, many times its entries
+
+
+# Columns of what is known of a word or macro: hash of its name, what to do, the token that it
+# becomes (hash, kind, place of the spelling in the pool), the digit that it adds to a ten or 0.
+NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, ADDS = range(7)
+
+
+@cache
+def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
+    """What is known of words and macros.
+
+    Returns:
+        The entry at each slot, by the low bits of the name's hash (open addressing, 0 is free);
+        the entries, one row of 7 columns each (the first is not used); the pool of spellings.
+    """
+    known: dict[str, tuple[int, str]] = {}
+    for phrase in BOILERPLATE:
+        known[phrase.split()[0]] = (OPENS, phrase.split()[0])
+    for name in _FORMATTING.split():
+        known[name] = (DROP, "")
+    for name in _LAYOUT.split():
+        known[name] = (SKIP_ARGUMENT, "")
+    for name in _LOOK.split():
+        known[name] = (TEXT, "")
+    for name, spelling in _SPELLINGS.items():
+        known[name] = (REPLACE, spelling)
+    for name in _ONE_ARGUMENT:
+        known[name] = (TAKES_ONE, name)
+    for name in _TWO_ARGUMENTS:
+        known[name] = (TAKES_TWO, _SPELLINGS.get(name, name))
+    for name in _TAGS:
+        known["<" + name] = (TAG, "")
+    for number, name in enumerate(_NUMBER_WORDS.split()):
+        known[name] = (UNIT, str(number))
+    known["one"] = (UNIT, "one")  # mostly a pronoun: it stays a word
+    for number, name in enumerate(_TENS_WORDS.split()):
+        known[name] = (TENS, str(20 + 10 * number))
+    digits = dict(zip(_NUMBER_WORDS.split()[1:10], b"123456789", strict=True))
+    slots, entries, pool = np.zeros(_SLOTS, np.uint16), [[0] * 7], bytearray()
+    for name, (action, spelling) in known.items():
+        slot = hash_bytes(name.encode()) % _SLOTS
+        while slots[slot]:
+            slot = (slot + 1) % _SLOTS
+        slots[slot] = len(entries)
+        own, new = signed(name.encode(), spelling.encode())
+        place = len(pool), len(pool) + len(spelling.encode())
+        adds = digits.get(name, 0)
+        entries.append([int(own), action, int(new), _kind(spelling), *place, adds])
+        pool += spelling.encode()
+    return slots, np.array(entries, np.int64), np.frombuffer(bytes(pool), np.uint8)
+
+
+def _kind(spelling: str) -> int:
+    """Kind of the token that a word or macro becomes."""
+    if spelling.isdigit():
+        return NUMBER
+    if spelling.isalpha():
+        return WORD
+    if spelling == "..." or (spelling.startswith("\\") and len(spelling) > 1):
+        return MACRO
+    return GROUP if spelling and spelling in "()[]{}" else OPERATOR
+
+
+@cache
+def phrases() -> tuple[I64, I32]:
+    """Token hashes of the boilerplate, flat, and their offsets."""
+    words, offsets = list[bytes](), [0]
+    for phrase in BOILERPLATE:
+        words += phrase.encode().split()
+        offsets.append(len(words))
+    return signed(*words), np.array(offsets, np.int32)
+
+
+@kernel
+def find_entry(value: Any, slots: Any, entries: Any) -> int:
+    """The entry of a name's hash, 0 where it has none."""
+    slot = value & np.uint64(_SLOTS - 1)
+    while slots[slot] != 0 and entries[slots[slot], NAME] != np.int64(value):
+        slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)
+    return int(slots[slot])
