@@ -70,12 +70,26 @@ PORTED = {"open-r1": open_r1, "Tulu 3": tulu3, "13-gram": any_13_gram}
 
 
 def mathledger(pairs: list[Pair]) -> list[str | None]:
-    """The stage's class for each pair; None where it sees no overlap."""
-    from mathledger.filters.decontaminate import classify_pairs
+    """The stage's class for each query against its own reference; None where it sees no overlap.
 
+    Every reference is an item, and rarity is counted in them; thresholds are those of params.yaml.
+    """
+    import pyarrow as pa
+
+    from mathledger.filters import decontaminate, overlap
+    from mathledger.run import params
+
+    thresholds = params.load("decontaminate", decontaminate.Params).thresholds()
     queries, references = ([pair[key] for pair in pairs] for key in ("query", "ref"))
-    classes: list[str | None] = classify_pairs(queries, references)
-    return classes
+    number = {reference: at for at, reference in enumerate(dict.fromkeys(references))}
+    items = pa.array([*number], pa.large_string())
+    matches = overlap.match(
+        pa.array(queries, pa.large_string()), overlap.build(items, items, thresholds)
+    )
+    rows, columns = matches.rows.tolist(), matches.items.tolist()
+    classes = dict(zip(zip(rows, columns, strict=True), matches.classes.tolist(), strict=True))
+    own = [classes.get((row, number[reference])) for row, reference in enumerate(references)]
+    return [None if kind is None else overlap.CLASSES[kind] for kind in own]
 
 
 def datatrove(pairs: Path, python: Path) -> list[bool]:

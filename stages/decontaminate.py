@@ -12,7 +12,37 @@ the classes are in mathledger/filters/overlap.py. On the way the filter measures
 which never leave this stage.
 """
 
+from pathlib import Path
+
+from mathledger.core.records import write_json
+from mathledger.data import engine
 from mathledger.filters import decontaminate
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+IN = Path("data/deduplicate/kept.parquet")
+BENCHMARKS = Path("data/download_benchmark")
+OUT = Path("data/decontaminate")
+METRICS = Path("metrics/decontaminate.json")
+
+
+def main() -> None:
+    with stage_run("decontaminate") as run:
+        settings = params.load("decontaminate", decontaminate.Params)
+        engine.start(params.load("engine", engine.Params))
+        items = decontaminate.read_items(BENCHMARKS, params.read()["benchmark"])
+        metrics = decontaminate.filter_rows(IN, items, OUT, settings)
+        write_json(METRICS, metrics)
+        run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
+        recall = ", ".join(
+            f"{form} {count['num_found']}/{count['num']}"
+            for form, count in metrics["canaries"].items()
+        )
+        print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
+        print(f"canaries called contamination: {recall}")
+        if "num_candidates" in metrics:
+            print(f"{metrics['num_candidates']} candidates for a look: {OUT}/candidates.parquet")
+
 
 if __name__ == "__main__":
-    decontaminate.main()
+    main()

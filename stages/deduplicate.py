@@ -17,7 +17,30 @@ Texts stream through; held in memory are hashes, of 128 bits where they decide a
 meet by chance.
 """
 
+from pathlib import Path
+
+from mathledger.core.records import write_json
+from mathledger.data import engine
 from mathledger.filters import deduplicate
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+IN = Path("data/prepare")
+OUT = Path("data/deduplicate")
+METRICS = Path("metrics/deduplicate.json")
+
+
+def main() -> None:
+    with stage_run("deduplicate") as run:
+        settings = params.load("deduplicate", deduplicate.Params)
+        engine.start(params.load("engine", engine.Params))
+        paths = [IN / corpus / "kept.parquet" for corpus in params.read()["corpus"]]
+        metrics = deduplicate.filter_rows(paths, OUT, settings)
+        write_json(METRICS, metrics)
+        run.log_metrics(metrics)
+        kept, removed = metrics["num_kept"], metrics["removed_by_reason"]
+        print(f"kept {kept} of {metrics['num_in']}, {removed}")
+
 
 if __name__ == "__main__":
-    deduplicate.main()
+    main()

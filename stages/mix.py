@@ -11,7 +11,36 @@ reshuffles another. A family of problems that differ in their numbers alone fall
 the validation split, with all solutions.
 """
 
+from pathlib import Path
+
+from mathledger.core.records import write_json
+from mathledger.data import engine
 from mathledger.filters import mix
+from mathledger.model import prompts
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+IN = Path("data/decontaminate/kept.parquet")
+TOKENIZER = Path("data/model/base/tokenizer.json")
+OUT = Path("data/mix")
+METRICS = Path("metrics/mix.json")
+
+
+def main() -> None:
+    with stage_run("mix") as run:
+        settings = params.load("mix", mix.Params)
+        prompt = params.load("prompt", prompts.Params)
+        engine.start(params.load("engine", engine.Params))
+        wanted = {
+            corpus: params.load(f"corpus.{corpus}.mix", mix.Corpus)
+            for corpus in params.read()["corpus"]
+        }
+        metrics = mix.sample_rows(IN, OUT, TOKENIZER, settings, wanted, prompt)
+        write_json(METRICS, metrics)
+        run.log_metrics(metrics)
+        train, validation = metrics["num_train"], metrics["num_validation"]
+        print(f"{train} training and {validation} validation examples")
+
 
 if __name__ == "__main__":
-    mix.main()
+    main()

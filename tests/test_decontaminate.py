@@ -1,6 +1,7 @@
 """Benchmark items are found in training problems, with evidence; other numbers are variants."""
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -158,4 +159,4 @@ def test_flag_keeps_the_rows_and_the_evidence(smoke_copy: Workspace) -> None:
 def test_a_missing_benchmark_is_an_error(smoke: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(smoke.path)
     with pytest.raises(InputError, match=r"aime/receipt\.json is missing"):
-        decontaminate.read_items(["tiny_chain_sum", "aime"])
+        decontaminate.read_items(Path("data/download_benchmark"), ["tiny_chain_sum", "aime"])

@@ -1,12 +1,5 @@
 """Find every training example that overlaps an item of any configured benchmark.
 
-Reads   data/deduplicate/kept.parquet, data/download_benchmark/;
-        conf: decontaminate, engine, benchmark
-Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
-        evidence.parquet (every hit, removed or not), canaries.json (what the filter missed),
-        candidates.parquet (where decontaminate.embeddings names a model)
-Metrics metrics/decontaminate.json, with the filter's recall on canaries
-
 Problems are compared with every item of every benchmark, solutions are searched for whole items;
 the classes are in mathledger/filters/overlap.py. On the way the filter measures itself on canaries,
 which never leave this stage.
@@ -46,15 +39,8 @@ from mathledger.data import engine
 from mathledger.data.streams import ahead
 from mathledger.filters import canaries, embeddings, overlap
 from mathledger.filters.overlap import CLASSES, VARIANT
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
 from mathledger.text import canonical
 from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
-
-IN = Path("data/deduplicate/kept.parquet")
-BENCHMARKS = Path("data/download_benchmark")
-OUT = Path("data/decontaminate")
-METRICS = Path("metrics/decontaminate.json")
 
 _SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
 _STRINGS = pa.list_(pa.string())
@@ -132,30 +118,31 @@ class Found:
     text_in_item: float
 
 
-def read_items(benchmarks: Iterable[str]) -> list[Item]:
-    """All items of all benchmarks, evaluated or not.
+def read_items(folder: Path, benchmarks: Iterable[str]) -> list[Item]:
+    """All items of all benchmarks, evaluated or not; folder holds a folder of each.
 
     Raises:
         InputError: a benchmark is missing, or an item has no token to be found by.
     """
     items = []
     for benchmark in benchmarks:
-        folder = BENCHMARKS / benchmark
-        receipt = read_json(folder / "receipt.json")
-        for row in read_rows(folder / "all_items.parquet"):
+        receipt = read_json(folder / benchmark / "receipt.json")
+        for row in read_rows(folder / benchmark / "all_items.parquet"):
             if not canonical.spellings(row["problem"]):
                 raise InputError(f"{benchmark}: item {row['id']} cannot be checked: no token in it")
             split, private = receipt.get("split"), bool(receipt.get("private"))
             item = Item(benchmark, receipt["revision"], split, row["id"], row["problem"], private)
             items.append(item)
     if not items:
-        raise InputError(f"{BENCHMARKS} holds no benchmark item: nothing can be checked")
+        raise InputError(f"{folder} holds no benchmark item: nothing can be checked")
     return items
 
 
-def problem_groups() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+def problem_groups(
+    path: Path,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """Of each row the number of its problem; of each problem its first row, and its hash."""
-    keys = engine.map_rows(IN, ["problem"], _keys, 16).copy().view(np.uint64).reshape(-1, 2)
+    keys = engine.map_rows(path, ["problem"], _keys, 16).copy().view(np.uint64).reshape(-1, 2)
     order = np.lexsort((keys[:, 1], keys[:, 0]))
     ordered = keys[order]
     fresh = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
@@ -253,23 +240,8 @@ def evidence(pair: Found, item: Item, raw: str, ngram_size: int) -> Row:
     }
 
 
-def classify_pairs(queries: list[str], references: list[str]) -> list[str | None]:
-    """The class of each query against its own reference, every reference being an item.
-
-    Rarity is counted in the references; thresholds are those of params.yaml.
-    """
-    distinct = list(dict.fromkeys(references))
-    number = {reference: at for at, reference in enumerate(distinct)}
-    items = pa.array(distinct, pa.large_string())
-    index = overlap.build(items, items, params.load("decontaminate", Params).thresholds())
-    matches = overlap.match(pa.array(queries, pa.large_string()), index)
-    rows, columns = matches.rows.tolist(), matches.items.tolist()
-    classes = dict(zip(zip(rows, columns, strict=True), matches.classes.tolist(), strict=True))
-    found = [classes.get((row, number[reference])) for row, reference in enumerate(references)]
-    return [None if kind is None else CLASSES[kind] for kind in found]
-
-
 def write_candidates(
+    path: Path,
     unique: Path,
     items: list[Item],
     embedder: embeddings.Embedder,
@@ -280,7 +252,7 @@ def write_candidates(
     classified = {(row, pair.item) for row, pairs in found.items() for pair in pairs}
     at = 0
     with (
-        Writer(OUT / "candidates.parquet", CANDIDATE) as writer,
+        Writer(path, CANDIDATE) as writer,
         tqdm(total=num_rows(unique), unit=" problems", unit_scale=True, disable=None) as bar,
     ):
         for batch in read_batches(unique, _PROBLEM.names):
@@ -328,31 +300,28 @@ def canary_id(canary: canaries.Canary) -> str:
     return content_id("canary", canary.benchmark, canary.form, str(canary.item), canary.problem)
 
 
-def filter_rows() -> dict[str, Any]:
-    """Look for every configured benchmark in IN and write OUT, METRICS beside it.
+def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> dict[str, Any]:
+    """Write kept, removed, evidence.parquet and canaries.json into out; return the metrics.
 
-    Paths are of the current folder, so that `mathledger verify` can run it in another.
-    Returns the metrics.
+    Raises:
+        InputError: there is no row, all are contaminated, or the filter misses its canaries.
     """
-    settings = params.load("decontaminate", Params)
-    engine.start(params.load("engine", engine.Params))
-    items = read_items(params.read()["benchmark"])
-    group, first, hashes = problem_groups()
+    group, first, hashes = problem_groups(path)
     if not len(group):
-        raise InputError(f"{IN} holds no rows: see metrics/deduplicate.json")
+        raise InputError(f"{path} holds no rows: see metrics/deduplicate.json")
     is_first = np.zeros(len(group), np.bool_)
     is_first[first] = True
     is_sampled = np.zeros(len(group), np.bool_)
     is_sampled[first[np.argsort(hashes, kind="stable")[:SAMPLE_SIZE]]] = True
-    sample = column_where(IN, "problem", is_sampled).combine_chunks()
+    sample = column_where(path, "problem", is_sampled).combine_chunks()
     problems = pa.array([item.problem for item in items])
     index = overlap.build(problems, sample, settings.thresholds())
 
-    OUT.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     hidden = hidden_canaries(items, settings)
-    with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as scratch:
+    with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
-        write_sorted(unique, _unique_problems(is_first, hidden), _as_rows(_PROBLEM))
+        write_sorted(unique, _unique_problems(path, is_first, hidden), _as_rows(_PROBLEM))
         hit = np.concatenate([*flags(unique, "problem", index, solutions=False)])
         in_problems = look(
             column_where(unique, "problem", hit).combine_chunks(),
@@ -365,27 +334,27 @@ def filter_rows() -> dict[str, Any]:
         num_candidates = None
         if settings.embeddings:
             embedder = embeddings.Embedder(settings.embeddings, [i.problem for i in items])
-            num_candidates = write_candidates(unique, items, embedder, in_problems, forbidden)
+            num_candidates = write_candidates(
+                out / "candidates.parquet", unique, items, embedder, in_problems, forbidden
+            )
     row_of = {name: row for row, name in enumerate(ids)}
     counts, wrong = measure(hidden, in_problems, row_of)
     stop_at_low_recall(counts, settings.min_canary_recall)
     group_of = {ids[row]: found for row, found in in_problems.items()}
-    first_ids = column_where(IN, "id", is_first).to_pylist()
+    first_ids = column_where(path, "id", is_first).to_pylist()
     order = group[np.flatnonzero(is_first)]
     by_group = {
         int(number): telling(group_of[name], items)
         for number, name in zip(order, first_ids, strict=True)
         if name in group_of
     }
-    tally = write_results(settings, items, index, group, by_group)
-    for batch in read_batches(OUT / "kept.parquet", ["id"]):
+    tally = write_results(path, out, settings, items, index, group, by_group)
+    for batch in read_batches(out / "kept.parquet", ["id"]):
         assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
-    write_json(OUT / "canaries.json", {"by_form": counts, "wrong": wrong})
+    write_json(out / "canaries.json", {"by_form": counts, "wrong": wrong})
     metrics = {**tally, "num_items_checked": len(items), "canaries": counts}
     if num_candidates is not None:
         metrics["num_candidates"] = num_candidates
-        print(f"{num_candidates} candidates for a look: {OUT}/candidates.parquet")
-    write_json(METRICS, metrics)
     return metrics
 
 
@@ -398,29 +367,17 @@ def hidden_canaries(items: list[Item], settings: Params) -> list[canaries.Canary
     )
 
 
-def main() -> None:
-    with stage_run("decontaminate") as run:
-        metrics = filter_rows()
-        run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
-        recall = ", ".join(
-            f"{form} {count['num_found']}/{count['num']}"
-            for form, count in metrics["canaries"].items()
-        )
-        print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
-        print(f"canaries called contamination: {recall}")
-
-
 def _as_rows(schema: pa.Schema) -> pa.Schema:
     """The columns that write_sorted orders by, for rows that have no origin."""
     return pa.schema([*schema, EXAMPLE.field("origin_file"), EXAMPLE.field("origin_row")])
 
 
 def _unique_problems(
-    is_first: npt.NDArray[np.bool_], hidden: list[canaries.Canary]
+    path: Path, is_first: npt.NDArray[np.bool_], hidden: list[canaries.Canary]
 ) -> Iterator[pa.RecordBatch]:
     schema = _as_rows(_PROBLEM)
     at = 0
-    for batch in read_batches(IN, schema.names):
+    for batch in read_batches(path, schema.names):
         yield batch.filter(pa.array(is_first[at : at + len(batch)]))
         at += len(batch)
     rows = [
@@ -431,6 +388,8 @@ def _unique_problems(
 
 
 def write_results(
+    path: Path,
+    out: Path,
     settings: Params,
     items: list[Item],
     index: overlap.Index,
@@ -441,7 +400,7 @@ def write_results(
 
     Solutions are searched on the way: the engine is ahead by as many rows as it takes at once.
     """
-    in_solutions = ahead(flags(IN, "solution", index, solutions=True))
+    in_solutions = ahead(flags(path, "solution", index, solutions=True))
     told = np.empty(0, np.bool_)  # of the rows from here on
     hit = np.isin(group, np.fromiter(by_group, np.int64, len(by_group)))
     goes = {"same", "contained", "rephrase"} if settings.action == "remove" else set()
@@ -457,11 +416,11 @@ def write_results(
     items_hit = set()
     at = 0
     with (
-        Writer(OUT / "kept.parquet", EXAMPLE) as kept,
-        Writer(OUT / "removed.parquet", removed_schema(pa.struct(HIT))) as removed,
-        Writer(OUT / "evidence.parquet", EVIDENCE) as shown,
+        Writer(out / "kept.parquet", EXAMPLE) as kept,
+        Writer(out / "removed.parquet", removed_schema(pa.struct(HIT))) as removed,
+        Writer(out / "evidence.parquet", EVIDENCE) as shown,
     ):
-        for batch in ahead(read_batches(IN)):
+        for batch in ahead(read_batches(path)):
             while len(told) < len(batch):
                 told = np.append(told, next(in_solutions))
             rows = np.flatnonzero(told[: len(batch)])
@@ -543,7 +502,3 @@ def stop_at_low_recall(counts: dict[str, dict[str, int]], least: float) -> None:
                 f"of {count['num']} canaries ({form}) the filter found {count['num_found']}, less "
                 f"than decontaminate.min_canary_recall={least}: see conf/decontaminate/"
             )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,5 @@
 """Remove exact and near duplicates over all corpora together, each with the row that is kept.
 
-Reads   data/prepare/<corpus>/kept.parquet for every corpus; conf: deduplicate, engine, corpus
-Writes  data/deduplicate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
-        families.parquet (kept problems that are the same but for their numbers)
-Metrics metrics/deduplicate.json
-
 Exact: equal canonical problem and solution; several solutions of one problem are no duplicates.
 Near, among the unique problems: MinHash proposes, and a problem goes, with all its solutions, only
 when its own comparison with a kept one succeeds (filters/minhash.py). There is no chain of
@@ -33,24 +28,12 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import (
-    EXAMPLE,
-    Writer,
-    num_rows,
-    read_batches,
-    removed_schema,
-    write_json,
-)
+from mathledger.core.records import EXAMPLE, Writer, num_rows, read_batches, removed_schema
 from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
 from mathledger.filters import minhash
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
 from mathledger.text import canonical, groups
 
-IN = Path("data/prepare")
-OUT = Path("data/deduplicate")
-METRICS = Path("metrics/deduplicate.json")
 EVIDENCE = pa.struct(
     [
         pa.field("kept_id", pa.string()),
@@ -249,7 +232,9 @@ def routed(
         yield kept, gone.cast(_ROW), named.select(_NAMED.names).cast(_NAMED)
 
 
-def write_all(paths: list[Path], verdict: Verdict, families: Families, scratch: Path) -> None:
+def write_all(
+    paths: list[Path], out: Path, verdict: Verdict, families: Families, scratch: Path
+) -> None:
     """Write the three files in one pass over the rows, in the order of their ids."""
     is_kept = verdict.state == KEPT
     # A removed row and the one it names lie anywhere: they are joined when all have gone by.
@@ -258,7 +243,7 @@ def write_all(paths: list[Path], verdict: Verdict, families: Families, scratch: 
     is_named[families.row] = True
     place, num_named = np.zeros(len(is_kept), np.int64), 0
     with (
-        Writer(OUT / "kept.parquet", EXAMPLE) as kept_file,
+        Writer(out / "kept.parquet", EXAMPLE) as kept_file,
         pa.ipc.new_stream(scratch / "gone", _ROW) as gone_file,
         pa.ipc.new_stream(scratch / "named", _NAMED) as named_file,
     ):
@@ -271,7 +256,7 @@ def write_all(paths: list[Path], verdict: Verdict, families: Families, scratch: 
 
     reasons = pa.array(REASONS)
     found = pa.ipc.open_stream(pa.memory_map(str(scratch / "named"))).read_all()
-    with Writer(OUT / "removed.parquet", removed_schema(EVIDENCE)) as removed:
+    with Writer(out / "removed.parquet", removed_schema(EVIDENCE)) as removed:
         for batch in pa.ipc.open_stream(pa.memory_map(str(scratch / "gone"))):
             rows, table = batch["row"].to_numpy(), pa.Table.from_batches([batch])
             other = found.take(pa.array(place[verdict.kept_row[rows]]))
@@ -295,7 +280,7 @@ def write_all(paths: list[Path], verdict: Verdict, families: Families, scratch: 
         "id": found["id"].take(pa.array(place[families.row[order]])),
         "num_problems": families.num_problems[order],
     }
-    with Writer(OUT / "families.parquet", FAMILY) as writer:
+    with Writer(out / "families.parquet", FAMILY) as writer:
         writer.write(pa.table(columns))
 
 
@@ -361,43 +346,39 @@ def summarise(counts: Counts) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    with stage_run("deduplicate") as run:
-        settings = params.load("deduplicate", Params)
-        engine.start(params.load("engine", engine.Params))
-        paths = [IN / corpus / "kept.parquet" for corpus in params.read()["corpus"]]
-        if not sum(num_rows(path) for path in paths):
-            raise InputError(f"{IN} holds no row that passed: see metrics/prepare/")
-        keys = np.concatenate([row_keys(path) for path in paths])
-        first = groups.first_of(keys[:, :2])
-        is_first = first == np.arange(len(first))
-        OUT.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=OUT, prefix=".scratch-") as folder:
-            scratch = Path(folder)
-            files = write_unique(paths, is_first, scratch)
-            near = find_near(files, settings, scratch)
-            families = find_families(near, np.flatnonzero(is_first))
-            verdict = judge(keys, first, near, settings)
-            counts = tally(paths, verdict)
-            stop_at_mass_removal(counts, settings.max_removed_rate)
-            write_all(paths, verdict, families, scratch)
-        num_kept = num_rows(OUT / "kept.parquet")
-        num_removed = num_rows(OUT / "removed.parquet")
-        assert num_kept + num_removed == len(keys)
-        metrics = {
-            "num_in": len(keys),
-            "num_kept": num_kept,
-            "num_removed": num_removed,
-            "num_unique_problems": int(is_first.sum()),
-            "num_comparisons_capped": near.num_capped,
-            "num_families": len(families.row),
-            "largest_family": int(families.num_problems.max(initial=0)),
-            **summarise(counts),
-        }
-        write_json(METRICS, metrics)
-        run.log_metrics(metrics)
-        print(f"kept {num_kept} of {len(keys)}, {metrics['removed_by_reason']}")
+def filter_rows(paths: list[Path], out: Path, settings: Params) -> dict[str, Any]:
+    """Write kept, removed and families.parquet into out; return the metrics.
 
+    Args:
+        paths: of the corpora's rows, <corpus>/kept.parquet, in the order of preference.
 
-if __name__ == "__main__":
-    main()
+    Raises:
+        InputError: there is no row, or too many of a corpus or a source are copies.
+    """
+    if not sum(num_rows(path) for path in paths):
+        raise InputError(f"{paths[0].parent.parent} holds no row that passed: see metrics/prepare/")
+    keys = np.concatenate([row_keys(path) for path in paths])
+    first = groups.first_of(keys[:, :2])
+    is_first = first == np.arange(len(first))
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as folder:
+        scratch = Path(folder)
+        files = write_unique(paths, is_first, scratch)
+        near = find_near(files, settings, scratch)
+        families = find_families(near, np.flatnonzero(is_first))
+        verdict = judge(keys, first, near, settings)
+        counts = tally(paths, verdict)
+        stop_at_mass_removal(counts, settings.max_removed_rate)
+        write_all(paths, out, verdict, families, scratch)
+    num_kept, num_removed = (num_rows(out / f"{part}.parquet") for part in ("kept", "removed"))
+    assert num_kept + num_removed == len(keys)
+    return {
+        "num_in": len(keys),
+        "num_kept": num_kept,
+        "num_removed": num_removed,
+        "num_unique_problems": int(is_first.sum()),
+        "num_comparisons_capped": near.num_capped,
+        "num_families": len(families.row),
+        "largest_family": int(families.num_problems.max(initial=0)),
+        **summarise(counts),
+    }

@@ -1,11 +1,5 @@
 """Sample the training set from what is left, and write it as prompt and completion.
 
-Reads   data/decontaminate/kept.parquet, data/model/base/tokenizer.json;
-        conf: mix, engine, corpus.*.mix, prompt
-Writes  data/mix/train.parquet, data/mix/validation.parquet: id, corpus, source, repeat, answer,
-        prompt, completion
-Metrics metrics/mix.json
-
 Whether a row is taken depends on the seed and its own id alone, so that adding a corpus never
 reshuffles another. A family of problems that differ in their numbers alone falls on one side of
 the validation split, with all solutions.
@@ -13,7 +7,7 @@ the validation split, with all solutions.
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,18 +18,11 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import Writer, read_batches, write_json
+from mathledger.core.records import Writer, read_batches
 from mathledger.data import engine
 from mathledger.data.streams import ahead
 from mathledger.model import prompts
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
 from mathledger.text import canonical, groups
-
-IN = Path("data/decontaminate/kept.parquet")
-TOKENIZER = Path("data/model/base/tokenizer.json")
-OUT = Path("data/mix")
-METRICS = Path("metrics/mix.json")
 
 _TURNS = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
 TRAINING_ROW = pa.schema(
@@ -110,7 +97,7 @@ def split(problems: U64, templates: U64, settings: Params) -> tuple[Flags, int]:
     return coins < settings.validation_rate, int((sizes > limit).sum())
 
 
-def read_keys(seed: int, corpora: list[str]) -> tuple[I64, F64, U64, U64]:
+def read_keys(path: Path, seed: int, corpora: list[str]) -> tuple[I64, F64, U64, U64]:
     """Of each row: number of its corpus, its coin, hashes (rows, 2) of its problem and template.
 
     Raises:
@@ -120,10 +107,10 @@ def read_keys(seed: int, corpora: list[str]) -> tuple[I64, F64, U64, U64]:
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
         return np.hstack([canonical.keys(problems), groups.templates(problems)]).view(np.uint8)
 
-    found = np.ascontiguousarray(engine.map_rows(IN, ["problem"], kernel, 32)).view(np.uint64)
+    found = np.ascontiguousarray(engine.map_rows(path, ["problem"], kernel, 32)).view(np.uint64)
     corpus, coins = np.empty(len(found), np.int64), np.empty(len(found))
     at = 0
-    for batch in read_batches(IN, ["id", "corpus"]):
+    for batch in read_batches(path, ["id", "corpus"]):
         part = slice(at, at + len(batch))
         corpus[part] = pc.index_in(batch["corpus"], pa.array(corpora)).to_numpy()
         coins[part] = groups.coins(batch["id"], seed)
@@ -161,7 +148,7 @@ def repeated(rows: pa.Table, copies: I64) -> pa.Table:
 
 
 def write_parts(
-    train: I64, validation: I64, measured: Flags, prompt: prompts.Params
+    path: Path, out: Path, train: I64, validation: I64, measured: Flags, prompt: prompts.Params
 ) -> tuple[Counter[tuple[str, str]], dict[str, list[str]]]:
     """Write both parts; `train` and `validation` tell how often each row stands in them.
 
@@ -172,10 +159,10 @@ def write_parts(
     texts: dict[str, list[str]] = {}
     at = 0
     with (
-        Writer(OUT / "train.parquet", TRAINING_ROW) as train_file,
-        Writer(OUT / "validation.parquet", TRAINING_ROW) as validation_file,
+        Writer(out / "train.parquet", TRAINING_ROW) as train_file,
+        Writer(out / "validation.parquet", TRAINING_ROW) as validation_file,
     ):
-        for batch in ahead(read_batches(IN)):
+        for batch in ahead(read_batches(path)):
             rows, part = pa.Table.from_batches([batch]), slice(at, at + len(batch))
             taken = repeated(rows, train[part])
             train_file.write(training_rows(taken, prompt))
@@ -190,7 +177,7 @@ def write_parts(
     return counts, texts
 
 
-def token_lengths(texts: dict[str, list[str]]) -> dict[str, dict[str, int]]:
+def token_lengths(file: Path, texts: dict[str, list[str]]) -> dict[str, dict[str, int]]:
     """Tokens of prompt and completion by corpus, without those that the chat template adds.
 
     Raises:
@@ -198,9 +185,9 @@ def token_lengths(texts: dict[str, list[str]]) -> dict[str, dict[str, int]]:
     """
     from tokenizers import Tokenizer
 
-    if not TOKENIZER.exists():
-        raise InputError(f"{TOKENIZER} is missing: the base model needs a fast tokenizer")
-    tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    if not file.exists():
+        raise InputError(f"{file} is missing: the base model needs a fast tokenizer")
+    tokenizer = Tokenizer.from_file(str(file))
     found = {}
     for corpus, own in sorted(texts.items()):
         lengths = [len(each) for each in tokenizer.encode_batch_fast(own, add_special_tokens=False)]
@@ -209,51 +196,50 @@ def token_lengths(texts: dict[str, list[str]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def main() -> None:
-    with stage_run("mix") as run:
-        settings = params.load("mix", Params)
-        prompt = params.load("prompt", prompts.Params)
-        engine.start(params.load("engine", engine.Params))
-        corpora = list(params.read()["corpus"])
-        wanted = [params.load(f"corpus.{corpus}.mix", Corpus) for corpus in corpora]
-        corpus, coins, problems, templates = read_keys(settings.seed, corpora)
-        taken = sample(corpus, coins, wanted, settings.max_examples)
-        in_validation = np.zeros(len(taken), np.bool_)
-        in_validation[taken], num_split = split(problems[taken], templates[taken], settings)
-        in_train = taken & ~in_validation
-        for name, part in (("train", in_train), ("validation", in_validation)):
-            if not part.any():
-                raise InputError(
-                    f"the {name} set is empty: {taken.sum()} rows were sampled, "
-                    f"mix.validation_rate is {settings.validation_rate}"
-                )
-        measured = np.zeros(len(taken), np.bool_)
-        for number in range(len(corpora)):
-            measured |= smallest(in_train & (corpus == number), coins, MAX_MEASURED)
-        epochs = np.array([each.epochs for each in wanted])[corpus]
-        counts, texts = write_parts(
-            in_train * epochs, in_validation.astype(np.int64), measured, prompt
-        )
-        by_corpus, by_source = Counter[str](), Counter[str]()
-        for (name, source), count in sorted(counts.items()):
-            by_corpus[name] += count
-            by_source[source] += count
-        metrics = {
-            "num_in": len(taken),
-            "num_sampled": int(taken.sum()),
-            "num_train": int((in_train * epochs).sum()),
-            "num_validation": int(in_validation.sum()),
-            "num_families_split": num_split,
-            "train_by_corpus": dict(by_corpus),
-            "train_by_source": dict(sorted(by_source.items())),
-            "token_lengths": token_lengths(texts),
-        }
-        write_json(METRICS, metrics)
-        run.log_metrics(metrics)
-        print(
-            f"{metrics['num_train']} training and {metrics['num_validation']} validation examples"
-        )
+def sample_rows(
+    path: Path,
+    out: Path,
+    tokenizer: Path,
+    settings: Params,
+    wanted: dict[str, Corpus],
+    prompt: prompts.Params,
+) -> dict[str, Any]:
+    """Write train.parquet and validation.parquet into out; return the metrics.
 
+    Args:
+        path: the rows that passed the filters.
+        wanted: what to take of each corpus.
 
-if __name__ == "__main__":
-    main()
+    Raises:
+        InputError: a corpus or one of the two parts is empty.
+    """
+    corpus, coins, problems, templates = read_keys(path, settings.seed, [*wanted])
+    taken = sample(corpus, coins, [*wanted.values()], settings.max_examples)
+    in_validation = np.zeros(len(taken), np.bool_)
+    in_validation[taken], num_split = split(problems[taken], templates[taken], settings)
+    in_train = taken & ~in_validation
+    for name, part in (("train", in_train), ("validation", in_validation)):
+        if not part.any():
+            raise InputError(
+                f"the {name} set is empty: {taken.sum()} rows were sampled, "
+                f"mix.validation_rate is {settings.validation_rate}"
+            )
+    measured = np.zeros(len(taken), np.bool_)
+    for number in range(len(wanted)):
+        measured |= smallest(in_train & (corpus == number), coins, MAX_MEASURED)
+    copies = in_train * np.array([each.epochs for each in wanted.values()])[corpus]
+    counts, texts = write_parts(path, out, copies, in_validation.astype(np.int64), measured, prompt)
+    by_corpus, by_source = Counter[str](), Counter[str]()
+    for (name, source), count in sorted(counts.items()):
+        by_corpus[name] += count
+        by_source[source] += count
+    return {
+        "num_in": len(taken),
+        "num_sampled": int(taken.sum()),
+        "num_train": int(copies.sum()),
+        "num_validation": int(in_validation.sum()),
+        "num_families_split": num_split,
+        "train_by_corpus": dict(by_corpus),
+        "train_by_source": dict(sorted(by_source.items())),
+        "token_lengths": token_lengths(tokenizer, texts),
+    }

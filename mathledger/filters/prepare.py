@@ -1,15 +1,9 @@
 """Map a corpus's own columns to the canonical example, and remove what cannot be trained on.
 
-Reads   data/download_corpus/<corpus>/; conf: corpus.<corpus>.mapping, prepare
-Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence)
-Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source; how many
-        answers were compared with the reference, by verdict
-
 Rows stream through in batches, whole columns at a time: mathledger/data/raw.py reads them, and
 mathledger/filters/defects.py holds the reasons.
 """
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -24,7 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, read_json, write_json, write_sorted
+from mathledger.core.records import EXAMPLE, read_json, write_sorted
 from mathledger.data import raw
 from mathledger.data.streams import ahead
 from mathledger.filters import defects
@@ -32,12 +26,6 @@ from mathledger.filters.defects import REMOVED
 from mathledger.filters.defects import Params as Params
 from mathledger.grading import answers
 from mathledger.grading.verdicts import Judges
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
-
-IN = Path("data/download_corpus")
-OUT = Path("data/prepare")
-METRICS = Path("metrics/prepare")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -150,28 +138,24 @@ def _kept(
         )
 
 
-def main() -> None:
-    corpus = sys.argv[1]
-    with stage_run("prepare", corpus) as run:
-        mapping = params.load(f"corpus.{corpus}.mapping", Mapping)
-        limits = params.load("prepare", Params)
-        folder, out, tally = IN / corpus, OUT / corpus, Tally()
-        out.mkdir(parents=True, exist_ok=True)
-        with (
-            Judges(limits.answer_timeout_s) as judges,
-            tempfile.TemporaryFile(dir=out) as aside,
-            closing(sift(corpus, folder, mapping, limits, judges, tally)) as sifted,
-            closing(_kept(sifted, aside, folder, tally)) as kept,
-        ):
-            num_kept = write_sorted(out / "kept.parquet", kept, EXAMPLE)
-            aside.seek(0)
-            num_removed = write_sorted(out / "removed.parquet", pa.ipc.open_stream(aside), REMOVED)
-        metrics = tally.metrics()
-        assert num_kept + num_removed == metrics["num_in"]
-        write_json(METRICS / f"{corpus}.json", metrics)
-        run.log_metrics(metrics)
-        print(f"{corpus}: kept {num_kept} of {tally.num_in}, {metrics['removed_by_reason']}")
+def filter_rows(
+    corpus: str, folder: Path, out: Path, mapping: Mapping, limits: Params
+) -> dict[str, Any]:
+    """Write kept.parquet and removed.parquet of a downloaded corpus into out; return the metrics.
 
-
-if __name__ == "__main__":
-    main()
+    Raises:
+        InputError: no row was kept.
+    """
+    tally = Tally()
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        Judges(limits.answer_timeout_s) as judges,
+        tempfile.TemporaryFile(dir=out) as aside,
+        closing(sift(corpus, folder, mapping, limits, judges, tally)) as sifted,
+        closing(_kept(sifted, aside, folder, tally)) as kept,
+    ):
+        num_kept = write_sorted(out / "kept.parquet", kept, EXAMPLE)
+        aside.seek(0)
+        num_removed = write_sorted(out / "removed.parquet", pa.ipc.open_stream(aside), REMOVED)
+    assert num_kept + num_removed == tally.num_in
+    return tally.metrics()

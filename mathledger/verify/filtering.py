@@ -1,8 +1,5 @@
 """The links of the training set: no canary in it, and the filter finds again what it found."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +7,10 @@ from pathlib import Path
 from mathledger.core.errors import InputError
 from mathledger.verify.project import Project
 
+FILTER_INPUT = Path("data/deduplicate/kept.parquet")
+BENCHMARKS = Path("data/download_benchmark")
+FILTERED = Path("data/decontaminate")
+FILTER_METRICS = Path("metrics/decontaminate.json")
 TRAINING = (Path("data/mix/train.parquet"), Path("data/mix/validation.parquet"))
 # What names something only this machine has, or takes its time for no verdict.
 NOT_COMPARED = ("candidates.parquet",)
@@ -22,11 +23,11 @@ def canaries(project: Project) -> Iterator[str]:
     from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
-    items = decontaminate.read_items(project.settings["benchmark"])
+    items = decontaminate.read_items(BENCHMARKS, project.settings["benchmark"])
     hidden = decontaminate.hidden_canaries(items, settings)
     forbidden = {decontaminate.canary_id(canary) for canary in hidden}
     texts = {item.problem: f"item {item.id} of {item.benchmark}" for item in items}
-    filtered = decontaminate.OUT / "kept.parquet"
+    filtered = FILTERED / "kept.parquet"
     kept = set()
     for batch in read_batches(filtered, ["id", "problem"]):
         ids, problems = (column.to_pylist() for column in batch.columns)
@@ -50,42 +51,28 @@ def canaries(project: Project) -> Iterator[str]:
 
 def again(project: Project) -> Iterator[str]:
     """The filter, run once more on the same rows, writes the same bytes."""
-    from omegaconf import OmegaConf
-
-    from mathledger.core.configuration import PARAMS
+    from mathledger.core.records import write_json
     from mathledger.filters import decontaminate
+    from mathledger.run import params
 
-    top = Path.cwd()
-    scratch = top / ".scratch"
+    settings = params.load("decontaminate", decontaminate.Params)
+    scratch = Path(".scratch")
     scratch.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="verify-") as name:
-        folder = Path(name)
-        for path in (decontaminate.IN, decontaminate.BENCHMARKS):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).symlink_to(top / path)
-        # Any runner gives the same bytes; a cluster is not at hand.
-        here = {"runner": "native", "num_threads": None, "ray_address": None}
-        OmegaConf.save({**project.settings, "engine": here}, folder / PARAMS)
-        code = "from mathledger.filters import decontaminate; decontaminate.filter_rows()"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(top)},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines()[-1]
-            raise InputError(
-                f"the filter does not run: {said.partition('InputError: ')[2] or said}"
-            )
-        paths = sorted((folder / decontaminate.OUT).iterdir())
-        paths.append(folder / decontaminate.METRICS)
-        compared = [path for path in paths if path.name not in NOT_COMPARED]
-        for path in compared:
-            own = top / path.relative_to(folder)
+        again, metrics = Path(name) / "data", Path(name) / "metrics.json"
+        try:
+            # No engine.start: any runner gives the same bytes, and Daft's own takes every core.
+            items = decontaminate.read_items(BENCHMARKS, project.settings["benchmark"])
+            write_json(metrics, decontaminate.filter_rows(FILTER_INPUT, items, again, settings))
+        except InputError as error:
+            raise InputError(f"the filter does not run: {error}") from None
+        files = {path: FILTERED / path.name for path in sorted(again.iterdir())} | {
+            metrics: FILTER_METRICS
+        }
+        compared = {path: own for path, own in files.items() if path.name not in NOT_COMPARED}
+        for path, own in compared.items():
             if not own.is_file():
-                yield f"{own.relative_to(top)} is missing: run `dvc pull`"
+                yield f"{own} is missing: run `dvc pull`"
             elif own.read_bytes() != path.read_bytes():
-                yield f"{own.relative_to(top)} is not what the filter writes"
+                yield f"{own} is not what the filter writes"
     project.looked_at = f"run once more, it writes the same bytes ({len(compared)} files)"
