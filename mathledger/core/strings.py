@@ -13,9 +13,14 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
 
-def text_bytes(texts: pa.StringArray) -> tuple[U8, I64]:
+def text_bytes(texts: pa.Array | pa.ChunkedArray) -> tuple[U8, I64]:
     """Return the bytes of strings (no nulls), not copied, and their offsets (texts + 1,)."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    if texts.null_count:
+        raise ValueError("texts must have no nulls")
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    offsets = np.frombuffer(texts.buffers()[1], width)
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     data.flags.writeable = False  # or the kernels would be compiled for both
     return data, offsets[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.kernels import kernel
+from mathledger.core.strings import text_bytes
 from mathledger.text import lexer
 from mathledger.text.groups import template
 from mathledger.text.hashing import hash_bytes, mix
@@ -136,7 +137,7 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
 
     Daft's minhash expression needs the canonical tokens spelled out first: a tenth of the speed.
     """
-    data, offsets = lexer.buffers(problems)
+    data, offsets = text_bytes(problems)
     chance = np.random.default_rng(bands.seed)
     shape = 2, bands.num_bands * bands.rows_per_band
     factors, terms = chance.integers(0, 2**64, shape, np.uint64)
@@ -240,7 +241,7 @@ def _members(
 
 def ngrams(problems: pa.Array, ngram_size: int) -> tuple[I64, U64]:
     """The distinct n-grams of every problem, sorted, flat; and their counts, shape (problems,)."""
-    data, offsets = lexer.buffers(problems)
+    data, offsets = text_bytes(problems)
     memory = lexer.scratch(lexer.longest(offsets))
     counts, grams = _members(data, offsets, lexer.tables(), memory, ngram_size)
     return counts, grams

@@ -35,6 +35,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mathledger.core.kernels import kernel
+from mathledger.core.strings import text_bytes
 from mathledger.text import lexer
 from mathledger.text.hashing import hash_span, mix
 from mathledger.text.tokens import (
@@ -283,7 +284,7 @@ def _bitmap(values: Any) -> Any:
 
 def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     """The index of these items; how rare a gram or stem is, is counted in the training sample."""
-    data, offsets = lexer.buffers(items)
+    data, offsets = text_bytes(items)
     memory = lexer.scratch(lexer.longest(offsets))
     firsts, lists = _features(data, offsets, lexer.tables(), memory, thresholds.ngram_size)
     owners = [np.repeat(np.arange(len(items)), np.diff(firsts[column])) for column in range(5)]
@@ -291,7 +292,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     stems, stem_first, stem_items = _postings(owners[2], lists[2][: firsts[2, -1]])
     lengths = np.diff(firsts[0])
     sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
-    data, offsets = lexer.buffers(sample)
+    data, offsets = text_bytes(sample)
     memory = lexer.scratch(lexer.longest(offsets))
     holders, counters = _count(data, offsets, lexer.tables(), memory, sizes, grams)
     num_sampled = len(sample)
@@ -529,7 +530,7 @@ def match(texts: pa.Array, index: Index, *, solutions: bool = False) -> Matches:
 
     solutions: the texts are solutions, in which only whole contained items count.
     """
-    data, offsets = lexer.buffers(texts)
+    data, offsets = text_bytes(texts)
     memory = lexer.scratch(lexer.longest(offsets))
     pairs, measures = _match(data, offsets, lexer.tables(), memory, index.arrays, solutions)
     return Matches(*(np.ascontiguousarray(pairs[:, at]) for at in range(3)), *measures.T)

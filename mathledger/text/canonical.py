@@ -35,8 +35,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mathledger.core.kernels import kernel
+from mathledger.core.strings import text_bytes
 from mathledger.text.hashing import mix
-from mathledger.text.lexer import buffers, lex, longest, scratch, tables
+from mathledger.text.lexer import lex, longest, scratch, tables
 from mathledger.text.tokens import BEGIN, END, FROM, HASH, KIND, TO
 
 U8 = npt.NDArray[np.uint8]
@@ -86,7 +87,7 @@ def _tokenize(
 
 def tokenize(texts: pa.Array) -> Tokens:
     """Canonical tokens of every text (a string array without nulls)."""
-    data, offsets = buffers(texts)
+    data, offsets = text_bytes(texts)
     num_texts = len(offsets) - 1
     ends_at, figures = np.zeros(num_texts + 1, np.int64), np.zeros(num_texts, np.uint64)
     types = (np.uint64, np.uint8, np.int32, np.int32)  # hashes, kinds, begins, ends
@@ -132,6 +133,6 @@ def _keys(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
 
 def keys(texts: pa.Array) -> U64:
     """128-bit hash of the canonical tokens (and drawings) of every text, shape (texts, 2)."""
-    data, offsets = buffers(texts)
+    data, offsets = text_bytes(texts)
     found: U64 = _keys(data, offsets, tables(), scratch(longest(offsets)))
     return found

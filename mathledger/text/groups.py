@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mathledger.core.kernels import kernel
+from mathledger.core.strings import text_bytes
 from mathledger.text import lexer
 from mathledger.text.hashing import mix
 from mathledger.text.tokens import HASH, KIND, NUMBER
@@ -65,7 +66,7 @@ def templates(problems: pa.Array) -> U64:
 
     Problems of one template are one family: they ask the same with other numbers.
     """
-    data, offsets = lexer.buffers(problems)
+    data, offsets = text_bytes(problems)
     keys: U64 = _templates(data, offsets, lexer.tables(), lexer.scratch(lexer.longest(offsets)))
     return keys
 
@@ -85,9 +86,9 @@ def coins(keys: pa.Array | U64, seed: int) -> F64:
     """A number in [0, 1) from the seed and each key alone: strings, or hashes (keys, words)."""
     if isinstance(keys, np.ndarray):
         data = np.ascontiguousarray(keys).view(np.uint8).ravel()
-        data.flags.writeable = False  # as those of lexer.buffers: one kernel is compiled
+        data.flags.writeable = False  # as those of text_bytes: one kernel is compiled
         offsets = np.arange(len(keys) + 1) * 8 * keys.shape[1]
     else:
-        data, offsets = lexer.buffers(keys)
+        data, offsets = text_bytes(keys)
     drawn: F64 = _coins(data, offsets, seed)
     return drawn

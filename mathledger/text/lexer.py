@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from mathledger.core.kernels import kernel
 from mathledger.text.boilerplate import cut, options
@@ -117,21 +116,6 @@ def scratch(max_bytes: int) -> Scratch:
         np.empty(64, np.int64),  # of an open brace: its token, or -1 where it has none
         np.empty(65, np.int64),  # arguments still owed to a macro, by depth of braces
     )
-
-
-def buffers(texts: pa.Array) -> tuple[U8, I64]:
-    """The UTF-8 bytes of a string array without nulls, and its offsets (texts + 1,), no copy."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    if texts.null_count:
-        raise ValueError("texts must have no nulls")
-    wide = pa.types.is_large_string(texts.type)
-    offsets = np.frombuffer(texts.buffers()[1], np.int64 if wide else np.int32)
-    used = offsets[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-    values = texts.buffers()[2]
-    data = np.frombuffer(values, np.uint8) if values else np.empty(0, np.uint8)
-    data.flags.writeable = False  # or the kernels would be compiled for both
-    return data, used
 
 
 def longest(offsets: I64) -> int:
