@@ -2,16 +2,12 @@
 
     python -m docs.configuration
 
-A key's type is that of its dataclass, its value that of the options in conf/, and its meaning the
-comment that stands beside it in conf/ or, where there is none, in the dataclass.
+A key's type and meaning come from the field of its dataclass, its value from the options in conf/.
 """
 
 import dataclasses
-import inspect
-import io
 import json
 import re
-import tokenize
 import types
 from collections.abc import Iterator
 from functools import cache
@@ -48,7 +44,7 @@ class Key:
     path: str
     type: str
     default: Any  # of the dataclass; NOTHING where it has none
-    comment: str  # in the dataclass
+    meaning: str
 
 
 # --- The dataclasses ------------------------------------------------------------------------------
@@ -57,23 +53,13 @@ class Key:
 def keys(into: Any, path: str) -> Iterator[Key]:
     """The keys of a dataclass, those of the dataclasses in it after each."""
     hints = get_type_hints(into, include_extras=True)
-    said = field_comments(into)
-    for field in dataclasses.fields(into):
-        default = NOTHING if field.default is dataclasses.MISSING else field.default
-        if field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        where = f"{path}.{field.name}".removeprefix(".")
-        below = list(dataclasses_in(hints[field.name]))
-        comment = said.get(field.name) or " ".join(_doc(inner) for inner, _ in below)
-        yield Key(where, type_text(hints[field.name]), default, comment)
-        for inner, suffix in below:
+    for name, field in into.__pydantic_fields__.items():
+        default = NOTHING if field.is_required() else field.get_default(call_default_factory=True)
+        where = f"{path}.{name}".removeprefix(".")
+        bounded = Annotated[field.annotation, *field.metadata] if field.metadata else hints[name]
+        yield Key(where, type_text(bounded), default, field.description or "")
+        for inner, suffix in dataclasses_in(hints[name]):
             yield from keys(inner, where + suffix)
-
-
-def _doc(into: Any) -> str:
-    """The docstring, unless it is the signature that a dataclass without one is given."""
-    found = (inspect.getdoc(into) or "").split("\n\n")[0]
-    return "" if found.startswith(f"{into.__name__}(") else found
 
 
 def dataclasses_in(hint: Any) -> Iterator[tuple[Any, str]]:
@@ -119,18 +105,6 @@ def _bounds(metadata: tuple[Any, ...]) -> Iterator[str]:
                 yield f"like `{pattern}`"
 
 
-@cache
-def field_comments(into: Any) -> dict[str, str]:
-    """What stands beside each field of a dataclass and of those that it extends."""
-    found: dict[str, str] = {}
-    for one in reversed(into.__mro__[:-1]):
-        for token in tokenize.generate_tokens(io.StringIO(inspect.getsource(one)).readline):
-            field = re.match(r"    (\w+): ", token.line)
-            if field and token.type == tokenize.COMMENT:
-                found[field[1]] = token.string.lstrip("# ")
-    return found
-
-
 # --- conf/ ----------------------------------------------------------------------------------------
 
 
@@ -153,31 +127,6 @@ def head(path: Path) -> str:
         if not line.startswith(("# @package", "# dvc exp run")):
             lines.append(line.lstrip("# "))
     return re.split(r"(?<=\.)(?<! al\.) (?=[A-Z])", " ".join(lines))[0]
-
-
-def file_comments(path: Path) -> dict[str, str]:
-    """What stands beside each key of a file, or in the lines above it; its head does not count."""
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    start = next(number for number, line in enumerate(lines) if not line.startswith("#"))
-    found = {}
-    for key, number in _lines(yaml.compose(text, Loader=yaml.SafeLoader)):
-        first = number
-        while first > start and re.match(r"\s*#", lines[first - 1]):
-            first -= 1
-        beside = re.findall(r"\s#\s*(.*)", lines[number])
-        if said := " ".join([line.strip(" #") for line in lines[first:number]] + beside):
-            found[key] = said
-    return found
-
-
-def _lines(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, int]]:
-    """Each key of a mapping and of the mappings in it, with the number of its line, from 0."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            where = f"{path}.{key.value}".removeprefix(".")
-            yield where, key.start_mark.line
-            yield from _lines(value, where)
 
 
 @cache
@@ -225,17 +174,13 @@ def single(section: str, into: Any) -> str:
     ((inner, _),) = dataclasses_in(into)
     prefix = section if inner is into else f"{section}.grpo"
     paths = options(section)
-    said: dict[str, str] = {}
-    for path in reversed(paths):
-        said |= file_comments(path)
     rows = []
     for key in keys(inner, prefix):
         values = {
             path.stem: value_at(compiled(*[f"{section}={path.stem}"][: len(paths) - 1]), key.path)
             for path in paths
         }
-        comment = said.get(key.path) or said.get(key.path.removeprefix(f"{prefix}."))
-        rows.append((key.path, key.type, cell(key, values), comment or key.comment))
+        rows.append((key.path, key.type, cell(key, values), key.meaning))
     return table(rows)
 
 
@@ -246,10 +191,9 @@ def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
         where = f"{prefix}.{part}".removesuffix(".")
         shared = configuration.CONF / prefix.removesuffix(".NAME") / part / "default.yaml"
         is_shared = part and shared.exists()
-        said = file_comments(shared) if is_shared else {}
         values = OmegaConf.to_container(OmegaConf.load(shared)) if is_shared else {}
         if into is str:
-            rows.append((where, type_text(into), "", "what the card says of it"))
+            rows.append((where, type_text(into), "", "What the card says about it."))
             continue
         found = [inner for inner, _ in dataclasses_in(into)]
         for inner in found:
@@ -262,7 +206,7 @@ def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
                         f"{where}.{key.path}",
                         key.type,
                         cell(key, {"": value_at(values, key.path)}),
-                        said.get(key.path) or key.comment,
+                        key.meaning,
                     )
                     for key in keys(inner, "")
                     if key.path != "kind"

@@ -62,19 +62,27 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Claim:
     """A score that another card states. It is shown as a claim, apart from what was measured."""
 
-    model: str
-    benchmark: str  # one of conf/benchmark/
-    low: Share  # 0.95 for "95-99%"
-    high: Share  # equal to low for a single number
-    source: str  # where it is stated, in which words
+    model: str = Field(description="Name of the model on the hub.")
+    benchmark: str = Field(description="Name of a benchmark in conf/benchmark/.")
+    low: Share = Field(description='Lower end of the claimed score: 0.95 for "95-99%".')
+    high: Share = Field(
+        description="Upper end of the claimed score; equal to low for a single number."
+    )
+    source: str = Field(description="Where the score is stated, and in which words.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    name: str
-    language: str
-    url: str | None
-    claims: list[Claim]
+    name: str = Field(description="Name of the model on its card.")
+    language: str = Field(description="Language of the model, as an ISO 639-1 code.")
+    url: str | None = Field(
+        description=(
+            "Public address of this repository, which the card links to; null if it has none."
+        ),
+    )
+    claims: list[Claim] = Field(
+        description="Scores that other cards state, shown beside the measured ones."
+    )
 
 
 def check_claims(claims: Sequence[Claim]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -57,19 +58,41 @@ ALL_ITEM = pa.schema(
 class Columns:
     """The file's column for each canonical one; null where it has none."""
 
-    problem: str
-    answer: str | None  # null: the answer is the one that the solution states
-    solution: str | None
-    subsets: dict[str, str]  # a name, as level, and the column that holds each item's value
-    id: str | None  # null: the number of the row, from 0, over all files
+    problem: str = Field(description="Column of the problem.")
+    answer: str | None = Field(
+        description="Column of the answer; null takes the answer that the solution states."
+    )
+    solution: str | None = Field(
+        description="Column of the worked solution; null if the file has none."
+    )
+    subsets: dict[str, str] = Field(
+        description="Name of a subset, such as level, and the column that holds each item's value."
+    )
+    id: str | None = Field(
+        description="Column of the item's name; null takes the row's number over all files, from 0."
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class Mapping:
-    answer_type: grading.AnswerType  # integer and number leave items with another answer out
-    max_items: int | None  # by stable hash of the item; null takes all
-    only_subset: dict[str, str] | None = None  # evaluate these items alone; null takes all
-    columns: Columns | None = None  # of hub and local files; the other kinds know their own
+    answer_type: grading.AnswerType = Field(
+        description=(
+            "How answers are compared; integer and number leave out items with another answer."
+        ),
+    )
+    max_items: int | None = Field(
+        description="Items to take, chosen by stable hash; null takes all."
+    )
+    only_subset: dict[str, str] | None = Field(
+        default=None,
+        description="Evaluate only the items with this value of a subset; null takes all.",
+    )
+    columns: Columns | None = Field(
+        default=None,
+        description=(
+            "Columns of hub and local files; null for the other kinds, which know their own."
+        ),
+    )
 
 
 def practice_items(source: practice.PracticeBenchmark) -> list[Row]:

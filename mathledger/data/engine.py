@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -27,9 +28,17 @@ Kernel = Callable[..., npt.NDArray[np.uint8]]
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    runner: Literal["native", "ray"]
-    num_threads: int | None  # of the native runner; null takes every core
-    ray_address: str | None  # null starts Ray on this machine
+    runner: Literal["native", "ray"] = Field(
+        description="native: Daft on this machine; ray: the same plan on Ray."
+    )
+    num_threads: int | None = Field(
+        description="Threads of the native runner; null takes every core."
+    )
+    ray_address: str | None = Field(
+        description=(
+            "null starts Ray on this machine; auto: the cluster it belongs to; else HOST:6379."
+        ),
+    )
 
 
 def start(settings: Params) -> None:

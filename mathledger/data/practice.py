@@ -13,9 +13,10 @@ other numbers, mostly other names, and another answer (GSM-Symbolic, Mirzadeh et
 
 import re
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import Any, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -39,37 +40,57 @@ MAX_DRAWS = 10_000
 
 @dataclass(frozen=True, config=STRICT)
 class Leak:
-    seed: int  # of the leaked benchmark
-    num_items: int  # its first items
+    seed: int = Field(description="Seed of the leaked benchmark.")
+    num_items: int = Field(description="Number of its first items to leak.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Copies:
-    seed: int  # of the copied corpus
-    num_exact: int  # of its first chain_sum problems
-    num_near: int  # of its first gsm_symbolic problems
+    seed: int = Field(description="Seed of the copied corpus.")
+    num_exact: int = Field(description="Number of its first chain_sum problems to copy exactly.")
+    num_near: int = Field(description="Number of its first gsm_symbolic problems to copy nearly.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class PracticeCorpus:
-    kind: Literal["practice"]
-    schema: Literal["numinamath_cot", "openmathinstruct2"]
-    licence: str
-    seed: int
-    tasks: dict[TaskName, int]  # number of problems
-    num_wrong_answers: int = 0
-    leaks: dict[TaskName, Leak] = field(default_factory=dict)
-    copies: Copies | None = None
+    kind: Literal["practice"] = Field(description="Problems generated on the spot.")
+    schema: Literal["numinamath_cot", "openmathinstruct2"] = Field(
+        description="Corpus whose columns are imitated."
+    )
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    seed: int = Field(description="Seed of the problems.")
+    tasks: dict[TaskName, int] = Field(description="Number of problems to generate of each task.")
+    num_wrong_answers: int = Field(
+        default=0,
+        description="Rows whose answer is made wrong, to be removed by prepare.",
+    )
+    leaks: dict[TaskName, Leak] = Field(
+        default_factory=dict,
+        description="Benchmark items to plant, by task, to be removed by decontaminate.",
+    )
+    copies: Copies | None = Field(
+        default=None,
+        description=(
+            "Copies of another corpus's problems to plant, to be removed by deduplicate; null "
+            "plants none."
+        ),
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class PracticeBenchmark:
-    kind: Literal["practice"]
-    licence: str
-    task: TaskName
-    seed: int
-    num_items: int
-    twins_of: str | None = None  # the benchmark of this task, seed and size that these are twins of
+    kind: Literal["practice"] = Field(description="Problems generated on the spot.")
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    task: TaskName = Field(description="Generator of the problems.")
+    seed: int = Field(description="Seed of the problems.")
+    num_items: int = Field(description="Number of items to generate.")
+    twins_of: str | None = Field(
+        default=None,
+        description=(
+            "Benchmark of the same task, seed and size that these items are twins of; null for "
+            "none."
+        ),
+    )
 
 
 @dataclass(frozen=True)

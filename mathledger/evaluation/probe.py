@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -68,10 +68,15 @@ MAX_POOL = 10_000  # validation rows that controls are looked for in, about
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    max_items: Annotated[int, Field(ge=1)]  # of each benchmark
-    min_tokens: Annotated[int, Field(ge=1)]  # canonical ones, of a problem's second half
-    batch_size: Annotated[int, Field(ge=1)]
-    dtype: Literal["auto", "float32", "bfloat16"]
+    max_items: int = Field(ge=1, description="Items of each benchmark, chosen by stable hash.")
+    min_tokens: int = Field(
+        ge=1,
+        description="Canonical tokens of a problem's second half; a shorter rest could be guessed.",
+    )
+    batch_size: int = Field(ge=1, description="Prompts at a time.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        description="auto: bfloat16 if the accelerator has it, else float32."
+    )
 
 
 @plain_dataclass(frozen=True)

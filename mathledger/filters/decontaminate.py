@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,18 +79,54 @@ _PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
 SAMPLE_SIZE = 100_000
 
 
+Embeddings = embeddings.Params  # in the class, the field of this name hides the module
+
+
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    action: Literal["remove", "flag", "keep"]
-    variants: Literal["keep", "quarantine"]
-    ngram_size: int
-    contained: float
-    rephrase: float
-    variant: float
-    canaries_per_benchmark: Annotated[int, Field(ge=1)]
-    min_canary_recall: float  # of the forms verbatim, reformatted, rewrapped and embedded
-    embeddings: embeddings.Params | None
-    seed: int
+    action: Literal["remove", "flag", "keep"] = Field(
+        description=(
+            "flag reports contaminated rows but trains on them, to see what the leak buys; keep "
+            "trains on them on purpose."
+        ),
+    )
+    variants: Literal["keep", "quarantine"] = Field(
+        description="What becomes of the same problem with other numbers: quarantine removes it."
+    )
+    ngram_size: int = Field(
+        description="Canonical tokens in an n-gram; a shorter item uses its whole length."
+    )
+    contained: float = Field(
+        description=(
+            "Share of an item's n-grams, weighted by rarity, that a training text must hold."
+        ),
+    )
+    rephrase: float = Field(
+        description=(
+            "Mean overlap of word stems, plus the evidence of shared numbers, from which a row is"
+            " a rephrase."
+        ),
+    )
+    variant: float = Field(
+        description="Overlap of n-grams or of stems from which a row is reported as a variant."
+    )
+    canaries_per_benchmark: int = Field(
+        ge=1,
+        description="Items that are planted as canaries, each in seven forms.",
+    )
+    min_canary_recall: float = Field(
+        description=(
+            "The stage fails if it finds a smaller share of verbatim, reformatted, rewrapped and "
+            "embedded canaries."
+        ),
+    )
+    embeddings: Embeddings | None = Field(
+        description=(
+            "Propose paraphrases and translations to a person, in candidates.parquet; null "
+            "proposes none."
+        ),
+    )
+    seed: int = Field(description="Seed of the canaries.")
 
     def thresholds(self) -> overlap.Thresholds:
         return overlap.Thresholds(self.ngram_size, self.contained, self.rephrase, self.variant)

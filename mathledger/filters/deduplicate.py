@@ -68,14 +68,36 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    action: Literal["remove", "keep"]
-    num_bands: int
-    rows_per_band: int
-    ngram_size: int
-    jaccard: float
-    seed: int
-    max_solutions_per_problem: Annotated[int, Field(ge=1)] | None
-    max_removed_rate: float
+    action: Literal["remove", "keep"] = Field(
+        description="keep trains on copies too, which measures what they cost."
+    )
+    num_bands: int = Field(
+        description="Bands of MinHash hashes; problems that agree in one band are compared exactly."
+    )
+    rows_per_band: int = Field(
+        description=(
+            "Hashes in a band, all of which must agree: 32 bands of 4 see 99% of pairs at Jaccard"
+            " 0.6."
+        ),
+    )
+    ngram_size: int = Field(description="Canonical tokens in an n-gram.")
+    jaccard: float = Field(
+        description=(
+            "Near duplicates share at least this much of their n-grams; filters/minhash.py has "
+            "the other conditions."
+        ),
+    )
+    seed: int = Field(description="Seed of the hashes.")
+    max_solutions_per_problem: Annotated[int, Field(ge=1)] | None = Field(
+        description=(
+            "Distinct solutions to keep for one problem, chosen by their hash; null keeps all."
+        ),
+    )
+    max_removed_rate: float = Field(
+        description=(
+            "The stage fails if it removes a larger share of a corpus, or of a source of 1000 rows."
+        ),
+    )
 
     def bands(self) -> minhash.Bands:
         return minhash.Bands(self.num_bands, self.rows_per_band, self.ngram_size, self.seed)

@@ -41,14 +41,33 @@ Policy = Literal["remove", "keep"]
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    max_problem_chars: int
-    max_solution_chars: int
-    min_text_rate: Rate  # letters and digits among visible characters
-    max_foreign_rate: Rate  # letters neither Latin nor Greek among letters
-    no_final_answer: Policy
-    proofs: Policy
-    check_answers: bool
-    answer_timeout_s: Annotated[int, Field(ge=1)]  # CPU seconds
+    max_problem_chars: int = Field(description="A row with a longer problem is removed.")
+    max_solution_chars: int = Field(description="A row with a longer solution is removed.")
+    min_text_rate: Rate = Field(
+        description=(
+            "Share of letters and digits among the visible characters of problem and of solution."
+        ),
+    )
+    max_foreign_rate: Rate = Field(
+        description=(
+            "Share of a row's letters that are neither Latin nor Greek; 1.0 keeps every script."
+        ),
+    )
+    no_final_answer: Policy = Field(
+        description="What becomes of solutions that state no final answer."
+    )
+    proofs: Policy = Field(
+        description=(
+            "What becomes of solutions without a final answer whose problem asks for a proof."
+        ),
+    )
+    check_answers: bool = Field(
+        description="The solution's final answer must agree with the reference and with itself."
+    )
+    answer_timeout_s: int = Field(
+        ge=1,
+        description="CPU seconds to compare one answer; a row that needs more is kept.",
+    )
 
 
 class Removals:

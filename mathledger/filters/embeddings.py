@@ -7,7 +7,7 @@ as candidates for a person to judge; it is never the ground for a removal.
 from collections.abc import Iterator
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,16 @@ F32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    model: str  # a folder that sentence-transformers can load
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # of the model.safetensors in it
-    min_cosine: Annotated[float, Field(gt=0, le=1)]
+    model: str = Field(description="Folder that sentence-transformers can load.")
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="Digest of the model.safetensors in that folder.",
+    )
+    min_cosine: float = Field(
+        gt=0,
+        le=1,
+        description="Cosine similarity from which a pair is proposed, such as 0.85.",
+    )
 
 
 @plain_dataclass(frozen=True)

@@ -7,7 +7,7 @@ the validation split, with all solutions.
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,16 +49,20 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, config=STRICT)
 class Corpus:
-    weight: Annotated[float, Field(ge=0, le=1)]  # the share of its rows to take
-    max_examples: int | None
-    epochs: Annotated[int, Field(ge=1)] = 1  # how often a row of it stands in the training set
+    weight: float = Field(ge=0, le=1, description="Share of the corpus's rows to take.")
+    max_examples: int | None = Field(
+        description="Rows of this corpus to take at most; null sets no limit."
+    )
+    epochs: int = Field(default=1, ge=1, description="Copies of each row in the training set.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    seed: int
-    max_examples: int | None  # over all corpora, each row counted once
-    validation_rate: float
+    seed: int = Field(description="Seed of the choice of sampled and held-out rows.")
+    max_examples: int | None = Field(
+        description="Rows to take over all corpora, each counted once; null takes every row."
+    )
+    validation_rate: float = Field(description="Share of problem families to hold out.")
 
 
 def sample(corpus: I64, coins: F64, wanted: list[Corpus], max_examples: int | None) -> Flags:

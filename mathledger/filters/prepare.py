@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -32,11 +33,19 @@ from mathledger.grading.verdicts import Judges
 class Mapping:
     """The corpus's column for each canonical one; null where it has none."""
 
-    problem: str
-    solution: str
-    answer: str | None  # null: the answer is the one that the solution states
-    source: str | None
-    messages: str | None  # a chat that must repeat problem and solution
+    problem: str = Field(description="Column of the problem.")
+    solution: str = Field(description="Column of the worked solution.")
+    answer: str | None = Field(
+        description="Column of the final answer; null takes the answer that the solution states."
+    )
+    source: str | None = Field(
+        description="Column that names where a row is from; null if the corpus has none."
+    )
+    messages: str | None = Field(
+        description=(
+            "Column of a chat that must repeat problem and solution; null if the corpus has none."
+        ),
+    )
 
 
 def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -20,11 +21,21 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    source: sources.ModelSource
-    about: str  # what the card says of it
-    base_model: str | None  # its name on the hub, for the card; null for a model made on the spot
-    chat_template: str | None = None  # Jinja; instead of the model's own
-    pad_token: str | None = None  # one of its special tokens; instead of the model's own
+    source: sources.ModelSource = Field(description="Where the base model comes from.")
+    about: str = Field(description="What the card says about the base model.")
+    base_model: str | None = Field(
+        description="The model's name on the hub, for the card; null for a model made on the spot."
+    )
+    chat_template: str | None = Field(
+        default=None,
+        description="Jinja template that replaces the model's own; null keeps that.",
+    )
+    pad_token: str | None = Field(
+        default=None,
+        description=(
+            "One of the model's special tokens, used for padding; null keeps the model's own."
+        ),
+    )
 
 
 def download_model(settings: Params, out: Path) -> dict[str, Any]:

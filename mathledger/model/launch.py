@@ -7,6 +7,7 @@ ranks work; rank 0 also reports and writes the outputs.
 import os
 from typing import Any, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -15,9 +16,13 @@ from mathledger.core.errors import InputError
 
 @dataclass(frozen=True, config=STRICT)
 class Launch:
-    command: str  # what dvc.yaml puts before `-m stages.<stage>`
-    num_processes: int  # that this command starts, on all nodes together
-    sharding: Literal["none", "fsdp2"]  # none: each process holds the whole model (DDP)
+    command: str = Field(description="What dvc.yaml puts before `-m stages.<stage>`.")
+    num_processes: int = Field(
+        description="Processes that the command starts, on all nodes together."
+    )
+    sharding: Literal["none", "fsdp2"] = Field(
+        description="none: each process holds the whole model (DDP)."
+    )
 
 
 def check_launch(launch: Launch, num_gpus: int) -> None:

@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -42,7 +42,11 @@ Template = Annotated[str, AfterValidator(check_template)]
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    template: Template  # a str.format template holding {problem}; literal braces are doubled
+    template: Template = Field(
+        description=(
+            "A str.format template whose only field is {problem}; literal braces are doubled."
+        ),
+    )
 
 
 def user_text(params: Params, problem: str) -> str:

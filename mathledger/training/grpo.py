@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -56,25 +57,39 @@ CURVES: training.Curves = {  # plots/reinforce/reward.csv: the trainer's name, o
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    learning_rate: float
-    lr_scheduler_type: str
-    warmup_ratio: float
-    max_steps: int
-    per_device_train_batch_size: int
-    gradient_accumulation_steps: int
-    gradient_checkpointing: bool
-    num_generations: int
-    max_completion_length: int
-    temperature: float
-    beta: float
-    use_vllm: bool
-    attn_implementation: str
-    max_grad_norm: float
-    logging_steps: int
-    save_minutes: float
-    seed: int
-    lora: training.Lora | None
-    launch: Launch
+    learning_rate: float = Field(description="Peak learning rate, after the warm-up.")
+    lr_scheduler_type: str = Field(description="Name of one of transformers' schedulers.")
+    warmup_ratio: float = Field(description="Share of the steps to warm up for.")
+    max_steps: int = Field(description="Optimizer steps.")
+    per_device_train_batch_size: int = Field(
+        description="Responses (not problems) that a process takes at a time."
+    )
+    gradient_accumulation_steps: int = Field(
+        description="Batches of a process in one optimizer step."
+    )
+    gradient_checkpointing: bool = Field(
+        description="Recompute activations: less memory, more time."
+    )
+    num_generations: int = Field(
+        description="Responses to one problem, which are compared with each other."
+    )
+    max_completion_length: int = Field(
+        description="Tokens of a response; a longer one is cut and counts as wrong."
+    )
+    temperature: float = Field(description="Sampling temperature of the responses.")
+    beta: float = Field(description="Weight of the KL divergence from the tuned model.")
+    use_vllm: bool = Field(description="Generate the responses with vLLM, in the training process.")
+    attn_implementation: str = Field(description="flash_attention_2 suits a GPU.")
+    max_grad_norm: float = Field(description="Norm to which gradients are clipped.")
+    logging_steps: int = Field(description="Steps between points of the curves.")
+    save_minutes: float = Field(
+        description="Minutes between checkpoints, from which a killed run resumes."
+    )
+    seed: int = Field(
+        description="Seed of the order of the problems, of the responses and of the adapters."
+    )
+    lora: training.Lora | None = Field(description="null trains all weights.")
+    launch: Launch = Field(description="How the processes are started.")
 
 
 def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:

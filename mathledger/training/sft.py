@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -51,26 +52,42 @@ CURVES: training.Curves = {  # plots/train/loss.csv: the trainer's name, ours, d
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    learning_rate: float
-    lr_scheduler_type: str
-    min_lr_rate: float
-    warmup_ratio: float
-    num_train_epochs: float
-    max_steps: int | None
-    per_device_train_batch_size: int
-    gradient_accumulation_steps: int
-    gradient_checkpointing: bool
-    max_length: int
-    max_too_long_rate: float
-    packing: bool
-    attn_implementation: str
-    weight_decay: float
-    max_grad_norm: float
-    logging_steps: int
-    save_minutes: float
-    seed: int
-    lora: training.Lora | None
-    launch: Launch
+    learning_rate: float = Field(description="Peak learning rate, after the warm-up.")
+    lr_scheduler_type: str = Field(description="Name of one of transformers' schedulers.")
+    min_lr_rate: float = Field(description="Final learning rate as a share of learning_rate.")
+    warmup_ratio: float = Field(description="Share of the steps to warm up for.")
+    num_train_epochs: float = Field(
+        description="Passes over the training set; ignored if max_steps is set."
+    )
+    max_steps: int | None = Field(description="Optimizer steps; null follows num_train_epochs.")
+    per_device_train_batch_size: int = Field(description="Rows that a process takes at a time.")
+    gradient_accumulation_steps: int = Field(
+        description="Batches of a process in one optimizer step."
+    )
+    gradient_checkpointing: bool = Field(
+        description="Recompute activations: less memory, more time."
+    )
+    max_length: int = Field(description="Tokens of a row; longer rows are left out.")
+    max_too_long_rate: float = Field(
+        description="Share of rows that may exceed max_length; they are left out and counted."
+    )
+    packing: bool = Field(
+        description=(
+            "Pack several rows into one sequence of max_length, each attending to itself only."
+        ),
+    )
+    attn_implementation: str = Field(
+        description="flash_attention_2 suits a GPU, above all with packing."
+    )
+    weight_decay: float = Field(description="Weight decay of AdamW.")
+    max_grad_norm: float = Field(description="Norm to which gradients are clipped.")
+    logging_steps: int = Field(description="Steps between points of the curves.")
+    save_minutes: float = Field(
+        description="Minutes between checkpoints, from which a killed run resumes."
+    )
+    seed: int = Field(description="Seed of the order of the rows and of the adapters.")
+    lora: training.Lora | None = Field(description="null trains all weights.")
+    launch: Launch = Field(description="How the processes are started.")
 
 
 # --- Rows -----------------------------------------------------------------------------------------

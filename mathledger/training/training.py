@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -36,11 +37,15 @@ WHOLE = "whole.json"  # the sizes of a checkpoint's files, written once they are
 class Lora:
     """Low-rank adapters instead of all weights; merged into the model when saved."""
 
-    rank: int
-    alpha: int
-    dropout: float
-    target_modules: str  # a regular expression of module names, or peft's "all-linear"
-    quantization: Literal["nf4"] | None  # of the frozen weights while training: QLoRA
+    rank: int = Field(description="Rank of the adapters' matrices.")
+    alpha: int = Field(description="The adapters' output is scaled by alpha / rank.")
+    dropout: float = Field(description="Dropout of the adapters' input.")
+    target_modules: str = Field(description="A regular expression of module names, or all-linear.")
+    quantization: Literal["nf4"] | None = Field(
+        description=(
+            "Quantize the frozen weights while training (QLoRA); null leaves them as they are."
+        ),
+    )
 
 
 def bf16_is_native() -> bool:
