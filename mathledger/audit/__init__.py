@@ -7,29 +7,21 @@ known by name stands in benchmarks.yaml and inputs.yaml, the arithmetic of k of 
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from mathledger.audit import card, evidence, findings, inputs, provenance, report
-from mathledger.audit.card import Card, Table, Text
-from mathledger.audit.claims import Claim, model_index, own_names
-from mathledger.audit.findings import Finding
+from mathledger.audit.blocks import Table, Text
+from mathledger.audit.card import Card
+from mathledger.audit.claims import own_names
+from mathledger.audit.model_index import model_index
 from mathledger.audit.prose import text_claims
 from mathledger.audit.tables import table_claims
+from mathledger.audit.types import Audit, Claim
 from mathledger.core import terminal
 from mathledger.core.errors import InputError
 
 MAX_CLAIMS = 1000
-
-
-@dataclass(frozen=True)
-class Audit:
-    card: Card
-    claims: list[Claim]  # in the order of their lines
-    findings: list[Finding]
-    unread: list[int]  # lines with numbers that could not be told apart
-    is_cut: bool  # the card makes more than MAX_CLAIMS
 
 
 def audit(

@@ -6,54 +6,18 @@ cannot be told apart from its neighbours is left unread and counted.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, Literal
 
 from mathledger.audit import evidence, known
-from mathledger.audit.arithmetic import Printed
-from mathledger.audit.card import Card, Section
-from mathledger.audit.scores import Score, are_shares, scores
-
-Where = Literal["model-index", "table", "text"]
-Whose = Literal["this", "other", "unclear"]
-Owner = tuple[Whose, str | None]  # whose model, and its name where it is not this one
-Names = set[tuple[str, ...]]  # that this model goes by, in words
+from mathledger.audit.blocks import Section
+from mathledger.audit.card import Card
+from mathledger.audit.scores import Score, are_shares
+from mathledger.audit.types import Claim, Names, Owner, Unscaled, Where
 
 # A score of one run over k answers an item (maj@64), or a mean over k runs (avg@64).
 METRIC = re.compile(
     r"(?i)\b(pass|avg|mean|maj|cons|majority|best[- ]of|bo|rm|prm)\s?[@-]\s?(\d{1,4})\b"
 )
 _SHARES = re.compile(r"(?i)acc|exact.?match|\bem\b|(?:pass|maj|avg).?@|correct|solve|mc[12]|strict")
-
-
-@dataclass
-class Claim:
-    line: int
-    where: Where
-    label: str  # the benchmark as the card names it
-    benchmark: str | None  # its key; null where it is not known
-    whose: Whose
-    model: str | None
-    text: str  # the value as printed
-    value: Printed | None  # null where it is no percentage
-    is_about: bool  # ~80%
-    count: tuple[int, int] | None  # k of n, where the card says so
-    spread: str | None
-    section: Section
-    subset: str | None = None  # a part of the benchmark
-    metric: str | None = None
-    passes: int | None = None  # that the value is a mean over
-    stated: dict[str, str] = field(default_factory=dict)  # what can be checked: the card's words
-
-
-@dataclass(frozen=True)
-class Found:
-    """A claim before its score is known to be in percent or a share of 1."""
-
-    claim: Claim
-    score: Score
 
 
 def claim_of(
@@ -86,7 +50,7 @@ def claim_of(
     )
 
 
-def in_percent(found: list[Found]) -> list[Claim]:
+def in_percent(found: list[Unscaled]) -> list[Claim]:
     """The claims of one table or index, whose scores are all percentages or all shares of 1."""
     if are_shares([one.score for one in found]):
         for one in found:
@@ -124,72 +88,3 @@ def own_names(card: Card) -> Names:
 def is_accuracy(*names: str) -> bool:
     """Whether a metric of this name is a share of the items."""
     return any(_SHARES.search(name) for name in names)
-
-
-def model_index(card: Card, most: int) -> Iterator[Claim]:
-    """The results in the front matter, with their lines and the digits as they are written."""
-    results = (
-        (result, metric)
-        for model in _items(_child(card.node, "model-index"))
-        for result in _items(_child(model, "results"))
-        for metric in _items(_child(result, "metrics"))
-    )
-    found = []
-    for result, metric in islice(results, most):
-        value, dataset = _child(metric, "value"), _child(result, "dataset")
-        text, kind = _scalar(value), _scalar(_child(metric, "type"))
-        metric_name = _scalar(_child(metric, "name")) or kind
-        if not re.match(r"[~-]?\d", text):
-            continue
-        names = [_scalar(_child(dataset, key)) for key in ("name", "type")]
-        mentions = [mention for name in names for mention in known.mentions(name) if mention.key]
-        label = next((name for name in names if name), "not named")
-        read = scores(text)
-        score = Score(text, None, None, False, False, None, None, 0, 0)
-        if is_accuracy(kind, metric_name) and len(read) == 1 and read[0].start == 0:
-            score = read[0]
-        mention = mentions[0] if mentions else unnamed(label)
-        context = f"{metric_name} {label}"
-        claim = claim_of(
-            value.start_mark.line + 2,
-            "model-index",
-            mention,
-            ("this", None),
-            score,
-            Section((), 1),
-            context,
-        )
-        claim.metric = metric_name
-        claim.stated = evidence.in_words(context) | _stated(result, dataset, metric)
-        found.append(Found(claim, score))
-    yield from in_percent(found)
-
-
-def _stated(result: Any, dataset: Any, metric: Any) -> dict[str, str]:
-    stated = {}
-    if revision := _scalar(_child(dataset, "revision")):
-        stated["revision"] = f"revision {revision[:12]}"
-    if shots := _scalar(_child(_child(dataset, "args"), "num_few_shot")):
-        stated["prompt"] = f"{shots}-shot"
-    url = _scalar(_child(_child(result, "source"), "url"))
-    if re.search(r"detail|output|prediction|sample|datasets/", url):
-        stated["predictions"] = url
-    if _scalar(_child(metric, "verified")) == "true":
-        stated["predictions"] = "verified by the hub"
-    return stated
-
-
-def _child(node: Any, key: str) -> Any:
-    pairs = node.value if node is not None and node.id == "mapping" else []
-    return next((value for name, value in pairs if name.value == key), None)
-
-
-def _items(node: Any) -> list[Any]:
-    return list(node.value) if node is not None and node.id == "sequence" else []
-
-
-def _scalar(node: Any) -> str:
-    """A value as it is written, with its trailing zeros; nothing where it is null or no scalar."""
-    if node is None or node.id != "scalar" or node.tag.endswith(":null"):
-        return ""
-    return str(node.value)

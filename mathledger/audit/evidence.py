@@ -6,12 +6,11 @@ its section, or in a section on evaluation. It is quoted, never judged.
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
-from mathledger.audit.card import Card, Code, Section, Text, plain
-
-if TYPE_CHECKING:
-    from mathledger.audit.claims import Claim
+from mathledger.audit.blocks import Code, Section, Text
+from mathledger.audit.card import Card
+from mathledger.audit.markup import plain
+from mathledger.audit.types import Claim
 
 # What it takes to check a score.
 KINDS = {
@@ -103,7 +102,7 @@ def repeats_in(text: str) -> int | None:
     return next((int(group) for group in match.groups() if group), None) if match else None
 
 
-def attach(card: Card, claims: "list[Claim]") -> None:
+def attach(card: Card, claims: list[Claim]) -> None:
     """Add to each claim what its section, and the sections on evaluation, state."""
     own = {claim.section for claim in claims}
     texts = _texts(card, own) if claims else {}

@@ -3,106 +3,31 @@
 A finding says what the card does not support. It never says that a claim is false.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from mathledger.audit import known
 from mathledger.audit.arithmetic import MAX_PASSES, Fit, Printed, counts, fit, passes_to_be_exact
-from mathledger.audit.claims import Claim
 from mathledger.audit.evidence import KINDS
+from mathledger.audit.fits import fits
+from mathledger.audit.types import Claim, Finding
+from mathledger.audit.words import (
+    benchmark_of,
+    brief,
+    lines_of,
+    on_lines,
+    passes,
+    percent,
+    said,
+    span,
+    urls,
+)
 
 ORDER = (
     *("impossible", "range", "rounding", "miscounted", "inconsistent", "private", "published"),
     *("overlap", "measured", "training", "licence", "evidence", "approximate"),
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    kind: str
-    title: str
-    lines: list[int]
-    points: list[str]
-    settles: str
-    sources: list[str] = field(default_factory=list)
-
-
-def percent(value: Fraction | float, decimals: int = 2) -> str:
-    """A percentage without needless zeros.
-
-    >>> percent(Fraction(2900, 30)), percent(60)
-    ('96.67', '60')
-    """
-    return f"{float(value):.{decimals}f}".rstrip("0").rstrip(".")
-
-
-def benchmark_of(claim: Claim) -> str:
-    name = known.benchmarks()[claim.benchmark].name if claim.benchmark else claim.label
-    return f"{name}, {claim.subset}" if claim.subset else name
-
-
-def whose(claim: Claim) -> str:
-    if claim.whose == "this":
-        return "this model"
-    return str(claim.model) if claim.whose == "other" else f"unclear ({claim.model})"
-
-
-def sizes_of(claim: Claim) -> list[known.Size]:
-    """How many items the claim may be of: what the card says, else what is known."""
-    stated = re.fullmatch(r"(?i)n\s?=\s?(\d+)", claim.stated.get("n", ""))
-    n = claim.count[1] if claim.count else int(stated[1]) if stated else 0
-    if n:
-        return [known.Size(n, "as the card says", "")]
-    if not claim.benchmark or known.benchmarks()[claim.benchmark].is_mean:
-        return []
-    benchmark = known.benchmarks()[claim.benchmark]
-    if claim.subset:
-        n = benchmark.subsets[claim.subset]
-        return [known.Size(n, claim.subset, benchmark.sizes[0].source)]
-    said = re.match(r"\d+", claim.stated.get("n", ""))
-    own = [size for size in benchmark.sizes if said and size.n == int(said[0])]
-    return own or list(benchmark.sizes)
-
-
-def fits(claim: Claim) -> list[tuple[known.Size, Fit]]:
-    """The k of n that the claim can stand for, by number of items; nothing where it is vague."""
-    if claim.value is None or claim.is_about:
-        return []
-    return [(size, fit(claim.value, size.n, claim.passes or 1)) for size in sizes_of(claim)]
-
-
-def span(ks: range) -> str:
-    return f"{ks[0]:,}" if len(ks) == 1 else f"{ks[0]:,} to {ks[-1]:,}"
-
-
-def passes(number: int) -> str:
-    return "one pass" if number == 1 else f"{number} passes"
-
-
-def lines_of(claims: list[Claim]) -> list[int]:
-    return sorted({claim.line for claim in claims})
-
-
-def on_lines(claims: list[Claim]) -> str:
-    lines = lines_of(claims)
-    return f"{'line' if len(lines) == 1 else 'lines'} {', '.join(str(line) for line in lines)}"
-
-
-def _brief(claims: list[Claim]) -> str:
-    """The claims of a finding, for its title."""
-    names = list(dict.fromkeys(f"{benchmark_of(claim)} {claim.text}" for claim in claims))
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
-def urls(sources: list[str]) -> list[str]:
-    return list(dict.fromkeys(source for source in sources if source.startswith("http")))
-
-
-def _said(claim: Claim) -> str:
-    return f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)})"
 
 
 def impossible(claims: list[Claim]) -> Iterator[Finding]:
@@ -113,9 +38,7 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
         if not found or _value(claim).is_range or any(one.possible for _, one in found):
             continue
         size, one = found[0]
-        text = (
-            f"{_said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
-        )
+        text = f"{said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
         text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in found[1:])
         text += f". {_nearest(claim, one)}"
         if one.fewest_passes:
@@ -130,7 +53,7 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
     if points:
         yield Finding(
             "impossible",
-            f"Values that no k of n gives: {_brief(hit)}",
+            f"Values that no k of n gives: {brief(hit)}",
             lines_of(hit),
             points,
             "which items, how many runs, and the k of n of each.",
@@ -168,7 +91,7 @@ def ranges(claims: list[Claim]) -> Iterator[Finding]:
     if points:
         yield Finding(
             "range",
-            f"Ranges where a score is one number: {_brief(hit)}",
+            f"Ranges where a score is one number: {brief(hit)}",
             lines_of(hit),
             points,
             "the runs behind both ends: how many, what differed between them, their mean and its "
@@ -209,7 +132,7 @@ def rounding(claims: list[Claim]) -> Iterator[Finding]:
                 continue
             digits = percent(exact, max(2, value.decimals + 1))
             how = "rounded" if one.rounded else "cut off rather than rounded"
-            text = f"{_said(claim)}, over {one.total:,} items ({size.of}), can only be "
+            text = f"{said(claim)}, over {one.total:,} items ({size.of}), can only be "
             text += f"{k}/{one.total} = {digits}%, {how}."
             needed = passes_to_be_exact(value.low, one.n)
             if one.passes == 1 and needed <= MAX_PASSES:
@@ -220,7 +143,7 @@ def rounding(claims: list[Claim]) -> Iterator[Finding]:
     if points:
         yield Finding(
             "rounding",
-            f"Values that are a score of one pass only when it is rounded: {_brief(hit)}",
+            f"Values that are a score of one pass only when it is rounded: {brief(hit)}",
             lines_of(hit),
             points,
             "the k of n, or one more digit.",
@@ -235,19 +158,19 @@ def miscounted(claims: list[Claim]) -> Iterator[Finding]:
         if not claim.count:
             continue
         k, n = claim.count
-        said = _said(claim)
+        told = said(claim)
         if claim.value and k not in fit(claim.value, n).possible:
-            points.append(f"{said}: {k} of {n} is {percent(Fraction(100 * k, n))}%.")
+            points.append(f"{told}: {k} of {n} is {percent(Fraction(100 * k, n))}%.")
             hit.append(claim)
         usual = known.benchmarks()[claim.benchmark].sizes if claim.benchmark else ()
         if usual and not claim.subset and n not in [size.n for size in usual]:
             sizes = ", ".join(f"{size.n:,} ({size.of})" for size in usual)
-            points.append(f"{said} is counted over {n:,} items; the usual sizes are {sizes}.")
+            points.append(f"{told} is counted over {n:,} items; the usual sizes are {sizes}.")
             hit.append(claim)
     if points:
         yield Finding(
             "miscounted",
-            f"Counts that do not fit: {_brief(hit)}",
+            f"Counts that do not fit: {brief(hit)}",
             lines_of(hit),
             points,
             "the list of the items that were scored.",
@@ -295,11 +218,11 @@ def private(claims: list[Claim]) -> Iterator[Finding]:
     ]
     reasons = dict.fromkeys(str(known.benchmarks()[str(claim.benchmark)].private) for claim in hit)
     if hit:
-        points = [f"{_said(claim)}." for claim in hit]
+        points = [f"{said(claim)}." for claim in hit]
         points += [f"{reason[0].upper()}{reason[1:]}." for reason in reasons]
         yield Finding(
             "private",
-            f"Scores on a benchmark that is not public: {_brief(hit)}",
+            f"Scores on a benchmark that is not public: {brief(hit)}",
             lines_of(hit),
             points,
             "who ran the evaluation, on which problems, and their confirmation.",
@@ -335,9 +258,9 @@ def approximate(claims: list[Claim]) -> Iterator[Finding]:
     if hit:
         yield Finding(
             "approximate",
-            f"Values that are given roughly: {_brief(hit)}",
+            f"Values that are given roughly: {brief(hit)}",
             lines_of(hit),
-            [f"{_said(claim)}." for claim in hit],
+            [f"{said(claim)}." for claim in hit],
             "the source of each, with its conditions.",
         )
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mathledger.audit import known
-from mathledger.audit.card import Card, Code, Section, Table, Text, plain
+from mathledger.audit.blocks import Code, Section, Table, Text
+from mathledger.audit.card import Card
+from mathledger.audit.markup import plain
 from mathledger.card.licences import Licence
 
 MAX_LINE = 2000  # characters of a line that are read

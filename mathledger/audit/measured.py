@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.audit import known
-from mathledger.audit.claims import Claim
-from mathledger.audit.findings import Finding
 from mathledger.audit.inputs import Inputs
+from mathledger.audit.types import Claim, Finding
 from mathledger.core.errors import InputError
 
 PROBLEM_COLUMNS = ("problem", "question")

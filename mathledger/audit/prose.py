@@ -7,18 +7,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from mathledger.audit import evidence, known
-from mathledger.audit.card import Text
-from mathledger.audit.claims import (
-    METRIC,
-    Claim,
-    Found,
-    Names,
-    Owner,
-    claim_of,
-    in_percent,
-    unnamed,
-)
+from mathledger.audit.blocks import Text
+from mathledger.audit.claims import METRIC, claim_of, in_percent, unnamed
 from mathledger.audit.scores import Score, scores
+from mathledger.audit.types import Claim, Names, Owner, Unscaled
 
 Place = Score | known.Mention
 MAX_SENTENCE = 1000  # characters
@@ -80,7 +72,7 @@ def text_claims(block: Text, own: Names, unread: list[int]) -> Iterator[Claim]:
             for part, owner in _owners(sentence, score, own):
                 claim = claim_of(number, "text", mention, owner, part, block.section, near)
                 claim.stated = evidence.in_words(sentence)
-                yield from in_percent([Found(claim, part)])
+                yield from in_percent([Unscaled(claim, part)])
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -5,9 +5,9 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mathledger.audit import known
-from mathledger.audit.claims import Claim
-from mathledger.audit.findings import Finding, benchmark_of, lines_of, on_lines, percent, urls
 from mathledger.audit.inputs import Inputs, Number, TrainingSet
+from mathledger.audit.types import Claim, Finding
+from mathledger.audit.words import benchmark_of, lines_of, on_lines, percent, urls
 from mathledger.card.licences import Licence, licences
 
 

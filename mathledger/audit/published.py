@@ -8,8 +8,8 @@ from typing import Any
 
 from mathledger.audit import known
 from mathledger.audit.arithmetic import Printed, printed
-from mathledger.audit.claims import Claim
-from mathledger.audit.findings import Finding, benchmark_of
+from mathledger.audit.types import Claim, Finding
+from mathledger.audit.words import benchmark_of
 from mathledger.core.errors import InputError
 
 

@@ -1,17 +1,14 @@
 """The audit as a page that a person reads: summary, the claims, the findings, the sources."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mathledger.audit import findings as f
 from mathledger.audit import known
 from mathledger.audit.arithmetic import wilson
-from mathledger.audit.claims import Claim
 from mathledger.audit.evidence import KINDS
-
-if TYPE_CHECKING:
-    from mathledger.audit import Audit
-
+from mathledger.audit.fits import fits, sizes_of
+from mathledger.audit.types import Audit, Claim
+from mathledger.audit.words import benchmark_of, span, whose
 
 MAX_POINTS = 20  # of a finding that are shown
 COLUMNS = ["line", "whose", "benchmark", "value", "k of n", "95% interval", "stated with it"]
@@ -29,19 +26,19 @@ def one_pass(claim: Claim) -> str:
         )
     if claim.is_about:
         return "approximate"
-    found = f.fits(claim)
+    found = fits(claim)
     if not found:
         is_mean = claim.benchmark and known.benchmarks()[claim.benchmark].is_mean
         return "a mean over parts" if is_mean else "n not known"
     return "; ".join(
-        f"{f.span(one.possible)} of {one.total:,}" if one.possible else f"none of {one.total:,}"
+        f"{span(one.possible)} of {one.total:,}" if one.possible else f"none of {one.total:,}"
         for _, one in found
     )
 
 
 def interval(claim: Claim) -> str:
     """95% Wilson interval of the value over the first known number of items."""
-    sizes = f.sizes_of(claim)
+    sizes = sizes_of(claim)
     if not sizes or (claim.value is None and claim.count is None):
         return ""
     n = sizes[0].n
@@ -54,11 +51,11 @@ def interval(claim: Claim) -> str:
     return f"[{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def markdown(audit: "Audit") -> str:
+def markdown(audit: Audit) -> str:
     return "\n".join([*_summary(audit), *_claims(audit), *_findings(audit), *_end(audit)]) + "\n"
 
 
-def _summary(audit: "Audit") -> list[str]:
+def _summary(audit: Audit) -> list[str]:
     claims = audit.claims
     own = [claim for claim in claims if claim.whose == "this"]
     other = [claim for claim in claims if claim.whose == "other"]
@@ -107,7 +104,7 @@ def _lines(lines: list[int]) -> str:
     return f"lines {shown}{', ...' if len(lines) > 12 else ''}"
 
 
-def _claims(audit: "Audit") -> list[str]:
+def _claims(audit: Audit) -> list[str]:
     if not audit.claims:
         return []
     lines = [
@@ -118,10 +115,10 @@ def _claims(audit: "Audit") -> list[str]:
         "|---:|---|---|---:|---|---|---|",
     ]
     for claim in audit.claims:
-        name = f.benchmark_of(claim) + ("" if claim.benchmark else " (unknown)")
+        name = benchmark_of(claim) + ("" if claim.benchmark else " (unknown)")
         metric = f", {claim.metric}" if claim.metric and claim.metric not in claim.text else ""
         stated = "; ".join(dict.fromkeys(claim.stated.values())) or "nothing"
-        row = [f.whose(claim), name + metric, claim.text, one_pass(claim), interval(claim), stated]
+        row = [whose(claim), name + metric, claim.text, one_pass(claim), interval(claim), stated]
         lines.append(f"| {claim.line} | " + " | ".join(cell(part) for part in row) + " |")
     lines += [
         "",
@@ -136,7 +133,7 @@ def _claims(audit: "Audit") -> list[str]:
     return lines
 
 
-def _findings(audit: "Audit") -> list[str]:
+def _findings(audit: Audit) -> list[str]:
     lines = ["", "## Findings"] if audit.findings else []
     for number, finding in enumerate(audit.findings, 1):
         lines += ["", f"### {number}. {finding.title}", ""]
@@ -147,14 +144,14 @@ def _findings(audit: "Audit") -> list[str]:
     return lines
 
 
-def _end(audit: "Audit") -> list[str]:
+def _end(audit: Audit) -> list[str]:
     sources = list(dict.fromkeys(s for finding in audit.findings for s in finding.sources))
     if not sources:
         return []
     return ["", "## Sources", "", *(f"- <{source}>" for source in sources)]
 
 
-def as_json(audit: "Audit") -> dict[str, Any]:
+def as_json(audit: Audit) -> dict[str, Any]:
     """The same for machines."""
     return {
         "card": audit.card.path.name,
@@ -195,7 +192,7 @@ def _claim_json(claim: Claim) -> dict[str, Any]:
                 "cut_off": [one.cut[0], one.cut[-1]] if one.cut else None,
                 "fewest_passes": one.fewest_passes,
             }
-            for size, one in f.fits(claim)
+            for size, one in fits(claim)
         ],
         "stated": claim.stated,
         "missing": [kind for kind in KINDS if kind not in claim.stated],

@@ -5,20 +5,11 @@ from collections import Counter
 from dataclasses import replace
 
 from mathledger.audit import evidence, known
-from mathledger.audit.card import Table
-from mathledger.audit.claims import (
-    Claim,
-    Found,
-    Names,
-    Owner,
-    claim_of,
-    in_percent,
-    is_accuracy,
-    owner_of,
-    unnamed,
-)
+from mathledger.audit.blocks import Table
+from mathledger.audit.claims import claim_of, in_percent, is_accuracy, owner_of, unnamed
 from mathledger.audit.prose import SCORE_WORDS, subject
 from mathledger.audit.scores import is_numeric, score_of, scores
+from mathledger.audit.types import Claim, Names, Owner, Unscaled
 
 MAX_ROWS = 1000
 MAX_COLUMNS = 100
@@ -94,7 +85,7 @@ def _named_in(cells: list[str]) -> tuple[int, known.Mention] | None:
 
 def _by_column(
     table: Table, heads: list[known.Mention | None], own: Names, unread: list[int]
-) -> list[Found]:
+) -> list[Unscaled]:
     """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
     found = []
     label_at = next((at for at, head in enumerate(table.header) if _MODEL_HEAD.search(head)), 0)
@@ -117,16 +108,16 @@ def _by_column(
             claim = claim_of(line, "table", mention, owner, score, table.section, context)
             claim.subset = part
             claim.stated = evidence.in_words(f"{title} {label}")
-            found.append(Found(claim, score))
+            found.append(Unscaled(claim, score))
     return found
 
 
-def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
+def _by_row(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
     """Benchmarks in the rows; a column is a model, or a value with what belongs to it.
 
     A row without a name goes on with the benchmark above it.
     """
-    found: list[Found] = []
+    found: list[Unscaled] = []
     header = table.header
     places = Counter(named[0] for _, cells in table.rows if (named := _named_in(cells)))
     label_at = places.most_common(1)[0][0]
@@ -162,22 +153,24 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Found]:
             shots = [cells[n].strip() for n, title in enumerate(header) if _SHOTS_HEAD.match(title)]
             if shots and shots[0].isdigit():
                 claim.stated["prompt"] = f"{shots[0]}-shot"
-            found.append(Found(claim, score))
+            found.append(Unscaled(claim, score))
     return found
 
 
-def _remark(table: Table, line: int, cell: str, mention: known.Mention, own: Names) -> list[Found]:
+def _remark(
+    table: Table, line: int, cell: str, mention: known.Mention, own: Names
+) -> list[Unscaled]:
     """Scores in a remark, each of a model that it names: Exceeds GPT-4 (~25-30%)."""
     found = []
     for score in scores(cell):
         owner = subject(cell, score, own)
         if score.is_percent and owner[0] == "other":
             claim = claim_of(line, "table", mention, owner, score, table.section)
-            found.append(Found(claim, score))
+            found.append(Unscaled(claim, score))
     return found
 
 
-def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
+def _of_one(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
     """A table of one benchmark, which the heading or the text before it names; or of none known."""
     header = table.header
     titles = [_sole(title) for title in reversed(table.section.topics)]
@@ -210,7 +203,7 @@ def _of_one(table: Table, own: Names, unread: list[int]) -> list[Found]:
             if solved is not None and total is not None:
                 claim.count = _count(cells[solved], cells[total])
             claim.stated = evidence.in_words(f"{header[at]} {label}")
-            found.append(Found(claim, score))
+            found.append(Unscaled(claim, score))
     return found
 
 

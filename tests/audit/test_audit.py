@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mathledger.audit import MAX_CLAIMS, audit, report
-from mathledger.audit.findings import ORDER, Finding
+from mathledger.audit.findings import ORDER
+from mathledger.audit.types import Finding
 from mathledger.cli import main
 
 ROOT = Path(__file__).parent.parent.parent

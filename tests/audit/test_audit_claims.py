@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mathledger.audit import Audit, audit
-from mathledger.audit.claims import Claim
+from mathledger.audit import audit
+from mathledger.audit.types import Audit, Claim
 
 CARDS = Path(__file__).parent / "cards"
 

@@ -1,0 +1,57 @@
+"""How findings and the report name claims, lines and numbers."""
+
+from fractions import Fraction
+
+from mathledger.audit import known
+from mathledger.audit.types import Claim
+
+
+def percent(value: Fraction | float, decimals: int = 2) -> str:
+    """A percentage without needless zeros.
+
+    >>> percent(Fraction(2900, 30)), percent(60)
+    ('96.67', '60')
+    """
+    return f"{float(value):.{decimals}f}".rstrip("0").rstrip(".")
+
+
+def benchmark_of(claim: Claim) -> str:
+    name = known.benchmarks()[claim.benchmark].name if claim.benchmark else claim.label
+    return f"{name}, {claim.subset}" if claim.subset else name
+
+
+def whose(claim: Claim) -> str:
+    if claim.whose == "this":
+        return "this model"
+    return str(claim.model) if claim.whose == "other" else f"unclear ({claim.model})"
+
+
+def span(ks: range) -> str:
+    return f"{ks[0]:,}" if len(ks) == 1 else f"{ks[0]:,} to {ks[-1]:,}"
+
+
+def passes(number: int) -> str:
+    return "one pass" if number == 1 else f"{number} passes"
+
+
+def lines_of(claims: list[Claim]) -> list[int]:
+    return sorted({claim.line for claim in claims})
+
+
+def on_lines(claims: list[Claim]) -> str:
+    lines = lines_of(claims)
+    return f"{'line' if len(lines) == 1 else 'lines'} {', '.join(str(line) for line in lines)}"
+
+
+def brief(claims: list[Claim]) -> str:
+    """The claims of a finding, for its title."""
+    names = list(dict.fromkeys(f"{benchmark_of(claim)} {claim.text}" for claim in claims))
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def urls(sources: list[str]) -> list[str]:
+    return list(dict.fromkeys(source for source in sources if source.startswith("http")))
+
+
+def said(claim: Claim) -> str:
+    return f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)})"
