@@ -27,7 +27,7 @@ from omegaconf import OmegaConf
 from bench.measure import RESULTS, circumstances, write_result
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 from mathledger.model import prompts
 from mathledger.plan import plan
 from mathledger.run.compose import compose

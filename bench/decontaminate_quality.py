@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.measure import circumstances, measure, progress, write_result
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 
 Pair = dict[str, str]
 Ngrams = set[tuple[str, ...]]

@@ -32,7 +32,7 @@ import yaml
 
 from bench.measure import circumstances, clone, progress, write_result
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 
 MADE = ["data/download_corpus", "data/download_benchmark", "data/model", "data/prepare"]
 MADE += ["data/deduplicate", "data/decontaminate", "data/mix", "data/train", "data/evaluate"]

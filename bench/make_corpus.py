@@ -35,7 +35,8 @@ import pyarrow.parquet as pq
 
 from bench import vocabulary
 from mathledger.core.errors import InputError
-from mathledger.core.records import content_id, read_json, sha256, write_json, write_text
+from mathledger.core.files import read_json, write_json, write_text
+from mathledger.core.hashing import content_id, sha256
 
 SHARD_ROWS = 100_000
 POOL_SIZE = 50_000  # fragments for one place of a text; so two problems seldom share one

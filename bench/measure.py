@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_json
+from mathledger.core.files import write_json
 from mathledger.run.tracking import hardware
 
 RESULTS = Path("bench/results")

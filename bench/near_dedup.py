@@ -35,7 +35,8 @@ from bench.measure import Measured, circumstances, measure, progress, write_resu
 from bench.peers import JACCARD, shingles
 from bench.pipeline import configure, make_project, run_stage, sections
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json, sha256, write_text
+from mathledger.core.files import read_json, write_text
+from mathledger.core.hashing import sha256
 
 PEERS = ("datatrove", "text-dedup", "datasketch", "rensa")
 OURS = "mathledger"

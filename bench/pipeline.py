@@ -21,7 +21,7 @@ from typing import Any
 from bench.make_corpus import write_corpus
 from bench.measure import Measured, circumstances, measure, progress, write_result
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json, write_text
+from mathledger.core.files import read_json, write_text
 from mathledger.run.params import read
 from stages import params
 

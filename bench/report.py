@@ -28,7 +28,7 @@ from bench import (
 )
 from bench.measure import RESULTS
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json, write_text
+from mathledger.core.files import read_json, write_text
 
 Table = Callable[[dict[str, Any]], str]
 PAGES: dict[Path, dict[str, Table]] = {

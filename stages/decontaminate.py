@@ -14,7 +14,7 @@ which never leave this stage.
 
 from pathlib import Path
 
-from mathledger.core.records import write_json
+from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import decontaminate
 from mathledger.run import params

@@ -19,7 +19,7 @@ meet by chance.
 
 from pathlib import Path
 
-from mathledger.core.records import write_json
+from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import deduplicate
 from mathledger.run import params

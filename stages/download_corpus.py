@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from mathledger.core.records import write_text
+from mathledger.core.files import write_text
 from mathledger.data import practice, sources
 from mathledger.run import params
 from mathledger.run.tracking import stage_run

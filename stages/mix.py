@@ -13,7 +13,7 @@ the validation split, with all solutions.
 
 from pathlib import Path
 
-from mathledger.core.records import write_json
+from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import mix
 from mathledger.model import prompts

@@ -12,7 +12,7 @@ mathledger/filters/defects.py holds the reasons.
 import sys
 from pathlib import Path
 
-from mathledger.core.records import write_json
+from mathledger.core.files import write_json
 from mathledger.filters import prepare
 from mathledger.run import params
 from mathledger.run.tracking import stage_run

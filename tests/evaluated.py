@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from mathledger.card import statement
-from mathledger.core.records import BENCHMARK_ITEM, Row, write_json, write_rows, write_text
+from mathledger.core.files import write_json, write_text
+from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.evaluation import evaluate, probe
 from mathledger.filters import mix
 from mathledger.run import tracking

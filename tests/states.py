@@ -19,15 +19,8 @@ import yaml
 
 from mathledger.card import build as model_card
 from mathledger.card import card, statement
-from mathledger.core.records import (
-    EXAMPLE,
-    Row,
-    read_rows,
-    removed_schema,
-    write_json,
-    write_rows,
-    write_text,
-)
+from mathledger.core.files import write_json, write_text
+from mathledger.core.tables import EXAMPLE, Row, read_rows, removed_schema, write_rows
 from mathledger.filters import mix
 from mathledger.filters.decontaminate import HIT
 from mathledger.filters.deduplicate import EVIDENCE

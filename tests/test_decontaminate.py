@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_rows
+from mathledger.core.tables import read_rows
 from mathledger.filters import canaries, decontaminate, overlap
 from mathledger.run import params
 from tests.conftest import Workspace

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, Row, content_id, read_rows, write_rows
+from mathledger.core.hashing import content_id
+from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
 from mathledger.filters import deduplicate, minhash
 from mathledger.run import params
 from mathledger.text import canonical, groups

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import BENCHMARK_ITEM, Row, sha256
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import BENCHMARK_ITEM, Row
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
 from tests.conftest import Workspace

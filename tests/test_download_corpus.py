@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from omegaconf import OmegaConf
 
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
-from mathledger.core.records import content_id, count_by, sha256
+from mathledger.core.hashing import content_id, sha256
 from mathledger.data import practice, sources
 from mathledger.run import params
 from stages import download_corpus
@@ -47,7 +48,7 @@ def test_two_downloads_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_planted_rows_are_labelled_and_counted() -> None:
-    assert count_by(practice.corpus_rows(SOURCE), "problem_source") == {
+    assert Counter(row["problem_source"] for row in practice.corpus_rows(SOURCE)) == {
         "chain_sum": 20,
         "gsm_symbolic": 5,
         "planted_exact_copy": 2,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 from mathledger.data import sources
 from mathledger.model import download as download_model
 from tests.conftest import Workspace

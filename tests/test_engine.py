@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.make_corpus import MIN_ROWS, write_corpus
-from mathledger.core.records import read_rows, write_rows
+from mathledger.core.tables import read_rows, write_rows
 from mathledger.data import engine
 from mathledger.data.benchmarks import ALL_ITEM
 from tests.conftest import Workspace

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import Row, read_rows, sha256, write_rows
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.evaluation import evaluate, generation, harness
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, initialise_ranks

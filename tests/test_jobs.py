@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from bench import cost, report
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 from tests.conftest import Workspace, clean_environment
 from tests.test_docs import TARGETS, check_overrides
 

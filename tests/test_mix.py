@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mathledger.core.records import read_rows
+from mathledger.core.tables import read_rows
 from mathledger.filters import mix
 from mathledger.model import prompts
 from mathledger.text import canonical, groups

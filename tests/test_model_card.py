@@ -18,7 +18,8 @@ from mathledger.card import build as model_card
 from mathledger.card import card, markdown
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
-from mathledger.core.records import Row, read_rows, sha256, write_rows
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.evaluation import evaluate, statistics
 from stages import params
 from tests import evaluated

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, Row, content_id, read_rows
+from mathledger.core.hashing import content_id
+from mathledger.core.tables import EXAMPLE, Row, read_rows
 from mathledger.data import raw
 from mathledger.filters import prepare
 from mathledger.grading.verdicts import Judges

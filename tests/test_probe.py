@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
-from mathledger.core.records import BENCHMARK_ITEM, write_json, write_rows
+from mathledger.core.files import write_json
+from mathledger.core.tables import BENCHMARK_ITEM, write_rows
 from mathledger.data import sources
 from mathledger.evaluation import probe
 from mathledger.filters.mix import TRAINING_ROW

@@ -14,7 +14,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from mathledger.core import configuration
-from mathledger.core.records import read_rows, sha256
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import read_rows
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
 from mathledger.filters import canaries

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 from mathledger.model import prompts
 from mathledger.model.launch import Launch
 from mathledger.run import params

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from mathledger.card import pairs, report
-from mathledger.core import records
+from mathledger.core import tables
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
+from mathledger.core.files import write_json
+from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 from mathledger.filters import canaries, decontaminate, deduplicate
 
 CORPORA = ["web", "books"]
@@ -315,7 +316,7 @@ def test_flagged_rows_are_shown_though_they_stay() -> None:
 def test_batches_do_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     write_many()
     whole = show()
-    monkeypatch.setattr(records, "ROWS_PER_GROUP", 7)
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 7)
     assert show() == whole
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 from mathledger.evaluation import generation
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, check_launch

@@ -30,14 +30,9 @@ from mathledger.card import card, croissant, licences, memorisation, plots, repo
 from mathledger.core.code import code_of
 from mathledger.core.configuration import CONF, STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import (
-    Row,
-    read_batches,
-    read_json,
-    read_rows,
-    sha256,
-    write_text,
-)
+from mathledger.core.files import read_json, write_text
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import Row, read_batches, read_rows
 from mathledger.data import practice
 from mathledger.evaluation import statistics
 from mathledger.run import params

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mathledger.core.records import Row, read_batches
+from mathledger.core.tables import Row, read_batches
 from mathledger.text import canonical, groups
 from mathledger.text.groups import F64, U64
 

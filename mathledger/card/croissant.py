@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mathledger.card import licences
-from mathledger.core.records import num_rows, sha256
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import num_rows
 
 MIX = Path("data/mix")
 SPLITS = ("train", "validation")

@@ -15,7 +15,9 @@ from typing import Any
 from mathledger.card import copied
 from mathledger.card.copied import Hits
 from mathledger.card.markdown import percent, table, wrapped
-from mathledger.core.records import Row, read_batches, read_json, read_rows, sha256
+from mathledger.core.files import read_json
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import Row, read_batches, read_rows
 from mathledger.evaluation import statistics
 
 DATA = Path("data")

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mathledger.core.records import Row, read_batches
+from mathledger.core.tables import Row, read_batches
 
 DUPLICATES = Path("data/deduplicate/removed.parquet")
 DECONTAMINATE = Path("data/decontaminate")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.card import pairs
-from mathledger.core.records import Row, read_json
+from mathledger.core.files import read_json
+from mathledger.core.tables import Row
 from mathledger.evaluation import statistics
 
 METRICS = Path("metrics")

@@ -19,7 +19,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from mathledger.card.ledger import Ledger, Record, Sha256
 from mathledger.core.errors import InputError
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:mathledger:ledger:1"

@@ -19,7 +19,8 @@ from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.chain.chain import LEDGER, Chain, git
 from mathledger.core import terminal
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_batches, sha256
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import read_batches
 from mathledger.evaluation import statistics
 
 LEVEL = 0.05

@@ -23,15 +23,9 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import (
-    BENCHMARK_ITEM,
-    Row,
-    content_id,
-    sha256,
-    uniform,
-    write_json,
-    write_rows,
-)
+from mathledger.core.files import write_json
+from mathledger.core.hashing import content_id, sha256, uniform
+from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.data import practice, sources
 from mathledger.grading import grading
 from mathledger.run import params

@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.records import num_rows
+from mathledger.core.tables import num_rows
 
 # Row groups of one plan: on this machine Daft reads ahead all that a plan names. On Ray each is one
 # task, and so many cores can work at most.

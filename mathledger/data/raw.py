@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 from mathledger.core.strings import string_array
 
 ROWS = 8192

@@ -31,7 +31,9 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import content_id, num_rows, sha256, write_json
+from mathledger.core.files import write_json
+from mathledger.core.hashing import content_id, sha256
+from mathledger.core.tables import num_rows
 from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
 
 PRINT = "python -m mathledger.data.sources"

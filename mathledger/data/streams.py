@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mathledger.core.records import num_rows, read_batches
+from mathledger.core.tables import num_rows, read_batches
 
 Item = TypeVar("Item")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_batches, sha256
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import read_batches
 from mathledger.diff.causes import is_same_run
 from mathledger.diff.sides import Number, Side
 from mathledger.evaluation import statistics

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
-from mathledger.core.records import num_rows, read_batches
+from mathledger.core.tables import num_rows, read_batches
 
 EXAMPLES = 2  # of each reason
 NOT_IN_INPUT = "not in its input"

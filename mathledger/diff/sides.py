@@ -9,7 +9,7 @@ from mathledger.card.statement import predicate
 from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
 from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 
 # Of a lineage file, beside its `hardware`: how the run used the machine.
 USE = ("device", "precision", "dtype", "num_processes", "num_threads", "resumed_from")

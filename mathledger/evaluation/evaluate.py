@@ -27,15 +27,9 @@ from typing import Any
 import pyarrow as pa
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import (
-    Row,
-    content_id,
-    read_json,
-    read_rows,
-    write_json,
-    write_rows,
-    write_text,
-)
+from mathledger.core.files import read_json, write_json, write_text
+from mathledger.core.hashing import content_id
+from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.evaluation import generation, harness, statistics
 from mathledger.grading import grading, verdicts
 from mathledger.model import prompts

@@ -25,7 +25,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import content_id
+from mathledger.core.hashing import content_id
 from mathledger.model.launch import Launch, barrier
 from mathledger.run.tracking import is_main_process
 

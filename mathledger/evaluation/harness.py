@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import Row
+from mathledger.core.tables import Row
 from mathledger.model import prompts
 
 

@@ -26,15 +26,9 @@ from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.records import (
-    Row,
-    read_batches,
-    read_json,
-    read_rows,
-    uniform,
-    write_json,
-    write_rows,
-)
+from mathledger.core.files import read_json, write_json
+from mathledger.core.hashing import uniform
+from mathledger.core.tables import Row, read_batches, read_rows, write_rows
 from mathledger.evaluation import generation, statistics
 from mathledger.model import prompts
 from mathledger.run import params

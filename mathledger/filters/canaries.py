@@ -7,7 +7,7 @@ and must not be called contamination. Everything follows from the item's text an
 import re
 from dataclasses import dataclass
 
-from mathledger.core.records import uniform
+from mathledger.core.hashing import uniform
 from mathledger.filters import overlap
 from mathledger.text.tokens import NUMBER
 

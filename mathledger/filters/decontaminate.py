@@ -22,20 +22,19 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import (
+from mathledger.core.files import read_json, write_json
+from mathledger.core.hashing import content_id
+from mathledger.core.tables import (
     EXAMPLE,
     Row,
     Writer,
-    content_id,
     num_rows,
     read_batches,
-    read_json,
     read_rows,
     removed_schema,
-    write_json,
-    write_sorted,
 )
 from mathledger.data import engine
+from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
 from mathledger.filters import canaries, embeddings, overlap
 from mathledger.filters.overlap import CLASSES, VARIANT

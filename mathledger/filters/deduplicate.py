@@ -28,7 +28,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, Writer, num_rows, read_batches, removed_schema
+from mathledger.core.tables import EXAMPLE, Writer, num_rows, read_batches, removed_schema
 from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
 from mathledger.filters import minhash

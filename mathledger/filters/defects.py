@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.records import removed_schema
+from mathledger.core.tables import removed_schema
 from mathledger.filters import quality
 from mathledger.grading import answers
 from mathledger.grading.verdicts import Judges

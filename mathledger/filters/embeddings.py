@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 
 WEIGHTS = "model.safetensors"
 BATCH = 64  # texts

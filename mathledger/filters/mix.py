@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import Writer, read_batches
+from mathledger.core.tables import Writer, read_batches
 from mathledger.data import engine
 from mathledger.data.streams import ahead
 from mathledger.model import prompts

@@ -19,8 +19,10 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import EXAMPLE, read_json, write_sorted
+from mathledger.core.files import read_json
+from mathledger.core.tables import EXAMPLE
 from mathledger.data import raw
+from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
 from mathledger.filters import defects
 from mathledger.filters.defects import REMOVED

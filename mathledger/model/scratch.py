@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mathledger.core.records import content_id
+from mathledger.core.hashing import content_id
 from mathledger.model.launch import broadcast
 from mathledger.run import tracking
 

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 from mathledger.data import sources
 from mathledger.model import prompts
 from mathledger.model.launch import Launch

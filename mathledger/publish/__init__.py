@@ -71,7 +71,8 @@ def refuse_unknown_licence(ledger: dict[str, Any]) -> None:
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
     """The items of each benchmark whose text is to stay here."""
-    from mathledger.core.records import read_json, read_rows
+    from mathledger.core.files import read_json
+    from mathledger.core.tables import read_rows
 
     found = {}
     for name in chain.params["benchmark"]:
@@ -161,7 +162,7 @@ def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]])
 
 def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
     """Every text of every file, white space made one; of parquet files their strings."""
-    from mathledger.core.records import read_batches
+    from mathledger.core.tables import read_batches
 
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         if path.suffix == ".parquet":

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import content_id
+from mathledger.core.hashing import content_id
 
 WORKER = re.compile(r"dvc-exp-[0-9a-f]+-(\d+)@localhost")  # as DVC names the worker's process
 GPUS_PER_WORKER = "GPUS_PER_WORKER"

@@ -25,7 +25,7 @@ import psutil
 
 from mathledger.core.code import is_code
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_json
+from mathledger.core.files import write_json
 from mathledger.run import experiments
 from mathledger.run.mlflow_writer import REFUSED
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
-from mathledger.core.records import Row
+from mathledger.core.tables import Row
 from mathledger.trace.number import Found
 from mathledger.trace.tree import SHOWN, Branch, printed
 

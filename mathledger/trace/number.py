@@ -15,7 +15,7 @@ from mathledger.card import statement
 from mathledger.chain.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
 from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
-from mathledger.core.records import sha256
+from mathledger.core.hashing import sha256
 from mathledger.run.tracking import flatten
 
 Found = dict[str, Any]

@@ -23,7 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_json, write_text
+from mathledger.core.files import write_json, write_text
 from mathledger.grading.verdicts import Judges
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, initialise_ranks

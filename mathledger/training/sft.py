@@ -25,7 +25,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_json, write_text
+from mathledger.core.files import write_json, write_text
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, broadcast, initialise_ranks
 from mathledger.model.scratch import scratch_folder

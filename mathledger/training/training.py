@@ -24,7 +24,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_text
+from mathledger.core.files import write_text
 from mathledger.model.launch import Launch, any_rank, barrier, broadcast
 from mathledger.run import tracking
 

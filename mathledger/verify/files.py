@@ -304,7 +304,7 @@ def lineage(project: Project) -> Iterator[str]:
 
 def read_lineage(project: Project, stage: Stage) -> dict[str, Any]:
     """The lineage file as it stands in the checkout."""
-    from mathledger.core.records import read_json
+    from mathledger.core.files import read_json
 
     found = read_json(Path(stage.lineage))
     keys = ("stage", "item", "git_revision", "code_is_dirty", "deps", "params")

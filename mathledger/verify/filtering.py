@@ -18,7 +18,7 @@ NOT_COMPARED = ("candidates.parquet",)
 
 def canaries(project: Project) -> Iterator[str]:
     """No canary, and no item of a benchmark where those are removed, is in the training set."""
-    from mathledger.core.records import read_batches
+    from mathledger.core.tables import read_batches
     from mathledger.filters import decontaminate
     from mathledger.run import params
 
@@ -51,7 +51,7 @@ def canaries(project: Project) -> Iterator[str]:
 
 def again(project: Project) -> Iterator[str]:
     """The filter, run once more on the same rows, writes the same bytes."""
-    from mathledger.core.records import write_json
+    from mathledger.core.files import write_json
     from mathledger.filters import decontaminate
     from mathledger.run import params
 

@@ -109,7 +109,7 @@ def responses(project: Project) -> Iterator[str]:
     """Each response answers the prompt that the params give, and grading it anew says the same."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
-    from mathledger.core.records import read_rows
+    from mathledger.core.tables import read_rows
     from mathledger.evaluation import evaluate, generation
 
     evaluate.quiet()
@@ -147,7 +147,8 @@ def responses(project: Project) -> Iterator[str]:
 
 def metrics(project: Project) -> Iterator[str]:
     """The scores in metrics/ are those of the responses."""
-    from mathledger.core.records import read_json, read_rows
+    from mathledger.core.files import read_json
+    from mathledger.core.tables import read_rows
     from mathledger.evaluation import evaluate
 
     settings = project.settings

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mathledger.card import copied
-from mathledger.core.records import EXAMPLE, Row, removed_schema, write_rows
+from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 
 REMOVED = removed_schema(pa.struct([pa.field("class", pa.string())]))
 WORDS = re.findall(

@@ -7,7 +7,8 @@ import logging
 import warnings
 
 from mathledger.card import croissant
-from mathledger.core.records import read_rows, sha256
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import read_rows
 from tests.conftest import Workspace
 
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from mathledger.card import memorisation
-from mathledger.core.records import EXAMPLE, Row, removed_schema, write_json, write_rows
+from mathledger.core.files import write_json
+from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 from mathledger.evaluation.probe import COMPLETION, summary
 from mathledger.filters.decontaminate import EVIDENCE
 from mathledger.run import params

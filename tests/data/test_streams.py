@@ -7,21 +7,21 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from mathledger.core import records
+from mathledger.core import tables
 from mathledger.data.streams import ahead, merged
 
 
 def test_merged_files_are_sorted_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of different lengths and an empty one, read three rows at a time; some ids repeat."""
-    monkeypatch.setattr(records, "ROWS_PER_GROUP", 3)
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 3)
     chance = random.Random(1)
-    schema = pa.schema([records.EXAMPLE.field("id"), records.EXAMPLE.field("corpus")])
+    schema = pa.schema([tables.EXAMPLE.field("id"), tables.EXAMPLE.field("corpus")])
     paths, everything = [], list[str]()
     for number, size in enumerate((40, 0, 7, 1)):
         ids = sorted(f"{number}{chance.randrange(20):02}"[::-1] for _ in range(size))
         rows = [{"id": name, "corpus": str(number)} for name in ids]
         paths.append(tmp_path / f"{number}.parquet")
-        records.write_rows(paths[-1], rows, schema)
+        tables.write_rows(paths[-1], rows, schema)
         everything += ids
     found = pa.concat_tables(table.take(pa.array(order)) for table, order in merged(paths))
     by_id = sorted(range(len(everything)), key=lambda row: (everything[row], row))

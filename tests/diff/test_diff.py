@@ -18,7 +18,8 @@ import pytest
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
-from mathledger.core.records import Row, read_json, read_rows, write_json, write_rows
+from mathledger.core.files import read_json, write_json
+from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.diff import rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.evaluate import SAMPLE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cost import SHAPE
-from mathledger.core.records import read_json
+from mathledger.core.files import read_json
 from mathledger.model.launch import Launch
 from mathledger.plan import plan
 from mathledger.run import params

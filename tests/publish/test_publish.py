@@ -18,7 +18,9 @@ from mathledger import publish, verify
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
-from mathledger.core.records import read_json, read_rows, sha256, write_json
+from mathledger.core.files import read_json, write_json
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import read_rows
 from mathledger.verify import attest
 from tests.conftest import Workspace
 from tests.verify.test_attest import make_key

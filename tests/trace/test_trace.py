@@ -22,7 +22,7 @@ import yaml
 from mathledger import cli
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
-from mathledger.core.records import Row, read_rows
+from mathledger.core.tables import Row, read_rows
 from mathledger.trace import examples, number, tree
 from tests.conftest import ROOT, Workspace
 

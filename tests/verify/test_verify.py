@@ -14,7 +14,7 @@ from mathledger.card import statement
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_rows
+from mathledger.core.tables import write_rows
 from mathledger.evaluation.evaluate import SAMPLE
 from mathledger.verify import files, results
 from mathledger.verify.project import Project, digests_of

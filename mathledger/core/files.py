@@ -1,0 +1,30 @@
+"""Text and JSON files, written whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mathledger.core.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text aside, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text(text, encoding="utf-8")
+    aside.rename(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Indented JSON, keys in the order given, one newline at the end."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file that an earlier stage wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from None
