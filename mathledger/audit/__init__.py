@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mathledger.audit import card, evidence, findings, inputs, provenance, report
 from mathledger.audit.blocks import Table, Text
@@ -21,6 +22,9 @@ from mathledger.audit.types import Audit, Claim
 from mathledger.core import terminal
 from mathledger.core.errors import InputError
 
+if TYPE_CHECKING:
+    from mathledger.filters.overlap import Thresholds
+
 MAX_CLAIMS = 1000
 
 
@@ -29,9 +33,15 @@ def audit(
     *,
     only_model_index: bool = False,
     data: Path | None = None,
+    thresholds: "Thresholds | None" = None,
     known: Path | None = None,
 ) -> Audit:
-    """Audit a card; data is a folder of corpora, known a file of published results.
+    """Audit a card.
+
+    Args:
+        data: a folder of corpora, in which benchmark items are counted.
+        thresholds: of that search; None if data holds the results of one.
+        known: a file of published results.
 
     Raises:
         InputError: one of them cannot be read.
@@ -45,16 +55,16 @@ def audit(
     claims = sorted(claims[:MAX_CLAIMS], key=lambda claim: claim.line)
     evidence.attach(page, claims)
     stated = inputs.read(page)
-    found = [*findings.of_claims(claims), *provenance.of_inputs(claims, stated)]
+    all_findings = [*findings.of_claims(claims), *provenance.of_inputs(claims, stated)]
     if data:
         from mathledger.audit import measured
 
-        found += measured.measure(data, claims, stated)
+        all_findings += measured.measure(data, claims, stated, thresholds)
     if known:
         from mathledger.audit import published
 
-        found += published.compare(claims, published.read(known))
-    return Audit(page, claims, findings.in_order(found), sorted(set(unread)), is_cut)
+        all_findings += published.compare(claims, published.read(known))
+    return Audit(page, claims, findings.in_order(all_findings), sorted(set(unread)), is_cut)
 
 
 def _claims(page: Card, unread: list[int], only_model_index: bool) -> Iterator[Claim]:
@@ -67,12 +77,26 @@ def _claims(page: Card, unread: list[int], only_model_index: bool) -> Iterator[C
             yield from text_claims(block, own, unread)
 
 
+def search_thresholds(data: Path) -> "Thresholds | None":
+    """The project's own, unless the folder holds the results of a search."""
+    from mathledger.audit import measured
+
+    if not data.is_dir() or measured.is_searched(data):
+        return None
+    from mathledger.filters.decontaminate import Params
+    from mathledger.run import params
+
+    return params.load("decontaminate", Params).thresholds()
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """The command: print the report."""
+    """Print the report."""
+    data: Path | None = arguments.data
     result = audit(
         arguments.card,
         only_model_index=arguments.model_index,
-        data=arguments.data,
+        data=data,
+        thresholds=search_thresholds(data) if data else None,
         known=arguments.known,
     )
     if arguments.json:

@@ -11,20 +11,26 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mathledger.audit import known
 from mathledger.audit.inputs import Inputs
 from mathledger.audit.types import Claim, Finding
 from mathledger.core.errors import InputError
 
+if TYPE_CHECKING:
+    from mathledger.filters.overlap import Thresholds
+
+EVIDENCE = "evidence.parquet"  # of data/decontaminate
 PROBLEM_COLUMNS = ("problem", "question")
 CLASSES = ("same", "contained", "rephrase")  # a variant has other numbers, and is another item
 SAMPLE_SIZE = 100_000  # problems that rarity is counted in
 
 
 @dataclass(frozen=True)
-class Found:
+class Count:
+    """The items of a benchmark that stand in a corpus."""
+
     corpus: str
     num_rows: int | None
     benchmark: str  # its name
@@ -33,8 +39,18 @@ class Found:
     num_found_rows: int
 
 
-def measure(folder: Path, claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
-    """The items of the claimed benchmarks in every corpus of the folder.
+def is_searched(folder: Path) -> bool:
+    """Return True if the folder holds the evidence of a search, so that none is needed."""
+    return (folder / EVIDENCE).exists()
+
+
+def measure(
+    folder: Path, claims: list[Claim], inputs: Inputs, thresholds: "Thresholds | None"
+) -> Iterator[Finding]:
+    """Count the items of the claimed benchmarks in every corpus of the folder.
+
+    Args:
+        thresholds: when a row and an item are one problem; None if the folder `is_searched`.
 
     Raises:
         InputError: the folder holds no corpus, or no benchmark that the card names.
@@ -49,23 +65,22 @@ def measure(folder: Path, claims: list[Claim], inputs: Inputs) -> Iterator[Findi
         if known.related(key, claim.benchmark)
     }
     named = {one.corpus.id: one.line for one in inputs.sets if one.corpus}
-    evidence = folder / "evidence.parquet"
-    if evidence.exists():
-        found = _from_evidence(evidence, wanted)
+    if thresholds is None:
+        counts = _from_evidence(folder / EVIDENCE, wanted)
     else:
-        found = _from_files(folder, wanted, set(named))
-    by_corpus: dict[str, list[Found]] = defaultdict(list)
-    for one in found:
-        by_corpus[one.corpus].append(one)
+        counts = _from_files(folder, wanted, set(named), thresholds)
+    by_corpus: dict[str, list[Count]] = defaultdict(list)
+    for count in counts:
+        by_corpus[count.corpus].append(count)
     points = []
     for corpus, parts in by_corpus.items():
         rows = f" ({parts[0].num_rows:,} rows)" if parts[0].num_rows is not None else ""
         is_named = any(each.id in named for each, _ in known.corpora_in(corpus))
         points.append(
             f"{corpus}{rows}{'' if is_named else ', which the card does not name'}: "
-            f"{', '.join(_shown(one) for one in parts)}."
+            f"{', '.join(map(_shown, parts))}."
         )
-    hits = dict.fromkeys(one.benchmark for one in found if one.num_found)
+    hits = dict.fromkeys(count.benchmark for count in counts if count.num_found)
     yield Finding(
         "measured",
         f"Benchmark items found in the corpora of {folder.name}: {', '.join(hits) or 'none'}",
@@ -75,16 +90,16 @@ def measure(folder: Path, claims: list[Claim], inputs: Inputs) -> Iterator[Findi
     )
 
 
-def _shown(one: Found) -> str:
-    items = f"{one.num_found:,} {'item' if one.num_found == 1 else 'items'}"
-    if one.num_items is not None:
-        items = f"{one.num_found:,} of {one.num_items:,} items"
-    rows = f" in {one.num_found_rows:,} {'row' if one.num_found_rows == 1 else 'rows'}"
-    return f"{items} of {one.benchmark}{rows if one.num_found else ''}"
+def _shown(count: Count) -> str:
+    items = f"{count.num_found:,} {'item' if count.num_found == 1 else 'items'}"
+    if count.num_items is not None:
+        items = f"{count.num_found:,} of {count.num_items:,} items"
+    rows = f" in {count.num_found_rows:,} {'row' if count.num_found_rows == 1 else 'rows'}"
+    return f"{items} of {count.benchmark}{rows if count.num_found else ''}"
 
 
-def _from_evidence(path: Path, wanted: set[str]) -> list[Found]:
-    """Counts of what stages/decontaminate.py found."""
+def _from_evidence(path: Path, wanted: set[str]) -> list[Count]:
+    """Count what the stage decontaminate has found."""
     import pyarrow.parquet as pq
 
     columns = ["corpus", "benchmark", "item_id", "class", "id"]
@@ -97,7 +112,7 @@ def _from_evidence(path: Path, wanted: set[str]) -> list[Found]:
             rows[row["corpus"], row["benchmark"]].add(row["id"])
     folders = {name: key for key in known.benchmarks() for name in known.benchmarks()[key].folders}
     return [
-        Found(
+        Count(
             corpus,
             None,
             _name(folders.get(name), name),
@@ -114,15 +129,15 @@ def _name(key: str | None, fallback: str) -> str:
     return known.benchmarks()[key].name if key else fallback
 
 
-def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
+def _from_files(
+    folder: Path, wanted: set[str], named: set[str], thresholds: "Thresholds"
+) -> list[Count]:
     """Match problems against the items of the wanted benchmarks: those of the named corpora, or of
     all where the folder has none of them."""
     import numpy as np
     import pyarrow as pa
 
     from mathledger.filters import overlap
-    from mathledger.filters.decontaminate import Params
-    from mathledger.run import params
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
     files: dict[str, list[Path]] = defaultdict(list)
@@ -150,17 +165,16 @@ def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
     )
     everything = list(dict.fromkeys(text for _, texts in sorted(corpora.items()) for text in texts))
     sample = pa.array(everything[:SAMPLE_SIZE], pa.large_string())
-    thresholds = params.load("decontaminate", Params).thresholds()
     index = overlap.build(items, sample, thresholds)
-    found = []
+    counts = []
     for corpus, texts in sorted(corpora.items()):
         matches = overlap.match(pa.array(texts, pa.large_string()), index)
         is_hit = np.isin(matches.classes, [overlap.CLASSES.index(name) for name in CLASSES])
         pairs = [*zip(matches.items[is_hit].tolist(), matches.rows[is_hit].tolist(), strict=True)]
         for key in sorted(benchmarks):
             own = [(item, row) for item, row in pairs if keys[item] == key]
-            found.append(
-                Found(
+            counts.append(
+                Count(
                     corpus,
                     len(texts),
                     known.benchmarks()[key].name,
@@ -169,7 +183,7 @@ def _from_files(folder: Path, wanted: set[str], named: set[str]) -> list[Found]:
                     len({row for _, row in own}),
                 )
             )
-    return found
+    return counts
 
 
 def _benchmark_of(name: str) -> str | None:
@@ -194,15 +208,15 @@ def problems(path: Path) -> list[str]:
     """The problems of a parquet or JSONL file; none where it has no column of them."""
     if path.suffix == ".parquet":
         return _from_parquet(path)
-    found = []
+    texts = []
     try:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 row = json.loads(line)
-                found += [row[column] for column in _columns(row)][:1]
+                texts += [row[column] for column in _columns(row)][:1]
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is no JSONL: {error}") from None
-    return [str(text) for text in found if text]
+    return [str(text) for text in texts if text]
 
 
 def _columns(names: Iterable[str] | Any) -> list[str]:

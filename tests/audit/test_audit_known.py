@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mathledger.audit import audit, known
+from mathledger.audit import audit, known, search_thresholds
 from mathledger.card.licences import licences
 from mathledger.cli import main
 from mathledger.filters.decontaminate import EVIDENCE
@@ -94,7 +94,8 @@ def test_the_parts_of_math500_are_those_of_its_file() -> None:
 @needs_samples
 def test_items_are_counted_in_the_corpora_that_the_card_names() -> None:
     """The samples end in 2021: no AIME or AMC item of later years is in them."""
-    found = {finding.kind: finding for finding in audit(SEED, data=SHARED).findings}["measured"]
+    result = audit(SEED, data=SHARED, thresholds=search_thresholds(SHARED))
+    found = {finding.kind: finding for finding in result.findings}["measured"]
     numina = next(line for line in found.points if line.startswith("AI-MO/NuminaMath-CoT (17,072"))
     assert (
         "0 of 30 items of AIME 2024, 0 of 30 items of AIME 2025, 0 of 83 items of AMC 12" in numina
