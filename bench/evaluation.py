@@ -116,8 +116,8 @@ def grading_speed(rows: Path) -> dict[str, float]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    from mathledger.grading import verdicts
-    from mathledger.grading.answers import final_answers
+    from mathledger.grading.judges import Judges
+    from mathledger.grading.solutions import final_answers
 
     solutions = pq.read_table(rows, columns=["solution"])["solution"].combine_chunks()
     answers = final_answers(solutions)
@@ -128,7 +128,7 @@ def grading_speed(rows: Path) -> dict[str, float]:
     others = [*gold[1:], gold[0]]
     work += [(text, other, "expression") for text, other in zip(texts, others, strict=True)]
     started = time.monotonic()
-    with verdicts.Judges(5) as judges:
+    with Judges(5) as judges:
         grades = judges.grade(work)
     seconds = time.monotonic() - started
     right = [grade.verdict == "correct" for grade in grades]

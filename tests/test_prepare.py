@@ -16,7 +16,7 @@ from mathledger.core.hashing import content_id
 from mathledger.core.tables import EXAMPLE, Row, read_rows
 from mathledger.data import raw
 from mathledger.filters import prepare
-from mathledger.grading.verdicts import Judges
+from mathledger.grading.judges import Judges
 from tests.conftest import Workspace
 
 NUMINA = prepare.Mapping(

@@ -27,7 +27,8 @@ from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id, sha256, uniform
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.data import practice, sources
-from mathledger.grading import grading
+from mathledger.grading import comparison, solutions
+from mathledger.grading.grades import AnswerType
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
 
@@ -69,7 +70,7 @@ class Columns:
 
 @dataclass(frozen=True, config=STRICT)
 class Mapping:
-    answer_type: grading.AnswerType = Field(
+    answer_type: AnswerType = Field(
         description=(
             "How answers are compared; integer and number leave out items with another answer."
         ),
@@ -144,7 +145,7 @@ def file_items(files: list[Path], columns: Columns) -> list[Row]:
             )
             subsets = {key: _text(raw, column, where) for key, column in columns.subsets.items()}
             if columns.answer is None and solution:
-                answer = grading.final_answer(solution)
+                answer = solutions.final_answer(solution)
             items.append(
                 {
                     "id": name if columns.id else str(len(items)),
@@ -246,7 +247,7 @@ def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
         return "other_subset"
     if not (row["answer"] or "").strip():
         return "no_answer"
-    is_number = grading.is_number(row["answer"])
+    is_number = comparison.is_number(row["answer"])
     if mapping.answer_type == "number" and not is_number:
         return "answer_is_not_a_number"
     if mapping.answer_type == "integer" and not (is_number and WHOLE.fullmatch(row["answer"])):

@@ -31,7 +31,8 @@ from mathledger.core.files import read_json, write_json, write_text
 from mathledger.core.hashing import content_id
 from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.evaluation import generation, harness, statistics
-from mathledger.grading import grading, verdicts
+from mathledger.grading import grades as grading
+from mathledger.grading.judges import Judges
 from mathledger.model import prompts
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
@@ -150,7 +151,7 @@ def samples(
     # A response is text that a file can hold: a server may send half a surrogate pair.
     texts = [each.text.encode("utf-8", "replace").decode() for each in given]
     item_of = [by_id[each.item_id] for each in asked]
-    with verdicts.Judges(GRADING_S) as judges:
+    with Judges(GRADING_S) as judges:
         grades = judges.grade(
             [
                 (text, item["answer"], item["answer_type"])

@@ -18,8 +18,9 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.tables import removed_schema
 from mathledger.filters import quality
-from mathledger.grading import answers
-from mathledger.grading.verdicts import Judges
+from mathledger.grading.boxes import Boxes, find_boxes
+from mathledger.grading.judges import Judges
+from mathledger.grading.solutions import canonical, contradiction, final_answers
 
 EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])
 REMOVED = removed_schema(EVIDENCE)
@@ -118,8 +119,8 @@ def find(
     _judge_texts(found, problems, solutions, limits)
     if messages is not None:
         _judge_messages(found, messages, problems, solutions)
-    boxes = answers.boxes(solutions)
-    stated = answers.final_answers(solutions, boxes)
+    boxes = find_boxes(solutions)
+    stated = final_answers(solutions, boxes)
     _judge_ends(found, problems, solutions, boxes, stated, limits)
     verdicts: Counter[str] = Counter()
     if limits.check_answers:
@@ -197,7 +198,7 @@ def _judge_ends(
     found: Removals,
     problems: pa.StringArray,
     solutions: pa.StringArray,
-    boxes: answers.Boxes,
+    boxes: Boxes,
     stated: pa.StringArray,
     limits: Params,
 ) -> None:
@@ -250,16 +251,16 @@ def _judge_answers(
     return counts
 
 
-def _judge_boxes(found: Removals, solutions: pa.StringArray, boxes: answers.Boxes) -> None:
+def _judge_boxes(found: Removals, solutions: pa.StringArray, boxes: Boxes) -> None:
     """Whether two boxed answers of a solution that is left contradict each other."""
     counts = np.bincount(boxes.rows, minlength=len(solutions))
     starts = np.searchsorted(boxes.rows, np.arange(len(solutions)))
     contradictions: dict[int, tuple[str, str]] = {}
     for row in np.flatnonzero((counts > 1) & found.is_left).tolist():
         own = slice(starts[row], starts[row] + counts[row])
-        contents = answers.canonical(boxes.contents[own]).to_pylist()
+        contents = canonical(boxes.contents[own]).to_pylist()
         begins = boxes.begins[own].tolist()
-        if pair := answers.contradiction(str(solutions[row]), contents, begins):
+        if pair := contradiction(str(solutions[row]), contents, begins):
             contradictions[row] = pair
     where = np.zeros(len(solutions), np.bool_)
     where[[*contradictions]] = True

@@ -27,8 +27,8 @@ from mathledger.data.streams import ahead
 from mathledger.filters import defects
 from mathledger.filters.defects import REMOVED
 from mathledger.filters.defects import Params as Params
-from mathledger.grading import answers
-from mathledger.grading.verdicts import Judges
+from mathledger.grading import solutions
+from mathledger.grading.judges import Judges
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -60,7 +60,7 @@ def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:
         ),
         "corpus": pa.repeat(corpus, len(rows)),
         "source": pc.fill_null(text["source"], corpus),
-        "answer": answers.canonical(text["answer"]),
+        "answer": solutions.canonical(text["answer"]),
         "origin_file": rows["origin_file"],
         "origin_row": rows["origin_row"],
     }

@@ -1,19 +1,20 @@
-r"""Whether a bare answer equals the reference; docs/grading.md states the rules.
+r"""Decide whether a bare answer equals the reference; docs/grading.md states the rules.
 
 >>> is_equal("1,-2", "x = -2 \\text{ or } x = 1", "expression", use_algebra=False)
 True
 >>> is_equal("(2, \\infty)", "x \\ge 2", "interval", use_algebra=False)
 False
 
-The structure is compared here, and what exact arithmetic settles; the rest is left to `algebra`.
-Without it, NeedsAlgebra is raised where only that could tell.
+The structure is compared here, numbers in `numbers`, other expressions in `algebra`. Without
+algebra, NeedsAlgebra is raised if only algebra could tell.
 """
 
 import re
 from fractions import Fraction
 
 from mathledger.grading import algebra, notation
-from mathledger.grading.notation import Answer, Group, Matrix, Number, Union
+from mathledger.grading.notation import Answer, Group, Matrix, Union
+from mathledger.grading.numbers import number, same_number
 from mathledger.grading.spelling import plain, tight
 
 MAX_MEMBERS = 50  # of a set whose members are matched one by one
@@ -28,18 +29,18 @@ _ABOUT = re.compile(r"\\(?:approx|simeq|sim)(?![a-zA-Z])")
 
 
 def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -> bool:
-    """Whether a bare answer equals the reference, both as they were written."""
-    gold, found = plain(reference), plain(answer)
+    """Return True if a bare answer equals the reference, both as they were written."""
+    gold, given = plain(reference), plain(answer)
     if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
-        return _same_choice(gold, found, use_algebra)
-    if tight(gold) == tight(found):
+        return _same_choice(gold, given, use_algebra)
+    if tight(gold) == tight(given):
         return True
-    if _ABOUT.search(found):  # 70/9 \approx 7.78: the value or its rounding
-        sides = [side.strip() for side in _ABOUT.split(found)]
+    if _ABOUT.search(given):  # 70/9 \approx 7.78: the value or its rounding
+        sides = [side.strip() for side in _ABOUT.split(given)]
         values = [side for side in sides if side and not notation.is_name(side)]
         return any(is_equal(gold, value, answer_type, use_algebra) for value in values)
     commas = answer_type in ("set", "interval", "matrix")
-    one, other = notation.read(gold, commas), notation.read(found, commas)
+    one, other = notation.read(gold, commas), notation.read(given, commas)
     if answer_type == "set":
         one, other = _as_set(one), _as_set(other)
     if answer_type == "interval" and isinstance(other, Group) and not other.left:
@@ -47,15 +48,15 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
     return _same(one, other, use_algebra)
 
 
-def _same_choice(gold: str, found: str, use_algebra: bool) -> bool:
-    """The same letter; where the reference carries the option's value, that value will do."""
-    wanted, given = notation.option(gold), notation.option(found)
+def _same_choice(gold: str, given: str, use_algebra: bool) -> bool:
+    """Return True for the same letter, or for the value that the reference gives beside it."""
+    wanted, chosen = notation.option(gold), notation.option(given)
     if not wanted:
-        return tight(gold) == tight(found)
-    if given:
-        return wanted.letter == given.letter
+        return tight(gold) == tight(given)
+    if chosen:
+        return wanted.letter == chosen.letter
     value = notation.read(wanted.value)
-    return bool(wanted.value) and _same(value, notation.read(found), use_algebra)
+    return bool(wanted.value) and _same(value, notation.read(given), use_algebra)
 
 
 def _as_set(answer: Answer) -> Answer:
@@ -66,22 +67,22 @@ def _as_set(answer: Answer) -> Answer:
     return answer
 
 
-def _same(gold: Answer, found: Answer, use_algebra: bool) -> bool:
-    """Whether two answers have one structure and equal leaves."""
-    if isinstance(gold, str) and isinstance(found, str):
-        return _same_leaf(gold, found, use_algebra)
-    if isinstance(found, str) and len(sides := notation.sides(found)) > 1:
+def _same(gold: Answer, given: Answer, use_algebra: bool) -> bool:
+    """Return True if two answers have one structure and equal leaves."""
+    if isinstance(gold, str) and isinstance(given, str):
+        return _same_leaf(gold, given, use_algebra)
+    if isinstance(given, str) and len(sides := notation.sides(given)) > 1:
         return _same(gold, notation.read(sides[-1]), use_algebra)  # (x, y) = (1, 2)
     if isinstance(gold, str) and len(sides := notation.sides(gold)) > 1:
-        return _same(notation.read(sides[-1]), found, use_algebra)
-    if isinstance(gold, Matrix) or isinstance(found, Matrix):
-        return _same_matrix(gold, found, use_algebra)
-    if isinstance(gold, Group) and isinstance(found, Group):
-        return _same_group(gold, found, use_algebra)
-    if all(isinstance(each, Union) or _is_bare(each) for each in (gold, found)):
-        return _same_members(_parts(gold), _parts(found), use_algebra)
-    if _is_of_sets(gold) or _is_of_sets(found):
-        return _same_expression(notation.latex(gold), notation.latex(found), use_algebra)
+        return _same(notation.read(sides[-1]), given, use_algebra)
+    if isinstance(gold, Matrix) or isinstance(given, Matrix):
+        return _same_matrix(gold, given, use_algebra)
+    if isinstance(gold, Group) and isinstance(given, Group):
+        return _same_group(gold, given, use_algebra)
+    if all(isinstance(each, Union) or _is_bare(each) for each in (gold, given)):
+        return _same_members(_parts(gold), _parts(given), use_algebra)
+    if _is_of_sets(gold) or _is_of_sets(given):
+        return _same_expression(notation.latex(gold), notation.latex(given), use_algebra)
     return False
 
 
@@ -94,38 +95,38 @@ def _parts(answer: Answer) -> tuple[Answer, ...]:
 
 
 def _is_of_sets(answer: Answer) -> bool:
-    """Whether an expression is of sets, or a relation that is no plain interval."""
+    """Return True if an expression is of sets, or a relation that is no plain interval."""
     signs = r"[<>]|\\(?:setminus|backslash|cap|mathbb|begin|le|ge)(?![a-zA-Z])"
     return isinstance(answer, str) and bool(re.search(signs, answer))
 
 
-def _same_group(gold: Group, found: Group, use_algebra: bool) -> bool:
+def _same_group(gold: Group, given: Group, use_algebra: bool) -> bool:
     """Two sets, and two bare lists, have no order. A bare list may stand for a tuple, in its order,
     for a set and, as reference, for a tuple in any order; never for an interval with its ends."""
-    if not gold.left or not found.left:
+    if not gold.left or not given.left:
         if gold.left in ("(", "["):
             is_open = gold.left == "(" and gold.right == ")"
-            return is_open and _same_sequence(gold.parts, found.parts, use_algebra)
-        return found.left != "[" and _same_members(gold.parts, found.parts, use_algebra)
-    if gold.left == "{" or found.left == "{":
-        return gold.left == found.left and _same_members(gold.parts, found.parts, use_algebra)
-    if len(gold.parts) == 2 and (gold.left, gold.right) != (found.left, found.right):
+            return is_open and _same_sequence(gold.parts, given.parts, use_algebra)
+        return given.left != "[" and _same_members(gold.parts, given.parts, use_algebra)
+    if gold.left == "{" or given.left == "{":
+        return gold.left == given.left and _same_members(gold.parts, given.parts, use_algebra)
+    if len(gold.parts) == 2 and (gold.left, gold.right) != (given.left, given.right):
         return False
-    return _same_sequence(gold.parts, found.parts, use_algebra)
+    return _same_sequence(gold.parts, given.parts, use_algebra)
 
 
-def _same_sequence(gold: tuple[Answer, ...], found: tuple[Answer, ...], use_algebra: bool) -> bool:
-    return len(gold) == len(found) and all(
-        _same(one, other, use_algebra) for one, other in zip(gold, found, strict=True)
+def _same_sequence(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_algebra: bool) -> bool:
+    return len(gold) == len(given) and all(
+        _same(one, other, use_algebra) for one, other in zip(gold, given, strict=True)
     )
 
 
-def _same_members(gold: tuple[Answer, ...], found: tuple[Answer, ...], use_algebra: bool) -> bool:
-    """Whether each member of one is a member of the other."""
-    gold, found = tuple(dict.fromkeys(gold)), tuple(dict.fromkeys(found))
-    if len(gold) != len(found) or len(gold) > MAX_MEMBERS:
-        return gold == found
-    left = list(found)
+def _same_members(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_algebra: bool) -> bool:
+    """Return True if each member of one is a member of the other."""
+    gold, given = tuple(dict.fromkeys(gold)), tuple(dict.fromkeys(given))
+    if len(gold) != len(given) or len(gold) > MAX_MEMBERS:
+        return gold == given
+    left = list(given)
     for one in gold:
         at = _first(one, left, use_algebra)
         if at is None:
@@ -135,7 +136,7 @@ def _same_members(gold: tuple[Answer, ...], found: tuple[Answer, ...], use_algeb
 
 
 def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
-    """The place of the first of the others that equals it."""
+    """Return the place of the first of the others that equals it."""
     is_open = False
     for at, other in enumerate(others):
         try:
@@ -148,18 +149,18 @@ def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
     return None
 
 
-def _same_matrix(gold: Answer, found: Answer, use_algebra: bool) -> bool:
+def _same_matrix(gold: Answer, given: Answer, use_algebra: bool) -> bool:
     """Cell by cell; a tuple equals a row or a column, a tuple of tuples the matrix of such rows."""
-    if isinstance(gold, str) or isinstance(found, str):
-        return _same_expression(notation.latex(gold), notation.latex(found), use_algebra)
-    for one, other in ((gold, found), (found, gold)):
+    if isinstance(gold, str) or isinstance(given, str):
+        return _same_expression(notation.latex(gold), notation.latex(given), use_algebra)
+    for one, other in ((gold, given), (given, gold)):
         if isinstance(one, Matrix) and isinstance(other, Group):
             is_nested = all(isinstance(part, Group) for part in other.parts)
             if other.left == "{" or not (is_nested or one.is_vector()):
                 return False
             if not is_nested:
-                return _same_sequence(_cells(gold), _cells(found), use_algebra)
-    rows, other_rows = _rows(gold), _rows(found)
+                return _same_sequence(_cells(gold), _cells(given), use_algebra)
+    rows, other_rows = _rows(gold), _rows(given)
     return len(rows) == len(other_rows) and all(
         _same_sequence(one, other, use_algebra) for one, other in zip(rows, other_rows, strict=True)
     )
@@ -183,100 +184,70 @@ _WORDS = re.compile(r"^[^\W\d_][^\W\d_ ,.'’-]*(?:[ ,.'’-]+[^\W\d_]+)*\.?$")
 _ARTICLES = ("the", "a", "an")
 
 
-def _same_leaf(gold: str, found: str, use_algebra: bool) -> bool:
-    if tight(gold) == tight(found):
+def _same_leaf(gold: str, given: str, use_algebra: bool) -> bool:
+    if tight(gold) == tight(given):
         return True
-    known = _same_at_sight(gold, found)
+    known = _same_at_sight(gold, given)
     if known is not None:
         return known
-    gold_sides, found_sides = notation.sides(gold), notation.sides(found)
-    if len(gold_sides) > 1 and len(found_sides) > 1:
-        return _same_equation(gold_sides, found_sides, use_algebra)
-    if len(found_sides) > 1:
-        is_turned = notation.is_name(found_sides[-1]) and not notation.is_name(found_sides[0])
-        return _same_leaf(gold, found_sides[0 if is_turned else -1], use_algebra)
+    gold_sides, given_sides = notation.sides(gold), notation.sides(given)
+    if len(gold_sides) > 1 and len(given_sides) > 1:
+        return _same_equation(gold_sides, given_sides, use_algebra)
+    if len(given_sides) > 1:
+        is_turned = notation.is_name(given_sides[-1]) and not notation.is_name(given_sides[0])
+        return _same_leaf(gold, given_sides[0 if is_turned else -1], use_algebra)
     if len(gold_sides) > 1:
         is_named = notation.is_name(gold_sides[0])  # else it is an equation
-        return is_named and _same_leaf(gold_sides[-1], found, use_algebra)
-    return _same_expression(gold, found, use_algebra)
+        return is_named and _same_leaf(gold_sides[-1], given, use_algebra)
+    return _same_expression(gold, given, use_algebra)
 
 
-def _same_expression(gold: str, found: str, use_algebra: bool) -> bool:
+def _same_expression(gold: str, given: str, use_algebra: bool) -> bool:
     if not use_algebra:
         raise NeedsAlgebra
-    return algebra.equal(gold, found)
+    return algebra.equal(gold, given)
 
 
-def _same_equation(gold: list[str], found: list[str], use_algebra: bool) -> bool:
-    """Equal values of one name; else equations that say the same."""
-    if len(gold) != 2 or len(found) != 2:  # x = 2 + 3 = 5
-        return _same_leaf(gold[-1], found[-1], use_algebra)
-    if notation.is_name(gold[0]) and notation.is_name(found[0]):
-        is_function = len(gold[0]) > 1 or len(found[0]) > 1  # f(x) and y, Area and A
-        if is_function or gold[0] == found[0]:
-            return _same_leaf(gold[1], found[1], use_algebra)
-        if notation.number(gold[1]) and notation.number(found[1]):
+def _same_equation(gold: list[str], given: list[str], use_algebra: bool) -> bool:
+    """Return True for equal values of one name, else for equations that say the same."""
+    if len(gold) != 2 or len(given) != 2:  # x = 2 + 3 = 5
+        return _same_leaf(gold[-1], given[-1], use_algebra)
+    if notation.is_name(gold[0]) and notation.is_name(given[0]):
+        is_function = len(gold[0]) > 1 or len(given[0]) > 1  # f(x) and y, Area and A
+        if is_function or gold[0] == given[0]:
+            return _same_leaf(gold[1], given[1], use_algebra)
+        if number(gold[1]) and number(given[1]):
             return False  # x = 5 and y = 5
     if not use_algebra:
         raise NeedsAlgebra
-    return algebra.equal_equations((gold[0], gold[1]), (found[0], found[1]))
+    return algebra.equal_equations((gold[0], gold[1]), (given[0], given[1]))
 
 
-def _same_at_sight(gold: str, found: str) -> bool | None:
-    """What exact rules say of two leaves; None where they say nothing."""
-    one, other = notation.number(gold), notation.number(found)
+def _same_at_sight(gold: str, given: str) -> bool | None:
+    """Compare two leaves by exact rules; return None if these say nothing."""
+    one, other = number(gold), number(given)
     if one and other:
         return same_number(one, other)
-    if _BASE.match(gold) or _BASE.match(found):
-        return _same_in_base(gold, found)
-    times = [_TIME.match(each) for each in (gold, found)]
+    if _BASE.match(gold) or _BASE.match(given):
+        return _same_in_base(gold, given)
+    times = [_TIME.match(each) for each in (gold, given)]
     if times[0] and times[1] and (times[0][3] or times[1][3]):
         return _same_time(times[0], times[1])
-    ratios = [_RATIO.match(each) for each in (gold, found)]
+    ratios = [_RATIO.match(each) for each in (gold, given)]
     if ratios[0] and ratios[1]:
         return ratios[0].groups() == ratios[1].groups()
     for ratio, fraction in ((ratios[0], other), (ratios[1], one)):
         if ratio and fraction and fraction.places is None and Fraction(ratio[2]):
             return Fraction(ratio[1]) / Fraction(ratio[2]) == fraction.value
-    if _is_words(gold) or _is_words(found):
-        return _words(gold) == _words(found)
+    if _is_words(gold) or _is_words(given):
+        return _words(gold) == _words(given)
     return None
 
 
-def same_number(gold: Number, found: Number) -> bool:
-    """Equal values; a percentage and its bare figure; a decimal and what it is the rounding of.
-
-    >>> a, b = notation.number("1/3"), notation.number("0.333")
-    >>> same_number(a, b), same_number(a, notation.number("0.33"))
-    (True, False)
-    """
-    if gold.value == found.value:
-        return True
-    if gold.is_cut or found.is_cut:
-        return any(_begins(one, other.value) for one, other in ((gold, found), (found, gold)))
-    pairs = [(gold, found)]
-    if gold.is_percent != found.is_percent:
-        pairs.append((gold.bare(), found.bare()))
-    return any(
-        one.value == other.value
-        or notation.is_rounded(one, other.value)
-        or notation.is_rounded(other, one.value)
-        for one, other in pairs
-    )
-
-
-def _begins(decimal: Number, exact: Fraction) -> bool:
-    """Whether a decimal that ends in dots is how a value begins."""
-    if not decimal.is_cut or decimal.places is None or decimal.figures < notation.MIN_PLACES:
-        return False
-    rest = exact - decimal.value if exact > 0 else decimal.value - exact
-    return 0 <= rest < Fraction(1, 10**decimal.places)
-
-
-def _same_in_base(gold: str, found: str) -> bool:
-    """The same figures; either may leave out the base, which the problem asks for."""
+def _same_in_base(gold: str, given: str) -> bool:
+    """Return True if the digits are the same; either text may leave out the base."""
     digits, bases = [], []
-    for text in (gold, found):
+    for text in (gold, given):
         match = _BASE.match(text)
         digits.append((match[1] if match else text).replace(" ", "").replace(",", "").upper())
         base = match[2] if match else None
@@ -284,9 +255,9 @@ def _same_in_base(gold: str, found: str) -> bool:
     return digits[0] == digits[1] and (None in bases or bases[0] == bases[1])
 
 
-def _same_time(gold: re.Match[str], found: re.Match[str]) -> bool:
-    """Whether both may be the same time of day; either may leave out a.m. or p.m."""
-    return gold[2] == found[2] and bool(_hours(gold) & _hours(found))
+def _same_time(gold: re.Match[str], given: re.Match[str]) -> bool:
+    """Return True if both may be one time of day; either may leave out a.m. or p.m."""
+    return gold[2] == given[2] and bool(_hours(gold) & _hours(given))
 
 
 def _hours(time: re.Match[str]) -> set[int]:

@@ -1,4 +1,4 @@
-r"""The final answer that a response states; docs/grading.md gives the order and the reasons.
+r"""Extract the final answer of a response; docs/grading.md gives the order and the reasons.
 
 >>> extract("First \\boxed{1}, no: \\boxed{2}.", "integer"), extract("#### 1,250", "integer")
 ('2', '1250')
@@ -10,7 +10,10 @@ import re
 
 import pyarrow as pa
 
-from mathledger.grading import answers, notation
+from mathledger.grading.boxes import find_boxes
+from mathledger.grading.notation import option
+from mathledger.grading.numbers import number, without_unit
+from mathledger.grading.solutions import canonical
 from mathledger.grading.spelling import plain, trim
 
 MAX_CHARS = 2000  # after "the answer is", that are looked at
@@ -47,12 +50,12 @@ _FORMULA = re.compile(
     r"(?s)\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\(([^\n]{1,2000}?)\\\)"
     r"|(?<!\\)\$((?:[^$\n\\]|\\.){1,2000}?)\$"
 )
-_FIGURE = re.compile(
+_NUMERAL = re.compile(
     r"(?<![\w.\\^{])(?:[-−](?=[\d.$\\]))?(?:\\?\$)?"
     r"(?:\\[dt]?frac\{-?\d+\}\{-?\d+\}|\d{1,3}(?:(?:,|\{,\}|\\,|,\\!)\d{3})+(?:\.\d+)?(?!\d)"
     r"|\d+/\d+|\d*\.?\d+)(?:\s?\\?%)?"
 )
-_FIGURE_AMONG_WORDS = re.compile(rf"(?:^|(?<=[\s$]))(?:{_FIGURE.pattern})(?=[\s.,;:!?*$)/]|$)")
+_NUMERAL_AMONG_WORDS = re.compile(rf"(?:^|(?<=[\s$]))(?:{_NUMERAL.pattern})(?=[\s.,;:!?*$)/]|$)")
 _LETTER = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
     r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
@@ -69,12 +72,12 @@ SENTENCE = 3  # words that make one
 
 
 def extract(response: str, answer_type: str, is_list: bool = False) -> str | None:
-    r"""The final answer that a response states; None where it states none.
+    r"""Return the final answer that a response states, or None.
 
     Its last closed \boxed{} decides, unless "final answer: x" follows it; without a box, the last
-    `#### x`; without that, the last "The answer is x". Else what stands last is taken: for integer
-    and number a figure, for choice a letter in brackets, for the other types a formula, or a figure
-    where there is no formula.
+    `#### x`; without that, the last "The answer is x". Else we take what stands last: for integer
+    and number a numeral, for choice a letter in brackets, for the other types a formula, or a
+    numeral if there is no formula.
 
     Args:
         is_list: the reference lists several values. Then boxes that follow one another as a list,
@@ -83,8 +86,8 @@ def extract(response: str, answer_type: str, is_list: bool = False) -> str | Non
     text = response.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     thought, _, answered = text.rpartition("</think>")
     text = answered.strip() or thought
-    if found := _END.search(text):
-        text = text[: found.start()].strip() or text
+    if end := _END.search(text):
+        text = text[: end.start()].strip() or text
     text = _own_part(text, answer_type)
     if tagged := [each for each in _TAGGED.findall(text) if each.strip()]:
         text = tagged[-1]
@@ -100,14 +103,14 @@ def extract(response: str, answer_type: str, is_list: bool = False) -> str | Non
 
 
 def _own_part(text: str, answer_type: str) -> str:
-    """The response up to where a base model, having answered, sets itself another problem."""
-    problems = [found.start() for found in _NEXT_PROBLEM.finditer(text)]
+    """Cut the response where a base model, having answered, sets itself another problem."""
+    problems = [match.start() for match in _NEXT_PROBLEM.finditer(text)]
     if not problems:
         return text
     answered = [at for sign in (r"\boxed", "####") if (at := text.find(sign)) >= 0]
-    for found in _STATEMENT.finditer(text, 0, problems[-1]):
-        if _said(text, found, answer_type):
-            answered.append(found.start())
+    for match in _STATEMENT.finditer(text, 0, problems[-1]):
+        if _said(text, match, answer_type):
+            answered.append(match.start())
             break
     ends = [at for at in problems if answered and at > min(answered)]
     return text[: ends[0]] if ends else text
@@ -116,11 +119,11 @@ def _own_part(text: str, answer_type: str) -> str:
 def _last_box(text: str, is_list: bool) -> str | None:
     if r"\boxed" not in text and r"\fbox" not in text:
         return None
-    found = answers.boxes(pa.array([text]))
-    contents: list[str] = found.contents.to_pylist()
+    boxes = find_boxes(pa.array([text]))
+    contents: list[str] = boxes.contents.to_pylist()
     if not is_list or len(contents) < 2:
         return contents[-1] if contents else None
-    data, begins = text.encode(), found.begins.tolist()
+    data, begins = text.encode(), boxes.begins.tolist()
     first = len(contents) - 1
     while first:
         end = begins[first - 1] + len(contents[first - 1].encode())
@@ -132,38 +135,39 @@ def _last_box(text: str, is_list: bool) -> str | None:
 
 
 def _last_statement(text: str, answer_type: str) -> str | None:
-    for found in list(_STATEMENT.finditer(text))[: -MAX_STATEMENTS - 1 : -1]:
-        if said := _said(text, found, answer_type):
+    for statement in list(_STATEMENT.finditer(text))[: -MAX_STATEMENTS - 1 : -1]:
+        if said := _said(text, statement, answer_type):
             return said
     return None
 
 
-def _said(text: str, found: re.Match[str], answer_type: str) -> str | None:
-    """The answer that follows on "the answer is"; None where these words state none."""
-    if not (found["verb"] or found["sign"] or found["a"] or found["zh"] or "\n" in found["gap"]):
+def _said(text: str, statement: re.Match[str], answer_type: str) -> str | None:
+    """Return the answer that follows on "the answer is", or None if these words state none."""
+    is_stated = any(statement[name] for name in ("verb", "sign", "a", "zh"))
+    if not is_stated and "\n" not in statement["gap"]:
         return None
-    rest = text[found.end() : found.end() + MAX_CHARS]
+    rest = text[statement.end() : statement.end() + MAX_CHARS]
     if block := _BLOCK.match(rest):
         return block[1]
     end = _SENTENCE_END.search(rest)
     said = (rest[: end.start()] if end else rest).strip()
     is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
-    is_announced = found["verb"] or found["final"]
+    is_announced = statement["verb"] or statement["final"]
     if is_sentence and not is_announced and end and rest[end.end() :].strip():
         return None  # a whole solution under the heading "Answer:"
     if answer_type in NUMERIC:
         said = said.rpartition("=")[2].strip() or said
-        figure = _FIGURE.search(said)
-        if figure and _WORD.search(said) and not notation.number(plain(said)):
-            return figure[0]
-        return said if figure else None
+        numeral = _NUMERAL.search(said)
+        if numeral and _WORD.search(said) and not number(plain(said)):
+            return numeral[0]
+        return said if numeral else None
     if not trim(said).strip("$"):
         return None
     return _of_sentence(said) if is_sentence and answer_type != "choice" else said
 
 
 def _of_sentence(said: str) -> str:
-    r"""What a sentence says is the answer.
+    r"""Return what a sentence says is the answer.
 
     >>> _of_sentence("The largest $n$ is 34"), _of_sentence("Jane left 3 hours ago")
     ('34', '3')
@@ -172,12 +176,12 @@ def _of_sentence(said: str) -> str:
         said = said[verbs[-1].end() :]
     if formulas := _formulas(said):
         return formulas[0]
-    figures: list[str] = _FIGURE.findall(said)
-    return figures[0] if len(figures) == 1 else said
+    numerals: list[str] = _NUMERAL.findall(said)
+    return numerals[0] if len(numerals) == 1 else said
 
 
 def _formulas(text: str) -> list[str]:
-    return [next(filter(None, found)) for found in _FORMULA.findall(text)]
+    return [next(filter(None, groups)) for groups in _FORMULA.findall(text)]
 
 
 def _last_resort(text: str, answer_type: str) -> str | None:
@@ -188,60 +192,60 @@ def _last_resort(text: str, answer_type: str) -> str | None:
         letters = _LETTER.findall(text)
         return letters[-1] if letters else None
     if answer_type in NUMERIC:
-        figure = _last_figure(text)
-        return _tidy(figure, answer_type) if figure else None
+        numeral = _last_numeral(text)
+        return _tidy(numeral, answer_type) if numeral else None
     if formulas := _formulas(text):
         return _tidy(formulas[-1], answer_type)
     line = text.strip().rpartition("\n")[2]
     is_bare = len(_WORD.findall(line)) < SENTENCE and not line.endswith(":")
     if is_bare and re.search(r"[^\W_]", line) and "boxed" not in line:
         return _tidy(line, answer_type)  # as in "x^2 + 1"
-    figures = _FIGURE.findall(text)
-    return _tidy(figures[-1], answer_type) if figures else None
+    numerals = _NUMERAL.findall(text)
+    return _tidy(numerals[-1], answer_type) if numerals else None
 
 
-def _last_figure(text: str) -> str | None:
-    """The figure of the last sentence that has one: of several the last equation's result.
+def _last_numeral(text: str) -> str | None:
+    """Return the numeral of the last sentence that has one: of several the last equation's result.
 
-    >>> _last_figure("So 28 / 2 = 14. Therefore, Jean can fill 14 bags with 2 in each bag.")
+    >>> _last_numeral("So 28 / 2 = 14. Therefore, Jean can fill 14 bags with 2 in each bag.")
     '14'
-    >>> _last_figure("In 2 weeks she earns $80.")
+    >>> _last_numeral("In 2 weeks she earns $80.")
     '$80'
     """
-    sentences = [found for each in _SENTENCE_END.split(text) if (found := _FIGURE.findall(each))]
+    sentences = [own for each in _SENTENCE_END.split(text) if (own := _NUMERAL.findall(each))]
     if not sentences:
         return None
-    figures: list[str] = sentences[-1]
-    result = _FIGURE.search(text, text.rfind("=") + 1) if "=" in text else None
-    if result and len(figures) > 1:
-        same = [each for each in figures if plain(each) == plain(result[0])]
-        return same[-1] if same else figures[-1]
-    return figures[-1]
+    numerals: list[str] = sentences[-1]
+    result = _NUMERAL.search(text, text.rfind("=") + 1) if "=" in text else None
+    if result and len(numerals) > 1:
+        same = [each for each in numerals if plain(each) == plain(result[0])]
+        return same[-1] if same else numerals[-1]
+    return numerals[-1]
 
 
 def _tidy(stated: str, answer_type: str) -> str | None:
-    """An answer without what surrounds it: of a sentence about a number, the figure alone."""
-    tidy: str = answers.canonical(pa.array([stated]))[0].as_py()
+    """Strip what surrounds an answer; of a sentence about a number, keep the numeral alone."""
+    tidy: str = canonical(pa.array([stated]))[0].as_py()
     tidy = re.sub(r"^\\\[\s*|\s*\\\]$", "", tidy).strip(" *$").rstrip(".")
     if len(tidy) > MAX_CHARS:
         return tidy
     if answer_type in NUMERIC:
-        tidy = _figure(tidy)
-    elif answer_type == "choice" and not notation.option(plain(tidy)):
+        tidy = _numeral(tidy)
+    elif answer_type == "choice" and not option(plain(tidy)):
         letters = set(_LETTER.findall(stated))
         tidy = letters.pop() if len(letters) == 1 else tidy
     return tidy or None
 
 
-def _figure(said: str) -> str:
-    """The figure of a text: all of it after its last equals sign, or the one figure among words.
+def _numeral(said: str) -> str:
+    """Return all that follows the last equals sign, or the one numeral among words.
 
-    >>> _figure("Janet makes 18 dollars"), _figure("x = 4 + 1 = 5"), _figure("(x+2)/sqrt(x)")
+    >>> _numeral("Janet makes 18 dollars"), _numeral("x = 4 + 1 = 5"), _numeral("(x+2)/sqrt(x)")
     ('18', '5', '(x+2)/sqrt(x)')
     """
     said = said.rpartition("=")[2].strip() or said
     text = plain(said)
-    if notation.number(text):
-        return notation.without_unit(text)
-    figures = _FIGURE_AMONG_WORDS.findall(said) if _WORD.search(said) else []
-    return plain(figures[0]) if len(figures) == 1 else said
+    if number(text):
+        return without_unit(text)
+    numerals = _NUMERAL_AMONG_WORDS.findall(said) if _WORD.search(said) else []
+    return plain(numerals[0]) if len(numerals) == 1 else said

@@ -16,7 +16,6 @@ import logging
 import math
 import os
 import queue
-import re
 import resource
 import subprocess
 import sys
@@ -24,46 +23,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, Self, cast
+from typing import Self, cast
 
-from mathledger.grading import extraction, grading
-from mathledger.grading.grading import Grade
+from mathledger.grading import comparison, grades
+from mathledger.grading.comparison import Comparison
+from mathledger.grading.extraction import extract
+from mathledger.grading.grades import Grade, Verdict
 
-Verdict = Literal["equal", "different", "unreadable", "too_costly"]
-
-MAX_CHARS = 1000  # a longer answer is not looked at
 MAX_BYTES = 4 * 1024**3  # address space of a process
 # A process that waits for what never comes spends no CPU time: this many times the limit ends it.
 PATIENCE = 30
 
-_INTEGER = re.compile(r"^[-+]?\d{1,400}$")
-_CHOICE = re.compile(
-    r"^\(?(?:\\(?:text|textbf|textrm|mathrm|mathbf|rm|bf)\s*\{?)?\s*\(?([A-H])(?:\)|\}|$)"
-)
-
-
-def at_sight(reference: str, answer: str) -> Verdict | None:
-    """What needs no algebra: equal strings, integers, choices; None where it does.
-
-    A choice and a value cannot be compared without the problem's options.
-    """
-    if reference == answer:
-        return "equal"
-    if max(len(reference), len(answer)) > MAX_CHARS:
-        return "too_costly"
-    choices = [_CHOICE.match(each) for each in (reference, answer)]
-    if choices[0] and choices[1]:
-        return "equal" if choices[0][1] == choices[1][1] else "different"
-    if choices[0] or choices[1]:
-        return "unreadable"
-    if _INTEGER.match(reference) and _INTEGER.match(answer):
-        return "equal" if int(reference) == int(answer) else "different"
-    return None
-
-
 # (reference, answer) to compare, or (extracted answer, reference, answer type) to grade.
 Question = tuple[str, str] | tuple[str, str, str]
-GradeVerdict = Literal["correct", "wrong", "no_answer"]
 
 
 class Judges:
@@ -91,33 +63,33 @@ class Judges:
             if process := self._free.get():
                 _stop(process)
 
-    def compare(self, pairs: list[tuple[str, str]]) -> list[Verdict]:
-        """The verdict on each (reference, answer), in their order."""
-        verdicts = [at_sight(*pair) for pair in pairs]
+    def compare(self, pairs: list[tuple[str, str]]) -> list[Comparison]:
+        """Compare each (reference, answer), in their order."""
+        at_sight = [comparison.at_sight(*pair) for pair in pairs]
         asked = self._threads.map(
-            self._ask, [pair for pair, known in zip(pairs, verdicts, strict=True) if known is None]
+            self._ask, [pair for pair, known in zip(pairs, at_sight, strict=True) if known is None]
         )
-        return [cast(Verdict, next(asked)) if known is None else known for known in verdicts]
+        return [cast(Comparison, next(asked)) if known is None else known for known in at_sight]
 
     def grade(
         self,
         asked: Iterable[tuple[str, str, str]],
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[Grade]:
-        """The grade of each (response, reference, answer_type), in their order.
+        """Grade each (response, reference, answer_type), in their order.
 
-        An answer whose comparison is too costly counts as none. What is asked twice is compared
-        once.
+        An answer whose comparison is too costly counts as none. A question that is asked twice is
+        answered once.
 
         Args:
             progress: told how many more are graded, as tqdm's `update`.
         """
-        grades: list[Grade | None] = []
+        settled: list[Grade | None] = []
         open_questions: dict[tuple[str, str, str], list[int]] = {}
         for place, (response, reference, answer_type) in enumerate(asked):
-            extracted = extraction.extract(response, answer_type, grading.is_list(reference))
-            grades.append(grading.settle(extracted, reference, answer_type))
-            if grades[-1]:
+            extracted = extract(response, answer_type, grades.is_list(reference))
+            settled.append(grades.settle(extracted, reference, answer_type))
+            if settled[-1]:
                 progress(1)
             elif extracted is not None:
                 question = (extracted, reference, answer_type)
@@ -127,9 +99,9 @@ class Judges:
             verdict = "no_answer" if reply == "too_costly" else reply
             extracted = None if verdict == "no_answer" else question[0]
             for place in places:
-                grades[place] = Grade(cast(GradeVerdict, verdict), extracted)
+                settled[place] = Grade(cast(Verdict, verdict), extracted)
             progress(len(places))
-        return cast(list[Grade], grades)
+        return cast(list[Grade], settled)
 
     def _ask(self, question: Question) -> str:
         process = self._free.get()
@@ -156,7 +128,7 @@ class Judges:
 
 def _start(limit_s: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "mathledger.grading.verdicts", str(limit_s)],
+        [sys.executable, "-m", "mathledger.grading.judges", str(limit_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -176,13 +148,13 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def main() -> None:
-    """Answer each line of stdin, a Question in JSON, with the verdict."""
+    """Answer each line of stdin, a Question in JSON, with the verdict or the comparison."""
     limit_s = int(sys.argv[1])
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no reply
     logging.disable(logging.CRITICAL)
-    grading.compare("1/2", r"\frac{3}{6}", None)  # loads the grammar
-    grading.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")
+    comparison.compare("1/2", r"\frac{3}{6}", None)  # loads the grammar
+    grades.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")
     resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -193,12 +165,12 @@ def main() -> None:
         try:
             first, second, *answer_type = json.loads(line)
             if answer_type:
-                verdict: str = grading.decide(first, second, answer_type[0]).verdict
+                reply: str = grades.decide(first, second, answer_type[0]).verdict
             else:
-                verdict = grading.compare(first, second, None)
+                reply = comparison.compare(first, second, None)
         except (MemoryError, RecursionError):
             break
-        print(verdict, file=replies, flush=True)
+        print(reply, file=replies, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ r"""One spelling of what a model writes: LaTeX, Unicode and plain text alike.
 
 import re
 
+MAX_CHARS = 1000  # of an answer; a longer one is neither read nor compared
 MAX_NESTED = 8  # \\text{} within one another
 
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
@@ -92,7 +93,7 @@ _WORD_END = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d+\s*\}|-?\d))?")
 
 
 def plain(text: str) -> str:
-    r"""An answer in one spelling: no delimiters, no spacing, no text that is a unit or a comment.
+    r"""Write an answer in one spelling: no delimiters, no spacing, no unit or comment as text.
 
     >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("\\$32,\\!348"), plain("90^{\\circ}")
     ('\\frac{1}{2}', '32348', '90\\degree')
@@ -116,32 +117,32 @@ def plain(text: str) -> str:
 
 
 def trim(text: str) -> str:
-    """Without the space and the stops around it."""
+    """Strip the space and the stops around a text."""
     text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
     return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + ROW)
 
 
 def _without_words(text: str) -> str:
-    r"""\text{...}: a connective, a letter and what holds a figure stay; a unit, a comment go."""
-    found = _WORD_MACRO.search(text)
-    if not found:
+    r"""\text{...}: a connective, a letter and what holds a digit stay; a unit, a comment go."""
+    macro = _WORD_MACRO.search(text)
+    if not macro:
         return text
-    words = found[1].strip()
-    if re.search(r"_\s*\{?$", text[: found.start()]):  # a subscript
-        return text[: found.start()] + words + text[found.end() :]
-    is_all = not trim(text[: found.start()] + text[found.end() :])
+    words = macro[1].strip()
+    if re.search(r"_\s*\{?$", text[: macro.start()]):  # a subscript
+        return text[: macro.start()] + words + text[macro.end() :]
+    is_all = not trim(text[: macro.start()] + text[macro.end() :])
     is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
     is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
     if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)|[ap]\.?\s*m\.?", words):
-        return f"{text[: found.start()]} {words} {text[found.end() :]}"
-    if "mathrm" in found[0] or "mathbf" in found[0]:
-        return text[: found.start()] + words + text[found.end() :]
-    end = _WORD_END.match(text, found.end())
-    return f"{text[: found.start()]} {text[end.end() if end else found.end() :]}"
+        return f"{text[: macro.start()]} {words} {text[macro.end() :]}"
+    if "mathrm" in macro[0] or "mathbf" in macro[0]:
+        return text[: macro.start()] + words + text[macro.end() :]
+    end = _WORD_END.match(text, macro.end())
+    return f"{text[: macro.start()]} {text[end.end() if end else macro.end() :]}"
 
 
 def tight(text: str) -> str:
-    r"""One spelling for what differs in spaces, stars and needless braces only.
+    r"""Write in one spelling what differs in spaces, stars and needless braces only.
 
     >>> tight("2 * x^{2} + 3*4"), tight("+\\infty"), tight("4 \\frac{1}{2}")
     ('2x^2+3*4', '\\infty', '4\\frac{1}{2}')

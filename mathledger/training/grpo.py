@@ -24,7 +24,7 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json, write_text
-from mathledger.grading.verdicts import Judges
+from mathledger.grading.judges import Judges
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, initialise_ranks
 from mathledger.model.scratch import scratch_folder

@@ -10,9 +10,8 @@ from typing import Any, get_args
 import pyarrow.parquet as pq
 import pytest
 
-from mathledger.grading import extraction, grading, notation
-from mathledger.grading.equality import same_number
-from mathledger.grading.verdicts import Judges
+from mathledger.grading import comparison, extraction, grades
+from mathledger.grading.judges import Judges
 from tests.hub import SHARED
 
 CASES = [json.loads(line) for line in Path("tests/grading/cases.jsonl").read_text().splitlines()]
@@ -20,12 +19,12 @@ CASES = [json.loads(line) for line in Path("tests/grading/cases.jsonl").read_tex
 
 def test_every_conformance_case_gets_its_verdict() -> None:
     with Judges(limit_s=5) as judges:
-        grades = judges.grade(
+        graded = judges.grade(
             [(case["response"], case["reference"], case["answer_type"]) for case in CASES]
         )
     wrong = [
         (case, grade)
-        for case, grade in zip(CASES, grades, strict=True)
+        for case, grade in zip(CASES, graded, strict=True)
         if case["verdict"] != grade.verdict
     ]
     assert not wrong
@@ -37,7 +36,7 @@ def test_the_conformance_file_holds_right_and_wrong_answers_of_every_type() -> N
     for case in CASES:
         verdicts[case["answer_type"]].add(case["verdict"])
         assert case["source"]
-    assert set(verdicts) == set(get_args(grading.AnswerType))
+    assert set(verdicts) == set(get_args(grades.AnswerType))
     assert all({"correct", "wrong"} <= seen for seen in verdicts.values())
     assert len({case["id"] for case in CASES}) == len(CASES)
     asked = {(case["answer_type"], case["reference"], case["response"]) for case in CASES}
@@ -84,9 +83,9 @@ def test_a_benchmarks_answer_equals_itself_and_no_other(
     forms = ("So it is $\\boxed{%s}$.", "The answer is %s.", "Therefore $%s$.")
     for answer, other in zip(answers, [*answers[1:], answers[0]], strict=True):
         for form in forms:
-            assert grading.grade(form % answer, answer, answer_type).verdict == "correct", answer
-        if grading.compare(answer, other) != "equal":
-            assert grading.grade(forms[0] % other, answer, answer_type).verdict == "wrong", answer
+            assert grades.grade(form % answer, answer, answer_type).verdict == "correct", answer
+        if comparison.compare(answer, other) != "equal":
+            assert grades.grade(forms[0] % other, answer, answer_type).verdict == "wrong", answer
 
 
 N = 100_000
@@ -111,69 +110,25 @@ HOSTILE = {
     "equals signs": "\\boxed{" + "=x" * 490 + "}",
     "lone surrogates": "\ud800" * N,
     "NUL bytes": "\x00" * N,
-    "figures": "7 " * (N // 2),
+    "numbers": "7 " * (N // 2),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_response_is_read_and_settled_in_a_moment(name: str) -> None:
     """What the parent process does with a response, before one that may die is asked."""
-    for answer_type in get_args(grading.AnswerType):
+    for answer_type in get_args(grades.AnswerType):
         start = time.process_time()
         extracted = extraction.extract(HOSTILE[name], answer_type, is_list=True)
-        grading.settle(extracted, "5, 6", answer_type)
+        grades.settle(extracted, "5, 6", answer_type)
         assert time.process_time() - start < 2, answer_type
-
-
-def test_the_rule_on_rounding_does_not_depend_on_the_order() -> None:
-    texts = ["1/3", "0.333", "0.33", "0.3333", "33.3%", "2/3", "0.667", "10%", "10", "0.1", "1/8"]
-    numbers = [notation.number(text) for text in texts]
-    for one in numbers:
-        for other in numbers:
-            assert one and other
-            assert same_number(one, other) == same_number(other, one)
 
 
 def test_the_version_names_the_library_in_use() -> None:
     """So that an update of math-verify cannot pass as the same grader."""
-    assert grading.VERSION.endswith(f"/math-verify-{importlib.metadata.version('math-verify')}")
+    assert grades.VERSION.endswith(f"/math-verify-{importlib.metadata.version('math-verify')}")
 
 
 def test_an_unknown_answer_type_is_refused() -> None:
     with pytest.raises(ValueError, match="answer type 'numeric': one of integer, number"):
-        grading.grade("5", "5", "numeric")
-
-
-def test_final_answer_prefers_the_last_box() -> None:
-    assert grading.final_answer("\\boxed{1}\n#### 3\n\\boxed{2}") == "2"
-    assert grading.final_answer("so\n#### 1,250\n") == "1250"
-    assert grading.final_answer("no answer") is None
-
-
-@pytest.mark.parametrize(
-    ("reference", "answer", "expected"),
-    [
-        ("1/2", r"\frac{2}{4}", "equal"),
-        ("2", r"\sqrt{2}", "different"),
-        ("2", r"\begin", "unreadable"),
-        ("-2,1", "1,-2", "equal"),
-    ],
-)
-def test_compare(reference: str, answer: str, expected: str) -> None:
-    assert grading.compare(reference, answer) == expected
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ("12", True),
-        ("-1,250.5", True),
-        ("3/4", True),
-        ("1,2", False),
-        ("C(10, 5)", False),
-        ("x", False),
-        ("", False),
-    ],
-)
-def test_is_number(answer: str, expected: bool) -> None:
-    assert grading.is_number(answer) is expected
+        grades.grade("5", "5", "numeric")

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mathledger.grading import answers
+from mathledger.grading import solutions
+from mathledger.grading.boxes import find_boxes
 
 SAMPLE = Path(
     "../shared/hub/datasets/nvidia/OpenMathInstruct-2/data/train_1M-00000-of-00001.parquet"
@@ -46,19 +47,19 @@ SAMPLE = Path(
     ],
 )
 def test_final_answer(text: str, expected: str | None) -> None:
-    assert answers.final_answers(pa.array([text])).to_pylist() == [expected]
+    assert solutions.final_answers(pa.array([text])).to_pylist() == [expected]
 
 
 def test_each_text_has_its_own_answer() -> None:
     texts = pa.array([r"\boxed{4", "no", "#### 1", r"\boxed{2} \boxed{3}", "The answer is 4."])
-    assert answers.final_answers(texts).to_pylist() == [None, None, "1", "3", "4"]
-    assert answers.final_answers(texts[3:]).to_pylist() == ["3", "4"]
-    assert answers.final_answers(texts[:0]).to_pylist() == []
+    assert solutions.final_answers(texts).to_pylist() == [None, None, "1", "3", "4"]
+    assert solutions.final_answers(texts[3:]).to_pylist() == ["3", "4"]
+    assert solutions.final_answers(texts[:0]).to_pylist() == []
 
 
 def test_boxes_know_their_place() -> None:
     texts = ["é \\boxed{1} \\boxed{ 2 }", "none", "\\boxed{3} \\boxed{4"]
-    found = answers.boxes(pa.array(texts))
+    found = find_boxes(pa.array(texts))
     assert found.rows.tolist() == [0, 0, 2]
     assert found.contents.to_pylist() == ["1", "2", "3"]
     assert found.is_cut.tolist() == [False, False, True]
@@ -69,7 +70,7 @@ def test_boxes_know_their_place() -> None:
 def test_a_text_of_nothing_but_boxes_takes_no_longer_than_any_other() -> None:
     """Each box nested in the one before, 100,000 deep: to look for each one's end would not end."""
     texts = pa.array(["\\boxed{" * 100_000, "\\boxed{" * 100_000 + "1" + "}" * 100_000])
-    assert answers.boxes(texts).is_cut.tolist() == [True, False]
+    assert find_boxes(texts).is_cut.tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_text_of_nothing_but_boxes_takes_no_longer_than_any_other() -> None:
     ],
 )
 def test_canonical(answer: str, expected: str) -> None:
-    assert answers.canonical(pa.array([answer, None])).to_pylist() == [expected, None]
+    assert solutions.canonical(pa.array([answer, None])).to_pylist() == [expected, None]
 
 
 @pytest.mark.parametrize(
@@ -105,15 +106,21 @@ def test_canonical(answer: str, expected: str) -> None:
 def test_parts_of_an_answer_do_not_contradict_one_another(
     text: str, expected: tuple[str, str] | None
 ) -> None:
-    found = answers.boxes(pa.array([text]))
+    found = find_boxes(pa.array([text]))
     assert (
-        answers.contradiction(text, found.contents.to_pylist(), found.begins.tolist()) == expected
+        solutions.contradiction(text, found.contents.to_pylist(), found.begins.tolist()) == expected
     )
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the sample of the real corpus is not beside us")
 def test_the_answer_read_in_a_real_solution_is_the_reference() -> None:
     table = pq.read_table(SAMPLE)
-    stated = answers.final_answers(table["generated_solution"].combine_chunks())
-    reference = answers.canonical(table["expected_answer"].combine_chunks())
+    stated = solutions.final_answers(table["generated_solution"].combine_chunks())
+    reference = solutions.canonical(table["expected_answer"].combine_chunks())
     assert np.array_equal(stated.to_pylist(), reference.to_pylist())
+
+
+def test_final_answer_prefers_the_last_box() -> None:
+    assert solutions.final_answer("\\boxed{1}\n#### 3\n\\boxed{2}") == "2"
+    assert solutions.final_answer("so\n#### 1,250\n") == "1250"
+    assert solutions.final_answer("no answer") is None

@@ -1,0 +1,169 @@
+r"""Which number a text denotes, and when two numbers are the same: 1/2 and 0.5, 1/3 and 0.333.
+
+>>> number("1\\frac{4}{5}").value, number("1,250").value, number("12.50").places
+(Fraction(9, 5), Fraction(1250, 1), 2)
+>>> same_number(number("1/2"), number("0.5")), same_number(number("1/3"), number("0.33"))
+(True, False)
+
+Both read the spelling that `spelling.plain` gives.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+MIN_PLACES = 3  # decimal places, and significant digits, from which a rounding counts
+
+
+@dataclass(frozen=True)
+class Number:
+    """An exact value, and how it was written.
+
+    Args:
+        places: decimal places, if it is a plain decimal.
+        digits: significant digits shown.
+        is_cut: dots stand for further places.
+    """
+
+    value: Fraction
+    places: int | None = None
+    digits: int = 0
+    is_percent: bool = False
+    is_cut: bool = False
+
+    def bare(self) -> "Number":
+        """Return the number before its percent sign: 10 for 10%."""
+        return Number(self.value * (100 if self.is_percent else 1), self.places, self.digits)
+
+
+_UNIT = (
+    r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
+    r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}+[a-z '/.-]*+)"
+)
+_TAIL = re.compile(
+    # 5 m, but 5m may be a product
+    rf"(?:\s+[mgLh]|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?)(?:\s*\^\s*\{{?[23]\}}?)?\.?$",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per cent|pct)\.?$", re.IGNORECASE)
+_DOTS = re.compile(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$")
+_BRACED = re.compile(r"^(?:\{([^{}]*)\}|\(([^(){},]*)\))$")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_SPACED = re.compile(r"^\d{1,3}(?: \d{3})+(?:\.\d+)?$")
+# A number has up to 400 digits, an exponent up to 3: so much is exact at once.
+_N, _D = r"\d{1,400}", r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
+_DECIMAL = re.compile(
+    rf"^({_D})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*([-+]?\d{{1,3}})\s*\}}|(\d))|[eE]([-+]?\d{{1,3}}))?$"
+)
+_REPEATING = re.compile(rf"^(\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{({_N})\}}|\(({_N})\))$")
+_FRACTION = re.compile(rf"^(?:({_N})\s*)?\\frac\{{\s*(-?)\s*({_D})\s*\}}\{{\s*(-?)\s*({_D})\s*\}}$")
+_SLASHED = re.compile(rf"^(?:({_N})(?:\s+|\s*-\s*))?()({_D})\s*/\s*()({_D})$")
+
+
+def number(text: str) -> Number | None:
+    r"""Parse a number, with or without a unit; None if the text is not one.
+
+    >>> number("5.4 cents").value, number("10\\%").is_percent, number("1.2*10^{3}").value
+    (Fraction(27, 5), True, Fraction(1200, 1))
+    >>> number("0.\\overline{3}").value, number("3 1/2").value, number("2\\sqrt{3}")
+    (Fraction(1, 3), Fraction(7, 2), None)
+    """
+    shown = _DOTS.sub(r"\1", text)
+    unitless = without_unit(shown)
+    bare, is_negative = _unsigned(_PERCENT.sub("", unitless))
+    bare = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), bare)
+    if _SPACED.match(bare):
+        bare = bare.replace(" ", "")
+    unsigned = _unsigned_number(bare)
+    if unsigned is None:
+        return None
+    is_percent = bool(_PERCENT.search(unitless))
+    value = (-1 if is_negative else 1) * unsigned.value / (100 if is_percent else 1)
+    return Number(value, unsigned.places, unsigned.digits, is_percent, is_cut=shown != text)
+
+
+def _unsigned(text: str) -> tuple[str, bool]:
+    """Strip the signs and brackets around a text; return it, and whether it is negative."""
+    is_negative = False
+    while True:
+        text = text.strip()
+        if match := _BRACED.match(text):
+            text = match[1] or match[2] or ""
+        elif text[:1] in ("-", "+"):
+            is_negative ^= text[0] == "-"
+            text = text[1:]
+        else:
+            return text, is_negative
+
+
+def _unsigned_number(text: str) -> Number | None:
+    if match := _DECIMAL.match(text):
+        exponent = int(match[2] or match[3] or match[4] or 0)
+        places = max(0, len(match[1].partition(".")[2]) - exponent)
+        num_digits = len(match[1].replace(".", "").lstrip("0"))
+        return Number(Fraction(match[1]) * Fraction(10) ** exponent, places, num_digits)
+    if match := _REPEATING.match(text):
+        period = match[2] or match[3]
+        tail = Fraction(int(period), 10 ** len(period) - 1)
+        return Number(Fraction(f"0{match[1]}0") + tail / 10 ** len(match[1].partition(".")[2]))
+    if match := _FRACTION.match(text) or _SLASHED.match(text):
+        whole, minus, above, other_minus, below = match.groups()
+        if not Fraction(below):
+            return None
+        value = Fraction(above) / Fraction(below)
+        if whole and (value >= 1 or minus or other_minus):
+            return None  # 11 7/6 is no mixed number
+        return Number((-1 if minus != other_minus else 1) * value + int(whole or 0))
+    return None
+
+
+def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
+    """Return True if a decimal is a value that never ends, rounded to the places shown.
+
+    It takes three places and three digits: 0.333 is 1/3, 0.33 is not.
+
+    Args:
+        endless: the value is irrational, and `exact` is close enough to it.
+    """
+    if decimal.places is None or min(decimal.places, decimal.digits) < MIN_PLACES:
+        return False
+    rest = exact.denominator
+    for prime in (2, 5):
+        while not endless and rest % prime == 0:
+            rest //= prime
+    places = decimal.places + (2 if decimal.is_percent else 0)
+    return rest != 1 and abs(decimal.value - exact) * 2 * 10**places <= 1
+
+
+def without_unit(text: str) -> str:
+    """Strip the degree sign, or the unit in words, that follows a number."""
+    text = re.sub(r"\s*\\degree\s*(?:[CF]\b)?$", "", text.strip())
+    if text[-1:].isalpha() or text[-1:] in ".}23":
+        bare = _TAIL.sub("", text)
+        if bare[-1:].isdigit() or (bare and bare[-1] in "})%i"):
+            return bare.strip()
+    return text
+
+
+def same_number(gold: Number, given: Number) -> bool:
+    """Return True if two numbers are equal, one is the rounding of the other, or the two are a
+    percentage and the number before its sign: 10% is 0.1 and may be written 10."""
+    if gold.value == given.value:
+        return True
+    if gold.is_cut or given.is_cut:
+        return any(_begins(one, other.value) for one, other in ((gold, given), (given, gold)))
+    pairs = [(gold, given)]
+    if gold.is_percent != given.is_percent:
+        pairs.append((gold.bare(), given.bare()))
+    return any(
+        one.value == other.value or is_rounded(one, other.value) or is_rounded(other, one.value)
+        for one, other in pairs
+    )
+
+
+def _begins(decimal: Number, exact: Fraction) -> bool:
+    """Return True if a decimal that ends in dots is how a value begins."""
+    if not decimal.is_cut or decimal.places is None or decimal.digits < MIN_PLACES:
+        return False
+    rest = exact - decimal.value if exact > 0 else decimal.value - exact
+    return 0 <= rest < Fraction(1, 10**decimal.places)
