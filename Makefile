@@ -36,8 +36,8 @@ smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a 
 	@rm -rf .scratch/smoke && git clone --quiet . .scratch/smoke
 	@cd .scratch/smoke && python -m stages.params experiment=smoke && dvc repro
 
-params: $(READY)  ## compile conf/ to params.yaml; write its reference and the schema of the ledger
-	@python -m stages.params && python -m docs.configuration && python -m docs.ledger_schema
+params: $(READY)  ## compile conf/ to params.yaml; write its reference and the schemas
+	@python -m stages.params && python -m docs.configuration && python -m docs.params_schema && python -m docs.ledger_schema
 
 check: $(READY)  ## ruff, mypy, arrows between rooms, and: is params.yaml current?
 	@ruff check . && ruff format --check . && mypy mathledger stages bench docs && lint-imports && python -m stages.params --check

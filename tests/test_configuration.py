@@ -1,11 +1,16 @@
-"""docs/configuration.md has every key that the code knows, as code and conf/ have it today."""
+"""The reference page and the editors' schemas know every key that the code knows."""
 
+import json
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from omegaconf import OmegaConf
 
-from docs import configuration
+from docs import configuration, params_schema
 from mathledger.run.compose import compose
 
 
@@ -41,3 +46,63 @@ def test_every_key_has_a_meaning() -> None:
         row for row in configuration.PAGE.read_text("utf-8").splitlines() if row.startswith("| `")
     ]
     assert rows and not [row for row in rows if row.split(" | ")[-1].strip(" |") == ""]
+
+
+def test_the_schemas_are_current() -> None:
+    files = params_schema.files()
+    present = {params_schema.SETTINGS, *params_schema.FOLDER.iterdir()}
+    assert present == set(files), "run `make params`, and commit docs/schemas/ and .vscode/"
+    for path, content in files.items():
+        assert path.read_text(encoding="utf-8") == content, f"run `make params`, and commit {path}"
+
+
+def schema_of(path: Path) -> Any:
+    """The schema that an editor checks the file with."""
+    associated = json.loads(params_schema.SETTINGS.read_text(encoding="utf-8"))["yaml.schemas"]
+    names = [
+        name
+        for name, globs in associated.items()
+        for glob in ([globs] if isinstance(globs, str) else globs)
+        if fnmatch(str(path.parent), str(Path(glob).parent)) and fnmatch(path.name, Path(glob).name)
+    ]
+    (name,) = names
+    schema = json.loads(Path(name).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return schema
+
+
+def mistakes(path: Path, content: object) -> list[str]:
+    validator = jsonschema.Draft202012Validator(schema_of(path))
+    return [error.message for error in validator.iter_errors(content)]
+
+
+@pytest.mark.parametrize(
+    "path", [Path("params.yaml"), *sorted(Path("conf").rglob("*.yaml"))], ids=str
+)
+def test_a_file_is_right_by_its_schema_and_a_mistyped_key_is_not(path: Path) -> None:
+    content: Any = OmegaConf.to_container(OmegaConf.load(path))
+    assert not mistakes(path, content)
+    assert "'sed' was unexpected" in " ".join(mistakes(path, content | {"sed": 1}))
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("conf/experiment/mine.yaml", {"train": {"learning_rte": 1e-4}}),
+        ("conf/experiment/mine.yaml", {"train": {"learning_rate": "fast"}}),
+        ("conf/experiment/mine.yaml", {"model": {"source": {"kind": "hubb"}}}),
+        ("conf/train/mine.yaml", {"lora": {"quantization": "int8"}}),
+        ("conf/train/launch/mine.yaml", {"sharding": "fsdp"}),
+        ("conf/benchmark/mine.yaml", {"task": {"until": "###"}}),
+        ("conf/corpus/mine.yaml", {"mix": {"weight": 2}}),
+        ("conf/corpus/mine.yaml", {"source": {"kind": "local", "files": {"a": "beef"}}}),
+    ],
+)
+def test_a_wrong_value_is_wrong_by_the_schema(path: str, content: object) -> None:
+    assert mistakes(Path(path), content)
+
+
+def test_a_complete_file_lacks_no_key() -> None:
+    content: Any = OmegaConf.to_container(OmegaConf.load("params.yaml"))
+    del content["train"]["seed"]
+    assert mistakes(Path("params.yaml"), content) == ["'seed' is a required property"]

@@ -1,0 +1,174 @@
+"""Write docs/schemas/, with which editors check params.yaml and conf/, from the params' types.
+
+    python -m docs.params_schema
+
+.vscode/settings.json says which schema is for which files. params.yaml itself names none, because
+DVC composes it byte for byte.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from mathledger.core.configuration import CONF
+from stages import params
+
+FOLDER = Path("docs/schemas")
+SETTINGS = Path(".vscode/settings.json")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# What Hydra replaces before a value is checked: ${other.key}, and ??? that the user has to fill in.
+REPLACED = {"type": "string", "pattern": r"^\?\?\?$|\$\{.+\}"}
+
+Schema = dict[str, Any]
+
+
+def files() -> dict[Path, str]:
+    """The content of every file that this module writes."""
+    globs: dict[str, list[str]] = {}  # of the files that a schema is for
+    folders = [CONF, *sorted(path for path in CONF.rglob("*") if path.is_dir())]
+    for folder in folders:
+        schema = text(conf_schema(folder))
+        globs.setdefault(schema, []).append(f"{folder.as_posix()}/*.yaml")
+    paths = {
+        schema: FOLDER / f"{first.removesuffix('/*.yaml').replace('/', '.')}.json"
+        for schema, (first, *_) in globs.items()
+    }
+    associated: dict[str, str | list[str]] = {f"./{FOLDER}/params.json": "params.yaml"}
+    associated |= {f"./{paths[schema]}": globs[schema] for schema in globs}
+    return {path: schema for schema, path in paths.items()} | {
+        FOLDER / "params.json": text(params_schema()),
+        SETTINGS: text({"yaml.schemas": associated}),
+    }
+
+
+def text(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def params_schema() -> Schema:
+    """The schema of params.yaml: every section, complete."""
+    types = {(name, ""): into for name, into in params.sections().items()}
+    members = params.members()
+    types |= {(group, part): into for group in members for part, into in members[group].items()}
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(key, "validation", TypeAdapter(into)) for key, into in types.items()]
+    )
+    properties = {name: schemas[name, "validation"] for name in types}
+    sections = {section: properties[section, ""] for section in params.sections()}
+    for group, parts in members.items():
+        member = mapping({part: properties[group, part] for part in parts})
+        sections[group] = {"type": "object", "additionalProperties": member}
+    return {"$schema": DIALECT, **cleaned(mapping(sections)), **cleaned(definitions)}
+
+
+def mapping(properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def cleaned(schema: Any) -> Any:
+    """The schema without titles, which repeat the keys, and without OpenAPI's `discriminator`."""
+    if isinstance(schema, list):
+        return [cleaned(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    noise = {"discriminator"} | ({"title"} if isinstance(schema.get("title"), str) else set())
+    return {key: cleaned(value) for key, value in schema.items() if key not in noise}
+
+
+def conf_schema(folder: Path) -> Schema:
+    """The schema of the files in a folder of conf/, of which each holds a part of the whole."""
+    whole = params_schema()
+    node = whole
+    if not is_global(folder):
+        for key in folder.relative_to(CONF).parts:
+            node = below(node, key, whole["$defs"])
+    part = partial({**node, "$schema": DIALECT, "$defs": whole["$defs"]})
+    part["properties"] |= {"defaults": {"type": "array", "description": "Hydra's defaults list."}}
+    return used(part)
+
+
+def is_global(folder: Path) -> bool:
+    """Return True if the folder's files set keys anywhere: recipes, and those that say so."""
+    heads = [path.read_text(encoding="utf-8").split("\n")[0] for path in folder.glob("*.yaml")]
+    return folder == CONF or "# @package _global_" in heads
+
+
+def below(node: Schema, key: str, definitions: Schema) -> Schema:
+    """The schema of a key's value; of a member's or an alternative's name, that of the node."""
+    node = resolved(node, definitions)
+    below_it = node.get("properties", {}).get(key)
+    if below_it is None:
+        return node
+    below_it = resolved(below_it, definitions)
+    # A section of members: each file holds one of them.
+    return below_it.get("additionalProperties") or below_it
+
+
+def resolved(node: Schema, definitions: Schema) -> Schema:
+    while "$ref" in node:
+        node = definitions[node["$ref"].rpartition("/")[2]]
+    return node
+
+
+def partial(schema: Any) -> Any:
+    """The schema with no key required and with values that Hydra replaces."""
+    if isinstance(schema, list):
+        return [partial(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {}
+    for key, value in schema.items():
+        if key == "required" and isinstance(value, list):
+            continue
+        if key == "properties":
+            made[key] = {name: replaceable(partial(each)) for name, each in value.items()}
+        else:
+            # Without `kind`, a part of a source fits several of the alternatives.
+            made["anyOf" if key == "oneOf" else key] = partial(value)
+    return made
+
+
+def replaceable(schema: Schema) -> Schema:
+    if schema.keys() <= {"type", "description", "default"} and schema.get("type") == "string":
+        return schema
+    kept: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
+    value = {key: schema[key] for key in schema if key not in kept}
+    # Of files of the user's own, an option of conf/ names none yet: null.
+    unset = [{"type": "null"}] if value.get("type") == "object" else []
+    return {"anyOf": [value, REPLACED, *unset], **kept}
+
+
+def used(schema: Schema) -> Schema:
+    """The schema with those definitions alone that it reaches."""
+    definitions = schema.pop("$defs")
+    reached: Schema = {}
+    todo: list[Any] = [schema]
+    while todo:
+        match todo.pop():
+            case dict(node):
+                if isinstance(reference := node.get("$ref"), str):
+                    name = reference.rpartition("/")[2]
+                    if name not in reached:
+                        reached[name] = definitions[name]
+                        todo.append(definitions[name])
+                todo += node.values()
+            case list(nodes):
+                todo += nodes
+    return schema | {"$defs": dict(sorted(reached.items()))}
+
+
+def main() -> None:
+    for path, content in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
