@@ -1,0 +1,176 @@
+"""Each experiment against the baseline: a test for each benchmark, and the split by overlap."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mathledger.compare.load import Experiment, Outcomes, Score
+from mathledger.core.errors import InputError
+from mathledger.evaluation import statistics
+from mathledger.evaluation.statistics import Interval
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Test:
+    """A model against the baseline's, paired by item."""
+
+    difference: Interval
+    p_value: float
+    num_items_gained: int
+    num_items_lost: int
+    minimum_detectable: float | None
+    p_holm: float  # for all tests of the table
+    is_significant: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """The score on some of the items."""
+
+    num_items: int
+    num_samples: int
+    num_correct: int
+    accuracy: float
+    low: float
+    high: float
+    difference: Interval | None  # from the baseline, whose own is null
+
+
+@dataclass(frozen=True)
+class Split:
+    """The scores on the items that stand in the baseline's corpora, and on the others."""
+
+    items_with_overlap: Part
+    items_without_overlap: Part
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment on a benchmark."""
+
+    score: Score
+    test: Test | None  # null for the baseline, and where `not_tested` says why
+    not_tested: str | None
+    by_overlap: Split | None  # null where all items are of one kind, or not the baseline's
+
+
+@dataclass(frozen=True)
+class Row:
+    experiment: Experiment
+    results: dict[str, Result]  # by benchmark
+
+
+@dataclass(frozen=True)
+class Comparison:
+    baseline: Row
+    others: list[Row]
+    num_tests: int
+
+    @property
+    def rows(self) -> list[Row]:
+        return [self.baseline, *self.others]
+
+
+def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str]]) -> Comparison:
+    """Set the first experiment, the baseline, against each of the others.
+
+    Args:
+        overlapping: by benchmark, the items that stand in the baseline's corpora.
+    """
+    baseline, *others = experiments
+    paired = {
+        (number, benchmark): pair(baseline.scores[benchmark], score, benchmark, other.name)
+        for number, other in enumerate(others)
+        for benchmark, score in other.scores.items()
+        if not why_not_tested(baseline, benchmark, score)
+    }
+    adjusted = statistics.holm([test.p_value for test in paired.values()])
+    tests = {
+        key: Test(
+            test.difference,
+            test.p_value,
+            test.num_gained,
+            test.num_lost,
+            test.minimum_detectable,
+            p_holm,
+            p_holm < LEVEL,
+        )
+        for (key, test), p_holm in zip(paired.items(), adjusted, strict=True)
+    }
+
+    def result(number: int, benchmark: str, score: Score) -> Result:
+        reason = why_not_tested(baseline, benchmark, score)
+        if reason:
+            return Result(score, None, reason, None)
+        before = baseline.scores[benchmark].outcomes
+        split = by_overlap(score.outcomes, before, overlapping.get(benchmark, set()))
+        return Result(score, tests[number, benchmark], None, split)
+
+    own = {
+        benchmark: Result(
+            score, None, None, by_overlap(score.outcomes, None, overlapping.get(benchmark, set()))
+        )
+        for benchmark, score in baseline.scores.items()
+    }
+    rows = [
+        Row(other, {name: result(number, name, score) for name, score in other.scores.items()})
+        for number, other in enumerate(others)
+    ]
+    return Comparison(Row(baseline, own), rows, len(tests))
+
+
+def why_not_tested(baseline: Experiment, benchmark: str, score: Score) -> str | None:
+    """The reason why a score cannot be paired with the baseline's; None if it can."""
+    before = baseline.scores.get(benchmark)
+    if before is None:
+        return "the baseline has not answered it"
+    if before.items_digest != score.items_digest:
+        return "the baseline answered other items"
+    return None
+
+
+def pair(before: Score, after: Score, benchmark: str, name: str) -> statistics.Comparison:
+    """Test two models' responses to the same items.
+
+    Raises:
+        InputError: the responses are to different items.
+    """
+    if before.outcomes.keys() != after.outcomes.keys():
+        raise InputError(
+            f"{benchmark} has one items_digest in the baseline and in {name}, and responses to "
+            "other items: run `mathledger verify` on both"
+        )
+    items = sorted(before.outcomes)
+    return statistics.compare(
+        [before.outcomes[item] for item in items], [after.outcomes[item] for item in items]
+    )
+
+
+def by_overlap(own: Outcomes, before: Outcomes | None, overlapping: set[str]) -> Split | None:
+    """Score the items that overlap and the others, and how each changed.
+
+    Args:
+        before: the baseline's responses to the same items; None for the baseline itself.
+
+    Returns:
+        None if all items are of one kind.
+    """
+    items = sorted(own.keys() & overlapping), sorted(own.keys() - overlapping)
+    if not all(items):
+        return None
+    return Split(*(_part(own, before, each) for each in items))
+
+
+def _part(own: Outcomes, before: Outcomes | None, items: list[str]) -> Part:
+    right = [own[item] for item in items]
+    score = statistics.accuracy(right)
+    return Part(
+        len(items),
+        sum(map(len, right)),
+        sum(map(sum, right)),
+        score.value,
+        score.low,
+        score.high,
+        statistics.compare([before[item] for item in items], right).difference if before else None,
+    )

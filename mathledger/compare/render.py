@@ -1,0 +1,221 @@
+"""A comparison as text for the terminal, Markdown, CSV or JSON."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mathledger.card.markdown import chance, percent, points, table, wrapped
+from mathledger.compare.compute import Comparison, Part, Result, Row, Split
+from mathledger.compare.load import Experiment, Score
+
+CHANGES_SHOWN = 3
+SCORE = ("num_items", "num_samples", "num_correct", "accuracy", "low", "high")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: its first columns are texts, the others numbers."""
+
+    title: str
+    num_texts: int
+    head: list[str]
+    lines: list[list[str]]
+
+
+def text(comparison: Comparison) -> str:
+    """The tables for a terminal."""
+    parts = [f"{each.title}\n\n{aligned(each.head, each.lines)}" for each in sheets(comparison)]
+    return "\n".join([*parts, notes(comparison)])
+
+
+def markdown(comparison: Comparison) -> str:
+    parts = [
+        f"{each.title}\n\n{table(each.head, each.lines, each.num_texts)}"
+        for each in sheets(comparison)
+    ]
+    return "\n".join([*parts, notes(comparison)])
+
+
+def sheets(comparison: Comparison) -> Iterator[Sheet]:
+    """The scores with rows and cost; the differences from the baseline; the split by overlap."""
+    rows, baseline = comparison.rows, comparison.baseline.experiment.name
+    benchmarks = list(dict.fromkeys(name for row in rows for name in row.results))
+    yield Sheet(
+        "Scores of the final model, % [95% interval]",
+        1,
+        ["experiment", *benchmarks, "rows", "train s", "kWh"],
+        [
+            [
+                row.experiment.name,
+                *(
+                    _score(row.results[name].score) if name in row.results else "-"
+                    for name in benchmarks
+                ),
+                *_cost(row.experiment),
+            ]
+            for row in rows
+        ],
+    )
+    if comparison.others:
+        yield Sheet(
+            f"Difference from {baseline}, points [95% interval], p",
+            2,
+            ["experiment", "changed", *benchmarks],
+            [
+                [
+                    row.experiment.name,
+                    _listed(row.experiment.changed),
+                    *(_difference(row.results.get(name)) for name in benchmarks),
+                ]
+                for row in comparison.others
+            ],
+        )
+    split = [
+        [benchmark, row.experiment.name, *_parts(result.by_overlap)]
+        for benchmark in benchmarks
+        for row in rows
+        if (result := row.results.get(benchmark)) and result.by_overlap
+    ]
+    if split:
+        yield Sheet(
+            f"Items that stand in the corpora of {baseline}, and the others, % [95% interval]",
+            2,
+            [
+                "benchmark",
+                "experiment",
+                "overlapping items",
+                "difference",
+                "other items",
+                "difference",
+            ],
+            split,
+        )
+
+
+def notes(comparison: Comparison) -> str:
+    """What the tables' signs mean, and what does not fit into them."""
+    text = ""
+    if comparison.num_tests:
+        text = (
+            f"{comparison.num_tests} exact tests, paired by item; p is adjusted by Holm for all of "
+            "them; * marks p < 0.05. "
+        )
+    results = [result for row in comparison.others for result in row.results.values()]
+    reasons = sorted({each.not_tested for each in results if each.not_tested})
+    text += "".join(f"Not tested: {reason}. " for reason in reasons)
+    costs = [row.experiment.cost for row in comparison.rows]
+    if any(cost.is_resumed for cost in costs):
+        text += "+ marks a training that went on from a checkpoint: what went before is not in it. "
+    devices = {cost.device for cost in costs}
+    if len(devices) > 1:
+        text += (
+            f"Trained on different machines, so times do not compare: {'; '.join(sorted(devices))}."
+        )
+    return wrapped(text) if text else ""
+
+
+def _score(score: Score | Part) -> str:
+    shares = (score.accuracy, score.low, score.high)
+    value, low, high = (percent(share, score.num_items) for share in shares)
+    return f"{value} [{low}, {high}]"
+
+
+def _cost(experiment: Experiment) -> list[str]:
+    cost = experiment.cost
+    sign, energy = "+" * cost.is_resumed, cost.energy_kwh
+    return [
+        f"{experiment.num_rows_trained_on:,}",
+        f"{cost.train_seconds:,.0f}{sign}",
+        "-" if energy is None else f"{energy:{'.2g' if energy < 10 else ',.0f'}}{sign}",
+    ]
+
+
+def _difference(result: Result | None) -> str:
+    if result is None or result.test is None:
+        return "-"
+    test = result.test
+    difference = points(vars(test.difference), result.score.num_items)
+    return f"{difference}, {chance(test.p_holm)}{'*' * test.is_significant}"
+
+
+def _parts(split: Split) -> Iterator[str]:
+    """The score of each kind of item, and its difference from the baseline."""
+    for part in (split.items_with_overlap, split.items_without_overlap):
+        yield f"{part.num_correct} of {part.num_samples}: {_score(part)}"
+        yield points(vars(part.difference), part.num_items) if part.difference else ""
+
+
+def _listed(changed: list[str]) -> str:
+    more = len(changed) - CHANGES_SHOWN
+    text = ", ".join(changed[:CHANGES_SHOWN]) or "nothing"
+    return text + (f", {more} more" if more > 0 else "")
+
+
+def aligned(head: list[str], lines: list[list[str]]) -> str:
+    """A table for the terminal."""
+    widths = [max(len(line[at]) for line in [head, *lines]) for at in range(len(head))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        + "\n"
+        for line in [head, *lines]
+    )
+
+
+def csv_text(comparison: Comparison) -> str:
+    """One line for each experiment and benchmark, with all digits."""
+    test_head = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    own_head = ("name", "commit", "model", "num_rows_trained_on")
+    cost_head = ("train_seconds", "energy_kwh", "is_resumed", "device")
+    writer.writerow([*own_head, *cost_head, "changed", "benchmark", *SCORE, *test_head])
+    for row in comparison.rows:
+        own = row.experiment
+        facts = [getattr(own, key) for key in own_head]
+        facts += [getattr(own.cost, key) for key in cost_head]
+        for benchmark, result in row.results.items():
+            tested: list[float | None] = [None] * len(test_head)
+            if test := result.test:
+                tested = [*vars(test.difference).values(), test.p_value, test.p_holm]
+            score = [getattr(result.score, key) for key in SCORE]
+            changed = "; ".join(own.changed)
+            writer.writerow([*facts, changed, benchmark, *score, *tested])
+    return text.getvalue()
+
+
+def content(comparison: Comparison) -> dict[str, Any]:
+    """All of it, as `--json` prints it."""
+    return {
+        "baseline": comparison.baseline.experiment.name,
+        "num_tests": comparison.num_tests,
+        "experiments": [_row(row, row is comparison.baseline) for row in comparison.rows],
+    }
+
+
+def _row(row: Row, is_baseline: bool) -> dict[str, Any]:
+    own = row.experiment
+    return {
+        "name": own.name,
+        "commit": own.commit,
+        "changed": own.changed,
+        "num_rows_trained_on": own.num_rows_trained_on,
+        **asdict(own.cost),
+        "model": own.model,
+        "scores": {
+            benchmark: {
+                **{key: getattr(result.score, key) for key in (*SCORE, "items_digest")},
+                **({} if is_baseline else _tested(result)),
+                "by_overlap": asdict(result.by_overlap) if result.by_overlap else None,
+            }
+            for benchmark, result in row.results.items()
+        },
+    }
+
+
+def _tested(result: Result) -> dict[str, Any]:
+    return {
+        "against_baseline": asdict(result.test) if result.test else None,
+        "not_tested": result.not_tested,
+    }
