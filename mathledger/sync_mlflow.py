@@ -18,8 +18,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mathledger.chain.chain import LOCK, WORKSPACE, Chain, Stage, experiments, root
+from mathledger.chain.chain import WORKSPACE, Chain
+from mathledger.chain.git import experiments, root
+from mathledger.chain.lock import LOCK, Stage
 from mathledger.core.errors import InputError
+from mathledger.core.keys import flatten
+from mathledger.core.paths import is_metric
 from mathledger.run import tracking
 from mathledger.run.mlflow_writer import Recorder
 
@@ -64,7 +68,7 @@ def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
             continue
         lineage = chain.lineage(stage)
         digests = {path: dep.md5 for path, dep in stage.deps.items()}
-        if lineage["deps"] != digests or lineage["params"] != tracking.flatten(stage.params):
+        if lineage["deps"] != digests or lineage["params"] != flatten(stage.params):
             left_out.append(
                 f"{where}: {stage.lineage} is of another run, for {LOCK} has other deps or params; "
                 f"`dvc repro --force --single-item {stage.name}` there writes both"
@@ -118,7 +122,7 @@ def results(run: Past) -> dict[str, float]:
         case _:
             found: dict[str, float] = {}
             for path in stage.outs:
-                if path.startswith("metrics/"):
+                if is_metric(path):
                     found |= tracking.numbers_of(chain.json(path))
             return found
 

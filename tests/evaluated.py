@@ -15,7 +15,7 @@ from mathledger.core.files import write_json, write_text
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.evaluation import evaluate, probe
 from mathledger.filters import mix
-from mathledger.run import tracking
+from mathledger.run.lineage import lineage_file
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
 
 SIZES = {"exam": 60, "aime": 30, "secret": 240}
@@ -158,5 +158,5 @@ def write_project(
                 f"data/model/{model}": "m" * 32,
                 f"data/download_benchmark/{benchmark}": "b" * 32,
             }
-        write_json(tracking.lineage_file(stage), {"deps": deps})
+        write_json(lineage_file(stage), {"deps": deps})
     return content

@@ -20,12 +20,14 @@ import yaml
 from mathledger.card import build as model_card
 from mathledger.card import card, statement
 from mathledger.core.files import write_json, write_text
+from mathledger.core.keys import flatten
 from mathledger.core.tables import EXAMPLE, Row, read_rows, removed_schema, write_rows
 from mathledger.filters import mix
 from mathledger.filters.decontaminate import HIT
 from mathledger.filters.deduplicate import EVIDENCE
 from mathledger.filters.defects import REMOVED
-from mathledger.run import params, tracking
+from mathledger.run import params
+from mathledger.run.lineage import lineage_file
 from tests import evaluated
 from tests.conftest import ROOT, clean_environment
 from tests.test_report import CORPORA, example
@@ -92,13 +94,13 @@ class Project:
             deps = {path: self._md5(Path(path), state) for path in own["deps"]}
             lineage = {
                 "deps": deps,
-                "params": tracking.flatten(found),
+                "params": flatten(found),
                 "packages": {"torch": "2.13.0"} | state.packages.get(name, {}),
                 "hardware": {"cpu": "one"} | state.hardware.get(name, {}),
                 "git_revision": state.revision,
                 "code_is_dirty": False,
             }
-            write_json(tracking.lineage_file(name), lineage)
+            write_json(lineage_file(name), lineage)
             outs = [path for path in own["outs"] if Path(path).exists() and path != "model_card"]
             lock[name] = {
                 "cmd": f"python -m stages.{kind}",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mathledger.core.code import is_code
+from mathledger.core.paths import is_code
 
 STAGES: dict[str, Any] = {
     name: stage.get("do", stage)  # what a foreach repeats

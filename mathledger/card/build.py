@@ -32,11 +32,13 @@ from mathledger.core.configuration import CONF, STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json, write_text
 from mathledger.core.hashing import sha256
+from mathledger.core.paths import is_data
 from mathledger.core.tables import Row, read_batches, read_rows
 from mathledger.data import practice
 from mathledger.evaluation import statistics
 from mathledger.run import params
-from mathledger.run.tracking import lineage_file, stage_run
+from mathledger.run.lineage import lineage_file
+from mathledger.run.tracking import stage_run
 
 DATA = Path("data")
 METRICS = Path("metrics")
@@ -327,7 +329,7 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
     for stage in statement.stage_names(settings):
         lineage = lineage_of(stage)
         deps = lineage["deps"]
-        stages[stage] = {key: value for key, value in deps.items() if key.startswith("data/")}
+        stages[stage] = {key: value for key, value in deps.items() if is_data(key)}
         for path, md5 in code_of(lineage).items():
             if code.setdefault(path, md5) != md5:
                 raise InputError(

@@ -7,13 +7,11 @@ stand in the order of the file. A field with a default is missing from older led
 that have no use for it; what was never set is not written (`content`).
 """
 
-import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from mathledger.core.errors import InputError
+from mathledger.core.typed import Record
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -24,45 +22,6 @@ Md5 = Annotated[
         pattern=r"^[0-9a-f]{32}(\.dir)?$", description="DVC's digest; ends in .dir for a folder."
     ),
 ]
-
-
-class Record(BaseModel):
-    """What the ledger is made of."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
-    )
-
-    @classmethod
-    def read(cls, content: Mapping[str, Any], name: str) -> Self:
-        """The record that a JSON object holds.
-
-        Args:
-            name: how the object is called in errors.
-
-        Raises:
-            InputError: names every key that is unknown, missing or of a wrong type.
-        """
-        try:
-            # From JSON: strict validation of Python objects wants records where we have dicts.
-            return cls.model_validate_json(json.dumps(content, allow_nan=False))
-        except ValidationError as error:
-            raise InputError("; ".join(_problem(item, name) for item in error.errors())) from None
-        except ValueError as error:
-            raise InputError(f"{name}: {error}") from None
-
-    def content(self) -> dict[str, Any]:
-        """The record as JSON has it, without what was never set."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
-
-def _problem(error: Any, name: str) -> str:
-    """`NAME: benchmarks.0.num_items: missing key`."""
-    where = ".".join(str(key) for key in error["loc"])
-    text = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
-        error["type"], f"{error['msg']}, got {str(error['input'])[:60]!r}"
-    )
-    return f"{name}: {where}: {text}"
 
 
 class Interval(Record):

@@ -17,9 +17,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema
 
-from mathledger.card.ledger import Ledger, Record, Sha256
+from mathledger.card.ledger import Ledger, Sha256
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.core.typed import Record
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:mathledger:ledger:1"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mathledger.chain.chain import LEDGER, Chain, git
+from mathledger.chain.chain import LEDGER, Chain
+from mathledger.chain.git import git
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.core.paths import is_data
 from mathledger.core.tables import read_batches
 
 TRAINING = ("train", "reinforce")
@@ -150,7 +152,7 @@ def expect_whole(chain: Chain) -> None:
     stages = chain.ledger.get("stages", {})
     for name, inputs in stages.items():
         stage = chain.stage(name)
-        read = {path: out.md5 for path, out in stage.deps.items() if path.startswith("data/")}
+        read = {path: out.md5 for path, out in stage.deps.items() if is_data(path)}
         if read != inputs:
             raise InputError(
                 f"{LEDGER} of {chain.label} speaks of another run of {name} than dvc.lock: {mend}"

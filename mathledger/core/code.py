@@ -1,23 +1,12 @@
-"""Which files of the project are code, which of them a stage ran with, and what modules import."""
+"""Which code a stage ran with, and what modules import."""
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-# `ledger` and `stages/common` held code until the rooms of mathledger/; old results name them.
-CODE_FOLDERS = ("mathledger", "stages", "ledger")
-
-
-def is_code(path: str) -> bool:
-    """Return True if a path of the project, as DVC names it, is a room or a module.
-
-    >>> is_code("mathledger/text"), is_code("stages/common/text.py"), is_code("data/mix")
-    (True, True, False)
-    """
-    return path.partition("/")[0] in CODE_FOLDERS
+from mathledger.core.paths import is_code
 
 
 def code_of(lineage: Mapping[str, Any]) -> dict[str, str]:
@@ -28,17 +17,6 @@ def code_of(lineage: Mapping[str, Any]) -> dict[str, str]:
     if "code" in lineage:
         return dict(lineage["code"])
     return {path: md5 for path, md5 in lineage["deps"].items() if is_code(path)}
-
-
-def folder_md5(files: Mapping[str, str]) -> str:
-    """DVC's digest of a folder.
-
-    Args:
-        files: path relative to the folder -> md5, of every file that DVC counts to it.
-    """
-    entries = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
-    listed = json.dumps(entries, sort_keys=True).encode()
-    return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
 
 
 def with_imports(modules: Iterable[Path], package: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mathledger.core import terminal
 from mathledger.core.errors import InputError
+from mathledger.core.keys import ABSENT, differences, flatten
 from mathledger.diff import causes, report, responses, rows
 from mathledger.diff.sides import Number, Side, open_side
 
@@ -131,7 +132,7 @@ def _entry(change: causes.Change) -> dict[str, Any]:
     return {
         "kind": change.kind,
         "key": change.key,
-        **{side: value for side, value in values.items() if value is not causes.ABSENT},
+        **{side: value for side, value in values.items() if value is not ABSENT},
         "stages": [],
         "numbers": [],
     }
@@ -176,13 +177,13 @@ def _weights(side: Side, model: str, shared: list[Number]) -> str | None:
 def _training(side: Side) -> dict[str, Any]:
     """What the ledger says of the training, by dotted key."""
     sections = {key: side.ledger.get(key, {}) for key in ("training", "reinforcement")}
-    return causes.flatten(sections)
+    return flatten(sections)
 
 
 def _pairs(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {"key": key, **{s: v for s, v in (("a", a), ("b", b)) if v is not causes.ABSENT}}
-        for key, a, b in causes.pairs(old, new)
+        {"key": key, **{s: v for s, v in (("a", a), ("b", b)) if v is not ABSENT}}
+        for key, a, b in differences(old, new)
     ]
 
 

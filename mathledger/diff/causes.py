@@ -6,23 +6,17 @@ and wrote the same bytes is none. Where several changes meet, two states cannot 
 apart: all are causes.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from mathledger.core.code import is_code
+from mathledger.core.keys import differences, flatten, param_differences
+from mathledger.core.paths import is_code
 from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
 SOURCE = ("name", "revision", "licence", "items_digest")
-
-
-class Absent:
-    """The value of a key that one side does not have; null is a value."""
-
-
-ABSENT = Absent()
 
 
 @dataclass(frozen=True)
@@ -62,54 +56,18 @@ def makers(path: str, stages: Collection[str]) -> list[str]:
     ]
 
 
-def pairs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """The keys whose values differ, with both values."""
-    for key in dict.fromkeys([*old, *new]):
-        values = old.get(key, ABSENT), new.get(key, ABSENT)
-        if values[0] != values[1]:
-            yield key, *values
-
-
-def param_pairs(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """As `pairs`, by dotted keys; a section that one side lacks is one difference.
-
-    >>> list(param_pairs({"train.lora": None}, {"train.lora.r": 16, "train.lora.alpha": 32}))
-    [('train.lora', None, {'r': 16, 'alpha': 32})]
-    """
-    found = {}
-    for key, a, b in pairs(old, new):
-        other = old if a is ABSENT else new if b is ABSENT else None
-        section = key if other is None else _missing_section(key, other)
-        found[section] = _value(old, section), _value(new, section)
-    for section, values in found.items():
-        yield section, *values
-
-
-def _missing_section(key: str, flat: dict[str, Any]) -> str:
-    """The shortest section of a key that holds no key of `flat`."""
-    parts = key.split(".")
-    for end in range(1, len(parts)):
-        section = ".".join(parts[:end])
-        if not any(other.startswith(section + ".") for other in flat):
-            return section
-    return key
-
-
-def _value(flat: dict[str, Any], section: str) -> Any:
-    """A key's value; of a section its keys and values."""
-    if section in flat:
-        return flat[section]
-    start = section + "."
-    return {key[len(start) :]: flat[key] for key in flat if key.startswith(start)} or ABSENT
-
-
 # Of a run, and how the two sides of it are compared.
-RECORDED = {"code": pairs, "params": param_pairs, "packages": pairs, "hardware": pairs}
+RECORDED = {
+    "code": differences,
+    "params": param_differences,
+    "packages": differences,
+    "hardware": differences,
+}
 
 
 def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
     """What is recorded to have changed at a stage itself, whatever it read."""
-    found = [Change("data", key, *values) for key, *values in pairs(*_sources(a, b, stage))]
+    found = [Change("data", key, *values) for key, *values in differences(*_sources(a, b, stage))]
     old, new = a.runs.get(stage), b.runs.get(stage)
     if old is None or new is None:
         return found
@@ -146,8 +104,8 @@ def unattributed(a: Side, b: Side) -> list[Change]:
     """Changed code and params of ledgers, which do not say what read them; none between chains."""
     if a.chain and b.chain:
         return []
-    code = pairs(a.ledger["code"], b.ledger["code"])
-    params = param_pairs(*(flatten(side.ledger["params"]) for side in (a, b)))
+    code = differences(a.ledger["code"], b.ledger["code"])
+    params = param_differences(*(flatten(side.ledger["params"]) for side in (a, b)))
     return [
         *(Change("code", key, *values) for key, *values in code),
         *(Change("params", key, *values) for key, *values in params),
@@ -158,16 +116,6 @@ def can_lead_to_numbers(change: Change) -> bool:
     """Whether a change that no stage is known for is of one whose output a number may rest on."""
     name = PurePosixPath(change.key).stem if is_code(change.key) else change.key.partition(".")[0]
     return name not in ("model_card", "probe")
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= (
-            flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return flat
 
 
 def is_same_run(a: Side, b: Side, stage: str) -> bool:
@@ -188,7 +136,7 @@ def trace(a: Side, b: Side, number: Number) -> Route:
         if stage in route.stages:
             return
         old, new = a.runs.get(stage), b.runs.get(stage)
-        inputs = list(pairs(old.inputs, new.inputs)) if old and new else []
+        inputs = list(differences(old.inputs, new.inputs)) if old and new else []
         for source, *_ in inputs:
             found = makers(source, stages)
             for maker in found:

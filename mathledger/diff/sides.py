@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.card.statement import predicate
-from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain, parse_json
+from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain
+from mathledger.chain.parsing import parse_json
 from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.core.paths import is_data
 
 # Of a lineage file, beside its `hardware`: how the run used the machine.
 USE = ("device", "precision", "dtype", "num_processes", "num_threads", "resumed_from")
@@ -100,9 +102,9 @@ def _run(chain: Chain, name: str) -> Run:
     try:
         deps = lineage["deps"]
         return Run(
-            {path: md5 for path, md5 in deps.items() if path.startswith("data/")},
+            {path: md5 for path, md5 in deps.items() if is_data(path)},
             code_of(lineage),
-            {out.path: out.md5 for out in stage.outs.values() if out.path.startswith("data/")},
+            {out.path: out.md5 for out in stage.outs.values() if is_data(out.path)},
             lineage["params"],
             lineage["packages"],
             lineage["hardware"] | {key: lineage[key] for key in USE if key in lineage},

@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
+from mathledger.core.keys import flatten
 from mathledger.data import sources
 from mathledger.model import prompts
 from mathledger.model.launch import Launch
-from mathledger.run import params, tracking
+from mathledger.run import params
 from mathledger.training import training
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def measured_rows(max_length: int) -> Rows | None:
     """Lengths of MAX_MEASURED rows, evenly spread; None where data/mix is of other params."""
     if not (MIX.exists() and MIX_LINEAGE.exists() and BASE.exists()):
         return None
-    made, current = read_json(MIX_LINEAGE)["params"], tracking.flatten(params.read())
+    made, current = read_json(MIX_LINEAGE)["params"], flatten(params.read())
     if any(current.get(key, None) != value for key, value in made.items()):
         return None
     from mathledger.training.sft import tokenise

@@ -23,13 +23,14 @@ from typing import Any
 
 import psutil
 
-from mathledger.core.code import is_code
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
+from mathledger.core.keys import flatten
+from mathledger.core.paths import is_code, is_lineage, is_metric, is_plot
 from mathledger.run import experiments
+from mathledger.run.lineage import lineage_file
 from mathledger.run.mlflow_writer import REFUSED
 
-LINEAGE = Path("lineage")
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
 CODE = [
     "mathledger",
@@ -53,18 +54,6 @@ def is_main_process() -> bool:
 def version(package: str) -> str:
     """The installed version of a package."""
     return importlib.metadata.version(package)
-
-
-def lineage_file(name: str) -> Path:
-    """Where the stage that DVC calls so writes its lineage; `reinforce` leaves its method out.
-
-    >>> lineage_file("evaluate@tuned-champ").as_posix(), lineage_file("reinforce@grpo").as_posix()
-    ('lineage/evaluate/tuned-champ.json', 'lineage/reinforce.json')
-    """
-    stage, _, item = name.partition("@")
-    if item and stage != "reinforce":
-        return LINEAGE / stage / f"{item}.json"
-    return LINEAGE / f"{stage}.json"
 
 
 def store_uri(root: Path) -> str:
@@ -258,7 +247,11 @@ def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> di
 
 def outs_message(outs: dict[str, str]) -> dict[str, Any]:
     """What a stage made, for Recorder.outs: data, models and the card, with DVC's digests."""
-    kept = {k: v for k, v in outs.items() if not k.startswith(("lineage/", "metrics/", "plots/"))}
+    kept = {
+        path: md5
+        for path, md5 in outs.items()
+        if not (is_lineage(path) or is_metric(path) or is_plot(path))
+    }
     return {"do": "outs", "outs": kept}
 
 
@@ -273,17 +266,6 @@ def numbers_of(tree: dict[str, Any]) -> dict[str, float]:
         for key, value in flatten(tree).items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def code_is_dirty() -> bool:

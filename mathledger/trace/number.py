@@ -12,11 +12,15 @@ from urllib.parse import urlsplit, urlunsplit
 import pyarrow.parquet as pq
 
 from mathledger.card import statement
-from mathledger.chain.chain import LEDGER, Chain, Out, Stage, has_commit, is_shallow, parse_json
+from mathledger.chain.chain import LEDGER, Chain
+from mathledger.chain.git import has_commit, is_shallow
+from mathledger.chain.lock import Out, Stage
+from mathledger.chain.parsing import parse_json
 from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
-from mathledger.run.tracking import flatten
+from mathledger.core.keys import flatten
+from mathledger.core.paths import is_data, is_metric
 
 Found = dict[str, Any]
 
@@ -89,7 +93,7 @@ def trace(chain: Chain, target: str) -> Found:
 
 def predictions(chain: Chain, stage: Stage, score: Found, remarks: list[str]) -> Found:
     """The responses behind a number, by verdict; a remark where the number is of others."""
-    folder = next(path for path in stage.outs if path.startswith("data/"))
+    folder = next(path for path in stage.outs if is_data(path))
     path = f"{folder}/samples.parquet"
     file = chain.cached(path)
     digest = sha256(file)
@@ -198,7 +202,7 @@ def findings(chain: Chain, stage: Stage, remarks: list[str]) -> Found:
     """What a stage reports: its metrics, and the receipt of what it downloaded."""
     found: Found = {}
     for path, out in stage.outs.items():
-        if path.startswith("metrics/"):
+        if is_metric(path):
             data = chain.read(path)
             if hashlib.md5(data, usedforsecurity=False).hexdigest() != out.md5:
                 remarks.append(
@@ -206,7 +210,7 @@ def findings(chain: Chain, stage: Stage, remarks: list[str]) -> Found:
                     "`dvc repro` makes it anew"
                 )
             found |= parse_json(data, f"{path} of {chain.label}")
-        elif stage.kind.startswith("download_") and path.startswith("data/"):
+        elif stage.kind.startswith("download_") and is_data(path):
             found |= chain.json(f"{path}/receipt.json")
     return found
 

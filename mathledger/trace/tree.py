@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mathledger.core import terminal
+from mathledger.core.paths import is_data
 from mathledger.trace.number import Found
 
 SHOWN = 12  # digits of a digest
@@ -183,9 +184,7 @@ def counts(by: dict[str, int]) -> str:
 def details(step: Found) -> list[str]:
     """What it wrote, its canaries, params and run: a line each. The first names what it wrote."""
     written = [
-        f"{path} md5 {out['md5'][:SHOWN]}"
-        for path, out in step["outs"].items()
-        if path.startswith("data/")
+        f"{path} md5 {out['md5'][:SHOWN]}" for path, out in step["outs"].items() if is_data(path)
     ]
     lines = [", ".join(written)]
     files = step["found"].get("files", {})

@@ -69,11 +69,11 @@ def hashing_config() -> Any:
 def run(arguments: argparse.Namespace) -> int:
     """Verify, then sign; the signature is written aside, then renamed."""
     from mathledger import verify
-    from mathledger.chain import chain
+    from mathledger.chain.git import root
 
     if arguments.signature.is_dir():
         raise InputError(f"{arguments.signature} is a folder: name a file with --signature")
-    with contextlib.chdir(chain.root()):
+    with contextlib.chdir(root()):
         config = _signer(arguments)
         if not verify.all_hold(verify.LINKS, arguments):
             raise InputError("what does not verify is not signed: see the links above")

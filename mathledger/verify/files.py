@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mathledger.chain.chain import LOCK, Out, Stage, git, has_commit, is_shallow, parse_yaml
-from mathledger.core.code import CODE_FOLDERS, code_of, folder_md5, is_code
+from mathledger.chain.git import git, has_commit, is_shallow
+from mathledger.chain.lock import LOCK, Out, Stage, folder_md5
+from mathledger.chain.parsing import parse_yaml
+from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
+from mathledger.core.paths import CODE_FOLDERS, is_code
 from mathledger.verify.project import Project
 
 MISSING = object()
@@ -283,7 +286,7 @@ def listing(project: Project, out: Out) -> dict[str, str]:
 
 def lineage(project: Project) -> Iterator[str]:
     """What each stage wrote of its own run is what the lock records of it."""
-    from mathledger.run.tracking import flatten
+    from mathledger.core.keys import flatten
 
     for stage in project.chain.stages.values():
         found = read_lineage(project, stage)

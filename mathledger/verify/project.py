@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.chain.chain import LEDGER, Chain
-from mathledger.core.code import folder_md5
+from mathledger.chain.lock import folder_md5
 from mathledger.core.errors import InputError
 
 CHUNK = 1024 * 1024  # bytes read at once

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from mathledger.run import tracking
 from tests.conftest import Workspace, clean_environment
 
 
@@ -69,11 +68,3 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_whole(
     shown = smoke_copy.python("-m", "stages.deduplicate", ok=False)
     assert "error: deduplicate: the disk is full" in shown and "Traceback" not in shown
     assert not (folder / name).exists()
-
-
-def test_flatten() -> None:
-    assert tracking.flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3}) == {
-        "a.b": 1,
-        "a.c.d": 2,
-        "e": 3,
-    }

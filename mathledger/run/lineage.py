@@ -1,0 +1,98 @@
+"""What a stage records of its own run, in lineage/<stage>[/<item>].json: ids, digests, machine.
+
+The stage writes the file as it ends (tracking.py). It holds clocks and MLflow's run id, so that no
+result may rest on it; the digests in it say what the stage ran with.
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from mathledger.core.files import read_json
+from mathledger.core.paths import is_code
+from mathledger.core.typed import Record
+
+LINEAGE = Path("lineage")
+
+
+def lineage_file(name: str) -> Path:
+    """Where the stage that DVC calls so writes its lineage; `reinforce` leaves its method out.
+
+    >>> lineage_file("evaluate@tuned-champ").as_posix(), lineage_file("reinforce@grpo").as_posix()
+    ('lineage/evaluate/tuned-champ.json', 'lineage/reinforce.json')
+    """
+    stage, _, item = name.partition("@")
+    if item and stage != "reinforce":
+        return LINEAGE / stage / f"{item}.json"
+    return LINEAGE / f"{stage}.json"
+
+
+class Hardware(Record):
+    """The machine, as far as it can explain a different number; no host name."""
+
+    model_config = ConfigDict(extra="allow")  # another version may record more
+
+    cpu: str
+    gpus: list[str] = Field(default_factory=list)
+    num_threads: int | None = None
+
+
+class Lineage(Record):
+    """One run of a stage. A field with a default is missing from older files, or from those of
+    stages that have no use for it.
+    """
+
+    model_config = ConfigDict(extra="allow")  # what a stage adds to its own: times, memory
+
+    stage: str
+    item: str | None
+    experiment: str | None  # DVC's name of the experiment that ran it; null for `dvc repro`
+    git_revision: str
+    code_is_dirty: bool  # code or configuration differed from git_revision
+    visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, or "all"
+    deps: dict[str, str]  # path -> DVC's md5, as dvc.lock has it
+    code: dict[str, str]  # path -> md5 of every file in the deps that are code
+    params: dict[str, Any]  # by dotted key
+    mlflow_run_id: str
+    packages: dict[str, str]  # installed versions
+    hardware: Hardware
+    started: str  # ISO 8601, UTC
+    seconds: float
+    device: str | None = None
+    dtype: str | None = None
+    precision: str | None = None
+    num_processes: int | None = None
+    num_threads: int | None = None
+    resumed_from: str | None = None  # the checkpoint that training went on from
+    train_seconds: float | None = None
+    energy_kwh: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _code_among_deps(cls, content: Any) -> Any:
+        """Stages of old commits depended on single modules, which stand among `deps` alone."""
+        if isinstance(content, dict) and "code" not in content:
+            deps = content.get("deps")
+            if isinstance(deps, dict):
+                code = {path: md5 for path, md5 in deps.items() if is_code(path)}
+                return {**content, "code": code}
+        return content
+
+    @property
+    def name(self) -> str:
+        """The stage as DVC names it: evaluate@tuned-champ."""
+        return f"{self.stage}@{self.item}" if self.item else self.stage
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """The lineage of a stage, as it stands in the current folder.
+
+        Args:
+            name: the stage as DVC names it.
+
+        Raises:
+            InputError: the file is missing, or names each key that is wrong.
+        """
+        file = lineage_file(name)
+        return cls.read(read_json(file), file.as_posix())
