@@ -1,6 +1,6 @@
 """Let the tuned model learn from its own answers with TRL's GRPOTrainer.
 
-The reward of an answer is 1 where evaluation would call it correct, else 0.
+The reward of an answer is 1 if evaluation would call it correct, else 0.
 
 Reads   data/mix/, data/model/tuned/; conf: reinforce.grpo
 Writes  data/model/reinforced/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
@@ -8,12 +8,53 @@ Writes  data/model/reinforced/: a plain `from_pretrained` folder (LoRA: merged, 
         lineage/reinforce.csv: tokens a second and memory by step
 Metrics metrics/reinforce.json, plots/reinforce/reward.csv
 
-    python -m stages.reinforce      what DVC runs, through reinforce.grpo.launch.command
-
-How it launches, resumes, stops and saves is in mathledger/training/training.py.
+DVC starts it through reinforce.grpo.launch.command, as one process or several.
 """
 
-from mathledger.training import grpo
+from pathlib import Path
+
+from mathledger.model import prompts
+from mathledger.run import params
+from mathledger.run.tracking import is_main_process, stage_run
+from mathledger.training import grpo, loop, models
+
+MIX = Path("data/mix")
+START = Path("data/model/tuned")
+OUTPUTS = loop.Outputs(
+    model=Path("data/model/reinforced"),
+    metrics=Path("metrics/reinforce.json"),
+    curves=Path("plots/reinforce/reward.csv"),
+    samples=Path("data/reinforce/samples.csv"),
+    speed=Path("lineage/reinforce.csv"),
+)
+
+
+def main() -> None:
+    with stage_run("reinforce") as run:
+        settings = params.load("reinforce.grpo", grpo.Params)
+        with loop.training_run("reinforce", settings.launch, run) as scratch:
+            tokenizer = prompts.load_tokenizer(START)
+            train, num_left_out = grpo.load_problems(MIX / "train.parquet", scratch / "parquet")
+            validation, _ = grpo.load_problems(MIX / "validation.parquet", scratch / "parquet")
+            trainer = grpo.make_trainer(settings, START, scratch, tokenizer, train, validation)
+            training = loop.run_trainer(
+                trainer,
+                settings,
+                run,
+                section="reinforce.grpo",
+                held_out=validation[0],
+                curves=grpo.CURVES,
+                ids_of=grpo.ids_of,
+            )
+            models.save_model(trainer, tokenizer, START, settings.lora, OUTPUTS.model)
+            if is_main_process():
+                metrics = grpo.metrics(len(train), num_left_out, trainer, training)
+                loop.write_results(trainer, training, metrics, grpo.CURVES, OUTPUTS, run)
+                print(
+                    f"{metrics['num_steps']} steps in {training.seconds:.0f} s, validation reward "
+                    f"{metrics['first_validation_reward']} -> {metrics['last_validation_reward']}"
+                )
+
 
 if __name__ == "__main__":
-    grpo.main()
+    main()

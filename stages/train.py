@@ -6,13 +6,57 @@ Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and a
         lineage/train.csv: tokens a second and memory by step
 Metrics metrics/train.json, plots/train/loss.csv
 
-    python -m stages.train          what DVC runs, through train.launch.command
-    python -m stages.train --plan   what a run will need, before a GPU is rented: mathledger/plan/
-
-How it launches, resumes, stops and saves is in mathledger/training/training.py.
+DVC starts it through train.launch.command, as one process or several. `mathledger plan` tells what
+a run will need before a GPU is rented.
 """
 
-from mathledger.training import sft
+from pathlib import Path
+
+from mathledger.model import prompts
+from mathledger.run import params
+from mathledger.run.tracking import is_main_process, stage_run
+from mathledger.training import loop, models, sft
+
+MIX = Path("data/mix")
+BASE = Path("data/model/base")
+OUTPUTS = loop.Outputs(
+    model=Path("data/model/tuned"),
+    metrics=Path("metrics/train.json"),
+    curves=Path("plots/train/loss.csv"),
+    samples=Path("data/train/samples.csv"),
+    speed=Path("lineage/train.csv"),
+)
+
+
+def main() -> None:
+    with stage_run("train") as run:
+        settings = params.load("train", sft.Params)
+        with loop.training_run("train", settings.launch, run) as scratch:
+            tokenizer = prompts.load_tokenizer(BASE)
+            models.check_context(models.load_config(BASE), settings.max_length)
+            data = sft.load_data(settings, MIX, scratch, tokenizer)
+            trainer = sft.make_trainer(
+                settings, BASE, scratch, tokenizer, data.train, data.validation
+            )
+            sft.check_loss_mask(trainer, tokenizer.eos_token_id)
+            training = loop.run_trainer(
+                trainer,
+                settings,
+                run,
+                section="train",
+                held_out=data.held_out,
+                curves=sft.CURVES,
+                ids_of=lambda batches: sft.ids_of(batches, data.train),
+            )
+            models.save_model(trainer, tokenizer, BASE, settings.lora, OUTPUTS.model)
+            if is_main_process():
+                metrics = sft.metrics(data, trainer, training)
+                loop.write_results(trainer, training, metrics, sft.CURVES, OUTPUTS, run)
+                print(
+                    f"{metrics['num_steps']} steps in {training.seconds:.0f} s, validation loss "
+                    f"{metrics['first_validation_loss']} -> {metrics['last_validation_loss']}"
+                )
+
 
 if __name__ == "__main__":
-    sft.main()
+    main()

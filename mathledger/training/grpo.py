@@ -1,20 +1,5 @@
-"""Let the tuned model learn from its own answers with TRL's GRPOTrainer.
+"""GRPO with TRL's GRPOTrainer: problems with known answers, the reward, the trainer, its metrics."""
 
-The reward of an answer is 1 where evaluation would call it correct, else 0.
-
-Reads   data/mix/, data/model/tuned/; conf: reinforce.grpo
-Writes  data/model/reinforced/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
-        data/reinforce/samples.csv: what the model answers a held-out problem, as training goes on
-        lineage/reinforce.csv: tokens a second and memory by step
-Metrics metrics/reinforce.json, plots/reinforce/reward.csv
-
-    python -m stages.reinforce      what DVC runs, through reinforce.grpo.launch.command
-
-How it launches, resumes, stops and saves is in mathledger/training/training.py.
-"""
-
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +8,16 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.files import write_json, write_text
 from mathledger.grading.judges import Judges
-from mathledger.model import prompts
-from mathledger.model.launch import Launch, initialise_ranks
-from mathledger.model.scratch import scratch_folder
-from mathledger.run import params
-from mathledger.run.tracking import is_main_process, stage_run
-from mathledger.training import training
+from mathledger.model.launch import Launch
+from mathledger.training import hardware, models
+from mathledger.training.curves import Curves
+from mathledger.training.lora import Lora, peft_config
+from mathledger.training.loop import Training, size_of_run
 
-IN = Path("data/mix")
-START = Path("data/model/tuned")
-OUT = Path("data/model/reinforced")
-METRICS = Path("metrics/reinforce.json")
-REWARD = Path("plots/reinforce/reward.csv")
-SAMPLES = Path("data/reinforce/samples.csv")
-SPEED = Path("lineage/reinforce.csv")
-GRADING_S = 5  # CPU seconds for one answer; one that takes longer earns nothing
+GRADING_S = 5  # CPU seconds for one response; one that takes longer is rewarded with 0
 NUM_EVALUATIONS = 3  # of the validation reward, over the run
-CURVES: training.Curves = {  # plots/reinforce/reward.csv: the trainer's name, ours, digits
+CURVES: Curves = {
     "reward": ("reward", 6),
     "eval_reward": ("validation_reward", 6),
     "reward_std": ("reward_std", 6),
@@ -88,12 +64,12 @@ class Params:
     seed: int = Field(
         description="Seed of the order of the problems, of the responses and of the adapters."
     )
-    lora: training.Lora | None = Field(description="null trains all weights.")
+    lora: Lora | None = Field(description="null trains all weights.")
     launch: Launch = Field(description="How the processes are started.")
 
 
 def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:
-    """The reward of each answer: 1.0 where its final answer equals the reference.
+    """Reward each response: 1.0 if evaluation would call its final answer correct, else 0.0.
 
     >>> correct([[{"role": "assistant", "content": "So \\\\boxed{4}."}]], ["4"])
     [1.0]
@@ -104,12 +80,16 @@ def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any
         return [float(grade.verdict == "correct") for grade in judges.grade(asked)]
 
 
-def problems(part: str, cache: Path) -> tuple[Any, int]:
-    """The problems of a part of the mix whose answer is known, each once; and how many rows fell
-    away for want of an answer or as further solutions of a problem."""
+def load_problems(path: Path, cache: Path) -> tuple[Any, int]:
+    """Load the problems of a part of the mix, and count the rows that were left out.
+
+    A problem is taken once, and only if its answer is known.
+
+    Raises:
+        InputError: no row has a known answer.
+    """
     import datasets
 
-    path = IN / f"{part}.parquet"
     rows = datasets.Dataset.from_parquet(
         str(path), columns=["id", "prompt", "answer"], cache_dir=str(cache)
     )
@@ -122,29 +102,17 @@ def problems(part: str, cache: Path) -> tuple[Any, int]:
     return rows.select(sorted(first.values())), len(rows) - len(first)
 
 
-def make_trainer(settings: Params, scratch: Path, tokenizer: Any, train: Any, valid: Any) -> Any:
-    """TRL's trainer over problems, with the project's callbacks left out."""
-    import torch
-    import transformers
+def make_trainer(
+    settings: Params, start: Path, scratch: Path, tokenizer: Any, train: Any, validation: Any
+) -> Any:
+    """Build TRL's trainer over problems; `loop.run_trainer` adds the callbacks.
+
+    Args:
+        start: the model to reinforce.
+    """
     import trl
 
-    class Order(torch.utils.data.Sampler):  # type: ignore[misc]
-        """The stock order, drawn anew from seed and epoch: a resumed run sees the same rows."""
-
-        def __init__(self, stock: Any, trainer: Any) -> None:
-            self.stock, self.trainer = stock, trainer
-
-        def __len__(self) -> int:
-            return len(self.stock)
-
-        def __iter__(self) -> Iterator[int]:
-            epoch = int(self.trainer.state.epoch or 0)
-            self.stock.generator.manual_seed(self.trainer.args.seed + epoch)
-            return iter(self.stock)
-
-    class Trainer(training.stopping_at_nan(trl.GRPOTrainer)):  # type: ignore[misc]
-        def _get_train_sampler(self, dataset: Any = None) -> Any:
-            return Order(super()._get_train_sampler(dataset), self)
+    from mathledger.training.trainers import GRPOTrainer
 
     arguments = trl.GRPOConfig(
         output_dir=str(scratch),
@@ -168,86 +136,36 @@ def make_trainer(settings: Params, scratch: Path, tokenizer: Any, train: Any, va
         eval_steps=1 / NUM_EVALUATIONS,
         seed=settings.seed,
         # The stock count expects token ids; GRPO counts what it generates by itself.
-        **training.arguments(settings.launch) | {"include_num_input_tokens_seen": "no"},
+        **hardware.trainer_arguments(settings.launch) | {"include_num_input_tokens_seen": "no"},
     )
-    training.shard_on_cpu_too(settings.launch)
-    trainer = Trainer(
-        model=training.load_model(START, settings.lora, settings.attn_implementation),
+    hardware.allow_sharding_on_cpu(settings.launch)
+    return GRPOTrainer(
+        model=models.load_model(start, settings.lora, settings.attn_implementation),
         reward_funcs=correct,
         args=arguments,
         train_dataset=train,
-        eval_dataset=valid,
+        eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=training.peft_config(settings.lora),
+        peft_config=peft_config(settings.lora),
     )
-    trainer.remove_callback(transformers.ProgressCallback)
-    trainer.remove_callback(transformers.PrinterCallback)
-    return trainer
 
 
-def main() -> None:
-    with stage_run("reinforce") as run:
-        settings = params.load("reinforce.grpo", Params)
-
-        import datasets
-        import transformers
-
-        datasets.disable_progress_bars()
-        transformers.utils.logging.disable_progress_bar()
-        initialise_ranks(settings.launch)
-        tokenizer = prompts.load_tokenizer(START)
-        with (
-            scratch_folder("reinforce", [run.deps, run.params]) as scratch,
-            training.energy() as energy,
-        ):
-            (train, num_left_out), (valid, _) = (
-                problems(part, scratch / "parquet") for part in ("train", "validation")
-            )
-            trainer = make_trainer(settings, scratch, tokenizer, train, valid)
-            callbacks = training.callbacks(
-                run, valid[0], scratch, settings.launch, settings.save_minutes, CURVES
-            )
-            for each in callbacks:
-                trainer.add_callback(each)
-            checkpoint = training.last_checkpoint(scratch)
-            trainer.args.eval_on_start = checkpoint is None
-            try:
-                seconds = training.train(trainer, checkpoint)
-            except training.NotFiniteError as error:
-                ids = sorted({row["id"] for batch in error.batches for row in list(batch)})
-                raise InputError(
-                    f"step {error.step}: the loss or its gradient is not finite, on the rows "
-                    f"{', '.join(ids[:20])}; nothing of this step was kept. Lower "
-                    f"reinforce.grpo.learning_rate; the last good checkpoint lies in {scratch}"
-                ) from None
-            training.save_model(trainer, tokenizer, START, settings.lora, OUT)
-            if not is_main_process():
-                return
-
-            history = trainer.state.log_history
-            rewards = [entry["reward"] for entry in history if "reward" in entry]
-            validations = [entry["eval_reward"] for entry in history if "eval_reward" in entry]
-            metrics = {
-                "num_problems": len(train),
-                "num_rows_left_out": num_left_out,
-                **training.size_of_run(trainer),
-                "first_reward": round(rewards[0], 4),
-                "last_reward": round(rewards[-1], 4),
-                "first_validation_reward": round(validations[0], 4),
-                "last_validation_reward": round(validations[-1], 4),
-            }
-            write_text(REWARD, training.curves(history, CURVES))
-            training.write_records(callbacks, SAMPLES, SPEED)
-            write_json(METRICS, metrics)
-            run.log_metrics(metrics)
-            run.facts = training.facts(trainer, seconds, checkpoint)
-            shutil.rmtree(scratch, ignore_errors=True)
-        run.facts |= energy
-        print(
-            f"{metrics['num_steps']} steps in {seconds:.0f} s, validation reward "
-            f"{validations[0]:.3f} -> {validations[-1]:.3f}"
-        )
+def ids_of(batches: list[Any]) -> list[str]:
+    """Return the ids of the rows in these batches."""
+    return sorted({row["id"] for batch in batches for row in list(batch)})
 
 
-if __name__ == "__main__":
-    main()
+def metrics(
+    num_problems: int, num_rows_left_out: int, trainer: Any, training: Training
+) -> dict[str, Any]:
+    """Return counts of problems and tokens, and the first and last rewards."""
+    rewards, validations = training.logged("reward"), training.logged("eval_reward")
+    return {
+        "num_problems": num_problems,
+        "num_rows_left_out": num_rows_left_out,
+        **size_of_run(trainer),
+        "first_reward": round(rewards[0], 4),
+        "last_reward": round(rewards[-1], 4),
+        "first_validation_reward": round(validations[0], 4),
+        "last_validation_reward": round(validations[-1], 4),
+    }

@@ -1,23 +1,9 @@
-"""Fine-tune the base model on the mix with TRL's SFTTrainer; a killed run goes on where it was.
-
-Reads   data/mix/, data/model/base/; conf: train
-Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
-        data/train/samples.csv: what the model answers a held-out problem, as training goes on
-        lineage/train.csv: tokens a second and memory by step
-Metrics metrics/train.json, plots/train/loss.csv
-
-    python -m stages.train          what DVC runs, through train.launch.command
-    python -m stages.train --plan   what a run will need, before a GPU is rented: mathledger/plan/
-
-How it launches, resumes, stops and saves is in mathledger/training/training.py.
-"""
+"""Fine-tuning with TRL's SFTTrainer: tokenised rows, the trainer, and its metrics."""
 
 import math
 import os
-import shutil
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 from pydantic import Field
@@ -25,23 +11,15 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.files import write_json, write_text
-from mathledger.model import prompts
-from mathledger.model.launch import Launch, broadcast, initialise_ranks
-from mathledger.model.scratch import scratch_folder
-from mathledger.run import params
-from mathledger.run.tracking import is_main_process, stage_run
-from mathledger.training import training
+from mathledger.model.launch import Launch, broadcast
+from mathledger.run.tracking import is_main_process
+from mathledger.training import hardware, models
+from mathledger.training.curves import Curves
+from mathledger.training.lora import Lora, peft_config
+from mathledger.training.loop import Training, size_of_run
 
-IN = Path("data/mix")
-BASE = Path("data/model/base")
-OUT = Path("data/model/tuned")
-METRICS = Path("metrics/train.json")
-LOSS = Path("plots/train/loss.csv")
-SAMPLES = Path("data/train/samples.csv")
-SPEED = Path("lineage/train.csv")
 NUM_EVALUATIONS = 3  # of the validation loss, over the run
-CURVES: training.Curves = {  # plots/train/loss.csv: the trainer's name, ours, digits
+CURVES: Curves = {
     "loss": ("loss", 6),
     "eval_loss": ("validation_loss", 6),
     "learning_rate": ("learning_rate", 10),
@@ -86,20 +64,17 @@ class Params:
         description="Minutes between checkpoints, from which a killed run resumes."
     )
     seed: int = Field(description="Seed of the order of the rows and of the adapters.")
-    lora: training.Lora | None = Field(description="null trains all weights.")
+    lora: Lora | None = Field(description="null trains all weights.")
     launch: Launch = Field(description="How the processes are started.")
 
 
-# --- Rows -----------------------------------------------------------------------------------------
-
-
 def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]:
-    """Rows of the mix as token ids, and a mask of the completion: what the loss is taken on.
+    """Return rows of the mix as token ids, with a mask of the completion, which the loss covers.
 
-    The prompt is the very request that evaluation sends, with the template's generation prompt.
+    The prompt equals the request that evaluation sends, with the template's generation prompt.
 
     Raises:
-        InputError: the chat template renders a prompt in another way once its answer follows.
+        InputError: the chat template renders a prompt differently once its answer follows.
     """
     prompt_texts, texts = (
         tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=open_turn)
@@ -128,11 +103,11 @@ def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]
     }
 
 
-def tokens_of(part: str, folder: Path, tokenizer: Any) -> Any:
-    """The tokenised rows of a part of the mix, from files: made by the first process, once."""
+def load_tokens(path: Path, folder: Path, tokenizer: Any) -> Any:
+    """Load the tokenised rows of a part of the mix, which rank 0 writes to `folder` once."""
     import datasets
 
-    path, out = IN / f"{part}.parquet", folder / part
+    part, out = path.stem, folder / path.stem
     if not pq.ParquetFile(path).metadata.num_rows:
         raise InputError(f"{path} has no rows: see the counts in metrics/mix.json")
     if is_main_process() and not out.exists():
@@ -145,15 +120,15 @@ def tokens_of(part: str, folder: Path, tokenizer: Any) -> Any:
             num_proc=os.cpu_count() if len(rows) > 50_000 else None,
             new_fingerprint=part,
         )
-        aside = out.with_name(out.name + ".partial")
-        tokens.save_to_disk(str(aside))
-        aside.rename(out)
+        partial = out.with_name(out.name + ".partial")
+        tokens.save_to_disk(str(partial))
+        partial.rename(out)
     broadcast(None)
     return datasets.load_from_disk(str(out))
 
 
-def without_too_long(tokens: Any, settings: Params, part: str) -> Any:
-    """The rows that fit max_length. One that was cut would lose its end, which holds the answer.
+def drop_too_long(tokens: Any, settings: Params, part: str) -> Any:
+    """Return the rows that fit max_length. A row that was cut would lose the answer at its end.
 
     Raises:
         InputError: more than max_too_long_rate of the rows do not fit.
@@ -172,27 +147,55 @@ def without_too_long(tokens: Any, settings: Params, part: str) -> Any:
     return tokens.select(fits) if num_long else tokens
 
 
-def expect_trained_end(trainer: Any, eos_token_id: int) -> None:
-    """The loss must cover each completion to its end-of-turn token, and no token of the prompt."""
-    labels = trainer.data_collator([trainer.train_dataset[0]])["labels"][0].tolist()
-    trained = [label for label in labels if label != -100]
-    if eos_token_id not in trained:
-        raise InputError(
-            "the end-of-turn token is not in the loss: the model would never learn to stop; "
-            f"the tokenizer's eos_token (id {eos_token_id}) must end an assistant turn of its "
-            "chat template"
-        )
-    if labels[0] != -100:
-        raise InputError("the prompt is in the loss: the chat template has no prompt of its own")
+class Data(NamedTuple):
+    train: Any  # tokenised rows that fit max_length
+    validation: Any
+    num_too_long: int  # rows of the training set that were left out
+    held_out: dict[str, Any]  # the first row of the validation set
 
 
-# --- The trainer ----------------------------------------------------------------------------------
+def load_data(settings: Params, mix: Path, scratch: Path, tokenizer: Any) -> Data:
+    """Tokenise the mix, and leave out what does not fit max_length.
+
+    Raises:
+        InputError: a part has no rows, or too many that do not fit.
+    """
+    train = load_tokens(mix / "train.parquet", scratch / "tokens", tokenizer)
+    validation = load_tokens(mix / "validation.parquet", scratch / "tokens", tokenizer)
+    fitting = drop_too_long(train, settings, "train")
+    first = next(pq.ParquetFile(mix / "validation.parquet").iter_batches(1))
+    return Data(
+        train=fitting,
+        validation=drop_too_long(validation, settings, "validation"),
+        num_too_long=len(train) - len(fitting),
+        held_out=first.to_pylist()[0],
+    )
 
 
-def make_trainer(settings: Params, scratch: Path, tokenizer: Any, train: Any, valid: Any) -> Any:
-    """TRL's trainer over tokenised rows, with the project's callbacks left out."""
-    import transformers
+def sequences(batch: dict[str, Any]) -> list[list[int]]:
+    """Return the rows of a batch, padded (batch, length) or packed (1, length), as token ids."""
+    ids = batch["input_ids"]
+    if "attention_mask" in batch:
+        masks = batch["attention_mask"].bool()
+        return [row[mask].tolist() for row, mask in zip(ids, masks, strict=True)]
+    starts = (batch["position_ids"][0] == 0).nonzero()[:, 0].tolist()
+    ends = [*starts[1:], ids.shape[1]]
+    return [ids[0, start:end].tolist() for start, end in zip(starts, ends, strict=True)]
+
+
+def ids_of(batches: list[dict[str, Any]], tokens: Any) -> list[str]:
+    """Return the ids of the rows in these batches, found among the tokenised rows by tokens."""
+    wanted = {tuple(ids) for batch in batches for ids in sequences(batch)}
+    return [row["id"] for row in tokens if tuple(row["input_ids"]) in wanted]
+
+
+def make_trainer(
+    settings: Params, base: Path, scratch: Path, tokenizer: Any, train: Any, validation: Any
+) -> Any:
+    """Build TRL's trainer over tokenised rows; `loop.run_trainer` adds the callbacks."""
     import trl
+
+    from mathledger.training.trainers import SFTTrainer
 
     arguments = trl.SFTConfig(
         output_dir=str(scratch),
@@ -217,107 +220,56 @@ def make_trainer(settings: Params, scratch: Path, tokenizer: Any, train: Any, va
         eval_steps=1 / NUM_EVALUATIONS,
         seed=settings.seed,
         data_seed=settings.seed,
-        **training.arguments(settings.launch),
+        **hardware.trainer_arguments(settings.launch),
     )
-    training.shard_on_cpu_too(settings.launch)
-    trainer_class = training.in_seeded_order(training.stopping_at_nan(trl.SFTTrainer))
-    trainer = trainer_class(
-        model=training.load_model(BASE, settings.lora, settings.attn_implementation),
+    hardware.allow_sharding_on_cpu(settings.launch)
+    return SFTTrainer(
+        model=models.load_model(base, settings.lora, settings.attn_implementation),
         args=arguments,
         train_dataset=train,
-        eval_dataset=valid,
+        eval_dataset=validation,
         processing_class=tokenizer,
-        peft_config=training.peft_config(settings.lora),
+        peft_config=peft_config(settings.lora),
     )
-    trainer.remove_callback(transformers.ProgressCallback)
-    trainer.remove_callback(transformers.PrinterCallback)
-    return trainer
 
 
-def main() -> None:
-    with stage_run("train") as run:
-        settings = params.load("train", Params)
+def check_loss_mask(trainer: Any, eos_token_id: int) -> None:
+    """Check on a real batch that the loss covers the completion with its end, not the prompt.
 
-        import datasets
-        import transformers
-
-        datasets.disable_progress_bars()
-        transformers.utils.logging.disable_progress_bar()
-        initialise_ranks(settings.launch)
-        tokenizer = prompts.load_tokenizer(BASE)
-        config = transformers.AutoConfig.from_pretrained(BASE)
-        training.expect_context(config, settings.max_length)
-        with (
-            scratch_folder("train", [run.deps, run.params]) as scratch,
-            training.energy() as energy,
-        ):
-            all_train, all_valid = (
-                tokens_of(part, scratch / "tokens", tokenizer) for part in ("train", "validation")
-            )
-            train = without_too_long(all_train, settings, "train")
-            valid = without_too_long(all_valid, settings, "validation")
-            trainer = make_trainer(settings, scratch, tokenizer, train, valid)
-            if trainer.is_fsdp_enabled != (settings.launch.sharding == "fsdp2"):
-                raise InputError(f"sharding={settings.launch.sharding} did not come about")
-            expect_trained_end(trainer, tokenizer.eos_token_id)
-            shown = datasets.Dataset.from_parquet(
-                str(IN / "validation.parquet"), cache_dir=str(scratch / "tokens" / "parquet")
-            )[0]
-            callbacks = training.callbacks(
-                run, shown, scratch, settings.launch, settings.save_minutes, CURVES
-            )
-            for each in callbacks:
-                trainer.add_callback(each)
-
-            checkpoint = training.last_checkpoint(scratch)
-            trainer.args.eval_on_start = checkpoint is None
-            try:
-                seconds = training.train(trainer, checkpoint)
-            except training.NotFiniteError as error:
-                ids = training.ids_of(error.batches, train)
-                raise InputError(
-                    f"step {error.step}: the loss or its gradient is not finite, on the rows "
-                    f"{', '.join(ids[:20])}; nothing of this step was kept. Look at them, or lower "
-                    f"train.learning_rate; the last good checkpoint lies in {scratch}"
-                ) from None
-            training.save_model(trainer, tokenizer, BASE, settings.lora, OUT)
-            if not is_main_process():
-                return
-
-            history = trainer.state.log_history
-            losses = [entry["loss"] for entry in history if "loss" in entry]
-            validations = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
-            if not all(math.isfinite(loss) for loss in losses + validations):
-                raise InputError("the loss is not finite: lower train.learning_rate")
-            metrics = {
-                "num_examples": len(train),
-                "num_too_long": len(all_train) - len(train),
-                "num_sequences": len(trainer.train_dataset),
-                **training.size_of_run(trainer),
-                "num_tokens_per_epoch": sum(train["length"]),
-                "longest_row_tokens": max(train["length"]),
-                "first_loss": round(losses[0], 4),
-                "last_loss": round(losses[-1], 4),
-                "first_validation_loss": round(validations[0], 4),
-                "last_validation_loss": round(validations[-1], 4),
-            }
-            write_text(LOSS, training.curves(history, CURVES))
-            training.write_records(callbacks, SAMPLES, SPEED)
-            write_json(METRICS, metrics)
-            run.log_metrics(metrics)
-            run.facts = training.facts(trainer, seconds, checkpoint)
-            shutil.rmtree(scratch, ignore_errors=True)
-        run.facts |= energy
-        print(
-            f"{metrics['num_steps']} steps in {seconds:.0f} s, validation loss "
-            f"{validations[0]:.3f} -> {validations[-1]:.3f}"
+    Raises:
+        InputError: the end-of-turn token is not in the loss, or the prompt is.
+    """
+    labels = trainer.data_collator([trainer.train_dataset[0]])["labels"][0].tolist()
+    trained = [label for label in labels if label != -100]
+    if eos_token_id not in trained:
+        raise InputError(
+            "the end-of-turn token is not in the loss: the model would never learn to stop; "
+            f"the tokenizer's eos_token (id {eos_token_id}) must end an assistant turn of its "
+            "chat template"
         )
+    if labels[0] != -100:
+        raise InputError("the prompt is in the loss: the chat template has no prompt of its own")
 
 
-if __name__ == "__main__":
-    if "--plan" in sys.argv:
-        from mathledger.plan import plan
+def metrics(data: Data, trainer: Any, training: Training) -> dict[str, Any]:
+    """Return counts of rows and tokens, and the first and last losses.
 
-        plan.main(sys.argv[1:])
-    else:
-        main()
+    Raises:
+        InputError: a logged loss is not finite.
+    """
+    losses, validations = training.logged("loss"), training.logged("eval_loss")
+    if not all(math.isfinite(loss) for loss in losses + validations):
+        raise InputError("the loss is not finite: lower train.learning_rate")
+    lengths = data.train["length"]
+    return {
+        "num_examples": len(data.train),
+        "num_too_long": data.num_too_long,
+        "num_sequences": len(trainer.train_dataset),
+        **size_of_run(trainer),
+        "num_tokens_per_epoch": sum(lengths),
+        "longest_row_tokens": max(lengths),
+        "first_loss": round(losses[0], 4),
+        "last_loss": round(losses[-1], 4),
+        "first_validation_loss": round(validations[0], 4),
+        "last_validation_loss": round(validations[-1], 4),
+    }

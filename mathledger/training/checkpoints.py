@@ -1,0 +1,49 @@
+"""Checkpoints that survive a kill or a power cut: sealed when complete, removed when torn.
+
+They lie outside the outputs, in .scratch/<stage>/<fingerprint>/ (mathledger/model/scratch.py), so
+that DVC never takes a half-trained model for a result and no other configuration resumes them.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from mathledger.core.records import write_text
+from mathledger.model.launch import broadcast
+from mathledger.run import tracking
+
+SEAL = "whole.json"  # the sizes of a checkpoint's files, written once they are on the disk
+
+
+def seal(folder: Path) -> None:
+    """Sync a checkpoint's files to the disk, then record that it is complete."""
+    sizes = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        sizes[str(path.relative_to(folder))] = path.stat().st_size
+    write_text(folder / SEAL, json.dumps(sizes))
+
+
+def is_complete(folder: Path) -> bool:
+    """Return True if every file of a checkpoint has the size that it was sealed with."""
+    try:
+        sizes = json.loads((folder / SEAL).read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, json.JSONDecodeError):
+        return False
+
+
+def last_checkpoint(scratch: Path) -> Path | None:
+    """Return the newest complete checkpoint, and remove those torn by a kill or a power cut."""
+    newest = None
+    if tracking.is_main_process():
+        folders = scratch.glob("checkpoint-*")
+        for folder in sorted(folders, key=lambda path: int(path.name.split("-")[1])):
+            if is_complete(folder):
+                newest = folder
+            else:
+                shutil.rmtree(folder)
+    checkpoint: Path | None = broadcast(newest)
+    return checkpoint

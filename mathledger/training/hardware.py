@@ -1,0 +1,73 @@
+"""What the hardware and the launcher decide: trainer arguments, and facts for the lineage."""
+
+import resource
+from typing import Any
+
+from mathledger.model.launch import Launch
+
+
+def bf16_is_native() -> bool:
+    """Return True on a GPU with bf16. A CPU without bf16 units is many times slower in it."""
+    import torch
+
+    return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+
+
+def peak_memory_mib() -> int:
+    """Return this process's peak memory so far: the GPU's if there is one, else resident."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated()) >> 20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def trainer_arguments(launch: Launch) -> dict[str, Any]:
+    """Return the trainer's arguments that follow from the launcher and the hardware."""
+    import torch
+
+    arguments: dict[str, Any] = {
+        "bf16": bf16_is_native(),
+        "use_cpu": not torch.cuda.is_available(),
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "ddp_find_unused_parameters": False,
+        "include_num_input_tokens_seen": "non_padding",
+        "logging_nan_inf_filter": False,  # trainers.StopAtNonFinite wants to see them
+        "save_strategy": "no",  # callbacks.Checkpointing saves by the clock
+        "save_total_limit": 2,
+        "report_to": "none",
+    }
+    if launch.sharding == "fsdp2":
+        arguments["fsdp"] = True
+        arguments["fsdp_config"] = {
+            "version": 2,
+            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+            "reshard_after_forward": True,
+            "state_dict_type": "SHARDED_STATE_DICT",  # of checkpoints; models.save_model gathers
+        }
+    return arguments
+
+
+def allow_sharding_on_cpu(launch: Launch) -> None:
+    """Call after the arguments are built and before the trainer is.
+
+    accelerate shards on accelerators only, and on a CPU silently falls back to DDP.
+    """
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    if launch.sharding != "none" and PartialState().distributed_type == DistributedType.MULTI_CPU:
+        PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+
+def hardware_facts(trainer: Any) -> dict[str, Any]:
+    """Return device, precision, processes, threads and peak memory."""
+    import torch
+
+    return {
+        "device": str(trainer.args.device),
+        "precision": "bfloat16" if trainer.args.bf16 else "float32",
+        "num_processes": trainer.args.world_size,
+        "num_threads": torch.get_num_threads(),
+        "peak_memory_mib": peak_memory_mib(),
+    }

@@ -1,0 +1,187 @@
+"""What both training stages do around TRL's trainer: start, resume, stop, and write results."""
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mathledger.core.errors import InputError
+from mathledger.core.records import write_json, write_text
+from mathledger.model.launch import Launch, initialise_ranks
+from mathledger.model.scratch import scratch_folder
+from mathledger.run import tracking
+from mathledger.training.checkpoints import last_checkpoint
+from mathledger.training.curves import Curves, curves_csv, to_csv
+from mathledger.training.energy import measured_energy
+from mathledger.training.hardware import hardware_facts
+
+
+class Settings(Protocol):
+    """What `run_trainer` reads of a stage's params."""
+
+    @property
+    def launch(self) -> Launch: ...
+    @property
+    def save_minutes(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The paths that a training stage writes, apart from its lineage."""
+
+    model: Path
+    metrics: Path
+    curves: Path
+    samples: Path
+    speed: Path
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a finished training leaves besides the model."""
+
+    history: list[dict[str, Any]]  # the trainer's log
+    samples: list[dict[str, Any]]  # step, id, response
+    speed: list[dict[str, Any]]  # step, tokens_per_second, memory_mib
+    seconds: float
+    resumed_from: str | None  # a checkpoint's name
+
+    def logged(self, name: str) -> list[float]:
+        """Return the values of a metric, in the order of the steps."""
+        return [entry[name] for entry in self.history if name in entry]
+
+
+@contextlib.contextmanager
+def training_run(stage: str, launch: Launch, run: tracking.Run) -> Iterator[Path]:
+    """Start the ranks and yield the scratch folder, which is removed once the body has succeeded.
+
+    The energy that the body took goes into the run's facts.
+    """
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    initialise_ranks(launch)
+    with scratch_folder(stage, [run.deps, run.params]) as scratch, measured_energy() as energy:
+        yield scratch
+        if tracking.is_main_process():
+            shutil.rmtree(scratch, ignore_errors=True)
+    run.facts |= energy
+
+
+def run_trainer(
+    trainer: Any,
+    settings: Settings,
+    run: tracking.Run,
+    section: str,
+    held_out: dict[str, Any],
+    curves: Curves,
+    ids_of: Callable[[list[Any]], list[str]],
+) -> Training:
+    """Train to the last step, from the last checkpoint if there is one.
+
+    Args:
+        section: the stage's section of params.yaml, for errors.
+        held_out: the row that the model answers at every evaluation.
+        curves: the metrics that are sent to MLflow.
+        ids_of: returns the ids of the rows in some batches.
+
+    Raises:
+        InputError: a loss or gradient is not finite, or the disk is full.
+        SystemExit: the run was asked to end, and has saved.
+    """
+    import transformers
+
+    from mathledger.training import callbacks
+    from mathledger.training.trainers import NonFiniteError
+
+    if trainer.is_fsdp_enabled != (settings.launch.sharding == "fsdp2"):
+        raise InputError(f"sharding={settings.launch.sharding} was not applied")
+    scratch = Path(trainer.args.output_dir)
+    synced = settings.launch.sharding != "none"
+    samples = callbacks.HeldOutSamples(held_out, scratch / "samples.json", run, synced)
+    live = callbacks.LiveMetrics(run, set(curves))
+    trainer.remove_callback(transformers.ProgressCallback)
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.add_callback(callbacks.Checkpointing(settings.save_minutes))
+    trainer.add_callback(samples)
+    if tracking.is_main_process():
+        trainer.add_callback(callbacks.ProgressBar())
+        trainer.add_callback(live)
+    checkpoint = last_checkpoint(scratch)
+    trainer.args.eval_on_start = checkpoint is None
+    try:
+        seconds = train_to_end(trainer, checkpoint)
+    except NonFiniteError as error:
+        raise InputError(
+            f"step {error.step}: the loss or its gradient is not finite, on the rows "
+            f"{', '.join(ids_of(error.batches)[:20])}; nothing of this step was kept. Look at "
+            f"them, or lower {section}.learning_rate; the last good checkpoint is in {scratch}"
+        ) from None
+    resumed_from = checkpoint.name if checkpoint else None
+    return Training(
+        trainer.state.log_history, samples.samples, live.speed, seconds, resumed_from
+    )
+
+
+def train_to_end(trainer: Any, checkpoint: Path | None) -> float:
+    """Train to the last step, from a checkpoint if one is given, and return the seconds.
+
+    A run that was asked to end saves and exits with an error: DVC must not take it for finished.
+    """
+    if checkpoint and tracking.is_main_process():
+        print(f"going on from {checkpoint.name}")
+    started = time.monotonic()
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except RuntimeError as error:
+        if "inline_container" not in str(error):  # torch.save, which does not pass the cause on
+            raise
+        free = shutil.disk_usage(trainer.args.output_dir).free >> 20
+        raise InputError(
+            f"a checkpoint could not be written to {trainer.args.output_dir} ({free} MiB are "
+            "free): is the disk full? Make room and run again; it goes on from the one before"
+        ) from None
+    step, steps = trainer.state.global_step, trainer.state.max_steps
+    if step < steps:
+        sys.exit(f"error: asked to end, saved at step {step} of {steps}; run again to go on")
+    return time.monotonic() - started
+
+
+def size_of_run(trainer: Any) -> dict[str, int]:
+    """Return steps, batch, trained parameters and tokens, for the metrics."""
+    args, parameters = trainer.args, trainer.model.parameters()
+    batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    return {
+        "num_steps": trainer.state.max_steps,
+        "effective_batch_size": batch,
+        "num_trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+        "num_tokens_seen": int(trainer.state.num_input_tokens_seen),
+    }
+
+
+def write_results(
+    trainer: Any,
+    training: Training,
+    metrics: dict[str, Any],
+    curves: Curves,
+    outputs: Outputs,
+    run: tracking.Run,
+) -> None:
+    """Write curves, samples, speed and metrics; put hardware and times into the run's facts."""
+    write_text(outputs.curves, curves_csv(training.history, curves))
+    write_text(outputs.samples, to_csv(training.samples, ["step", "id", "response"]))
+    speed = ["step", "tokens_per_second", "memory_mib"]
+    write_text(outputs.speed, to_csv(training.speed, speed))
+    write_json(outputs.metrics, metrics)
+    run.log_metrics(metrics)
+    run.facts = {
+        **hardware_facts(trainer),
+        "train_seconds": round(training.seconds, 1),
+        "resumed_from": training.resumed_from,
+    }

@@ -1,0 +1,70 @@
+"""Load the model to train, and save it as a plain `from_pretrained` folder."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.run import tracking
+from mathledger.training.hardware import bf16_is_native
+from mathledger.training.lora import Lora
+
+
+def load_config(folder: Path) -> Any:
+    """Load a model folder's config.json."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder)
+
+
+def check_context(config: Any, max_length: int) -> None:
+    """Raise InputError if rows may have more tokens than the model has positions."""
+    context = getattr(config, "max_position_embeddings", None)
+    if context and max_length > context:
+        raise InputError(f"max_length={max_length} exceeds the model's context of {context} tokens")
+
+
+def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any:
+    """Load the model with float32 master weights; under LoRA, frozen in the fastest precision."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    compute = torch.bfloat16 if bf16_is_native() else torch.float32
+    options: dict[str, Any] = {"attn_implementation": attn_implementation}
+    options["dtype"] = compute if lora else torch.float32
+    if lora and lora.quantization:
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=lora.quantization,
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=compute,
+        )
+    return AutoModelForCausalLM.from_pretrained(folder, **options)
+
+
+def save_model(trainer: Any, tokenizer: Any, base: Path, lora: Lora | None, out: Path) -> None:
+    """Write a plain `from_pretrained` folder beside `out` and rename it; all ranks must call this.
+
+    trainer.save_model would add files that differ from run to run (training_args.bin). Adapters are
+    merged into the unquantised base in float32, and also kept in `out`/adapter/.
+    """
+    weights = trainer.accelerator.get_state_dict(trainer.model)  # under FSDP from all ranks
+    if not tracking.is_main_process():
+        return
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if lora:
+        import torch
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM
+
+        model.save_pretrained(partial / "adapter", state_dict=weights)
+        (partial / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty card
+        plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        model = PeftModel.from_pretrained(plain, partial / "adapter").merge_and_unload()
+        weights = model.state_dict()
+    model.config.use_cache = True  # training turned it off
+    model.save_pretrained(partial, state_dict=weights)
+    tokenizer.save_pretrained(partial)
+    partial.rename(out)

@@ -1,0 +1,97 @@
+"""TRL's trainers, made to resume in the same row order and to stop before weights become NaN.
+
+This module imports torch and TRL: import it inside the function that builds a trainer.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import trl
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+
+class NonFiniteError(Exception):
+    """A step whose loss or gradient is NaN or infinite; carries that step's suspect batches."""
+
+    def __init__(self, step: int, batches: list[Any]) -> None:
+        super().__init__(f"step {step}")
+        self.step, self.batches = step, batches
+
+
+class StopAtNonFinite:
+    """Mixin: raise NonFiniteError before a loss or gradient that is not finite reaches the weights.
+
+    The stock trainer trains on with weights of NaN, and logs a mean of earlier losses.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.micro: list[tuple[Any, Any]] = []  # loss and batch, since the last update
+
+    def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        self.micro.append((loss, inputs))
+        return loss
+
+    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
+        norm = super()._get_grad_norm(*args, **kwargs)  # type: ignore[misc]
+        bad = [batch for loss, batch in self.micro if not torch.isfinite(loss)]
+        if bad or not torch.isfinite(torch.as_tensor(float(norm))):
+            batches = bad or [batch for _, batch in self.micro]
+            raise NonFiniteError(self.state.global_step + 1, batches)  # type: ignore[attr-defined]
+        self.micro.clear()
+        return norm
+
+
+class SeededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
+    """Row order from `data_seed` and epoch alone; rows of similar length together if given lengths.
+
+    The stock samplers draw from the global random state, or count epochs from the start of the
+    process: a run resumed in a later epoch would see other rows than the uninterrupted one.
+    """
+
+    def __init__(self, trainer: Any, lengths: list[int] | None) -> None:
+        self.trainer, self.lengths = trainer, lengths
+
+    def __len__(self) -> int:
+        return len(self.trainer.train_dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        args, epoch = self.trainer.args, int(self.trainer.state.epoch or 0)
+        generator = torch.Generator().manual_seed(args.data_seed + epoch)
+        if self.lengths is None:
+            return iter(torch.randperm(len(self), generator=generator).tolist())
+        size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        return iter(get_length_grouped_indices(self.lengths, size, generator=generator))
+
+
+class SFTTrainer(StopAtNonFinite, trl.SFTTrainer):  # type: ignore[misc]
+    """TRL's SFTTrainer, with rows of similar length in a batch so that little is padded."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        # Not of `train_dataset`, which has lost the columns that the model does not take.
+        rows = self.train_dataset
+        return SeededSampler(self, list(rows["length"]) if "length" in rows.column_names else None)
+
+
+class ReseededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
+    """GRPO's own order, reseeded from `seed` and epoch: a resumed run sees the same rows."""
+
+    def __init__(self, stock: Any, trainer: Any) -> None:
+        self.stock, self.trainer = stock, trainer
+
+    def __len__(self) -> int:
+        return len(self.stock)
+
+    def __iter__(self) -> Iterator[int]:
+        epoch = int(self.trainer.state.epoch or 0)
+        self.stock.generator.manual_seed(self.trainer.args.seed + epoch)
+        return iter(self.stock)
+
+
+class GRPOTrainer(StopAtNonFinite, trl.GRPOTrainer):  # type: ignore[misc]
+    """TRL's GRPOTrainer, with an order of problems that a resumed run repeats."""
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        return ReseededSampler(super()._get_train_sampler(dataset), self)
