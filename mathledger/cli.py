@@ -195,6 +195,30 @@ def add_publish(commands: Commands) -> None:
     _add_verification(command)
 
 
+def add_plan(commands: Commands) -> None:
+    command = commands.add_parser(
+        "plan",
+        help="what a training run will need, before a GPU is rented",
+        description="Count tokens, memory of each GPU and hours of the run that params.yaml "
+        "describes. Needs no weights, only the base model's configuration; with data/mix the rows' "
+        "lengths are known, and without it the numbers are upper bounds.",
+    )
+    command.set_defaults(module="mathledger.plan")
+    command.add_argument(
+        "--gpu",
+        default="H100-80GB",
+        metavar="NAME",
+        help="default: %(default)s; an unknown name lists those known",
+    )
+    command.add_argument(
+        "--utilisation",
+        type=_share,
+        default=0.4,
+        metavar="SHARE",
+        help="of the peak that the model's operations reach (MFU); default: %(default)s",
+    )
+
+
 # ------------------------------------------------------------------------ shared by several
 
 
@@ -263,6 +287,7 @@ ADD = [
     add_attest,
     add_sync_mlflow,
     add_publish,
+    add_plan,
 ]  # in the order of the help
 
 

@@ -1,0 +1,40 @@
+"""What a training run will need, before a GPU is rented: `mathledger plan`.
+
+inputs (configuration of the base model, lengths of rows) -> size, memory -> estimate -> report. It
+loads no weights and writes nothing. Memory is counted part by part (memory.py), time from the
+operations that a token takes (size.py). bench/training.py compares both with a measured run:
+docs/benchmarks.md.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from mathledger.core.errors import InputError
+from mathledger.model import download
+from mathledger.plan import inputs, report
+from mathledger.plan.estimate import GPUS, estimate
+from mathledger.plan.size import size_of
+from mathledger.run import params, tracking
+from mathledger.training import models, sft
+
+BASE = Path("data/model/base")
+MIX = Path("data/mix/train.parquet")
+MIX_LINEAGE = Path("lineage/mix.json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.gpu not in GPUS:
+        raise InputError(f"--gpu {arguments.gpu} is not known; known are {', '.join(GPUS)}")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # see tracking.stage_run
+    settings = params.load("train", sft.Params)
+    config = inputs.base_config(params.load("model", download.Params).source, BASE)
+    models.check_context(config, settings.max_length)
+    size = size_of(config, settings.lora)
+    rows = None
+    if BASE.exists() and MIX.exists():
+        if inputs.is_made_with(MIX_LINEAGE, tracking.flatten(params.read())):
+            rows = inputs.measure_rows(MIX, BASE, settings.max_length)
+    plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
+    print(report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation))
+    return 0

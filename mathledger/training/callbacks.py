@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import ProgressCallback, TrainerCallback
 
-from mathledger.core.records import write_text
+from mathledger.core.files import write_text
 from mathledger.model.launch import any_rank, barrier
 from mathledger.run import tracking
 from mathledger.training.checkpoints import seal

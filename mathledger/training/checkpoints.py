@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from mathledger.core.records import write_text
+from mathledger.core.files import write_text
 from mathledger.model.launch import broadcast
 from mathledger.run import tracking
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mathledger.core.errors import InputError
-from mathledger.core.records import write_json, write_text
+from mathledger.core.files import write_json, write_text
 from mathledger.model.launch import Launch, initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import tracking
@@ -124,9 +124,7 @@ def run_trainer(
             f"them, or lower {section}.learning_rate; the last good checkpoint is in {scratch}"
         ) from None
     resumed_from = checkpoint.name if checkpoint else None
-    return Training(
-        trainer.state.log_history, samples.samples, live.speed, seconds, resumed_from
-    )
+    return Training(trainer.state.log_history, samples.samples, live.speed, seconds, resumed_from)
 
 
 def train_to_end(trainer: Any, checkpoint: Path | None) -> float:

@@ -1,0 +1,72 @@
+"""Steps, tokens, memory and hours of a training run, by arithmetic."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mathledger.plan.inputs import Rows
+from mathledger.plan.memory import memory, smallest_change
+from mathledger.plan.size import Size, flops_per_token
+from mathledger.training import sft
+
+# Memory in GiB and dense bf16 operations a second, as their makers state them (data sheets).
+GPUS = {
+    "A100-40GB": (40, 312e12),
+    "A100-80GB": (80, 312e12),
+    "B200-180GB": (180, 2250e12),
+    "H100-80GB": (80, 989e12),
+    "H200-141GB": (141, 989e12),
+    "L40S-48GB": (48, 362e12),
+    "RTX4090-24GB": (24, 165e12),
+}
+FREE_SHARE = 0.1  # of a GPU's memory that allocator, CUDA context and NCCL take: a rule of thumb
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run needs; upper bounds while the rows' lengths are unknown."""
+
+    batch: int  # rows a step
+    tokens_per_step: float
+    num_steps: int | None  # None: it follows from rows that are not mixed yet
+    epochs: float | None
+    memory: dict[str, float]  # GiB of each GPU, by part
+    free_memory: float  # GiB of each GPU that a run may use
+    change: str | None  # overrides under which it would fit, if it does not
+    seconds: float | None
+
+    @property
+    def fits(self) -> bool:
+        return sum(self.memory.values()) <= self.free_memory
+
+
+def estimate(
+    settings: sft.Params, size: Size, rows: Rows | None, gpu: str, utilisation: float
+) -> Estimate:
+    """Count what a run needs on a kind of GPU.
+
+    Args:
+        utilisation: share of the GPU's peak that the model's operations reach (MFU).
+    """
+    launch, capacity, peak = settings.launch, *GPUS[gpu]
+    micro = settings.per_device_train_batch_size
+    batch = micro * settings.gradient_accumulation_steps * launch.num_processes
+    measured = rows if not settings.packing else None  # packed sequences have max_length
+    length = measured.mean if measured else float(settings.max_length)
+    longest = measured.longest if measured else settings.max_length
+    num_steps, epochs = settings.max_steps, None
+    if rows:
+        num = rows.num * rows.mean / settings.max_length if settings.packing else rows.num
+        num_steps = num_steps or max(1, round(settings.num_train_epochs * np.ceil(num / batch)))
+        epochs = num_steps * batch / num
+    tokens_per_step = batch * length
+    seconds = None
+    if num_steps:
+        flops = num_steps * tokens_per_step * flops_per_token(size, length, bool(settings.lora))
+        seconds = flops / (launch.num_processes * peak * utilisation)
+    parts = memory(settings, size, micro * longest, on_gpu=True)
+    free = capacity * (1 - FREE_SHARE)
+    change = None
+    if sum(parts.values()) > free:
+        change = smallest_change(settings, size, micro * longest, free)
+    return Estimate(batch, tokens_per_step, num_steps, epochs, parts, free, change, seconds)

@@ -1,0 +1,78 @@
+"""What the plan reads: the base model's configuration, and the lengths of the mixed rows."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import read_json
+from mathledger.data import sources
+from mathledger.model import prompts
+from mathledger.training.sft import tokenise
+
+MAX_MEASURED = 5_000  # rows that are tokenised
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Tokens of the training rows that fit max_length, after the chat template."""
+
+    num: int
+    num_too_long: int
+    mean: float
+    longest: int
+
+
+def base_config(source: sources.ModelSource, base: Path) -> Any:
+    """Load the base model's configuration from its folder, or from the hub until it is there.
+
+    Raises:
+        InputError: the folder is not there yet and the hub has no config.json.
+    """
+    from transformers import AutoConfig
+
+    receipt = base / "receipt.json"
+    wanted = sources.identity(source)
+    if receipt.exists() and wanted.items() <= read_json(receipt).items():
+        return AutoConfig.from_pretrained(base)
+    if not isinstance(source, sources.Hub):
+        raise InputError(f"{base} is not there yet: run `dvc repro download_model`")
+    try:
+        with tempfile.TemporaryDirectory() as cache:
+            return AutoConfig.from_pretrained(
+                source.repo, revision=source.revision, cache_dir=cache
+            )
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"no config.json of {source.repo} at {source.revision}: {reason}"
+        ) from None
+
+
+def is_made_with(lineage: Path, params: dict[str, Any]) -> bool:
+    """Return True if a stage's lineage file exists and tells of these params (flat)."""
+    if not lineage.exists():
+        return False
+    return all(params.get(key) == value for key, value in read_json(lineage)["params"].items())
+
+
+def measure_rows(path: Path, base: Path, max_length: int) -> Rows:
+    """Tokenise up to MAX_MEASURED evenly spread rows of the training set.
+
+    Raises:
+        InputError: none of them fits max_length.
+    """
+    table = pq.read_table(path)
+    num = len(table)
+    chosen = np.linspace(0, num - 1, min(num, MAX_MEASURED)).astype(int)
+    rows = table.take(chosen).to_pydict()
+    lengths = np.array(tokenise(rows, prompts.load_tokenizer(base))["length"])
+    fits = lengths[lengths <= max_length]
+    if not len(fits):
+        raise InputError(f"no row of {path} fits train.max_length={max_length}")
+    num_fitting = round(num * len(fits) / len(lengths))
+    return Rows(num_fitting, num - num_fitting, float(fits.mean()), int(fits.max()))

@@ -1,0 +1,75 @@
+"""A plan as two columns of text."""
+
+from mathledger.plan.estimate import GPUS, Estimate
+from mathledger.plan.inputs import Rows
+from mathledger.plan.size import Size
+from mathledger.training import sft
+
+
+def render(
+    settings: sft.Params,
+    size: Size,
+    rows: Rows | None,
+    plan: Estimate,
+    gpu: str,
+    utilisation: float,
+) -> str:
+    """Return the lines that `mathledger plan` prints."""
+    launch, capacity, peak = settings.launch, *GPUS[gpu]
+    bound = "" if rows else "at most "
+    unknown = "unknown until `dvc repro mix`"
+    method = "all weights"
+    if settings.lora:
+        method = f"LoRA, rank {settings.lora.rank}"
+        if settings.lora.quantization:
+            method += f", frozen weights in {settings.lora.quantization}"
+    tokens, epochs, hours = unknown, unknown, unknown
+    if plan.num_steps and plan.seconds:
+        tokens = f"{bound}{plan.num_steps * plan.tokens_per_step:,.0f}"
+        gpu_hours = launch.num_processes * plan.seconds / 3600
+        hours = f"{bound}{plan.seconds / 3600:,.1f} ({gpu_hours:,.1f} GPU hours) at "
+        hours += f"{utilisation:.0%} of {peak / 1e12:.0f} TFLOP/s, evaluation left out"
+    if rows and plan.epochs:
+        epochs = f"{plan.epochs:.3g} of {rows.num:,} rows, mean {rows.mean:.0f} tokens, longest "
+        epochs += f"{rows.longest}; {rows.num_too_long} do not fit {settings.max_length}"
+    needed = sum(plan.memory.values())
+    return columns(
+        [
+            ("parameters", f"{size.total:,}, of them trained {size.trainable:,} ({method})"),
+            (
+                "processes",
+                f"{launch.num_processes} x {gpu} (`{launch.command}`, {launch.sharding})",
+            ),
+            (
+                "batch",
+                f"{plan.batch} = {settings.per_device_train_batch_size} a GPU x "
+                f"{settings.gradient_accumulation_steps} accumulated x {launch.num_processes} "
+                f"GPUs, {'packed' if settings.packing else 'padded'}",
+            ),
+            ("tokens a step", f"{bound}{plan.tokens_per_step:,.0f}"),
+            ("steps", f"{plan.num_steps:,}" if plan.num_steps else unknown),
+            ("tokens in all", tokens),
+            ("epochs", epochs),
+            ("memory a GPU", ""),
+            *((f"  {name}", f"{each:8.2f} GiB") for name, each in plan.memory.items()),
+            (
+                "  all",
+                f"{needed:8.2f} GiB of {capacity}, {plan.free_memory:.0f} of them for this",
+            ),
+            ("fits", "yes" if plan.fits else f"no; {advice(plan)}"),
+            ("hours", hours),
+        ]
+    )
+
+
+def advice(plan: Estimate) -> str:
+    """Return what to change for a run that does not fit."""
+    if not plan.change:
+        return "try train=lora, train=qlora or a smaller batch"
+    more = "" if "checkpointing" in plan.change else ", with gradient checkpointing"
+    return f"it would with {plan.change}{more}, or try train=lora, train=qlora"
+
+
+def columns(rows: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
