@@ -5,8 +5,8 @@
 Nothing of it was run. What goes in:
 
 - the recipe, compiled from conf/ with OVERRIDES, which are those of the jobs in jobs/;
-- the model's shape, SHAPE; `python -m stages.train --plan` reads it from the hub, and has the same
-  count of operations and memory (mathledger/plan/plan.py);
+- the model's shape, SHAPE; `mathledger plan` reads it from the hub, and has the same count of
+  operations and memory (mathledger/plan/);
 - lengths and bytes of rows: of samples of the corpora in HUB, a folder laid out as the hub is
   (HUB/datasets/AI-MO/NuminaMath-CoT/...), in tokens of data/model/base; without HUB those measured
   last, bench/results/cost.json;
@@ -29,9 +29,12 @@ from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.model import prompts
-from mathledger.plan import plan
+from mathledger.plan import BASE
+from mathledger.plan.estimate import GPUS
+from mathledger.plan.memory import memory
+from mathledger.plan.size import Size, flops_per_token, size_of
 from mathledger.run.compose import compose
-from mathledger.training import sft as train
+from mathledger.training import sft
 
 OVERRIDES = [
     "experiment=deepseek_math_7b",
@@ -82,8 +85,8 @@ CASES = {
 @dataclass(frozen=True)
 class Recipe:
     content: dict[str, Any]  # params.yaml
-    settings: train.Params
-    size: plan.Size
+    settings: sft.Params
+    size: Size
 
     @property
     def batch(self) -> int:
@@ -105,8 +108,8 @@ def recipe() -> Recipe:
     from transformers import LlamaConfig
 
     content: Any = OmegaConf.to_container(OmegaConf.create(compose(OVERRIDES + PIN)))
-    settings = configuration.check("train", content["train"], train.Params)
-    return Recipe(content, settings, plan.size_of(LlamaConfig(**SHAPE), settings.lora))
+    settings = configuration.check("train", content["train"], sft.Params)
+    return Recipe(content, settings, size_of(LlamaConfig(**SHAPE), settings.lora))
 
 
 # --- Measured -------------------------------------------------------------------------------------
@@ -133,7 +136,7 @@ def measure(hub: Path, of: Recipe) -> dict[str, Any]:
 
 def lengths_of(files: list[Path], mapping: dict[str, str], prompt: dict[str, Any]) -> Lengths:
     """Tokens of every row, as the stage `train` makes them."""
-    tokenizer, found = prompts.load_tokenizer(plan.BASE), []
+    tokenizer, found = prompts.load_tokenizer(BASE), []
     for file in files:
         table = pq.read_table(file, columns=[mapping["problem"], mapping["solution"]])
         for batch in table.to_batches(max_chunksize=2000):
@@ -143,7 +146,7 @@ def lengths_of(files: list[Path], mapping: dict[str, str], prompt: dict[str, Any
                 for problem, solution in texts
             ]
             columns = {key: [row[key] for row in rows] for key in ("prompt", "completion")}
-            tokens = train.tokenise({"id": [""] * len(rows), **columns}, tokenizer)
+            tokens = sft.tokenise({"id": [""] * len(rows), **columns}, tokenizer)
             found += tokens["length"]
     return np.array(found)
 
@@ -183,7 +186,7 @@ def evaluation(of: Recipe, case: Case, row_tokens: float) -> tuple[int, float]:
 
 def hours_table(of: Recipe, measured: dict[str, Any]) -> list[str]:
     """Tokens, hours, GPU hours and money in each case."""
-    num_gpus, (_, peak) = of.settings.launch.num_processes, plan.GPUS[GPU]
+    num_gpus, (_, peak) = of.settings.launch.num_processes, GPUS[GPU]
     num_steps, num_models = of.settings.max_steps or 0, len(of.content["models"])
     # Of each step: bf16 weights gathered forward and backward, float32 gradients scattered.
     moving = (num_gpus - 1) / num_gpus * (2 * 2 + 4) * of.size.total / NVLINK
@@ -191,7 +194,7 @@ def hours_table(of: Recipe, measured: dict[str, Any]) -> list[str]:
     for case in CASES.values():
         length = of.settings.max_length if case.whole_length else measured["step_tokens"]
         tokens = num_steps * of.batch * length
-        flops = tokens * plan.flops_per_token(of.size, length, lora=False)
+        flops = tokens * flops_per_token(of.size, length, lora=False)
         training = flops / (num_gpus * peak * case.utilisation)
         responses, generated = evaluation(of, case, of.row_tokens(measured))
         answering = generated / (num_gpus * case.tokens_per_second)
@@ -236,9 +239,9 @@ def hours_table(of: Recipe, measured: dict[str, Any]) -> list[str]:
 def memory_table(of: Recipe) -> list[str]:
     """GiB of each GPU, at rows of max_length."""
     tokens = of.settings.per_device_train_batch_size * of.settings.max_length
-    parts = plan.memory(of.settings, of.size, tokens, on_gpu=True)
+    parts = memory(of.settings, of.size, tokens, on_gpu=True)
     return [
-        f"| memory of a GPU, of {plan.GPUS[GPU][0]} GiB | GiB |",
+        f"| memory of a GPU, of {GPUS[GPU][0]} GiB | GiB |",
         "|---|---:|",
         *(f"| {name} | {value:.1f} |" for name, value in parts.items()),
         f"| all | {sum(parts.values()):.1f} |",

@@ -57,27 +57,28 @@ def run_stage() -> None:
     from transformers import IntervalStrategy
 
     trl.SFTTrainer  # noqa: B018  its modules are imported on first use
-    from mathledger.plan import plan
+    from mathledger.plan.memory import memory
+    from mathledger.plan.size import flops_per_token, size_of
     from mathledger.run.params import load
-    from mathledger.training import sft as train
-    from mathledger.training import training
+    from mathledger.training import loop, sft
+    from stages import train
 
     started, before = time.monotonic(), peak_mib()
-    inner = training.train
+    inner = loop.train_to_end
 
     def timed(trainer: Any, checkpoint: Path | None) -> float:
         trainer.args.eval_strategy, trainer.args.eval_on_start = IntervalStrategy.NO, False
         trainer.args.include_num_input_tokens_seen = "all"
         for each in list(trainer.callback_handler.callbacks):
-            if type(each).__name__ == "HeldOut":
+            if type(each).__name__ == "HeldOutSamples":
                 trainer.remove_callback(each)
         ready = time.monotonic() - started
         seconds = inner(trainer, checkpoint)
-        settings = load("train", train.Params)
-        size = plan.size_of(trainer.model.config, settings.lora)
+        settings = load("train", sft.Params)
+        size = size_of(trainer.model.config, settings.lora)
         lengths = trainer.train_dataset["length"]
         tokens = max(lengths) * settings.per_device_train_batch_size
-        planned = plan.memory(settings, size, tokens, on_gpu=False)
+        planned = memory(settings, size, tokens, on_gpu=False)
         seen = int(trainer.state.num_input_tokens_seen)
         mean = sum(lengths) / len(lengths)
         measured = {
@@ -87,13 +88,13 @@ def run_stage() -> None:
             "peak_mib": peak_mib(),
             "memory_mib": peak_mib() - before,
             "planned_memory_mib": sum(planned.values()) * 1024,
-            "flops_per_second": plan.flops_per_token(size, mean, False) * seen / seconds,
+            "flops_per_second": flops_per_token(size, mean, False) * seen / seconds,
             "peak_flops_per_second": peak_flops(),
         }
         print("RESULT " + json.dumps(measured), flush=True)
         os._exit(0)  # without saving, which the bare script does not do either
 
-    training.train = timed
+    loop.train_to_end = timed
     train.main()
 
 
@@ -106,13 +107,14 @@ def run_bare() -> None:
 
     trl.SFTTrainer  # noqa: B018
     from mathledger.run.params import load
-    from mathledger.training import sft as train
+    from mathledger.training import sft
+    from stages.train import BASE, MIX
 
-    settings = load("train", train.Params)
+    settings = load("train", sft.Params)
     started = time.monotonic()
-    rows = datasets.Dataset.from_parquet(str(train.IN / "train.parquet"), cache_dir=".bare")
+    rows = datasets.Dataset.from_parquet(str(MIX / "train.parquet"), cache_dir=".bare")
     trainer = trl.SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(train.BASE, dtype=torch.float32),
+        model=AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32),
         args=trl.SFTConfig(
             output_dir=".bare/out",
             learning_rate=settings.learning_rate,
@@ -136,7 +138,7 @@ def run_bare() -> None:
             seed=settings.seed,
         ),
         train_dataset=rows.select_columns(["prompt", "completion"]),
-        processing_class=AutoTokenizer.from_pretrained(train.BASE),
+        processing_class=AutoTokenizer.from_pretrained(BASE),
     )
     ready = time.monotonic() - started
     started = time.monotonic()
@@ -160,17 +162,18 @@ def run_lengths(how: str, rows: Path) -> None:
 
     from mathledger.model import prompts
     from mathledger.run import params
-    from mathledger.training import sft as train
-    from mathledger.training import training
+    from mathledger.training import sft
+    from mathledger.training.trainers import SFTTrainer
+    from stages.train import BASE
 
-    tokenizer = AutoTokenizer.from_pretrained(train.BASE)
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
     prompt = params.load("prompt", prompts.Params)
     table = datasets.Dataset.from_parquet(str(rows), cache_dir=".bare")
     chosen = table.shuffle(seed=0).select(range(4 * NUM_PACKED_ROWS))
     tokens = chosen.map(
         lambda row: prompts.training_row(prompt, row["problem"], row["solution"]) | {"id": "-"},
         remove_columns=chosen.column_names,
-    ).map(train.tokenise, batched=True, fn_kwargs={"tokenizer": tokenizer})
+    ).map(sft.tokenise, batched=True, fn_kwargs={"tokenizer": tokenizer})
     tokens = tokens.filter(lambda row: row["length"] <= PACKED_LENGTH)
     tokens = tokens.select(range(NUM_PACKED_ROWS)).remove_columns(["prompt", "completion"])
     if how != "grouped":
@@ -190,7 +193,7 @@ def run_lengths(how: str, rows: Path) -> None:
         )
     )
     packed = how == "packed"
-    trainer = training.in_seeded_order(trl.SFTTrainer)(
+    trainer = SFTTrainer(
         model=model,
         args=trl.SFTConfig(
             output_dir=".bare/out",

@@ -267,6 +267,16 @@ def _check_signer(arguments: argparse.Namespace) -> None:
         raise InputError("a signer is given, but no --signature to check")
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share, above 0 and up to 1")
+    return share
+
+
 def absolute(text: str) -> Path:
     """Resolve a path where the caller stands, before a command changes to the project's folder."""
     return Path(text).absolute()

@@ -25,8 +25,7 @@ def sections() -> dict[str, Any]:
     from mathledger.filters import decontaminate, deduplicate, mix, prepare
     from mathledger.model import download as download_model
     from mathledger.model import prompts
-    from mathledger.training import grpo as reinforce
-    from mathledger.training import sft as train
+    from mathledger.training import grpo, sft
 
     return {
         "prompt": prompts.Params,
@@ -35,9 +34,9 @@ def sections() -> dict[str, Any]:
         "deduplicate": deduplicate.Params,
         "decontaminate": decontaminate.Params,
         "mix": mix.Params,
-        "train": train.Params,
+        "train": sft.Params,
         "models": list[Literal["base", "tuned", "reinforced"]],
-        "reinforce": dict[Literal["grpo"], reinforce.Params],
+        "reinforce": dict[Literal["grpo"], grpo.Params],
         "evaluate": generation.Params,
         "probe": probe.Params,
         "model_card": model_card.Params,

@@ -12,7 +12,9 @@ from mathledger.model import prompts
 from mathledger.model.launch import Launch
 from mathledger.run import params
 from mathledger.training import grpo as reinforce
-from mathledger.training import training
+from mathledger.training.callbacks import Checkpointing
+from mathledger.training.loop import train_to_end
+from stages.reinforce import MIX, START
 from tests.conftest import Workspace
 
 SMALL = [
@@ -75,10 +77,9 @@ def test_problems_are_those_with_an_answer_each_once(
     rows = table.to_pylist()
     rows[0]["answer"] = None
     twice = [*rows, {**rows[1], "id": "again"}]
-    monkeypatch.chdir(tmp_path)
-    reinforce.IN.mkdir(parents=True)
-    pq.write_table(table.from_pylist(twice, schema=table.schema), reinforce.IN / "train.parquet")
-    problems, num_left_out = reinforce.problems("train", tmp_path / "cache")
+    path = tmp_path / "train.parquet"
+    pq.write_table(table.from_pylist(twice, schema=table.schema), path)
+    problems, num_left_out = reinforce.load_problems(path, tmp_path / "cache")
     first: dict[str, str] = {}
     for row in rows[1:]:
         first.setdefault(row["prompt"][-1]["content"], row["id"])
@@ -121,17 +122,19 @@ def test_resumed_is_straight(
         lora=None,
         launch=Launch(**section["launch"]),
     )
-    tokenizer = prompts.load_tokenizer(reinforce.START)
-    problems = reinforce.problems("train", tmp_path / "cache")[0].select(range(10))
+    tokenizer = prompts.load_tokenizer(START)
+    problems = reinforce.load_problems(MIX / "train.parquet", tmp_path / "cache")[0].select(
+        range(10)
+    )
     kept: list[dict[str, Any]] = []
     for checkpoint in (None, "checkpoint-7"):
-        trainer = reinforce.make_trainer(settings, tmp_path, tokenizer, problems, problems)
+        trainer = reinforce.make_trainer(settings, START, tmp_path, tokenizer, problems, problems)
         assert len(problems) / 2 < 7  # two problems a step: the second epoch
         trainer.args.eval_strategy = "no"
         trainer.args.save_total_limit = None
-        trainer.add_callback(training.checkpoints(0.0))
+        trainer.add_callback(Checkpointing(0.0))
         before = {name: each.detach().clone() for name, each in trainer.model.named_parameters()}
-        training.train(trainer, tmp_path / checkpoint if checkpoint else None)
+        train_to_end(trainer, tmp_path / checkpoint if checkpoint else None)
         kept.append(dict(trainer.model.named_parameters()))
         assert not any(each.equal(before[name]) for name, each in kept[-1].items())
     straight, resumed = kept

@@ -20,8 +20,14 @@ from mathledger.evaluation import generation
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, check_launch
 from mathledger.run import params
-from mathledger.training import sft as train
-from mathledger.training import training
+from mathledger.training import models, sft
+from mathledger.training.callbacks import Checkpointing
+from mathledger.training.checkpoints import last_checkpoint
+from mathledger.training.curves import curves_csv
+from mathledger.training.energy import measured_energy
+from mathledger.training.loop import train_to_end
+from mathledger.training.lora import Lora
+from stages import train
 from tests.conftest import Workspace, clean_environment, slurm_job
 
 
@@ -59,15 +65,15 @@ class Bench:
     ) -> Any:
         from transformers import AutoTokenizer
 
-        settings = replace(params.load("train", train.Params), **changes)
+        settings = replace(params.load("train", sft.Params), **changes)
         tokenizer = AutoTokenizer.from_pretrained(base)
         parts = [
-            train.tokens_of(part, self.scratch / "tokens", tokenizer)
+            sft.load_tokens(train.MIX / f"{part}.parquet", self.scratch / "tokens", tokenizer)
             for part in ("train", "validation")
         ]
         if rows:
             parts[0] = parts[0].select(rows)
-        return train.make_trainer(settings, self.scratch, tokenizer, *parts)
+        return sft.make_trainer(settings, base, self.scratch, tokenizer, *parts)
 
 
 @pytest.fixture
@@ -93,7 +99,7 @@ def short_rows(bench: Bench, count: int) -> list[int]:
 # What training must make the same however often it is stopped.
 MADE = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
 MADE += ["data/train/samples.csv"]
-LORA = training.Lora(rank=4, alpha=8, dropout=0.1, target_modules="all-linear", quantization=None)
+LORA = Lora(rank=4, alpha=8, dropout=0.1, target_modules="all-linear", quantization=None)
 
 
 @pytest.mark.parametrize("packing", [False, True])
@@ -101,8 +107,8 @@ def test_only_the_completion_and_its_end_are_learned(bench: Bench, packing: bool
     """On a real batch of the trainer's own collator."""
     trainer = bench.trainer(packing=packing, max_steps=1)
     tokenizer = trainer.processing_class
-    train.expect_trained_end(trainer, tokenizer.eos_token_id)
-    table = pq.read_table(train.IN / "train.parquet").to_pylist()
+    sft.check_loss_mask(trainer, tokenizer.eos_token_id)
+    table = pq.read_table(train.MIX / "train.parquet").to_pylist()
     expected = {
         tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True): (
             row["completion"][0]["content"] + "<|im_end|>\n"
@@ -110,8 +116,8 @@ def test_only_the_completion_and_its_end_are_learned(bench: Bench, packing: bool
         for row in table
     }
     batch = trainer.data_collator([trainer.train_dataset[index] for index in range(3)])
-    pieces = training.sequences(batch)
-    labels = training.sequences({**batch, "input_ids": batch["labels"]})
+    pieces = sft.sequences(batch)
+    labels = sft.sequences({**batch, "input_ids": batch["labels"]})
     assert len(pieces) >= 3
     for ids, marks in zip(pieces, labels, strict=True):
         start = next(index for index, mark in enumerate(marks) if mark != -100)
@@ -178,8 +184,8 @@ def test_resumed_is_straight(bench: Bench, changes: dict[str, Any]) -> None:
         trainer = bench.trainer(rows=rows, max_steps=12, **changes)
         assert len(trainer.get_train_dataloader()) < 7
         trainer.args.save_total_limit = None
-        trainer.add_callback(training.checkpoints(0.0))
-        training.train(trainer, bench.scratch / checkpoint if checkpoint else None)
+        trainer.add_callback(Checkpointing(0.0))
+        train_to_end(trainer, bench.scratch / checkpoint if checkpoint else None)
         kept.append(state(trainer))
     straight, resumed = kept
     assert all(straight[name].equal(resumed[name]) for name in straight)
@@ -198,7 +204,7 @@ def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
         # The first update moves B alone: A's gradient is zero while B is.
         assert parameter.equal(before[name]) != parameter.requires_grad, name
     out = bench.scratch / "tuned"
-    training.save_model(trainer, trainer.processing_class, train.BASE, LORA, out)
+    models.save_model(trainer, trainer.processing_class, train.BASE, LORA, out)
     merged = AutoModelForCausalLM.from_pretrained(out).eval()
     ids = torch.tensor([trainer.train_dataset[0]["input_ids"]])
     with torch.no_grad():
@@ -220,7 +226,7 @@ def test_qlora_trains_on_four_bits(bench: Bench, monkeypatch: pytest.MonkeyPatch
     assert any(parameter.dtype.itemsize == 1 for parameter in trainer.model.parameters())
     trainer.train()
     out = bench.scratch / "tuned"
-    training.save_model(trainer, trainer.processing_class, train.BASE, lora, out)
+    models.save_model(trainer, trainer.processing_class, train.BASE, lora, out)
     tuned, base = (AutoModelForCausalLM.from_pretrained(path) for path in (out, train.BASE))
     assert tuned.num_parameters() == base.num_parameters()
     assert not hasattr(tuned.config, "quantization_config")
@@ -232,19 +238,19 @@ def test_an_energy_that_cannot_be_estimated_ends_no_training(
     """codecarbon asks scontrol in a Slurm job; a container need not have it."""
     monkeypatch.setattr("codecarbon.core.util.SLURM_JOB_ID", "1")
     monkeypatch.setenv("PATH", "")
-    with training.energy() as facts:
+    with measured_energy() as facts:
         pass
     assert facts == {"energy_kwh": None}
 
 
 def test_a_full_disk_while_saving_is_a_line(bench: Bench) -> None:
     trainer = bench.trainer(max_steps=2, save_minutes=0.0)
-    trainer.add_callback(training.checkpoints(0.0))
+    trainer.add_callback(Checkpointing(0.0))
     (bench.scratch / "checkpoint-1").mkdir()
     (bench.scratch / "checkpoint-1/optimizer.pt").symlink_to("/dev/full")
     with pytest.raises(InputError, match="is the disk full"):
-        training.train(trainer, None)
-    assert training.last_checkpoint(bench.scratch) is None
+        train_to_end(trainer, None)
+    assert last_checkpoint(bench.scratch) is None
 
 
 @pytest.mark.parametrize(
@@ -320,7 +326,7 @@ def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
     (request,) = evaluate.requests("t", [item], task, settings, tokenizer)
     row = prompts.training_row(prompt, item["problem"], "7")
     rows = {key: [value] for key, value in row.items()} | {"id": ["a"]}
-    tokens = train.tokenise(rows, tokenizer)
+    tokens = sft.tokenise(rows, tokenizer)
     asked = tokens["completion_mask"][0].count(0)
     assert request.prompt_ids == tokens["input_ids"][0][:asked]
 
@@ -422,11 +428,13 @@ def test_a_loss_that_is_not_finite_is_a_failure(smoke_copy: Workspace) -> None:
 def test_too_long_rows_are_counted_or_refused(bench: Bench) -> None:
     from transformers import AutoTokenizer
 
-    tokens = train.tokens_of("train", bench.scratch, AutoTokenizer.from_pretrained(train.BASE))
-    settings = replace(params.load("train", train.Params), max_length=max(tokens["length"]) - 1)
+    tokens = sft.load_tokens(
+        train.MIX / "train.parquet", bench.scratch, AutoTokenizer.from_pretrained(train.BASE)
+    )
+    settings = replace(params.load("train", sft.Params), max_length=max(tokens["length"]) - 1)
     with pytest.raises(InputError, match=r"1 of 52 train rows .* id [0-9a-f]{32}"):
-        train.without_too_long(tokens, settings, "train")
-    kept = train.without_too_long(tokens, replace(settings, max_too_long_rate=0.02), "train")
+        sft.drop_too_long(tokens, settings, "train")
+    kept = sft.drop_too_long(tokens, replace(settings, max_too_long_rate=0.02), "train")
     assert len(kept) == 51 and max(kept["length"]) <= settings.max_length
 
 
@@ -489,7 +497,7 @@ def test_curve_has_one_row_a_step() -> None:
         {"step": 1, "eval_loss": 1.25},
         {"step": 1, "train_runtime": 3.0},
     ]
-    assert training.curves(history, train.CURVES).splitlines() == [
+    assert curves_csv(history, sft.CURVES).splitlines() == [
         "step,loss,validation_loss,learning_rate,grad_norm,tokens_seen",
         "0,,2.0,,,",
         "1,1.5,1.25,0.0001,,7",

@@ -32,9 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     models.check_context(config, settings.max_length)
     size = size_of(config, settings.lora)
     rows = None
-    if BASE.exists() and MIX.exists():
-        if inputs.is_made_with(MIX_LINEAGE, tracking.flatten(params.read())):
-            rows = inputs.measure_rows(MIX, BASE, settings.max_length)
+    is_mixed = inputs.is_made_with(MIX_LINEAGE, tracking.flatten(params.read()))
+    if is_mixed and BASE.exists() and MIX.exists():
+        rows = inputs.measure_rows(MIX, BASE, settings.max_length)
     plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
     print(report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation))
     return 0

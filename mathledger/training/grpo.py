@@ -1,4 +1,4 @@
-"""GRPO with TRL's GRPOTrainer: problems with known answers, the reward, the trainer, its metrics."""
+"""GRPO with TRL's GRPOTrainer: problems, the reward, the trainer, and its metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from mathledger.grading.judges import Judges
 from mathledger.model.launch import Launch
 from mathledger.training import hardware, models
 from mathledger.training.curves import Curves
-from mathledger.training.lora import Lora, peft_config
 from mathledger.training.loop import Training, size_of_run
+from mathledger.training.lora import Lora, peft_config
 
 GRADING_S = 5  # CPU seconds for one response; one that takes longer is rewarded with 0
 NUM_EVALUATIONS = 3  # of the validation reward, over the run

@@ -15,8 +15,8 @@ from mathledger.model.launch import Launch, broadcast
 from mathledger.run.tracking import is_main_process
 from mathledger.training import hardware, models
 from mathledger.training.curves import Curves
-from mathledger.training.lora import Lora, peft_config
 from mathledger.training.loop import Training, size_of_run
+from mathledger.training.lora import Lora, peft_config
 
 NUM_EVALUATIONS = 3  # of the validation loss, over the run
 CURVES: Curves = {

@@ -1,4 +1,4 @@
-"""The plan of a training run, through `python -m stages.train --plan`."""
+"""The plan of a training run, through `mathledger plan`."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from bench.cost import SHAPE
+from mathledger import plan
 from mathledger.core.files import read_json
 from mathledger.model.launch import Launch
-from mathledger.plan import plan
+from mathledger.plan.memory import GIB, memory
+from mathledger.plan.size import size_of
 from mathledger.run import params
-from mathledger.training import sft as train
-from mathledger.training import training
+from mathledger.training import models, sft
+from mathledger.training.lora import Lora, peft_config
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 
@@ -25,7 +27,7 @@ CONFIG = {
 
 
 def planned(workspace: Workspace, *options: str, **environment: str) -> dict[str, str]:
-    shown = workspace.python("-m", "stages.train", "--plan", *options, **environment)
+    shown = workspace.python("-m", "mathledger", "plan", *options, **environment)
     lines = [line.split("  ", 1) for line in shown.splitlines() if not line.startswith("  ")]
     return {name.strip(): value.strip() for name, value in lines}
 
@@ -81,11 +83,11 @@ def test_lora_counts_its_adapters(smoke: Workspace, monkeypatch: pytest.MonkeyPa
     from transformers import AutoConfig
 
     monkeypatch.chdir(smoke.path)
-    lora = training.Lora(4, 8, 0.0, "all-linear", None)
-    size = plan.size_of(AutoConfig.from_pretrained(plan.BASE), lora)
+    lora = Lora(4, 8, 0.0, "all-linear", None)
+    size = size_of(AutoConfig.from_pretrained(plan.BASE), lora)
     from peft import get_peft_model
 
-    model = get_peft_model(training.load_model(plan.BASE, lora, "sdpa"), training.peft_config(lora))
+    model = get_peft_model(models.load_model(plan.BASE, lora, "sdpa"), peft_config(lora))
     assert size.trainable == sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert size.total == sum(p.numel() for p in model.parameters())
 
@@ -103,30 +105,32 @@ def test_sharding_divides_what_is_trained(
     from transformers import AutoConfig
 
     monkeypatch.chdir(smoke.path)
-    settings: train.Params = params.load("train", train.Params)
-    size = plan.size_of(AutoConfig.from_pretrained(plan.BASE), None)
-    one = plan.memory(settings, size, 100, on_gpu=True)
+    settings = params.load("train", sft.Params)
+    size = size_of(AutoConfig.from_pretrained(plan.BASE), None)
+    one = memory(settings, size, 100, on_gpu=True)
     sharded = replace(settings, launch=Launch("torchrun", 4, "fsdp2"))
-    four = plan.memory(sharded, size, 100, on_gpu=True)
+    four = memory(sharded, size, 100, on_gpu=True)
     for part in ("weights", "gradients", "optimizer states"):
         assert four[part] == pytest.approx(one[part] / 4)
-    assert one["weights"] * plan.GIB == 4 * size.total
+    assert one["weights"] * GIB == 4 * size.total
     checkpointed = replace(settings, gradient_checkpointing=True)
-    after = plan.memory(checkpointed, size, 100, on_gpu=True)
+    after = memory(checkpointed, size, 100, on_gpu=True)
     assert after["activations"] < one["activations"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--utilisation", "2"], "is a share, above 0 and up to 1"),
-        (["--gpu", "H900"], "invalid choice: 'H900'"),
+        (["--utilisation", "2"], "2 is no share, above 0 and up to 1"),
+        (["--gpu", "H900"], "--gpu H900 is not known; known are A100-40GB,"),
     ],
 )
 def test_wrong_options(smoke: Workspace, options: list[str], message: str) -> None:
-    assert message in smoke.python("-m", "stages.train", "--plan", *options, ok=False)
+    assert message in smoke.python("-m", "mathledger", "plan", *options, ok=False)
 
 
 def test_a_model_that_is_not_there_yet(workspace: Workspace) -> None:
-    shown = workspace.python("-m", "stages.train", "--plan", ok=False)
-    assert shown == "error: data/model/base is not there yet: run `dvc repro download_model`\n"
+    shown = workspace.python("-m", "mathledger", "plan", ok=False)
+    assert shown == (
+        "mathledger plan: data/model/base is not there yet: run `dvc repro download_model`\n"
+    )
