@@ -11,11 +11,12 @@ import logging
 from pathlib import Path
 
 from mathledger.core.errors import InputError
+from mathledger.core.keys import flatten
 from mathledger.model import download
 from mathledger.plan import inputs, report
 from mathledger.plan.estimate import GPUS, estimate
 from mathledger.plan.size import size_of
-from mathledger.run import params, tracking
+from mathledger.run import params
 from mathledger.training import models, sft
 
 BASE = Path("data/model/base")
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     models.check_context(config, settings.max_length)
     size = size_of(config, settings.lora)
     rows = None
-    is_mixed = inputs.is_made_with(MIX_LINEAGE, tracking.flatten(params.read()))
+    is_mixed = inputs.is_made_with(MIX_LINEAGE, flatten(params.read()))
     if is_mixed and BASE.exists() and MIX.exists():
         rows = inputs.measure_rows(MIX, BASE, settings.max_length)
     plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
