@@ -33,9 +33,12 @@ class Hardware(Record):
 
     model_config = ConfigDict(extra="allow")  # another version may record more
 
+    platform: str | None = None
+    python: str | None = None
     cpu: str
-    gpus: list[str] = Field(default_factory=list)
+    num_cpus: int | None = None
     num_threads: int | None = None
+    gpus: list[str] = Field(default_factory=list)
 
 
 class Lineage(Record):

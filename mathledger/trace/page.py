@@ -5,48 +5,104 @@ needs no script, works with the keyboard, and an address leads to a node.
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
-from mathledger.trace import tree
-from mathledger.trace.number import Found
+from mathledger.chain.chain import LEDGER
+from mathledger.trace import render_number
+from mathledger.trace.number import NumberTrace
+from mathledger.trace.steps import Step
 
 WIDTH, HEIGHT, GAP, ROW = 156, 62, 22, 78  # of a node, and from one to the next, in pixels
 LETTERS = 22  # that fit a node's width
 NUMBER = "number"
 
 
-def page(found: Found) -> str:
+@dataclass(frozen=True)
+class Node:
+    """A box of the graph: a stage, or the number itself."""
+
+    name: str
+    kind: str
+    item: str
+    brief: str
+    summary: str
+    reads: list[str]
+    read_by: list[str]
+    step: Step | None  # null: the number
+    x: int
+    y: int
+
+    @property
+    def id(self) -> str:
+        return self.name.replace("@", ".")
+
+
+def page(trace: NumberTrace) -> str:
     """The HTML page."""
     import jinja2
 
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"share": tree.share, "spelled": tree.spelled, "cut": cut}
+    environment.filters |= {
+        "share": render_number.share,
+        "spelled": render_number.spelled,
+        "run_record": render_number.run_record,
+        "cut": cut,
+    }
     template = resources.files("mathledger.trace").joinpath("page.html.jinja")
-    nodes = layout(found)
-    place = {node["name"]: node for node in nodes}
+    nodes = layout(trace)
+    place = {node.name: node for node in nodes}
     edges = [
-        {"path": curve(place[other], node), "ends": f"{other} to {node['name']}"}
+        {"path": curve(place[other], node), "ends": f"{other} to {node.name}"}
         for node in nodes
-        for other in node["reads"]
+        for other in node.reads
     ]
     return environment.from_string(template.read_text(encoding="utf-8")).render(
-        found=found,
+        trace=trace,
+        ledger_path=LEDGER,
         nodes=nodes,
         edges=edges,
-        width=max(node["x"] for node in nodes) + WIDTH + 2,
-        height=max(node["y"] for node in nodes) + HEIGHT + 2,
+        width=max(node.x for node in nodes) + WIDTH + 2,
+        height=max(node.y for node in nodes) + HEIGHT + 2,
         box=(WIDTH, HEIGHT),
     )
 
 
-def layout(found: Found) -> list[dict[str, Any]]:
+def layout(trace: NumberTrace) -> list[Node]:
     """The nodes, what is read left of what reads it; in a layer near to what they read."""
-    reads = {each["stage"]: each["reads"] for each in found["steps"]}
-    reads |= {NUMBER: [found["steps"][0]["stage"]]}
-    steps = {each["stage"]: each for each in found["steps"]}
+    steps = {step.stage: step for step in trace.steps}
+    reads = {name: step.reads for name, step in steps.items()}
+    reads |= {NUMBER: [trace.steps[0].stage]}
+    places = _places(reads)
+    return [_node(trace, name, steps.get(name), reads, places[name]) for name in reversed(reads)]
+
+
+def _node(
+    trace: NumberTrace,
+    name: str,
+    step: Step | None,
+    reads: dict[str, list[str]],
+    place: tuple[int, float],
+) -> Node:
+    kind, _, item = name.partition("@")
+    return Node(
+        name,
+        kind if step else trace.benchmark.benchmark,
+        item if step else trace.model,
+        short(step) if step else f"{100 * (trace.score.accuracy or 0):.1f}%",
+        render_number.summary(step) if step else render_number.share(trace.score),
+        reads[name],
+        [each for each in reads if name in reads[each]],
+        step,
+        1 + place[0] * (WIDTH + GAP),
+        1 + round(place[1] * ROW),
+    )
+
+
+def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
+    """The layer and the row of each node, by what it reads."""
     layers: dict[str, int] = {}
 
     def layer(name: str) -> int:
@@ -79,46 +135,30 @@ def layout(found: Found) -> list[dict[str, Any]]:
         names.sort(key=lambda name: (skips[name], wanted.get(name, highest), name))
         for number, name in enumerate(names):
             rows[name] = middle + number
-    number = found["number"]
-    return [
-        {
-            "name": name,
-            "id": name.replace("@", "."),
-            "kind": name.partition("@")[0] if name != NUMBER else number["benchmark"],
-            "item": name.partition("@")[2] if name != NUMBER else number["model"],
-            "said": short(steps[name]) if name != NUMBER else f"{100 * number['accuracy']:.1f}%",
-            "summary": tree.summary(steps[name]) if name != NUMBER else tree.share(number),
-            "reads": reads[name],
-            "read_by": [each for each in reads if name in reads[each]],
-            "step": steps.get(name),
-            "x": 1 + layers[name] * (WIDTH + GAP),
-            "y": 1 + round(rows[name] * ROW),
-        }
-        for name in reversed(reads)
-    ]
+    return {name: (layers[name], rows[name]) for name in reads}
 
 
-def short(step: Found) -> str:
+def short(step: Step) -> str:
     """A few words for a node."""
-    found, kind = step["found"], step["stage"].partition("@")[0]
+    told, kind = step.reported, step.kind
     if kind.startswith("download_"):
-        return str(found["revision"])
+        return str(told["revision"])
     if kind == "mix":
-        return f"{found['num_in']:,} → {found['num_train']:,} rows"
-    if "num_removed" in found:
-        return f"{found['num_in']:,} → {found['num_kept']:,} rows"
+        return f"{told['num_in']:,} → {told['num_train']:,} rows"
+    if "num_removed" in told:
+        return f"{told['num_in']:,} → {told['num_kept']:,} rows"
     if kind in ("train", "reinforce"):
-        return f"{found['num_steps']:,} steps"
+        return f"{told['num_steps']:,} steps"
     if kind == "evaluate":
-        return f"{found['num_samples']:,} responses"
+        return f"{told['num_samples']:,} responses"
     return ""
 
 
-def curve(left: dict[str, Any], right: dict[str, Any]) -> str:
+def curve(left: Node, right: Node) -> str:
     """From the right edge of a node to the left edge of another: level, and in the last gap over
     to the other's height."""
-    x, y = left["x"] + WIDTH, left["y"] + HEIGHT / 2
-    to_x, to_y = right["x"], right["y"] + HEIGHT / 2
+    x, y = left.x + WIDTH, left.y + HEIGHT / 2
+    to_x, to_y = right.x, right.y + HEIGHT / 2
     return f"M{x} {y:g}H{to_x - GAP}C{to_x} {y:g} {to_x - GAP} {to_y:g} {to_x} {to_y:g}"
 
 

@@ -23,7 +23,9 @@ from mathledger import cli
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row, read_rows
-from mathledger.trace import examples, number, tree
+from mathledger.trace import tree
+from mathledger.trace.row import raw_row
+from mathledger.trace.store import Store
 from tests.conftest import ROOT, Workspace
 
 BENCHMARK = "tiny_chain_sum"
@@ -200,8 +202,8 @@ def test_the_page_leads_from_each_node_to_its_details_and_loads_nothing(
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, mathledger.trace.number, mathledger.trace.tree, mathledger.trace.page, "
-        "mathledger.trace.examples\n"
+        "import sys, mathledger.trace.page, mathledger.trace.render_item, "
+        "mathledger.trace.render_number, mathledger.trace.render_row\n"
         "print({'dvc', 'mlflow', 'torch', 'transformers', 'scipy', 'numba', 'jinja2'} & "
         "{each.partition('.')[0] for each in sys.modules})"
     )
@@ -298,9 +300,9 @@ def test_a_raw_row_of_a_parquet_file_is_counted_over_its_row_groups(
     pq.write_table(pa.table({"a": [*range(7)]}), tmp_path / "p.parquet", row_group_size=3)
     monkeypatch.setattr(Chain, "cached", lambda self, path: tmp_path / "p.parquet")
     with contextlib.chdir(smoke.path):
-        assert examples.raw_row(Chain.open(), "p.parquet", number) == {"a": number}
+        assert raw_row(Chain.open(), "p.parquet", number) == {"a": number}
         with pytest.raises(InputError, match="has no row 7"):
-            examples.raw_row(Chain.open(), "p.parquet", 7)
+            raw_row(Chain.open(), "p.parquet", 7)
 
 
 # ---------------------------------------------------------------------------------- of an item
@@ -548,9 +550,9 @@ def test_a_run_that_was_synced_is_linked_by_its_id_in_the_store(
         store.execute("insert into runs values ('native', 'active'), ('new', 'active')")
         store.execute("insert into tags values ('new', 'mathledger.run_id', 'old')")
         store.commit()
-    found = number.Store(tmp_path)
-    assert [str(found.link(run)).rpartition("/")[2] for run in ("native", "old")] == [
+    store_here = Store(tmp_path)
+    assert [str(store_here.link(run)).rpartition("/")[2] for run in ("native", "old")] == [
         "native",
         "new",
     ]
-    assert found.link("unknown") is None
+    assert store_here.link("unknown") is None

@@ -1,0 +1,145 @@
+"""One benchmark item: the responses to it, and the rows that the filter matched to it."""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import pyarrow.compute as pc
+
+from mathledger.chain.chain import Chain
+from mathledger.core.errors import InputError
+from mathledger.core.tables import Row
+from mathledger.trace.lookup import (
+    EVIDENCE,
+    KEPT,
+    MAX_NAMED,
+    REMOVED,
+    WITHHELD,
+    everything,
+    having,
+    is_private,
+    rows_where,
+)
+
+TEXTS = {"problem", "answer", "solution", "response", "extracted_answer", "reference"}
+TEXTS |= {"item_problem"}
+
+
+@dataclass(frozen=True)
+class ItemTrace:
+    revision: str
+    commit: str | None
+    benchmark: str
+    is_private: bool
+    left_out: str | None  # why it is not evaluated
+    item: Row
+    is_overlapping: bool
+    responses: list[Row]  # with their model
+    hits: list[Row]  # of the evidence, with the problem and the solution of their row
+
+
+def trace(chain: Chain, target: str) -> ItemTrace:
+    """Gather an item, its responses and the rows that the filter matched to it.
+
+    Args:
+        target: BENCHMARK/ID.
+
+    Raises:
+        InputError: there is no such item, or a file is missing.
+    """
+    benchmark, _, name = target.partition("/")
+    if not name:
+        raise InputError(f"{target} is no item: give BENCHMARK/ID")
+    models = chain.models_of(benchmark)
+    item, left_out = _item(chain, benchmark, name)
+    responses = [
+        {"model": model, **row}
+        for model in models
+        for row in rows_where(
+            chain, f"data/evaluate/{model}-{benchmark}/samples.parquet", *having("item_id", name)
+        )
+    ]
+    hits = _hits(chain, benchmark, name)
+    trace = ItemTrace(
+        chain.name,
+        chain.commit,
+        benchmark,
+        is_private(chain, benchmark),
+        left_out,
+        item,
+        any(hit["class"] != "variant" for hit in hits),
+        responses,
+        hits,
+    )
+    return withheld(trace) if trace.is_private else trace
+
+
+def _item(chain: Chain, benchmark: str, name: str) -> tuple[Row, str | None]:
+    """An item, and why it is not evaluated; None if it is."""
+    folder = f"data/download_benchmark/{benchmark}"
+    # Of all of the source: the filter looks for items that are not evaluated as well.
+    items = list(rows_where(chain, f"{folder}/all_items.parquet", *having("id", name)))
+    if not items:
+        others = rows_where(chain, f"{folder}/all_items.parquet", ["id"], everything, ["id"])
+        named = ", ".join(each["id"] for each in islice(others, MAX_NAMED))
+        raise InputError(f"{benchmark} of {chain.label} has no item {name}; it has {named}, ...")
+    evaluated = list(rows_where(chain, f"{folder}/items.parquet", *having("id", name)))
+    reasons = {each["id"]: each["reason"] for each in chain.json(f"{folder}/left_out.json")}
+    item = {
+        "answer_type": None,
+        **(evaluated or items)[0],
+        "subsets": dict(items[0]["subsets"]),
+    }
+    return item, None if evaluated else reasons.get(name, "no reason recorded")
+
+
+def _hits(chain: Chain, benchmark: str, name: str) -> list[Row]:
+    hits = list(
+        rows_where(
+            chain,
+            EVIDENCE,
+            ["benchmark", "item_id"],
+            lambda table: pc.and_(
+                pc.equal(table["benchmark"], benchmark), pc.equal(table["item_id"], name)
+            ),
+        )
+    )
+    rows = texts(chain, [hit["id"] for hit in hits]) if hits else {}
+    return [{**hit, "row": rows[hit["id"]]} for hit in hits]
+
+
+def texts(chain: Chain, ids: list[str]) -> dict[str, Row]:
+    """Problem and solution of rows that went through the filter, removed or not, by id.
+
+    Raises:
+        InputError: one is missing.
+    """
+    rows = {
+        each.pop("id"): each
+        for part in (KEPT, REMOVED)
+        for each in rows_where(
+            chain,
+            f"data/decontaminate/{part}",
+            *having("id", *ids),
+            ["id", "problem", "solution"],
+        )
+    }
+    for lost in set(ids) - rows.keys():
+        raise InputError(
+            f"data/decontaminate of {chain.label} has evidence of row {lost}, but no such row: "
+            "run `dvc repro`"
+        )
+    return rows
+
+
+def withheld(trace: ItemTrace) -> ItemTrace:
+    """The same without texts: those of a private benchmark stay out of every output."""
+    return replace(
+        trace,
+        item=_without_texts(trace.item),
+        responses=[_without_texts(response) for response in trace.responses],
+        hits=[{**_without_texts(hit), "row": _without_texts(hit["row"])} for hit in trace.hits],
+    )
+
+
+def _without_texts(row: Row) -> Row:
+    return {key: WITHHELD if key in TEXTS else value for key, value in row.items()}

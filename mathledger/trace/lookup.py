@@ -1,0 +1,58 @@
+"""Rows of the cache's parquet files, looked up by the values of a column.
+
+Files are read a row group at a time, at first the column that is asked for alone, so that memory
+does not grow with the corpus.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mathledger.chain.chain import Chain
+from mathledger.core.errors import InputError
+from mathledger.core.tables import Row
+
+KEPT, REMOVED = "kept.parquet", "removed.parquet"
+EVIDENCE = "data/decontaminate/evidence.parquet"  # the rows that overlap an item, removed or not
+MAX_NAMED = 5  # ids in a message
+WITHHELD = "(withheld: it is of a private benchmark)"
+
+Where = Callable[[pa.Table], Any]  # of some columns: which rows, as booleans
+
+
+def rows_where(
+    chain: Chain, path: str, columns: list[str], where: Where, wanted: list[str] | None = None
+) -> Iterator[Row]:
+    """The rows of a parquet file of the cache that a condition on some columns chooses.
+
+    Args:
+        wanted: the columns of these rows; all unless given.
+
+    Raises:
+        InputError: the file is not in the cache, no parquet file, or lacks a column.
+    """
+    try:
+        with pq.ParquetFile(chain.cached(path), pre_buffer=False) as file:
+            for group in range(file.num_row_groups):
+                chosen = where(file.read_row_group(group, columns))
+                if pc.any(chosen).as_py():
+                    yield from file.read_row_group(group, wanted).filter(chosen).to_pylist()
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise InputError(f"{path} of {chain.label} cannot be read as parquet: {error}") from None
+
+
+def having(column: str, *values: str) -> tuple[list[str], Where]:
+    """The condition that a column has one of these values."""
+    return [column], lambda table: pc.is_in(table[column], pa.array(values, pa.string()))
+
+
+def everything(table: pa.Table) -> Any:
+    return pa.array([True] * len(table))
+
+
+def is_private(chain: Chain, benchmark: str) -> bool:
+    """Whether a benchmark's text, and that of the rows which overlap it, is to stay out."""
+    return bool(chain.json(f"data/download_benchmark/{benchmark}/receipt.json").get("private"))

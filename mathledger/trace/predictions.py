@@ -1,0 +1,43 @@
+"""The responses behind a number."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow.parquet as pq
+
+from mathledger.chain.chain import Chain
+from mathledger.chain.lock import Stage
+from mathledger.core.hashing import sha256
+from mathledger.core.paths import is_data
+
+
+@dataclass(frozen=True)
+class Predictions:
+    path: str
+    sha256: str
+    md5: str
+    bytes: int
+    num_samples: int
+    by_verdict: dict[str, int]
+    num_truncated: int
+    num_too_long: int
+
+
+def predictions(chain: Chain, stage: Stage) -> Predictions:
+    """The responses that a stage gathered, by verdict."""
+    folder = next(path for path in stage.outs if is_data(path))
+    path = f"{folder}/samples.parquet"
+    file = chain.cached(path)
+    table = pq.read_table(file, columns=["verdict", "finish_reason"])
+    verdicts = Counter(table.column("verdict").to_pylist())
+    ends = Counter(table.column("finish_reason").to_pylist())
+    return Predictions(
+        path,
+        sha256(file),
+        chain.md5(path),
+        file.stat().st_size,
+        len(table),
+        {name: verdicts[name] for name in ("correct", "wrong", "no_answer")},
+        ends["length"],
+        ends["too_long"],
+    )

@@ -1,0 +1,65 @@
+"""A benchmark item, its responses and the rows that overlap it, as JSON and as a tree."""
+
+from typing import Any
+
+from mathledger.core.tables import Row
+from mathledger.trace.item import ItemTrace
+from mathledger.trace.tree import SHOWN, Branch, lines_of, text_lines
+
+DIFFERENCES = ("missing_numbers", "extra_numbers", "missing_operators", "extra_operators")
+
+
+def content(trace: ItemTrace) -> dict[str, Any]:
+    """All of it, as `--json` prints it."""
+    return vars(trace)
+
+
+def tree(trace: ItemTrace) -> Branch:
+    """The item, a branch for each response, and one for each row that was matched."""
+    item = trace.item
+    counted = "overlapping the corpora" if trace.is_overlapping else "free of overlap"
+    how = f"not evaluated ({trace.left_out})," if trace.left_out else "counts as"
+    top = Branch(f"{trace.benchmark}/{item['id']}", f"{how} {counted}")
+    top.lines = text_lines(item, "problem", "solution")
+    kind = f" ({item['answer_type']})" if item["answer_type"] else ""
+    top.lines += [f"reference: {item['answer']}{kind}"]
+    top.lines += [f"{key}: {value}" for key, value in item["subsets"].items()]
+    is_repeated = any(response["repeat"] for response in trace.responses)
+    top.branches = [_response(response, is_repeated) for response in trace.responses]
+    top.branches += [_hit(hit) for hit in trace.hits]
+    if not trace.hits:
+        top.branches.append(Branch("rows", "the filter matched none to it"))
+    return top
+
+
+def _response(response: Row, is_repeated: bool) -> Branch:
+    harness, seed = response["harness_correct"], response["seed"]
+    return Branch(
+        f"{response['model']}, {response['repeat']}" if is_repeated else response["model"],
+        f"{response['verdict'].replace('_', ' ')}; extracted {response['extracted_answer']}, "
+        f"reference {response['reference']}",
+        [
+            *lines_of("response", response["response"]),
+            f"{response['num_tokens']} tokens, ended by {response['finish_reason']}, grader "
+            f"{response['grader']}, prompt sha256 {response['prompt_sha256'][:SHOWN]}"
+            + ("" if harness is None else f", by lm-eval {'right' if harness else 'wrong'}")
+            + ("" if seed is None else f", seed {seed}"),
+        ],
+    )
+
+
+def _hit(hit: Row) -> Branch:
+    differences = [
+        f"{key.replace('_', ' ')}: {', '.join(hit[key])}" for key in DIFFERENCES if hit[key]
+    ]
+    return Branch(
+        f"row {hit['id']}",
+        f"{hit['class']}, {hit['action']}; {hit['corpus']}, {hit['source']}",
+        [
+            f"in the {hit['place']}; containment {hit['containment']:.2f}, stems of the "
+            f"item in it {hit['item_in_text']:.2f}, its own in the item "
+            f"{hit['text_in_item']:.2f}",
+            *differences,
+            *lines_of(hit["place"], hit["row"][hit["place"]]),
+        ],
+    )

@@ -1,0 +1,63 @@
+"""Where MLflow keeps the runs, for links to them. Only a SQLite file is looked into."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from mathledger.core.errors import InputError
+
+UI = "http://127.0.0.1:5000"  # where `make ui` serves mlflow.db
+
+
+class Store:
+    """The store that MLFLOW_TRACKING_URI names, by default the project's mlflow.db."""
+
+    def __init__(self, at: Path) -> None:
+        set_uri = os.environ.get("MLFLOW_TRACKING_URI")
+        uri = set_uri or f"sqlite:///{at}/mlflow.db"
+        parts = urlsplit(uri)
+        self.base: str | None = None
+        # The id in the store of each run by the id that lineage/ names; None: not looked into.
+        self.runs: dict[str, str] | None = None
+        self.is_missing = False
+        if parts.scheme in ("http", "https"):
+            # Without user and password, which such an address may hold.
+            host = parts.netloc.rpartition("@")[2]
+            self.base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+            self.name, self.how = self.base, f"at {self.base}"
+        elif parts.scheme == "sqlite":
+            file = Path(uri.removeprefix("sqlite:///"))
+            self.name = str(file) if set_uri else file.name
+            self.base, self.how = UI, "with `make ui`"
+            if set_uri:
+                self.how = f"with `mlflow server --backend-store-uri {uri}`"
+            self.is_missing = not file.is_file()
+            if self.is_missing:
+                self.how = f"no store ({self.name})"
+            self.runs = {} if self.is_missing else self._read(file)
+        else:
+            self.name = parts.scheme or "a folder"
+            self.how = f"in the MLflow store that MLFLOW_TRACKING_URI names ({self.name})"
+
+    def _read(self, file: Path) -> dict[str, str]:
+        """A run that `sync-mlflow` wrote has an id of its own, and the first one as a tag."""
+        try:
+            with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
+                query = (
+                    "select coalesce(tags.value, runs.run_uuid), runs.run_uuid from runs "
+                    "left join tags on tags.run_uuid = runs.run_uuid "
+                    "and tags.key = 'mathledger.run_id' where lifecycle_stage = 'active'"
+                )
+                return dict(store.execute(query))
+        except sqlite3.Error as error:
+            raise InputError(
+                f"{self.name} is no MLflow store that can be read ({error}): move it away"
+            ) from None
+
+    def link(self, run: str) -> str | None:
+        """The page of a run; None where no page is known."""
+        if self.base is None or (self.runs is not None and run not in self.runs):
+            return None
+        return f"{self.base}/#/runs/{self.runs[run] if self.runs else run}"

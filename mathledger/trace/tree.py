@@ -1,0 +1,78 @@
+"""A tree for a terminal: branches with a title, lines and further branches."""
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mathledger.core import terminal
+
+SHOWN = 12  # digits of a digest
+BOLD, DIM, YELLOW, CYAN = "1", "2", "33", "36"
+
+
+@dataclass
+class Branch:
+    """A line of the tree, those below it, and what hangs on it."""
+
+    name: str
+    title: str
+    lines: list[str] = field(default_factory=list)
+    branches: list["Branch"] = field(default_factory=list)
+
+
+def printed(branch: Branch) -> str:
+    """A tree in the terminal's width, coloured where it is one."""
+    return "\n".join(draw(branch, terminal.width(), terminal.has_colour()))
+
+
+def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
+    """The lines of a tree, none longer than the width unless a word is."""
+
+    def paint(code: str, words: str) -> str:
+        return terminal.paint(code, words) if has_colour else words
+
+    def lines(branch: Branch, first: str, rest: str) -> Iterator[str]:
+        below = rest + ("│  " if branch.branches else "   ")
+        name = terminal.printable(branch.name)
+        title = f"{name}  {terminal.printable(branch.title)}".rstrip()
+        start, *more = wrap(title, width - len(below))
+        named = start.removeprefix(name)
+        code = YELLOW if name == "remark" else CYAN if first else BOLD
+        yield paint(DIM, first) + (paint(code, name) + named if named != start else start)
+        for line in more:
+            yield paint(DIM, below) + line
+        for words in branch.lines:
+            for line in wrap(terminal.printable(words), width - len(below), "  "):
+                yield paint(DIM, below + line)
+        for each in branch.branches:
+            is_last = each is branch.branches[-1]
+            yield from lines(
+                each, rest + ("└─ " if is_last else "├─ "), rest + ("   " if is_last else "│  ")
+            )
+
+    return lines(branch, "", "")
+
+
+def wrap(words: str, width: int, indent: str = "") -> list[str]:
+    """The text in lines of the width; links and digests are never broken."""
+    return textwrap.wrap(
+        words,
+        max(width, 24),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def text_lines(texts: Mapping[str, Any], *keys: str) -> list[str]:
+    """Texts behind their names, their own lines kept."""
+    return [line for key in keys for line in lines_of(key, texts[key])]
+
+
+def lines_of(key: str, value: Any) -> list[str]:
+    """A value behind its name; a text keeps its lines."""
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    first, *more = shown.splitlines() or [""]
+    return [f"{key}: {first}", *(f"  {line}" for line in more)]
