@@ -79,13 +79,12 @@ def mathledger(pairs: list[Pair]) -> list[str | None]:
     from mathledger.filters import decontaminate, overlap
     from mathledger.run import params
 
-    thresholds = params.load("decontaminate", decontaminate.Params).thresholds()
+    settings = params.load("decontaminate", decontaminate.Params)
     queries, references = ([pair[key] for pair in pairs] for key in ("query", "ref"))
     number = {reference: at for at, reference in enumerate(dict.fromkeys(references))}
     items = pa.array([*number], pa.large_string())
-    matches = overlap.match(
-        pa.array(queries, pa.large_string()), overlap.build(items, items, thresholds)
-    )
+    index = overlap.build(items, items, settings.thresholds)
+    matches = overlap.match(pa.array(queries, pa.large_string()), index)
     rows, columns = matches.rows.tolist(), matches.items.tolist()
     classes = dict(zip(zip(rows, columns, strict=True), matches.classes.tolist(), strict=True))
     own = [classes.get((row, number[reference])) for row, reference in enumerate(references)]

@@ -29,7 +29,9 @@ OTHERS = [
 def classes(problem: str, *items: str) -> list[str]:
     """The classes of a problem's pairs with these items (default: ITEM)."""
     index = overlap.build(
-        pa.array(items or [ITEM]), pa.array([*OTHERS, problem]), SETTINGS.thresholds()
+        pa.array(items or [ITEM]),
+        pa.array([*OTHERS, problem]),
+        SETTINGS.thresholds,
     )
     return [overlap.CLASSES[kind] for kind in overlap.match(pa.array([problem]), index).classes]
 
@@ -66,7 +68,7 @@ def test_all_items_that_a_problem_holds_are_reported() -> None:
 
 
 def test_a_solution_that_holds_a_whole_item_is_found() -> None:
-    index = overlap.build(pa.array([ITEM]), pa.array(OTHERS), SETTINGS.thresholds())
+    index = overlap.build(pa.array([ITEM]), pa.array(OTHERS), SETTINGS.thresholds)
     solutions = pa.array([f"We first recall: {ITEM} Now factor.", "We factor $x^2 - y^2$."])
     matches = overlap.match(solutions, index, solutions=True)
     assert matches.rows.tolist() == [0] and matches.classes.tolist() == [overlap.CONTAINED]

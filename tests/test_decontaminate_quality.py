@@ -20,7 +20,7 @@ from mathledger.run import params
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"
 HUB = SHARED / "hub/datasets"
-THRESHOLDS = params.load("decontaminate", decontaminate.Params).thresholds()
+SETTINGS = params.load("decontaminate", decontaminate.Params)
 
 pytestmark = pytest.mark.skipif(
     not PAIRS.exists(), reason=f"{PAIRS.relative_to(SHARED.parent)} is not here"
@@ -62,7 +62,7 @@ def found() -> dict[str, Counter[str | None]]:
     for name, pairs in by_references.items():
         items = list(dict.fromkeys(pair["ref"] for pair in pairs))
         sample = gsm8k("train") if name == "gsm" else math_train()
-        index = overlap.build(pa.array(items), sample, THRESHOLDS)
+        index = overlap.build(pa.array(items), sample, SETTINGS.thresholds)
         matches = overlap.match(pa.array([pair["query"] for pair in pairs]), index)
         kinds = {
             (row, item): overlap.CLASSES[kind]
@@ -113,13 +113,13 @@ def test_few_rows_of_the_train_split_are_called_contamination(
 ) -> None:
     problems = gsm8k("train") if training == "gsm8k" else math_train()
     items = gsm8k("test") if benchmark == "gsm8k" else pa.array(math500())
-    matches = overlap.match(problems, overlap.build(items, problems, THRESHOLDS))
+    matches = overlap.match(problems, overlap.build(items, problems, SETTINGS.thresholds))
     flagged = np.unique(matches.rows[matches.classes != overlap.VARIANT])
     assert len(flagged) <= limit * len(problems)
 
 
 def test_every_item_finds_itself() -> None:
     items = pa.array(math500())
-    matches = overlap.match(items, overlap.build(items, math_train(), THRESHOLDS))
+    matches = overlap.match(items, overlap.build(items, math_train(), SETTINGS.thresholds))
     same = matches.rows[(matches.rows == matches.items) & (matches.classes == overlap.SAME)]
     assert same.tolist() == list(range(500))

@@ -86,7 +86,7 @@ def search_thresholds(data: Path) -> "Thresholds | None":
     from mathledger.filters.decontaminate import Params
     from mathledger.run import params
 
-    return params.load("decontaminate", Params).thresholds()
+    return params.load("decontaminate", Params).thresholds
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -92,23 +92,7 @@ class Params:
     variants: Literal["keep", "quarantine"] = Field(
         description="What becomes of the same problem with other numbers: quarantine removes it."
     )
-    ngram_size: int = Field(
-        description="Canonical tokens in an n-gram; a shorter item uses its whole length."
-    )
-    contained: float = Field(
-        description=(
-            "Share of an item's n-grams, weighted by rarity, that a training text must hold."
-        ),
-    )
-    rephrase: float = Field(
-        description=(
-            "Mean overlap of word stems, plus the evidence of shared numbers, from which a row is"
-            " a rephrase."
-        ),
-    )
-    variant: float = Field(
-        description="Overlap of n-grams or of stems from which a row is reported as a variant."
-    )
+    thresholds: overlap.Thresholds = Field(description="Where the classes of overlap begin.")
     canaries_per_benchmark: int = Field(
         ge=1,
         description="Items that are planted as canaries, each in seven forms.",
@@ -126,9 +110,6 @@ class Params:
         ),
     )
     seed: int = Field(description="Seed of the canaries.")
-
-    def thresholds(self) -> overlap.Thresholds:
-        return overlap.Thresholds(self.ngram_size, self.contained, self.rephrase, self.variant)
 
 
 @plain_dataclass(frozen=True)
@@ -350,7 +331,7 @@ def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> d
     is_sampled[first[np.argsort(hashes, kind="stable")[:SAMPLE_SIZE]]] = True
     sample = column_where(path, "problem", is_sampled).combine_chunks()
     problems = pa.array([item.problem for item in items])
-    index = overlap.build(problems, sample, settings.thresholds())
+    index = overlap.build(problems, sample, settings.thresholds)
 
     out.mkdir(parents=True, exist_ok=True)
     hidden = hidden_canaries(items, settings)
@@ -475,7 +456,9 @@ def write_results(
                 for pair in pairs:
                     known.setdefault((pair.item, pair.kind), pair)
                 own = [
-                    evidence(pair, items[pair.item], row[pair.place], settings.ngram_size)
+                    evidence(
+                        pair, items[pair.item], row[pair.place], settings.thresholds.ngram_size
+                    )
                     for pair in known.values()
                 ]
                 worst = min(own, key=lambda one: CLASSES.index(one["class"]))

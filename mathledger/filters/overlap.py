@@ -33,7 +33,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 
+from mathledger.core.configuration import STRICT
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
 from mathledger.text import lexer
@@ -65,12 +68,27 @@ _BITS = 1 << 22  # of the bitmap that says no quickly: 512 KiB
 _COUNTERS = 1 << 20  # of stems and numbers in the training sample
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=STRICT)
 class Thresholds:
-    ngram_size: int  # tokens
-    contained: float  # these three: shares from 0 to 1
-    rephrase: float
-    variant: float
+    """Where the classes begin: shares from 0 to 1, of n-grams of this size and of stems."""
+
+    ngram_size: int = Field(
+        description="Canonical tokens in an n-gram; a shorter item uses its whole length."
+    )
+    contained: float = Field(
+        description=(
+            "Share of an item's n-grams, weighted by rarity, that a training text must hold."
+        ),
+    )
+    rephrase: float = Field(
+        description=(
+            "Mean overlap of word stems, plus the evidence of shared numbers, from which a row is"
+            " a rephrase."
+        ),
+    )
+    variant: float = Field(
+        description="Overlap of n-grams or of stems from which a row is reported as a variant."
+    )
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ def test_a_change_that_gave_the_same_data_is_no_cause(
 
 def lose(state: State) -> None:
     """The filter takes three rows of web: two as the same problem, one as a rephrased one."""
-    state.settings["decontaminate"]["rephrase"] = 0.5
+    state.settings["decontaminate"]["thresholds"]["rephrase"] = 0.5
     evidence = {"class": "same", "benchmark": "exam", "item_id": "exam-003", "containment": 1.0}
     lost = {f"web-00{number}": ("same", evidence) for number in (5, 7)}
     write_data(lost | {"web-009": ("rephrase", evidence)})
@@ -245,7 +245,7 @@ def test_rows_are_followed_from_where_they_went_with_reason_and_evidence(
     assert first["problem"] == next(r for r in rows_of("web") if r["id"] == "web-005")["problem"]
     assert first["evidence"]["item_id"] == "exam-003"
     assert (mixed["file"], mixed["lost_by"]) == ("data/mix/train.parquet", {"not in its input": 3})
-    assert changed(content["causes"]) == {("params", "decontaminate.rephrase")}
+    assert changed(content["causes"]) == {("params", "decontaminate.thresholds.rephrase")}
     # The other way round they are gained, and A says why they were not there.
     back = found(commit, "start")["rows"][0]
     assert (back["num_lost"], back["gained_by"]) == (0, {"same": 2, "rephrase": 1})
