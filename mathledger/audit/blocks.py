@@ -142,8 +142,8 @@ class _Reader:
         end = at
         while end + 1 < len(lines) and "</table" not in lines[end].lower():
             end += 1
-        found = html_rows("\n".join(lines[at : end + 1]))
-        rows = [(at + self.first + line, row) for line, row in found]
+        numbered = html_rows("\n".join(lines[at : end + 1]))
+        rows = [(at + self.first + line, row) for line, row in numbered]
         if rows:
             self.add_table((rows[0][0], rows[0][1], rows[1:]))
         return end + 1

@@ -58,7 +58,7 @@ def read(path: Path) -> Card:
         )
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     end, metadata, node = _front_matter(path, lines)
-    body = _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), "\n".join(lines[end:]))
+    body = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), "\n".join(lines[end:]))
     digest = hashlib.sha256(data).hexdigest()
     return Card(path, digest, len(lines), metadata, node, blocks(body.split("\n"), end))
 

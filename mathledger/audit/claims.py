@@ -50,12 +50,12 @@ def claim_of(
     )
 
 
-def in_percent(found: list[Unscaled]) -> list[Claim]:
+def in_percent(claims: list[Unscaled]) -> list[Claim]:
     """The claims of one table or index, whose scores are all percentages or all shares of 1."""
-    if are_shares([one.score for one in found]):
-        for one in found:
-            one.claim.value = one.score.value(share=True)
-    return [one.claim for one in found]
+    if are_shares([each.score for each in claims]):
+        for each in claims:
+            each.claim.value = each.score.value(share=True)
+    return [each.claim for each in claims]
 
 
 def unnamed(label: str) -> known.Mention:

@@ -88,10 +88,10 @@ _RUNS_HARNESS = _any(r"\blm[-_]eval\b", r"\blighteval\b", "num_fewshot", r"--tas
 
 def in_words(text: str) -> dict[str, str]:
     """What a piece of text states, by kind: its own words."""
-    found = {kind: pattern.search(text[:MAX_CHARACTERS]) for kind, pattern in PATTERNS.items()}
+    matches = {kind: pattern.search(text[:MAX_CHARACTERS]) for kind, pattern in PATTERNS.items()}
     return {
         kind: match["url"].rstrip(".,;") if kind == "predictions" else plain(match[0])
-        for kind, match in found.items()
+        for kind, match in matches.items()
         if match
     }
 
@@ -108,9 +108,9 @@ def attach(card: Card, claims: list[Claim]) -> None:
     texts = _texts(card, own) if claims else {}
     stated = {section: _stated(parts) for section, parts in texts.items()}
     general: dict[str, str] = {}
-    for section, found in stated.items():
+    for section, own_words in stated.items():
         if _is_general(section):
-            general = found | general
+            general = own_words | general
     passes = {section: repeats_in("\n".join(parts)) for section, parts in texts.items()}
     for claim in claims:
         around = general | stated.get(claim.section, {})
@@ -154,7 +154,7 @@ def _is_general(section: Section) -> bool:
 
 
 def _stated(parts: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    words: dict[str, str] = {}
     for part in parts:
-        found = in_words(part) | found
-    return found
+        words = in_words(part) | words
+    return words

@@ -34,12 +34,12 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
     """Values that no k of n gives, neither rounded nor cut off."""
     points, hit, sources = [], [], []
     for claim in claims:
-        found = fits(claim)
-        if not found or _value(claim).is_range or any(one.possible for _, one in found):
+        candidates = fits(claim)
+        if not candidates or _value(claim).is_range or any(one.possible for _, one in candidates):
             continue
-        size, one = found[0]
+        size, one = candidates[0]
         text = f"{said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
-        text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in found[1:])
+        text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in candidates[1:])
         text += f". {_nearest(claim, one)}"
         if one.fewest_passes:
             total = one.n * one.fewest_passes
@@ -49,7 +49,7 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
             text += f" Nor is it a mean over up to {MAX_PASSES} passes."
         hit.append(claim)
         points.append(text)
-        sources += [size.source for size, _ in found]
+        sources += [size.source for size, _ in candidates]
     if points:
         yield Finding(
             "impossible",

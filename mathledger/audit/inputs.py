@@ -173,17 +173,17 @@ def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None]:
             total = total or sum_of_sets
         elif isinstance(block, Text):
             named += _told(block)
-    found: dict[str, TrainingSet] = {}
+    by_name: dict[str, TrainingSet] = {}
     for one in named:
         key = one.corpus.id if one.corpus else one.name.lower()
-        if key not in found or (one.size and not found[key].size):
-            found[key] = one
-    return [*found.values()], total
+        if key not in by_name or (one.size and not by_name[key].size):
+            by_name[key] = one
+    return [*by_name.values()], total
 
 
 def _corpus(name: str) -> known.Corpus | None:
-    found = known.corpora_in(name[:MAX_LINE])
-    return found[0][0] if found else None
+    corpora = known.corpora_in(name[:MAX_LINE])
+    return corpora[0][0] if corpora else None
 
 
 def _listed(table: Table) -> tuple[list[TrainingSet], Number | None]:
@@ -238,7 +238,7 @@ def _licences(card: Card) -> Iterator[StatedLicence]:
 
 def _settings(card: Card) -> dict[str, Number]:
     """Batch size, accumulation, steps and the like: the first that the card gives of each."""
-    found: dict[str, Number] = {}
+    settings: dict[str, Number] = {}
     for line, text in _setting_lines(card):
         pairs = [(match[1], match[2]) for match in _SETTING.finditer(text)]
         pairs += [("steps", match[1]) for match in _STEPS.finditer(text)]
@@ -246,8 +246,8 @@ def _settings(card: Card) -> dict[str, Number]:
             key = _SETTING_OF.get(re.sub(r"[ -]+", "_", name.strip().lower()))
             amount = number(digits, line)
             if key and amount:
-                found.setdefault(key, amount)
-    return found
+                settings.setdefault(key, amount)
+    return settings
 
 
 def _setting_lines(card: Card) -> Iterator[tuple[int, str]]:

@@ -115,12 +115,12 @@ def benchmarks() -> dict[str, Benchmark]:
 @cache
 def _spellings() -> dict[tuple[str, ...], tuple[str, str, bool]]:
     """Words of a name -> its key, the name, and whether no other spelling counts."""
-    found = {}
+    spellings = {}
     for key, entry in _yaml("benchmarks.yaml").items():
-        found[words(entry["name"])] = (key, entry["name"], entry.get("exact", False))
+        spellings[words(entry["name"])] = (key, entry["name"], entry.get("exact", False))
         for alias in entry.get("aliases", []):
-            found[words(alias)] = (key, alias, False)
-    return found
+            spellings[words(alias)] = (key, alias, False)
+    return spellings
 
 
 def mentions(text: str) -> list[Mention]:
@@ -136,7 +136,7 @@ def mentions(text: str) -> list[Mention]:
     spellings, lengths = _spellings(), _lengths()
     places = [*WORD.finditer(text)]
     lowered = [place[0].lower() for place in places]
-    found: list[Mention] = []
+    mentioned: list[Mention] = []
     free = 0  # where no name has been found yet
     for at, word in enumerate(lowered):
         for size in lengths.get(word, ()) if places[at].start() >= free else ():
@@ -146,30 +146,30 @@ def mentions(text: str) -> list[Mention]:
                 continue
             whole = _whole(text, start, end)
             key = named[0] if whole == (start, end) else None
-            found.append(Mention(key, text[slice(*whole)], *whole))
+            mentioned.append(Mention(key, text[slice(*whole)], *whole))
             free = whole[1]
             break
-    return found
+    return mentioned
 
 
 @cache
 def _lengths() -> dict[str, list[int]]:
     """First word of a name -> the numbers of words that such names have, longest first."""
-    found: dict[str, set[int]] = {}
+    lengths: dict[str, set[int]] = {}
     for name in _spellings():
-        found.setdefault(name[0], set()).add(len(name))
-    return {word: sorted(sizes, reverse=True) for word, sizes in found.items()}
+        lengths.setdefault(name[0], set()).add(len(name))
+    return {word: sorted(sizes, reverse=True) for word, sizes in lengths.items()}
 
 
 def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool:
     """Whether the words at this place are that name, and no part of a word or of a number."""
-    found = text[start:end]
-    if (is_exact and found != name) or "\n" in found or ("(" in found and "(" not in name):
+    spelled = text[start:end]
+    if (is_exact and spelled != name) or "\n" in spelled or ("(" in spelled and "(" not in name):
         return False
     if text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
         return False
     # "AIME 24%" is AIME, and a score.
-    return not (found[-1].isdigit() and _IS_SCORE.match(text, end))
+    return not (spelled[-1].isdigit() and _IS_SCORE.match(text, end))
 
 
 _IS_SCORE = re.compile(r"\.\d|\s?%|\s?[-–]\s?\d+\s?%")
@@ -200,11 +200,11 @@ def related(key: str, other: str) -> bool:
 
 @cache
 def _licence_names() -> dict[tuple[str, ...], str]:
-    found = {}
+    keys = {}
     for licence in licences().values():
         for name in (licence.key, licence.name, *licence.aliases):
-            found[words(name)] = licence.key
-    return found
+            keys[words(name)] = licence.key
+    return keys
 
 
 def licence(text: str) -> Licence | None:
@@ -247,7 +247,7 @@ def model(name: str) -> Model | None:
 @cache
 def corpora() -> dict[tuple[str, ...], Corpus]:
     """Words of an id, an alias, or of either without its owner -> the corpus."""
-    found = {}
+    by_words = {}
     for entry in _yaml("inputs.yaml")["corpora"]:
         overlaps = tuple(
             Overlap(tuple(one["benchmarks"]), one.get("until"), one["how"], one["source"])
@@ -261,27 +261,27 @@ def corpora() -> dict[tuple[str, ...], Corpus]:
             overlaps,
         )
         for name in (entry["id"], *entry.get("aliases", [])):
-            found[words(name)] = corpus
+            by_words[words(name)] = corpus
             alone = words(name.partition("/")[2])
             if len(alone) > 1:  # lighteval/MATH alone would be any MATH
-                found[alone] = corpus
-    return found
+                by_words[alone] = corpus
+    return by_words
 
 
 def corpora_in(text: str) -> list[tuple[Corpus, int]]:
     """The corpora that a text names, each with the place."""
     places = [*WORD.finditer(text)]
     lowered = [place[0].lower() for place in places]
-    known, found, at = corpora(), [], 0
+    known, named, at = corpora(), [], 0
     longest = max(len(name) for name in known)
     while at < len(places):
         for size in range(min(longest, len(places) - at), 0, -1):
             corpus = known.get(tuple(lowered[at : at + size]))
             spelled = text[places[at].start() : places[at + size - 1].end()]
             if corpus and (corpus.name != corpus.name.lower() or not re.search(r"\s", spelled)):
-                found.append((corpus, places[at].start()))
+                named.append((corpus, places[at].start()))
                 at += size
                 break
         else:
             at += 1
-    return found
+    return named

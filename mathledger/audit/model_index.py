@@ -21,7 +21,7 @@ def model_index(card: Card, most: int) -> Iterator[Claim]:
         for result in _items(_child(model, "results"))
         for metric in _items(_child(result, "metrics"))
     )
-    found = []
+    claims = []
     for result, metric in islice(results, most):
         value, dataset = _child(metric, "value"), _child(result, "dataset")
         text, kind = _scalar(value), _scalar(_child(metric, "type"))
@@ -48,8 +48,8 @@ def model_index(card: Card, most: int) -> Iterator[Claim]:
         )
         claim.metric = metric_name
         claim.stated = evidence.in_words(context) | _stated(result, dataset, metric)
-        found.append(Unscaled(claim, score))
-    yield from in_percent(found)
+        claims.append(Unscaled(claim, score))
+    yield from in_percent(claims)
 
 
 def _stated(result: Any, dataset: Any, metric: Any) -> dict[str, str]:

@@ -92,8 +92,8 @@ def _scored(
     named = known.mentions(sentence)
     if not named and not SCORE_WORDS.search(sentence):
         return
-    found = scores(sentence)
-    unsorted: list[Place] = [*named, *_apart(found, named)]
+    all_scores = scores(sentence)
+    unsorted: list[Place] = [*named, *_apart(all_scores, named)]
     places = sorted(unsorted, key=lambda place: place.start)
     for left, score, right in zip([None, *places], places, [*places[1:], None], strict=False):
         if isinstance(score, known.Mention):
@@ -116,11 +116,11 @@ def _scored(
                 yield score, replace(of, start=score.start, end=score.end)
 
 
-def _apart(found: list[Score], named: list[known.Mention]) -> list[Score]:
+def _apart(all_scores: list[Score], named: list[known.Mention]) -> list[Score]:
     """The scores that are no part of a benchmark's name."""
     starts = [mention.start for mention in named]
-    at = [bisect_right(starts, score.start) - 1 for score in found]
-    return [s for s, n in zip(found, at, strict=True) if n < 0 or s.start >= named[n].end]
+    at = [bisect_right(starts, score.start) - 1 for score in all_scores]
+    return [s for s, n in zip(all_scores, at, strict=True) if n < 0 or s.start >= named[n].end]
 
 
 def _nearest(

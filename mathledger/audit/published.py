@@ -51,8 +51,8 @@ def _result(row: Any, where: str) -> Result:
             f"{where}: needs {', '.join(sorted(needed))}, may have condition; has {row!r:.80}"
         )
     names = row["model"] if isinstance(row["model"], list) else [row["model"]]
-    found = known.mentions(str(row["benchmark"]))
-    if len(found) != 1 or found[0].key is None:
+    named = known.mentions(str(row["benchmark"]))
+    if len(named) != 1 or named[0].key is None:
         raise InputError(
             f"{where}: benchmark {row['benchmark']!r} is not one of "
             "mathledger/audit/benchmarks.yaml"
@@ -66,7 +66,7 @@ def _result(row: Any, where: str) -> Result:
         raise InputError(f"{where}: value {text!r} is no percentage from 0 to 100")
     return Result(
         tuple(str(name) for name in names),
-        found[0].key,
+        named[0].key,
         value,
         text,
         str(row.get("condition", "")),

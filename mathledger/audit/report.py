@@ -26,13 +26,13 @@ def one_pass(claim: Claim) -> str:
         )
     if claim.is_about:
         return "approximate"
-    found = fits(claim)
-    if not found:
+    candidates = fits(claim)
+    if not candidates:
         is_mean = claim.benchmark and known.benchmarks()[claim.benchmark].is_mean
         return "a mean over parts" if is_mean else "n not known"
     return "; ".join(
-        f"{span(one.possible)} of {one.total:,}" if one.possible else f"none of {one.total:,}"
-        for _, one in found
+        f"{span(fit.possible)} of {fit.total:,}" if fit.possible else f"none of {fit.total:,}"
+        for _, fit in candidates
     )
 
 

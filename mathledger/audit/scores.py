@@ -56,8 +56,8 @@ def scores(text: str) -> list[Score]:
     >>> [score.text for score in scores("GPT-4: ~70%, ours 73.7 ± 0.9 with 7B, or 11/40 at pass@1")]
     ['~70%', '73.7 ± 0.9', '11/40']
     """
-    found, taken = _counts(text), 0
-    counted = {at for score in found for at in range(score.start, score.end)}
+    all_scores, taken = _counts(text), 0
+    counted = {at for score in all_scores for at in range(score.start, score.end)}
     for match in _SCORE.finditer(text):
         low, high = match["low"], match["high"]
         if match.start("low") < taken or match.start("low") in counted:
@@ -66,7 +66,7 @@ def scores(text: str) -> list[Score]:
             continue
         spread = _SPREAD.match(text, match.end())
         taken = spread.end() if spread else match.end()
-        found.append(
+        all_scores.append(
             Score(
                 text[match.start() : taken].strip(),
                 low,
@@ -79,16 +79,16 @@ def scores(text: str) -> list[Score]:
                 taken,
             )
         )
-    return sorted(found, key=lambda score: score.start)
+    return sorted(all_scores, key=lambda score: score.start)
 
 
 def _counts(text: str) -> list[Score]:
-    found = []
+    counts = []
     for match in _COUNT.finditer(text):
         k, n = int(match["k"]), int(match["n"])
         if k <= n and n > 1:
-            found.append(Score(match[0], None, None, False, False, (k, n), None, *match.span()))
-    return found
+            counts.append(Score(match[0], None, None, False, False, (k, n), None, *match.span()))
+    return counts
 
 
 def score_of(cell: str) -> Score | None:
@@ -99,10 +99,10 @@ def score_of(cell: str) -> Score | None:
     >>> score_of("11/30 (36.7%)").count, score_of("48% [37, 60]").spread, score_of("72.7 / 75.1")
     ((11, 30), '[37, 60]', None)
     """
-    found = scores(cell)
-    if not found or cell[: found[0].start].strip(" $=|"):
+    all_scores = scores(cell)
+    if not all_scores or cell[: all_scores[0].start].strip(" $=|"):
         return None
-    first, rest = found[0], found[1:]
+    first, rest = all_scores[0], all_scores[1:]
     if first.count:  # 11/30 (36.7%); 31 of 64: 48% [37, 60]
         return replace(rest[0], count=first.count, text=cell) if rest and rest[0].low else first
     for other in rest:
@@ -113,9 +113,9 @@ def score_of(cell: str) -> Score | None:
     return first
 
 
-def are_shares(found: list[Score]) -> bool:
+def are_shares(table_scores: list[Score]) -> bool:
     """Whether the scores of one table are shares of 1: none is above 1, and some have decimals."""
-    bare = [score for score in found if score.low and not score.is_percent]
+    bare = [score for score in table_scores if score.low and not score.is_percent]
     is_small = all(float(score.high or score.low or 0) <= 1 for score in bare)
     return is_small and any(re.search(r"\.\d\d", score.low or "") for score in bare)
 

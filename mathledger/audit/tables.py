@@ -70,8 +70,8 @@ def _cut(cells: list[str]) -> list[str]:
 
 def _sole(cell: str) -> known.Mention | None:
     """The benchmark that a cell names, if it is one alone."""
-    found = known.mentions(cell)
-    return found[0] if len(found) == 1 and found[0].key else None
+    named = known.mentions(cell)
+    return named[0] if len(named) == 1 and named[0].key else None
 
 
 def _named_in(cells: list[str]) -> tuple[int, known.Mention] | None:
@@ -87,7 +87,7 @@ def _by_column(
     table: Table, heads: list[known.Mention | None], own: Names, unread: list[int]
 ) -> list[Unscaled]:
     """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
-    found = []
+    claims = []
     label_at = next((at for at, head in enumerate(table.header) if _MODEL_HEAD.search(head)), 0)
     for line, cells in table.rows:
         label = cells[label_at]
@@ -108,8 +108,8 @@ def _by_column(
             claim = claim_of(line, "table", mention, owner, score, table.section, context)
             claim.subset = part
             claim.stated = evidence.in_words(f"{title} {label}")
-            found.append(Unscaled(claim, score))
-    return found
+            claims.append(Unscaled(claim, score))
+    return claims
 
 
 def _by_row(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
@@ -117,7 +117,7 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
 
     A row without a name goes on with the benchmark above it.
     """
-    found: list[Unscaled] = []
+    claims: list[Unscaled] = []
     header = table.header
     places = Counter(named[0] for _, cells in table.rows if (named := _named_in(cells)))
     label_at = places.most_common(1)[0][0]
@@ -131,20 +131,20 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
             mention = unnamed(label)
         if mention is None or (not named and _OTHER.match(label or "a row")):
             continue
-        first = len(found)
+        first = len(claims)
         rest = " ".join(cell for cell in cells if not is_numeric(cell))
         for at, head in enumerate(header):
             if at <= label_at or (named and at == named[0]):
                 continue
-            if _SPREAD_HEAD.match(head) and len(found) > first:
-                found[-1].claim.spread = cells[at].lstrip("±+/- ") or None
+            if _SPREAD_HEAD.match(head) and len(claims) > first:
+                claims[-1].claim.spread = cells[at].lstrip("±+/- ") or None
             if _OTHER.match(head) or (not head and has_value):
                 continue
             score = score_of(cells[at])
             owner: Owner = ("this", None) if _VALUE_HEAD.match(head) else owner_of(head, own)
             is_known = mention.key and owner[0] != "unclear"
             if score is None or (score.is_plain and not is_known):  # 32 may be a count of layers
-                found += _remark(table, line, cells[at], mention, own)
+                claims += _remark(table, line, cells[at], mention, own)
                 if mention.key and is_numeric(cells[at]):
                     unread.append(line)
                 continue
@@ -153,21 +153,21 @@ def _by_row(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
             shots = [cells[n].strip() for n, title in enumerate(header) if _SHOTS_HEAD.match(title)]
             if shots and shots[0].isdigit():
                 claim.stated["prompt"] = f"{shots[0]}-shot"
-            found.append(Unscaled(claim, score))
-    return found
+            claims.append(Unscaled(claim, score))
+    return claims
 
 
 def _remark(
     table: Table, line: int, cell: str, mention: known.Mention, own: Names
 ) -> list[Unscaled]:
     """Scores in a remark, each of a model that it names: Exceeds GPT-4 (~25-30%)."""
-    found = []
+    claims = []
     for score in scores(cell):
         owner = subject(cell, score, own)
         if score.is_percent and owner[0] == "other":
             claim = claim_of(line, "table", mention, owner, score, table.section)
-            found.append(Unscaled(claim, score))
-    return found
+            claims.append(Unscaled(claim, score))
+    return claims
 
 
 def _of_one(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
@@ -183,7 +183,7 @@ def _of_one(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
         if at and at not in (solved, total) and _VALUE_HEAD.match(head)
     ]
     is_model = bool(header and _MODEL_HEAD.search(header[0]))
-    found = []
+    claims = []
     for line, cells in table.rows:
         label = cells[0].strip()
         for at in values:
@@ -203,8 +203,8 @@ def _of_one(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
             if solved is not None and total is not None:
                 claim.count = _count(cells[solved], cells[total])
             claim.stated = evidence.in_words(f"{header[at]} {label}")
-            found.append(Unscaled(claim, score))
-    return found
+            claims.append(Unscaled(claim, score))
+    return claims
 
 
 def _count(k: str, n: str) -> tuple[int, int] | None:
