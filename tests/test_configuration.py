@@ -91,7 +91,7 @@ def test_a_file_is_right_by_its_schema_and_a_mistyped_key_is_not(path: Path) -> 
         ("conf/experiment/mine.yaml", {"train": {"learning_rte": 1e-4}}),
         ("conf/experiment/mine.yaml", {"train": {"learning_rate": "fast"}}),
         ("conf/experiment/mine.yaml", {"model": {"source": {"kind": "hubb"}}}),
-        ("conf/train/mine.yaml", {"lora": {"quantization": "int8"}}),
+        ("conf/train/mine.yaml", {"lora": {"load_in_4bit": "nf4"}}),
         ("conf/train/launch/mine.yaml", {"sharding": "fsdp"}),
         ("conf/benchmark/mine.yaml", {"task": {"until": "###"}}),
         ("conf/corpus/mine.yaml", {"mix": {"weight": 2}}),

@@ -104,11 +104,11 @@ def test_resumed_is_straight(
     settings = reinforce.Params(
         learning_rate=1e-2,
         lr_scheduler_type="constant",
-        warmup_ratio=0.0,
+        warmup_steps=0.0,
         max_steps=9,
         per_device_train_batch_size=4,
         gradient_accumulation_steps=2,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         num_generations=4,
         max_completion_length=6,
         temperature=1.0,

@@ -99,7 +99,7 @@ def short_rows(bench: Bench, count: int) -> list[int]:
 # What training must make the same however often it is stopped.
 MADE = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
 MADE += ["data/train/samples.csv"]
-LORA = Lora(rank=4, alpha=8, dropout=0.1, target_modules="all-linear", quantization=None)
+LORA = Lora(4, 8, 0.1, "all-linear", load_in_4bit=False)
 
 
 @pytest.mark.parametrize("packing", [False, True])
@@ -133,7 +133,7 @@ def test_accumulation_is_a_larger_batch(bench: Bench) -> None:
         trainer = bench.trainer(
             rows=rows,
             max_steps=1,
-            warmup_ratio=0.0,
+            warmup_steps=0.0,
             per_device_train_batch_size=batch,
             gradient_accumulation_steps=accumulation,
         )
@@ -196,7 +196,7 @@ def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    trainer = bench.trainer(max_steps=3, lora=replace(LORA, dropout=0.0))
+    trainer = bench.trainer(max_steps=3, lora=replace(LORA, lora_dropout=0.0))
     before = state(trainer)
     trainer.train()
     for name, parameter in trainer.model.named_parameters():
@@ -221,7 +221,7 @@ def test_qlora_trains_on_four_bits(bench: Bench, monkeypatch: pytest.MonkeyPatch
     # Its kernel for CPUs with bf16 units wants rows of at least a block, 64; the tiny model has 32.
     monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: False)
 
-    lora = replace(LORA, quantization="nf4")
+    lora = replace(LORA, load_in_4bit=True)
     trainer = bench.trainer(max_steps=2, lora=lora)
     assert any(parameter.dtype.itemsize == 1 for parameter in trainer.model.parameters())
     trainer.train()

@@ -427,9 +427,9 @@ def training(ledger: Ledger) -> str:
     """How the model was trained, and what it answered before and after."""
     found, settings = ledger["training"], ledger["params"]["train"]
     lora = settings["lora"]
-    kind = f"LoRA of rank {lora['rank']}" if lora else "All weights"
-    if lora and lora["quantization"]:
-        kind += f" over weights in {lora['quantization']}"
+    kind = f"LoRA of rank {lora['r']}" if lora else "All weights"
+    if lora and lora["load_in_4bit"]:
+        kind += " over weights in nf4"
     rows, left_out = "sequences" if settings["packing"] else "examples", ""
     if found["num_too_long"]:
         left_out = f" {found['num_too_long']} examples longer than "

@@ -22,7 +22,7 @@ def memory(settings: sft.Params, size: Size, tokens: int, on_gpu: bool) -> dict[
     compute = 2 if on_gpu else 4
     frozen = size.total - size.trainable
     weights = 4.0 * size.trainable
-    if lora and lora.quantization:
+    if lora and lora.load_in_4bit:
         weights += NF4_BYTES * size.linear + compute * (frozen - size.linear)
     else:
         weights += compute * frozen
@@ -52,7 +52,7 @@ def activations(settings: sft.Params, size: Size, tokens: int, compute: int) -> 
     """
     whole = compute * (8 * size.hidden + 2 * size.key_value + 4 * size.intermediate)
     kept = compute * size.hidden
-    if settings.gradient_checkpointing:
+    if settings.activation_checkpointing:
         layers = size.num_layers * kept + whole  # one layer at a time is made again
     else:
         layers = size.num_layers * whole
@@ -61,9 +61,9 @@ def activations(settings: sft.Params, size: Size, tokens: int, compute: int) -> 
 
 def smallest_change(settings: sft.Params, size: Size, tokens: int, free: float) -> str | None:
     """Return the overrides of the smallest change that makes a run fit `free` GiB, or None."""
-    recomputing = replace(settings, gradient_checkpointing=True)
+    recomputing = replace(settings, activation_checkpointing=True)
     if sum(memory(recomputing, size, tokens, on_gpu=True).values()) <= free:
-        return "train.gradient_checkpointing=true"
+        return "train.activation_checkpointing=true"
     for num in (2, 4, 8, 16, 32, 64):
         sharded = replace(recomputing, launch=Launch("torchrun", num, "fsdp2"))
         if sum(memory(sharded, size, tokens, on_gpu=True).values()) <= free:

@@ -20,9 +20,9 @@ def render(
     unknown = "unknown until `dvc repro mix`"
     method = "all weights"
     if settings.lora:
-        method = f"LoRA, rank {settings.lora.rank}"
-        if settings.lora.quantization:
-            method += f", frozen weights in {settings.lora.quantization}"
+        method = f"LoRA, rank {settings.lora.r}"
+        if settings.lora.load_in_4bit:
+            method += ", frozen weights in nf4"
     tokens, epochs, hours = unknown, unknown, unknown
     if plan.num_steps and plan.seconds:
         tokens = f"{bound}{plan.num_steps * plan.tokens_per_step:,.0f}"
@@ -66,7 +66,7 @@ def advice(plan: Estimate) -> str:
     """Return what to change for a run that does not fit."""
     if not plan.change:
         return "try train=lora, train=qlora or a smaller batch"
-    more = "" if "checkpointing" in plan.change else ", with gradient checkpointing"
+    more = "" if "checkpointing" in plan.change else ", with activation checkpointing"
     return f"it would with {plan.change}{more}, or try train=lora, train=qlora"
 
 

@@ -35,7 +35,7 @@ CURVES: Curves = {
 class Params:
     learning_rate: float = Field(description="Peak learning rate, after the warm-up.")
     lr_scheduler_type: str = Field(description="Name of one of transformers' schedulers.")
-    warmup_ratio: float = Field(description="Share of the steps to warm up for.")
+    warmup_steps: float = Field(description="Steps to warm up for; below 1, a share of all steps.")
     max_steps: int = Field(description="Optimizer steps.")
     per_device_train_batch_size: int = Field(
         description="Responses (not problems) that a process takes at a time."
@@ -43,7 +43,7 @@ class Params:
     gradient_accumulation_steps: int = Field(
         description="Batches of a process in one optimizer step."
     )
-    gradient_checkpointing: bool = Field(
+    activation_checkpointing: bool = Field(
         description="Recompute activations: less memory, more time."
     )
     num_generations: int = Field(
@@ -118,12 +118,12 @@ def make_trainer(
         output_dir=str(scratch),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler_type,
-        warmup_steps=settings.warmup_ratio,
+        warmup_steps=settings.warmup_steps,
         max_steps=settings.max_steps,
         per_device_train_batch_size=settings.per_device_train_batch_size,
         per_device_eval_batch_size=settings.per_device_train_batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing=settings.activation_checkpointing,
         num_generations=settings.num_generations,
         max_completion_length=settings.max_completion_length,
         temperature=settings.temperature,

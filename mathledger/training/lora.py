@@ -1,6 +1,6 @@
 """Low-rank adapters: their params, and peft's configuration of them."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -12,14 +12,12 @@ from mathledger.core.configuration import STRICT
 class Lora:
     """Low-rank adapters instead of all weights; merged into the model when saved."""
 
-    rank: int = Field(description="Rank of the adapters' matrices.")
-    alpha: int = Field(description="The adapters' output is scaled by alpha / rank.")
-    dropout: float = Field(description="Dropout of the adapters' input.")
+    r: int = Field(description="Rank of the adapters' matrices.")
+    lora_alpha: int = Field(description="The adapters' output is scaled by lora_alpha / r.")
+    lora_dropout: float = Field(description="Dropout of the adapters' input.")
     target_modules: str = Field(description="A regular expression of module names, or all-linear.")
-    quantization: Literal["nf4"] | None = Field(
-        description=(
-            "Quantize the frozen weights while training (QLoRA); null leaves them as they are."
-        ),
+    load_in_4bit: bool = Field(
+        description="Keep the frozen weights in 4 bits (NF4) while training: QLoRA."
     )
 
 
@@ -30,9 +28,9 @@ def peft_config(lora: Lora | None) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
         target_modules=lora.target_modules,
         task_type="CAUSAL_LM",
     )

@@ -32,10 +32,10 @@ def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any
     compute = torch.bfloat16 if bf16_is_native() else torch.float32
     options: dict[str, Any] = {"attn_implementation": attn_implementation}
     options["dtype"] = compute if lora else torch.float32
-    if lora and lora.quantization:
+    if lora and lora.load_in_4bit:
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
-            bnb_4bit_quant_type=lora.quantization,
+            bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=compute,
         )

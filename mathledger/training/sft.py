@@ -33,7 +33,7 @@ class Params:
     learning_rate: float = Field(description="Peak learning rate, after the warm-up.")
     lr_scheduler_type: str = Field(description="Name of one of transformers' schedulers.")
     min_lr_rate: float = Field(description="Final learning rate as a share of learning_rate.")
-    warmup_ratio: float = Field(description="Share of the steps to warm up for.")
+    warmup_steps: float = Field(description="Steps to warm up for; below 1, a share of all steps.")
     num_train_epochs: float = Field(
         description="Passes over the training set; ignored if max_steps is set."
     )
@@ -42,7 +42,7 @@ class Params:
     gradient_accumulation_steps: int = Field(
         description="Batches of a process in one optimizer step."
     )
-    gradient_checkpointing: bool = Field(
+    activation_checkpointing: bool = Field(
         description="Recompute activations: less memory, more time."
     )
     max_length: int = Field(description="Tokens of a row; longer rows are left out.")
@@ -202,13 +202,13 @@ def make_trainer(
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler_type,
         lr_scheduler_kwargs={"min_lr_rate": settings.min_lr_rate},
-        warmup_steps=settings.warmup_ratio,
+        warmup_steps=settings.warmup_steps,
         num_train_epochs=settings.num_train_epochs,
         max_steps=settings.max_steps or -1,
         per_device_train_batch_size=settings.per_device_train_batch_size,
         per_device_eval_batch_size=settings.per_device_train_batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing=settings.activation_checkpointing,
         max_length=settings.max_length,
         completion_only_loss=True,
         packing=settings.packing,

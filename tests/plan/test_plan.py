@@ -83,7 +83,7 @@ def test_lora_counts_its_adapters(smoke: Workspace, monkeypatch: pytest.MonkeyPa
     from transformers import AutoConfig
 
     monkeypatch.chdir(smoke.path)
-    lora = Lora(4, 8, 0.0, "all-linear", None)
+    lora = Lora(4, 8, 0.0, "all-linear", load_in_4bit=False)
     size = size_of(AutoConfig.from_pretrained(plan.BASE), lora)
     from peft import get_peft_model
 
@@ -113,7 +113,7 @@ def test_sharding_divides_what_is_trained(
     for part in ("weights", "gradients", "optimizer states"):
         assert four[part] == pytest.approx(one[part] / 4)
     assert one["weights"] * GIB == 4 * size.total
-    checkpointed = replace(settings, gradient_checkpointing=True)
+    checkpointed = replace(settings, activation_checkpointing=True)
     after = memory(checkpointed, size, 100, on_gpu=True)
     assert after["activations"] < one["activations"]
 
