@@ -178,7 +178,7 @@ def evaluation(of: Recipe, case: Case, row_tokens: float) -> tuple[int, float]:
         task, source = benchmark["task"], benchmark["source"]
         items = benchmark["mapping"]["max_items"] or source.get("num_rows") or source["num_items"]
         repeats = task["repeats"] if of.content["evaluate"]["temperature"] else 1
-        num, limit = items * repeats * len(of.content["models"]), task["max_gen_toks"]
+        num, limit = items * repeats * len(of.content["evaluated_models"]), task["max_gen_toks"]
         responses += num
         tokens += num * (limit if case.whole_length else min(limit, row_tokens))
     return responses, tokens
@@ -187,7 +187,7 @@ def evaluation(of: Recipe, case: Case, row_tokens: float) -> tuple[int, float]:
 def hours_table(of: Recipe, measured: dict[str, Any]) -> list[str]:
     """Tokens, hours, GPU hours and money in each case."""
     num_gpus, (_, peak) = of.settings.launch.num_processes, GPUS[GPU]
-    num_steps, num_models = of.settings.max_steps or 0, len(of.content["models"])
+    num_steps, num_models = of.settings.max_steps or 0, len(of.content["evaluated_models"])
     # Of each step: bf16 weights gathered forward and backward, float32 gradients scattered.
     moving = (num_gpus - 1) / num_gpus * (2 * 2 + 4) * of.size.total / NVLINK
     columns: list[list[str]] = []

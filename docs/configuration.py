@@ -146,11 +146,11 @@ def value_at(content: Any, path: str) -> Any:
 
 
 def page() -> str:
-    parts = [HEAD]
+    parts = [HEAD, title("experiment"), title("ablation")]
     for section, into in params.sections().items():
         if section == "model":
             parts += [title(section), *members(section, {"": into})]
-        elif section != "models":  # conf/reinforce/ sets that
+        elif section != "evaluated_models":  # conf/reinforce/ sets that
             parts += [title(section), single(section, into)]
     for section, into in params.members().items():
         parts += [title(section), *members(f"{section}.NAME", into)]

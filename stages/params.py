@@ -35,7 +35,7 @@ def sections() -> dict[str, Any]:
         "decontaminate": decontaminate.Params,
         "mix": mix.Params,
         "train": sft.Params,
-        "models": list[Literal["base", "tuned", "reinforced"]],
+        "evaluated_models": list[Literal["base", "tuned", "reinforced"]],
         "reinforce": dict[Literal["grpo"], grpo.Params],
         "evaluate": generation.Params,
         "probe": probe.Params,

@@ -132,7 +132,7 @@ def write_project(
     write_text(Path("plots/train/loss.csv"), "step,loss,validation_loss\n1,2.5,\n2,2.0,1.5\n")
     temperature = 0.6 if num_repeats > 1 else 0.0
     content = settings | {
-        "models": models,
+        "evaluated_models": models,
         "corpus": {corpus: {} for corpus in CORPORA},
         "benchmark": {
             name: {

@@ -10,6 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from mathledger.core.errors import InputError
+from mathledger.run import compose as compose_module
+from mathledger.run.compose import compose
 from stages import params
 
 GROUPS = sorted(path for path in Path("conf").iterdir() if path.is_dir())
@@ -17,7 +19,7 @@ OPTIONS = [
     (group.name, option.stem)
     for group in GROUPS
     for option in sorted(group.glob("*.yaml"))
-    if group.name != "experiment"
+    if group.name not in ("experiment", "ablation")
 ]
 LAUNCHERS = sorted(path.stem for path in Path("conf/train/launch").glob("*.yaml"))
 # What a user has to fill in, by the option that wants it.
@@ -29,28 +31,19 @@ WANTED = {
     + ", files: {{config.json: null}}}}",
 }
 EXPERIMENTS = sorted(path.stem for path in Path("conf/experiment").glob("*.yaml"))
-# Those that choose no model ask one question of another experiment, which is named before them.
-PRESETS = [
-    name
-    for name in EXPERIMENTS
-    if "override /model:" not in Path(f"conf/experiment/{name}.yaml").read_text()
-]
-
-
-def choice(experiment: str, base: str = "quickstart") -> str:
-    return f"[{base},{experiment}]" if experiment in PRESETS else experiment
+ABLATIONS = sorted(path.stem for path in Path("conf/ablation").glob("*.yaml"))
 
 
 def overrides(experiment: str) -> list[str]:
     """The experiment, with what it wants from the user filled in."""
     text = Path(f"conf/experiment/{experiment}.yaml").read_text()
-    return [f"experiment={choice(experiment)}"] + [
+    return [f"experiment={experiment}"] + [
         wanted.format(group="") for option, wanted in WANTED.items() if option in text
     ]
 
 
 def load_all(overrides: list[str]) -> None:
-    content = OmegaConf.to_container(OmegaConf.create(params.compose(overrides)))
+    content = OmegaConf.to_container(OmegaConf.create(compose(overrides)))
     assert isinstance(content, dict)
     params.check_all({str(key): value for key, value in content.items()})
 
@@ -93,42 +86,58 @@ def sweep(command: list[str]) -> list[list[str]]:
     return [each["params.yaml"] for each in get_hydra_sweeps({"params.yaml": chosen})]
 
 
-def head(experiment: str) -> str:
+def head(group: str, option: str) -> str:
     """The comment at the top, without the line for Hydra."""
-    lines = Path(f"conf/experiment/{experiment}.yaml").read_text().splitlines()
+    lines = Path(f"conf/{group}/{option}.yaml").read_text().splitlines()
     assert lines[0] == "# @package _global_"
     end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
     return "\n".join(line.removeprefix("# ") for line in lines[1:end])
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_experiment_is_headed_by_its_command(experiment: str) -> None:
-    """The command is a shell's line that chooses this experiment and composes."""
-    command = shlex.split(head(experiment).splitlines()[0].split("   ")[0])
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [("experiment", each) for each in EXPERIMENTS] + [("ablation", each) for each in ABLATIONS],
+)
+def test_experiments_and_ablations_are_headed_by_their_command(group: str, option: str) -> None:
+    """The command is a shell's line that chooses the option and composes."""
+    command = shlex.split(head(group, option).splitlines()[0].split("   ")[0])
     assert command[:3] == ["dvc", "exp", "run"]
-    wanted = overrides(experiment)[1:]
+    wanted = overrides(option)[1:] if group == "experiment" else []
     for each in sweep(command):
-        assert f"experiment={choice(experiment)}" in each
+        assert f"{group}={option}" in each
         load_all(each + wanted)
 
 
-@pytest.mark.parametrize("experiment", PRESETS)
-def test_preset_states_a_hypothesis_and_is_named(experiment: str) -> None:
-    assert re.search(r"^Hypothesis: \w", head(experiment), re.MULTILINE)
-    assert " --name " in head(experiment).splitlines()[0]
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_is_a_whole_recipe(experiment: str) -> None:
+    text = Path(f"conf/experiment/{experiment}.yaml").read_text()
+    for group in ("corpus", "benchmark", "model"):
+        assert f"override /{group}:" in text
 
 
-@pytest.mark.parametrize("experiment", PRESETS)
-def test_preset_changes_what_a_run_computes(experiment: str) -> None:
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_ablation_states_a_hypothesis_and_is_named(ablation: str) -> None:
+    assert re.search(r"^Hypothesis: \w", head("ablation", ablation), re.MULTILINE)
+    assert " --name " in head("ablation", ablation).splitlines()[0]
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_ablation_changes_what_a_run_computes(ablation: str) -> None:
     """Of one value of a sweep at least; else it would answer no question."""
-    command = shlex.split(head(experiment).splitlines()[0])
-    composed = {params.compose(each) for each in sweep(command)}
-    assert composed - {params.compose(["experiment=quickstart"])}
+    command = shlex.split(head("ablation", ablation).splitlines()[0])
+    composed = {compose(each) for each in sweep(command)}
+    assert composed - {compose([])}
 
 
-@pytest.mark.parametrize("experiment", [name for name in PRESETS if name != "one_corpus"])
-def test_preset_asks_its_question_of_any_experiment(experiment: str) -> None:
-    load_all([f"experiment={choice(experiment, base='smoke')}"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_ablation_goes_with_any_experiment(ablation: str, experiment: str) -> None:
+    load_all([*overrides(experiment), f"ablation={ablation}"])
+
+
+def test_two_ablations_at_once() -> None:
+    content = OmegaConf.create(compose(["experiment=smoke", "ablation=[lora,no_dedup]"]))
+    assert content.train.lora and content.deduplicate.action == "keep"
 
 
 def test_keys_are_not_booleans_of_yaml_1_1() -> None:
@@ -142,7 +151,7 @@ def test_keys_are_not_booleans_of_yaml_1_1() -> None:
 def test_no_key_is_invisible_to_the_run_cache(experiment: str) -> None:
     """DVC leaves keys of these names out of its run cache's digest, in params too, so that a run
     with another value would be given the old outs: docs/decisions/0004-no-param-named-size.md."""
-    text = params.compose(overrides(experiment))
+    text = compose(overrides(experiment))
     content = OmegaConf.to_container(OmegaConf.create(text))
 
     def keys(node: object) -> set[str]:
@@ -164,7 +173,7 @@ def test_a_corpus_that_is_not_called_as_its_file_is_refused(
     text = Path("conf/corpus/local.yaml").read_text()
     mine = text.replace("# @package corpus.local\n", line)
     (tmp_path / "conf/corpus/mine.yaml").write_text(mine)
-    monkeypatch.setattr(params, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(compose_module, "CONF", tmp_path / "conf")
     wanted = "corpus/mine.yaml: its first line has to be `# @package corpus.mine`"
     with pytest.raises(InputError, match=wanted):
-        params.compose(["experiment=smoke"])
+        compose(["experiment=smoke"])

@@ -37,7 +37,7 @@ def test_every_key_of_the_compiled_file_is_on_the_page(overrides: list[str]) -> 
     content = OmegaConf.to_container(OmegaConf.create(compose(overrides)))
     for path in leaves(content, lambda path: any(row.startswith(f"{path}.NAME.") for row in types)):
         is_named_by_user = "->" in types.get(path.rpartition(".")[0], "")
-        is_in_a_title = path == "models" or path.endswith("source.kind")
+        is_in_a_title = path == "evaluated_models" or path.endswith("source.kind")
         assert path in types or is_named_by_user or is_in_a_title, path
 
 

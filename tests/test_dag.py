@@ -90,8 +90,9 @@ def test_params_are_the_stages_own_section_or_a_shared_one(name: str) -> None:
     sections = {param.split(".")[0] for param in STAGES[name]["params"]}
     if name == "model_card":  # shows them all
         assert sections == {path.name for path in Path("conf").iterdir() if path.is_dir()} - {
-            "experiment"
-        } | {"models"}
+            "experiment",
+            "ablation",
+        } | {"evaluated_models"}
     else:
         assert sections <= SHARED_SECTIONS | {name}
     if not name.startswith("download_"):

@@ -216,8 +216,7 @@ def check_overrides(overrides: list[str]) -> None:
     overrides = [each.replace("SHA256", "a" * 64) for each in overrides]
     for each in list(overrides):
         if each.startswith("experiment="):
-            names = each.partition("=")[2].strip("[]").split(",")
-            text = "".join(Path(f"conf/experiment/{name}.yaml").read_text() for name in names)
+            text = Path(f"conf/experiment/{each.partition('=')[2]}.yaml").read_text()
             overrides += [w.format(group="") for option, w in WANTED.items() if option in text]
     content = OmegaConf.to_container(OmegaConf.create(params.compose(overrides)))
     assert isinstance(content, dict)

@@ -99,7 +99,7 @@ def queue(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def enqueue(workspace: Workspace, name: str, server: openai_server.Server) -> None:
-    options = ["experiment=[smoke,contaminated]", "evaluate=server"]
+    options = ["experiment=smoke", "ablation=contaminated", "evaluate=server"]
     options += ["evaluate.backend=local-chat-completions", f"evaluate.server.model={name}"]
     options += [f"evaluate.server.base_url={server.url}/chat/completions"]
     options += ["evaluate.server.max_retries=0", "evaluate.batch_size=1"]
@@ -285,24 +285,25 @@ def test_compare_needs_experiments_or_names(smoke: Workspace) -> None:
 def test_an_experiment_from_a_file_outside_git_is_refused_and_edits_stay(
     smoke_copy: Workspace,
 ) -> None:
-    mine = smoke_copy.path / "conf/experiment/mine.yaml"
+    mine = smoke_copy.path / "conf/ablation/mine.yaml"
     mine.write_text("# @package _global_\nprepare: {max_problem_chars: 3999}\n")
     edited = smoke_copy.path / "conf/mix/default.yaml"
     edited.write_text(edited.read_text() + "# an edit\n")
-    command = ["dvc", "exp", "run", "--queue", "--name", "mine", "-S", "experiment=[smoke,mine]"]
+    chosen = ["experiment=smoke", "ablation=mine"]
+    command = ["dvc", "exp", "run", "--queue", "--name", "mine", "-S", chosen[0], "-S", chosen[1]]
     shown = smoke_copy.run(*command, ok=False)
-    assert "not in git: conf/experiment/mine.yaml" in shown
-    assert "`git add conf/experiment/mine.yaml`" in shown
+    assert "not in git: conf/ablation/mine.yaml" in shown
+    assert "`git add conf/ablation/mine.yaml`" in shown
     assert mine.exists() and edited.read_text().endswith("# an edit\n")
-    shown = smoke_copy.python("-m", "stages.params", "experiment=[smoke,mine]", ok=False)
-    assert "not in git: conf/experiment/mine.yaml" in shown and "Traceback" not in shown
+    shown = smoke_copy.python("-m", "stages.params", *chosen, ok=False)
+    assert "not in git: conf/ablation/mine.yaml" in shown and "Traceback" not in shown
 
     smoke_copy.run("git", "add", str(mine))
     smoke_copy.run(*command)
     stashed = smoke_copy.run("git", "show", "--stat", "refs/exps/celery/stash")
-    assert "conf/experiment/mine.yaml" in stashed
+    assert "conf/ablation/mine.yaml" in stashed
     assert smoke_copy.run("git", "status", "--porcelain").split("\n")[:2] == [
-        "A  conf/experiment/mine.yaml",
+        "A  conf/ablation/mine.yaml",
         " M conf/mix/default.yaml",
     ]
 

@@ -2,7 +2,7 @@
 
     pip install playwright && python docs/images/compare.py [--picture-only]
 
-It runs the quickstart and its preset `contaminated` in a throw-away clone of the last commit,
+It runs the quickstart and its ablation `contaminated` in a throw-away clone of the last commit,
 .scratch/compare, starts an MLflow server on their store, and takes the picture with a headless
 Chromium: the one in PATH (Debian: apt install chromium), else Playwright's own (`playwright install
 chromium`). About 25 minutes on two CPU cores, nearly all of it the two experiments, whose scores
@@ -29,7 +29,7 @@ RUNS = ["model_card", "contaminated"]  # as MLflow calls the result of a repro, 
 
 
 def run_experiments() -> None:
-    """The default, committed so that it is what the experiment is compared with, and the preset."""
+    """Run the default, commit it as what the ablation is compared with, and run the ablation."""
     shutil.rmtree(CLONE, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", ".", str(CLONE)], check=True)
     # Stages run this clone's code; `python` and `dvc` are those that run this script.
@@ -37,11 +37,10 @@ def run_experiments() -> None:
     environment = os.environ | {"PATH": path, "PYTHONPATH": ""}
     environment.pop("MLFLOW_TRACKING_URI", None)
     identity = ["-c", "user.name=docs", "-c", "user.email=docs@localhost"]
-    preset = ["-S", "experiment=[quickstart,contaminated]"]
     for command in (
         ["dvc", "repro"],
         ["git", *identity, "commit", "--quiet", "--all", "--message", "Results"],
-        ["dvc", "exp", "run", "--name", "contaminated", *preset],
+        ["dvc", "exp", "run", "--name", "contaminated", "-S", "ablation=contaminated"],
         [sys.executable, "-m", "mathledger", "compare"],
     ):
         subprocess.run(command, cwd=CLONE, env=environment, check=True)

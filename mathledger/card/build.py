@@ -336,7 +336,7 @@ def digests_read(settings: dict[str, Any]) -> dict[str, Any]:
                     f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "
                     "run `dvc repro`"
                 )
-    for model, benchmark in itertools.product(settings["models"], settings["benchmark"]):
+    for model, benchmark in itertools.product(settings["evaluated_models"], settings["benchmark"]):
         stage = f"evaluate@{model}-{benchmark}"
         for path in (f"data/model/{model}", f"data/download_benchmark/{benchmark}"):
             if path not in stages[stage]:
@@ -365,7 +365,7 @@ def make_ledger(settings: dict[str, Any], claims: Sequence[Claim]) -> dict[str, 
     Args:
         settings: the content of params.yaml.
     """
-    corpora, names = list(settings["corpus"]), settings["models"]
+    corpora, names = list(settings["corpus"]), settings["evaluated_models"]
     leaked = leaked_items()
     entries = [
         ledger_entry(name, benchmark, leaked.get(name, set()), names)
@@ -448,10 +448,10 @@ def subject(settings: dict[str, Any]) -> list[Path]:
     files = [path for path in Path("data/model").rglob("*") if path.is_file()]
     samples = [
         DATA / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"
-        for model in settings["models"]
+        for model in settings["evaluated_models"]
         for benchmark in settings["benchmark"]
     ]
-    of_models = [path for path in files if path.parts[2] in settings["models"]]
+    of_models = [path for path in files if path.parts[2] in settings["evaluated_models"]]
     return [*of_models, *samples, OUT / "README.md"]
 
 

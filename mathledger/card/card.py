@@ -48,7 +48,7 @@ def count_cell(entry: dict[str, Any]) -> str:
 
 def final(ledger: Ledger) -> str:
     """The name of the last model: what the card is about."""
-    return str(ledger["params"]["models"][-1])
+    return str(ledger["params"]["evaluated_models"][-1])
 
 
 def verdict(comparison: dict[str, Any]) -> str:
@@ -145,7 +145,7 @@ def under(licence: dict[str, Any]) -> str:
 
 def scores(ledger: Ledger) -> str:
     """The models on every benchmark, and what the paired comparisons allow to say."""
-    entries, names = ledger["benchmarks"], ledger["params"]["models"]
+    entries, names = ledger["benchmarks"], ledger["params"]["evaluated_models"]
     drawn = (
         " Hollow marks are claims of other cards, not measured here." if any_claim(ledger) else ""
     )
@@ -235,7 +235,7 @@ def compared(ledger: Ledger) -> str:
 
 def responses(ledger: Ledger) -> str:
     """How the responses ended, how long they were, and how each score was measured."""
-    names = ledger["params"]["models"]
+    names = ledger["params"]["evaluated_models"]
     ended, measured, judged = [], [], []
     for entry in ledger["benchmarks"]:
         for name in names:
@@ -301,7 +301,7 @@ def responses(ledger: Ledger) -> str:
 
 def subsets(ledger: Ledger) -> str:
     """Accuracy by level, subject, year: whatever a benchmark says of its items."""
-    names = ledger["params"]["models"]
+    names = ledger["params"]["evaluated_models"]
     entries = [e for e in ledger["benchmarks"] if e["models"][names[0]]["subsets"]]
     if not entries:
         return ""

@@ -21,6 +21,7 @@ from mathledger.card.ledger import Ledger, Sha256
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.typed import Record
+from mathledger.run import params
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:mathledger:ledger:1"
@@ -139,9 +140,10 @@ def stage_names(settings: dict[str, Any]) -> list[str]:
     """The stages that a ledger rests on, as DVC names them, all but `model_card`.
 
     Args:
-        settings: the content of params.yaml.
+        settings: the content of params.yaml, of this commit or an older one.
     """
-    corpora, benchmarks, models = settings["corpus"], settings["benchmark"], settings["models"]
+    corpora, benchmarks = settings["corpus"], settings["benchmark"]
+    models = params.evaluated_models(settings)
     return [
         *(f"download_corpus@{corpus}" for corpus in corpora),
         *(f"download_benchmark@{benchmark}" for benchmark in benchmarks),

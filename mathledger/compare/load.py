@@ -12,6 +12,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.paths import is_data
 from mathledger.core.tables import read_batches
+from mathledger.run.params import evaluated_models
 
 TRAINING = ("train", "reinforce")
 
@@ -96,7 +97,7 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
     ledger = chain.ledger
     expect_whole(chain)
     try:
-        final = ledger["params"]["models"][-1]
+        final = evaluated_models(ledger["params"])[-1]
         scores = {
             entry["benchmark"]: _score(
                 chain, final, entry["benchmark"], entry["models"][final], entry["source"]

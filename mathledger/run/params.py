@@ -25,6 +25,12 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
+def evaluated_models(content: dict[str, Any]) -> list[str]:
+    """The models that answer every benchmark, in order; older commits call this list `models`."""
+    models: list[str] = content["evaluated_models" if "evaluated_models" in content else "models"]
+    return models
+
+
 @overload
 def load(section: str, into: type[Section]) -> Section: ...
 @overload

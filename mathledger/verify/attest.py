@@ -38,7 +38,7 @@ def published() -> Iterator[Path]:
     from mathledger.run import params
 
     settings = params.read()
-    own, shown = MODELS / settings["models"][-1], CARD
+    own, shown = MODELS / settings["evaluated_models"][-1], CARD
     for folder in (own, shown):
         if not folder.is_dir():
             raise InputError(f"{folder} is missing: run `dvc repro`, or `dvc pull`")

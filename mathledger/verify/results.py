@@ -46,7 +46,7 @@ def ledger(project: Project) -> Iterator[str]:
     again = json.loads(statement.text(project.ledger_again))
     for where, stated, found in differences(content.get("predicate"), again):
         yield f"{LEDGER}: {where} is {stated}, computed anew {found}"
-    num_scores = len(settings["models"]) * len(settings["benchmark"])
+    num_scores = len(settings["evaluated_models"]) * len(settings["benchmark"])
     project.looked_at = (
         f"{num_scores} scores computed anew; {len(project.subject)} files are its subject; "
         f"sha256 {statement.digest(again)[:10]}"
@@ -114,7 +114,9 @@ def responses(project: Project) -> Iterator[str]:
 
     evaluate.quiet()
     settings = project.settings
-    pairs = [(model, name) for model in settings["models"] for name in settings["benchmark"]]
+    pairs = [
+        (model, name) for model in settings["evaluated_models"] for name in settings["benchmark"]
+    ]
     num_responses = 0
     for model, benchmark in tqdm(pairs, "responses", leave=False, disable=None):
         path = evaluate.OUT / f"{model}-{benchmark}" / "samples.parquet"
@@ -153,7 +155,7 @@ def metrics(project: Project) -> Iterator[str]:
 
     settings = project.settings
     num_values = 0
-    for model in settings["models"]:
+    for model in settings["evaluated_models"]:
         for benchmark in settings["benchmark"]:
             item = f"{model}-{benchmark}"
             path = evaluate.METRICS / f"{item}.json"
@@ -171,7 +173,9 @@ def generation(project: Project) -> Iterator[str]:
     from mathledger.run.tracking import hardware
 
     settings = project.settings
-    pairs = [(model, name) for model in settings["models"] for name in settings["benchmark"]]
+    pairs = [
+        (model, name) for model in settings["evaluated_models"] for name in settings["benchmark"]
+    ]
     chosen = Counter(random.choices(pairs, k=project.arguments.deep))
     same = num_again = 0
     for (model, benchmark), number in sorted(chosen.items()):

@@ -250,7 +250,7 @@ def test_what_the_stages_write_is_what_the_findings_read(
 ) -> None:
     monkeypatch.chdir(smoke.path)
     content = params.read()
-    found = memorisation.findings(content["benchmark"], content["models"])
+    found = memorisation.findings(content["benchmark"], content["evaluated_models"])
     rows = found["completions"]["rows"]
     assert {(row["benchmark"], row["model"]) for row in rows} == {
         ("tiny_chain_sum", model) for model in ("base", "tuned")
