@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.chain.chain import WORKSPACE, Chain
+from mathledger.chain.facts import changed_deps, changed_params
 from mathledger.chain.git import experiments, root
 from mathledger.chain.lock import LOCK, Stage
 from mathledger.core.errors import InputError
-from mathledger.core.keys import flatten
 from mathledger.core.paths import is_metric
 from mathledger.run import tracking
+from mathledger.run.lineage import Lineage
 from mathledger.run.mlflow_writer import Recorder
 
 RUN_ID = "mathledger.run_id"
@@ -37,21 +38,21 @@ class Past:
 
     chain: Chain
     stage: Stage
-    lineage: dict[str, Any]
+    lineage: Lineage
 
     @property
     def run_id(self) -> str:
         """The one that MLflow gave it when it ran."""
-        return str(self.lineage["mlflow_run_id"])
+        return self.lineage.mlflow_run_id
 
     @property
     def started(self) -> int:
         """Milliseconds since 1970, to the second."""
-        return int(datetime.fromisoformat(self.lineage["started"]).timestamp() * 1000)
+        return int(datetime.fromisoformat(self.lineage.started).timestamp() * 1000)
 
     @property
     def ended(self) -> int:
-        return self.started + int(self.lineage["seconds"] * 1000)
+        return self.started + int(self.lineage.seconds * 1000)
 
 
 def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
@@ -60,22 +61,21 @@ def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
     Raises:
         InputError: a lineage file is not in the cache.
     """
-    found, left_out = [], []
+    past, left_out = [], []
     for stage in chain.stages.values():
         where = f"{stage.name} of {chain.label}"
         if not chain.is_cached(stage.lineage) and not chain.has(stage.lineage):
             left_out.append(f"{where}: there is no {stage.lineage}, so its run is not known")
             continue
         lineage = chain.lineage(stage)
-        digests = {path: dep.md5 for path, dep in stage.deps.items()}
-        if lineage["deps"] != digests or lineage["params"] != flatten(stage.params):
+        if changed_deps(stage, lineage) or changed_params(stage, lineage):
             left_out.append(
                 f"{where}: {stage.lineage} is of another run, for {LOCK} has other deps or params; "
                 f"`dvc repro --force --single-item {stage.name}` there writes both"
             )
             continue
-        found.append(Past(chain, stage, lineage))
-    return found, left_out
+        past.append(Past(chain, stage, lineage))
+    return past, left_out
 
 
 def table(text: str) -> list[dict[str, str]]:
@@ -118,7 +118,7 @@ def results(run: Past) -> dict[str, float]:
         case "model_card":
             from mathledger.card.build import result_metrics
 
-            return result_metrics(chain.ledger)
+            return result_metrics(chain.ledger.content())
         case _:
             found: dict[str, float] = {}
             for path in stage.outs:

@@ -119,7 +119,9 @@ def write_project(
     write_json(Path("data/model/base/receipt.json"), source)
     train = {"num_examples": 88, "num_trainable_parameters": 1234, "num_steps": 11}
     train |= {"effective_batch_size": 8, "num_tokens_seen": 4321, "num_too_long": 0}
-    losses = {"first_validation_loss": 1.5, "last_validation_loss": 0.75}
+    train |= {"num_sequences": 88, "num_tokens_per_epoch": 4321, "longest_row_tokens": 99}
+    losses = {"first_loss": 2.5, "last_loss": 0.5}
+    losses |= {"first_validation_loss": 1.5, "last_validation_loss": 0.75}
     write_json(Path("metrics/train.json"), {**train, **losses})
     turn = {"role": "user", "content": "What is 2 + 2?"}
     row = {"id": "held-out", "corpus": "web", "source": "", "repeat": 0, "answer": "4"}
@@ -155,7 +157,7 @@ def write_project(
         if stage.startswith("evaluate@"):
             model, _, benchmark = stage.removeprefix("evaluate@").partition("-")
             deps |= {
-                f"data/model/{model}": "m" * 32,
+                f"data/model/{model}": "a" * 32,
                 f"data/download_benchmark/{benchmark}": "b" * 32,
             }
         write_json(lineage_file(stage), {"deps": deps})

@@ -93,6 +93,12 @@ class Project:
             found = {section: _section(settings, section) for section in own["params"]}
             deps = {path: self._md5(Path(path), state) for path in own["deps"]}
             lineage = {
+                "stage": kind,
+                "item": item or None,
+                "experiment": None,
+                "mlflow_run_id": hashlib.md5(name.encode()).hexdigest(),
+                "started": "2026-01-01T00:00:00+00:00",
+                "seconds": 1.0,
                 "deps": deps,
                 "params": flatten(found),
                 "packages": {"torch": "2.13.0"} | state.packages.get(name, {}),

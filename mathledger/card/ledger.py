@@ -54,6 +54,9 @@ class ResponseLengths(Record):
 class ModelScore(Score):
     """What one model's responses to one benchmark give."""
 
+    accuracy: Share
+    low: Share
+    high: Share
     pass_at: dict[str, Interval] = Field(description="pass@k by k; empty for one response an item.")
     majority: Interval | None = Field(
         description="The most frequent answer is right; null for one response an item."

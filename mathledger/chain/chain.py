@@ -10,13 +10,15 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mathledger.card.statement import predicate, stage_names
+from mathledger.card.ledger import Benchmark, Ledger, ModelScore
+from mathledger.card.statement import Statement, digest, parse, predicate, stage_names
 from mathledger.chain import git
 from mathledger.chain.cache import cache_folder
 from mathledger.chain.lock import LOCK, Out, Stage, parse_lock
 from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data, is_lineage
+from mathledger.run.lineage import Lineage
 
 LEDGER = "model_card/ledger.json"
 CARD = "model_card/README.md"
@@ -206,28 +208,57 @@ class Chain:
         """The cache's file of an output or of a file in one, for reading."""
         return self.object(self.md5(path), path)
 
-    def lineage(self, stage: Stage) -> dict[str, Any]:
-        """What a stage wrote of its own run: ids, packages, machine, times."""
-        content = self.json(stage.lineage)
-        if not isinstance(content, dict):
-            raise InputError(f"{stage.lineage} of {self.label} is no lineage: run `dvc repro`")
-        return content
-
-    @cached_property
-    def ledger(self) -> dict[str, Any]:
-        """The ledger: the predicate of the statement in model_card/ledger.json."""
-        return predicate(self.json(LEDGER), f"{LEDGER} of {self.label}")
-
-    def models_of(self, benchmark: str) -> list[str]:
-        """The models that have answered a benchmark.
+    def lineage(self, stage: Stage) -> Lineage:
+        """What a stage recorded of its own run.
 
         Raises:
-            InputError: none has.
+            InputError: the file is missing, or names each key that is wrong.
         """
-        entries = {each["benchmark"]: list(each["models"]) for each in self.ledger["benchmarks"]}
-        if benchmark not in entries:
+        name = f"{stage.lineage} of {self.label}"
+        content = self.json(stage.lineage)
+        if not isinstance(content, dict):
+            raise InputError(f"{name} is no lineage: run `dvc repro`")
+        return Lineage.read(content, name)
+
+    @cached_property
+    def statement(self) -> Statement:
+        """model_card/ledger.json: the ledger, and the digests of the files that it is about."""
+        return parse(self.json(LEDGER), f"{LEDGER} of {self.label}")
+
+    @property
+    def ledger(self) -> Ledger:
+        """Every number of the card."""
+        return self.statement.predicate
+
+    @property
+    def ledger_sha256(self) -> str:
+        """The digest of the ledger as it is written, which the card shows."""
+        return digest(predicate(self.json(LEDGER), f"{LEDGER} of {self.label}"))
+
+    def benchmark(self, name: str) -> Benchmark:
+        """What the ledger says of a benchmark.
+
+        Raises:
+            InputError: no model has answered it.
+        """
+        benchmarks = {each.benchmark: each for each in self.ledger.benchmarks}
+        if name not in benchmarks:
             raise InputError(
-                f"{LEDGER} of {self.label} has no number for {benchmark}; it has "
-                + (", ".join(sorted(entries)) or "none")
+                f"{LEDGER} of {self.label} has no number for {name}; it has "
+                + ", ".join(sorted(benchmarks))
             )
-        return entries[benchmark]
+        return benchmarks[name]
+
+    def score(self, model: str, benchmark: str) -> ModelScore:
+        """What the ledger says of a model on a benchmark.
+
+        Raises:
+            InputError: the model has not answered it.
+        """
+        models = self.benchmark(benchmark).models
+        if model not in models:
+            raise InputError(
+                f"{LEDGER} of {self.label} has no number of {model} on {benchmark}; it has those "
+                f"of {', '.join(models)}"
+            )
+        return models[model]

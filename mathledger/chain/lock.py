@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathledger.core.errors import InputError
+from mathledger.core.paths import is_data
 from mathledger.run.lineage import lineage_file
 
 LOCK = "dvc.lock"
@@ -41,6 +42,11 @@ class Stage:
     def item(self) -> str | None:
         """What follows the kind: tuned-champ."""
         return self.name.partition("@")[2] or None
+
+    @property
+    def data_read(self) -> dict[str, str]:
+        """The digests of the data that it read, by path."""
+        return {path: dep.md5 for path, dep in self.deps.items() if is_data(path)}
 
     @property
     def lineage(self) -> str:

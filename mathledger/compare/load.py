@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathledger.card.ledger import Benchmark
+from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.git import git
 from mathledger.core.errors import InputError
-from mathledger.core.hashing import sha256
-from mathledger.core.paths import is_data
+from mathledger.core.keys import ABSENT, differences, flatten, param_differences
 from mathledger.core.tables import read_batches
 from mathledger.run.params import evaluated_models
 
@@ -94,53 +95,33 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
     Raises:
         InputError: it has no ledger, or one that does not belong to its lock.
     """
-    ledger = chain.ledger
     expect_whole(chain)
-    try:
-        final = evaluated_models(ledger["params"])[-1]
-        scores = {
-            entry["benchmark"]: _score(
-                chain, final, entry["benchmark"], entry["models"][final], entry["source"]
-            )
-            for entry in ledger["benchmarks"]
-        }
-        code, other = ledger["code"], baseline.ledger["code"]
-        changed = list(changes(baseline.ledger["params"], ledger["params"]))
-        num_rows = ledger["training"]["num_examples"]
-    except (KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            f"{LEDGER} of {chain.label} is not as `model_card` writes it ({error!r})"
-        ) from None
-    num_code = sum(code.get(path) != other.get(path) for path in code.keys() | other.keys())
-    if num_code:
+    ledger, before = chain.ledger, baseline.ledger
+    final = evaluated_models(ledger.params)[-1]
+    scores = {each.benchmark: _score(chain, final, each) for each in ledger.benchmarks}
+    changed = list(changes(before.params, ledger.params))
+    if num_code := len(list(differences(before.code, ledger.code))):
         changed.append(f"code ({num_code} file{'s' * (num_code > 1)})")
+    num_rows = ledger.training.num_examples
     return Experiment(chain.name, chain.commit, changed, num_rows, cost(chain), final, scores)
 
 
-def _score(
-    chain: Chain, model: str, benchmark: str, stated: dict[str, Any], source: dict[str, Any]
-) -> Score:
+def _score(chain: Chain, model: str, benchmark: Benchmark) -> Score:
     """A score of the ledger with the responses that it was computed from."""
-    name = f"data/evaluate/{model}-{benchmark}/samples.parquet"
-    path = chain.cached(name)
-    if sha256(path) != stated["samples_sha256"]:
-        raise InputError(
-            f"{LEDGER} of {chain.label} speaks of other responses than {name}: "
-            "run `dvc repro model_card` there"
-        )
+    stated, path = benchmark.models[model], facts.responses(chain, model, benchmark.benchmark)
     outcomes: Outcomes = {}
     for batch in read_batches(path, ["item_id", "correct"]):
         columns = batch.to_pydict()
         for item, is_right in zip(columns["item_id"], columns["correct"], strict=True):
             outcomes.setdefault(item, []).append(is_right)
     return Score(
-        stated["num_items"],
-        stated["num_samples"],
-        stated["num_correct"],
-        stated["accuracy"],
-        stated["low"],
-        stated["high"],
-        source["items_digest"],
+        stated.num_items,
+        stated.num_samples,
+        stated.num_correct,
+        stated.accuracy,
+        stated.low,
+        stated.high,
+        benchmark.source.items_digest,
         outcomes,
     )
 
@@ -148,17 +129,11 @@ def _score(
 def expect_whole(chain: Chain) -> None:
     """Raise InputError where part of the pipeline alone has run: its numbers are of two states."""
     mend = "run all of it (`dvc repro`, or the experiment without a target), or leave it out"
-    if chain.ledger.get("params") != chain.params:
+    if chain.ledger.params != chain.params:
         raise InputError(f"{LEDGER} of {chain.label} has other params than its params.yaml: {mend}")
-    stages = chain.ledger.get("stages", {})
-    for name, inputs in stages.items():
-        stage = chain.stage(name)
-        read = {path: out.md5 for path, out in stage.deps.items() if is_data(path)}
-        if read != inputs:
-            raise InputError(
-                f"{LEDGER} of {chain.label} speaks of another run of {name} than dvc.lock: {mend}"
-            )
-        for path, md5 in read.items():
+    facts.expect_ledger_of_lock(chain, mend)
+    for name in chain.ledger.stages:
+        for path, md5 in chain.stage(name).data_read.items():
             made = [
                 out.md5 for each in chain.stages.values() for out in [each.outs.get(path)] if out
             ]
@@ -168,25 +143,21 @@ def expect_whole(chain: Chain) -> None:
                 )
 
 
-def changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> Iterator[str]:
+def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """Where two trees of params differ.
 
-    >>> list(changes({"a": {"b": 1, "c": 2}, "d": {}}, {"a": {"b": 1, "c": 3}, "e": {"f": 4}}))
-    ['a.c=3', 'no d', 'with e']
+    >>> list(changes({"a": {"c": 2}, "d": {"e": 5}}, {"a": {"c": 3}, "f": {"g": 4}}))
+    ['a.c=3', 'no d', 'with f']
     """
-    for key in sorted(before.keys() | after.keys()):
+    pairs = param_differences(flatten(before), flatten(after))
+    for key, old, new in sorted(pairs, key=lambda pair: pair[0]):
         # Null in place of a section is none, as in `lora: null`.
-        if isinstance(before.get(key), dict) and after.get(key) is None:
-            yield f"no {prefix}{key}"
-        elif isinstance(after.get(key), dict) and before.get(key) is None:
-            yield f"with {prefix}{key}"
-        elif key not in before or key not in after:
-            yield f"{'with' if key in after else 'no'} {prefix}{key}"
-        elif isinstance(before[key], dict) and isinstance(after[key], dict):
-            yield from changes(before[key], after[key], f"{prefix}{key}.")
-        elif before[key] != after[key]:
-            value = after[key]
-            yield f"{prefix}{key}={value if isinstance(value, str) else json.dumps(value)}"
+        if new is ABSENT or (new is None and isinstance(old, dict)):
+            yield f"no {key}"
+        elif old is ABSENT or (old is None and isinstance(new, dict)):
+            yield f"with {key}"
+        else:
+            yield f"{key}={new if isinstance(new, str) else json.dumps(new)}"
 
 
 def cost(chain: Chain) -> Cost:
@@ -194,18 +165,15 @@ def cost(chain: Chain) -> Cost:
     runs = [chain.lineage(stage) for stage in chain.stages.values() if stage.kind in TRAINING]
     if not runs:
         raise InputError(f"dvc.lock of {chain.label} has no stage train: run `dvc repro` there")
-    try:
-        energy = [each["energy_kwh"] for each in runs]
-        return Cost(
-            round(sum(each["train_seconds"] for each in runs), 1),
-            None if None in energy else round(sum(energy), 6),
-            any(each["resumed_from"] for each in runs),
-            ", ".join(runs[-1]["hardware"].get("gpus") or [runs[-1]["hardware"]["cpu"]]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"the lineage of {chain.label} is not as `train` writes it ({error!r})"
-        ) from None
+    energy = [each.energy_kwh for each in runs]
+    measured = [each for each in energy if each is not None]
+    hardware = runs[-1].hardware
+    return Cost(
+        round(sum(each.train_seconds or 0.0 for each in runs), 1),
+        round(sum(measured), 6) if len(measured) == len(runs) else None,
+        any(each.resumed_from for each in runs),
+        ", ".join(hardware.gpus or [hardware.cpu]),
+    )
 
 
 def overlapping_items(chain: Chain) -> dict[str, set[str]]:

@@ -9,6 +9,7 @@ import argparse
 import sys
 from typing import Any
 
+from mathledger.chain import facts
 from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.core.keys import ABSENT, differences, flatten
@@ -146,7 +147,7 @@ def _effects(a: Side, b: Side, shared: list[Number]) -> dict[str, Any]:
     """What differs beside the numbers and was not changed by a person."""
     ran = causes.upstream(a, shared) & causes.upstream(b, shared)
     is_private = any(
-        responses.is_private_benchmark(side, name) for side in (a, b) for name in side.benchmarks
+        facts.is_private(side.ledger.params, name) for side in (a, b) for name in side.benchmarks
     )
     of_rows: list[dict[str, Any]] = []
     if a.chain and b.chain:
@@ -161,7 +162,7 @@ def _effects(a: Side, b: Side, shared: list[Number]) -> dict[str, Any]:
     is_trained = any("train" in ran for _ in models)
     return {
         "rows": of_rows,
-        "funnel": _pairs(a.ledger["funnel"], b.ledger["funnel"]) if is_trained else [],
+        "funnel": _pairs(a.ledger.funnel, b.ledger.funnel) if is_trained else [],
         "training": _pairs(*(_training(side) for side in (a, b))) if is_trained else [],
         "weights": weights,
     }
@@ -176,7 +177,10 @@ def _weights(side: Side, model: str, shared: list[Number]) -> str | None:
 
 def _training(side: Side) -> dict[str, Any]:
     """What the ledger says of the training, by dotted key."""
-    sections = {key: side.ledger.get(key, {}) for key in ("training", "reinforcement")}
+    ledger = side.ledger
+    sections = {"training": ledger.training.content()}
+    if ledger.reinforcement:
+        sections["reinforcement"] = ledger.reinforcement.content()
     return flatten(sections)
 
 

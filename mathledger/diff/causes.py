@@ -13,6 +13,7 @@ from typing import Any
 
 from mathledger.core.keys import differences, flatten, param_differences
 from mathledger.core.paths import is_code
+from mathledger.core.typed import Record
 from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
@@ -87,11 +88,12 @@ def _sources(a: Side, b: Side, stage: str) -> tuple[dict[str, Any], dict[str, An
 def _source(side: Side, stage: str) -> dict[str, Any]:
     kind, _, item = stage.partition("@")
     if kind == "download_corpus":
-        name, source = f"corpora.{item}", side.ledger["corpora"].get(item, {})
+        name, source = f"corpora.{item}", _content(side.ledger.corpora.get(item))
     elif kind == "download_benchmark":
-        name, source = f"benchmarks.{item}", side.benchmarks.get(item, {}).get("source", {})
+        benchmark = side.benchmarks.get(item)
+        name, source = f"benchmarks.{item}", _content(benchmark.source if benchmark else None)
     elif kind == "download_model":
-        name, source = "base_model", side.ledger["base_model"]
+        name, source = "base_model", _content(side.ledger.base_model)
     else:
         return {}
     files = {
@@ -100,12 +102,16 @@ def _source(side: Side, stage: str) -> dict[str, Any]:
     return {f"{name}.{key}": source[key] for key in SOURCE if key in source} | files
 
 
+def _content(record: Record | None) -> dict[str, Any]:
+    return record.content() if record else {}
+
+
 def unattributed(a: Side, b: Side) -> list[Change]:
     """Changed code and params of ledgers, which do not say what read them; none between chains."""
     if a.chain and b.chain:
         return []
-    code = differences(a.ledger["code"], b.ledger["code"])
-    params = param_differences(*(flatten(side.ledger["params"]) for side in (a, b)))
+    code = differences(a.ledger.code, b.ledger.code)
+    params = param_differences(*(flatten(side.ledger.params) for side in (a, b)))
     return [
         *(Change("code", key, *values) for key, *values in code),
         *(Change("params", key, *values) for key, *values in params),

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mathledger.card.ledger import ModelScore, Score
+from mathledger.chain import facts
 from mathledger.core.errors import InputError
-from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_batches
 from mathledger.diff.causes import is_same_run
 from mathledger.diff.sides import Number, Side
@@ -19,7 +20,6 @@ from mathledger.evaluation import statistics
 
 COLUMNS = ["item_id", "repeat", "prompt_sha256", "response", "extracted_answer", "reference"]
 COLUMNS += ["verdict", "correct"]
-SCORE = ("num_items", "num_samples", "num_correct", "accuracy", "low", "high")
 LEVEL = 0.05
 
 
@@ -46,13 +46,7 @@ def read(side: Side, number: Number) -> Responses:
     """
     assert side.chain
     benchmark, model = number
-    name = f"data/evaluate/{model}-{benchmark}/samples.parquet"
-    path = side.chain.cached(name)
-    if sha256(path) != side.numbers[number]["samples_sha256"]:
-        raise InputError(
-            f"the ledger of {side.label} speaks of other responses than {name}: "
-            "run `dvc repro model_card`"
-        )
+    path = facts.responses(side.chain, model, benchmark)
     found: Responses = {}
     for batch in read_batches(path, COLUMNS):
         for row in batch.to_pylist():
@@ -74,19 +68,19 @@ def compare(a: Side, b: Side, numbers: Sequence[Number]) -> list[dict[str, Any]]
 
 def _number(a: Side, b: Side, number: Number) -> dict[str, Any]:
     old, new = a.numbers[number], b.numbers[number]
-    is_same = old["samples_sha256"] == new["samples_sha256"]
+    is_same = old.samples_sha256 == new.samples_sha256
     entry = {
         "benchmark": number[0],
         "model": number[1],
-        "a": {key: old[key] for key in SCORE},
-        "b": {key: new[key] for key in SCORE},
+        "a": _score(old),
+        "b": _score(new),
         "has_same_responses": is_same,
         "test": None,
         "responses": None,
     }
     if is_same and is_same_run(a, b, f"evaluate@{number[1]}-{number[0]}"):
         return entry
-    digests = [side.benchmarks[number[0]]["source"]["items_digest"] for side in (a, b)]
+    digests = [side.benchmarks[number[0]].source.items_digest for side in (a, b)]
     if digests[0] != digests[1]:
         return entry | {"test": _unpaired(old, new, "the benchmark's items are not the same")}
     if not (a.chain and b.chain):
@@ -99,16 +93,16 @@ def _number(a: Side, b: Side, number: Number) -> dict[str, Any]:
             f"{number[0]} has one items_digest on both sides, and responses to other items: "
             "run `mathledger verify` on both"
         )
-    is_private = any(is_private_benchmark(side, number[0]) for side in (a, b))
+    is_private = any(facts.is_private(side.ledger.params, number[0]) for side in (a, b))
     return entry | {
         "test": _paired(before, after),
         "responses": None if is_same else _flips(before, after, is_private),
     }
 
 
-def is_private_benchmark(side: Side, benchmark: str) -> bool:
-    settings = side.ledger["params"].get("benchmark", {}).get(benchmark, {})
-    return bool(settings.get("source", {}).get("private"))
+def _score(score: ModelScore) -> dict[str, Any]:
+    """What every score has, whatever it was computed from."""
+    return {key: getattr(score, key) for key in Score.model_fields}
 
 
 def _paired(before: Responses, after: Responses) -> dict[str, Any]:
@@ -127,8 +121,8 @@ def _paired(before: Responses, after: Responses) -> dict[str, Any]:
     }
 
 
-def _unpaired(old: dict[str, Any], new: dict[str, Any], reason: str) -> dict[str, Any]:
-    scores = [statistics.Interval(e["accuracy"], e["low"], e["high"]) for e in (new, old)]
+def _unpaired(old: ModelScore, new: ModelScore, reason: str) -> dict[str, Any]:
+    scores = [statistics.Interval(e.accuracy, e.low, e.high) for e in (new, old)]
     difference = statistics.gap(*scores)
     return {
         "is_paired": False,

@@ -5,17 +5,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mathledger.card.statement import predicate
+from mathledger.card.ledger import Benchmark, Ledger, ModelScore
+from mathledger.card.statement import Statement, parse
 from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain
+from mathledger.chain.facts import expect_ledger_of_run
 from mathledger.chain.parsing import parse_json
-from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.paths import is_data
 
 # Of a lineage file, beside its `hardware`: how the run used the machine.
 USE = ("device", "precision", "dtype", "num_processes", "num_threads", "resumed_from")
-SCORE = ("num_items", "num_samples", "num_correct", "accuracy", "low", "high", "samples_sha256")
 
 Number = tuple[str, str]  # benchmark, model
 
@@ -38,38 +38,21 @@ class Side:
     """One of the two that are compared."""
 
     label: str
-    ledger: dict[str, Any]
+    ledger: Ledger
     chain: Chain | None  # null: of a card only the ledger is there
 
-    def __post_init__(self) -> None:
-        """
-        Raises:
-            InputError: the ledger lacks what `model_card` writes.
-        """
-        try:
-            for entry in self.ledger["benchmarks"]:
-                _ = entry["benchmark"], entry["source"]["items_digest"]
-                _ = [[score[key] for key in SCORE] for score in entry["models"].values()]
-            for key in ("params", "code", "corpora", "base_model", "funnel", "training"):
-                self.ledger[key].items()
-            _ = [inputs.items() for inputs in self.ledger["stages"].values()]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"the ledger of {self.label} is not as `model_card` writes it ({error!r})"
-            ) from None
-
     @cached_property
-    def benchmarks(self) -> dict[str, dict[str, Any]]:
+    def benchmarks(self) -> dict[str, Benchmark]:
         """What the ledger says of each benchmark."""
-        return {entry["benchmark"]: entry for entry in self.ledger["benchmarks"]}
+        return {entry.benchmark: entry for entry in self.ledger.benchmarks}
 
     @cached_property
-    def numbers(self) -> dict[Number, dict[str, Any]]:
+    def numbers(self) -> dict[Number, ModelScore]:
         """What the ledger says of each model on each benchmark."""
         return {
             (benchmark, model): score
             for benchmark, entry in self.benchmarks.items()
-            for model, score in entry["models"].items()
+            for model, score in entry.models.items()
         }
 
     @cached_property
@@ -79,42 +62,32 @@ class Side:
         Raises:
             InputError: a lineage file is not in the cache, or is of another run than the ledger.
         """
-        stages, code = self.ledger["stages"], self.ledger["code"]
+        stages = self.ledger.stages
         if self.chain is None:
             return {
                 name: Run(own, None, None, None, None, None, None) for name, own in stages.items()
             }
-        found = {name: _run(self.chain, name) for name in stages}
-        for name, run in found.items():
-            if run.inputs != stages[name] or not (run.code or {}).items() <= code.items():
-                raise InputError(
-                    f"{LEDGER} of {self.label} speaks of another run of {name} than dvc.lock: "
-                    "run `dvc repro model_card`"
-                )
+        runs = {name: _run(self.chain, name) for name in stages}
+        for name in stages:
+            expect_ledger_of_run(self.chain, name)
         if "model_card" in self.chain.stages:
-            found["model_card"] = _run(self.chain, "model_card")
-        return found
+            runs["model_card"] = _run(self.chain, "model_card")
+        return runs
 
 
 def _run(chain: Chain, name: str) -> Run:
     stage = chain.stage(name)
     lineage = chain.lineage(stage)
-    try:
-        deps = lineage["deps"]
-        return Run(
-            {path: md5 for path, md5 in deps.items() if is_data(path)},
-            code_of(lineage),
-            {out.path: out.md5 for out in stage.outs.values() if is_data(out.path)},
-            lineage["params"],
-            lineage["packages"],
-            lineage["hardware"] | {key: lineage[key] for key in USE if key in lineage},
-            None if lineage["code_is_dirty"] else lineage["git_revision"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{stage.lineage} of {chain.label} is not as stages write it ({error!r}): "
-            "run `dvc repro`"
-        ) from None
+    use = {key: value for key, value in lineage.content().items() if key in USE}
+    return Run(
+        {path: md5 for path, md5 in lineage.deps.items() if is_data(path)},
+        lineage.code_files,
+        {out.path: out.md5 for out in stage.outs.values() if is_data(out.path)},
+        lineage.params,
+        lineage.packages,
+        lineage.hardware.content() | {key: use[key] for key in USE if key in use},
+        None if lineage.code_is_dirty else lineage.git_revision,
+    )
 
 
 def open_side(text: str) -> Side:
@@ -159,18 +132,15 @@ def _card(path: Path) -> Side:
         ) from None
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
-    ledger = predicate(content, str(file))
+    statement = parse(content, str(file))
     if path not in (folder, file):
-        _check_is_card(path, content)
-    return Side(str(path), ledger, None)
+        _check_is_card(path, statement)
+    return Side(str(path), statement.predicate, None)
 
 
-def _check_is_card(path: Path, statement: dict[str, Any]) -> None:
+def _check_is_card(path: Path, statement: Statement) -> None:
     """Raise InputError where a file is not the card that the statement beside it is about."""
-    try:
-        digests = {each["name"]: each["digest"]["sha256"] for each in statement["subject"]}
-    except (KeyError, TypeError) as error:
-        raise InputError(f"the ledger beside {path} names no files ({error!r})") from None
+    digests = {each.name: each.digest.sha256 for each in statement.subject}
     if digests.get(CARD) != sha256(path):
         raise InputError(
             f"{path} is not the card that the ledger beside it was written with (its sha256 is "

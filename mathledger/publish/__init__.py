@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mathledger.card.ledger import Ledger
 from mathledger.chain.chain import LEDGER, Chain
+from mathledger.chain.facts import is_private, responses_path
 from mathledger.core.errors import InputError
 from mathledger.verify import attest
 
@@ -61,8 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_unknown_licence(ledger: dict[str, Any]) -> None:
-    if unknown := ledger["licence"]["unknown"]:
+def refuse_unknown_licence(ledger: Ledger) -> None:
+    if ledger.licence is None:
+        raise InputError(f"{LEDGER} says nothing of a licence: run `dvc repro model_card`")
+    if unknown := ledger.licence.unknown:
         raise InputError(
             f"the licence of {', '.join(unknown)} is not known, so that the model's cannot be "
             "said: name it in conf/ (source.licence), run `dvc repro`, and publish then"
@@ -71,15 +75,13 @@ def refuse_unknown_licence(ledger: dict[str, Any]) -> None:
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
     """The items of each benchmark whose text is to stay here."""
-    from mathledger.core.files import read_json
     from mathledger.core.tables import read_rows
 
-    found = {}
-    for name in chain.params["benchmark"]:
-        folder = Path("data/download_benchmark") / name
-        if read_json(folder / "receipt.json")["private"]:
-            found[name] = read_rows(folder / "items.parquet")
-    return found
+    return {
+        name: read_rows(Path("data/download_benchmark") / name / "items.parquet")
+        for name in chain.params["benchmark"]
+        if is_private(chain.params, name)
+    }
 
 
 def write_model(folder: Path, signature: Path | None) -> None:
@@ -90,34 +92,34 @@ def write_model(folder: Path, signature: Path | None) -> None:
         shutil.copyfile(signature, folder / "model.sig")
 
 
-def write_results(folder: Path, ledger: dict[str, Any], private: dict[str, Any]) -> None:
+def write_results(folder: Path, ledger: Ledger, private: dict[str, Any]) -> None:
     """The responses to benchmarks that are not private, and their card."""
     from huggingface_hub import DatasetCardData
 
     configs = []
-    for entry in ledger["benchmarks"]:
-        if entry["benchmark"] in private:
+    for entry in ledger.benchmarks:
+        if entry.benchmark in private:
             continue
         files = []
-        for model in entry["models"]:
-            name = f"{entry['benchmark']}/{model}.parquet"
-            source = Path(f"data/evaluate/{model}-{entry['benchmark']}/samples.parquet")
+        for model in entry.models:
+            name = f"{entry.benchmark}/{model}.parquet"
+            source = Path(responses_path(model, entry.benchmark))
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, folder / name)
             files.append({"split": model, "path": name})
-        configs.append({"config_name": entry["benchmark"], "data_files": files})
-    licence = ledger["licence"]
+        configs.append({"config_name": entry.benchmark, "data_files": files})
+    licence = ledger.licence
     data = DatasetCardData(
-        license=licence["id"] if licence["on_hub"] else "other",
+        license=licence.id if licence and licence.on_hub else "other",
         tags=["mathledger", "evaluation"],
         configs=configs,
     )
     rows = [
-        f"| {entry['benchmark']} | {model} | {score['num_correct']} of {score['num_samples']} | "
-        f"`{score['samples_sha256'][:8]}` |"
-        for entry in ledger["benchmarks"]
-        if entry["benchmark"] not in private
-        for model, score in entry["models"].items()
+        f"| {entry.benchmark} | {model} | {score.num_correct} of {score.num_samples} | "
+        f"`{score.samples_sha256[:8]}` |"
+        for entry in ledger.benchmarks
+        if entry.benchmark not in private
+        for model, score in entry.models.items()
     ]
     left_out = ""
     if private:
@@ -127,7 +129,7 @@ def write_results(folder: Path, ledger: dict[str, Any], private: dict[str, Any])
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(
-        f"---\n{data.to_yaml()}\n---\n\n# Responses of {ledger['name']}\n\n"
+        f"---\n{data.to_yaml()}\n---\n\n# Responses of {ledger.name}\n\n"
         "Every response behind the model card's scores: the item, the seed, the text, the "
         "extracted answer, the reference, the verdict and the version of the grader. The digests "
         "are those of the model's `ledger.json`; `mathledger verify` grades them anew."

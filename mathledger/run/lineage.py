@@ -7,7 +7,7 @@ result may rest on it; the digests in it say what the stage ran with.
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from mathledger.core.files import read_json
 from mathledger.core.paths import is_code
@@ -41,12 +41,14 @@ class Hardware(Record):
     gpus: list[str] = Field(default_factory=list)
 
 
-class Lineage(Record):
-    """One run of a stage. A field with a default is missing from older files, or from those of
-    stages that have no use for it.
+class Origin(Record):
+    """What is known of a run as it starts.
+
+    A field with a default is missing from older files, or from those of stages that have no use
+    for it.
     """
 
-    model_config = ConfigDict(extra="allow")  # what a stage adds to its own: times, memory
+    model_config = ConfigDict(extra="allow")  # what a stage adds of its own: times, memory
 
     stage: str
     item: str | None
@@ -55,8 +57,28 @@ class Lineage(Record):
     code_is_dirty: bool  # code or configuration differed from git_revision
     visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, or "all"
     deps: dict[str, str]  # path -> DVC's md5, as dvc.lock has it
-    code: dict[str, str]  # path -> md5 of every file in the deps that are code
+    code: dict[str, str] | None = None  # path -> md5 of every file in the deps that are code
     params: dict[str, Any]  # by dotted key
+
+    @property
+    def code_files(self) -> dict[str, str]:
+        """The md5 of every file of code that the run read, by path.
+
+        Stages of old commits depended on single modules, which stand among `deps` alone.
+        """
+        if self.code is not None:
+            return self.code
+        return {path: md5 for path, md5 in self.deps.items() if is_code(path)}
+
+    @property
+    def name(self) -> str:
+        """The stage as DVC names it: evaluate@tuned-champ."""
+        return f"{self.stage}@{self.item}" if self.item else self.stage
+
+
+class Lineage(Origin):
+    """A run that has ended: the content of a lineage file."""
+
     mlflow_run_id: str
     packages: dict[str, str]  # installed versions
     hardware: Hardware
@@ -70,22 +92,6 @@ class Lineage(Record):
     resumed_from: str | None = None  # the checkpoint that training went on from
     train_seconds: float | None = None
     energy_kwh: float | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _code_among_deps(cls, content: Any) -> Any:
-        """Stages of old commits depended on single modules, which stand among `deps` alone."""
-        if isinstance(content, dict) and "code" not in content:
-            deps = content.get("deps")
-            if isinstance(deps, dict):
-                code = {path: md5 for path, md5 in deps.items() if is_code(path)}
-                return {**content, "code": code}
-        return content
-
-    @property
-    def name(self) -> str:
-        """The stage as DVC names it: evaluate@tuned-champ."""
-        return f"{self.stage}@{self.item}" if self.item else self.stage
 
     @classmethod
     def load(cls, name: str) -> Self:

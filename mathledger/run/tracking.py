@@ -28,7 +28,7 @@ from mathledger.core.files import write_json
 from mathledger.core.keys import flatten
 from mathledger.core.paths import is_code, is_lineage, is_metric, is_plot
 from mathledger.run import experiments
-from mathledger.run.lineage import lineage_file
+from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.mlflow_writer import REFUSED
 
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
@@ -166,17 +166,17 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
     if turn.wait():
         sys.exit(0)  # the writer was told nothing, so that there is no run
     try:
-        origin = {
-            "stage": stage,
-            "item": item,
-            "experiment": os.environ.get("DVC_EXP_NAME"),
-            "git_revision": _git("rev-parse", "HEAD"),
-            "code_is_dirty": code_is_dirty(),
-            "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
-            "deps": deps,
-            "code": code,
-            "params": params,
-        }
+        origin = Origin(
+            stage=stage,
+            item=item,
+            experiment=os.environ.get("DVC_EXP_NAME"),
+            git_revision=_git("rev-parse", "HEAD"),
+            code_is_dirty=code_is_dirty(),
+            visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
+            deps=deps,
+            code=code,
+            params=params,
+        )
         writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
         if not writer.uri.startswith("sqlite:"):
             # What a server refuses ends the stage before its work; it costs MLflow's import, 4 s.
@@ -185,8 +185,8 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         yield run
         made = {out.def_path: out.get_hash().value for out in outs if out.exists}
         writer.send(outs_message(made))
-        lineage = {
-            **origin,
+        content = {
+            **origin.content(),
             "mlflow_run_id": writer.ask({"do": "run_id"}),
             "packages": {package: version(package) for package in PACKAGES},
             "hardware": hardware(),
@@ -194,7 +194,8 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
             "seconds": round(time.time() - started, 1),
             **run.facts,
         }
-        write_json(lineage_file(name), lineage)
+        file = lineage_file(name)
+        write_json(file, Lineage.read(content, file.as_posix()).content())
         writer.ask({"do": "end", "status": "FINISHED"})
         turn.done()
     except (KeyboardInterrupt, SystemExit):
@@ -208,37 +209,35 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         turn.end()
 
 
-def start_message(lineage: dict[str, Any], outs: Iterable[str], time: int) -> dict[str, Any]:
+def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, Any]:
     """What opens a stage's MLflow run: see mlflow_writer.Recorder.start.
 
     Args:
-        lineage: what the lineage file says of the run, as far as it is known at the start.
         outs: the paths of the stage's outs.
         time: of the start, in milliseconds since 1970.
     """
-    stage, item, experiment = lineage["stage"], lineage["item"], lineage["experiment"]
+    stage, experiment = origin.stage, origin.experiment
     is_result = stage == "model_card"
-    datasets = {path: md5 for path, md5 in lineage["deps"].items() if not is_code(path)}
+    datasets = {path: md5 for path, md5 in origin.deps.items() if not is_code(path)}
     # What the MLflow UI filters by, and what joins runs without a parent. The model card's run is
     # the experiment's result row, and named by it: it holds all params and all scores.
     tags = {
         "mathledger.kind": "result" if is_result else "stage",
         "mathledger.stage": stage,
-        "mathledger.item": item or "",
+        "mathledger.item": origin.item or "",
         "mathledger.experiment": experiment or "repro",
-        "mathledger.git_revision": lineage["git_revision"],
-        "mathledger.code_is_dirty": str(lineage["code_is_dirty"]).lower(),
+        "mathledger.git_revision": origin.git_revision,
+        "mathledger.code_is_dirty": str(origin.code_is_dirty).lower(),
         "mlflow.source.name": f"stages/{stage}.py",
-        "mlflow.source.git.commit": lineage["git_revision"],
+        "mlflow.source.git.commit": origin.git_revision,
     }
-    if "visible_gpus" in lineage:  # files from before it was recorded lack it
-        tags["mathledger.gpus"] = lineage["visible_gpus"]
-    name = f"{stage}@{item}" if item else stage
+    if origin.visible_gpus is not None:  # files from before it was recorded lack it
+        tags["mathledger.gpus"] = origin.visible_gpus
     return {
         "do": "start",
-        "name": experiment if is_result and experiment else name,
+        "name": experiment if is_result and experiment else origin.name,
         "tags": tags | {f"mathledger.dep.{path}": md5 for path, md5 in datasets.items()},
-        "params": lineage["params"],
+        "params": origin.params,
         "datasets": datasets,
         "outs": list(outs),
         "time": time,

@@ -5,6 +5,7 @@ from itertools import islice
 
 import pyarrow.compute as pc
 
+from mathledger.chain import facts
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
@@ -16,7 +17,6 @@ from mathledger.trace.lookup import (
     WITHHELD,
     everything,
     having,
-    is_private,
     rows_where,
 )
 
@@ -49,7 +49,7 @@ def trace(chain: Chain, target: str) -> ItemTrace:
     benchmark, _, name = target.partition("/")
     if not name:
         raise InputError(f"{target} is no item: give BENCHMARK/ID")
-    models = chain.models_of(benchmark)
+    models = list(chain.benchmark(benchmark).models)
     item, left_out = _item(chain, benchmark, name)
     responses = [
         {"model": model, **row}
@@ -63,7 +63,7 @@ def trace(chain: Chain, target: str) -> ItemTrace:
         chain.name,
         chain.commit,
         benchmark,
-        is_private(chain, benchmark),
+        facts.is_private(chain.params, benchmark),
         left_out,
         item,
         any(hit["class"] != "variant" for hit in hits),

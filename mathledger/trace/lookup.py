@@ -51,8 +51,3 @@ def having(column: str, *values: str) -> tuple[list[str], Where]:
 
 def everything(table: pa.Table) -> Any:
     return pa.array([True] * len(table))
-
-
-def is_private(chain: Chain, benchmark: str) -> bool:
-    """Whether a benchmark's text, and that of the rows which overlap it, is to stay out."""
-    return bool(chain.json(f"data/download_benchmark/{benchmark}/receipt.json").get("private"))

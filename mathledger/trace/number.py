@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from mathledger.card import statement
 from mathledger.card.ledger import Benchmark, ModelScore
-from mathledger.chain.chain import LEDGER, Chain
-from mathledger.core.errors import InputError
+from mathledger.chain.chain import Chain
 from mathledger.trace import remarks
 from mathledger.trace.predictions import Predictions, predictions
 from mathledger.trace.steps import Step, step
@@ -53,15 +51,9 @@ def trace(chain: Chain, target: str) -> NumberTrace:
         InputError: the card has no such number, or a link of its chain is missing.
     """
     name, _, model = target.partition("@")
-    models = chain.models_of(name)
-    model = model or models[-1]
-    if model not in models:
-        raise InputError(
-            f"{LEDGER} of {chain.label} has no number of {model} on {name}; it has those of "
-            + ", ".join(models)
-        )
-    entry = next(each for each in chain.ledger["benchmarks"] if each["benchmark"] == name)
-    benchmark = Benchmark.read(entry, f"{LEDGER} of {chain.label}")
+    benchmark = chain.benchmark(name)
+    model = model or list(benchmark.models)[-1]
+    score = chain.score(model, name)
     evaluate = chain.stage(f"evaluate@{model}-{name}")
     store = Store(chain.at)
     steps = [step(chain, stage, store) for stage in chain.walk(evaluate)]
@@ -71,15 +63,15 @@ def trace(chain: Chain, target: str) -> NumberTrace:
         chain.commit,
         model,
         benchmark,
-        statement.digest(chain.ledger),
+        chain.ledger_sha256,
         responses,
-        {path: md5 for path, md5 in steps[0].lineage.code.items() if is_grading(path)},
+        {path: md5 for path, md5 in steps[0].lineage.code_files.items() if is_grading(path)},
         store,
         steps,
         [
             *remarks.of_steps(chain, steps),
             *remarks.of_history(chain, steps),
             *remarks.of_store(store, steps),
-            *remarks.of_predictions(chain, benchmark.models[model], responses),
+            *remarks.of_predictions(chain, score, responses),
         ],
     )

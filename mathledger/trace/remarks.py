@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from mathledger.card.ledger import ModelScore
 from mathledger.chain.chain import Chain
+from mathledger.chain.facts import changed_deps
 from mathledger.chain.git import is_shallow
 from mathledger.chain.lock import Stage
 from mathledger.core.paths import is_metric
@@ -17,12 +18,7 @@ def of_steps(chain: Chain, steps: Sequence[Step]) -> Iterator[str]:
     """Stages whose run, inputs or metrics are not those that the lock records."""
     for step in steps:
         stage = chain.stage(step.stage)
-        ran_with = step.lineage.deps
-        recorded = {path: dep.md5 for path, dep in stage.deps.items()}
-        if ran_with != recorded:
-            changed = sorted(
-                path for path in {*ran_with, *recorded} if ran_with.get(path) != recorded.get(path)
-            )
+        if changed := changed_deps(stage, step.lineage):
             yield f"{step.stage}: its run read another {', '.join(changed)} than dvc.lock records"
         yield from _outdated_inputs(chain, stage)
         yield from _changed_metrics(chain, stage)
@@ -112,7 +108,7 @@ def of_predictions(chain: Chain, score: ModelScore, predictions: Predictions) ->
 def _is_mean(score: ModelScore) -> bool:
     """Return True if an accuracy is what its counts give, to the four digits of the ledger."""
     mean = score.num_correct / score.num_samples
-    return score.accuracy is not None and abs(score.accuracy - mean) < 1e-4
+    return abs(score.accuracy - mean) < 1e-4
 
 
 def _named(stages: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ def _step(step: Step) -> dict[str, Any]:
         "outs": {path: _digest(out) for path, out in step.outs.items()},
         "command": step.command,
         "run": run_record(step),
-        "code": step.lineage.code,
+        "code": step.lineage.code_files,
         "packages": step.lineage.packages,
         "hardware": step.lineage.hardware.content(),
     }

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mathledger.chain import facts
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
@@ -21,7 +22,6 @@ from mathledger.trace.lookup import (
     REMOVED,
     WITHHELD,
     having,
-    is_private,
     rows_where,
 )
 
@@ -192,7 +192,10 @@ def overlaps_private(chain: Chain, copies: list[Copy]) -> bool:
     hits = [hit for stage in stages if isinstance(stage, Decontaminated) for hit in stage.hits]
     if originals:
         hits += rows_where(chain, EVIDENCE, *having("id", *originals))
-    return any(is_private(chain, benchmark) for benchmark in {hit["benchmark"] for hit in hits})
+    return any(
+        facts.is_private(chain.params, benchmark)
+        for benchmark in {hit["benchmark"] for hit in hits}
+    )
 
 
 def withheld(copy: Copy) -> Copy:

@@ -54,7 +54,7 @@ def step(chain: Chain, stage: Stage, store: Store) -> Step:
             f"{stage.name} of {chain.label} has no lineage: dvc.lock names no {stage.lineage}, so "
             "nothing says which run made its results; run `dvc repro`"
         )
-    lineage = Lineage.read(chain.lineage(stage), f"{stage.lineage} of {chain.label}")
+    lineage = chain.lineage(stage)
     return Step(
         stage.name,
         [each.name for each in chain.parents(stage)],

@@ -192,7 +192,7 @@ def generation(project: Project) -> Iterator[str]:
         same += len(of_items) - len(differing)
         if differing:
             stage = project.chain.stage(f"evaluate@{model}-{benchmark}")
-            then, now = project.chain.lineage(stage)["hardware"]["cpu"], hardware()["cpu"]
+            then, now = project.chain.lineage(stage).hardware.cpu, hardware()["cpu"]
             other = f" (generated on {then}, this is {now})" if then != now else ""
             for line in differing:
                 yield f"{model} on {benchmark}: {line}{other}"

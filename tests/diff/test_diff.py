@@ -343,7 +343,7 @@ def test_cards_of_no_use_are_refused_in_one_line(
     assert "is no statement of a ledger" in error("start", str(ledger))
     del statement["predicate"]["benchmarks"][0]["models"]["base"]["accuracy"]
     ledger.write_text(json.dumps(statement))
-    assert "KeyError('accuracy')" in error("start", str(ledger))
+    assert "benchmarks.0.models.base.accuracy: missing key" in error("start", str(ledger))
     for content in (b"caf\xe9", b"<html>", b"[" * 5_000_000):
         ledger.write_bytes(content)
         assert "is not valid JSON" in error("start", str(ledger))

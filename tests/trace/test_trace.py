@@ -335,15 +335,12 @@ def test_an_item_shows_its_responses_and_every_row_matched_to_it(
     assert num_hits == len(evidence) > 0
 
 
-def test_the_text_of_a_private_benchmark_stays_out(
-    smoke_copy: Workspace, trace: Tracer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = smoke_copy.path / f"data/download_benchmark/{BENCHMARK}/receipt.json"
-    receipt = json.loads(path.read_text()) | {"private": True}
-    read = Chain.json
-    its = f"data/download_benchmark/{BENCHMARK}/receipt.json"
-    monkeypatch.setattr(Chain, "json", lambda self, at: receipt if at == its else read(self, at))
-    items = read_rows(path.with_name("items.parquet"))
+def test_the_text_of_a_private_benchmark_stays_out(smoke_copy: Workspace, trace: Tracer) -> None:
+    path = smoke_copy.path / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["benchmark"][BENCHMARK]["source"]["private"] = True
+    path.write_text(yaml.safe_dump(settings))
+    items = read_rows(smoke_copy.path / f"data/download_benchmark/{BENCHMARK}/items.parquet")
     evidence = read_rows(smoke_copy.path / "data/decontaminate/evidence.parquet")
     hit = next(each for each in evidence if each["benchmark"] == BENCHMARK)
     item = next(each for each in items if each["id"] == hit["item_id"])
