@@ -68,15 +68,15 @@ RECORDED = {
 
 def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
     """What is recorded to have changed at a stage itself, whatever it read."""
-    found = [Change("data", key, *values) for key, *values in differences(*_sources(a, b, stage))]
+    changes = [Change("data", key, *values) for key, *values in differences(*_sources(a, b, stage))]
     old, new = a.runs.get(stage), b.runs.get(stage)
     if old is None or new is None:
-        return found
+        return changes
     for kind, compare in RECORDED.items():
         before, after = getattr(old, kind), getattr(new, kind)
         if before is not None and after is not None:
-            found += [Change(kind, key, *values) for key, *values in compare(before, after)]
-    return found
+            changes += [Change(kind, key, *values) for key, *values in compare(before, after)]
+    return changes
 
 
 def _sources(a: Side, b: Side, stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -143,18 +143,18 @@ def trace(a: Side, b: Side, number: Number) -> Route:
             return
         old, new = a.runs.get(stage), b.runs.get(stage)
         inputs = list(differences(old.inputs, new.inputs)) if old and new else []
-        for source, *_ in inputs:
-            found = makers(source, stages)
-            for maker in found:
+        for path, *_ in inputs:
+            known = makers(path, stages)
+            for maker in known:
                 is_known, is_other = _output(a.runs.get(maker), b.runs.get(maker))
                 if is_other or not is_known:
-                    visit(maker, is_known or len(found) == 1)
+                    visit(maker, is_known or len(known) == 1)
         route.stages.append(stage)
         has_cause = is_loose or inputs or own_changes(a, b, stage)
         if is_changed and old and new and not has_cause:
             route.unexplained.append(stage)
 
-    visit(f"evaluate@{number[1]}-{number[0]}", True)
+    visit(number.stage, True)
     return route
 
 
@@ -169,7 +169,7 @@ def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
 
 def upstream(side: Side, numbers: Iterable[Number]) -> set[str]:
     """The stages that some numbers rest on."""
-    waiting = [f"evaluate@{model}-{benchmark}" for benchmark, model in numbers]
+    waiting = [number.stage for number in numbers]
     seen = set[str]()
     while waiting:
         stage = waiting.pop()

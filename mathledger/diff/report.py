@@ -1,11 +1,19 @@
-"""The differences as text: the numbers first, then each cause, then what followed from them."""
+"""The differences as text (the numbers first, then causes, then what followed) and as JSON."""
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from mathledger.card.markdown import chance, points
+from mathledger.core.keys import ABSENT
+from mathledger.diff.attribution import Cause
+from mathledger.diff.difference import Difference, Values
+from mathledger.diff.numbers import NumberDifference, PairedTest, UnpairedTest, statistics_of
+from mathledger.diff.responses import Flip
+from mathledger.diff.rows import Example, RowsDifference
+from mathledger.diff.sides import Side
 
 WIDTH = 100
 SHOWN = 3  # causes of a number in its line, names in a list
@@ -13,127 +21,119 @@ FLIPS = 5  # of a model on a benchmark
 EVIDENCE = ("benchmark", "item_id", "containment", "kept_id", "jaccard", "expected", "found")
 STEPS = ("downloaded", "prepared", "deduplicated", "decontaminated", "training set")
 
-Found = dict[str, Any]
 
-
-def text(found: Found) -> str:
+def text(difference: Difference) -> str:
     """What the command prints."""
-    lines = [f"A  {_side(found['a'])}", f"B  {_side(found['b'])}", ""]
+    lines = [f"A  {_side(difference.a)}", f"B  {_side(difference.b)}", ""]
     parts = (_numbers, _causes, _unexplained, _idle, _rows, _training, _responses)
     for part in parts:
-        own = list(part(found))
+        own = list(part(difference))
         lines += [*own, ""] if own else []
     return "\n".join(lines[:-1]) + "\n"
 
 
-def _side(side: Found) -> str:
-    return f"{side['name']}{', a card: its ledger alone' if side['is_card'] else ''}"
+def _side(side: Side) -> str:
+    return f"{side.label}{'' if side.chain else ', a card: its ledger alone'}"
 
 
-def _name(entry: Found) -> str:
-    return f"{entry['benchmark']}@{entry['model']}"
-
-
-def _numbers(found: Found) -> Iterator[str]:
+def _numbers(difference: Difference) -> Iterator[str]:
     """One line a number whose responses differ, then the others."""
-    same = [each for each in found["numbers"] if _is_same(each)]
-    others = [each for each in found["numbers"] if not _is_same(each)]
-    if not others and found["numbers"]:
-        names = _listed([_name(each) for each in same])
-        yield f"No number differs; the same responses: {names}"
-    width = max((len(_name(each)) for each in others), default=0)
+    same = [each.number.name for each in difference.numbers if each.is_same]
+    others = [each for each in difference.numbers if not each.is_same]
+    if not others and difference.numbers:
+        yield f"No number differs; the same responses: {_listed(same)}"
+    width = max((len(each.number.name) for each in others), default=0)
     for each in others:
-        yield f"{_name(each):{width}}  {_score(each)}; {_cause(found, _name(each))}"
+        yield f"{each.number.name:{width}}  {_score(each)}; {_cause(difference, each.number.name)}"
     if others and same:
-        yield f"Same responses: {_listed([_name(each) for each in same])}"
-    for side in "ab":
-        if found[f"only_in_{side}"]:
-            yield f"Only in {side.upper()}: {_listed(found[f'only_in_{side}'])}"
-    if not found["numbers"]:
+        yield f"Same responses: {_listed(same)}"
+    for side, only in (("A", difference.only_in_a), ("B", difference.only_in_b)):
+        if only:
+            yield f"Only in {side}: {_listed([number.name for number in only])}"
+    if not difference.numbers:
         yield "No number is in both."
-    tested = [each["test"] for each in others if each["test"]]
-    num_paired = sum(bool(e["test"] and e["test"]["is_paired"]) for e in found["numbers"])
-    if any(test["is_paired"] for test in tested):
+    yield from _tests(difference.numbers, others)
+
+
+def _tests(numbers: Sequence[NumberDifference], shown: Sequence[NumberDifference]) -> Iterator[str]:
+    """How the numbers that are shown were tested."""
+    num_paired = sum(isinstance(each.test, PairedTest) for each in numbers)
+    if any(isinstance(each.test, PairedTest) for each in shown):
         yield ""
         yield (
             "Brackets: 95% intervals of the difference, in points. p: exact test paired by item"
             + (f", by Holm for {num_paired} tests." if num_paired > 1 else ".")
         )
-    for reason in dict.fromkeys(test["reason"] for test in tested if not test["is_paired"]):
+    reasons = [each.test.reason for each in shown if isinstance(each.test, UnpairedTest)]
+    for reason in dict.fromkeys(reasons):
         yield f"Unpaired, as {reason}: judged by the interval alone, each number by itself."
 
 
-def _is_same(entry: Found) -> bool:
-    return bool(entry["has_same_responses"] and entry["a"] == entry["b"])
-
-
-def _score(entry: Found) -> str:
+def _score(each: NumberDifference) -> str:
     """29/64 -> 31/64 (+3 points [-9, 16], p = 0.69: within noise)."""
-    sides = " -> ".join(f"{entry[s]['num_correct']}/{entry[s]['num_samples']}" for s in "ab")
-    test = entry["test"]
+    sides = " -> ".join(f"{score.num_correct}/{score.num_samples}" for score in (each.a, each.b))
+    test = each.test
     if test is None:
         return f"{sides} (computed otherwise from the same responses)"
-    num_items = min(entry["a"]["num_items"], entry["b"]["num_items"])
-    p_value = (
-        f"p = {chance(test['p_holm'])}".replace("= <", "< ") if test["is_paired"] else "unpaired"
-    )
-    verdict = "beyond noise" if test["is_beyond_noise"] else "within noise"
-    return f"{sides} ({points(test['difference'], num_items)}, {p_value}: {verdict})"
+    num_items = min(each.a.num_items, each.b.num_items)
+    p_value = "unpaired"
+    if isinstance(test, PairedTest):
+        p_value = f"p = {chance(test.p_holm)}".replace("= <", "< ")
+    verdict = "beyond noise" if test.is_beyond_noise else "within noise"
+    return f"{sides} ({points(vars(test.difference), num_items)}, {p_value}: {verdict})"
 
 
-def _cause(found: Found, name: str) -> str:
-    own = [_short(each) for each in found["causes"] if name in each["numbers"]]
-    left = [each["stage"] for each in found["unexplained"] if name in each["numbers"]]
+def _cause(difference: Difference, name: str) -> str:
+    own = [
+        f"{cause.change.kind} {cause.change.key}"
+        for cause in difference.attribution.causes
+        if name in cause.numbers
+    ]
+    left = [each.stage for each in difference.attribution.unexplained if name in each.numbers]
     if left:
         own.append(f"none recorded at {_listed(left)}")
     return f"cause: {_listed(own, '; ') if own else 'none recorded'}"
 
 
-def _short(change: Found) -> str:
-    return f"{change['kind']} {change['key']}"
-
-
-def _listed(names: list[str], separator: str = ", ") -> str:
+def _listed(names: Sequence[str], separator: str = ", ") -> str:
     rest = len(names) - SHOWN
     return separator.join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _causes(found: Found) -> Iterator[str]:
-    if not found["causes"]:
+def _causes(difference: Difference) -> Iterator[str]:
+    causes = difference.attribution.causes
+    if not causes:
         return
     yield "CAUSES, upstream first: what changed and leads to responses that differ"
-    yield from _changes(found["causes"])
-    if len({(each["kind"], each["key"]) for each in found["causes"]}) > 1:
+    yield from _changes(causes)
+    if len({(cause.change.kind, cause.change.key) for cause in causes}) > 1:
         yield "  Several changed at once: two states cannot tell their shares apart."
 
 
-def _idle(found: Found) -> Iterator[str]:
-    if found["without_effect"]:
+def _idle(difference: Difference) -> Iterator[str]:
+    if difference.attribution.without_effect:
         yield "CHANGED WITHOUT EFFECT: it leads to no response that differs"
-        yield from _changes(found["without_effect"])
+        yield from _changes(difference.attribution.without_effect)
 
 
-def _changes(entries: list[Found]) -> Iterator[str]:
-    for each in entries:
-        stages = f"  [{_listed(each['stages'])}]" if each["stages"] else ""
-        change = f"{_value(each, 'a')} -> {_value(each, 'b')}"
-        yield f"  {each['kind']:8}  {each['key']}: {change}{stages}"
-        revisions = each.get("git_revisions", [None])
-        if None not in revisions and len(set(revisions)) > 1:
-            yield f"            git diff {' '.join(r[:10] for r in revisions)} -- {each['key']}"
+def _changes(causes: Sequence[Cause]) -> Iterator[str]:
+    for cause in causes:
+        change = cause.change
+        stages = f"  [{_listed(cause.stages)}]" if cause.stages else ""
+        values = f"{_value(change.a)} -> {_value(change.b)}"
+        yield f"  {change.kind:8}  {change.key}: {values}{stages}"
+        old, new = cause.git_revisions or (None, None)
+        if old and new and old != new:
+            yield f"            git diff {old[:10]} {new[:10]} -- {change.key}"
 
 
-def _value(entry: Found, side: str) -> str:
-    if side not in entry:
+def _value(value: Any) -> str:
+    if value is ABSENT:
         return "absent"
-    value = entry[side]
     if _is_digest(value):
         return str(value)[:10]
-    shown = (
-        value
-        if isinstance(value, str) and "\n" not in value
-        else json.dumps(value, ensure_ascii=False)
-    )
+    is_plain = isinstance(value, str) and "\n" not in value
+    shown = value if is_plain else json.dumps(value, ensure_ascii=False)
     return textwrap.shorten(shown, 60, placeholder=" ...")
 
 
@@ -143,51 +143,51 @@ def _is_digest(value: Any) -> bool:
     )
 
 
-def _unexplained(found: Found) -> Iterator[str]:
-    if not found["unexplained"]:
+def _unexplained(difference: Difference) -> Iterator[str]:
+    if not difference.attribution.unexplained:
         return
     yield "NO RECORDED CAUSE"
-    is_card = found["a"]["is_card"] or found["b"]["is_card"]
-    for each in found["unexplained"]:
+    what = "inputs, code, params, packages and hardware are the same, as far as recorded"
+    if not (difference.a.chain and difference.b.chain):
         what = (
             "inputs, code and params are the same; a ledger records neither packages nor hardware"
-            if is_card
-            else "inputs, code, params, packages and hardware are the same, as far as recorded"
         )
-        line = f"{each['stage']}: its output differs; {what}."
+    for each in difference.attribution.unexplained:
+        line = f"{each.stage}: its output differs; {what}."
         yield textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
-def _rows(found: Found) -> Iterator[str]:
+def _rows(difference: Difference) -> Iterator[str]:
     """Of chains the rows; of cards the funnel."""
-    if found["rows"]:
+    if difference.rows:
         yield "ROWS"
     told = set[str]()  # a row that comes or goes does so in every later file, too
-    for each in found["rows"]:
-        yield f"  {each['file']}: {each['num_a']} -> {each['num_b']}"
-        for change, other in (("lost", "B"), ("gained", "A")):
-            if each[f"num_{change}"]:
-                reasons = ", ".join(f"{r} {n}" for r, n in each[f"{change}_by"].items())
-                yield f"    {change} {each[f'num_{change}']} (in {other}: {reasons})"
-        if each["columns"]:
-            yield f"    the same ids; the content of {', '.join(each['columns'])} differs"
-        for row in each["examples"]:
-            if row["id"] not in told:
+    for file in difference.rows:
+        yield f"  {file.file}: {file.num_a} -> {file.num_b}"
+        for change, other, by in (("lost", "B", file.lost_by), ("gained", "A", file.gained_by)):
+            if by:
+                reasons = ", ".join(f"{reason} {num}" for reason, num in by.items())
+                yield f"    {change} {sum(by.values())} (in {other}: {reasons})"
+        if file.columns:
+            yield f"    the same ids; the content of {', '.join(file.columns)} differs"
+        for row in file.examples:
+            if row.id not in told:
                 yield from _row(row)
-            told.add(row["id"])
-    if not found["rows"] and found["funnel"]:
+            told.add(row.id)
+    if not difference.rows and difference.funnel:
         yield "ROWS by corpus"
-        for each in found["funnel"]:
-            for step, *counts in zip(STEPS, *(each.get(s, [None] * 5) for s in "ab"), strict=True):
-                if counts[0] != counts[1]:
-                    yield f"  {each['key']}, {step}: {counts[0]} -> {counts[1]}"
+        for corpus in difference.funnel:
+            sides = ([None] * 5 if side is ABSENT else side for side in (corpus.a, corpus.b))
+            for step, old, new in zip(STEPS, *sides, strict=True):
+                if old != new:
+                    yield f"  {corpus.key}, {step}: {old} -> {new}"
 
 
-def _row(row: Found) -> Iterator[str]:
-    problem = textwrap.shorten(row["problem"] or "", 56, placeholder=" ...")
-    mark = "-" if row["change"] == "lost" else "+"
-    yield f"      {mark} {row['id'][:12]}  {row['reason']}{f': {problem}' if problem else ''}"
-    evidence = row["evidence"] or {}
+def _row(row: Example) -> Iterator[str]:
+    problem = textwrap.shorten(row.problem or "", 56, placeholder=" ...")
+    mark = "-" if row.change == "lost" else "+"
+    yield f"      {mark} {row.id[:12]}  {row.reason}{f': {problem}' if problem else ''}"
+    evidence = row.evidence or {}
     shown = [
         f"{key} {textwrap.shorten(str(evidence[key]), 40, placeholder=' ...')}"
         for key in EVIDENCE
@@ -197,47 +197,147 @@ def _row(row: Found) -> Iterator[str]:
         yield f"          {', '.join(shown)}"
 
 
-def _training(found: Found) -> Iterator[str]:
-    if found["training"] or found["weights"]:
+def _training(difference: Difference) -> Iterator[str]:
+    if difference.training or difference.weights:
         yield "TRAINING"
-    for each in found["training"]:
-        yield f"  {each['key']}: {_value(each, 'a')} -> {_value(each, 'b')}"
-    for each in found["weights"]:
-        yield f"  weights of {each['model']}: {str(each['a'])[:10]} -> {str(each['b'])[:10]}"
+    for each in difference.training:
+        yield f"  {each.key}: {_value(each.a)} -> {_value(each.b)}"
+    for model in difference.weights:
+        yield f"  weights of {model.model}: {str(model.a)[:10]} -> {str(model.b)[:10]}"
 
 
-def _responses(found: Found) -> Iterator[str]:
-    entries = [each for each in found["numbers"] if each["responses"]]
-    if entries:
+def _responses(difference: Difference) -> Iterator[str]:
+    if any(each.responses for each in difference.numbers):
         yield "RESPONSES"
-    for each in entries:
-        own = each["responses"]
-        flips = own["flips"]
-        asked = (
-            f", {own['num_prompts_changed']} asked otherwise" if own["num_prompts_changed"] else ""
-        )
+    for each in difference.numbers:
+        own = each.responses
+        if own is None:
+            continue
+        asked = f", {own.num_prompts_changed} asked otherwise" if own.num_prompts_changed else ""
         yield (
-            f"  {_name(each)}: {own['num_texts_changed']} of {own['num_compared']} texts differ"
-            f"{asked}; {len(flips)} verdicts flipped"
+            f"  {each.number.name}: {own.num_texts_changed} of {own.num_compared} texts differ"
+            f"{asked}; {len(own.flips)} verdicts flipped"
         )
-        for flip in flips[:FLIPS]:
-            yield f"    {_flip(flip, each)}"
-        if len(flips) > FLIPS:
-            yield f"    and {len(flips) - FLIPS} more (--json has all)"
+        is_repeated = each.b.num_samples > each.b.num_items
+        for flip in own.flips[:FLIPS]:
+            yield f"    {_flip(flip, is_repeated)}"
+        if len(own.flips) > FLIPS:
+            yield f"    and {len(own.flips) - FLIPS} more (--json has all)"
 
 
-def _flip(flip: Found, entry: Found) -> str:
-    is_repeated = entry["b"]["num_samples"] > entry["b"]["num_items"]
-    repeat = f" #{flip['repeat']}" if is_repeated else ""
-    verdicts = f"{flip['a']['verdict']} -> {flip['b']['verdict']}"
-    same = ", the same text" if flip["is_same_text"] else ""
-    if "extracted_answer" not in flip["a"]:
-        return f"{flip['item_id']}{repeat}  {verdicts}{same}"
-    said = " -> ".join(_answer(flip[side]["extracted_answer"]) for side in "ab")
-    return (
-        f"{flip['item_id']}{repeat}  {verdicts}: {said} (right: {_answer(flip['reference'])}){same}"
-    )
+def _flip(flip: Flip, is_repeated: bool) -> str:
+    repeat = f" #{flip.repeat}" if is_repeated else ""
+    told = f"{flip.item_id}{repeat}  {' -> '.join(flip.verdicts)}"
+    if flip.answers:
+        answers = f"{_answer(flip.answers.a)} -> {_answer(flip.answers.b)}"
+        told += f": {answers} (right: {_answer(flip.answers.reference)})"
+    return told + (", the same text" if flip.is_same_text else "")
 
 
 def _answer(answer: str | None) -> str:
     return "none" if answer is None else textwrap.shorten(answer, 24, placeholder=" ...")
+
+
+# ------------------------------------------------------------------------------------ as JSON
+
+
+def content(difference: Difference) -> dict[str, Any]:
+    """All of it, as `--json` prints it. A side that does not have a key has no value of it."""
+    own = difference.attribution
+    return {
+        "a": _side_content(difference.a),
+        "b": _side_content(difference.b),
+        "numbers": [_number(each) for each in difference.numbers],
+        "only_in_a": [number.name for number in difference.only_in_a],
+        "only_in_b": [number.name for number in difference.only_in_b],
+        "causes": [_cause_content(cause, {"numbers": cause.numbers}) for cause in own.causes],
+        "unexplained": [vars(each) for each in own.unexplained],
+        "without_effect": [_cause_content(cause, {}) for cause in own.without_effect],
+        "rows": [_rows_content(file) for file in difference.rows],
+        "funnel": [_values(each) for each in difference.funnel],
+        "training": [_values(each) for each in difference.training],
+        "weights": [vars(each) for each in difference.weights],
+    }
+
+
+def _side_content(side: Side) -> dict[str, Any]:
+    commit = side.chain.commit if side.chain else None
+    return {"name": side.label, "commit": commit, "is_card": side.chain is None}
+
+
+def _number(each: NumberDifference) -> dict[str, Any]:
+    responses = each.responses
+    return {
+        "benchmark": each.number.benchmark,
+        "model": each.number.model,
+        "a": statistics_of(each.a),
+        "b": statistics_of(each.b),
+        "has_same_responses": each.has_same_responses,
+        "test": _test(each.test) if each.test else None,
+        "responses": {**vars(responses), "flips": [_flip_content(flip) for flip in responses.flips]}
+        if responses
+        else None,
+    }
+
+
+def _test(test: PairedTest | UnpairedTest) -> dict[str, Any]:
+    is_paired = isinstance(test, PairedTest)
+    return {
+        "is_paired": is_paired,
+        "reason": None,
+        **asdict(test),
+        "is_beyond_noise": test.is_beyond_noise,
+    }
+
+
+def _flip_content(flip: Flip) -> dict[str, Any]:
+    answers = flip.answers
+    sides = [
+        {"verdict": verdict, **({"extracted_answer": answer} if answers else {})}
+        for verdict, answer in zip(
+            flip.verdicts, (answers.a, answers.b) if answers else (None, None), strict=True
+        )
+    ]
+    return {
+        "item_id": flip.item_id,
+        "repeat": flip.repeat,
+        "reference": answers.reference if answers else None,
+        "is_same_text": flip.is_same_text,
+        "a": sides[0],
+        "b": sides[1],
+    }
+
+
+def _cause_content(cause: Cause, numbers: dict[str, list[str]]) -> dict[str, Any]:
+    change = cause.change
+    revisions = {"git_revisions": list(cause.git_revisions)} if cause.git_revisions else {}
+    return {
+        "kind": change.kind,
+        **_values(Values(change.key, change.a, change.b)),
+        "stages": cause.stages,
+        **numbers,
+        **revisions,
+    }
+
+
+def _values(values: Values) -> dict[str, Any]:
+    sides = {"a": values.a, "b": values.b}
+    return {
+        "key": values.key,
+        **{side: value for side, value in sides.items() if value is not ABSENT},
+    }
+
+
+def _rows_content(file: RowsDifference) -> dict[str, Any]:
+    return {
+        "stage": file.stage,
+        "file": file.file,
+        "num_a": file.num_a,
+        "num_b": file.num_b,
+        "num_gained": file.num_gained,
+        "num_lost": file.num_lost,
+        "gained_by": file.gained_by,
+        "lost_by": file.lost_by,
+        "examples": [vars(row) for row in file.examples],
+        "columns": file.columns,
+    }

@@ -7,21 +7,54 @@ are then read for the few rows that are shown.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
-from mathledger.core.tables import num_rows, read_batches
+from mathledger.core.tables import Row, num_rows, read_batches
 
 EXAMPLES = 2  # of each reason
 NOT_IN_INPUT = "not in its input"
 KEPT, REMOVED = "kept.parquet", "removed.parquet"
 MIX = ("train.parquet", "validation.parquet")
 MIXED = "data/decontaminate/kept.parquet"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One of the rows that a file gained or lost."""
+
+    id: str
+    change: str  # gained or lost
+    reason: str
+    problem: str | None  # null, as its evidence, if a benchmark is private
+    evidence: Row | None
+
+
+@dataclass(frozen=True)
+class RowsDifference:
+    """A file of rows that is not the same on both sides."""
+
+    stage: str
+    file: str
+    num_a: int
+    num_b: int
+    gained_by: dict[str, int]  # reason, which is the other side's -> rows
+    lost_by: dict[str, int]
+    examples: list[Example]
+    columns: list[str]  # in which rows of the same ids differ
+
+    @property
+    def num_gained(self) -> int:
+        return sum(self.gained_by.values())
+
+    @property
+    def num_lost(self) -> int:
+        return sum(self.lost_by.values())
 
 
 def walk(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, bool]]:
@@ -86,8 +119,8 @@ def _said(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
         last = own[-1].as_py()
 
 
-def differences(a: Chain, b: Chain, stage: str, is_private: bool) -> list[dict[str, Any]]:
-    """Of each file of rows that a stage passes on the rows gained and lost.
+def differences(a: Chain, b: Chain, stage: str, is_private: bool) -> list[RowsDifference]:
+    """The rows gained and lost in each file of rows that a stage passes on.
 
     Args:
         is_private: whether a benchmark's text must not be shown, nor that of a row like it.
@@ -109,7 +142,7 @@ def differences(a: Chain, b: Chain, stage: str, is_private: bool) -> list[dict[s
     ]
 
 
-def _difference(a: Chain, b: Chain, stage: str, path: str, is_private: bool) -> dict[str, Any]:
+def _difference(a: Chain, b: Chain, stage: str, path: str, is_private: bool) -> RowsDifference:
     old, new = a.cached(path), b.cached(path)
     if path.endswith("items.parquet"):
         streams = [iter(sorted(ids_in_any_order(file))) for file in (old, new)]
@@ -120,24 +153,22 @@ def _difference(a: Chain, b: Chain, stage: str, path: str, is_private: bool) -> 
     shown: dict[tuple[str, str], list[str]] = {}
     for row, is_gained in walk(*streams):
         change = "gained" if is_gained else "lost"
-        found = (lookup.find(row) for lookup in (before if is_gained else after))
-        reason = next((text for text in found if text is not None), NOT_IN_INPUT)
+        answers = (lookup.find(row) for lookup in (before if is_gained else after))
+        reason = next((text for text in answers if text is not None), NOT_IN_INPUT)
         counts[change][reason] += 1
         own = shown.setdefault((change, reason), [])
         if len(own) < EXAMPLES:
             own.append(row)
-    return {
-        "stage": stage,
-        "file": path,
-        "num_a": num_rows(old),
-        "num_b": num_rows(new),
-        "num_gained": counts["gained"].total(),
-        "num_lost": counts["lost"].total(),
-        "gained_by": dict(counts["gained"].most_common()),
-        "lost_by": dict(counts["lost"].most_common()),
-        "examples": [] if not shown else _examples(a, b, path, shown, is_private),
-        "columns": [] if shown else _changed_columns(old, new),
-    }
+    return RowsDifference(
+        stage,
+        path,
+        num_rows(old),
+        num_rows(new),
+        dict(counts["gained"].most_common()),
+        dict(counts["lost"].most_common()),
+        _examples(a, b, path, shown, is_private) if shown else [],
+        [] if shown else _changed_columns(old, new),
+    )
 
 
 def ids_in_any_order(path: Path) -> list[str]:
@@ -160,10 +191,10 @@ def _lookups(chain: Chain, path: str) -> list[Lookup]:
 
 def _examples(
     a: Chain, b: Chain, path: str, shown: dict[tuple[str, str], list[str]], is_private: bool
-) -> list[dict[str, Any]]:
+) -> list[Example]:
     """Of the rows shown the text, and of those that were removed the evidence."""
     folder, _, name = path.rpartition("/")
-    found = []
+    examples = []
     for (change, reason), rows in shown.items():
         # A row's text is where it is; the evidence where it was removed.
         here, there = (b, a) if change == "gained" else (a, b)
@@ -171,43 +202,43 @@ def _examples(
         evidence = {}
         if name == KEPT and not is_private and reason != NOT_IN_INPUT:
             evidence = _read(there.cached(f"{folder}/{REMOVED}"), rows)
-        found += [
-            {
-                "id": row,
-                "change": change,
-                "reason": reason,
-                "problem": _problem(texts.get(row, {})),
-                "evidence": evidence.get(row, {}).get("evidence"),
-            }
+        examples += [
+            Example(
+                row,
+                change,
+                reason,
+                _problem(texts.get(row, {})),
+                evidence.get(row, {}).get("evidence"),
+            )
             for row in rows
         ]
-    return found
+    return examples
 
 
-def _problem(row: dict[str, Any]) -> str | None:
+def _problem(row: Row) -> str | None:
     """A row's problem; of a training row what is said to the model."""
     if "prompt" in row:
         return str(row["prompt"][-1]["content"])
     return row.get("problem")
 
 
-def _read(path: Path, rows: list[str]) -> dict[str, dict[str, Any]]:
+def _read(path: Path, rows: list[str]) -> dict[str, Row]:
     """A few rows of a file by their ids; texts are read of those groups of rows alone."""
-    found: dict[str, dict[str, Any]] = {}
+    by_id: dict[str, Row] = {}
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             own = file.read_row_group(group, ["id"])["id"].to_pylist()
             for place in [place for place, row in enumerate(own) if row in rows]:
                 whole = file.read_row_group(group).slice(place, 1)
-                found.setdefault(own[place], whole.to_pylist()[0])
-            if len(found) == len(set(rows)):
+                by_id.setdefault(own[place], whole.to_pylist()[0])
+            if len(by_id) == len(set(rows)):
                 break
-    return found
+    return by_id
 
 
 def _changed_columns(old: Path, new: Path) -> list[str]:
     """The columns in which two files of the same ids differ."""
-    found: dict[str, None] = {}
+    columns_changed: dict[str, None] = {}
     for before, after in zip(read_batches(old), read_batches(new), strict=True):
         columns = dict.fromkeys([*before.schema.names, *after.schema.names])
         for column in columns:
@@ -215,5 +246,5 @@ def _changed_columns(old: Path, new: Path) -> list[str]:
                 batch[column] if column in batch.schema.names else None for batch in (before, after)
             ]
             if sides[0] is None or sides[1] is None or not sides[0].equals(sides[1]):
-                found[column] = None
-    return list(found)
+                columns_changed[column] = None
+    return list(columns_changed)

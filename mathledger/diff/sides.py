@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mathledger.card.ledger import Benchmark, Ledger, ModelScore
 from mathledger.card.statement import Statement, parse
@@ -17,7 +17,21 @@ from mathledger.core.paths import is_data
 # Of a lineage file, beside its `hardware`: how the run used the machine.
 USE = ("device", "precision", "dtype", "num_processes", "num_threads", "resumed_from")
 
-Number = tuple[str, str]  # benchmark, model
+
+class Number(NamedTuple):
+    """A number of the card."""
+
+    benchmark: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.benchmark}@{self.model}"
+
+    @property
+    def stage(self) -> str:
+        """The stage that asked the model."""
+        return f"evaluate@{self.model}-{self.benchmark}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class Side:
     def numbers(self) -> dict[Number, ModelScore]:
         """What the ledger says of each model on each benchmark."""
         return {
-            (benchmark, model): score
+            Number(benchmark, model): score
             for benchmark, entry in self.benchmarks.items()
             for model, score in entry.models.items()
         }
