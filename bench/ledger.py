@@ -19,6 +19,7 @@ from typing import Any
 from bench.measure import circumstances, measure, write_result
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
+from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project
 
 BENCHMARK = "chain_sum"
@@ -47,12 +48,12 @@ def timed(command: list[str]) -> float:
 def digests(rounds: int) -> dict[str, Any]:
     """Seconds of each way, the median of the rounds."""
     chain = Chain.open()
-    project = Project(chain, argparse.Namespace())
+    project = Project(chain, VerifyOptions())
     files, subject = files_of(project), sorted(project.subject)
     seconds: dict[str, list[float]] = {"verify": [], "md5sum": [], "sha256sum": []}
     timed(["md5sum", *files])  # into the page cache
     for _ in range(rounds):
-        fresh = Project(chain, argparse.Namespace())
+        fresh = Project(chain, VerifyOptions())
         _ = fresh.subject
         started = time.perf_counter()
         fresh.hash(files)

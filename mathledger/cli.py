@@ -135,6 +135,7 @@ def add_verify(commands: Commands) -> None:
     command.add_argument(
         "--deep", type=positive, metavar="N", help="generate N responses anew, by chance"
     )
+    command.add_argument("--json", action="store_true", help="all of it, as JSON")
     _add_verification(command)
 
 
@@ -145,7 +146,7 @@ def add_attest(commands: Commands) -> None:
         description="Verify, then sign the final model's files with the card and the ledger "
         "(OpenSSF model signing). Offline with a key, or with a key and its certificate.",
     )
-    command.set_defaults(module="mathledger.verify.attest")
+    command.set_defaults(module="mathledger.publish.attest")
     command.add_argument("--signature", type=absolute, default=SIGNATURE, metavar="FILE")
     by = command.add_mutually_exclusive_group(required=True)
     by.add_argument("--private-key", type=absolute, metavar="PEM", help="an elliptic-curve key")
@@ -250,23 +251,6 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _check_signer(arguments: argparse.Namespace) -> None:
-    """Raise InputError unless a signature comes with exactly one way to check it."""
-    by_identity = arguments.identity and arguments.identity_provider
-    ways = [arguments.public_key, arguments.certificate_chain, by_identity]
-    num_ways = sum(map(bool, ways))
-    if arguments.signature and num_ways != 1:
-        raise InputError(
-            "--signature wants one of --public-key, --certificate-chain, or --identity with "
-            "--identity-provider: a signature proves nothing without its signer"
-        )
-    for path in (arguments.public_key, *(arguments.certificate_chain or [])):
-        if path and not path.is_file():
-            raise InputError(f"{path}: there is no such key or certificate")
-    if not arguments.signature and (num_ways or arguments.identity or arguments.identity_provider):
-        raise InputError("a signer is given, but no --signature to check")
-
-
 def _share(text: str) -> float:
     try:
         share = float(text)
@@ -308,8 +292,6 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     arguments = parser().parse_args(given)
     try:
-        if arguments.command in ("verify", "publish"):
-            _check_signer(arguments)
         status = int(importlib.import_module(arguments.module).run(arguments))
         sys.stdout.flush()
     except InputError as error:

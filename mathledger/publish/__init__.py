@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mathledger import signing, verify
 from mathledger.card.ledger import Ledger
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.facts import is_private, responses_path
 from mathledger.core.errors import InputError
-from mathledger.verify import attest
+from mathledger.verify import options
 
 MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance
 TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
@@ -31,8 +32,7 @@ TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, write the folder, upload it where a name is given."""
-    from mathledger import verify
-
+    asked = options.from_arguments(arguments)
     chain = Chain.open()
     folder: Path = arguments.folder
     if folder.exists():
@@ -44,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.chdir(chain.at):
         ledger = chain.ledger
         refuse_unknown_licence(ledger)
-        if verify.run(arguments):
+        if not verify.check_aloud(asked).holds:
             raise InputError("what does not verify is not published: see the links above")
         aside = folder.with_name(folder.name + ".partial")
         shutil.rmtree(aside, ignore_errors=True)
-        write_model(aside / "model", arguments.signature)
+        write_model(aside / "model", chain, arguments.signature)
         private = private_benchmarks(chain)
         write_results(aside / "results", ledger, private)
         refuse_private_texts(aside, private)
@@ -84,9 +84,9 @@ def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def write_model(folder: Path, signature: Path | None) -> None:
+def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
     """What `attest` signs, as files."""
-    with attest.published() as links:
+    with signing.published(chain.params) as links:
         shutil.copytree(links, folder)
     if signature:
         shutil.copyfile(signature, folder / "model.sig")

@@ -1,25 +1,23 @@
 """The links from the commit to the files: git, params, lock, digests, lineage."""
 
 import difflib
-import functools
 import hashlib
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mathledger.chain.git import git, has_commit, is_shallow
+from mathledger.chain.facts import changed_deps, changed_params
+from mathledger.chain.git import git, has_commit, is_shallow, md5_at
 from mathledger.chain.lock import LOCK, Out, Stage, folder_md5
 from mathledger.chain.parsing import parse_yaml
-from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
-from mathledger.core.paths import CODE_FOLDERS, is_code
-from mathledger.verify.project import Project
+from mathledger.core.keys import value_at
+from mathledger.core.paths import CODE_FOLDERS, is_code, is_data, is_lineage
+from mathledger.run.lineage import Lineage
+from mathledger.verify.project import Check, Project
 
-MISSING = object()
 
-
-def commit(project: Project) -> Iterator[str]:
+def commit(project: Project) -> Check:
     """Every file that git holds is byte for byte the commit's; nothing was added to the code.
 
     The bytes are read: git itself goes by times and sizes, which can be set.
@@ -45,70 +43,67 @@ def commit(project: Project) -> Iterator[str]:
     others = git("ls-files", "--others", "--exclude-standard", "--", *CODE_FOLDERS, "conf", at=at)
     for path in others.splitlines():
         yield f"{path} is in no commit: add it, or remove it"
-    project.looked_at = f"{len(entries)} tracked files are those of {head[:10]}"
+    return f"{len(entries)} tracked files are those of {head[:10]}"
 
 
-def history(project: Project) -> Iterator[str]:
+def history(project: Project) -> Check:
     """The commits that the stages say they ran at are here, and hold the code that ran."""
     chain = project.chain
-    shallow = is_shallow(chain.at)
+    is_clone_shallow = is_shallow(chain.at)
     commits = set()
     num_dirty = 0
     for stage in chain.stages.values():
         if stage.name == "model_card" and not Path(stage.lineage).exists():
             yield f"{stage.lineage} is missing: `git checkout {stage.lineage}`"
             continue
-        found = read_lineage(project, stage)
-        revision, is_dirty = found["git_revision"], found["code_is_dirty"]
-        if not has_commit(revision, chain.at):
+        lineage = Lineage.load(stage.name)
+        commit = lineage.git_revision
+        if not has_commit(commit, chain.at):
             mend = (
                 "this clone is shallow: `git fetch --unshallow`"
-                if shallow
+                if is_clone_shallow
                 else "history was rewritten, or the commit never pushed; `git fetch` its branch, "
                 "or run the stage anew"
             )
-            yield f"{stage.lineage}: commit {revision[:10]} is not here: {mend}"
+            yield f"{stage.lineage}: commit {commit[:10]} is not here: {mend}"
             continue
-        commits.add(revision)
-        code = code_of(found)
-        for room, out in stage.deps.items():
-            if is_code(room) and md5_of(code, room) != out.md5:
-                yield f"{stage.lineage}: `code` does not list {room} as {LOCK} has it"
-        other = [path for path, md5 in code.items() if md5_at(chain.at, revision, path) != md5]
-        num_dirty += bool(other)
-        if other and not is_dirty:
-            yield f"{stage.lineage}: it ran other code than commit {revision[:10]}'s {other[0]}"
-    project.looked_at = f"{len(chain.stages)} stages ran at {len(commits)} commits"
+        commits.add(commit)
+        code = lineage.code_files
+        for path, dep in stage.deps.items():
+            if is_code(path) and recorded_md5(code, path) != dep.md5:
+                yield f"{stage.lineage}: `code` does not list {path} as {LOCK} has it"
+        others = [path for path, md5 in code.items() if md5_at(commit, path, chain.at) != md5]
+        num_dirty += bool(others)
+        if others and not lineage.code_is_dirty:
+            yield f"{stage.lineage}: it ran other code than commit {commit[:10]}'s {others[0]}"
+    text = f"{len(chain.stages)} stages ran at {len(commits)} commits"
     if num_dirty:
-        project.looked_at += (
-            f"; {num_dirty} with code that was not yet committed, now proved by its digests"
-        )
+        text += f"; {num_dirty} with code that was not yet committed, now proved by its digests"
+    return text
 
 
-def md5_of(code: dict[str, str], room: str) -> str | None:
-    """DVC's digest of a module, or of a room as the modules that are listed make it."""
-    if room in code:
-        return code[room]
-    inside = {path.removeprefix(f"{room}/"): md5 for path, md5 in code.items()}
-    return folder_md5({path: md5 for path, md5 in inside.items() if f"{room}/{path}" in code})
+def recorded_md5(code: Mapping[str, str], path: str) -> str | None:
+    """DVC's digest of a module or a room, as a run's record of its code has it.
+
+    Args:
+        code: the md5 of every file of code that the run read, by path.
+    """
+    if path in code:
+        return code[path]
+    room = {
+        file.removeprefix(f"{path}/"): md5
+        for file, md5 in code.items()
+        if file.startswith(f"{path}/")
+    }
+    return folder_md5(room) if room else None
 
 
-@functools.cache
-def md5_at(at: Path, revision: str, path: str) -> str | None:
-    """The md5 of a file at a commit; None where it has none. Many stages share code and commit."""
-    command = ["git", "cat-file", "blob", f"{revision}:{path}"]
-    done = subprocess.run(command, cwd=at, capture_output=True)
-    if done.returncode:
-        return None
-    return hashlib.md5(done.stdout, usedforsecurity=False).hexdigest()
-
-
-def params(project: Project) -> Iterator[str]:
+def params(project: Project) -> Check:
     """params.yaml is what conf/ compiles to, with the overrides that are given."""
     from mathledger.run.compose import compose
 
-    overrides = project.arguments.overrides or []
-    compiled = compose(overrides)
+    overrides = project.options.overrides
+    compiled = compose(list(overrides))
     current = project.chain.text("params.yaml")
     if current != compiled:
         lines = list(
@@ -120,10 +115,10 @@ def params(project: Project) -> Iterator[str]:
             + "; ".join(changed[:4])
             + ("" if overrides else "; results of other params want `--overrides KEY=VALUE ...`")
         )
-    project.looked_at = f"params.yaml is what conf/ compiles to ({len(current.splitlines())} lines)"
+    return f"params.yaml is what conf/ compiles to ({len(current.splitlines())} lines)"
 
 
-def lock(project: Project) -> Iterator[str]:
+def lock(project: Project) -> Check:
     """dvc.lock records just the stages of dvc.yaml, with their commands, deps, outs and params."""
     from dvc.dependency import ParamsDependency
     from dvc.exceptions import DvcException
@@ -142,31 +137,32 @@ def lock(project: Project) -> Iterator[str]:
             stages = [each for each in repo.index.stages if hasattr(each, "name")]
     except DvcException as error:
         yield f"dvc.yaml: {error}"
-        return
+        return ""
     for name in sorted(set(locked) - {stage.name for stage in stages}):
         yield f"{LOCK}: dvc.yaml has no stage {name}"
     for stage in stages:
         if stage.name not in locked:
             yield f"{LOCK} has no stage {stage.name}: it was never run; run `dvc repro`"
             continue
-        found, entry = locked[stage.name], content["stages"][stage.name]
-        if found.cmd != stage.cmd:
-            yield f"{LOCK}, {stage.name}: cmd is {found.cmd!r}, dvc.yaml has {stage.cmd!r}"
+        recorded, entry = locked[stage.name], content["stages"][stage.name]
+        if recorded.cmd != stage.cmd:
+            yield f"{LOCK}, {stage.name}: cmd is {recorded.cmd!r}, dvc.yaml has {stage.cmd!r}"
         deps = {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
         outs = {out.def_path for out in stage.outs}
-        yield from same_names(f"{LOCK}, {stage.name}: deps", set(found.deps), deps)
-        yield from same_names(f"{LOCK}, {stage.name}: outs", set(found.outs), outs)
+        yield from same_names(f"{LOCK}, {stage.name}: deps", set(recorded.deps), deps)
+        yield from same_names(f"{LOCK}, {stage.name}: outs", set(recorded.outs), outs)
         yield from well_formed(f"{LOCK}, {stage.name}", entry)
         keys = {
             key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params
         }
-        yield from same_names(f"{LOCK}, {stage.name}: params", set(found.params), keys)
-        for key in sorted(keys & set(found.params)):
-            if found.params[key] != value_at(project.chain.params, key):
+        yield from same_names(f"{LOCK}, {stage.name}: params", set(recorded.params), keys)
+        for key in sorted(keys & set(recorded.params)):
+            if recorded.params[key] != value_at(project.chain.params, key):
                 yield f"{LOCK}, {stage.name}: params {key} are not those of params.yaml"
-    project.looked_at = f"{len(stages)} stages as dvc.yaml and params.yaml have them"
+    seen = f"{len(stages)} stages as dvc.yaml and params.yaml have them"
     if old := len(content["stages"]) - len(locked):
-        project.looked_at += f"; {old} of other params are left from before"
+        seen += f"; {old} of other params are left from before"
+    return seen
 
 
 def same_names(where: str, locked: set[str], wanted: set[str]) -> Iterator[str]:
@@ -187,16 +183,7 @@ def well_formed(where: str, entry: dict[str, Any]) -> Iterator[str]:
         yield f"{where}: params of {file}, which dvc.yaml does not name"
 
 
-def value_at(tree: Any, key: str) -> Any:
-    """value_at({"a": {"b": 1}}, "a.b") -> 1; MISSING where there is none."""
-    for part in key.split("."):
-        if not isinstance(tree, dict) or part not in tree:
-            return MISSING
-        tree = tree[part]
-    return tree
-
-
-def digests(project: Project) -> Iterator[str]:
+def digests(project: Project) -> Check:
     """Every file that a stage read or wrote has the digest and the size that the lock records."""
     import time
 
@@ -210,7 +197,7 @@ def digests(project: Project) -> Iterator[str]:
     project.hash(files)
     seconds = time.perf_counter() - started
     size = sum(project.digests(file).size for file in set(files))
-    missing = {out.path: how for out in entries if (how := mend_of_missing(project, out.path))}
+    missing = {out.path: how for out in entries if (how := mend_of_missing(out.path))}
     for how in sorted(set(missing.values())):
         lost = [path for path, mend in missing.items() if mend == how]
         some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
@@ -218,17 +205,14 @@ def digests(project: Project) -> Iterator[str]:
     for out, stage in entries.items():
         if out.path not in missing:
             yield from compare(project, out, stage)
-    project.looked_at = (
-        f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
-    )
+    return f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
 
 
-def mend_of_missing(project: Project, path: str) -> str | None:
-    """The command that brings a file which is missing; None where it is there."""
+def mend_of_missing(path: str) -> str | None:
+    """The command that brings a file which is missing; None if it is there."""
     if Path(path).exists():
         return None
-    is_data = path.startswith(("data/", "lineage/"))
-    return "dvc pull" if is_data else f"git checkout {path}"
+    return "dvc pull" if is_data(path) or is_lineage(path) else f"git checkout {path}"
 
 
 def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
@@ -246,11 +230,11 @@ def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
                 f"not {out.num_files} and {out.size}"
             )
     else:
-        found = project.digests(out.path)
-        if found.md5 != out.md5:
-            yield f"{out.path}: md5 is {found.md5}, {LOCK} ({stage.name}) has {out.md5}"
-        elif found.size != out.size:
-            yield f"{LOCK}, {stage.name}: {out.path} has {found.size} bytes, not {out.size}"
+        present = project.digests(out.path)
+        if present.md5 != out.md5:
+            yield f"{out.path}: md5 is {present.md5}, {LOCK} ({stage.name}) has {out.md5}"
+        elif present.size != out.size:
+            yield f"{LOCK}, {stage.name}: {out.path} has {present.size} bytes, not {out.size}"
 
 
 def name_the_file(project: Project, out: Out, stage: Stage, md5: str) -> Iterator[str]:
@@ -284,33 +268,18 @@ def listing(project: Project, out: Out) -> dict[str, str]:
         return {}
 
 
-def lineage(project: Project) -> Iterator[str]:
+def lineage(project: Project) -> Check:
     """What each stage wrote of its own run is what the lock records of it."""
-    from mathledger.core.keys import flatten
-
     for stage in project.chain.stages.values():
-        found = read_lineage(project, stage)
-        name = found["stage"] if stage.kind == "reinforce" or not found["item"] else (
-            f"{found['stage']}@{found['item']}"
-        )  # fmt: skip
-        if name != (stage.kind if stage.kind == "reinforce" else stage.name):
+        lineage = Lineage.load(stage.name)
+        # The file of `reinforce` does not have the method in its name, nor always in its content.
+        is_named_by_kind = stage.kind == "reinforce"
+        name = lineage.stage if is_named_by_kind else lineage.name
+        if name != (stage.kind if is_named_by_kind else stage.name):
             yield f"{stage.lineage} is of {name}, not of {stage.name}"
-        for path, out in stage.deps.items():
-            if (digest := found["deps"].get(path)) != out.md5:
-                yield f"{stage.lineage}: read {path} as {digest}, {LOCK} has {out.md5}"
-        wanted = flatten(stage.params)
-        for key in sorted(wanted.keys() | found["params"].keys()):
-            if wanted.get(key, MISSING) != found["params"].get(key, MISSING):
-                yield f"{stage.lineage}: params {key} are not those of {LOCK}"
-    project.looked_at = f"{len(project.chain.stages)} stages ran with what {LOCK} records"
-
-
-def read_lineage(project: Project, stage: Stage) -> dict[str, Any]:
-    """The lineage file as it stands in the checkout."""
-    from mathledger.core.files import read_json
-
-    found = read_json(Path(stage.lineage))
-    keys = ("stage", "item", "git_revision", "code_is_dirty", "deps", "params")
-    if not isinstance(found, dict) or any(key not in found for key in keys):
-        raise InputError(f"{stage.lineage} is no lineage of a stage: run `dvc pull`")
-    return found
+        for path in changed_deps(stage, lineage):
+            locked = stage.deps[path].md5 if path in stage.deps else None
+            yield f"{stage.lineage}: read {path} as {lineage.deps.get(path)}, {LOCK} has {locked}"
+        for key in changed_params(stage, lineage):
+            yield f"{stage.lineage}: params {key} are not those of {LOCK}"
+    return f"{len(project.chain.stages)} stages ran with what {LOCK} records"

@@ -1,11 +1,10 @@
 """The links of the training set: no canary in it, and the filter finds again what it found."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from mathledger.core.errors import InputError
-from mathledger.verify.project import Project
+from mathledger.verify.project import Check, Project
 
 FILTER_INPUT = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")
@@ -16,7 +15,7 @@ TRAINING = (Path("data/mix/train.parquet"), Path("data/mix/validation.parquet"))
 NOT_COMPARED = ("candidates.parquet",)
 
 
-def canaries(project: Project) -> Iterator[str]:
+def canaries(project: Project) -> Check:
     """No canary, and no item of a benchmark where those are removed, is in the training set."""
     from mathledger.core.tables import read_batches
     from mathledger.filters import decontaminate
@@ -44,12 +43,12 @@ def canaries(project: Project) -> Iterator[str]:
             for row in batch.column(0).to_pylist():
                 if row not in kept:
                     yield f"{path}: row {row} did not come through the filter"
-    project.looked_at = (
+    return (
         f"{num_rows:,} training rows came through the filter, none of {len(hidden):,} canaries did"
     )
 
 
-def again(project: Project) -> Iterator[str]:
+def again(project: Project) -> Check:
     """The filter, run once more on the same rows, writes the same bytes."""
     from mathledger.core.files import write_json
     from mathledger.filters import decontaminate
@@ -75,4 +74,4 @@ def again(project: Project) -> Iterator[str]:
                 yield f"{own} is missing: run `dvc pull`"
             elif own.read_bytes() != path.read_bytes():
                 yield f"{own} is not what the filter writes"
-    project.looked_at = f"run once more, it writes the same bytes ({len(compared)} files)"
+    return f"run once more, it writes the same bytes ({len(compared)} files)"

@@ -1,10 +1,9 @@
 """What the links of a verification share: the chain, and the digests of the files as they stand."""
 
-import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,8 +13,12 @@ from typing import Any
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.lock import folder_md5
 from mathledger.core.errors import InputError
+from mathledger.verify.options import VerifyOptions
 
 CHUNK = 1024 * 1024  # bytes read at once
+
+# A check yields each reason why its link does not hold, and returns what it looked at.
+Check = Generator[str, None, str]
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,7 @@ class Project:
     """The checkout that is verified; the current folder is its top."""
 
     chain: Chain
-    arguments: argparse.Namespace
-    looked_at: str = ""  # what the running check has seen, for its line
+    options: VerifyOptions
     _digests: dict[str, Digests] = field(default_factory=dict)
 
     @cached_property

@@ -13,13 +13,13 @@ from typing import Any
 
 from mathledger.card import statement
 from mathledger.chain.chain import CARD, LEDGER
-from mathledger.verify.project import Project
+from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
-def ledger(project: Project) -> Iterator[str]:
+def ledger(project: Project) -> Check:
     """The ledger is well formed, its subject is at hand, and computing it anew gives the same."""
     import jsonschema
 
@@ -47,7 +47,7 @@ def ledger(project: Project) -> Iterator[str]:
     for where, stated, found in differences(content.get("predicate"), again):
         yield f"{LEDGER}: {where} is {stated}, computed anew {found}"
     num_scores = len(settings["evaluated_models"]) * len(settings["benchmark"])
-    project.looked_at = (
+    return (
         f"{num_scores} scores computed anew; {len(project.subject)} files are its subject; "
         f"sha256 {statement.digest(again)[:10]}"
     )
@@ -81,7 +81,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def card(project: Project) -> Iterator[str]:
+def card(project: Project) -> Check:
     """The card is what the ledger gives; a number that the ledger does not carry is named."""
     from mathledger.card import card as card_text
 
@@ -102,10 +102,10 @@ def card(project: Project) -> Iterator[str]:
             yield f"{CARD}:{new_from + 1}: a line is gone: {old[old_from][:100]!r}"
     if current.splitlines() == old and current != wanted:
         yield f"{CARD}: the ends of lines are not those that the pipeline writes"
-    project.looked_at = f"{len(NUMBER.findall(current)):,} numbers in it are the ledger's"
+    return f"{len(NUMBER.findall(current)):,} numbers in it are the ledger's"
 
 
-def responses(project: Project) -> Iterator[str]:
+def responses(project: Project) -> Check:
     """Each response answers the prompt that the params give, and grading it anew says the same."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -144,10 +144,10 @@ def responses(project: Project) -> Iterator[str]:
                     else:
                         yield f"{where} is {_short(old[column])}, anew {_short(new[column])}"
         num_responses += len(stored)
-    project.looked_at = f"{num_responses:,} responses graded anew, their prompts made anew"
+    return f"{num_responses:,} responses graded anew, their prompts made anew"
 
 
-def metrics(project: Project) -> Iterator[str]:
+def metrics(project: Project) -> Check:
     """The scores in metrics/ are those of the responses."""
     from mathledger.core.files import read_json
     from mathledger.core.tables import read_rows
@@ -165,10 +165,10 @@ def metrics(project: Project) -> Iterator[str]:
                 if stated.get(key) != value:
                     yield f"{path}: {key} is {stated.get(key)}, the responses give {value}"
             num_values += len(found)
-    project.looked_at = f"{num_values} values computed anew from the responses"
+    return f"{num_values} values computed anew from the responses"
 
 
-def generation(project: Project) -> Iterator[str]:
+def generation(project: Project) -> Check:
     """Responses that are chosen by chance come out the same when they are generated again."""
     from mathledger.run.tracking import hardware
 
@@ -176,7 +176,7 @@ def generation(project: Project) -> Iterator[str]:
     pairs = [
         (model, name) for model in settings["evaluated_models"] for name in settings["benchmark"]
     ]
-    chosen = Counter(random.choices(pairs, k=project.arguments.deep))
+    chosen = Counter(random.choices(pairs, k=project.options.num_regenerated))
     same = num_again = 0
     for (model, benchmark), number in sorted(chosen.items()):
         command = [sys.executable, "-m", "stages.evaluate", model, benchmark]
@@ -196,4 +196,4 @@ def generation(project: Project) -> Iterator[str]:
             other = f" (generated on {then}, this is {now})" if then != now else ""
             for line in differing:
                 yield f"{model} on {benchmark}: {line}{other}"
-    project.looked_at = f"{same} of {num_again} responses, chosen by chance, came out the same"
+    return f"{same} of {num_again} responses, chosen by chance, came out the same"

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from mathledger import publish, verify
+from mathledger import publish, signing
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json, write_json
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_rows
-from mathledger.verify import attest
+from mathledger.verify import links
 from tests.conftest import Workspace
-from tests.verify.test_attest import make_key
+from tests.publish.test_attest import make_key
 
 
 @dataclass
@@ -127,7 +127,7 @@ LARGE = (".safetensors", ".parquet", ".png")
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> None:
     """All links hold; what `verify` finds has tests of its own."""
-    monkeypatch.setattr(verify, "LINKS", [])
+    monkeypatch.setattr(links, "LINKS", [])
 
 
 @pytest.mark.usefixtures("verified")
@@ -173,7 +173,7 @@ def test_the_published_folder_is_checked_without_this_project(
         out = ["publish", str(tmp_path / "out"), "--signature", str(signature)]
         assert not main([*out, "--public-key", str(tmp_path / "one.pub")])
     folder = tmp_path / "out" / "model"
-    config = attest.hashing_config().set_ignored_paths(paths=[folder / "model.sig"])
+    config = signing.hashing_config().set_ignored_paths(paths=[folder / "model.sig"])
     checker = verifying.Config().use_elliptic_key_verifier(public_key=tmp_path / "one.pub")
     checker.set_hashing_config(config).verify(folder, folder / "model.sig")
     (folder / "config.json").write_text("{}")
@@ -198,7 +198,7 @@ def test_what_does_not_verify_is_not_published(
     smoke_copy: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(verify, "LINKS", [each for each in verify.LINKS if each.name == "commit"])
+    monkeypatch.setattr(links, "LINKS", [each for each in links.LINKS if each.name == "commit"])
     (smoke_copy.path / "Makefile").write_text("all:\n")
     with contextlib.chdir(smoke_copy.path):
         assert main(["publish", str(tmp_path / "out")]) == 2
@@ -217,9 +217,7 @@ def test_a_private_text_in_any_file_is_found_and_nothing_is_left(
         out = tmp_path / "out"
         publish.write_results(out / "results", chain.ledger, {})
         publish.refuse_private_texts(out, publish.private_benchmarks(chain))  # nothing is private
-        receipt = read_json(folder / "receipt.json")
-        (folder / "receipt.json").unlink()
-        write_json(folder / "receipt.json", {**receipt, "private": True})
+        chain.params["benchmark"]["tiny_chain_sum"]["source"]["private"] = True
         item = read_rows(folder / "items.parquet")[0]
         note = out / "results" / "notes.json"
         write_json(note, {"text": f"we saw {item['problem']} there"})

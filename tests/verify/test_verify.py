@@ -1,6 +1,5 @@
 """What `mathledger verify` finds: nothing on what the pipeline wrote, every byte changed after."""
 
-import argparse
 import contextlib
 import random
 import shutil
@@ -17,6 +16,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.tables import write_rows
 from mathledger.evaluation.evaluate import SAMPLE
 from mathledger.verify import files, results
+from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project, digests_of
 from tests.conftest import Workspace
 
@@ -44,8 +44,7 @@ def failed(output: str) -> set[str]:
 def opened(path: Path) -> Iterator[Project]:
     """The project at a path, as the links see it."""
     with contextlib.chdir(path):
-        arguments = argparse.Namespace(overrides=["experiment=smoke"], deep=None)
-        yield Project(Chain.open(), arguments)
+        yield Project(Chain.open(), VerifyOptions(("experiment=smoke",)))
 
 
 def flip(path: Path, at: int, bit: int) -> None:
@@ -232,7 +231,7 @@ def test_history_that_is_gone_fails_and_a_shallow_clone_says_how_to_get_it(
 
 def test_params_that_are_not_confs_are_named(smoke: Workspace) -> None:
     with opened(smoke.path) as project:
-        project.arguments.overrides = None
+        project.options = VerifyOptions()
         (text,) = files.params(project)
         assert "--overrides KEY=VALUE" in text
 

@@ -1,6 +1,5 @@
 """A signature holds for the files it was made of and the key that made it, and for nothing else."""
 
-import argparse
 import contextlib
 import shutil
 import subprocess
@@ -8,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from mathledger import verify
+from mathledger import signing
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
-from mathledger.verify import attest
+from mathledger.signing import Authorities, Key
+from mathledger.verify import links
+from mathledger.verify.options import Signature, VerifyOptions
 from mathledger.verify.project import Project
+from mathledger.verify.signature import signature as check_signature
 from tests.conftest import Workspace
 
 
@@ -67,25 +69,23 @@ def sign(keys: Path, signature: Path, *more: str) -> int:
     """
     key = f"{keys}/one.pem"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "LINKS", [])
+        patch.setattr(links, "LINKS", [])
         return main(["attest", "--private-key", key, "--signature", str(signature), *more])
 
 
-def reasons(top: Path, signature: Path, **signer: object) -> list[str]:
+def reasons(top: Path, signature: Path, verifier: signing.Verifier) -> list[str]:
     """Why a signature does not hold."""
-    names = ("public_key", "certificate_chain", "identity", "identity_provider")
-    given = dict.fromkeys(names) | signer
-    arguments = argparse.Namespace(signature=signature, **given)
     with contextlib.chdir(top):
-        return list(attest.check(Project(Chain.open(), arguments)))
+        options = VerifyOptions(signature=Signature(signature, verifier))
+        return list(check_signature(Project(Chain.open(), options)))
 
 
 def test_a_signature_holds_for_its_key_and_no_other(
     signed: tuple[Workspace, Path], keys: Path
 ) -> None:
     project, signature = signed
-    assert not reasons(project.path, signature, public_key=keys / "one.pub")
-    (text,) = reasons(project.path, signature, public_key=keys / "other.pub")
+    assert not reasons(project.path, signature, Key(keys / "one.pub"))
+    (text,) = reasons(project.path, signature, Key(keys / "other.pub"))
     assert "Key mismatch" in text
 
 
@@ -96,8 +96,8 @@ def test_a_certificate_holds_for_its_authority_and_no_other(
     with contextlib.chdir(smoke.path):
         chain = ("--certificate", f"{keys}/one.crt", "--certificate-chain", f"{keys}/root.crt")
         assert not sign(keys, signature, *chain)
-    assert not reasons(smoke.path, signature, certificate_chain=[keys / "root.crt"])
-    assert reasons(smoke.path, signature, certificate_chain=[keys / "one.crt"])
+    assert not reasons(smoke.path, signature, Authorities((keys / "root.crt",)))
+    assert reasons(smoke.path, signature, Authorities((keys / "one.crt",)))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_changed_file_is_named(
     data[len(data) // 2] ^= 1
     (top / name).unlink()
     (top / name).write_bytes(data)
-    (text,) = reasons(top, signature, public_key=keys / "one.pub")
+    (text,) = reasons(top, signature, Key(keys / "one.pub"))
     assert text == f"{signature}: {Path(name).name} is not the file that was signed"
 
 
@@ -122,10 +122,10 @@ def test_a_file_that_was_added_or_removed_is_found(
     project, signature = signed
     top = published_copy(project, tmp_path)
     (top / "data/model/tuned/more.bin").write_bytes(b"x")
-    assert reasons(top, signature, public_key=keys / "one.pub")
+    assert reasons(top, signature, Key(keys / "one.pub"))
     (top / "data/model/tuned/more.bin").unlink()
     (top / "model_card/ledger.json").unlink()
-    assert reasons(top, signature, public_key=keys / "one.pub")
+    assert reasons(top, signature, Key(keys / "one.pub"))
 
 
 def test_a_signature_of_another_result_does_not_hold_here(
@@ -139,9 +139,9 @@ def test_a_signature_of_another_result_does_not_hold_here(
     new = tmp_path / "new.sig"
     with contextlib.chdir(top):
         assert not sign(keys, new)
-    assert not reasons(top, new, public_key=keys / "one.pub")
-    assert reasons(top, signature, public_key=keys / "one.pub")
-    assert reasons(project.path, new, public_key=keys / "one.pub")
+    assert not reasons(top, new, Key(keys / "one.pub"))
+    assert reasons(top, signature, Key(keys / "one.pub"))
+    assert reasons(project.path, new, Key(keys / "one.pub"))
 
 
 def published_copy(project: Workspace, tmp_path: Path) -> Path:
@@ -160,7 +160,7 @@ def test_what_does_not_verify_is_not_signed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """A card that says more than its ledger."""
-    monkeypatch.setattr(verify, "LINKS", [each for each in verify.LINKS if each.name == "card"])
+    monkeypatch.setattr(links, "LINKS", [each for each in links.LINKS if each.name == "card"])
     card = smoke_copy.path / "model_card/README.md"
     card.write_text(card.read_text().replace("## Scores", "## Scores\n\nAIME: 97%"))
     arguments = ["attest", "--private-key", f"{keys}/one.pem", "--signature", f"{tmp_path}/s.sig"]

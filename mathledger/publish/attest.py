@@ -1,0 +1,38 @@
+"""`mathledger attest`: vouch for the final model and its ledger with a signature.
+
+What does not verify is not signed. mathledger/signing.py says what is signed, and in which format.
+"""
+
+import argparse
+import contextlib
+
+from mathledger import signing, verify
+from mathledger.chain.chain import Chain
+from mathledger.core.errors import InputError
+from mathledger.verify.options import VerifyOptions
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify, then sign."""
+    if arguments.signature.is_dir():
+        raise InputError(f"{arguments.signature} is a folder: name a file with --signature")
+    chain = Chain.open()
+    config = signing.signing_config(signer(arguments))
+    if not verify.check_aloud(VerifyOptions(tuple(arguments.overrides or ()))).holds:
+        raise InputError("what does not verify is not signed: see the links above")
+    with contextlib.chdir(chain.at), signing.published(chain.params) as folder:
+        num_files = signing.num_files(folder)
+        signing.sign(folder, arguments.signature, config)
+    print(f"{arguments.signature}: signed {num_files} files, the final model's and {signing.CARD}/")
+    return 0
+
+
+def signer(arguments: argparse.Namespace) -> signing.Signer:
+    """Who signs, as the command line says."""
+    if arguments.keyless:
+        return signing.Keyless()
+    if arguments.certificate:
+        return signing.CertifiedKey(
+            arguments.private_key, arguments.certificate, tuple(arguments.certificate_chain)
+        )
+    return signing.Key(arguments.private_key)

@@ -1,0 +1,117 @@
+"""The links of the chain, in their order, and what checking them gives."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mathledger.chain.chain import Chain
+from mathledger.core.errors import InputError
+from mathledger.verify import files, filtering, results, signature
+from mathledger.verify.options import VerifyOptions
+from mathledger.verify.project import Check, Project
+
+
+@dataclass(frozen=True)
+class Link:
+    """One check, which yields each reason why it fails and returns what it looked at."""
+
+    name: str
+    check: Callable[[Project], Check]
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    name: str
+    reasons: tuple[str, ...]  # why it does not hold; empty if it holds
+    looked_at: str  # empty if it does not hold
+
+    @property
+    def holds(self) -> bool:
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Result:
+    links: tuple[LinkResult, ...]
+
+    @property
+    def failed(self) -> list[str]:
+        """The links that do not hold."""
+        return [link.name for link in self.links if not link.holds]
+
+    @property
+    def holds(self) -> bool:
+        return not self.failed
+
+
+LINKS = [
+    Link("commit", files.commit),
+    Link("history", files.history),
+    Link("params", files.params),
+    Link("lock", files.lock),
+    Link("digests", files.digests),
+    Link("lineage", files.lineage),
+    Link("ledger", results.ledger),
+    Link("card", results.card),
+    Link("responses", results.responses),
+    Link("metrics", results.metrics),
+    Link("canaries", filtering.canaries),
+    Link("filter", filtering.again),
+]
+
+
+def check(
+    options: VerifyOptions,
+    on_start: Callable[[str], None] = lambda name: None,
+    on_end: Callable[[LinkResult], None] = lambda link: None,
+) -> Result:
+    """Check the project in the current folder, or above it, link by link.
+
+    Args:
+        on_start: called with the name of a link before it is checked.
+        on_end: called with the result of each link.
+
+    Raises:
+        InputError: there is no data that could be verified.
+    """
+    links = [*LINKS]
+    if options.num_regenerated:
+        links.append(Link("generation", results.generation))
+    if options.signature:
+        links.append(Link("signature", signature.signature))
+    chain = Chain.open()
+    checked = []
+    with contextlib.chdir(chain.at):  # the paths of lock, lineage and ledger are relative to it
+        if not _has_data(chain):
+            raise InputError(
+                "there is no data here that could be verified: run `dvc pull`, or, where the "
+                "repository names no DVC remote, `make repro`"
+            )
+        project = Project(chain, options)
+        for link in links:
+            on_start(link.name)
+            checked.append(_checked(link, project))
+            on_end(checked[-1])
+    return Result(tuple(checked))
+
+
+def _has_data(chain: Chain) -> bool:
+    outs = (out for stage in chain.stages.values() for out in stage.outs)
+    return any(Path(out).exists() for out in outs if chain.is_cached(out))
+
+
+def _checked(link: Link, project: Project) -> LinkResult:
+    reasons = []
+    looked_at = ""
+    running = link.check(project)
+    try:
+        while True:
+            reasons.append(next(running))
+    except StopIteration as stop:
+        looked_at = stop.value
+    except InputError as error:
+        reasons = [str(error)]
+    except Exception as error:  # files may hold anything; what stops the check fails the link
+        reasons = [f"could not be checked: {type(error).__name__}: {error}"]
+    return LinkResult(link.name, tuple(reasons), "" if reasons else looked_at)
