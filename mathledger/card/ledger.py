@@ -42,6 +42,10 @@ class Score(Record):
     low: Share | None
     high: Share | None
 
+    def statistics(self) -> dict[str, float | None]:
+        """What every score has, whatever else it says."""
+        return {key: getattr(self, key) for key in Score.model_fields}
+
 
 class ResponseLengths(Record):
     """Histogram of tokens: the first bin holds 1 to bin_width, the last all that were cut."""

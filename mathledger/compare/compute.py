@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mathledger.compare.load import Experiment, Outcomes, Score
+from mathledger.compare.load import Experiment, Outcomes, Responses
 from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import Interval
@@ -49,7 +49,7 @@ class Split:
 class Result:
     """An experiment on a benchmark."""
 
-    score: Score
+    responses: Responses
     test: Test | None  # null for the baseline, and where `not_tested` says why
     not_tested: str | None
     by_overlap: Split | None  # null where all items are of one kind, or not the baseline's
@@ -79,14 +79,36 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
         overlapping: by benchmark, the items that stand in the baseline's corpora.
     """
     baseline, *others = experiments
-    paired = {
-        (number, benchmark): pair(baseline.scores[benchmark], score, benchmark, other.name)
+    tests = _tests(baseline, others)
+
+    def result(number: int, benchmark: str, own: Responses) -> Result:
+        if reason := why_not_tested(baseline, benchmark, own):
+            return Result(own, None, reason, None)
+        before = baseline.responses[benchmark].outcomes
+        split = by_overlap(own.outcomes, before, overlapping.get(benchmark, set()))
+        return Result(own, tests[number, benchmark], None, split)
+
+    first = {
+        name: Result(own, None, None, by_overlap(own.outcomes, None, overlapping.get(name, set())))
+        for name, own in baseline.responses.items()
+    }
+    rows = [
+        Row(other, {name: result(number, name, own) for name, own in other.responses.items()})
         for number, other in enumerate(others)
-        for benchmark, score in other.scores.items()
-        if not why_not_tested(baseline, benchmark, score)
+    ]
+    return Comparison(Row(baseline, first), rows, len(tests))
+
+
+def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], Test]:
+    """A test of each number that can be paired, by the place of its experiment and benchmark."""
+    paired = {
+        (number, benchmark): pair(baseline.responses[benchmark], own, benchmark, other.name)
+        for number, other in enumerate(others)
+        for benchmark, own in other.responses.items()
+        if not why_not_tested(baseline, benchmark, own)
     }
     adjusted = statistics.holm([test.p_value for test in paired.values()])
-    tests = {
+    return {
         key: Test(
             test.difference,
             test.p_value,
@@ -99,38 +121,18 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
         for (key, test), p_holm in zip(paired.items(), adjusted, strict=True)
     }
 
-    def result(number: int, benchmark: str, score: Score) -> Result:
-        reason = why_not_tested(baseline, benchmark, score)
-        if reason:
-            return Result(score, None, reason, None)
-        before = baseline.scores[benchmark].outcomes
-        split = by_overlap(score.outcomes, before, overlapping.get(benchmark, set()))
-        return Result(score, tests[number, benchmark], None, split)
 
-    own = {
-        benchmark: Result(
-            score, None, None, by_overlap(score.outcomes, None, overlapping.get(benchmark, set()))
-        )
-        for benchmark, score in baseline.scores.items()
-    }
-    rows = [
-        Row(other, {name: result(number, name, score) for name, score in other.scores.items()})
-        for number, other in enumerate(others)
-    ]
-    return Comparison(Row(baseline, own), rows, len(tests))
-
-
-def why_not_tested(baseline: Experiment, benchmark: str, score: Score) -> str | None:
+def why_not_tested(baseline: Experiment, benchmark: str, own: Responses) -> str | None:
     """The reason why a score cannot be paired with the baseline's; None if it can."""
-    before = baseline.scores.get(benchmark)
+    before = baseline.responses.get(benchmark)
     if before is None:
         return "the baseline has not answered it"
-    if before.items_digest != score.items_digest:
+    if before.items_digest != own.items_digest:
         return "the baseline answered other items"
     return None
 
 
-def pair(before: Score, after: Score, benchmark: str, name: str) -> statistics.Comparison:
+def pair(before: Responses, after: Responses, benchmark: str, name: str) -> statistics.Comparison:
     """Test two models' responses to the same items.
 
     Raises:
@@ -164,13 +166,13 @@ def by_overlap(own: Outcomes, before: Outcomes | None, overlapping: set[str]) ->
 
 def _part(own: Outcomes, before: Outcomes | None, items: list[str]) -> Part:
     right = [own[item] for item in items]
-    score = statistics.accuracy(right)
+    accuracy = statistics.accuracy(right)
     return Part(
         len(items),
         sum(map(len, right)),
         sum(map(sum, right)),
-        score.value,
-        score.low,
-        score.high,
+        accuracy.value,
+        accuracy.low,
+        accuracy.high,
         statistics.compare([before[item] for item in items], right).difference if before else None,
     )

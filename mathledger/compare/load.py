@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mathledger.card.ledger import Benchmark
+from mathledger.card.ledger import Benchmark, Score
 from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.git import git
@@ -21,15 +21,10 @@ Outcomes = dict[str, list[bool]]  # by item, whether each response to it is righ
 
 
 @dataclass(frozen=True)
-class Score:
-    """A model on a benchmark, as the ledger has it, and the responses behind it."""
+class Responses:
+    """A model's responses to a benchmark, and the score that the ledger has of them."""
 
-    num_items: int
-    num_samples: int
-    num_correct: int
-    accuracy: float
-    low: float
-    high: float
+    score: Score
     items_digest: str
     outcomes: Outcomes
 
@@ -54,7 +49,7 @@ class Experiment:
     num_rows_trained_on: int
     cost: Cost
     model: str
-    scores: dict[str, Score]  # by benchmark
+    responses: dict[str, Responses]  # by benchmark
 
 
 def chosen(revisions: list[str], baseline: str | None) -> tuple[Chain, list[Chain]]:
@@ -98,32 +93,23 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
     expect_whole(chain)
     ledger, before = chain.ledger, baseline.ledger
     final = evaluated_models(ledger.params)[-1]
-    scores = {each.benchmark: _score(chain, final, each) for each in ledger.benchmarks}
+    responses = {each.benchmark: _responses(chain, final, each) for each in ledger.benchmarks}
     changed = list(changes(before.params, ledger.params))
     if num_code := len(list(differences(before.code, ledger.code))):
         changed.append(f"code ({num_code} file{'s' * (num_code > 1)})")
     num_rows = ledger.training.num_examples
-    return Experiment(chain.name, chain.commit, changed, num_rows, cost(chain), final, scores)
+    return Experiment(chain.name, chain.commit, changed, num_rows, cost(chain), final, responses)
 
 
-def _score(chain: Chain, model: str, benchmark: Benchmark) -> Score:
+def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
     """A score of the ledger with the responses that it was computed from."""
-    stated, path = benchmark.models[model], facts.responses(chain, model, benchmark.benchmark)
+    path = facts.responses(chain, model, benchmark.benchmark)
     outcomes: Outcomes = {}
     for batch in read_batches(path, ["item_id", "correct"]):
         columns = batch.to_pydict()
         for item, is_right in zip(columns["item_id"], columns["correct"], strict=True):
             outcomes.setdefault(item, []).append(is_right)
-    return Score(
-        stated.num_items,
-        stated.num_samples,
-        stated.num_correct,
-        stated.accuracy,
-        stated.low,
-        stated.high,
-        benchmark.source.items_digest,
-        outcomes,
-    )
+    return Responses(benchmark.models[model], benchmark.source.items_digest, outcomes)
 
 
 def expect_whole(chain: Chain) -> None:

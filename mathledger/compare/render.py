@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mathledger.card.ledger import Score
 from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.compare.compute import Comparison, Part, Result, Row, Split
-from mathledger.compare.load import Experiment, Score
+from mathledger.compare.load import Experiment
 
 CHANGES_SHOWN = 3
-SCORE = ("num_items", "num_samples", "num_correct", "accuracy", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
             [
                 row.experiment.name,
                 *(
-                    _score(row.results[name].score) if name in row.results else "-"
+                    _score(row.results[name].responses.score) if name in row.results else "-"
                     for name in benchmarks
                 ),
                 *_cost(row.experiment),
@@ -118,7 +118,7 @@ def notes(comparison: Comparison) -> str:
 
 def _score(score: Score | Part) -> str:
     shares = (score.accuracy, score.low, score.high)
-    value, low, high = (percent(share, score.num_items) for share in shares)
+    value, low, high = (percent(share or 0, score.num_items) for share in shares)
     return f"{value} [{low}, {high}]"
 
 
@@ -136,7 +136,7 @@ def _difference(result: Result | None) -> str:
     if result is None or result.test is None:
         return "-"
     test = result.test
-    difference = points(vars(test.difference), result.score.num_items)
+    difference = points(vars(test.difference), result.responses.score.num_items)
     return f"{difference}, {chance(test.p_holm)}{'*' * test.is_significant}"
 
 
@@ -168,9 +168,10 @@ def csv_text(comparison: Comparison) -> str:
     test_head = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    score_head = tuple(Score.model_fields)
     own_head = ("name", "commit", "model", "num_rows_trained_on")
     cost_head = ("train_seconds", "energy_kwh", "is_resumed", "device")
-    writer.writerow([*own_head, *cost_head, "changed", "benchmark", *SCORE, *test_head])
+    writer.writerow([*own_head, *cost_head, "changed", "benchmark", *score_head, *test_head])
     for row in comparison.rows:
         own = row.experiment
         facts = [getattr(own, key) for key in own_head]
@@ -179,7 +180,7 @@ def csv_text(comparison: Comparison) -> str:
             tested: list[float | None] = [None] * len(test_head)
             if test := result.test:
                 tested = [*vars(test.difference).values(), test.p_value, test.p_holm]
-            score = [getattr(result.score, key) for key in SCORE]
+            score = result.responses.score.statistics().values()
             changed = "; ".join(own.changed)
             writer.writerow([*facts, changed, benchmark, *score, *tested])
     return text.getvalue()
@@ -205,7 +206,8 @@ def _row(row: Row, is_baseline: bool) -> dict[str, Any]:
         "model": own.model,
         "scores": {
             benchmark: {
-                **{key: getattr(result.score, key) for key in (*SCORE, "items_digest")},
+                **result.responses.score.statistics(),
+                "items_digest": result.responses.items_digest,
                 **({} if is_baseline else _tested(result)),
                 "by_overlap": asdict(result.by_overlap) if result.by_overlap else None,
             }

@@ -9,7 +9,7 @@ their difference alone.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mathledger.card.ledger import ModelScore, Score
+from mathledger.card.ledger import ModelScore
 from mathledger.chain import facts
 from mathledger.core.errors import InputError
 from mathledger.diff import responses
@@ -63,12 +63,7 @@ class NumberDifference:
     @property
     def is_same(self) -> bool:
         """Whether neither the responses nor what was computed from them differ."""
-        return self.has_same_responses and statistics_of(self.a) == statistics_of(self.b)
-
-
-def statistics_of(score: ModelScore) -> dict[str, float | None]:
-    """What every score has, whatever it was computed from."""
-    return {key: getattr(score, key) for key in Score.model_fields}
+        return self.has_same_responses and self.a.statistics() == self.b.statistics()
 
 
 def compare(a: Side, b: Side, numbers: Sequence[Number]) -> list[NumberDifference]:

@@ -10,7 +10,7 @@ from mathledger.card.markdown import chance, points
 from mathledger.core.keys import ABSENT
 from mathledger.diff.attribution import Cause
 from mathledger.diff.difference import Difference, Values
-from mathledger.diff.numbers import NumberDifference, PairedTest, UnpairedTest, statistics_of
+from mathledger.diff.numbers import NumberDifference, PairedTest, UnpairedTest
 from mathledger.diff.responses import Flip
 from mathledger.diff.rows import Example, RowsDifference
 from mathledger.diff.sides import Side
@@ -270,8 +270,8 @@ def _number(each: NumberDifference) -> dict[str, Any]:
     return {
         "benchmark": each.number.benchmark,
         "model": each.number.model,
-        "a": statistics_of(each.a),
-        "b": statistics_of(each.b),
+        "a": each.a.statistics(),
+        "b": each.b.statistics(),
         "has_same_responses": each.has_same_responses,
         "test": _test(each.test) if each.test else None,
         "responses": {**vars(responses), "flips": [_flip_content(flip) for flip in responses.flips]}

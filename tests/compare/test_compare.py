@@ -6,34 +6,38 @@ from typing import Any
 
 import pytest
 
+from mathledger.card.ledger import Score
 from mathledger.compare import compute, render
 from mathledger.compare.compute import Comparison
-from mathledger.compare.load import Cost, Experiment, Score
+from mathledger.compare.load import Cost, Experiment, Responses
 from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
 
 
-def score(text: str) -> Score:
+def responses(text: str) -> Responses:
     """Of responses given as a text of 1 (right) and 0; "v1:1100" names the items v1."""
     items, _, outcomes = text.rpartition(":")
     right = [each == "1" for each in outcomes]
     interval = statistics.accuracy(right)
-    return Score(
-        len(right),
-        len(right),
-        sum(right),
-        interval.value,
-        interval.low,
-        interval.high,
+    score = Score(
+        num_items=len(right),
+        num_samples=len(right),
+        num_correct=sum(right),
+        accuracy=interval.value,
+        low=interval.low,
+        high=interval.high,
+    )
+    return Responses(
+        score,
         items,
         {str(number): [each] for number, each in enumerate(right)},
     )
 
 
 def experiment(name: str, scores: dict[str, str], **cost: Any) -> Experiment:
-    """An experiment with scores by benchmark, each as in `score`."""
+    """An experiment with scores by benchmark, each as in `responses`."""
     costs = {"train_seconds": 61.2, "energy_kwh": 0.0123, "is_resumed": False, "device": "CPU"}
-    by_benchmark = {benchmark: score(text) for benchmark, text in scores.items()}
+    by_benchmark = {benchmark: responses(text) for benchmark, text in scores.items()}
     return Experiment(name, name, [], 1234, Cost(**costs | cost), "tuned", by_benchmark)
 
 
@@ -136,4 +140,4 @@ def test_csv_and_json_have_all_digits() -> None:
 
 def test_one_items_digest_with_other_items_is_an_error() -> None:
     with pytest.raises(InputError, match="exam has one items_digest in the baseline and in x"):
-        compute.pair(score("1"), score("11"), "exam", "x")
+        compute.pair(responses("1"), responses("11"), "exam", "x")
