@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# What every job of this folder does, on the one node that runs DVC: run what is missing, and share
-# each part as soon as it is done.
+# Run what is missing, and push each part as soon as it is done. Every job in this folder calls this
+# script, on the one node that runs DVC.
 #
 #   bash jobs/run.sh BRANCH OVERRIDE...
 #
-# In a clone that may push BRANCH to origin, with a DVC remote (docs/team.md) and the environment on
-# PATH. It ends with 0 once the card is on BRANCH and all data in the remote. 75 means that it was
-# asked to stop (SIGTERM) and that training has saved: started again, it goes on from .scratch/.
+# Start it in a clone that may push BRANCH to origin, with a DVC remote (docs/team.md) and the
+# environment on PATH. Exit status 0: the card is on BRANCH and all data in the remote. 75: it was
+# asked to stop (SIGTERM) and training has saved; started again, it resumes from .scratch/.
 set -euo pipefail
 branch=$1
 shift
 
-# A SIGTERM is for the stage. DVC and its shells are started deaf to it, and stages set a handler of
-# their own: so the stage saves and fails, and DVC lives to see it. torchrun kills its processes
-# after this many seconds, by default 30: too few for the checkpoint of a large model.
+# SIGTERM is meant for the stage. DVC and its shells ignore it, and the stage has its own handler:
+# it saves and fails, and DVC survives to record that. torchrun kills its processes after this many
+# seconds; its default of 30 is too short for the checkpoint of a large model.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=${TORCH_ELASTIC_SHUTDOWN_TIMEOUT:-900}
 asked=
 running=
@@ -28,7 +28,7 @@ stop() {
   asked=75
 }
 trap stop TERM INT
-set -m  # each command in a process group of its own
+set -m  # gives each command its own process group
 
 run() {
   local status=0
@@ -49,7 +49,7 @@ fail() {
   exit 1
 }
 
-# First, what would else fail after hours.
+# Check first what would otherwise fail after hours.
 [ -n "$(dvc config core.remote)" ] || fail "there is no default DVC remote: docs/team.md"
 git diff --quiet HEAD -- conf mathledger stages dvc.yaml || fail "conf/ or code differ from the commit: commit"
 git switch --quiet "$branch" 2> /dev/null || git switch --quiet --create "$branch"
@@ -57,7 +57,7 @@ python -m stages.params "$@"
 git diff --quiet -- params.yaml || git commit --quiet --message "Configure $*" -- params.yaml
 git push --quiet origin "$branch"
 
-# What others have run comes from the remote. A node that is lost costs the part it was at, no more.
+# Results that others have made come from the remote. A lost node costs only the part it was at.
 for part in mix train model_card; do
   run dvc repro --pull "$part"
   run dvc push --run-cache --with-deps "$part"

@@ -18,13 +18,10 @@ from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.evaluation import generation
 from mathledger.model import prompts
-from mathledger.model.launch import Launch, check_launch
 from mathledger.run import params
 from mathledger.training import models, sft
 from mathledger.training.callbacks import Checkpointing
 from mathledger.training.checkpoints import last_checkpoint
-from mathledger.training.curves import curves_csv
-from mathledger.training.energy import measured_energy
 from mathledger.training.loop import train_to_end
 from mathledger.training.lora import Lora
 from stages import train
@@ -232,17 +229,6 @@ def test_qlora_trains_on_four_bits(bench: Bench, monkeypatch: pytest.MonkeyPatch
     assert not hasattr(tuned.config, "quantization_config")
 
 
-def test_an_energy_that_cannot_be_estimated_ends_no_training(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """codecarbon asks scontrol in a Slurm job; a container need not have it."""
-    monkeypatch.setattr("codecarbon.core.util.SLURM_JOB_ID", "1")
-    monkeypatch.setenv("PATH", "")
-    with measured_energy() as facts:
-        pass
-    assert facts == {"energy_kwh": None}
-
-
 def test_a_full_disk_while_saving_is_a_line(bench: Bench) -> None:
     trainer = bench.trainer(max_steps=2, save_minutes=0.0)
     trainer.add_callback(Checkpointing(0.0))
@@ -251,30 +237,6 @@ def test_a_full_disk_while_saving_is_a_line(bench: Bench) -> None:
     with pytest.raises(InputError, match="is the disk full"):
         train_to_end(trainer, None)
     assert last_checkpoint(bench.scratch) is None
-
-
-@pytest.mark.parametrize(
-    ("environment", "num_gpus", "text"),
-    [
-        ({"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}, 4, "started 4 processes"),
-        ({"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}, 1, "2 processes .* 1 GPUs"),
-        ({}, 2, "started 1 processes"),
-    ],
-)
-def test_processes_must_be_those_that_were_asked_for(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], num_gpus: int, text: str
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    launch = Launch(command="torchrun", num_processes=2, sharding="none")
-    with pytest.raises(InputError, match=text):
-        check_launch(launch, num_gpus)
-
-
-def test_one_process_does_not_spread_over_gpus() -> None:
-    launch = Launch(command="python", num_processes=1, sharding="none")
-    with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
-        check_launch(launch, 2)
 
 
 @pytest.mark.parametrize(("launch", "on_two_nodes"), [("ddp", []), ("fsdp2", ["slurm"])])
@@ -488,20 +450,6 @@ def test_no_rows_is_an_error(smoke_copy: Workspace) -> None:
     pq.write_table(pq.read_table(path).slice(0, 0), path)
     shown = smoke_copy.python("-m", "stages.train", ok=False)
     assert "has no rows" in shown and "Traceback" not in shown
-
-
-def test_curve_has_one_row_a_step() -> None:
-    history = [
-        {"step": 0, "eval_loss": 2.0},
-        {"step": 1, "loss": 1.5, "learning_rate": 1e-4, "num_input_tokens_seen": 7},
-        {"step": 1, "eval_loss": 1.25},
-        {"step": 1, "train_runtime": 3.0},
-    ]
-    assert curves_csv(history, sft.CURVES).splitlines() == [
-        "step,loss,validation_loss,learning_rate,grad_norm,tokens_seen",
-        "0,,2.0,,,",
-        "1,1.5,1.25,0.0001,,7",
-    ]
 
 
 def test_live_metrics_are_in_mlflow(smoke: Workspace) -> None:
