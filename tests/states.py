@@ -47,6 +47,7 @@ class State:
     packages: dict[str, dict[str, str]]  # by stage, beside the others'
     hardware: dict[str, dict[str, Any]]
     revision: str = "0" * 40  # at which the stages ran
+    is_old: bool = False  # as before there were rooms: code in stages/common, and older names
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Project:
             items |= {"corpus": item, **({} if "-" in item else {"benchmark": item})}
             own = _filled(STAGES[kind], items)
             found = {section: _section(settings, section) for section in own["params"]}
-            deps = {path: self._md5(Path(path), state) for path in own["deps"]}
+            named = map(_before_rooms, own["deps"]) if state.is_old else own["deps"]
+            deps = {path: self._md5(Path(path), state) for path in named}
             lineage = {
                 "stage": kind,
                 "item": item or None,
@@ -118,6 +120,12 @@ class Project:
         ledger = model_card.make_ledger(settings, [])
         write_text(Path("model_card/README.md"), card.text(ledger))
         content = statement.statement(ledger, model_card.subject(settings))
+        if state.is_old:
+            old = {
+                "models" if key == "evaluated_models" else key: settings[key] for key in settings
+            }
+            write_text(Path("params.yaml"), yaml.safe_dump(old))
+            content["predicate"] = {**content["predicate"], "params": old}
         write_text(Path("model_card/ledger.json"), statement.text(content))
 
     def _md5(self, path: Path, state: State) -> str:
@@ -138,6 +146,12 @@ class Project:
         md5 = hashlib.md5(data).hexdigest() + suffix
         write_bytes(self.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:], data)
         return md5
+
+
+def _before_rooms(path: str) -> str:
+    """The module that held a room's code once; other paths are what they were."""
+    top, _, room = path.partition("/")
+    return f"stages/common/{room}.py" if top == "mathledger" else path
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -21,7 +21,7 @@ def cache_folder(project: Path) -> Path:
     """
     folder = project / ".dvc" / "cache"
     for file in _config_files(project):
-        if text := _cache_dir(file):
+        if (text := _cache_dir(file)) is not None:
             if "://" in text:
                 raise InputError(f"{file}: cache.dir is {text}: only a folder can be read here")
             # A relative folder is relative to the file that names it.
