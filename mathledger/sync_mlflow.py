@@ -22,6 +22,7 @@ from mathledger.chain.chain import WORKSPACE, Chain
 from mathledger.chain.facts import changed_deps, changed_params
 from mathledger.chain.git import experiments, root
 from mathledger.chain.lock import LOCK, Stage
+from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_metric
 from mathledger.run import tracking
@@ -218,7 +219,7 @@ def run(arguments: argparse.Namespace) -> int:
             for message in each:
                 getattr(recorder, message["do"])(message)
     for line in left_out:
-        print(f"left out {line}")
+        print(terminal.printable(f"left out {line}"))
     if new:
         print(f"{uri}: wrote {len(new)} runs; {len(runs) - len(new)} were there")
     else:

@@ -37,7 +37,7 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
         below = rest + ("│  " if branch.branches else "   ")
         name = terminal.printable(branch.name)
         title = f"{name}  {terminal.printable(branch.title)}".rstrip()
-        start, *more = wrap(title, width - len(below))
+        start, *more = wrap(title, width - len(below)) or [""]
         named = start.removeprefix(name)
         code = YELLOW if name == "remark" else CYAN if first else BOLD
         yield paint(DIM, first) + (paint(code, name) + named if named != start else start)

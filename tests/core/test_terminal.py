@@ -1,23 +1,12 @@
 """Text that is not ours is printed without its control characters, and otherwise as it is."""
 
 import json
-import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mathledger.core import terminal
-
-BIDI = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
-# Any character, those that steer a terminal often; surrogates too, as in undecodable file names.
-TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("\x1b\x9b\r\x07\x85\u202e\u2066\ud800")))
-
-
-def is_control(character: str) -> bool:
-    return character not in "\t\n" and (
-        unicodedata.category(character) in ("Cc", "Cs")
-        or unicodedata.bidirectional(character) in BIDI
-    )
+from tests.texts import TEXTS, is_control
 
 
 @given(TEXTS)
