@@ -21,6 +21,7 @@ import os
 import random
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from mathledger.model import prompts
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import params
-from mathledger.run.tracking import Run, hardware, is_main_process, stage_run
+from mathledger.run.tracking import hardware, is_main_process, stage_run
 
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")
@@ -207,13 +208,13 @@ def summary(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def decides(run: Run, model: str) -> dict[str, Any]:
+def decides(model: str, deps: dict[str, str], params: dict[str, Any]) -> dict[str, Any]:
     """All that decides a response but the prompt, its seed and its limits: see generation.py."""
     facts = hardware()
     return {
-        "model": run.deps.get(str(MODELS / model)),
-        "code": run.deps.get("mathledger/evaluation/generation.py"),
-        "settings": {k: v for k, v in run.params.items() if k.startswith("evaluate.")},
+        "model": deps.get(str(MODELS / model)),
+        "code": deps.get("mathledger/evaluation/generation.py"),
+        "settings": {k: v for k, v in params.items() if k.startswith("evaluate.")},
         "hardware": [facts["cpu"], facts.get("gpus")],
     }
 
@@ -296,13 +297,13 @@ def main() -> None:
         except InputError as error:
             sys.exit(f"error: {item}: {error}")
         sys.exit(1 if differs else 0)
-    with stage_run("evaluate", item) as run:
+    with stage_run("evaluate", item, partial(decides, options.model)) as run:
         settings = params.load("evaluate", generation.Params)
         initialise_ranks(settings.launch, fills_gpus=settings.backend != "hf")
         work = read_work(options.model, options.benchmark)
-        with scratch_folder(f"evaluate/{item}", decides(run, options.model)) as scratch:
-            engine = generation.open_engine(folder, work.tokenizer, work.settings)
-            found = generation.respond(engine, work.fitting, work.limits, scratch)
+        engine = generation.open_engine(folder, work.tokenizer, work.settings)
+        scratch = scratch_folder(f"evaluate/{item}", run)
+        found = generation.respond(engine, work.fitting, work.limits, scratch)
         if not is_main_process():
             return
         responses = {

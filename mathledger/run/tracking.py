@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,12 @@ import psutil
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
+from mathledger.core.hashing import content_id
 from mathledger.core.keys import flatten
 from mathledger.core.paths import is_code, is_lineage, is_metric, is_plot
-from mathledger.run import experiments
+from mathledger.run import turns
+from mathledger.run.checkout import checkout_in_use
+from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.mlflow_writer import REFUSED
 
@@ -61,14 +64,23 @@ def store_uri(root: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
 
 
+# What decides a stage's unfinished work (JSON), from its deps and its params.
+Decides = Callable[[dict[str, str], dict[str, Any]], Any]
+
+
 class Run:
     """What a stage reports to while it works."""
 
     def __init__(
-        self, deps: dict[str, str], params: dict[str, Any], writer: "Writer | None"
+        self,
+        deps: dict[str, str],
+        params: dict[str, Any],
+        fingerprint: str,
+        writer: "Writer | None",
     ) -> None:
         self.deps = deps  # path -> DVC md5
         self.params = params  # the declared sections of params.yaml, flat
+        self.fingerprint = fingerprint  # names the scratch folder; "" but on rank 0
         self.facts: dict[str, Any] = {}  # what the stage adds to its lineage: times, device
         self._writer = writer
 
@@ -125,8 +137,12 @@ class Writer:
 
 
 @contextlib.contextmanager
-def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
+def stage_run(stage: str, item: str | None = None, decides: Decides | None = None) -> Iterator[Run]:
     """Run a stage's body as one MLflow run and write lineage/<stage>[/<item>].json at its end.
+
+    Args:
+        decides: of the stage's deps and params, what decides the unfinished work that a later run
+            may go on with; all of them unless given.
 
     A mistake of the user's is printed as one line without a traceback; the process then ends with
     status 1. Whatever ends the body, the run is not FINISHED unless the body was.
@@ -136,14 +152,14 @@ def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name = f"{stage}@{item}" if item else stage
     try:
-        experiments.assign_gpus()
+        assign_gpus()
         if is_main_process():
-            with experiments.checkout_in_use(name), _recorded(stage, item, name) as run:
+            with checkout_in_use(name), _recorded(stage, item, name, decides) as run:
                 yield run
         else:
-            if experiments.rank_0_skips():
+            if turns.rank_0_skips():
                 sys.exit(0)
-            yield Run({}, {}, None)
+            yield Run({}, {}, "", None)
     except InputError as error:
         sys.exit(f"error: {name}: {error}")
     except KeyboardInterrupt:
@@ -156,13 +172,14 @@ def stage_run(stage: str, item: str | None = None) -> Iterator[Run]:
 
 
 @contextlib.contextmanager
-def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
+def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) -> Iterator[Run]:
     """The MLflow run and the lineage file of stage_run."""
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
     writer = Writer(root.resolve())
     deps, code, params, outs = _declared(name)
-    turn = experiments.Turn(name, [deps, params])
+    key = fingerprint(decides(deps, params) if decides else [deps, params])
+    turn = turns.Turn(name, key, [deps, params])
     if turn.wait():
         sys.exit(0)  # the writer was told nothing, so that there is no run
     try:
@@ -181,9 +198,9 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         if not writer.uri.startswith("sqlite:"):
             # What a server refuses ends the stage before its work; it costs MLflow's import, 4 s.
             writer.ask({"do": "run_id"})
-        run = Run(deps, params, writer)
+        run = Run(deps, params, key, writer)
         yield run
-        made = {out.def_path: out.get_hash().value for out in outs if out.exists}
+        made = digests(outs)
         writer.send(outs_message(made))
         content = {
             **origin.content(),
@@ -197,7 +214,7 @@ def _recorded(stage: str, item: str | None, name: str) -> Iterator[Run]:
         file = lineage_file(name)
         write_json(file, Lineage.read(content, file.as_posix()).content())
         writer.ask({"do": "end", "status": "FINISHED"})
-        turn.done()
+        turn.done(made | digests(out for out in outs if is_lineage(out.def_path)))
     except (KeyboardInterrupt, SystemExit):
         raise  # the closing pipe ends the run as KILLED
     except BaseException as error:
@@ -252,6 +269,17 @@ def outs_message(outs: dict[str, str]) -> dict[str, Any]:
         if not (is_lineage(path) or is_metric(path) or is_plot(path))
     }
     return {"do": "outs", "outs": kept}
+
+
+def digests(outs: Iterable[Any]) -> dict[str, str]:
+    """The digests of those outs that exist, by path, as dvc.lock will hold them."""
+    return {out.def_path: out.get_hash().value for out in outs if out.exists}
+
+
+def fingerprint(decides: Any) -> str:
+    """A digest of what decides a stage's unfinished work, and of the versions of the packages."""
+    versions = {package: version(package) for package in PACKAGES}
+    return content_id(json.dumps([decides, versions], sort_keys=True))
 
 
 def numbers_of(tree: dict[str, Any]) -> dict[str, float]:

@@ -67,7 +67,8 @@ def training_run(stage: str, launch: Launch, run: tracking.Run) -> Iterator[Path
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     initialise_ranks(launch)
-    with scratch_folder(stage, [run.deps, run.params]) as scratch, measured_energy() as energy:
+    scratch = scratch_folder(stage, run)
+    with measured_energy() as energy:
         yield scratch
         if tracking.is_main_process():
             shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,47 @@
+"""Keep DVC from starting an experiment in a checkout in which a stage runs: docs/experiments.md."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mathledger.core.errors import InputError
+
+
+@contextlib.contextmanager
+def checkout_in_use(stage: str) -> Iterator[None]:
+    """While a stage runs in this folder, DVC refuses to start or queue an experiment from it.
+
+    For that, `dvc exp run` stashes all edits and resets the files, those of a running stage as
+    well. It looks for an owner of "workspace" in DVC's table of locks first; here is one. Several
+    stages may be.
+
+    Raises:
+        InputError: an experiment has been starting for a minute.
+    """
+    from dvc.fs import localfs
+    from dvc.lock import LockError
+    from dvc.rwlock import rwlock
+
+    folder = Path(".dvc/tmp/exps").resolve()
+    if not Path(".dvc").is_dir():  # no checkout; what reads the stage's deps says so
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    why = f"stage {stage} is running in this checkout, and would lose its files: wait for its end, "
+    why += "or run the experiment from another clone"
+    end = time.monotonic() + 60
+    while True:
+        lock = rwlock(str(folder), localfs, why, ["workspace"], [], False)
+        try:
+            lock.__enter__()
+            break
+        except LockError as error:
+            if time.monotonic() > end:
+                raise InputError(f"the checkout is in use: {error}") from None
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(LockError):  # DVC itself forgets an owner that has ended
+            lock.__exit__(None, None, None)

@@ -1,0 +1,169 @@
+"""Run a stage once where several experiments lack it at the same time.
+
+`dvc queue start -j N` runs N experiments beside each other, each in a copy of the project, with one
+DVC cache and one `.scratch/` (that of the checkout they were queued in, DVC_ROOT) for all. DVC
+looks into its cache before it starts a stage, not when the stage begins: two experiments that lack
+the same stage would both run it. docs/decisions/0005-stages-take-turns.md has the design.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mathledger.core.hashing import content_id
+
+COMMIT_S = 600  # the longest that DVC may take to put a stage's outs into its cache
+
+
+class Turn:
+    """The right to run a stage with this fingerprint: one process on this machine has it at a time.
+
+    The lock's file names the DVC that ran the stage last, the inputs, and the digests of the outs
+    once they are written. DVC puts the outs into its cache only after the stage has ended, which
+    may take a while.
+    """
+
+    def __init__(self, stage: str, fingerprint: str, inputs: Any) -> None:
+        """Args:
+        stage: the stage's name, with its item.
+        fingerprint: names the scratch folder, which one process may use at a time.
+        inputs: all that decides the outs (JSON); runs with the same inputs share one result.
+        """
+        self.stage = stage
+        self._inputs = content_id(json.dumps([stage, inputs], sort_keys=True))
+        self._file = (_locks() / f"{stage}-{fingerprint}").open("a+")
+
+    def wait(self) -> bool:
+        """Wait for the turn; return True if another experiment's outs were put in place."""
+        is_shared = self._wait()
+        if file := _rendezvous_file():
+            file.write_text("skip" if is_shared else "run")
+        return is_shared
+
+    def _wait(self) -> bool:
+        waited = False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{self.stage}: another experiment runs it; waiting for it", flush=True)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            waited = True
+        last = self._read()
+        owner, outs = last.get("dvc"), last.get("outs")
+        can_skip = _num_processes() == 1 or _rendezvous_file() is not None
+        if not (can_skip and owner and outs and last.get("inputs") == self._inputs):
+            pass
+        elif owner != _dvc() and (waited or _is_alive(owner)) and self._is_restored(owner, outs):
+            print(f"{self.stage}: taken from the experiment that ran it meanwhile")
+            return True
+        self._write(None)
+        return False
+
+    def _is_restored(self, owner: list[float], outs: dict[str, str]) -> bool:
+        """Wait for the owner to put the outs into DVC's cache; return True if they are in place."""
+        end = time.monotonic() + COMMIT_S
+        while time.monotonic() < end:
+            was_alive = _is_alive(owner)
+            if restored(self.stage, outs):
+                return True
+            if not was_alive:
+                return False
+            time.sleep(0.5)
+        return False
+
+    def done(self, outs: dict[str, str]) -> None:
+        """Record the digests of the outs, by path; the turn ends with the process."""
+        self._write(outs)
+
+    def end(self) -> None:
+        self._file.close()
+
+    def _read(self) -> dict[str, Any]:
+        self._file.seek(0)
+        text = self._file.read()
+        return dict(json.loads(text)) if text else {}
+
+    def _write(self, outs: dict[str, str] | None) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        json.dump({"dvc": _dvc(), "inputs": self._inputs, "outs": outs}, self._file)
+        self._file.flush()
+
+
+def rank_0_skips() -> bool:
+    """Return True if rank 0 found the outputs in the cache; the other ranks ask."""
+    file = _rendezvous_file()
+    if file is None:
+        return False
+    while not file.exists() or not file.read_text():
+        time.sleep(0.05)
+    return file.read_text() == "skip"
+
+
+def _rendezvous_file() -> Path | None:
+    """File in which rank 0 tells the other ranks whether to run.
+
+    None for one process, and for ranks on several machines: those always run.
+    """
+    if _num_processes() == 1 or os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
+        return None
+    launcher = psutil.Process().parent()
+    return _locks() / f"launch-{launcher.pid}-{launcher.create_time():.0f}"
+
+
+def _num_processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _locks() -> Path:
+    folder = Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _dvc() -> list[float] | None:
+    """Process id and start time of the DVC that started this stage."""
+    for parent in psutil.Process().parents():
+        with contextlib.suppress(psutil.Error):
+            if any(Path(word).name == "dvc" for word in parent.cmdline()[:3]):
+                return [parent.pid, parent.create_time()]
+    return None
+
+
+def _is_alive(process: list[float]) -> bool:
+    pid, started = process
+    with contextlib.suppress(psutil.Error):
+        found = psutil.Process(int(pid))
+        return bool(found.create_time() == started and found.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def restored(stage: str, digests: dict[str, str]) -> bool:
+    """Put a stage's outs in place from DVC's cache; return False while it lacks one of them.
+
+    DVC's own restore cannot be called here, since it would wait for the lock on the outs that this
+    stage's DVC holds.
+    """
+    from dvc.repo import Repo
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    with Repo() as repo:
+        (found,) = repo.stage.collect(stage)
+        outs = {out.def_path: out for out in found.outs}
+        if outs.keys() != digests.keys():
+            return False
+        for path, out in outs.items():
+            out.hash_info = HashInfo(out.hash_name, digests[path])
+        if any(out.changed_cache() for out in outs.values()):
+            return False
+        for out in outs.values():
+            out.checkout(force=True)
+    return True
