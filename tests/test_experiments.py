@@ -9,8 +9,6 @@ import csv
 import io
 import json
 import re
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +19,6 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from mathledger.core.errors import InputError
-from mathledger.core.hashing import content_id
-from mathledger.run import gpus, turns
 from tests import openai_server
 from tests.conftest import Workspace
 from tests.test_pipeline import wait_for
@@ -326,105 +321,3 @@ def test_an_experiment_is_refused_while_a_stage_runs_in_the_checkout(
     finally:
         running.terminate()
         running.wait()
-
-
-@pytest.mark.parametrize(
-    ("worker", "share", "expected"), [(1, "1", "a"), (2, "1", "b"), (2, "2", "c,d"), (4, "1", "d")]
-)
-def test_workers_get_gpus_in_order(
-    worker: int, share: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gpus, "worker", lambda: worker)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a, b,c,d")
-    monkeypatch.setenv("GPUS_PER_WORKER", share)
-    gpus.assign_gpus()
-    assert gpus.os.environ["CUDA_VISIBLE_DEVICES"] == expected
-
-
-def test_a_worker_without_a_gpu_says_how_many_there_can_be(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gpus, "worker", lambda: 3)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
-    monkeypatch.setenv("GPUS_PER_WORKER", "2")
-    with pytest.raises(InputError, match="`dvc queue start -j 2`"):
-        gpus.assign_gpus()
-    monkeypatch.setenv("GPUS_PER_WORKER", "two")
-    with pytest.raises(InputError, match="GPUS_PER_WORKER=two is not a number"):
-        gpus.assign_gpus()
-
-
-def left(dvc: list[float], is_done: bool = True, inputs: object = ("inputs",)) -> dict[str, Any]:
-    """What the run of a stage leaves in its lock's file."""
-    digest = content_id(json.dumps(["train", inputs]))
-    return {"dvc": dvc, "inputs": digest, "outs": {"data/train": "digest"} if is_done else None}
-
-
-def turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object = None) -> Any:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    found = turns.Turn("train", "fingerprint", ["inputs"])
-    if content:
-        found._file.write(json.dumps(content))
-        found._file.flush()
-    return found
-
-
-def test_a_stage_that_is_run_again_on_purpose_is_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As by `dvc repro --force`: the one that ran it has long ended."""
-    monkeypatch.setattr(turns, "restored", lambda *_: pytest.fail("was looked up"))
-    ended = left([2**22 + 1, 1.0])
-    assert not turn(tmp_path, monkeypatch, ended).wait()
-
-
-@pytest.mark.parametrize("is_done", [True, False])
-def test_who_waited_for_a_stage_that_left_nothing_runs_it(
-    is_done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other has failed, or its DVC was killed before it had put the outs into the cache."""
-    monkeypatch.setattr(turns, "restored", lambda *_: False)
-    first = turn(tmp_path, monkeypatch, left([2**22 + 1, 1.0], is_done))
-    turns.fcntl.flock(first._file, turns.fcntl.LOCK_EX)
-    found: list[bool] = []
-    waiting = threading.Thread(target=lambda: found.append(turn(tmp_path, monkeypatch).wait()))
-    waiting.start()
-    time.sleep(0.2)
-    assert not found
-    first.end()
-    waiting.join(10)
-    assert found == [False]
-
-
-def test_all_processes_of_a_launcher_leave_a_stage_to_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    monkeypatch.setattr(turns, "restored", lambda *_: True)
-    myself = turns.psutil.Process()
-    own = left([myself.pid, myself.create_time()])  # one that is alive
-    assert turn(tmp_path, monkeypatch, own).wait()
-    assert turns.rank_0_skips()
-
-
-def test_a_run_on_other_inputs_is_waited_for_but_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two evaluations that share their responses may grade them by other code."""
-    monkeypatch.setattr(turns, "restored", lambda *_: pytest.fail("was looked up"))
-    myself = turns.psutil.Process()
-    other = left([myself.pid, myself.create_time()], inputs=("others",))
-    assert not turn(tmp_path, monkeypatch, other).wait()
-
-
-def test_processes_on_several_machines_run_each_stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    monkeypatch.setattr(turns, "restored", lambda *_: True)
-    myself = turns.psutil.Process()
-    own = left([myself.pid, myself.create_time()])
-    assert not turn(tmp_path, monkeypatch, own).wait()
-    assert not turns.rank_0_skips()
