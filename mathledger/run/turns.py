@@ -160,10 +160,15 @@ def restored(stage: str, digests: dict[str, str]) -> bool:
         outs = {out.def_path: out for out in found.outs}
         if outs.keys() != digests.keys():
             return False
+        in_git = {path for path, out in outs.items() if not out.use_cache}
         for path, out in outs.items():
             out.hash_info = HashInfo(out.hash_name, digests[path])
+            out.use_cache = True  # the run cache also holds what git holds, such as metrics
         if any(out.changed_cache() for out in outs.values()):
             return False
-        for out in outs.values():
-            out.checkout(force=True)
+        for path in outs.keys() - in_git:
+            outs[path].checkout(force=True)
+        repo.cache.local.cache_types = ["copy"]  # git holds files, not links
+        for path in in_git:
+            outs[path].checkout(force=True)
     return True

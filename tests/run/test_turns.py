@@ -96,9 +96,10 @@ def test_processes_on_several_machines_run_each_stage(
 PIPELINE = """\
 stages:
   make:
-    cmd: mkdir -p folder && tee folder/one folder/two file < source.txt
+    cmd: mkdir -p folder && tee folder/one folder/two file.json < source.txt
     deps: [source.txt]
-    outs: [folder, file]
+    outs: [folder]
+    metrics: [file.json: {cache: false}]
 """
 
 
@@ -106,9 +107,14 @@ def test_outs_are_taken_from_the_cache_once_it_has_all_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("source.txt").write_text("content")
+    Path("source.txt").write_text("[1]")
     Path("dvc.yaml").write_text(PIPELINE)
-    for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"], ["dvc", "repro"]):
+    for command in (
+        ["git", "init", "--quiet"],
+        ["dvc", "init", "--quiet"],
+        ["dvc", "config", "cache.type", "symlink"],
+        ["dvc", "repro"],
+    ):
         subprocess.run(command, check=True, capture_output=True, env=clean_environment())
     from dvc.repo import Repo
 
@@ -116,17 +122,16 @@ def test_outs_are_taken_from_the_cache_once_it_has_all_of_them(
         (stage,) = repo.stage.collect("make")
         digests = {out.def_path: out.hash_info.value for out in stage.outs}
     shutil.rmtree("folder")
-    Path("file").write_text("unfinished")
+    Path("file.json").write_text("unfinished")
     Path("dvc.lock").unlink()  # as in an experiment that has not run the stage
 
     assert not turns.restored("make", {"folder": digests["folder"]})
-    assert not turns.restored("make", digests | {"file": "0" * 32})
-    assert not Path("folder").exists() and Path("file").read_text() == "unfinished"
+    assert not turns.restored("make", digests | {"file.json": "0" * 32})
+    assert not Path("folder").exists() and Path("file.json").read_text() == "unfinished"
     assert turns.restored("make", digests)
-    texts = [Path(name).read_text() for name in ("folder/one", "folder/two", "file")]
-    assert texts == ["content"] * 3
+    texts = [Path(name).read_text() for name in ("folder/one", "folder/two", "file.json")]
+    assert texts == ["[1]"] * 3
 
-    member = next(Path(".dvc/cache/files/md5").glob("9a/*"))  # of "content"
-    member.chmod(0o644)
-    member.unlink()
+    assert Path("folder/one").is_symlink() and not Path("file.json").is_symlink()
+    Path("folder/one").resolve().unlink()
     assert not turns.restored("make", digests)
