@@ -1,15 +1,15 @@
 """`mathledger sync-mlflow`: write into MLflow the runs that git and lineage/ know and it does not.
 
-MLflow is a projection: what it shows of a run is in the run's lineage file, in dvc.lock, and in the
-metrics, plots and samples that the stage wrote. From these the messages are put together that the
-stage sent when it ran, and the same Recorder writes them. MLflow gives a run a new id; the tag
-`mathledger.run_id` keeps the one that lineage/ names. No whole run that is in the store is changed.
+MLflow is a projection: all that it shows of a run is in the run's lineage file, in dvc.lock, and in
+the metrics, plots and samples that the stage wrote. This command rebuilds from them the messages
+that the stage sent when it ran, and the same Recorder writes them. MLflow gives each run a new id;
+the tag `mathledger.run_id` keeps the id that lineage/ names. Whole runs in the store stay as they
+are.
 """
 
 import argparse
 import contextlib
 import csv
-import importlib
 import io
 import os
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ from mathledger.run.lineage import Lineage
 from mathledger.run.mlflow_writer import Recorder
 
 RUN_ID = "mathledger.run_id"
-CURVES = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
+PLOTS = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
 
 
 @dataclass(frozen=True)
 class Past:
-    """A run that is over, in one of the states of the project that tell of it."""
+    """A run that has ended, in a state of the project that records it."""
 
     chain: Chain
     stage: Stage
@@ -43,7 +43,7 @@ class Past:
 
     @property
     def run_id(self) -> str:
-        """The one that MLflow gave it when it ran."""
+        """The id that MLflow gave it when it ran."""
         return self.lineage.mlflow_run_id
 
     @property
@@ -57,7 +57,7 @@ class Past:
 
 
 def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
-    """The runs that made what a state's dvc.lock records; and what is left out, with the reason.
+    """The runs that made what a state's dvc.lock records, and what is left out, with the reason.
 
     Raises:
         InputError: a lineage file is not in the cache.
@@ -85,18 +85,19 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
-    """Step and numbers, by the trainer's names, of what a stage that trains logs as it goes."""
+    """Yield what a stage that trains logs as it goes: each step, with numbers by TRL's names."""
+    from mathledger.training import grpo, sft
+
     kind = run.stage.kind
-    if kind not in CURVES:
+    if kind not in PLOTS:
         return
-    names = {
-        ours: name for name, (ours, _) in importlib.import_module(f"stages.{kind}").CURVES.items()
-    }
+    curves = sft.CURVES if kind == "train" else grpo.CURVES
+    names = {column: name for name, (column, _) in curves.items()}
     clock = {
         int(row.pop("step")): {key: float(value) for key, value in row.items()}
         for row in table(run.chain.cached(f"lineage/{kind}.csv").read_text())
     }
-    for row in table(run.chain.text(CURVES[kind])):
+    for row in table(run.chain.text(PLOTS[kind])):
         step = int(row.pop("step"))
         numbers = {names.get(key, key): float(value) for key, value in row.items() if value}
         if step in clock:
@@ -121,15 +122,15 @@ def results(run: Past) -> dict[str, float]:
 
             return result_metrics(chain.ledger.content())
         case _:
-            found: dict[str, float] = {}
+            numbers: dict[str, float] = {}
             for path in stage.outs:
                 if is_metric(path):
-                    found |= tracking.numbers_of(chain.json(path))
-            return found
+                    numbers |= tracking.numbers_of(chain.json(path))
+            return numbers
 
 
 def messages(run: Past) -> list[dict[str, Any]]:
-    """What the stage sent to the Recorder when it ran, with the times of then.
+    """What the stage sent to the Recorder when it ran, with the times of that run.
 
     Raises:
         InputError: a file that holds part of it is not in the cache.
@@ -140,7 +141,7 @@ def messages(run: Past) -> list[dict[str, Any]]:
     rows = [*curve(run), (0, results(run))]
     samples = f"data/{run.stage.kind}/samples.csv"
     texts = []
-    if run.stage.kind in CURVES:
+    if run.stage.kind in PLOTS:
         for row in table(run.chain.cached(samples).read_text()):
             title = f"step {row['step']}, row {row['id']}\n\n"
             file = f"samples/step-{int(row['step']):06}.txt"
@@ -156,7 +157,8 @@ def messages(run: Past) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def connected(uri: str, at: Path) -> Iterator[Recorder]:
-    """
+    """A Recorder that writes to an MLflow store.
+
     Raises:
         InputError: there is no MLflow, or one of another version, or it refuses.
     """
@@ -173,28 +175,31 @@ def connected(uri: str, at: Path) -> Iterator[Recorder]:
         raise InputError(refusal(uri, error)) from None
 
 
-def known(recorder: Recorder, over: set[str]) -> set[str]:
+def known(recorder: Recorder, ended: set[str]) -> set[str]:
     """The ids, as lineage/ names them, of the runs that the store holds whole.
 
-    A run that an earlier sync began and did not finish is deleted there; so is one of those that
-    are over which the store lost sight of, for its server went away.
+    This deletes partial runs from the store: those that an earlier sync began and did not finish,
+    and those that have ended but lost their MLflow server on the way.
+
+    Args:
+        ended: the ids of runs that have a lineage file.
     """
-    found, token = set(), None
+    whole, token = set(), None
     while True:
         page = recorder.client.search_runs([recorder.experiment_id], page_token=token)
         for run in page:
             is_partial = run.info.status != "FINISHED"
-            if is_partial and (RUN_ID in run.data.tags or run.info.run_id in over):
+            if is_partial and (RUN_ID in run.data.tags or run.info.run_id in ended):
                 recorder.client.delete_run(run.info.run_id)
                 continue
-            found |= {run.info.run_id, run.data.tags.get(RUN_ID, run.info.run_id)}
+            whole |= {run.info.run_id, run.data.tags.get(RUN_ID, run.info.run_id)}
         token = page.token
         if not token:
-            return found
+            return whole
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 1 where a run is left out, for nothing says which it was."""
+    """Write the runs that the store lacks. The exit status is 1 if a run had to be left out."""
     at = root()
     chains = [Chain.open(each) for each in arguments.revisions or [WORKSPACE]]
     if arguments.all_experiments:
@@ -206,17 +211,17 @@ def run(arguments: argparse.Namespace) -> int:
     runs: dict[str, Past] = {}
     left_out: list[str] = []
     for chain in chains:
-        found, without = past_runs(chain)
-        runs |= {past.run_id: past for past in found}
-        left_out += without
+        past, unknown = past_runs(chain)
+        runs |= {each.run_id: each for each in past}
+        left_out += unknown
     uri = arguments.uri or tracking.store_uri(at)
     with connected(uri, at) as recorder:
         there = known(recorder, set(runs))
-        missing = [past for past in runs.values() if past.run_id not in there]
-        new = sorted(missing, key=lambda past: past.started)
+        missing = [each for each in runs.values() if each.run_id not in there]
+        new = sorted(missing, key=lambda each: each.started)
         # All is read before anything is written: a file that is missing leaves the store as it was.
-        for each in [messages(past) for past in new]:
-            for message in each:
+        for sent in [messages(each) for each in new]:
+            for message in sent:
                 getattr(recorder, message["do"])(message)
     for line in left_out:
         print(terminal.printable(f"left out {line}"))

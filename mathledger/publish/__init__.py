@@ -5,8 +5,8 @@
     FOLDER/results/  every response with its verdict, a parquet file for each model and benchmark,
                      with a card: a dataset's repository
 
-It is refused while `verify` fails, while the licence is not known, and where a text of a private
-benchmark stands in any file. The folder is written aside, then renamed.
+The command refuses to publish while `verify` fails, while the licence is not known, and if any file
+holds a text of a private benchmark. The folder is written aside, then renamed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Verify, write the folder, upload it where a name is given."""
+    """Verify, write the folder, and upload it if a name is given."""
     asked = options.from_arguments(arguments)
     chain = Chain.open()
     folder: Path = arguments.folder
@@ -64,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def refuse_unknown_licence(ledger: Ledger) -> None:
+    """
+    Raises:
+        InputError: an input's licence is not known, so that nothing says what the model's is.
+    """
     if ledger.licence is None:
         raise InputError(f"{LEDGER} says nothing of a licence: run `dvc repro model_card`")
     if unknown := ledger.licence.unknown:
@@ -74,7 +78,7 @@ def refuse_unknown_licence(ledger: Ledger) -> None:
 
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
-    """The items of each benchmark whose text is to stay here."""
+    """The items of each private benchmark, by its name."""
     from mathledger.core.tables import read_rows
 
     return {
@@ -85,7 +89,7 @@ def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
 
 
 def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
-    """What `attest` signs, as files."""
+    """Write the files that `attest` signs, and the signature."""
     with signing.published(chain.params) as links:
         shutil.copytree(links, folder)
     if signature:
@@ -93,7 +97,7 @@ def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
 
 
 def write_results(folder: Path, ledger: Ledger, private: dict[str, Any]) -> None:
-    """The responses to benchmarks that are not private, and their card."""
+    """Write the responses to benchmarks that are not private, and their card."""
     from huggingface_hub import DatasetCardData
 
     configs = []
@@ -163,7 +167,7 @@ def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]])
 
 
 def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Every text of every file, white space made one; of parquet files their strings."""
+    """Yield every text of every file, with runs of white space as one space."""
     from mathledger.core.tables import read_batches
 
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
@@ -178,7 +182,7 @@ def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _strings(node: Any) -> Iterator[str]:
-    """The texts in a JSON value, escapes undone, white space made one."""
+    """Yield the texts in a JSON value, unescaped, with runs of white space as one space."""
     if isinstance(node, dict):
         node = [*node.keys(), *node.values()]
     if isinstance(node, list):
@@ -189,7 +193,7 @@ def _strings(node: Any) -> Iterator[str]:
 
 
 def upload(folder: Path, name: str) -> None:
-    """Both folders to the hub, the model as `name`, the results as `name-results`."""
+    """Upload both folders to the hub: the model as `name`, the results as `name-results`."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -198,7 +202,7 @@ def upload(folder: Path, name: str) -> None:
     for part, repo, kind in (("model", name, "model"), ("results", f"{name}-results", "dataset")):
         try:
             api.create_repo(repo, repo_type=kind, exist_ok=True)
-            found = api.upload_folder(
+            commit = api.upload_folder(
                 folder_path=folder / part,
                 repo_id=repo,
                 repo_type=kind,
@@ -209,4 +213,4 @@ def upload(folder: Path, name: str) -> None:
                 f"{repo} could not be uploaded: {' '.join(str(error).split())}; {folder} is whole: "
                 "log in with `hf auth login`, and publish it again, or upload it with `hf upload`"
             ) from None
-        print(f"{folder}/{part} -> {found.commit_url}", file=sys.stderr)
+        print(f"{folder}/{part} -> {commit.commit_url}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The links of the training set: no canary in it, and the filter finds again what it found."""
+"""The links of the training set: no canary in it, and the filter decides again as it did."""
 
 import tempfile
 from pathlib import Path

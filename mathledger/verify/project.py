@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +23,7 @@ Check = Generator[str, None, str]
 
 @dataclass(frozen=True)
 class Digests:
-    """Of one file as it stands."""
+    """The digests and the size of one file as it stands."""
 
     md5: str  # DVC's
     sha256: str | None  # the ledger's, of its subject
@@ -31,7 +31,7 @@ class Digests:
 
 
 def digests_of(path: str, with_sha256: bool) -> Digests:
-    """Read a file once for both digests."""
+    """Hash a file, reading it once for both digests."""
     md5, sha, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
     buffer = memoryview(bytearray(CHUNK))
     with Path(path).open("rb", buffering=0) as file:
@@ -81,24 +81,24 @@ class Project:
         return model_card.make_ledger(self.settings, claims)
 
     @cached_property
-    def ignored(self) -> Any:
-        """DVC's own reading of .dvcignore: a function of a folder that lists its files."""
+    def _list_folder(self) -> Callable[[str], list[str]]:
+        """List a folder's files as DVC does: without those that .dvcignore names."""
         from dvc.repo import Repo
 
         repo = Repo(".")
 
         def files(folder: str) -> list[str]:
-            found = repo.dvcignore.find(repo.fs, os.path.abspath(folder))  # noqa: PTH100
-            return sorted(os.path.relpath(each) for each in found)
+            paths = repo.dvcignore.find(repo.fs, os.path.abspath(folder))  # noqa: PTH100
+            return sorted(os.path.relpath(each) for each in paths)
 
         return files
 
     def files_in(self, path: str) -> list[str]:
-        """The files that DVC counts to a path, sorted: itself, or those in the folder."""
-        return self.ignored(path) if Path(path).is_dir() else [path]
+        """The files of a path that DVC counts, sorted: the path itself, or those in the folder."""
+        return self._list_folder(path) if Path(path).is_dir() else [path]
 
     def hash(self, paths: Iterable[str]) -> None:
-        """Take the digests of files that there are, on all cores, each once."""
+        """Hash existing files on all cores, each once."""
         from tqdm import tqdm  # type: ignore[import-untyped]
 
         todo = [path for path in dict.fromkeys(paths) if path not in self._digests]
@@ -110,13 +110,13 @@ class Project:
             disable=not sys.stderr.isatty(),
         )  # fmt: skip
         with bar, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-            found = threads.map(lambda path: digests_of(path, path in self.subject), todo)
-            for path, digests in zip(todo, found, strict=True):
+            taken = threads.map(lambda path: digests_of(path, path in self.subject), todo)
+            for path, digests in zip(todo, taken, strict=True):
                 self._digests[path] = digests
                 bar.update(digests.size)
 
     def digests(self, path: str) -> Digests:
-        """Of one file."""
+        """The digests of one file."""
         self.hash([path])
         return self._digests[path]
 

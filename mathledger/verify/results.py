@@ -44,8 +44,8 @@ def ledger(project: Project) -> Check:
         what = "is no subject of it" if path in wanted else "should be no subject of it"
         yield f"{LEDGER}: {path} {what}"
     again = json.loads(statement.text(project.ledger_again))
-    for where, stated, found in differences(content.get("predicate"), again):
-        yield f"{LEDGER}: {where} is {stated}, computed anew {found}"
+    for where, stated, computed in differences(content.get("predicate"), again):
+        yield f"{LEDGER}: {where} is {stated}, computed anew {computed}"
     num_scores = len(settings["evaluated_models"]) * len(settings["benchmark"])
     return (
         f"{num_scores} scores computed anew; {len(project.subject)} files are its subject; "
@@ -53,27 +53,27 @@ def ledger(project: Project) -> Check:
     )
 
 
-def differences(stated: Any, found: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
+def differences(stated: Any, again: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
     """Where two JSON values differ: the dotted key, and what either has there.
 
     >>> list(differences({"a": [1, 2]}, {"a": [1, 3]}))
     [('a.1', '2', '3')]
     """
-    if isinstance(stated, dict) and isinstance(found, dict):
-        for key in [*stated, *(key for key in found if key not in stated)]:
+    if isinstance(stated, dict) and isinstance(again, dict):
+        for key in [*stated, *(key for key in again if key not in stated)]:
             inner = f"{where}.{key}" if where else str(key)
-            if key not in stated or key not in found:
-                has = ["there" if key in each else "missing" for each in (stated, found)]
+            if key not in stated or key not in again:
+                has = ["there" if key in each else "missing" for each in (stated, again)]
                 yield inner, has[0], has[1]
             else:
-                yield from differences(stated[key], found[key], inner)
-        if list(stated) != list(found) and stated.keys() == found.keys():
+                yield from differences(stated[key], again[key], inner)
+        if list(stated) != list(again) and stated.keys() == again.keys():
             yield where or "predicate", "in another order", "as written"
-    elif isinstance(stated, list) and isinstance(found, list) and len(stated) == len(found):
-        for number, (one, other) in enumerate(zip(stated, found, strict=True)):
+    elif isinstance(stated, list) and isinstance(again, list) and len(stated) == len(again):
+        for number, (one, other) in enumerate(zip(stated, again, strict=True)):
             yield from differences(one, other, f"{where}.{number}" if where else str(number))
-    elif stated != found or type(stated) is not type(found):
-        yield where, _short(stated), _short(found)
+    elif stated != again or type(stated) is not type(again):
+        yield where, _short(stated), _short(again)
 
 
 def _short(value: Any) -> str:
