@@ -75,13 +75,13 @@ def experiments_of_head(at: Path) -> list[Chain]:
     prefix = f"refs/exps/{head[:2]}/{head[2:]}/"
     form = "--format=%(refname) %(objectname)"
     listed = git("for-each-ref", "--sort=committerdate", form, prefix, at=at)
-    found = [line.removeprefix(prefix).split(" ") for line in listed.splitlines()]
-    if not found:
+    experiments = [line.removeprefix(prefix).split(" ") for line in listed.splitlines()]
+    if not experiments:
         raise InputError(
             "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one; those of other "
             "commits (`dvc exp list --all-commits`), branches and tags are compared by name"
         )
-    return [Chain(name, commit, at) for name, commit in found]
+    return [Chain(name, commit, at) for name, commit in experiments]
 
 
 def experiment(chain: Chain, baseline: Chain) -> Experiment:

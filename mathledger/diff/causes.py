@@ -17,6 +17,7 @@ from mathledger.core.typed import Record
 from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
+IDLE = ("model_card", "probe")  # stages and sections that no number rests on
 SOURCE = ("name", "revision", "licence", "items_digest")
 
 
@@ -120,8 +121,10 @@ def unattributed(a: Side, b: Side) -> list[Change]:
 
 def can_lead_to_numbers(change: Change) -> bool:
     """Whether a change that no stage is known for is of one whose output a number may rest on."""
-    name = PurePosixPath(change.key).stem if is_code(change.key) else change.key.partition(".")[0]
-    return name not in ("model_card", "probe")
+    if not is_code(change.key):
+        return change.key.partition(".")[0] not in IDLE
+    path = PurePosixPath(change.key)
+    return path.stem not in IDLE and path.parts[:2] != ("mathledger", "card")
 
 
 def is_same_run(a: Side, b: Side, stage: str) -> bool:

@@ -72,6 +72,13 @@ def test_an_old_commit_is_compared_with_a_new_one(found: Callable[..., Any]) -> 
     assert {GRADING, "mathledger/grading"} <= idle
 
 
+def test_an_old_experiment_is_set_beside_a_new_one(found: Callable[..., Any]) -> None:
+    old, new = found("compare", "before", "HEAD")["experiments"]
+    assert old["scores"].keys() == new["scores"].keys() != set()
+    tests = [score["against_baseline"] for score in new["scores"].values()]
+    assert all(test["difference"]["value"] == 0 for test in tests)
+
+
 def test_an_old_chain_has_its_ledger_its_stages_and_the_code_of_its_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
