@@ -1,0 +1,123 @@
+"""What `verify` prints, and its exit status, whatever the links say."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mathledger import verify
+from mathledger.cli import main
+from mathledger.core.errors import InputError
+from mathledger.verify import links
+from mathledger.verify.links import Link
+from mathledger.verify.options import VerifyOptions
+from mathledger.verify.project import Check, Project
+from tests import states
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with data, so that there is something to verify."""
+    made = states.Project(tmp_path_factory.mktemp("project"))
+    made.git("init", "--quiet")
+    shutil.copy(ROOT / "dvc.yaml", made.path)
+    (made.path / ".gitignore").write_text("data/\nlineage/*\n.dvc/cache/\n")
+    made.write()
+    return made.path
+
+
+def holding(project: Project) -> Check:
+    yield from ()
+    return "3 files"
+
+
+def failing(project: Project) -> Check:
+    for number in range(25):
+        yield f"file {number} is another"
+    return "25 files"
+
+
+def refusing(project: Project) -> Check:
+    yield "file 0 is another"
+    raise InputError("file 1 is missing")
+
+
+def breaking(project: Project) -> Check:
+    yield "file 0 is another"
+    raise ValueError("1 is no file")
+
+
+@pytest.fixture
+def verified(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """The exit status and the output of `verify` with some links."""
+
+    def run(checks: dict[str, Any], *arguments: str) -> tuple[int, str]:
+        made = [Link(name, check) for name, check in checks.items()]
+        monkeypatch.setattr(links, "LINKS", made)
+        monkeypatch.chdir(path / "data")  # the project is found from any folder in it
+        status = main(["verify", *arguments])
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def test_all_links_that_hold_are_a_pass(verified: Callable[..., tuple[int, str]]) -> None:
+    status, text = verified({"one": holding, "two": holding})
+    assert status == 0
+    assert text.splitlines() == [
+        "PASS  one         3 files",
+        "PASS  two         3 files",
+        "",
+        "PASS: all 2 links hold",
+    ]
+
+
+def test_a_link_that_fails_is_named_with_its_reasons_and_the_others_still_run(
+    verified: Callable[..., tuple[int, str]],
+) -> None:
+    status, text = verified({"many": failing, "two": holding})
+    lines = text.splitlines()
+    assert status == 1
+    assert lines[0] == "FAIL  many        file 0 is another"
+    assert lines[19] == " " * 18 + "file 19 is another" and lines[20] == " " * 18 + "and 5 more"
+    assert lines[21:] == [
+        "PASS  two         3 files",
+        "",
+        "FAIL: 1 of 2 links do not hold: many",
+    ]
+
+
+def test_a_link_that_cannot_be_checked_has_failed(verified: Callable[..., tuple[int, str]]) -> None:
+    status, text = verified({"a": refusing, "b": breaking})
+    assert status == 1
+    assert "FAIL  a           file 1 is missing\n" in text
+    assert "FAIL  b           could not be checked: ValueError: 1 is no file\n" in text
+
+
+def test_json_has_every_reason_and_the_same_exit_status(
+    verified: Callable[..., tuple[int, str]],
+) -> None:
+    status, text = verified({"one": holding, "many": failing}, "--json")
+    assert status == 1
+    one, many = json.loads(text)["links"]
+    assert one == {"name": "one", "holds": True, "looked_at": "3 files", "reasons": []}
+    assert many["holds"] is False and many["looked_at"] is None and len(many["reasons"]) == 25
+    assert json.loads(text)["holds"] is False
+    assert verified({"one": holding}, "--json")[0] == 0
+
+
+def test_a_check_without_a_command_line_gives_a_typed_result(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(links, "LINKS", [Link("one", holding), Link("a", refusing)])
+    monkeypatch.chdir(path)
+    result = verify.check(VerifyOptions())
+    assert (result.holds, result.failed) == (False, ["a"])
+    assert result.links[1].reasons == ("file 1 is missing",)
+    assert capsys.readouterr() == ("", "")
