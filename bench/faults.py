@@ -33,6 +33,7 @@ import yaml
 from bench.measure import circumstances, clone, progress, write_result
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
+from mathledger.core.paths import is_lineage
 
 MADE = ["data/download_corpus", "data/download_benchmark", "data/model", "data/prepare"]
 MADE += ["data/deduplicate", "data/decontaminate", "data/mix", "data/train", "data/evaluate"]
@@ -228,7 +229,7 @@ def results(folder: Path) -> dict[str, str]:
         out["path"]: out["md5"]
         for name in stage_seconds(folder)
         for out in stages[name].get("outs", [])
-        if not out["path"].startswith("lineage")
+        if not is_lineage(out["path"])
     }
 
 

@@ -25,7 +25,7 @@ from mathledger.chain.lock import LOCK, Stage
 from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_metric
-from mathledger.run import tracking
+from mathledger.run import messages, tracking
 from mathledger.run.lineage import Lineage
 from mathledger.run.mlflow_writer import Recorder
 
@@ -125,18 +125,18 @@ def results(run: Past) -> dict[str, float]:
             numbers: dict[str, float] = {}
             for path in stage.outs:
                 if is_metric(path):
-                    numbers |= tracking.numbers_of(chain.json(path))
+                    numbers |= messages.numbers_of(chain.json(path))
             return numbers
 
 
-def messages(run: Past) -> list[dict[str, Any]]:
+def sent(run: Past) -> list[dict[str, Any]]:
     """What the stage sent to the Recorder when it ran, with the times of that run.
 
     Raises:
         InputError: a file that holds part of it is not in the cache.
     """
     outs = {path: out.md5 for path, out in run.stage.outs.items()}
-    start = tracking.start_message(run.lineage, outs, run.started)
+    start = messages.start_message(run.lineage, outs, run.started)
     start["tags"] |= {RUN_ID: run.run_id}
     rows = [*curve(run), (0, results(run))]
     samples = f"data/{run.stage.kind}/samples.csv"
@@ -150,7 +150,7 @@ def messages(run: Past) -> list[dict[str, Any]]:
         start,
         {"do": "metrics", "rows": rows, "time": run.ended},
         *texts,
-        tracking.outs_message(outs),
+        messages.outs_message(outs),
         {"do": "end", "status": "FINISHED", "time": run.ended},
     ]
 
@@ -220,8 +220,8 @@ def run(arguments: argparse.Namespace) -> int:
         missing = [each for each in runs.values() if each.run_id not in there]
         new = sorted(missing, key=lambda each: each.started)
         # All is read before anything is written: a file that is missing leaves the store as it was.
-        for sent in [messages(each) for each in new]:
-            for message in sent:
+        for of_run in [sent(each) for each in new]:
+            for message in of_run:
                 getattr(recorder, message["do"])(message)
     for line in left_out:
         print(terminal.printable(f"left out {line}"))

@@ -27,11 +27,12 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
 from mathledger.core.keys import flatten
-from mathledger.core.paths import is_code, is_lineage, is_metric, is_plot
+from mathledger.core.paths import is_code, is_lineage
 from mathledger.run import turns
 from mathledger.run.checkout import checkout_in_use
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
+from mathledger.run.messages import numbers_of, outs_message, start_message
 from mathledger.run.mlflow_writer import REFUSED
 
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
@@ -226,51 +227,6 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         turn.end()
 
 
-def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, Any]:
-    """What opens a stage's MLflow run: see mlflow_writer.Recorder.start.
-
-    Args:
-        outs: the paths of the stage's outs.
-        time: of the start, in milliseconds since 1970.
-    """
-    stage, experiment = origin.stage, origin.experiment
-    is_result = stage == "model_card"
-    datasets = {path: md5 for path, md5 in origin.deps.items() if not is_code(path)}
-    # What the MLflow UI filters by, and what joins runs without a parent. The model card's run is
-    # the experiment's result row, and named by it: it holds all params and all scores.
-    tags = {
-        "mathledger.kind": "result" if is_result else "stage",
-        "mathledger.stage": stage,
-        "mathledger.item": origin.item or "",
-        "mathledger.experiment": experiment or "repro",
-        "mathledger.git_revision": origin.git_revision,
-        "mathledger.code_is_dirty": str(origin.code_is_dirty).lower(),
-        "mlflow.source.name": f"stages/{stage}.py",
-        "mlflow.source.git.commit": origin.git_revision,
-    }
-    if origin.visible_gpus is not None:  # files from before it was recorded lack it
-        tags["mathledger.gpus"] = origin.visible_gpus
-    return {
-        "do": "start",
-        "name": experiment if is_result and experiment else origin.name,
-        "tags": tags | {f"mathledger.dep.{path}": md5 for path, md5 in datasets.items()},
-        "params": origin.params,
-        "datasets": datasets,
-        "outs": list(outs),
-        "time": time,
-    }
-
-
-def outs_message(outs: dict[str, str]) -> dict[str, Any]:
-    """What a stage made, for Recorder.outs: data, models and the card, with DVC's digests."""
-    kept = {
-        path: md5
-        for path, md5 in outs.items()
-        if not (is_lineage(path) or is_metric(path) or is_plot(path))
-    }
-    return {"do": "outs", "outs": kept}
-
-
 def digests(outs: Iterable[Any]) -> dict[str, str]:
     """The digests of those outs that exist, by path, as dvc.lock will hold them."""
     return {out.def_path: out.get_hash().value for out in outs if out.exists}
@@ -280,19 +236,6 @@ def fingerprint(decides: Any) -> str:
     """A digest of what decides a stage's unfinished work, and of the versions of the packages."""
     versions = {package: version(package) for package in PACKAGES}
     return content_id(json.dumps([decides, versions], sort_keys=True))
-
-
-def numbers_of(tree: dict[str, Any]) -> dict[str, float]:
-    """What MLflow takes as metrics: nested keys become dots, what is no number stays out.
-
-    >>> numbers_of({"kept": {"champ": 3}, "dtype": "float32", "is_new": True})
-    {'kept.champ': 3.0}
-    """
-    return {
-        key: float(value)
-        for key, value in flatten(tree).items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
 
 
 def code_is_dirty() -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mathledger.card.ledger import Score
 from mathledger.chain.chain import LEDGER
+from mathledger.core.paths import is_data
 from mathledger.trace.number import NumberTrace
 from mathledger.trace.steps import Digest, Step
 from mathledger.trace.tree import SHOWN, Branch
@@ -185,11 +186,7 @@ def _by_reason(told: Mapping[str, Any]) -> dict[str, int]:
 
 def details(step: Step) -> list[str]:
     """What it wrote, its canaries, params and run: a line each. The first names what it wrote."""
-    written = [
-        f"{path} md5 {out.md5[:SHOWN]}"
-        for path, out in step.outs.items()
-        if path.startswith("data/")
-    ]
+    written = [f"{path} md5 {out.md5[:SHOWN]}" for path, out in step.outs.items() if is_data(path)]
     lines = [", ".join(written)]
     files = step.reported.get("files", {})
     if step.kind == "download_corpus":
