@@ -159,7 +159,7 @@ def _closes(line: str, mark: str) -> bool:
 
 
 def is_table(lines: list[str], at: int) -> bool:
-    """Whether a pipe table's header stands here, its line of dashes below."""
+    """Return True if a pipe table's header stands here, its line of dashes below."""
     if "|" not in lines[at] or at + 1 >= len(lines):
         return False
     below = lines[at + 1].strip()

@@ -86,5 +86,5 @@ def own_names(card: Card) -> Names:
 
 
 def is_accuracy(*names: str) -> bool:
-    """Whether a metric of this name is a share of the items."""
+    """Return True if a metric of this name is a share of the items."""
     return any(_SHARES.search(name) for name in names)

@@ -1,4 +1,4 @@
-"""Which of the things that make a score checkable a card states, in its own words.
+"""What a card states of the things that make a score checkable, in its own words.
 
 A statement counts for a claim when it stands with it (cell, row, header, sentence), in the text of
 its section, or in a section on evaluation. It is quoted, never judged.
@@ -149,7 +149,7 @@ def _texts(card: Card, own: set[Section]) -> dict[Section, list[str]]:
 
 
 def _is_general(section: Section) -> bool:
-    """Whether a section is about evaluation."""
+    """Return True if a section is about evaluation."""
     return any(_GENERAL.search(title) for title in section.topics)
 
 

@@ -1,4 +1,4 @@
-"""What in a card does not fit together or has no evidence, with lines and what would settle it.
+"""Claims that contradict each other or lack evidence, with lines and what would settle them.
 
 A finding says what the card does not support. It never says that a claim is false.
 """
@@ -202,7 +202,7 @@ def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def _agree(claims: list[Claim]) -> bool:
-    """Whether one number can be printed as all of them."""
+    """Return True if one number can be printed as all of them."""
     values = [_value(claim) for claim in claims]
     if len({(value.low, value.high) for value in values}) == 1:
         return True

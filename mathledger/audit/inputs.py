@@ -76,7 +76,7 @@ class Number:
     line: int
 
     def holds(self, exact: int) -> bool:
-        """Whether an exact count can be printed so, rounded or cut off."""
+        """Return True if an exact count can be printed so, rounded or cut off."""
         return self.value - self.unit / 2 <= exact < self.value + self.unit
 
 

@@ -162,7 +162,7 @@ def _lengths() -> dict[str, list[int]]:
 
 
 def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool:
-    """Whether the words at this place are that name, and no part of a word or of a number."""
+    """Return True if the words at this place are that name, not part of a word or number."""
     spelled = text[start:end]
     if (is_exact and spelled != name) or "\n" in spelled or ("(" in spelled and "(" not in name):
         return False
@@ -189,12 +189,12 @@ def _whole(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def is_part_of(key: str, other: str) -> bool:
-    """Whether a benchmark is the other, or a year or part of it."""
+    """Return True if a benchmark is the other, or a year or part of it."""
     return key == other or benchmarks()[key].family == other
 
 
 def related(key: str, other: str) -> bool:
-    """Whether two benchmarks are one, or one is a part of the other."""
+    """Return True if two benchmarks are one, or one is a part of the other."""
     return is_part_of(key, other) or is_part_of(other, key)
 
 

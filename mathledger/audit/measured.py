@@ -1,4 +1,4 @@
-"""How many benchmark items stand in the corpora of a folder (`--data DIR`).
+"""Count the benchmark items that stand in the corpora of a folder (`--data DIR`).
 
 The folder holds corpora and benchmarks as the hub lays them out (ORG/NAME/...), or it is this
 project's data/decontaminate, whose evidence is counted as it is.

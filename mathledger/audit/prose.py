@@ -144,7 +144,7 @@ def _nearest(
 
 
 def _is_between(text: str) -> bool:
-    """Whether nothing but words of scoring stands here."""
+    """Return True if nothing but words of scoring stands here."""
     if len(text) > 80:
         return False
     tokens = re.findall(r"[A-Za-z]+|[^\sA-Za-z]+", METRIC.sub(" ", text))

@@ -124,7 +124,7 @@ def _agrees(claim: Claim, result: Result) -> bool:
 
 
 def last_place(value: Printed) -> Fraction:
-    """What an approximate number is known to: the place of its last digit that is not zero.
+    """The place of an approximate number's last nonzero digit, to which it is known.
 
     >>> [int(last_place(printed(text))) for text in ("80", "25", "100")]
     [10, 1, 100]

@@ -40,7 +40,7 @@ class Score:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a whole number without a sign, which may be anything."""
+        """Return True if it is a whole number without a sign, which may be anything."""
         return not (self.is_percent or self.count or "." in (self.low or ""))
 
     def value(self, *, share: bool = False) -> Printed | None:
@@ -114,12 +114,12 @@ def score_of(cell: str) -> Score | None:
 
 
 def are_shares(table_scores: list[Score]) -> bool:
-    """Whether the scores of one table are shares of 1: none is above 1, and some have decimals."""
+    """Return True if a table has shares of 1: no score is above 1, and some have decimals."""
     bare = [score for score in table_scores if score.low and not score.is_percent]
     is_small = all(float(score.high or score.low or 0) <= 1 for score in bare)
     return is_small and any(re.search(r"\.\d\d", score.low or "") for score in bare)
 
 
 def is_numeric(cell: str) -> bool:
-    """Whether a cell holds a bare number, which one would expect to be read."""
+    """Return True if a cell holds a bare number, which one would expect to be read."""
     return bool(re.match(r"[~≈$]?\s?\d(?![\d,.]*[\s-]?[A-Za-z])", cell))

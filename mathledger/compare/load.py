@@ -53,7 +53,7 @@ class Experiment:
 
 
 def chosen(revisions: list[str], baseline: str | None) -> tuple[Chain, list[Chain]]:
-    """The baseline and what is compared with it: by default HEAD, and its experiments.
+    """The baseline and what is compared with it; by default HEAD and its experiments.
 
     Raises:
         InputError: one of them stands for nothing, or HEAD has no experiments.
@@ -130,7 +130,7 @@ def expect_whole(chain: Chain) -> None:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """Where two trees of params differ.
+    """Describe where two trees of params differ.
 
     >>> list(changes({"a": {"c": 2}, "d": {"e": 5}}, {"a": {"c": 3}, "f": {"g": 4}}))
     ['a.c=3', 'no d', 'with f']

@@ -120,7 +120,7 @@ def unattributed(a: Side, b: Side) -> list[Change]:
 
 
 def can_lead_to_numbers(change: Change) -> bool:
-    """Whether a change that no stage is known for is of one whose output a number may rest on."""
+    """Return True if a number may rest on what a change of unknown stages leads to."""
     if not is_code(change.key):
         return change.key.partition(".")[0] not in IDLE
     path = PurePosixPath(change.key)
@@ -128,7 +128,7 @@ def can_lead_to_numbers(change: Change) -> bool:
 
 
 def is_same_run(a: Side, b: Side, stage: str) -> bool:
-    """Whether a stage read the same and nothing recorded of it has changed."""
+    """Return True if a stage read the same data and nothing recorded of it has changed."""
     old, new = a.runs.get(stage), b.runs.get(stage)
     same = old is not None and new is not None and old.inputs == new.inputs
     return same and not own_changes(a, b, stage)
@@ -162,7 +162,7 @@ def trace(a: Side, b: Side, number: Number) -> Route:
 
 
 def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
-    """Whether it is known if a stage's output differs, and whether it does."""
+    """Return whether it is known if a stage's output differs, and whether it does."""
     if old is None or new is None:
         return True, True
     if old.outputs is None or new.outputs is None:

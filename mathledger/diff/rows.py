@@ -58,7 +58,7 @@ class RowsDifference:
 
 
 def walk(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """What two sorted streams of ids do not share, and whether it was gained; each copy counts.
+    """Yield each id that only one of two sorted streams has, and if it was gained; copies count.
 
     >>> list(walk(["a", "b", "b", "d"], ["b", "c", "d"]))
     [('a', False), ('b', False), ('c', True)]
@@ -78,7 +78,7 @@ def walk(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, bool]]:
 
 
 class Lookup:
-    """What is said of ids that are asked for in their order, by a sorted stream.
+    """Texts by id, from a sorted stream; ids are looked up in ascending order.
 
     >>> lookup = Lookup(iter([("b", "same"), ("d", "too_long")]))
     >>> [lookup.find(row) for row in ("a", "b", "b", "c", "d", "e")]

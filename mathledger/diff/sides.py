@@ -71,7 +71,7 @@ class Side:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """What is recorded of each stage, those that others rest on first.
+        """What is recorded of each stage's run, upstream stages first.
 
         Raises:
             InputError: a lineage file is not in the cache, or is of another run than the ledger.
@@ -105,7 +105,7 @@ def _run(chain: Chain, name: str) -> Run:
 
 
 def open_side(text: str) -> Side:
-    """The state or card that an argument names.
+    """Open the state or card that an argument names.
 
     Raises:
         InputError: it names nothing, a revision and a path alike, or a card without a ledger.

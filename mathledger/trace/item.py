@@ -108,7 +108,7 @@ def _hits(chain: Chain, benchmark: str, name: str) -> list[Row]:
 
 
 def texts(chain: Chain, ids: list[str]) -> dict[str, Row]:
-    """Problem and solution of rows that went through the filter, removed or not, by id.
+    """Problem and solution, by id, of rows that went through the filter, removed or not.
 
     Raises:
         InputError: one is missing.

@@ -26,7 +26,7 @@ Where = Callable[[pa.Table], Any]  # of some columns: which rows, as booleans
 def rows_where(
     chain: Chain, path: str, columns: list[str], where: Where, wanted: list[str] | None = None
 ) -> Iterator[Row]:
-    """The rows of a parquet file of the cache that a condition on some columns chooses.
+    """Yield the rows of a cached parquet file that meet a condition on some columns.
 
     Args:
         wanted: the columns of these rows; all unless given.

@@ -1,4 +1,4 @@
-"""The chain of a number as one page: a graph, and what is known of each of its nodes.
+"""The chain of a number as an HTML page: a graph, and the details of each node.
 
 A node is a link to its details, and CSS shows the details that the address names, so that the page
 needs no script, works with the keyboard, and an address leads to a node.
@@ -155,8 +155,7 @@ def short(step: Step) -> str:
 
 
 def curve(left: Node, right: Node) -> str:
-    """From the right edge of a node to the left edge of another: level, and in the last gap over
-    to the other's height."""
+    """The path of an edge: level from the right of a node, then over the last gap to another."""
     x, y = left.x + WIDTH, left.y + HEIGHT / 2
     to_x, to_y = right.x, right.y + HEIGHT / 2
     return f"M{x} {y:g}H{to_x - GAP}C{to_x} {y:g} {to_x - GAP} {to_y:g} {to_x} {to_y:g}"

@@ -25,7 +25,7 @@ def of_steps(chain: Chain, steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _outdated_inputs(chain: Chain, stage: Stage) -> Iterator[str]:
-    """Inputs that are no longer what the stage has read, by the lock alone.
+    """Inputs that have changed since the stage read them, by the lock alone.
 
     A folder of several stages' outs is left to `mathledger verify`: files of a corpus that is gone
     from params.yaml may lie in it.
