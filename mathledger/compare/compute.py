@@ -8,8 +8,6 @@ from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import Interval
 
-LEVEL = 0.05
-
 
 @dataclass(frozen=True)
 class Test:
@@ -101,13 +99,12 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
 
 def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], Test]:
     """A test of each number that can be paired, by the place of its experiment and benchmark."""
-    paired = {
+    pairs = {
         (number, benchmark): pair(baseline.responses[benchmark], own, benchmark, other.name)
         for number, other in enumerate(others)
         for benchmark, own in other.responses.items()
         if not why_not_tested(baseline, benchmark, own)
     }
-    adjusted = statistics.holm([test.p_value for test in paired.values()])
     return {
         key: Test(
             test.difference,
@@ -115,10 +112,10 @@ def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int
             test.num_gained,
             test.num_lost,
             test.minimum_detectable,
-            p_holm,
-            p_holm < LEVEL,
+            test.p_holm,
+            test.is_significant,
         )
-        for (key, test), p_holm in zip(paired.items(), adjusted, strict=True)
+        for key, test in statistics.compare_all(pairs).items()
     }
 
 
@@ -132,8 +129,10 @@ def why_not_tested(baseline: Experiment, benchmark: str, own: Responses) -> str 
     return None
 
 
-def pair(before: Responses, after: Responses, benchmark: str, name: str) -> statistics.Comparison:
-    """Test two models' responses to the same items.
+def pair(
+    before: Responses, after: Responses, benchmark: str, name: str
+) -> tuple[list[list[bool]], list[list[bool]]]:
+    """Pair two models' outcomes on the same items.
 
     Raises:
         InputError: the responses are to different items.
@@ -144,9 +143,7 @@ def pair(before: Responses, after: Responses, benchmark: str, name: str) -> stat
             "other items: run `mathledger verify` on both"
         )
     items = sorted(before.outcomes)
-    return statistics.compare(
-        [before.outcomes[item] for item in items], [after.outcomes[item] for item in items]
-    )
+    return [before.outcomes[item] for item in items], [after.outcomes[item] for item in items]
 
 
 def by_overlap(own: Outcomes, before: Outcomes | None, overlapping: set[str]) -> Split | None:

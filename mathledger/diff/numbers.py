@@ -19,7 +19,8 @@ from mathledger.diff.sides import Number, Side
 from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import Interval
 
-LEVEL = 0.05
+Outcomes = list[list[bool]]  # by item, whether each response is right
+Pairs = dict[Number, tuple[Outcomes, Outcomes]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class PairedTest:
 
     @property
     def is_beyond_noise(self) -> bool:
-        return self.p_holm < LEVEL
+        return self.p_holm < statistics.LEVEL
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,17 @@ class NumberDifference:
 
 def compare(a: Side, b: Side, numbers: Sequence[Number]) -> list[NumberDifference]:
     """Set each number against the other side's, with a test if the model was asked anew."""
-    differences = [_compare(a, b, number) for number in numbers]
-    paired = [each.test for each in differences if isinstance(each.test, PairedTest)]
-    adjusted = iter(statistics.holm([test.p_value for test in paired]))
+    pairs: Pairs = {}
+    differences = [_compare(a, b, number, pairs) for number in numbers]
+    tests = statistics.compare_all(pairs)
     return [
-        replace(each, test=replace(each.test, p_holm=next(adjusted)))
-        if isinstance(each.test, PairedTest)
-        else each
+        replace(each, test=_paired(tests[each.number])) if each.number in tests else each
         for each in differences
     ]
 
 
-def _compare(a: Side, b: Side, number: Number) -> NumberDifference:
-    """Compare a number; p is not adjusted yet."""
+def _compare(a: Side, b: Side, number: Number, pairs: Pairs) -> NumberDifference:
+    """Compare a number; put its outcomes into `pairs` if they are to be tested."""
     old, new = a.numbers[number], b.numbers[number]
     is_same = old.samples_sha256 == new.samples_sha256
     untested = NumberDifference(number, old, new, is_same, None, None)
@@ -102,18 +101,16 @@ def _compare(a: Side, b: Side, number: Number) -> NumberDifference:
         )
     is_private = any(facts.is_private(side.ledger.params, number.benchmark) for side in (a, b))
     changes = None if is_same else responses.compare(before, after, is_private)
-    return replace(untested, test=_paired(before, after), responses=changes)
+    pairs[number] = _outcomes(before), _outcomes(after)
+    return replace(untested, responses=changes)
 
 
-def _paired(before: Responses, after: Responses) -> PairedTest:
-    outcomes = [
-        [[each.correct for each in side[item].values()] for item in sorted(before)]
-        for side in (before, after)
-    ]
-    test = statistics.compare(*outcomes)
-    return PairedTest(
-        test.difference, test.p_value, test.num_gained, test.num_lost, p_holm=test.p_value
-    )
+def _outcomes(responses: Responses) -> Outcomes:
+    return [[each.correct for each in responses[item].values()] for item in sorted(responses)]
+
+
+def _paired(test: statistics.FamilyTest) -> PairedTest:
+    return PairedTest(test.difference, test.p_value, test.num_gained, test.num_lost, test.p_holm)
 
 
 def _unpaired(old: ModelScore, new: ModelScore, reason: str) -> UnpairedTest:

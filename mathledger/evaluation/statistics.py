@@ -10,17 +10,19 @@ values, so that the order of the items does not matter.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 F64 = npt.NDArray[np.float64]
+Key = TypeVar("Key", bound=Hashable)
 
 NUM_DRAWS = 9_999
 SEED = 0
+LEVEL = 0.05  # an adjusted p below it is called significant
 Z = 1.959963984540054  # two-sided 5%
 Z_POWER = 0.8416212335729143  # 80% power
 MIN_ITEMS = 6  # five items that all change give p = 2 / 2**5 > 0.05
@@ -35,12 +37,25 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedTest:
+    """Two models on the same items, paired by item."""
+
     difference: Interval  # of the accuracies, second minus first
     p_value: float
     num_gained: int  # items that the second model answers right more often
     num_lost: int
     minimum_detectable: float | None  # null: too few items for any difference
+
+
+@dataclass(frozen=True)
+class FamilyTest(PairedTest):
+    """One of several paired tests that are made together."""
+
+    p_holm: float  # p, adjusted for all tests of the family
+
+    @property
+    def is_significant(self) -> bool:
+        return self.p_holm < LEVEL
 
 
 def accuracy(outcomes: npt.ArrayLike) -> Interval:
@@ -108,8 +123,8 @@ def majority_share(correct: Sequence[bool], answers: Sequence[str | None]) -> fl
     return (True in most) / max(1, len(most))
 
 
-def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> Comparison:
-    """Two models on the same items in the same order, paired by item.
+def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
+    """Test two models on the same items in the same order, paired by item.
 
     p is the exact sign-flip test's. The interval is Tango's score interval for one response an
     item, else the bootstrap over items.
@@ -128,13 +143,25 @@ def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> Comparison:
         # by as much as any was; wholly, where none changed.
         most = float(np.abs(steps).max()) or 1.0
         difference = Interval(float(steps.mean()), *_bootstrap(steps, [-most, most]))
-    return Comparison(
+    return PairedTest(
         difference,
         sign_flip_p(counts.astype(np.int64)),
         gained,
         lost,
         minimum_detectable(float((steps**2).mean()), len(steps)),
     )
+
+
+def compare_all(
+    pairs: Mapping[Key, tuple[npt.ArrayLike, npt.ArrayLike]],
+) -> dict[Key, FamilyTest]:
+    """Test each pair (`compare`), and adjust the p of all of them together (`holm`)."""
+    tests = {key: compare(*pair) for key, pair in pairs.items()}
+    adjusted = holm([test.p_value for test in tests.values()])
+    return {
+        key: FamilyTest(**vars(test), p_holm=p_holm)
+        for (key, test), p_holm in zip(tests.items(), adjusted, strict=True)
+    }
 
 
 def sign_flip_p(steps: npt.NDArray[np.int64]) -> float:
@@ -223,7 +250,7 @@ def gap(first: Interval, second: Interval) -> Interval:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Each p adjusted for the number of tests made (Holm 1979): where those below 5% are called
+    """Adjust each p for the number of tests made (Holm 1979): if those below 5% are called
     differences, the chance that any of them is none stays below 5%.
 
     >>> holm([0.01, 0.04, 0.03])
@@ -253,8 +280,8 @@ def _mean(values: F64, is_single: bool) -> Interval:
 
     if not is_single:
         return Interval(float(values.mean()), *_bootstrap(values, [0.0, 0.0, 1.0, 1.0]))
-    found = binomtest(round(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
-    return Interval(float(values.mean()), float(found.low), float(found.high))
+    wilson = binomtest(round(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
+    return Interval(float(values.mean()), float(wilson.low), float(wilson.high))
 
 
 def _bootstrap(values: F64, beside: list[float]) -> tuple[float, float]:
@@ -262,7 +289,7 @@ def _bootstrap(values: F64, beside: list[float]) -> tuple[float, float]:
     from scipy.stats import bootstrap
 
     average: Callable[..., Any] = np.mean
-    found = bootstrap(
+    interval = bootstrap(
         (np.sort(np.concatenate([values, beside])),),
         average,
         n_resamples=NUM_DRAWS,
@@ -270,4 +297,4 @@ def _bootstrap(values: F64, beside: list[float]) -> tuple[float, float]:
         method="percentile",
         rng=np.random.default_rng(SEED),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)

@@ -322,6 +322,18 @@ def test_holm_keeps_one_test_as_it_is_and_the_order_of_many() -> None:
     assert (np.diff(adjusted[np.argsort(p_values)]) >= 0).all()
 
 
+def test_a_family_of_tests_is_its_tests_with_their_p_adjusted() -> None:
+    pairs = {n: (draws(40, 1, 0.4, n), draws(40, 1, 0.4 + n / 10, n + 9)) for n in (1, 2, 4)}
+    family = statistics.compare_all(pairs)
+    assert list(family) == list(pairs)
+    alone = [statistics.compare(*pair) for pair in pairs.values()]
+    assert [each.p_holm for each in family.values()] == statistics.holm([t.p_value for t in alone])
+    for test, single in zip(family.values(), alone, strict=True):
+        assert vars(test) == vars(single) | {"p_holm": test.p_holm}
+        assert test.is_significant == (test.p_holm < 0.05)
+    assert statistics.compare_all({}) == {}
+
+
 def test_holm_lets_pass_one_family_in_twenty() -> None:
     """20 tests of nothing: any at 5% in two of three families, with Holm's p in one of twenty."""
     families = np.random.default_rng(15).random((1000, 20))
