@@ -13,7 +13,107 @@ Greedy decoding in float32 gives the same responses at any batch size. Times go 
 the samples are the same bytes on every run.
 """
 
-from mathledger.evaluation import evaluate
+import argparse
+import os
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import write_json, write_text
+from mathledger.core.tables import read_rows, write_rows
+from mathledger.evaluation.engines.backends import open_engine
+from mathledger.evaluation.fingerprint import decides
+from mathledger.evaluation.harness import Task
+from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
+from mathledger.evaluation.responses import respond
+from mathledger.evaluation.samples import SAMPLE, grade_responses, seconds_csv, summarise
+from mathledger.evaluation.settings import Params
+from mathledger.evaluation.spot_check import spot_check
+from mathledger.model.launch import initialise_ranks
+from mathledger.model.scratch import scratch_folder
+from mathledger.run import params
+from mathledger.run.tracking import is_main_process, stage_run
+
+MODELS = Path("data/model")
+BENCHMARKS = Path("data/download_benchmark")
+OUT = Path("data/evaluate")
+METRICS = Path("metrics/evaluate")
+SECONDS = Path("lineage/evaluate")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model")
+    parser.add_argument("benchmark")
+    parser.add_argument("--spot-check", type=int, metavar="N")
+    options = parser.parse_args()
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    silence_libraries()
+    if options.spot_check:
+        check_again(options.model, options.benchmark, options.spot_check)
+    else:
+        evaluate(options.model, options.benchmark)
+
+
+def evaluate(model: str, benchmark: str) -> None:
+    item, folder = f"{model}-{benchmark}", MODELS / model
+    with stage_run("evaluate", item, partial(decides, folder)) as run:
+        settings = params.load("evaluate", Params)
+        initialise_ranks(settings.launch, fills_gpus=settings.backend != "hf")
+        asked = read(model, benchmark)
+        engine = open_engine(folder, asked.tokenizer, settings)
+        scratch = scratch_folder(f"evaluate/{item}", run)
+        responses = respond(engine, asked.fitting, asked.limits, scratch)
+        if not is_main_process():
+            return
+        by_key = dict(zip((each.key for each in asked.fitting), responses, strict=True))
+        rows = grade_responses(asked.requests, by_key, asked.items, asked.task.harness)
+        write_rows(OUT / item / "samples.parquet", rows, SAMPLE)
+        write_text(SECONDS / f"{item}.csv", seconds_csv(by_key))
+        score = summarise(rows)
+        metrics = {
+            **asdict(score),
+            "batch_size": settings.batch_size,
+            "dtype": engine.dtype,
+            "backend": settings.backend,
+            "task_version": asked.task.version,
+        }
+        write_json(METRICS / f"{item}.json", metrics)
+        run.log_metrics(metrics)
+        seconds = sum(each.seconds for each in responses)
+        run.facts = {
+            **engine.facts(),
+            "num_processes": settings.launch.num_processes,
+            "generate_seconds": round(seconds, 1),
+            "tokens_per_second": round(sum(e.num_tokens for e in responses) / (seconds or 1), 1),
+        }
+        print(
+            f"{item}: {score.num_correct} of {len(rows)} correct, {score.accuracy:.1%} "
+            f"[{score.accuracy_low:.1%}, {score.accuracy_high:.1%}], {seconds:.0f} s"
+        )
+
+
+def check_again(model: str, benchmark: str, number: int) -> None:
+    item, folder = f"{model}-{benchmark}", MODELS / model
+    try:
+        asked = read(model, benchmark)
+        stored = read_rows(OUT / item / "samples.parquet")
+        engine = open_engine(folder, asked.tokenizer, asked.settings)
+        num_different = spot_check(engine, asked, stored, number)
+    except InputError as error:
+        sys.exit(f"error: {item}: {error}")
+    sys.exit(1 if num_different else 0)
+
+
+def read(model: str, benchmark: str) -> Questions:
+    settings = params.load("evaluate", Params)
+    task = params.load(f"benchmark.{benchmark}.task", Task)
+    return read_questions(MODELS / model, BENCHMARKS / benchmark, settings, task)
+
 
 if __name__ == "__main__":
-    evaluate.main()
+    main()

@@ -21,7 +21,8 @@ def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
     from mathledger.card import build as model_card
     from mathledger.data import engine
-    from mathledger.evaluation import generation, probe
+    from mathledger.evaluation import probe
+    from mathledger.evaluation import settings as evaluate
     from mathledger.filters import decontaminate, deduplicate, mix, prepare
     from mathledger.model import download as download_model
     from mathledger.model import prompts
@@ -37,7 +38,7 @@ def sections() -> dict[str, Any]:
         "train": sft.Params,
         "evaluated_models": list[Literal["base", "tuned", "reinforced"]],
         "reinforce": dict[Literal["grpo"], grpo.Params],
-        "evaluate": generation.Params,
+        "evaluate": evaluate.Params,
         "probe": probe.Params,
         "model_card": model_card.Params,
         "model": download_model.Params,

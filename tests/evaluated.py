@@ -13,7 +13,8 @@ import numpy as np
 from mathledger.card import statement
 from mathledger.core.files import write_json, write_text
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
-from mathledger.evaluation import evaluate, probe
+from mathledger.evaluation import probe
+from mathledger.evaluation.samples import SAMPLE
 from mathledger.filters import mix
 from mathledger.run.lineage import lineage_file
 from tests.test_report import CORPORA, example, hit, write_data, write_metrics
@@ -80,7 +81,7 @@ def write_evaluation(benchmark: str, models: list[str], num_repeats: int) -> Non
     for model in models:
         name = f"{model}-{benchmark}"
         rows = samples(benchmark, model, num_repeats)
-        write_rows(Path(f"data/evaluate/{name}/samples.parquet"), rows, evaluate.SAMPLE)
+        write_rows(Path(f"data/evaluate/{name}/samples.parquet"), rows, SAMPLE)
         facts = {"dtype": "bfloat16", "batch_size": 48, "backend": "hf", "task_version": 2}
         write_json(Path(f"metrics/evaluate/{name}.json"), facts)
 

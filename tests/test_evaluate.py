@@ -16,7 +16,10 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_rows, write_rows
-from mathledger.evaluation import evaluate, generation, harness
+from mathledger.evaluation import harness, questions
+from mathledger.evaluation.engines.engine import Response
+from mathledger.evaluation.samples import SAMPLE, grade_responses, summarise
+from mathledger.evaluation.settings import Params
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, initialise_ranks
 from tests.conftest import Workspace, slurm_job
@@ -24,9 +27,7 @@ from tests.conftest import Workspace, slurm_job
 CELL = "tuned-tiny_chain_sum"
 SAMPLES = f"data/evaluate/{CELL}/samples.parquet"
 TASK = harness.Task(2, "{problem}", 0, None, 30, [], 1, None)
-GREEDY = generation.Params(
-    Launch("python", 1, "none"), "hf", 2, "float32", 0.0, 1.0, 0, 0.0, None, None
-)
+GREEDY = Params(Launch("python", 1, "none"), "hf", 2, "float32", 0.0, 1.0, 0, 0.0, None, None)
 
 
 def item(name: str, problem: str, answer: str) -> Row:
@@ -47,28 +48,28 @@ def tokenizer(smoke: Workspace) -> Any:
     return prompts.load_tokenizer(smoke.path / "data/model/base")
 
 
-def respond(*texts: str) -> list[generation.Response]:
-    return [generation.Response(text, len(text), "stop", 0.1) for text in texts]
+def respond(*texts: str) -> list[Response]:
+    return [Response(text, len(text), "stop", 0.1) for text in texts]
 
 
 def graded(tokenizer: Any, texts: list[str], own: harness.OwnTask | None = None) -> dict[str, Row]:
-    asked = evaluate.requests("t", ITEMS, TASK, GREEDY, tokenizer)
-    found = dict(zip([(e.item_id, e.repeat) for e in asked], respond(*texts), strict=False))
-    return {row["item_id"]: row for row in evaluate.samples(asked, found, ITEMS, own)}
+    asked = questions.render("t", ITEMS, TASK, GREEDY, tokenizer)
+    found = dict(zip([each.key for each in asked], respond(*texts), strict=False))
+    return {row["item_id"]: row for row in grade_responses(asked, found, ITEMS, own)}
 
 
 def test_one_sample_for_each_item(smoke: Workspace) -> None:
     for folder in sorted((smoke.path / "data/evaluate").iterdir()):
         benchmark = folder.name.split("-")[1]
         table = pq.read_table(folder / "samples.parquet")
-        assert table.schema.equals(evaluate.SAMPLE)
+        assert table.schema.equals(SAMPLE)
         items = read_rows(smoke.path / f"data/download_benchmark/{benchmark}/items.parquet")
         rows = table.to_pylist()
         assert [row["item_id"] for row in rows] == [item["id"] for item in items]
         assert [row["reference"] for row in rows] == [item["answer"] for item in items]
         metrics = json.loads((smoke.path / f"metrics/evaluate/{folder.name}.json").read_text())
         assert metrics["num_correct"] == sum(row["correct"] for row in rows)
-        assert metrics | evaluate.summary(rows) == metrics
+        assert metrics | dataclasses.asdict(summarise(rows)) == metrics
 
 
 def test_a_verdict_belongs_to_its_item(tokenizer: Any) -> None:
@@ -88,7 +89,7 @@ def test_any_text_is_a_response(tokenizer: Any, tmp_path: Path) -> None:
     """Empty, huge, half a surrogate pair: graded, and written to a file."""
     rows = graded(tokenizer, ["", "x" * 100_000 + "\\boxed{0.5}", "\ud800 \\boxed{-3}"])
     assert [rows[name]["verdict"] for name in "abc"] == ["no_answer", "correct", "correct"]
-    write_rows(tmp_path / "a.parquet", rows.values(), evaluate.SAMPLE)
+    write_rows(tmp_path / "a.parquet", rows.values(), SAMPLE)
     assert read_rows(tmp_path / "a.parquet")[2]["response"] == "? \\boxed{-3}"
 
 
@@ -99,41 +100,41 @@ def test_the_harnesss_verdict_stands_beside_ours(tokenizer: Any) -> None:
     rows = graded(tokenizer, ["\\boxed{7}", "\\boxed{1/2}", "\\boxed{3}"], own)
     assert [rows[name]["correct"] for name in "abc"] == [True, True, False]
     assert [rows[name]["harness_correct"] for name in "abc"] == [True, False, False]
-    assert evaluate.summary(list(rows.values()))["num_harness_disagreements"] == 1
+    assert summarise(list(rows.values())).num_harness_disagreements == 1
     without = graded(tokenizer, ["", "", ""])
-    assert evaluate.summary(list(without.values()))["num_harness_disagreements"] is None
+    assert summarise(list(without.values())).num_harness_disagreements is None
 
 
 def test_sampling_asks_an_item_several_times_with_recorded_seeds(tokenizer: Any) -> None:
     settings = dataclasses.replace(GREEDY, temperature=0.5)
     task = dataclasses.replace(TASK, repeats=4)
-    asked = evaluate.requests("t", ITEMS, task, settings, tokenizer)
+    asked = questions.render("t", ITEMS, task, settings, tokenizer)
     assert [each.repeat for each in asked] == [0, 1, 2, 3] * 3
     assert len({each.seed for each in asked}) == 12
-    fewer = evaluate.requests("t", ITEMS[:1], TASK, settings, tokenizer)
+    fewer = questions.render("t", ITEMS[:1], TASK, settings, tokenizer)
     assert [each.seed for each in fewer] == [asked[0].seed]
-    other = evaluate.requests("t", ITEMS, task, dataclasses.replace(settings, seed=1), tokenizer)
+    other = questions.render("t", ITEMS, task, dataclasses.replace(settings, seed=1), tokenizer)
     assert not {each.seed for each in asked} & {each.seed for each in other}
-    greedy = evaluate.requests("t", ITEMS, task, GREEDY, tokenizer)
+    greedy = questions.render("t", ITEMS, task, GREEDY, tokenizer)
     assert [(each.repeat, each.seed) for each in greedy] == [(0, None)] * 3
 
 
 def test_prompts_beyond_the_context_are_an_error_or_wrong(tokenizer: Any) -> None:
     """Counted in both cases, never cut."""
     items = [item("a", "short", "7"), item("long", "x" * 2040, "1")]
-    asked = evaluate.requests("t", items, TASK, GREEDY, tokenizer)
+    asked = questions.render("t", items, TASK, GREEDY, tokenizer)
     with pytest.raises(InputError, match=r"1 of 2 prompts exceed .* 2048 .* item long"):
-        evaluate.those_that_fit(asked, 2048, 30, 0.0)
-    fitting = evaluate.those_that_fit(asked, 2048, 30, 0.5)
+        questions.those_that_fit(asked, 2048, 30, 0.0)
+    fitting = questions.those_that_fit(asked, 2048, 30, 0.5)
     assert [each.item_id for each in fitting] == ["a"]
     found = {("a", 0): respond("\\boxed{7}")[0]}
-    rows = evaluate.samples(asked, found, items, None)
+    rows = grade_responses(asked, found, items, None)
     assert [(row["verdict"], row["finish_reason"]) for row in rows] == [
         ("correct", "stop"),
         ("no_answer", "too_long"),
     ]
-    summary = evaluate.summary(rows)
-    assert (summary["accuracy"], summary["too_long_rate"]) == (0.5, 0.5)
+    summary = summarise(rows)
+    assert (summary.accuracy, summary.too_long_rate) == (0.5, 0.5)
 
 
 def run(workspace: Workspace, *arguments: str, ok: bool = True) -> str:
@@ -200,7 +201,7 @@ def test_a_spot_check_finds_a_changed_response(smoke_copy: Workspace) -> None:
     rows = read_rows(path)
     rows[2]["response"] += "!"
     path.unlink()
-    write_rows(path, rows, evaluate.SAMPLE)
+    write_rows(path, rows, SAMPLE)
     shown = run(smoke_copy, "--spot-check", "6", ok=False)
     length = len(rows[2]["response"]) - 1
     assert f"item {rows[2]['item_id']}, repeat 0 differs from character {length} on" in shown

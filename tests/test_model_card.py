@@ -20,7 +20,8 @@ from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_rows, write_rows
-from mathledger.evaluation import evaluate, statistics
+from mathledger.evaluation import statistics
+from mathledger.evaluation.samples import SAMPLE
 from stages import params
 from tests import evaluated
 from tests.conftest import ROOT, Workspace
@@ -436,7 +437,7 @@ def test_the_order_of_the_samples_does_not_matter(single: Project, tmp_path: Pat
     again = make(tmp_path, 1)
     for path in tmp_path.glob("data/evaluate/*/samples.parquet"):
         rows = read_rows(path)
-        write_rows(path, rows[::-1], evaluate.SAMPLE)
+        write_rows(path, rows[::-1], SAMPLE)
     with contextlib.chdir(tmp_path):
         found = model_card.make_ledger(again.settings, [])
     expected = copy.deepcopy(single.ledger)
@@ -455,7 +456,7 @@ def test_samples_that_do_not_fit_the_items_are_an_error(change: str, tmp_path: P
         "another item": lambda rows: [{**row, "item_id": "x" + row["item_id"]} for row in rows],
         "none": lambda rows: [],
     }[change](read_rows(path))
-    write_rows(path, rows, evaluate.SAMPLE)
+    write_rows(path, rows, SAMPLE)
     with (
         contextlib.chdir(tmp_path),
         pytest.raises(InputError, match=r"data/evaluate/tuned-exam/samples\.parquet does not hold"),

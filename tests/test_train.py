@@ -16,7 +16,7 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
-from mathledger.evaluation import generation
+from mathledger.evaluation import settings as evaluate
 from mathledger.model import prompts
 from mathledger.run import params
 from mathledger.training import models, sft
@@ -278,14 +278,14 @@ def test_two_processes_train_the_same_model(
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
     """To the token: the row that the trainer sees, and what the model is asked."""
-    from mathledger.evaluation import evaluate, harness
+    from mathledger.evaluation import harness, questions
 
     tokenizer = prompts.load_tokenizer(smoke.path / "data/model/base")
     prompt = params.load("prompt", prompts.Params)
     item = {"id": "a", "problem": "What is 3 + 4?", "answer": "7"}
     task = params.load("benchmark.chain_sum.task", harness.Task)
-    settings = params.load("evaluate", generation.Params)
-    (request,) = evaluate.requests("t", [item], task, settings, tokenizer)
+    settings = params.load("evaluate", evaluate.Params)
+    (request,) = questions.render("t", [item], task, settings, tokenizer)
     row = prompts.training_row(prompt, item["problem"], "7")
     rows = {key: [value] for key, value in row.items()} | {"id": ["a"]}
     tokens = sft.tokenise(rows, tokenizer)

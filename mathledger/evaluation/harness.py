@@ -118,8 +118,8 @@ def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]
     return [json.loads(instance.args[0]) for instance in built.instances]
 
 
-def own_verdicts(own: OwnTask, items: list[Row], responses: list[str]) -> list[bool]:
-    """What the harness's own task says of each response, by exact match.
+def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[bool]:
+    """Return whether the harness's own task calls each response right, by exact match.
 
     Args:
         items: the item of each response.
@@ -133,17 +133,17 @@ def own_verdicts(own: OwnTask, items: list[Row], responses: list[str]) -> list[b
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.tasks._yaml_loader import load_yaml
 
-    path = Path(lm_eval.tasks.__file__).parent / own.file
+    path = Path(lm_eval.tasks.__file__).parent / own_task.file
     if not path.is_file():
-        raise InputError(f"task.harness.file: lm-evaluation-harness has no {own.file}")
+        raise InputError(f"task.harness.file: lm-evaluation-harness has no {own_task.file}")
     columns = {column for item in items[:1] for column in item}
-    if unknown := set(own.doc.values()) - columns:
+    if unknown := set(own_task.doc.values()) - columns:
         raise InputError(f"task.harness.doc: an item has no {', '.join(sorted(unknown))}")
     config = load_yaml(path)
     unwanted = {"tag", "group", "dataset_path", "dataset_name"}
     config = {key: value for key, value in config.items() if key not in unwanted}
     rows = datasets.Dataset.from_list(
-        [{theirs: item[ours] for theirs, ours in own.doc.items()} for item in items]
+        [{theirs: item[ours] for theirs, ours in own_task.doc.items()} for item in items]
     )
     config |= {
         "custom_dataset": functools.partial(lambda data, **_: data, {"test": rows}),
@@ -160,14 +160,16 @@ def own_verdicts(own: OwnTask, items: list[Row], responses: list[str]) -> list[b
     ]
     task._instances = instances
     task.apply_filters()
-    if instances and own.filter not in instances[0].filtered_resps:
+    if instances and own_task.filter not in instances[0].filtered_resps:
         has = ", ".join(instances[0].filtered_resps)
-        raise InputError(f"task.harness.filter: {own.file} has no {own.filter}, only {has}")
-    verdicts = []
-    for instance in instances:
-        judged = instance.filtered_resps[own.filter]
-        result = task.process_results(
-            instance.doc, judged if isinstance(judged, list) else [judged]
+        raise InputError(
+            f"task.harness.filter: {own_task.file} has no {own_task.filter}, only {has}"
         )
-        verdicts.append(bool(result["exact_match"]))
-    return verdicts
+    outcomes = []
+    for instance in instances:
+        answers = instance.filtered_resps[own_task.filter]
+        result = task.process_results(
+            instance.doc, answers if isinstance(answers, list) else [answers]
+        )
+        outcomes.append(bool(result["exact_match"]))
+    return outcomes

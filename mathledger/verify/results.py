@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+MODELS = Path("data/model")
+BENCHMARKS = Path("data/download_benchmark")
+SAMPLES = Path("data/evaluate")
+METRICS = Path("metrics/evaluate")
 
 
 def ledger(project: Project) -> Check:
@@ -110,36 +115,46 @@ def responses(project: Project) -> Check:
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     from mathledger.core.tables import read_rows
-    from mathledger.evaluation import evaluate, generation
+    from mathledger.evaluation.engines.engine import Response
+    from mathledger.evaluation.harness import Task
+    from mathledger.evaluation.questions import read_questions, silence_libraries
+    from mathledger.evaluation.samples import grade_responses
+    from mathledger.evaluation.settings import Params
+    from mathledger.run import params
 
-    evaluate.quiet()
+    silence_libraries()
     settings = project.settings
     pairs = [
         (model, name) for model in settings["evaluated_models"] for name in settings["benchmark"]
     ]
     num_responses = 0
     for model, benchmark in tqdm(pairs, "responses", leave=False, disable=None):
-        path = evaluate.OUT / f"{model}-{benchmark}" / "samples.parquet"
+        path = SAMPLES / f"{model}-{benchmark}" / "samples.parquet"
         stored = read_rows(path)
         given = {
-            (row["item_id"], row["repeat"]): generation.Response(
+            (row["item_id"], row["repeat"]): Response(
                 row["response"], row["num_tokens"], row["finish_reason"], 0.0
             )
             for row in stored
         }
-        work = evaluate.read_work(model, benchmark)
-        asked = {(each.item_id, each.repeat) for each in work.asked}
+        questions = read_questions(
+            MODELS / model,
+            BENCHMARKS / benchmark,
+            params.load("evaluate", Params),
+            params.load(f"benchmark.{benchmark}.task", Task),
+        )
+        asked = {each.key for each in questions.requests}
         for item, repeat in sorted(asked ^ set(given)):
             has = "is missing" if (item, repeat) in asked else "was never asked"
             yield f"{path}: the response to item {item}, repeat {repeat} {has}"
         if asked != set(given):
             continue
-        again = evaluate.samples(work.asked, given, work.items, work.task.harness)
+        again = grade_responses(questions.requests, given, questions.items, questions.task.harness)
         for old, new in zip(stored, again, strict=True):
             for column in old:
                 if old[column] != new[column]:
                     where = f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column}"
-                    if work.is_private:
+                    if questions.is_private:
                         yield f"{where} is not what it is anew"
                     else:
                         yield f"{where} is {_short(old[column])}, anew {_short(new[column])}"
@@ -151,15 +166,15 @@ def metrics(project: Project) -> Check:
     """The scores in metrics/ are those of the responses."""
     from mathledger.core.files import read_json
     from mathledger.core.tables import read_rows
-    from mathledger.evaluation import evaluate
+    from mathledger.evaluation.samples import summarise
 
     settings = project.settings
     num_values = 0
     for model in settings["evaluated_models"]:
         for benchmark in settings["benchmark"]:
             item = f"{model}-{benchmark}"
-            path = evaluate.METRICS / f"{item}.json"
-            found = evaluate.summary(read_rows(evaluate.OUT / item / "samples.parquet"))
+            path = METRICS / f"{item}.json"
+            found = asdict(summarise(read_rows(SAMPLES / item / "samples.parquet")))
             stated = read_json(path)
             for key, value in found.items():
                 if stated.get(key) != value:

@@ -22,7 +22,7 @@ from mathledger.core.files import read_json, write_json
 from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.diff import rows
 from mathledger.evaluation import statistics
-from mathledger.evaluation.evaluate import SAMPLE
+from mathledger.evaluation.samples import SAMPLE
 from tests.conftest import ROOT, Workspace
 from tests.states import Project, State, rows_of, write_bytes, write_data
 

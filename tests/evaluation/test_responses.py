@@ -9,17 +9,21 @@ from typing import Any
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.evaluation import generation
+from mathledger.evaluation.engines import transformers
+from mathledger.evaluation.engines.backends import open_engine
+from mathledger.evaluation.engines.engine import Limits, Request, Response
+from mathledger.evaluation.responses import respond as ask_all
+from mathledger.evaluation.settings import Backend, Params, Server, Vllm
 from mathledger.model import prompts
 from mathledger.model.launch import Launch
 from tests import openai_server
 from tests.conftest import Workspace
 
 PYTHON = Launch("python", 1, "none")
-GREEDY = generation.Params(PYTHON, "hf", 4, "float32", 0.0, 1.0, 0, 0.0, None, None)
+GREEDY = Params(PYTHON, "hf", 4, "float32", 0.0, 1.0, 0, 0.0, None, None)
 SAMPLED = dataclasses.replace(GREEDY, temperature=1.0, top_p=0.9)
-LIMITS = generation.Limits(12, [])
-Respond = Callable[..., list[generation.Response]]
+LIMITS = Limits(12, [])
+Respond = Callable[..., list[Response]]
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def tokenizer(folder: Path) -> Any:
     return prompts.load_tokenizer(folder)
 
 
-def some_requests(tokenizer: Any, settings: generation.Params) -> list[generation.Request]:
+def some_requests(tokenizer: Any, settings: Params) -> list[Request]:
     """Of different lengths; sampled ones twice, with seeds of their own."""
     found = []
     for number in range(6):
@@ -41,7 +45,7 @@ def some_requests(tokenizer: Any, settings: generation.Params) -> list[generatio
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         for repeat in range(2 if settings.temperature else 1):
             seed = 100 * number + repeat if settings.temperature else None
-            request = generation.Request(f"i{number}", repeat, messages, text, ids, seed)
+            request = Request(f"i{number}", repeat, messages, text, ids, seed)
             found.append(request)
     return found
 
@@ -51,24 +55,20 @@ def respond(folder: Path, tokenizer: Any, tmp_path: Path) -> Respond:
     """Answer some requests with nothing stored before."""
     numbers = iter(range(100))
 
-    def answer(
-        settings: generation.Params, limits: generation.Limits = LIMITS
-    ) -> list[generation.Response]:
-        engine = generation.open_engine(folder, tokenizer, settings)
+    def answer(settings: Params, limits: Limits = LIMITS) -> list[Response]:
+        engine = open_engine(folder, tokenizer, settings)
         asked = some_requests(tokenizer, settings)
-        return generation.respond(engine, asked, limits, tmp_path / str(next(numbers)))
+        return ask_all(engine, asked, limits, tmp_path / str(next(numbers)))
 
     return answer
 
 
-def content(responses: list[generation.Response]) -> list[tuple[str, int, str]]:
+def content(responses: list[Response]) -> list[tuple[str, int, str]]:
     return [(each.text, each.num_tokens, each.finish_reason) for each in responses]
 
 
 @pytest.mark.parametrize("settings", [GREEDY, SAMPLED])
-def test_responses_do_not_depend_on_the_batch(
-    respond: Respond, settings: generation.Params
-) -> None:
+def test_responses_do_not_depend_on_the_batch(respond: Respond, settings: Params) -> None:
     found = [content(respond(dataclasses.replace(settings, batch_size=n))) for n in (1, 4, 16)]
     assert found[0] == found[1] == found[2]
 
@@ -88,7 +88,7 @@ def test_sampling_draws_from_the_models_distribution() -> None:
 
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0], dtype=torch.float64)
     num, temperature, top_p = 4000, 1.5, 0.9
-    draw = generation.seeded_sampling(list(range(num)), temperature, top_p)
+    draw = transformers.seeded_sampling(list(range(num)), temperature, top_p)
     drawn = draw(None, logits.repeat(num, 1)).argmax(dim=1)
     expected = torch.softmax(logits / temperature, 0)
     nucleus = expected.cumsum(0) - expected < top_p
@@ -103,7 +103,7 @@ def test_a_response_ends_where_its_stop_text_begins(respond: Respond) -> None:
     plain = respond(GREEDY)
     chosen = next(each for each in plain if len(each.text) > 4)
     stop = chosen.text[2:4]
-    stopped = respond(GREEDY, generation.Limits(12, [stop]))[plain.index(chosen)]
+    stopped = respond(GREEDY, Limits(12, [stop]))[plain.index(chosen)]
     assert stopped.text == chosen.text[: chosen.text.index(stop)]
     assert stopped.finish_reason == "stop" and stopped.num_tokens <= chosen.num_tokens
 
@@ -122,16 +122,17 @@ def test_tokens_are_read_to_the_first_end(
     tokenizer: Any, ids: str, expected: tuple[str, int, str]
 ) -> None:
     tokens = tokenizer(ids, add_special_tokens=False)["input_ids"]
-    assert generation.read_tokens(tokens, {tokenizer.eos_token_id}, ["\n\n"], tokenizer) == expected
+    ends = {tokenizer.eos_token_id}
+    assert transformers.read_tokens(tokens, ends, ["\n\n"], tokenizer) == expected
 
 
 def test_what_is_stored_is_not_asked_for_again(
     folder: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     """Also where a kill tore the last line; other limits are another request."""
-    engine = generation.open_engine(folder, tokenizer, GREEDY)
+    engine = open_engine(folder, tokenizer, GREEDY)
     asked = some_requests(tokenizer, GREEDY)
-    whole = generation.respond(engine, asked, LIMITS, tmp_path)
+    whole = ask_all(engine, asked, LIMITS, tmp_path)
     path = tmp_path / "responses-0.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:3]) + "\n" + lines[3][:20])
@@ -142,11 +143,11 @@ def test_what_is_stored_is_not_asked_for_again(
         engine.answer(requests, limits, done)
 
     counted = dataclasses.replace(engine, answer=counting)
-    again = generation.respond(counted, asked, LIMITS, tmp_path)
+    again = ask_all(counted, asked, LIMITS, tmp_path)
     assert content(again) == content(whole) and len(generated) == len(asked) - 3
-    generation.respond(counted, asked, LIMITS, tmp_path)
+    ask_all(counted, asked, LIMITS, tmp_path)
     assert len(generated) == len(asked) - 3
-    generation.respond(counted, asked, generation.Limits(13, []), tmp_path)
+    ask_all(counted, asked, Limits(13, []), tmp_path)
     assert len(generated) == 2 * len(asked) - 3
 
 
@@ -159,17 +160,17 @@ def test_the_models_own_generation_settings_do_not_count(
     shutil.copytree(folder, tmp_path / "model")
     path = tmp_path / "model/generation_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"repetition_penalty": 9.0}))
-    engine = generation.open_engine(tmp_path / "model", tokenizer, GREEDY)
+    engine = open_engine(tmp_path / "model", tokenizer, GREEDY)
     asked = some_requests(tokenizer, GREEDY)
-    found = generation.respond(engine, asked, LIMITS, tmp_path / "store")
+    found = ask_all(engine, asked, LIMITS, tmp_path / "store")
     assert content(found) == content(respond(GREEDY))
 
 
 # --- A server -------------------------------------------------------------------------------------
 
 
-def by_server(url: str, backend: generation.Backend, retries: int = 2) -> generation.Params:
-    server = generation.Server(f"{url}/x", "m", retries, 20)
+def by_server(url: str, backend: Backend, retries: int = 2) -> Params:
+    server = Server(f"{url}/x", "m", retries, 20)
     return dataclasses.replace(GREEDY, backend=backend, server=server)
 
 
@@ -177,12 +178,12 @@ def test_a_server_gives_what_transformers_gives(
     folder: Path, tokenizer: Any, respond: Respond
 ) -> None:
     """It is sent token ids, and serves the same model."""
-    engine = generation.open_engine(folder, tokenizer, GREEDY)
+    engine = open_engine(folder, tokenizer, GREEDY)
 
     def answer(body: dict[str, Any]) -> tuple[str, int, str]:
-        request = generation.Request("-", 0, [], "", body["prompt"], None)
+        request = Request("-", 0, [], "", body["prompt"], None)
         found: list[Any] = []
-        limits = generation.Limits(body["max_tokens"], body["stop"])
+        limits = Limits(body["max_tokens"], body["stop"])
         engine.answer([request], limits, found.extend)
         response = found[0][1]
         return response.text, response.num_tokens, response.finish_reason
@@ -225,11 +226,11 @@ def test_a_server_that_dies_loses_no_response(folder: Path, tokenizer: Any, tmp_
     with openai_server.serve(lambda _: ("ok", 1, "stop")) as server:
         server.dies_after = 4
         settings = by_server(server.url, "local-completions", retries=0)
-        engine = generation.open_engine(folder, tokenizer, settings)
+        engine = open_engine(folder, tokenizer, settings)
         with pytest.raises(InputError, match=rf"{server.url}.*500.*run again"):
-            generation.respond(engine, asked, LIMITS, tmp_path)
+            ask_all(engine, asked, LIMITS, tmp_path)
         server.dies_after = None
-        generation.respond(engine, asked, LIMITS, tmp_path)
+        ask_all(engine, asked, LIMITS, tmp_path)
         assert len(server.asked) == len(asked)
         assert len({str(body["prompt"]) for body in server.asked}) == len(asked)
 
@@ -240,14 +241,14 @@ def test_a_server_that_dies_loses_no_response(folder: Path, tokenizer: Any, tmp_
         (dataclasses.replace(GREEDY, backend="local-completions"), "evaluate.server: missing"),
         (dataclasses.replace(GREEDY, backend="vllm"), "evaluate.vllm: missing"),
         (
-            dataclasses.replace(GREEDY, backend="vllm", vllm=generation.Vllm(1, 1, 0.9)),
+            dataclasses.replace(GREEDY, backend="vllm", vllm=Vllm(1, 1, 0.9)),
             "vLLM cannot be imported",
         ),
         (by_server("http://127.0.0.1:9", "local-completions", retries=0), "127.0.0.1:9"),
     ],
 )
 def test_an_engine_that_is_not_there_is_a_line(
-    respond: Respond, settings: generation.Params, message: str
+    respond: Respond, settings: Params, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         respond(settings)

@@ -14,7 +14,7 @@ from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.tables import write_rows
-from mathledger.evaluation.evaluate import SAMPLE
+from mathledger.evaluation.samples import SAMPLE
 from mathledger.verify import files, results
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project, digests_of

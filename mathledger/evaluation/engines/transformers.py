@@ -1,0 +1,120 @@
+"""Generate with transformers, through lm-evaluation-harness.
+
+Sampling is reproducible: each response has a seed of its own, and in float32 neither the batch nor
+the process decides what it draws.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from mathledger.evaluation.engines.engine import (
+    Done,
+    Engine,
+    Limits,
+    Request,
+    Response,
+    choose_dtype,
+)
+from mathledger.evaluation.settings import Params
+
+
+def seeded_sampling(seeds: list[int], temperature: float, top_p: float) -> Any:
+    """Make greedy decoding sample, each row from its own seed.
+
+    The argmax of log-probabilities plus independent Gumbel noise is a sample of their distribution
+    (Gumbel 1954; Maddison et al. 2014, arXiv 1411.0030). With a generator for each row, what a row
+    draws does not depend on the others in the batch, as it would with torch.multinomial.
+    """
+    import torch
+    from transformers import LogitsProcessor, TopPLogitsWarper
+
+    class SeededSampling(LogitsProcessor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+            self.top_p = TopPLogitsWarper(top_p)
+
+        def __call__(self, input_ids: Any, scores: Any) -> Any:
+            scores = self.top_p(input_ids, scores.float() / temperature)
+            noise = torch.stack(
+                [
+                    torch.empty(scores.shape[1]).exponential_(generator=generator)
+                    for generator in self.generators
+                ]
+            )
+            return scores - noise.log().to(scores.device)
+
+    return SeededSampling()
+
+
+def read_tokens(
+    ids: list[int], end_ids: set[int], until: list[str], tokenizer: Any
+) -> tuple[str, int, str]:
+    """Return text, number of tokens and finish reason of generated ids with padding behind them."""
+    end = next((at for at, token in enumerate(ids) if token in end_ids), None)
+    ids = ids if end is None else ids[: end + 1]
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    cuts = [text.index(stop) for stop in until if stop in text]
+    if not cuts:
+        return text, len(ids), "length" if end is None else "stop"
+    text = text[: min(cuts)]
+    num_tokens = next(
+        n
+        for n in range(1, len(ids) + 1)
+        if any(s in tokenizer.decode(ids[:n], skip_special_tokens=True) for s in until)
+    )
+    return text, num_tokens, "stop"
+
+
+def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
+    """Load a model with transformers, through lm-evaluation-harness."""
+    import torch
+    from lm_eval.models.huggingface import HFLM
+    from transformers import GenerationConfig
+
+    local_rank = os.environ.get("LOCAL_RANK", "0")
+    lm = HFLM(
+        pretrained=str(folder),
+        tokenizer=tokenizer,
+        dtype=choose_dtype(settings.dtype),
+        device=f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu",
+        batch_size=settings.batch_size,
+    )
+    own = lm.model.generation_config.eos_token_id
+    end_ids = {tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
+    # The model's own settings, such as a repetition penalty, do not count.
+    config = GenerationConfig(
+        do_sample=False, eos_token_id=sorted(end_ids), pad_token_id=tokenizer.pad_token_id
+    )
+    lm.model.generation_config = config
+
+    def answer(requests: list[Request], limits: Limits, done: Done) -> None:
+        started = time.monotonic()
+        width = max(len(request.prompt_ids) for request in requests)
+        ids = torch.full((len(requests), width), tokenizer.pad_token_id)
+        mask = torch.zeros_like(ids)
+        for row, request in enumerate(requests):
+            ids[row, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
+            mask[row, width - len(request.prompt_ids) :] = 1
+        seeds = [request.seed for request in requests if request.seed is not None]
+        processors = [seeded_sampling(seeds, settings.temperature, settings.top_p)] if seeds else []
+        with torch.inference_mode():
+            output = lm._model_generate(
+                context=ids.to(lm.device),
+                attention_mask=mask.to(lm.device),
+                max_length=width + limits.max_gen_toks,
+                stop=limits.until,
+                do_sample=False,
+                logits_processor=processors,
+            )
+        seconds = (time.monotonic() - started) / len(requests)
+        done(
+            [
+                (request, Response(*read_tokens(row, end_ids, limits.until, tokenizer), seconds))
+                for request, row in zip(requests, output[:, width:].tolist(), strict=True)
+            ]
+        )
+
+    dtype = str(lm.model.dtype).removeprefix("torch.")
+    return Engine(answer, settings.batch_size, str(lm.device), dtype)

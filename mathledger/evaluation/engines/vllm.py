@@ -1,0 +1,68 @@
+"""Generate with vLLM, through lm-evaluation-harness. It has not been run on a GPU yet."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from mathledger.core.errors import InputError
+from mathledger.evaluation.engines.engine import (
+    Done,
+    Engine,
+    Limits,
+    Request,
+    Response,
+    choose_dtype,
+)
+from mathledger.evaluation.settings import Params
+
+
+def load(folder: Path, settings: Params) -> Engine:
+    """Load a model with vLLM, through lm-evaluation-harness.
+
+    Raises:
+        InputError: its section is missing, or the package.
+    """
+    if settings.vllm is None:
+        raise InputError("evaluate.vllm: missing; choose evaluate/vllm, or backend: hf")
+    try:
+        from lm_eval.models.vllm_causallms import VLLM
+        from vllm import SamplingParams
+    except ImportError as error:
+        raise InputError(f"vLLM cannot be imported ({error}): pip install '.[vllm]'") from None
+
+    dtype = choose_dtype(settings.dtype)
+    lm = VLLM(
+        pretrained=str(folder),
+        dtype=dtype,
+        tensor_parallel_size=settings.vllm.tensor_parallel_size,
+        data_parallel_size=settings.vllm.data_parallel_size,
+        gpu_memory_utilization=settings.vllm.gpu_memory_utilization,
+        generation_config="vllm",  # without the model's own settings
+    )
+
+    def answer(requests: list[Request], limits: Limits, done: Done) -> None:
+        started = time.monotonic()
+        chosen = [
+            SamplingParams(
+                temperature=settings.temperature,
+                top_p=settings.top_p,
+                seed=request.seed,
+                max_tokens=limits.max_gen_toks,
+                stop=limits.until,
+            )
+            for request in requests
+        ]
+        outputs = lm._model_generate(
+            [request.prompt_ids for request in requests], generate=True, sampling_params=chosen
+        )
+        seconds = (time.monotonic() - started) / len(requests)
+        firsts = [output.outputs[0] for output in outputs]
+        done(
+            [
+                (request, Response(one.text, len(one.token_ids), one.finish_reason, seconds))
+                for request, one in zip(requests, firsts, strict=True)
+            ]
+        )
+
+    layout = dataclasses.asdict(settings.vllm)
+    return Engine(answer, settings.batch_size, "cuda", dtype, layout)

@@ -1,0 +1,102 @@
+"""What one model is asked of one benchmark: a request for each item and repeat."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import read_json
+from mathledger.core.hashing import content_id
+from mathledger.core.tables import Row, read_rows
+from mathledger.evaluation import harness
+from mathledger.evaluation.engines.engine import Limits, Request
+from mathledger.evaluation.settings import Params
+from mathledger.model import prompts
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The requests, and what they were rendered from."""
+
+    settings: Params
+    task: harness.Task
+    items: list[Row]
+    tokenizer: Any
+    requests: list[Request]
+    fitting: list[Request]  # the requests that fit the model's context
+    is_private: bool  # the benchmark's text is not to be shown
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.task.max_gen_toks, self.task.until)
+
+
+def read_questions(model: Path, benchmark: Path, settings: Params, task: harness.Task) -> Questions:
+    """Read a benchmark, and render every request for a model.
+
+    Args:
+        model: its folder, as `from_pretrained` takes it.
+        benchmark: the folder that `download_benchmark` wrote.
+
+    Raises:
+        InputError: the tokenizer cannot be used, or too many requests exceed the context.
+    """
+    items = read_rows(benchmark / "items.parquet")
+    tokenizer = prompts.load_tokenizer(model)
+    requests = render(benchmark.name, items, task, settings, tokenizer)
+    context = read_json(model / "config.json").get("max_position_embeddings")
+    fitting = those_that_fit(requests, context, task.max_gen_toks, settings.max_too_long_rate)
+    is_private = read_json(benchmark / "receipt.json")["private"]
+    return Questions(settings, task, items, tokenizer, requests, fitting, is_private)
+
+
+def render(
+    name: str, items: list[Row], task: harness.Task, settings: Params, tokenizer: Any
+) -> list[Request]:
+    """Render the requests, by item and repeat. Each sampled response has a seed of its own."""
+    requests = []
+    for item, messages in zip(items, harness.turns(name, items, task), strict=True):
+        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        if not settings.temperature:
+            requests.append(Request(item["id"], 0, messages, prompt, ids, None))
+            continue
+        for repeat in range(task.repeats):
+            # 31 bits, which every server takes.
+            seed = int(content_id(str(settings.seed), item["id"], str(repeat))[:8], 16) >> 1
+            requests.append(Request(item["id"], repeat, messages, prompt, ids, seed))
+    return requests
+
+
+def those_that_fit(
+    requests: list[Request], context: int | None, max_gen_toks: int, max_rate: float
+) -> list[Request]:
+    """Return the requests that fit the model's context with their response.
+
+    Raises:
+        InputError: more than max_rate of them do not.
+    """
+    if context is None:
+        return requests
+    fits = [each for each in requests if len(each.prompt_ids) + max_gen_toks <= context]
+    num_long = len(requests) - len(fits)
+    if num_long > max_rate * len(requests):
+        longest = max(requests, key=lambda each: len(each.prompt_ids))
+        raise InputError(
+            f"{num_long} of {len(requests)} prompts exceed the model's context of {context} tokens "
+            f"with max_gen_toks={max_gen_toks} (the longest, item {longest.item_id}, has "
+            f"{len(longest.prompt_ids)}): lower task.max_gen_toks, or let "
+            "evaluate.max_too_long_rate of them count as wrong"
+        )
+    return fits
+
+
+def silence_libraries() -> None:
+    """Silence the libraries' own bars and warnings: the stage has one bar."""
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("lm_eval").setLevel(logging.CRITICAL)
