@@ -12,7 +12,75 @@ has: the partial-prompt completion of Wu et al. 2025 (arXiv 2507.10532), after C
 depend on the batch size. Of a private benchmark numbers are kept, no text.
 """
 
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from mathledger.core.files import read_json, write_json
+from mathledger.core.tables import read_rows, write_rows
 from mathledger.evaluation import probe
+from mathledger.model import prompts
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+MODELS = Path("data/model")
+BENCHMARKS = Path("data/download_benchmark")
+VALIDATION = Path("data/mix/validation.parquet")
+OUT = Path("data/probe")
+METRICS = Path("metrics/probe")
+
+
+def main() -> None:
+    (name,) = sys.argv[1:]
+    with stage_run("probe", name) as run:
+        settings = params.load("probe", probe.Params)
+        prompt = params.load("prompt", prompts.Params)
+        benchmarks = list(params.load("benchmark", dict))
+
+        import transformers
+        from rouge_score.rouge_scorer import RougeScorer
+
+        transformers.utils.logging.disable_progress_bar()
+        model, tokenizer = probe.load_model(MODELS / name, settings.dtype)
+        context = model.config.max_position_embeddings
+        held_out = probe.held_out_problems(VALIDATION, prompt)
+        pool, _ = probe.usable(tokenizer, held_out, settings.min_tokens, context)
+        texts = {
+            benchmark: probe.choose(
+                tokenizer,
+                read_rows(BENCHMARKS / benchmark / "items.parquet"),
+                pool,
+                settings,
+                context,
+            )
+            for benchmark in benchmarks
+        }
+        every = [each for own in texts.values() for each in own.items]
+        every += [each for own in texts.values() for each in own.controls]
+        completions = probe.complete(model, tokenizer, every, settings.batch_size)
+        scorer = RougeScorer(["rougeL"])
+        completed, summaries = [], {}
+        for benchmark, own in sorted(texts.items()):
+            rows = probe.completion_rows(benchmark, own.items, completions, False, scorer)
+            if read_json(BENCHMARKS / benchmark / "receipt.json")["private"]:
+                rows = probe.without_text(rows)
+            rows += probe.completion_rows(benchmark, own.controls, completions, True, scorer)
+            summaries[benchmark] = probe.summarise(rows, own.left_out)
+            completed += rows
+        write_rows(OUT / name / "completions.parquet", completed, probe.COMPLETION)
+        left_out = {key: list(map(vars, own.left_out)) for key, own in texts.items()}
+        write_json(OUT / name / "left_out.json", left_out)
+        metrics = {key: asdict(each) for key, each in summaries.items()}
+        write_json(METRICS / f"{name}.json", metrics)
+        run.log_metrics(metrics)
+        run.facts = {"device": str(model.device), "dtype": str(model.dtype).split(".")[-1]}
+        for benchmark, summary in summaries.items():
+            shown = [
+                f"{part.num_verbatim} of {part.num} {kind}" if part else f"no {kind}"
+                for kind, part in (("items", summary.items), ("controls", summary.controls))
+            ]
+            print(f"{name} continues {', '.join(shown)} of {benchmark} verbatim")
+
 
 if __name__ == "__main__":
-    probe.main()
+    main()

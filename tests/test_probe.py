@@ -76,9 +76,9 @@ def test_a_text_learned_by_heart_is_continued_verbatim_and_an_unseen_one_is_not(
     scorer = RougeScorer(["rougeL"])
     found = {each.id: probe.measure(each, completions[each.problem], scorer) for each in texts}
     for name in LEARNED:
-        assert found[name] == {"is_verbatim": True, "prefix_rate": 1.0, "rouge_l": 1.0}
+        assert found[name] == probe.Likeness(True, 1.0, 1.0)
     for name in UNSEEN:
-        assert not found[name]["is_verbatim"] and found[name]["prefix_rate"] < 0.5
+        assert not found[name].is_verbatim and found[name].prefix_rate < 0.5
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
@@ -133,7 +133,7 @@ def test_a_rest_of_few_tokens_or_a_problem_beyond_the_context_is_left_out_with_t
     }
     found, left_out = probe.usable(tokenizer, texts.items(), min_tokens=8, context=200)
     assert [each.id for each in found] == ["fits"]
-    assert {row["id"]: row["reason"] for row in left_out} == {
+    assert {each.id: each.reason for each in left_out} == {
         "sum": "too_short",
         "filler": "too_short",  # of its rest no token is the problem's own
         "long": "too_long",
@@ -157,7 +157,7 @@ def test_verbatim_means_all_canonical_tokens_of_the_rest(
     problem = "A farmer has a flock. Find $\\frac{1}{2}$ of 30 sheep."
     each = probe.Halves("x", problem, "A farmer has a flock. Find", 9)
     found = probe.measure(each, completion, RougeScorer(["rougeL"]))
-    assert (found["is_verbatim"], found["prefix_rate"]) == (is_verbatim, pytest.approx(prefix_rate))
+    assert (found.is_verbatim, found.prefix_rate) == (is_verbatim, pytest.approx(prefix_rate))
 
 
 def test_an_item_gets_the_unused_control_of_nearest_length_or_none() -> None:
@@ -170,15 +170,13 @@ def test_an_item_gets_the_unused_control_of_nearest_length_or_none() -> None:
     assert probe.match_controls(items, []) == []
 
 
-def test_the_prompts_template_is_taken_off_held_out_problems(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_prompts_template_is_taken_off_held_out_problems(tmp_path: Path) -> None:
     for template in ("{problem}", "Solve {problem}!", "{problem}\nAgain: {problem}\\boxed{{}}"):
         prompt = prompts.Params(template=template)
         rows = [validation_row(str(number), text, prompt) for number, text in enumerate("ab c")]
         write_rows(tmp_path / "v.parquet", [*rows, rows[0]], TRAINING_ROW)
-        monkeypatch.setattr(probe, "VALIDATION", tmp_path / "v.parquet")
-        assert probe.held_out_problems(prompt) == [("0", "a"), ("1", "b"), ("2", " "), ("3", "c")]
+        problems = probe.held_out_problems(tmp_path / "v.parquet", prompt)
+        assert problems == [("0", "a"), ("1", "b"), ("2", " "), ("3", "c")]
 
 
 def validation_row(name: str, problem: str, prompt: prompts.Params) -> dict[str, Any]:

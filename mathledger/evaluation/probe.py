@@ -1,18 +1,15 @@
-"""Give one model the first half of each benchmark problem, and see whether it knows the rest.
-
-Reads   data/model/<model>/, data/download_benchmark/, data/mix/validation.parquet;
-        conf: probe, prompt, benchmark (the names)
-Writes  data/probe/<model>/completions.parquet (COMPLETION), left_out.json (items and reasons)
-Metrics metrics/probe/<model>.json: of each benchmark how many problems were continued verbatim,
-        with its 95% interval, beside texts that were held out from training
+"""See whether a model knows the second half of a problem when it is given the first.
 
 The model gets raw text, no chat template, and continues it greedily for as many tokens as the rest
 has: the partial-prompt completion of Wu et al. 2025 (arXiv 2507.10532), after Carlini et al. 2023
 (arXiv 2202.07646) and Golchin and Surdeanu 2024 (arXiv 2308.08493). In float32 the result does not
-depend on the batch size. Of a private benchmark numbers are kept, no text.
+depend on the batch size.
+
+The engines of evaluation/engines do not serve here: they answer a chat, each request up to one
+limit, and return text that begins after the prompt. A continuation has a length of its own, goes on
+behind an end of turn, and is decoded with its prompt, or a word's leading space might be lost.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass as plain_dataclass
@@ -26,20 +23,12 @@ from pydantic.dataclasses import dataclass
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.files import read_json, write_json
 from mathledger.core.hashing import uniform
-from mathledger.core.tables import Row, read_batches, read_rows, write_rows
-from mathledger.evaluation import generation, statistics
+from mathledger.core.tables import Row, read_batches
+from mathledger.evaluation import statistics
+from mathledger.evaluation.engines.engine import choose_dtype
 from mathledger.model import prompts
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
 from mathledger.text import canonical
-
-MODELS = Path("data/model")
-BENCHMARKS = Path("data/download_benchmark")
-VALIDATION = Path("data/mix/validation.parquet")
-OUT = Path("data/probe")
-METRICS = Path("metrics/probe")
 
 COMPLETION = pa.schema(
     [
@@ -55,9 +44,9 @@ COMPLETION = pa.schema(
         pa.field("rouge_l", pa.float64()),  # F-measure of the longest common subsequence of words
     ]
 )
-# An item's control may be this much shorter or longer. Length decides what is continued by chance.
+# An item's control may be this much shorter or longer: length decides what is continued by chance.
 MAX_LENGTH_RATIO = 1.2
-MAX_POOL = 10_000  # validation rows that controls are looked for in, about
+MAX_POOL = 10_000  # about so many validation rows are searched for controls
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -75,6 +64,8 @@ class Params:
 
 @plain_dataclass(frozen=True)
 class Halves:
+    """A problem that is cut in two."""
+
     id: str
     problem: str
     prompt: str  # the problem's first half
@@ -85,9 +76,55 @@ class Halves:
         return self.problem[len(self.prompt) :]
 
 
+@plain_dataclass(frozen=True)
+class LeftOut:
+    id: str
+    reason: str  # too_short, too_long, or max_items
+
+
+@plain_dataclass(frozen=True)
+class Texts:
+    """The texts that are continued for one benchmark, and its items that are not used."""
+
+    items: list[Halves]
+    controls: list[Halves]
+    left_out: list[LeftOut]
+
+
+@plain_dataclass(frozen=True)
+class Likeness:
+    """How near a continuation comes to the rest of its problem."""
+
+    is_verbatim: bool
+    prefix_rate: float
+    rouge_l: float
+
+
+@plain_dataclass(frozen=True)
+class Rate:
+    """How many of some texts are continued verbatim, and how near the others come."""
+
+    num: int
+    num_verbatim: int
+    verbatim_rate: float
+    verbatim_low: float  # of its 95% interval
+    verbatim_high: float
+    mean_prefix_rate: float
+    mean_rouge_l: float
+
+
+@plain_dataclass(frozen=True)
+class Summary:
+    """The metrics of one benchmark."""
+
+    items: Rate | None  # null: there are none
+    controls: Rate | None
+    left_out: dict[str, int]  # items, by reason
+
+
 def halve(tokenizer: Any, name: str, problem: str) -> Halves | None:
-    """A problem cut where the first word begins that is not before the middle of its tokens; None
-    where no word begins there. The space before that word is the rest's, as in most tokenizers."""
+    """Cut a problem at the first word that begins at or after the middle of its tokens; None if no
+    word begins there. The space before that word is the rest's, as in most tokenizers."""
     encoded = tokenizer(problem, add_special_tokens=False, return_offsets_mapping=True)
     starts = [start for start, _ in encoded["offset_mapping"]]
     for start in starts[(len(starts) + 1) // 2 :]:
@@ -99,7 +136,7 @@ def halve(tokenizer: Any, name: str, problem: str) -> Halves | None:
 
 
 def canonical_rest(halves: Halves, whole: str) -> canonical.U64:
-    """Hashes of the canonical tokens of a text that begin behind the first half of the problem.
+    """Hash the canonical tokens of a text that begin behind the first half of the problem.
 
     The text is read whole, since what a token is depends on what stands before it.
     """
@@ -109,26 +146,39 @@ def canonical_rest(halves: Halves, whole: str) -> canonical.U64:
 
 def usable(
     tokenizer: Any, problems: Iterable[tuple[str, str]], min_tokens: int, context: int
-) -> tuple[list[Halves], list[Row]]:
-    """Problems (id, text), halved, in the order of a hash of the id; and those that cannot be used,
-    with the reason. An item and its twin have one id, and so one place in the order."""
-    found, left_out = [], []
+) -> tuple[list[Halves], list[LeftOut]]:
+    """Halve the problems (id, text) that can be used, in the order of a hash of the id; return the
+    others with the reason. An item and its twin have one id, and so one place in the order."""
+    halved, left_out = [], []
     for name, problem in sorted(problems, key=lambda each: (uniform(0, each[0]), each)):
         halves = halve(tokenizer, name, problem)
-        reason = None
         if halves is None or len(canonical_rest(halves, problem)) < min_tokens:
-            reason = "too_short"
+            left_out.append(LeftOut(name, "too_short"))
         elif len(tokenizer(problem)["input_ids"]) > context:
-            reason = "too_long"
-        if halves and not reason:
-            found.append(halves)
+            left_out.append(LeftOut(name, "too_long"))
         else:
-            left_out.append({"id": name, "reason": reason})
-    return found, left_out
+            halved.append(halves)
+    return halved, left_out
+
+
+def choose(
+    tokenizer: Any, items: list[Row], pool: list[Halves], settings: Params, context: int
+) -> Texts:
+    """Choose the items of a benchmark and their controls.
+
+    Args:
+        pool: held-out texts, which may be the controls of several benchmarks.
+    """
+    problems = [(item["id"], item["problem"]) for item in items]
+    halved, left_out = usable(tokenizer, problems, settings.min_tokens, context)
+    chosen, beyond = halved[: settings.max_items], halved[settings.max_items :]
+    left_out += [LeftOut(each.id, "max_items") for each in beyond]
+    controls = match_controls(chosen, pool)
+    return Texts(chosen, controls, sorted(left_out, key=lambda each: each.id))
 
 
 def match_controls(items: list[Halves], pool: list[Halves]) -> list[Halves]:
-    """For each item the held-out text of nearest length, each used once; none where none is near.
+    """Return for each item the held-out text of nearest length, each used once, if one is near.
 
     Text that was never seen is continued verbatim by chance, and less often the longer it is.
     """
@@ -143,12 +193,12 @@ def match_controls(items: list[Halves], pool: list[Halves]) -> list[Halves]:
     return chosen
 
 
-def held_out_problems(prompt: prompts.Params) -> list[tuple[str, str]]:
-    """Id and problem of the first validation rows; their order is that of a hash. The prompt's
-    template is taken off again."""
+def held_out_problems(validation: Path, prompt: prompts.Params) -> list[tuple[str, str]]:
+    """Read id and problem of the first validation rows, which are in the order of a hash. The
+    prompt's template is taken off again."""
     pieces = prompts.user_text(prompt, "\0").split("\0")
     problems: dict[str, str] = {}  # problem -> id of its first row
-    for batch in read_batches(VALIDATION, ["id", "prompt"]):
+    for batch in read_batches(validation, ["id", "prompt"]):
         for row in batch.to_pylist():
             asked = row["prompt"][0]["content"]
             length = (len(asked) - sum(map(len, pieces))) // (len(pieces) - 1)
@@ -159,14 +209,14 @@ def held_out_problems(prompt: prompts.Params) -> list[tuple[str, str]]:
 
 
 def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
-    """Model and tokenizer for greedy continuation: nothing that the folder says of sampling,
-    penalties or lengths is left."""
+    """Load model and tokenizer for greedy continuation, without what the folder says of sampling,
+    penalties and lengths."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     prompts.require_chat_template(tokenizer, folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=generation.choose_dtype(dtype))
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=choose_dtype(dtype))
     model.generation_config = GenerationConfig(
         do_sample=False,
         eos_token_id=model.generation_config.eos_token_id,
@@ -176,7 +226,11 @@ def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
 
 
 def complete(model: Any, tokenizer: Any, texts: list[Halves], batch_size: int) -> dict[str, str]:
-    """Problem -> the greedy continuation of its first half, as long as its rest in tokens."""
+    """Continue the first half of each problem, for as many tokens as its rest has.
+
+    Returns:
+        The continuation by problem.
+    """
     import torch
 
     distinct = {each.problem: each for each in texts}.values()
@@ -204,24 +258,21 @@ def complete(model: Any, tokenizer: Any, texts: list[Halves], batch_size: int) -
     return completions
 
 
-def measure(halves: Halves, completion: str, scorer: Any) -> dict[str, Any]:
-    """How much of the rest a continuation has, in canonical tokens, and its ROUGE-L."""
+def measure(halves: Halves, completion: str, scorer: Any) -> Likeness:
+    """Compare a continuation with the rest of its problem, in canonical tokens and by ROUGE-L."""
     rest = canonical_rest(halves, halves.problem)
     own = canonical_rest(halves, halves.prompt + completion)
     shared = min(len(rest), len(own))
     differs = np.flatnonzero(rest[:shared] != own[:shared])
     num_common = int(differs[0]) if len(differs) else shared
-    return {
-        "is_verbatim": num_common == len(rest),
-        "prefix_rate": num_common / len(rest),
-        "rouge_l": float(scorer.score(halves.rest, completion)["rougeL"].fmeasure),
-    }
+    rouge_l = float(scorer.score(halves.rest, completion)["rougeL"].fmeasure)
+    return Likeness(num_common == len(rest), num_common / len(rest), rouge_l)
 
 
 def completion_rows(
     benchmark: str, texts: list[Halves], completions: dict[str, str], is_control: bool, scorer: Any
 ) -> list[Row]:
-    """What became of each text: rows of COMPLETION."""
+    """Return a row of COMPLETION for each text."""
     return [
         {
             "benchmark": benchmark,
@@ -231,85 +282,38 @@ def completion_rows(
             "prompt": each.prompt,
             "rest": each.rest,
             "completion": completions[each.problem],
-            **measure(each, completions[each.problem], scorer),
+            **vars(measure(each, completions[each.problem], scorer)),
         }
         for each in sorted(texts, key=lambda each: each.id)
     ]
 
 
-def rate(rows: list[Row]) -> dict[str, Any] | None:
-    """Of some completions how many are verbatim, and how near the others come; null for none."""
+def without_text(rows: list[Row]) -> list[Row]:
+    """Drop what the rows of a private benchmark must not show."""
+    return [{**row, "prompt": None, "rest": None, "completion": None} for row in rows]
+
+
+def rate(rows: list[Row]) -> Rate | None:
+    """Summarise some completions; None if there are none."""
     if not rows:
         return None
     flags = [row["is_verbatim"] for row in rows]
     interval = statistics.accuracy(flags)
-    return {
-        "num": len(rows),
-        "num_verbatim": sum(flags),
-        "verbatim_rate": round(interval.value, 4),
-        "verbatim_low": round(interval.low, 4),
-        "verbatim_high": round(interval.high, 4),
-        "mean_prefix_rate": round(sum(row["prefix_rate"] for row in rows) / len(rows), 4),
-        "mean_rouge_l": round(sum(row["rouge_l"] for row in rows) / len(rows), 4),
-    }
+    return Rate(
+        num=len(rows),
+        num_verbatim=sum(flags),
+        verbatim_rate=round(interval.value, 4),
+        verbatim_low=round(interval.low, 4),
+        verbatim_high=round(interval.high, 4),
+        mean_prefix_rate=round(sum(row["prefix_rate"] for row in rows) / len(rows), 4),
+        mean_rouge_l=round(sum(row["rouge_l"] for row in rows) / len(rows), 4),
+    )
 
 
-def summary(rows: list[Row], left_out: list[Row]) -> dict[str, Any]:
-    """The metrics of one benchmark."""
-    return {
-        "items": rate([row for row in rows if not row["is_control"]]),
-        "controls": rate([row for row in rows if row["is_control"]]),
-        "left_out": dict(sorted(Counter(row["reason"] for row in left_out).items())),
-    }
-
-
-def main() -> None:
-    (name,) = sys.argv[1:]
-    with stage_run("probe", name) as run:
-        settings = params.load("probe", Params)
-        prompt = params.load("prompt", prompts.Params)
-        benchmarks = list(params.read()["benchmark"])
-
-        import transformers
-        from rouge_score.rouge_scorer import RougeScorer
-
-        transformers.utils.logging.disable_progress_bar()
-        model, tokenizer = load_model(MODELS / name, settings.dtype)
-        context = model.config.max_position_embeddings
-        pool, _ = usable(tokenizer, held_out_problems(prompt), settings.min_tokens, context)
-        items, controls, left_out = {}, {}, {}
-        for benchmark in benchmarks:
-            rows = read_rows(BENCHMARKS / benchmark / "items.parquet")
-            problems = [(row["id"], row["problem"]) for row in rows]
-            found, unused = usable(tokenizer, problems, settings.min_tokens, context)
-            items[benchmark], beyond = found[: settings.max_items], found[settings.max_items :]
-            controls[benchmark] = match_controls(items[benchmark], pool)
-            unused += [{"id": each.id, "reason": "max_items"} for each in beyond]
-            left_out[benchmark] = sorted(unused, key=lambda row: str(row["id"]))
-
-        texts = [each for part in (items, controls) for own in part.values() for each in own]
-        completions = complete(model, tokenizer, texts, settings.batch_size)
-        scorer = RougeScorer(["rougeL"])
-        everything, metrics = [], {}
-        for benchmark in sorted(benchmarks):
-            rows = completion_rows(benchmark, items[benchmark], completions, False, scorer)
-            if read_json(BENCHMARKS / benchmark / "receipt.json")["private"]:
-                rows = [{**row, "prompt": None, "rest": None, "completion": None} for row in rows]
-            rows += completion_rows(benchmark, controls[benchmark], completions, True, scorer)
-            metrics[benchmark] = summary(rows, left_out[benchmark])
-            everything += rows
-        write_rows(OUT / name / "completions.parquet", everything, COMPLETION)
-        write_json(OUT / name / "left_out.json", left_out)
-        write_json(METRICS / f"{name}.json", metrics)
-        run.log_metrics(metrics)
-        run.facts = {"device": str(model.device), "dtype": str(model.dtype).split(".")[-1]}
-        for benchmark, measured in metrics.items():
-            shown = [
-                f"{part['num_verbatim']} of {part['num']} {kind}" if part else f"no {kind}"
-                for kind, part in (("items", measured["items"]), ("controls", measured["controls"]))
-            ]
-            print(f"{name} continues {', '.join(shown)} of {benchmark} verbatim")
-
-
-if __name__ == "__main__":
-    main()
+def summarise(rows: list[Row], left_out: list[LeftOut]) -> Summary:
+    """Compute the metrics of one benchmark from its rows of COMPLETION."""
+    return Summary(
+        rate([row for row in rows if not row["is_control"]]),
+        rate([row for row in rows if row["is_control"]]),
+        dict(sorted(Counter(each.reason for each in left_out).items())),
+    )

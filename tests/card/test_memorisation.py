@@ -1,6 +1,7 @@
 """The three probes of memorisation: what is evidence, what is not, and what the card says."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from mathledger.card import memorisation
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
-from mathledger.evaluation.probe import COMPLETION, summary
+from mathledger.evaluation.probe import COMPLETION, summarise
 from mathledger.filters.decontaminate import EVIDENCE
 from mathledger.run import params
 from tests.conftest import Workspace
@@ -96,7 +97,7 @@ def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[
     }
     measured = {
         model: {
-            name: summary([row for row in own if row["benchmark"] == name], [])
+            name: asdict(summarise([row for row in own if row["benchmark"] == name], []))
             for name in ("b", "b_twins")
         }
         for model, own in rows.items()
@@ -175,7 +176,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rows = [*completions("b", count), *completions("b_twins", 0)]
         write_rows(Path(f"data/probe/{model}/completions.parquet"), rows, COMPLETION)
         measured = {
-            name: summary([row for row in rows if row["benchmark"] == name], [])
+            name: asdict(summarise([row for row in rows if row["benchmark"] == name], []))
             for name in BENCHMARKS
         }
         write_json(Path(f"metrics/probe/{model}.json"), measured)
