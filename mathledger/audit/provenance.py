@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from mathledger.audit import known
 from mathledger.audit.inputs import Inputs, Number, TrainingSet
@@ -135,15 +136,20 @@ def training(inputs: Inputs) -> Iterator[Finding]:
         sets = [one.corpus for one in inputs.sets if one.corpus]
         yield Finding(
             "training",
-            f"The arithmetic of the training: {facts[0][2]}",
-            sorted({line for _, lines, _ in facts for line in lines}),
-            [text for text, _, _ in facts],
+            f"The arithmetic of the training: {facts[0].brief}",
+            sorted({line for fact in facts for line in fact.lines}),
+            [fact.text for fact in facts],
             "the number of devices, whether rows were packed, and which rows were seen.",
             urls([corpus.licence_source for corpus in sets]),
         )
 
 
-Fact = tuple[str, list[int], str]  # what was found, its lines, the same in brief
+class Fact(NamedTuple):
+    """What the arithmetic of the training gives."""
+
+    text: str
+    lines: list[int]
+    brief: str
 
 
 def _batch(inputs: Inputs) -> Iterator[Fact]:
@@ -159,7 +165,7 @@ def _batch(inputs: Inputs) -> Iterator[Fact]:
     if "devices" not in inputs.settings and effective.value % product == 0:
         says += f" It fits {effective.value / product} devices, which the card does not name."
     lines = [effective.line, *(factor.line for factor in factors)]
-    yield says, lines, f"effective batch {effective.text}, not {text}"
+    yield Fact(says, lines, f"effective batch {effective.text}, not {text}")
 
 
 _FACTORS = ("batch", "accumulation", "devices")
@@ -203,12 +209,15 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
     text += f"examples: {share}% of the {rows.text} rows that the card names (line {rows.line})."
     if examples < rows.value:
         text += " The others were not seen, unless rows were packed or more devices ran."
-    yield text, [steps.line, rows.line], brief
+    yield Fact(text, [steps.line, rows.line], brief)
     if epochs and epochs.value:
         expected = epochs.value * rows.value / per_step
         if not Fraction(9, 10) <= steps.value / expected <= Fraction(11, 10):
-            text = f"{epochs.text} epochs (line {epochs.line}) of {rows.text} rows would take "
-            yield f"{text}{int(expected):,} steps.", [epochs.line], "epochs against steps"
+            text = (
+                f"{epochs.text} epochs (line {epochs.line}) of {rows.text} rows would take "
+                f"{int(expected):,} steps."
+            )
+            yield Fact(text, [epochs.line], "epochs against steps")
 
 
 def _sizes(inputs: Inputs) -> Iterator[Fact]:
@@ -221,10 +230,11 @@ def _sizes(inputs: Inputs) -> Iterator[Fact]:
             text = (
                 f"The sets add up to {int(total):,} rows; the card's total is {inputs.total.text}"
             )
-            yield f"{text} (line {inputs.total.line}).", [inputs.total.line], "the total of rows"
+            line = inputs.total.line
+            yield Fact(f"{text} (line {line}).", [line], "the total of rows")
     for one, size in sized:
         published = one.corpus.rows if one.corpus else ()
         if published and not any(size.holds(rows) for rows in published):
             splits = ", ".join(f"{rows:,}" for rows in published)
             text = f"{one.name} is given {size.text} rows (line {one.line}); its published splits "
-            yield f"{text}have {splits}.", [one.line], f"{one.name} with {size.text} rows"
+            yield Fact(f"{text}have {splits}.", [one.line], f"{one.name} with {size.text} rows")
