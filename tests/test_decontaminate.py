@@ -9,7 +9,7 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows
-from mathledger.filters import canaries, decontaminate, overlap
+from mathledger.filters import canaries, decontaminate, overlap, spelling
 from mathledger.run import params
 from tests.conftest import Workspace
 
@@ -76,8 +76,8 @@ def test_a_solution_that_holds_a_whole_item_is_found() -> None:
 
 def test_spans_are_what_both_texts_share() -> None:
     problem = "Problem 7. " + ITEM.replace(" for which", ", 7 at most, for which")
-    own, other = overlap.spelled(problem), overlap.spelled(ITEM)
-    shown = [problem[span["start"] : span["end"]] for span in overlap.spans(own, other, 5)]
+    own, other = spelling.spelled(problem), spelling.spelled(ITEM)
+    shown = [problem[span["start"] : span["end"]] for span in spelling.spans(own, other, 5)]
     assert shown == [
         ITEM[: ITEM.index("$(x, y)$") + len("$(x, y)")],
         "for which $x + y < 600",

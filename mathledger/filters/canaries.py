@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from mathledger.core.hashing import uniform
-from mathledger.filters import overlap
+from mathledger.filters import spelling
 from mathledger.text.tokens import NUMBER
 
 CONTROLS = ("number_changed", "sign_changed")
@@ -45,7 +45,7 @@ def forms(problem: str, seed: int) -> dict[str, str]:
         "embedded": f"A student wrote to us about an exercise. {problem} She would like to see it.",
         "rephrased": _rephrased(problem),
     }
-    tokens = overlap.spelled(problem)
+    tokens = spelling.spelled(problem)
     numbers = [token for token in tokens if token.kind == NUMBER and token.spelling.isdigit()]
     if numbers:
         place = numbers[int(uniform(seed, "number:" + problem) * len(numbers))]

@@ -36,7 +36,7 @@ from mathledger.core.tables import (
 from mathledger.data import engine
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
-from mathledger.filters import canaries, embeddings, overlap
+from mathledger.filters import canaries, embeddings, overlap, spelling
 from mathledger.filters.overlap import CLASSES, VARIANT
 from mathledger.text import canonical
 from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
@@ -227,9 +227,9 @@ def telling(found: list[Found], items: list[Item]) -> list[Found]:
 
 def evidence(pair: Found, item: Item, raw: str, ngram_size: int) -> Row:
     """What a person needs to judge a pair. A private item's text stays out of it."""
-    own, other = overlap.spelled(raw), overlap.spelled(item.problem)
+    own, other = spelling.spelled(raw), spelling.spelled(item.problem)
 
-    def difference(left: overlap.Tokens, right: overlap.Tokens, *kinds: int) -> list[str]:
+    def difference(left: spelling.Tokens, right: spelling.Tokens, *kinds: int) -> list[str]:
         has = Counter(token.spelling for token in left if token.kind in kinds)
         has -= Counter(token.spelling for token in right if token.kind in kinds)
         return sorted(has.elements())
@@ -251,8 +251,8 @@ def evidence(pair: Found, item: Item, raw: str, ngram_size: int) -> Row:
         "extra_numbers": difference(own, other, NUMBER) if shown else [],
         "missing_operators": difference(other, own, *signs) if shown else [],
         "extra_operators": difference(own, other, *signs) if shown else [],
-        "row_spans": overlap.spans(own, other, ngram_size) if shown else [],
-        "item_spans": overlap.spans(other, own, ngram_size) if shown else [],
+        "row_spans": spelling.spans(own, other, ngram_size) if shown else [],
+        "item_spans": spelling.spans(other, own, ngram_size) if shown else [],
     }
 
 

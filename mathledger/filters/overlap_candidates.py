@@ -1,0 +1,234 @@
+"""Which items may reach a class with a text at all, so that few pairs are compared.
+
+A contained item lacks at most 1 - contained of its weight, so that some of its rarest n-grams,
+which together weigh more, stand in the text (the prefix filter of Chaudhuri et al., ICDE 2006);
+stems and the threshold of variants likewise. And a rephrased item has its rarest number in the
+text.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mathledger.core.kernels import kernel
+from mathledger.filters.overlap_features import (
+    ngrams,
+    num_missing,
+    numbers,
+    place_in,
+    signs,
+    stems,
+)
+from mathledger.filters.overlap_index import Index, may_hold, weight
+
+RARE = math.log(10)  # the weight of a stem that a tenth of the training problems have
+MAX_EXTRA_NUMBERS = 1  # that a rephrase may have
+_SLACK = 1e-9  # sums of the same weights in another order differ in their last bits
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+class Text(NamedTuple):
+    """What is compared of one text: the used parts of a thread's work."""
+
+    tokens: Any
+    stems: U64  # sorted, distinct
+    stem_weight: F64
+    total: float  # weight of all stems
+    numbers: U64  # sorted, with repeats
+    signs: U64
+
+
+class Work(NamedTuple):
+    """What a thread writes while it compares one text after the other."""
+
+    ngrams: U64
+    stems: U64
+    numbers: U64
+    signs: U64
+    stem_weight: F64
+    stem_place: I64  # of each stem of the text, its place in the index, or -1
+    weight_here: F64  # of each stem of the index, its weight if the text has it, else 0
+    last_row: I64  # of each gram of the index, the last text that held it
+    gram_shared: F64  # of each item, the weight of its grams that the text has
+    stem_shared: F64
+    touched: I64  # the items whose entries must be cleared before the next text
+    is_touched: Flags
+    candidates: I64
+    is_candidate: Flags
+
+
+def workspace(index: Index, max_tokens: int) -> Work:
+    """Arrays for texts of so many tokens."""
+    num_items, num_stems = len(index.gram_total), len(index.with_stem.values)
+    return Work(
+        ngrams=np.empty(max_tokens, np.uint64),
+        stems=np.empty(max_tokens, np.uint64),
+        numbers=np.empty(max_tokens, np.uint64),
+        signs=np.empty(max_tokens, np.uint64),
+        stem_weight=np.empty(max_tokens),
+        stem_place=np.empty(max_tokens, np.int64),
+        weight_here=np.zeros(num_stems),
+        last_row=np.full(len(index.grams.values), -1, np.int64),
+        gram_shared=np.zeros(num_items),
+        stem_shared=np.zeros(num_items),
+        touched=np.empty(num_items, np.int64),
+        is_touched=np.zeros(num_items, np.bool_),
+        candidates=np.empty(num_items, np.int64),
+        is_candidate=np.zeros(num_items, np.bool_),
+    )
+
+
+@kernel
+def may_hold_a_whole_item(tok: Any, count: int, index: Any, work: Any) -> bool:
+    """Return True if one of the decisive n-grams stands in a solution."""
+    values, bitmap = index.decisive_grams
+    found = work.ngrams
+    for size in index.sizes:
+        for at in range(ngrams(tok, count, size, found)):
+            if may_hold(bitmap, found[at]) and place_in(values, found[at]) >= 0:
+                return True
+    return False
+
+
+@kernel
+def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[int, int]:
+    """Add up the weight of shared n-grams; items with enough of it become candidates.
+
+    Returns how many items were touched, and how many candidates there are.
+    """
+    values, bitmap = index.grams
+    first, items = index.with_gram.first, index.with_gram.items
+    gram_weight, gram_total = index.gram_weight, index.gram_total
+    found, last_row, shared = work.ngrams, work.last_row, work.gram_shared
+    touched, is_touched = work.touched, work.is_touched
+    candidates, is_candidate = work.candidates, work.is_candidate
+    num_touched = num_candidates = 0
+    for size in index.sizes:
+        for at in range(ngrams(tok, count, size, found)):
+            if not may_hold(bitmap, found[at]):
+                continue
+            gram = place_in(values, found[at])
+            if gram < 0 or last_row[gram] == row:
+                continue
+            last_row[gram] = row
+            for posting in range(first[gram], first[gram + 1]):
+                item = items[posting]
+                shared[item] += gram_weight[gram]
+                if not is_touched[item]:
+                    is_touched[item] = True
+                    touched[num_touched] = item
+                    num_touched += 1
+    least = min(index.limits.contained, index.limits.variant)
+    for item in touched[:num_touched]:
+        if shared[item] >= least * gram_total[item] * (1 - _SLACK):
+            is_candidate[item] = True
+            candidates[num_candidates] = item
+            num_candidates += 1
+    return num_touched, num_candidates
+
+
+@kernel
+def read(tok: Any, count: int, spell: Any, index: Any, work: Any) -> Any:
+    """The Text of the tokens; weight_here and stem_place are filled on the way."""
+    num_stems = stems(tok, count, spell, work.stems)
+    num_numbers = numbers(tok, count, work.numbers)
+    num_signs = signs(tok, count, work.signs)
+    values, counted = index.with_stem.values, index.counted
+    stem_weight, stem_place, weight_here = work.stem_weight, work.stem_place, work.weight_here
+    own, total = work.stems, 1e-9
+    for at in range(num_stems):
+        stem_weight[at] = weight(counted, own[at])
+        total += stem_weight[at]
+        stem_place[at] = place_in(values, own[at])
+        if stem_place[at] >= 0:
+            weight_here[stem_place[at]] = stem_weight[at]
+    return Text(
+        tok[:count],
+        work.stems[:num_stems],
+        stem_weight[:num_stems],
+        total,
+        work.numbers[:num_numbers],
+        work.signs[:num_signs],
+    )
+
+
+@kernel
+def by_stems(
+    text: Any, num_touched: int, num_candidates: int, index: Any, work: Any
+) -> tuple[int, int]:
+    """Add up the weight of shared stems, the rarest first; and the candidates that it makes.
+
+    Once the other stems cannot make a variant of any new item, they are left out; their weight is
+    granted to all.
+    """
+    first, items, stem_total = index.with_stem.first, index.with_stem.items, index.stem_total
+    shared, touched, is_touched = work.stem_shared, work.touched, work.is_touched
+    candidates, is_candidate = work.candidates, work.is_candidate
+    weights, stem_place, total = text.stem_weight, work.stem_place, text.total
+    left, limit = total, index.limits.variant
+    for at in np.argsort(-weights):
+        own = weights[at]
+        if own < RARE or left < limit * total * (1 - _SLACK):
+            break
+        left -= own
+        stem = stem_place[at]
+        if stem < 0:
+            continue
+        for posting in range(first[stem], first[stem + 1]):
+            item = items[posting]
+            shared[item] += own
+            if not is_touched[item]:
+                is_touched[item] = True
+                touched[num_touched] = item
+                num_touched += 1
+    for item in touched[:num_touched]:
+        most = (shared[item] + left) * (1 + _SLACK)
+        if not is_candidate[item] and most >= limit * max(total, stem_total[item]):
+            is_candidate[item] = True
+            candidates[num_candidates] = item
+            num_candidates += 1
+    return num_touched, num_candidates
+
+
+@kernel
+def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
+    """Make candidates of the items whose numbers the text has, and at most one more."""
+    values, first, items = index.with_rarest_number
+    number_values, number_first = index.numbers
+    found, candidates, is_candidate = text.numbers, work.candidates, work.is_candidate
+    for at in range(len(found)):
+        if at > 0 and found[at] == found[at - 1]:
+            continue
+        place = place_in(values, found[at])
+        if place < 0:
+            continue
+        for posting in range(first[place], first[place + 1]):
+            item = items[posting]
+            own = number_values[number_first[item] : number_first[item + 1]]
+            if (
+                not is_candidate[item]
+                and len(own) <= len(found) <= len(own) + MAX_EXTRA_NUMBERS
+                and num_missing(own, found) == 0
+            ):
+                is_candidate[item] = True
+                candidates[num_candidates] = item
+                num_candidates += 1
+    return num_candidates
+
+
+@kernel
+def clear(num_touched: int, num_stems: int, work: Any) -> None:
+    """Make the work ready for the next text."""
+    gram_shared, stem_shared, is_touched = work.gram_shared, work.stem_shared, work.is_touched
+    weight_here = work.weight_here
+    for item in work.touched[:num_touched]:
+        gram_shared[item], stem_shared[item], is_touched[item] = 0.0, 0.0, False
+    for place in work.stem_place[:num_stems]:
+        if place >= 0:
+            weight_here[place] = 0.0

@@ -1,0 +1,117 @@
+"""What is compared of a text: hashes of its n-grams, word stems, numbers and signs."""
+
+from typing import Any
+
+import numpy as np
+
+from mathledger.core.kernels import kernel
+from mathledger.text.hashing import hash_span, mix
+from mathledger.text.tokens import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD
+
+
+@kernel
+def stem(spell: Any, start: int, end: int) -> Any:
+    """Hash of a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
+
+    Rougher than Porter's (1980), whose later steps merge words of different meaning.
+    """
+    size = end - start
+    last, before = spell[end - 1], spell[end - 2] if size > 1 else np.uint8(0)
+    third = spell[end - 3] if size > 2 else np.uint8(0)
+    plural = size > 4 and third == 105 and before == 101 and last == 115  # ies
+    if plural or (size > 5 and third == 105 and before == 110 and last == 103):  # ing
+        size -= 3
+    elif (size > 4 and before == 101 and last in (100, 115)) or (  # ed, es
+        size > 5 and before == 108 and last == 121  # ly
+    ):
+        size -= 2
+    elif size > 3 and last == 115 and before != 115:
+        size -= 1
+    if size > 4 and (spell[start + size - 1] == 101 or spell[start + size - 1] == 121):
+        size -= 1
+    end = start + size - 1
+    if size > 3 and spell[end] == spell[end - 1] and spell[end] not in (97, 101, 105, 111, 117):
+        size -= 1
+    return hash_span(spell, start, start + size)
+
+
+@kernel
+def ngrams(tok: Any, count: int, size: int, out: Any) -> int:
+    """Write the hashes of the runs of `size` tokens into out; return how many.
+
+    Each is rolled from the last (Karp and Rabin, 1987) and mixed.
+    """
+    num_ngrams = max(0, count - size + 1) if size > 0 else 0
+    factor = np.uint64(0x9E3779B97F4A7C15)
+    value, highest = np.uint64(0), np.uint64(1)
+    for at in range(min(size, count)):
+        value = value * factor + np.uint64(tok[at, HASH])
+        highest *= factor
+    for start in range(num_ngrams):
+        out[start] = mix(value + np.uint64(size))
+        if start + 1 < num_ngrams:
+            arrives, leaves = tok[start + size, HASH], tok[start, HASH]
+            value = value * factor + np.uint64(arrives) - highest * np.uint64(leaves)
+    return num_ngrams
+
+
+@kernel
+def stems(tok: Any, count: int, spell: Any, out: Any) -> int:
+    """Write the sorted distinct stems of the words into out; return how many."""
+    size = 0
+    for at in range(count):
+        if tok[at, KIND] == WORD:
+            out[size] = stem(spell, tok[at, FROM], tok[at, TO])
+            size += 1
+    out[:size].sort()
+    kept = 0
+    for at in range(size):
+        if kept == 0 or out[at] != out[kept - 1]:
+            out[kept] = out[at]
+            kept += 1
+    return kept
+
+
+@kernel
+def numbers(tok: Any, count: int, out: Any) -> int:
+    """Write the sorted hashes of the numbers, repeats included, into out; return how many."""
+    size = 0
+    for at in range(count):
+        if tok[at, KIND] == NUMBER:
+            out[size] = np.uint64(tok[at, HASH])
+            size += 1
+    out[:size].sort()
+    return size
+
+
+@kernel
+def signs(tok: Any, count: int, out: Any) -> int:
+    """Write the sorted hashes of the operators and macros into out, as `numbers` does."""
+    size = 0
+    for at in range(count):
+        if tok[at, KIND] in (OPERATOR, MACRO):
+            out[size] = np.uint64(tok[at, HASH])
+            size += 1
+    out[:size].sort()
+    return size
+
+
+@kernel
+def num_missing(left: Any, right: Any) -> int:
+    """Count the members of the left sorted multiset that the right one lacks."""
+    missing, at = 0, 0
+    for value in left:
+        while at < len(right) and right[at] < value:
+            at += 1
+        if at < len(right) and right[at] == value:
+            at += 1
+        else:
+            missing += 1
+    return missing
+
+
+@kernel
+def place_in(table: Any, value: Any) -> int:
+    """Return the place of a value in a sorted table, or -1."""
+    at = np.searchsorted(table, value)
+    return int(at) if at < len(table) and table[at] == value else -1

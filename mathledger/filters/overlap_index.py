@@ -1,0 +1,273 @@
+"""The index of the items: which of them hold an n-gram, a stem or a number, and how rare it is.
+
+Named tuples of arrays, so that the kernels read them by name.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from mathledger.core.configuration import STRICT
+from mathledger.core.kernels import kernel
+from mathledger.core.strings import text_bytes
+from mathledger.filters.overlap_features import ngrams, numbers, place_in, signs, stems
+from mathledger.text import lexer
+from mathledger.text.tokens import HASH
+
+MIN_NUMBERS = 2  # of an item, so that other words around them can be a rephrase
+MIN_TOKENS_IN_SOLUTION = 10  # a shorter item is part of many a solution
+NUM_BITS = 1 << 22  # of a bitmap: 512 KiB
+NUM_COUNTERS = 1 << 20  # of stems and numbers in the training sample
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+I32 = npt.NDArray[np.int32]
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Thresholds:
+    """Where the classes begin: shares from 0 to 1, of n-grams of this size and of stems."""
+
+    ngram_size: int = Field(
+        description="Canonical tokens in an n-gram; a shorter item uses its whole length."
+    )
+    contained: float = Field(
+        description=(
+            "Share of an item's n-grams, weighted by rarity, that a training text must hold."
+        ),
+    )
+    rephrase: float = Field(
+        description=(
+            "Mean overlap of word stems, plus the evidence of shared numbers, from which a row is"
+            " a rephrase."
+        ),
+    )
+    variant: float = Field(
+        description="Overlap of n-grams or of stems from which a row is reported as a variant."
+    )
+
+
+class Limits(NamedTuple):
+    """The thresholds, for the kernels."""
+
+    contained: float
+    rephrase: float
+    variant: float
+
+
+class Lists(NamedTuple):
+    """A list of hashes for each item: values[first[i] : first[i + 1]]."""
+
+    values: Any
+    first: I64
+
+
+class Postings(NamedTuple):
+    """The items that hold a value: those of values[i] are items[first[i] : first[i + 1]]."""
+
+    values: U64  # sorted, distinct
+    first: I64
+    items: I32
+
+
+class Hashes(NamedTuple):
+    """A set of hashes, with a bitmap that mostly says at once that one is not in it."""
+
+    values: U64  # sorted, distinct
+    bitmap: U64
+
+
+class Index(NamedTuple):
+    """All items, numbered in the order given. A weight is in nats: how rare a value is."""
+
+    sizes: I64  # of the n-grams: ngram_size, and the lengths of shorter items
+    limits: Limits
+    tokens: Lists  # in their order
+    stems: Lists  # as places in the values of with_stem
+    numbers: Lists  # sorted, with repeats
+    signs: Lists
+    with_gram: Postings
+    with_stem: Postings
+    with_rarest_number: Postings  # of items with MIN_NUMBERS; each under one number
+    grams: Hashes
+    decisive_grams: Hashes  # a solution without any of them holds no whole item
+    gram_weight: F64  # of each gram
+    gram_total: F64  # of each item's grams
+    stem_total: F64
+    number_total: F64
+    counted: F64  # weights of stems and numbers, by the low bits of their hash
+
+
+@kernel
+def may_hold(bitmap: Any, value: Any) -> Any:
+    place = value & np.uint64(NUM_BITS - 1)
+    return (bitmap[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))) & np.uint64(1)
+
+
+@kernel
+def weight(counted: Any, value: Any) -> Any:
+    """The weight of a stem or number."""
+    return counted[np.int64(value & np.uint64(NUM_COUNTERS - 1))]
+
+
+def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
+    """The index of these items; how rare a value is, is counted in the training sample."""
+    data, offsets = text_bytes(items)
+    memory = lexer.scratch(lexer.longest(offsets))
+    tables = lexer.tables()
+    features = zip(*_features(data, offsets, tables, memory, thresholds.ngram_size), strict=True)
+    tokens, grams, item_stems, item_numbers, item_signs = (
+        Lists(values[: first[-1]], first) for values, first in features
+    )
+    lengths = np.diff(tokens.first)
+    sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
+    with_gram = _postings(_owners(grams), grams.values)
+    with_stem = _postings(_owners(item_stems), item_stems.values)
+
+    data, offsets = text_bytes(sample)
+    memory = lexer.scratch(lexer.longest(offsets))
+    num_holders, counters = _count(data, offsets, tables, memory, sizes, with_gram.values)
+    gram_weight = np.log((len(sample) + 2) / (num_holders + 1))
+    counted = np.log((len(sample) + 2) / (np.minimum(counters, len(sample)) + 1))
+    stem_weight = counted[_counter(with_stem.values)]
+    number_weight = counted[_counter(item_numbers.values)]
+    number_total = np.zeros(len(items))
+    np.add.at(number_total, _owners(item_numbers), number_weight)
+
+    is_long = lengths >= MIN_TOKENS_IN_SOLUTION
+    holders, rarest = _rarest(with_gram, gram_weight, 1 - thresholds.contained)
+    return Index(
+        sizes=sizes.astype(np.int64),
+        limits=Limits(thresholds.contained, thresholds.rephrase, thresholds.variant),
+        tokens=tokens,
+        stems=Lists(np.searchsorted(with_stem.values, item_stems.values), item_stems.first),
+        numbers=item_numbers,
+        signs=item_signs,
+        with_gram=with_gram,
+        with_stem=with_stem,
+        with_rarest_number=_with_rarest_number(item_numbers, number_weight),
+        grams=_hashes(with_gram.values),
+        decisive_grams=_hashes(np.unique(rarest[is_long[holders]])),
+        gram_weight=gram_weight,
+        gram_total=_totals(with_gram, gram_weight, len(items)),
+        stem_total=_totals(with_stem, stem_weight, len(items)),
+        number_total=number_total,
+        counted=counted,
+    )
+
+
+@kernel
+def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int) -> Any:
+    """Tokens, n-grams, stems, numbers and signs of every item: values, and offsets (5, items + 1).
+
+    The arrays of values are longer than what is used of them.
+    """
+    num_items = len(offsets) - 1
+    values = [np.empty(len(data) + num_items, np.uint64) for _ in range(5)]
+    first = np.zeros((5, num_items + 1), np.int64)
+    work = np.empty(len(scratch[0]), np.uint64)
+    for item in range(num_items):
+        count, _ = lexer.lex(data, offsets[item], offsets[item + 1], tables, scratch)
+        tok, spell = scratch[0], scratch[1]
+        for kind in range(5):
+            size = count
+            if kind == 0:
+                for at in range(count):
+                    work[at] = np.uint64(tok[at, HASH])
+            elif kind == 1:
+                size = ngrams(tok, count, min(ngram_size, count), work)
+            elif kind == 2:
+                size = stems(tok, count, spell, work)
+            elif kind == 3:
+                size = numbers(tok, count, work)
+            else:
+                size = signs(tok, count, work)
+            start = first[kind, item]
+            values[kind][start : start + size] = work[:size]
+            first[kind, item + 1] = start + size
+    return values, first
+
+
+@kernel
+def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams: Any) -> Any:
+    """Texts that hold each of the grams; texts by stem or number, in hashed counters."""
+    holders, stamp = np.zeros(len(grams), np.int64), np.full(len(grams), -1, np.int64)
+    counters = np.zeros(NUM_COUNTERS, np.int64)
+    work = np.empty(len(scratch[0]), np.uint64)
+    for row in range(len(offsets) - 1):
+        count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        tok, spell = scratch[0], scratch[1]
+        for size in sizes:
+            for at in range(ngrams(tok, count, size, work)):
+                gram = place_in(grams, work[at])
+                if gram >= 0 and stamp[gram] != row:
+                    stamp[gram] = row
+                    holders[gram] += 1
+        for at in range(stems(tok, count, spell, work)):
+            counters[np.int64(work[at] & np.uint64(NUM_COUNTERS - 1))] += 1
+        for at in range(numbers(tok, count, work)):
+            if at == 0 or work[at] != work[at - 1]:
+                counters[np.int64(work[at] & np.uint64(NUM_COUNTERS - 1))] += 1
+    return holders, counters
+
+
+def _counter(values: U64) -> I64:
+    return (values & np.uint64(NUM_COUNTERS - 1)).astype(np.int64)
+
+
+def _owners(lists: Lists) -> I64:
+    """The item of each value."""
+    return np.repeat(np.arange(len(lists.first) - 1), np.diff(lists.first))
+
+
+def _postings(owners: I64, values: U64) -> Postings:
+    order = np.lexsort((owners, values))
+    held, holders = values[order], owners[order].astype(np.int32)
+    is_new = np.append(True, (held[1:] != held[:-1]) | (holders[1:] != holders[:-1]))[: len(held)]
+    held, holders = held[is_new], holders[is_new]
+    table, first = np.unique(held, return_index=True)
+    return Postings(table, np.append(first, len(held)).astype(np.int64), holders)
+
+
+def _totals(postings: Postings, weights: F64, num_items: int) -> F64:
+    """Of each item the weight of all values that it holds."""
+    total = np.zeros(num_items)
+    np.add.at(total, postings.items, np.repeat(weights, np.diff(postings.first)))
+    return np.maximum(total, 1e-9)
+
+
+def _rarest(postings: Postings, weights: F64, share: float) -> tuple[I32, U64]:
+    """Items, and of each its rarest values that together weigh more than a share of them all."""
+    sizes = np.diff(postings.first)
+    values, weight = np.repeat(postings.values, sizes), np.repeat(weights, sizes)
+    order = np.lexsort((values, -weight, postings.items))
+    values, weight, items = values[order], weight[order], postings.items[order]
+    begins = np.flatnonzero(np.diff(items, prepend=-1))
+    sizes = np.diff(begins, append=len(items))
+    before = np.cumsum(weight) - weight
+    before -= np.repeat(before[begins], sizes)
+    needed = before <= share * np.repeat(np.add.reduceat(weight, begins), sizes) * (1 + 1e-6)
+    return items[needed], values[needed]
+
+
+def _with_rarest_number(item_numbers: Lists, weights: F64) -> Postings:
+    """The items of MIN_NUMBERS and more, each under its rarest number."""
+    owners = _owners(item_numbers)
+    order = np.lexsort((item_numbers.values, -weights, owners))
+    sizes = np.diff(item_numbers.first)
+    rarest = order[item_numbers.first[:-1][sizes >= MIN_NUMBERS]]
+    return _postings(owners[rarest], item_numbers.values[rarest])
+
+
+def _hashes(values: U64) -> Hashes:
+    bitmap = np.zeros(NUM_BITS // 64, np.uint64)
+    places = values & np.uint64(NUM_BITS - 1)
+    np.bitwise_or.at(
+        bitmap, (places >> np.uint64(6)).astype(np.int64), np.uint64(1) << (places & np.uint64(63))
+    )
+    return Hashes(values, bitmap)
