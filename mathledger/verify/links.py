@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
-from mathledger.verify import files, filtering, results, signature
+from mathledger.verify import digests, filtering, records, results, signature
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Check, Project
 
@@ -46,12 +46,12 @@ class Result:
 
 
 LINKS = [
-    Link("commit", files.commit),
-    Link("history", files.history),
-    Link("params", files.params),
-    Link("lock", files.lock),
-    Link("digests", files.digests),
-    Link("lineage", files.lineage),
+    Link("commit", records.commit),
+    Link("history", records.history),
+    Link("params", records.params),
+    Link("lock", records.lock),
+    Link("digests", digests.digests),
+    Link("lineage", records.lineage),
     Link("ledger", results.ledger),
     Link("card", results.card),
     Link("responses", results.responses),

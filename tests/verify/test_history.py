@@ -11,7 +11,7 @@ import pytest
 from mathledger.chain.chain import Chain
 from mathledger.chain.lock import Out, Stage, folder_md5
 from mathledger.core.files import write_json
-from mathledger.verify import files
+from mathledger.verify import records
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project
 
@@ -88,7 +88,7 @@ class Repository:
         outs = {path: Out(path, digest, 1, None) for path, digest in content["deps"].items()}
         chain = Chain("workspace", None, self.at)
         chain.__dict__["stages"] = {"mix": Stage("mix", "python -m stages.mix", outs, {}, {})}
-        return list(files.history(Project(chain, VerifyOptions())))
+        return list(records.history(Project(chain, VerifyOptions())))
 
 
 @pytest.fixture

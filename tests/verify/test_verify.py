@@ -15,7 +15,7 @@ from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.tables import write_rows
 from mathledger.evaluation.samples import SAMPLE
-from mathledger.verify import files, results
+from mathledger.verify import digests, records, results
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project, digests_of
 from tests.conftest import Workspace
@@ -77,7 +77,7 @@ def test_a_changed_byte_of_any_file_of_the_lock_is_found_and_named(
         for path in paths:
             flip(Path(path), chance.randrange(Path(path).stat().st_size), chance.randrange(8))
     with opened(tmp_path / "p") as project:
-        found = "\n".join(files.digests(project))
+        found = "\n".join(digests.digests(project))
         # Those that git alone holds lie in folders whose files no lock lists.
         listed = {path for path in paths if not path.endswith(".gitignore")}
         assert not {path for path in listed if path not in found and "model_card/" not in path}
@@ -93,7 +93,7 @@ def test_a_changed_bit_anywhere_in_the_lock_is_found(smoke_copy: Workspace) -> N
         flip(path, at, bit)
         try:
             with opened(smoke_copy.path) as project:
-                assert any(files.lock(project)) or any(files.digests(project)), (at, bit)
+                assert any(records.lock(project)) or any(digests.digests(project)), (at, bit)
         except InputError:
             pass  # the lock is not readable, which ends in one line that says so
         path.write_bytes(whole)
@@ -111,7 +111,7 @@ def test_a_changed_bit_anywhere_in_ledger_card_and_params_is_found(
     links = {
         "model_card/ledger.json": results.ledger,
         "model_card/README.md": results.card,
-        "params.yaml": files.params,
+        "params.yaml": records.params,
     }
     for _ in range(25):
         at, bit = chance.randrange(len(whole)), chance.randrange(8)
@@ -165,12 +165,12 @@ def test_what_is_missing_is_named_with_the_mend(smoke_copy: Workspace) -> None:
     (smoke_copy.path / "lineage/train.json").unlink()
     (smoke_copy.path / "metrics/train.json").unlink()
     with opened(smoke_copy.path) as project:
-        found = list(files.digests(project))
+        found = list(digests.digests(project))
         assert found[0].startswith("data/mix, lineage/train.json, data/mix/validation.parquet are")
         assert found[0].endswith("missing: run `dvc pull`")
         assert "metrics/train.json is missing: run `git checkout metrics/train.json`" in found
         with pytest.raises(InputError, match=r"lineage/train.json is missing: .*`dvc pull`"):
-            list(files.lineage(project))
+            list(records.lineage(project))
 
 
 def test_a_clone_without_data_is_told_to_pull(
@@ -187,8 +187,8 @@ def test_a_file_that_no_stage_made_is_named(smoke_copy: Workspace) -> None:
     (smoke_copy.path / "data/model/tuned/extra.bin").write_bytes(b"x")
     (smoke_copy.path / "stages/extra.py").write_text("")
     with opened(smoke_copy.path) as project:
-        assert any("extra.bin was made by no stage" in each for each in files.digests(project))
-        assert list(files.commit(project)) == [
+        assert any("extra.bin was made by no stage" in each for each in digests.digests(project))
+        assert list(records.commit(project)) == [
             "stages/extra.py is in no commit: add it, or remove it"
         ]
 
@@ -203,7 +203,9 @@ def test_an_uncommitted_change_is_found_though_its_time_and_size_are_the_old(
     flip(path, 10, 0)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     with opened(smoke_copy.path) as project:
-        assert list(files.commit(project)) == ["Makefile is not the commit's: `git diff Makefile`"]
+        assert list(records.commit(project)) == [
+            "Makefile is not the commit's: `git diff Makefile`"
+        ]
 
 
 def test_history_that_is_gone_fails_and_a_shallow_clone_says_how_to_get_it(
@@ -216,7 +218,7 @@ def test_history_that_is_gone_fails_and_a_shallow_clone_says_how_to_get_it(
     for folder in ("data", "lineage", ".dvc"):
         shutil.copytree(smoke_copy.path / folder, shallow / folder, dirs_exist_ok=True)
     with opened(shallow) as project:
-        found = list(files.history(project))
+        found = list(records.history(project))
         assert found and all("`git fetch --unshallow`" in each for each in found)
     smoke_copy.run("git", "checkout", "--quiet", "--orphan", "new")
     smoke_copy.run("git", "commit", "--quiet", "--message", "history rewritten")
@@ -225,14 +227,14 @@ def test_history_that_is_gone_fails_and_a_shallow_clone_says_how_to_get_it(
     smoke_copy.run("git", "reflog", "expire", "--expire=now", "--all")
     smoke_copy.run("git", "gc", "--quiet", "--prune=now")
     with opened(smoke_copy.path) as project:
-        found = list(files.history(project))
+        found = list(records.history(project))
         assert found and all("history was rewritten" in each for each in found)
 
 
 def test_params_that_are_not_confs_are_named(smoke: Workspace) -> None:
     with opened(smoke.path) as project:
         project.options = VerifyOptions()
-        (text,) = files.params(project)
+        (text,) = records.params(project)
         assert "--overrides KEY=VALUE" in text
 
 

@@ -1,4 +1,4 @@
-"""The links from the commit to the files: git, params, lock, digests, lineage."""
+"""The links of what is recorded: the commit, the history, params.yaml, dvc.lock and the lineage."""
 
 import difflib
 import hashlib
@@ -8,11 +8,10 @@ from typing import Any
 
 from mathledger.chain.facts import changed_deps, changed_params
 from mathledger.chain.git import git, has_commit, is_shallow, md5_at
-from mathledger.chain.lock import LOCK, Out, Stage, folder_md5
+from mathledger.chain.lock import LOCK, folder_md5
 from mathledger.chain.parsing import parse_yaml
-from mathledger.core.errors import InputError
 from mathledger.core.keys import value_at
-from mathledger.core.paths import CODE_FOLDERS, is_code, is_data, is_lineage
+from mathledger.core.paths import CODE_FOLDERS, is_code
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
 
@@ -181,91 +180,6 @@ def well_formed(where: str, entry: dict[str, Any]) -> Iterator[str]:
             yield f"{where}: {each.get('path')} lacks a key, or has one too many"
     for file in set(entry.get("params", {})) - {"params.yaml"}:
         yield f"{where}: params of {file}, which dvc.yaml does not name"
-
-
-def digests(project: Project) -> Check:
-    """Every file that a stage read or wrote has the digest and the size that the lock records."""
-    import time
-
-    entries: dict[Out, Stage] = {}  # the same file is recorded by all stages that read it
-    for stage in project.chain.stages.values():
-        for out in [*stage.outs.values(), *stage.deps.values()]:
-            entries.setdefault(out, stage)
-    paths = sorted({out.path for out in entries if Path(out.path).exists()})
-    files = [file for path in paths for file in project.files_in(path)]
-    started = time.perf_counter()
-    project.hash(files)
-    seconds = time.perf_counter() - started
-    size = sum(project.digests(file).size for file in set(files))
-    missing = {out.path: how for out in entries if (how := mend_of_missing(out.path))}
-    for how in sorted(set(missing.values())):
-        lost = [path for path, mend in missing.items() if mend == how]
-        some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
-        yield f"{some} {'is' if len(lost) == 1 else 'are'} missing: run `{how}`"
-    for out, stage in entries.items():
-        if out.path not in missing:
-            yield from compare(project, out, stage)
-    return f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
-
-
-def mend_of_missing(path: str) -> str | None:
-    """The command that brings a file which is missing; None if it is there."""
-    if Path(path).exists():
-        return None
-    return "dvc pull" if is_data(path) or is_lineage(path) else f"git checkout {path}"
-
-
-def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
-    """One entry of the lock against what stands there."""
-    path = Path(out.path)
-    if path.is_dir() != out.md5.endswith(".dir"):
-        yield f"{out.path} is {'a folder' if path.is_dir() else 'a file'}; {LOCK} has the other"
-    elif path.is_dir():
-        md5, size, num_files = project.folder(out.path)
-        if md5 != out.md5:
-            yield from name_the_file(project, out, stage, md5)
-        elif (size, num_files) != (out.size, out.num_files):
-            yield (
-                f"{LOCK}, {stage.name}: {out.path} has {num_files} files and {size} bytes, "
-                f"not {out.num_files} and {out.size}"
-            )
-    else:
-        present = project.digests(out.path)
-        if present.md5 != out.md5:
-            yield f"{out.path}: md5 is {present.md5}, {LOCK} ({stage.name}) has {out.md5}"
-        elif present.size != out.size:
-            yield f"{LOCK}, {stage.name}: {out.path} has {present.size} bytes, not {out.size}"
-
-
-def name_the_file(project: Project, out: Out, stage: Stage, md5: str) -> Iterator[str]:
-    """Which file of a folder differs, where the cache or another entry of the lock tells."""
-    chain = project.chain
-    try:
-        wanted = chain.files(out)
-    except InputError:  # a folder of several stages' outs has no listing of its own
-        wanted = {}
-        for each in chain.makers(out.path):
-            for own in each.outs.values():
-                if own.path.startswith(f"{out.path}/"):
-                    wanted |= listing(project, own)
-    present = {file: project.digests(file).md5 for file in project.files_in(out.path)}
-    others = [path for path in wanted if path in present and present[path] != wanted[path]]
-    lost = [path for path in wanted if path not in present]
-    added = [path for path in present if wanted and path not in wanted and ".git" not in path]
-    named = [
-        *(f"{path} is not what {stage.name} recorded" for path in others),
-        *(f"{path} is missing: run `dvc pull`" for path in lost),
-        *(f"{path} was made by no stage: remove it" for path in added),
-    ]
-    yield from named or [f"{out.path}: digest is {md5}, {LOCK} ({stage.name}) has {out.md5}"]
-
-
-def listing(project: Project, out: Out) -> dict[str, str]:
-    """The files of an output as the cache lists them; of a folder it lacks, none."""
-    try:
-        return project.chain.files(out)
-    except InputError:
-        return {}
 
 
 def lineage(project: Project) -> Check:

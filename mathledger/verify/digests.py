@@ -1,0 +1,108 @@
+"""The link of the digests: every file that a stage read or wrote is what dvc.lock records."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mathledger.chain.lock import LOCK, Out, Stage
+from mathledger.core.errors import InputError
+from mathledger.core.paths import is_code, is_data, is_lineage
+from mathledger.run.lineage import Lineage
+from mathledger.verify.project import Check, Project
+
+
+def digests(project: Project) -> Check:
+    """Every file that a stage read or wrote has the digest and the size that the lock records."""
+    entries: dict[Out, Stage] = {}  # the same file is recorded by all stages that read it
+    for stage in project.chain.stages.values():
+        for out in [*stage.outs.values(), *stage.deps.values()]:
+            entries.setdefault(out, stage)
+    paths = sorted({out.path for out in entries if Path(out.path).exists()})
+    files = [file for path in paths for file in project.files_in(path)]
+    started = time.perf_counter()
+    project.hash(files)
+    seconds = time.perf_counter() - started
+    size = sum(project.digests(file).size for file in set(files))
+    missing = {out.path: how for out in entries if (how := mend_of_missing(out.path))}
+    for how in sorted(set(missing.values())):
+        lost = [path for path, mend in missing.items() if mend == how]
+        some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+        yield f"{some} {'is' if len(lost) == 1 else 'are'} missing: run `{how}`"
+    for out, stage in entries.items():
+        if out.path not in missing:
+            yield from compare(project, out, stage)
+    return f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
+
+
+def mend_of_missing(path: str) -> str | None:
+    """The command that brings a file which is missing; None if it is there."""
+    if Path(path).exists():
+        return None
+    return "dvc pull" if is_data(path) or is_lineage(path) else f"git checkout {path}"
+
+
+def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
+    """One entry of the lock against what stands there."""
+    path = Path(out.path)
+    if path.is_dir() != out.md5.endswith(".dir"):
+        yield f"{out.path} is {'a folder' if path.is_dir() else 'a file'}; {LOCK} has the other"
+    elif path.is_dir():
+        md5, size, num_files = project.folder(out.path)
+        if md5 != out.md5:
+            yield from differing_files(project, out, stage, md5)
+        elif (size, num_files) != (out.size, out.num_files):
+            yield (
+                f"{LOCK}, {stage.name}: {out.path} has {num_files} files and {size} bytes, "
+                f"not {out.num_files} and {out.size}"
+            )
+    else:
+        present = project.digests(out.path)
+        if present.md5 != out.md5:
+            yield f"{out.path}: md5 is {present.md5}, {LOCK} ({stage.name}) has {out.md5}"
+        elif present.size != out.size:
+            yield f"{LOCK}, {stage.name}: {out.path} has {present.size} bytes, not {out.size}"
+
+
+def differing_files(project: Project, out: Out, stage: Stage, md5: str) -> Iterator[str]:
+    """Name the files of a folder that differ, or the folder where nothing says which do."""
+    wanted = recorded_files(project, out, stage)
+    present = {file: project.digests(file).md5 for file in project.files_in(out.path)}
+    mend = "git checkout {}" if is_code(out.path) else "dvc pull"
+    reasons = [
+        f"{path} is not what {stage.name} recorded"
+        if path in present
+        else f"{path} is missing: run `{mend.format(path)}`"
+        for path, recorded in wanted.items()
+        if present.get(path) != recorded
+    ]
+    reasons += [
+        f"{path} was made by no stage: remove it"
+        for path in present
+        if wanted and path not in wanted and ".git" not in path
+    ]
+    yield from reasons or [f"{out.path}: digest is {md5}, {LOCK} ({stage.name}) has {out.md5}"]
+
+
+def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
+    """The files of a folder, path -> md5, as they were recorded; none where nothing lists them.
+
+    The lineage lists code, the cache lists the outputs of a stage.
+    """
+    if is_code(out.path):
+        try:
+            code = Lineage.load(stage.name).code_files
+        except InputError:  # the link `lineage` says so
+            return {}
+        return {path: md5 for path, md5 in code.items() if path.startswith(f"{out.path}/")}
+    chain = project.chain
+    with contextlib.suppress(InputError):
+        return chain.files(out)
+    # A folder of several stages' outputs has no listing of its own.
+    files: dict[str, str] = {}
+    for maker in chain.makers(out.path):
+        for own in maker.outs.values():
+            if own.path.startswith(f"{out.path}/"):
+                with contextlib.suppress(InputError):
+                    files |= chain.files(own)
+    return files
