@@ -72,6 +72,12 @@ class Project:
         return params.read()
 
     @cached_property
+    def evaluations(self) -> list[tuple[str, str]]:
+        """Each model with each benchmark that it answered."""
+        models, benchmarks = self.settings["evaluated_models"], self.settings["benchmark"]
+        return [(model, benchmark) for model in models for benchmark in benchmarks]
+
+    @cached_property
     def ledger_again(self) -> dict[str, Any]:
         """The ledger, computed anew from the files as they stand."""
         from mathledger.card import build as model_card

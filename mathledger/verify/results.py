@@ -14,13 +14,13 @@ from typing import Any
 
 from mathledger.card import statement
 from mathledger.chain.chain import CARD, LEDGER
+from mathledger.chain.facts import responses_path
 from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")
-SAMPLES = Path("data/evaluate")
 METRICS = Path("metrics/evaluate")
 
 
@@ -51,9 +51,8 @@ def ledger(project: Project) -> Check:
     again = json.loads(statement.text(project.ledger_again))
     for where, stated, computed in differences(content.get("predicate"), again):
         yield f"{LEDGER}: {where} is {stated}, computed anew {computed}"
-    num_scores = len(settings["evaluated_models"]) * len(settings["benchmark"])
     return (
-        f"{num_scores} scores computed anew; {len(project.subject)} files are its subject; "
+        f"{len(project.evaluations)} scores computed anew; {len(project.subject)} files are its subject; "
         f"sha256 {statement.digest(again)[:10]}"
     )
 
@@ -123,13 +122,9 @@ def responses(project: Project) -> Check:
     from mathledger.run import params
 
     silence_libraries()
-    settings = project.settings
-    pairs = [
-        (model, name) for model in settings["evaluated_models"] for name in settings["benchmark"]
-    ]
     num_responses = 0
-    for model, benchmark in tqdm(pairs, "responses", leave=False, disable=None):
-        path = SAMPLES / f"{model}-{benchmark}" / "samples.parquet"
+    for model, benchmark in tqdm(project.evaluations, "responses", leave=False, disable=None):
+        path = Path(responses_path(model, benchmark))
         stored = read_rows(path)
         given = {
             (row["item_id"], row["repeat"]): Response(
@@ -168,30 +163,27 @@ def metrics(project: Project) -> Check:
     from mathledger.core.tables import read_rows
     from mathledger.evaluation.samples import summarise
 
-    settings = project.settings
     num_values = 0
-    for model in settings["evaluated_models"]:
-        for benchmark in settings["benchmark"]:
-            item = f"{model}-{benchmark}"
-            path = METRICS / f"{item}.json"
-            found = asdict(summarise(read_rows(SAMPLES / item / "samples.parquet")))
-            stated = read_json(path)
-            for key, value in found.items():
-                if stated.get(key) != value:
-                    yield f"{path}: {key} is {stated.get(key)}, the responses give {value}"
-            num_values += len(found)
+    for model, benchmark in project.evaluations:
+        path = METRICS / f"{model}-{benchmark}.json"
+        computed = asdict(summarise(read_rows(Path(responses_path(model, benchmark)))))
+        stated = read_json(path)
+        for key, value in computed.items():
+            if stated.get(key) != value:
+                yield f"{path}: {key} is {stated.get(key)}, the responses give {value}"
+        num_values += len(computed)
     return f"{num_values} values computed anew from the responses"
 
 
 def generation(project: Project) -> Check:
-    """Responses that are chosen by chance come out the same when they are generated again."""
+    """Responses that are chosen by chance come out the same when they are generated again.
+
+    Each model and benchmark is given to the stage that generated them, in a process of its own: an
+    engine keeps its memory, and a GPU's, until its process ends.
+    """
     from mathledger.run.tracking import hardware
 
-    settings = project.settings
-    pairs = [
-        (model, name) for model in settings["evaluated_models"] for name in settings["benchmark"]
-    ]
-    chosen = Counter(random.choices(pairs, k=project.options.num_regenerated))
+    chosen = Counter(random.choices(project.evaluations, k=project.options.num_regenerated))
     same = num_again = 0
     for (model, benchmark), number in sorted(chosen.items()):
         command = [sys.executable, "-m", "stages.evaluate", model, benchmark]
