@@ -52,8 +52,8 @@ def ledger(project: Project) -> Check:
     for where, stated, computed in differences(content.get("predicate"), again):
         yield f"{LEDGER}: {where} is {stated}, computed anew {computed}"
     return (
-        f"{len(project.evaluations)} scores computed anew; {len(project.subject)} files are its subject; "
-        f"sha256 {statement.digest(again)[:10]}"
+        f"{len(project.evaluations)} scores computed anew; "
+        f"{len(project.subject)} files are its subject; sha256 {statement.digest(again)[:10]}"
     )
 
 
