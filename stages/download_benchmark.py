@@ -9,7 +9,36 @@ Metrics metrics/download_benchmark/<benchmark>.json
 No message of this stage quotes an item: a benchmark may be private.
 """
 
-from mathledger.data import benchmarks
+import sys
+import tempfile
+from pathlib import Path
+
+from mathledger.core.files import write_json
+from mathledger.data import benchmarks, receipts, sources
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+OUT = Path("data/download_benchmark")
+METRICS = Path("metrics/download_benchmark")
+
+
+def main() -> None:
+    benchmark = sys.argv[1]
+    with stage_run("download_benchmark", benchmark) as run:
+        source = params.load(f"benchmark.{benchmark}.source", sources.BenchmarkSource)
+        mapping = params.load(f"benchmark.{benchmark}.mapping", benchmarks.Mapping)
+        with tempfile.TemporaryDirectory() as scratch:
+            rows, files = benchmarks.read(source, mapping, Path(scratch))
+        kept, left_out = benchmarks.select(rows, mapping)
+        is_private = isinstance(source, sources.LocalBenchmark) and source.private
+        receipt = {**receipts.identity(source), **files, "private": is_private}
+        with receipts.replacing(OUT / benchmark) as folder:
+            benchmarks.write(folder, rows, kept, left_out, receipt)
+        metrics = {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
+        write_json(METRICS / f"{benchmark}.json", metrics)
+        run.log_metrics(metrics)
+        print(f"{benchmark}: {len(kept)} items of {len(rows)}")
+
 
 if __name__ == "__main__":
-    benchmarks.main()
+    main()

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from mathledger.core.files import write_text
-from mathledger.data import practice, sources
+from mathledger.data import hub, local, practice, readers, receipts, sources
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
 
@@ -29,19 +29,19 @@ def download(source: sources.CorpusSource, folder: Path) -> int:
             write_text(folder / "train.jsonl", "".join(lines))
             return len(rows)
         case sources.HubDataset():
-            paths = sources.fetch_hub(source, "dataset", folder)
+            paths = hub.fetch_hub(source, "dataset", folder)
         case sources.Local():
-            paths = sources.fetch_local(source, folder)
-    return sum(map(sources.count_rows, paths))
+            paths = local.fetch_local(source, folder)
+    return sum(map(readers.count_rows, paths))
 
 
 def main() -> None:
     corpus = sys.argv[1]
     with stage_run("download_corpus", corpus) as run:
         source = params.load(f"corpus.{corpus}.source", sources.CorpusSource)
-        with sources.replacing(OUT / corpus) as folder:
+        with receipts.replacing(OUT / corpus) as folder:
             count = download(source, folder)
-            receipt = sources.write_receipt(folder, sources.identity(source), count)
+            receipt = receipts.write_receipt(folder, receipts.identity(source), count)
         run.log_metrics({"num_bytes": sum(file["bytes"] for file in receipt["files"].values())})
         print(
             f"{corpus}: {receipt['name']} at {receipt['revision']}, {len(receipt['files'])} file(s)"

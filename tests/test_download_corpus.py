@@ -21,7 +21,8 @@ from omegaconf import OmegaConf
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id, sha256
-from mathledger.data import practice, sources
+from mathledger.data import practice, receipts, sources
+from mathledger.data.local import fetch_local
 from mathledger.run import params
 from stages import download_corpus
 from tests.conftest import Workspace, clean_environment
@@ -132,7 +133,7 @@ def test_a_local_file_with_other_bytes_is_refused(workspace: Workspace) -> None:
 
 
 def test_identity_names_the_pinned_revision() -> None:
-    assert sources.identity(pinned("datasets/org/whole", {}))["revision"] == commit_of(
+    assert receipts.identity(pinned("datasets/org/whole", {}))["revision"] == commit_of(
         "datasets/org/whole"
     )
 
@@ -179,7 +180,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
         monkeypatch.delenv("HF_TOKEN", raising=False)
-        monkeypatch.setattr(sources, "WAIT_SECONDS", (0, 0, 0))
+        monkeypatch.setattr("mathledger.data.hub.WAIT_SECONDS", (0, 0, 0))
         yield hub
 
 
@@ -353,7 +354,7 @@ def test_a_full_disk_is_one_line(remote: tuple[Workspace, Hub]) -> None:
 
 
 def test_pins_are_printed_as_conf_wants_them(hub: Hub, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mathledger.data.sources"]
+    command = [sys.executable, "-m", "mathledger.data.pins"]
     environment = clean_environment() | {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
 
     def shown(*arguments: str) -> Any:
@@ -384,7 +385,7 @@ def test_local_files_are_copied_under_their_names(tmp_path: Path) -> None:
 def test_local_files_of_one_name_are_refused(tmp_path: Path) -> None:
     files = {str(tmp_path / name / "a.jsonl"): "0" * 64 for name in ("one", "two")}
     with pytest.raises(InputError, match=r"several files a\.jsonl: rename them"):
-        sources.fetch_local(sources.Local(kind="local", licence="MIT", files=files), tmp_path)
+        fetch_local(sources.Local(kind="local", licence="MIT", files=files), tmp_path)
 
 
 def test_files_without_a_pin_are_refused() -> None:

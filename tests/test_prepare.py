@@ -14,7 +14,7 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id
 from mathledger.core.tables import EXAMPLE, Row, read_rows
-from mathledger.data import raw
+from mathledger.data import readers
 from mathledger.filters import prepare
 from mathledger.grading.judges import Judges
 from tests.conftest import Workspace
@@ -224,14 +224,14 @@ def test_the_answer_is_the_references_or_else_the_solutions(tmp_path: Path, judg
 def test_an_id_is_the_hash_of_corpus_problem_and_solution() -> None:
     def id_of(*parts: str) -> str:
         corpus, problem, solution = parts
-        (found,) = raw.ids(corpus, pa.array([problem]), pa.array([solution])).to_pylist()
+        (found,) = readers.ids(corpus, pa.array([problem]), pa.array([solution])).to_pylist()
         assert len(found) == len(content_id(*parts)) == 32
         return str(found)
 
     assert id_of("c", "né", "b") == id_of("c", "né", "b")
     different = [("c", "ab", "c"), ("c", "a", "bc"), ("d", "ab", "c"), ("c", "c", "ab")]
     assert len({id_of(*parts) for parts in different}) == 4
-    pair = raw.ids("c", pa.array(["x", "ab"]), pa.array(["y", "c"]))
+    pair = readers.ids("c", pa.array(["x", "ab"]), pa.array(["y", "c"]))
     assert pair[1].as_py() == id_of("c", "ab", "c")
 
 
@@ -243,7 +243,7 @@ def test_batches_and_processes_change_nothing(
     ]
     folder = write_raw(tmp_path, rows)
     kept, removed, metrics = sift(folder, judges)
-    monkeypatch.setattr(raw, "ROWS", 7)
+    monkeypatch.setattr(readers, "ROWS", 7)
     with Judges(LIMITS.answer_timeout_s, num_processes=2) as two:
         again = sift(folder, two)
     order = [("origin_row", "ascending")]
@@ -288,7 +288,7 @@ def test_a_line_that_is_no_json_object_is_named(line: bytes, tmp_path: Path) -> 
     with (tmp_path / "a.jsonl").open("ab") as file:
         file.write(line + b"\n")
     with pytest.raises(InputError, match=r"a\.jsonl, row 1: .*JSON"):
-        list(raw.batches(tmp_path, vars(OPENMATH)))
+        list(readers.batches(tmp_path, vars(OPENMATH)))
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_a_column_of_another_type_is_named(
     row = {"problem": "2+2?", "solution": FOUR, "source": "s", "messages": None} | {column: value}
     write_raw(tmp_path, [row], "a.parquet")
     with pytest.raises(InputError, match=rf"a\.parquet: column '{column}' holds .*{wants}"):
-        list(raw.batches(tmp_path, vars(NUMINA)))
+        list(readers.batches(tmp_path, vars(NUMINA)))
 
 
 def test_parquet_and_jsonl_give_the_same_rows(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_parquet_and_jsonl_give_the_same_rows(tmp_path: Path) -> None:
     found = []
     for name in ("a.jsonl", "a.parquet"):
         folder = write_raw(tmp_path / name, rows, name)
-        (batch,) = raw.batches(folder, vars(OPENMATH))
+        (batch,) = readers.batches(folder, vars(OPENMATH))
         found.append(batch.drop_columns(["origin_file"]))
     assert found[0].equals(found[1])
 

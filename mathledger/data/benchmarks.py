@@ -1,18 +1,10 @@
-"""Download one pinned benchmark and bring it to the canonical form.
+"""Benchmarks in the canonical form: which items are evaluated, and which only searched for.
 
-Reads   conf: benchmark.<benchmark>.source and .mapping
-Writes  data/download_benchmark/<benchmark>/: items.parquet (BENCHMARK_ITEM, what is evaluated),
-        all_items.parquet (ALL_ITEM, what decontamination searches for), receipt.json, and the items
-        that are not evaluated with their reason (left_out.json)
-Metrics metrics/download_benchmark/<benchmark>.json
-
-No message of this stage quotes an item: a benchmark may be private.
+No message quotes an item: a benchmark may be private.
 """
 
 import json
 import re
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +18,10 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id, sha256, uniform
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
-from mathledger.data import practice, sources
+from mathledger.data import hub, local, practice, receipts, sources, wheel
 from mathledger.grading import comparison, solutions
 from mathledger.grading.grades import AnswerType
-from mathledger.run import params
-from mathledger.run.tracking import stage_run
 
-OUT = Path("data/download_benchmark")
-METRICS = Path("metrics/download_benchmark")
 THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 WHOLE = re.compile(r"[-+]?[\d,]+")
 # Every item of the source: a problem that is not evaluated must not be trained on either.
@@ -260,7 +248,7 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tu
     if isinstance(source, practice.PracticeBenchmark):
         return practice_items(source), {}
     if isinstance(source, sources.Wheel):
-        file = sources.fetch_wheel(source, scratch)
+        file = wheel.fetch_wheel(source, scratch)
         return champ_items(file), {"file": {"name": source.member, "sha256": sha256(file)}}
     if mapping.columns is None:
         raise InputError(
@@ -268,40 +256,29 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tu
             "solution, subset and id"
         )
     if isinstance(source, sources.HubDataset):
-        files = sources.fetch_hub(source, "dataset", scratch)
+        files = hub.fetch_hub(source, "dataset", scratch)
     else:
-        files = sources.fetch_local(source, scratch)
-    return file_items(files, mapping.columns), {"source_files": sources.describe(files, scratch)}
+        files = local.fetch_local(source, scratch)
+    return file_items(files, mapping.columns), {"source_files": receipts.describe(files, scratch)}
 
 
-def main() -> None:
-    benchmark = sys.argv[1]
-    with stage_run("download_benchmark", benchmark) as run:
-        source = params.load(f"benchmark.{benchmark}.source", sources.BenchmarkSource)
-        mapping = params.load(f"benchmark.{benchmark}.mapping", Mapping)
-        with tempfile.TemporaryDirectory() as scratch:
-            rows, files = read(source, mapping, Path(scratch))
-        kept, left_out = select(rows, mapping)
-        ids = {row["id"] for row in kept}
-        everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
-        digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
-        receipt = {
-            **sources.identity(source),
-            **files,
-            "private": isinstance(source, sources.LocalBenchmark) and source.private,
-            "items_digest": digest,  # of the texts and answers, whatever the file's encoding
-        }
-        with sources.replacing(OUT / benchmark) as folder:
-            write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
-            ordered = sorted(everything, key=lambda row: row["id"])
-            write_rows(folder / "all_items.parquet", ordered, ALL_ITEM)
-            write_json(folder / "left_out.json", left_out)
-            sources.write_receipt(folder, receipt, len(kept))
-        metrics = {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
-        write_json(METRICS / f"{benchmark}.json", metrics)
-        run.log_metrics(metrics)
-        print(f"{benchmark}: {len(kept)} items of {len(rows)}")
+def write(
+    folder: Path, rows: list[Row], kept: list[Row], left_out: list[Row], receipt: dict[str, Any]
+) -> None:
+    """Write a benchmark's files: the items to evaluate, all items, those left out, the receipt.
 
-
-if __name__ == "__main__":
-    main()
+    Args:
+        rows: all items of the source.
+        kept, left_out: what `select` makes of them.
+        receipt: what is known of the source.
+    """
+    ids = {row["id"] for row in kept}
+    everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
+    digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
+    receipt = {**receipt, "items_digest": digest}  # of texts and answers, whatever the encoding
+    write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
+    write_rows(
+        folder / "all_items.parquet", sorted(everything, key=lambda row: row["id"]), ALL_ITEM
+    )
+    write_json(folder / "left_out.json", left_out)
+    receipts.write_receipt(folder, receipt, len(kept))

@@ -1,6 +1,6 @@
 """Map a corpus's own columns to the canonical example, and remove what cannot be trained on.
 
-Rows stream through in batches, whole columns at a time: mathledger/data/raw.py reads them, and
+Rows stream through in batches, whole columns at a time: mathledger/data/readers.py reads them, and
 mathledger/filters/defects.py holds the reasons.
 """
 
@@ -21,7 +21,7 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.tables import EXAMPLE
-from mathledger.data import raw
+from mathledger.data import readers
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
 from mathledger.filters import defects
@@ -55,7 +55,7 @@ def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:
     text = {name: _stripped(rows[name]) for name in ("problem", "solution", "answer", "source")}
     columns = {
         **text,
-        "id": raw.ids(
+        "id": readers.ids(
             corpus, pc.fill_null(text["problem"], ""), pc.fill_null(text["solution"], "")
         ),
         "corpus": pa.repeat(corpus, len(rows)),
@@ -112,7 +112,7 @@ def sift(
     corpus: str, folder: Path, mapping: Mapping, limits: Params, judges: Judges, tally: Tally
 ) -> Generator[tuple[pa.RecordBatch, pa.Table], None, None]:
     """The kept (EXAMPLE) and the removed rows (REMOVED) of each batch of a downloaded corpus."""
-    for rows in ahead(raw.batches(folder, vars(mapping))):
+    for rows in ahead(readers.batches(folder, vars(mapping))):
         examples = map_columns(corpus, rows)
         messages = rows["messages"] if mapping.messages else None
         removals, stated, verdicts = defects.find(examples, messages, limits, judges)

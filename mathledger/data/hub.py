@@ -1,0 +1,153 @@
+"""Download files of a Hugging Face repository at a commit; a download that was cut goes on.
+
+Plain HTTP through the client's own functions: its hf_hub_download throws partial files away, and
+would need a second transport (Xet) for speed.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from pathlib import Path
+
+from mathledger.core.errors import InputError
+from mathledger.core.hashing import content_id
+from mathledger.data.readers import count_rows
+from mathledger.data.receipts import expect_digest, expect_same
+from mathledger.data.sources import PRINT, SHA256, Hub, HubDataset, RepoType
+
+WAIT_SECONDS = (1, 2, 4)  # before the second, third and last try of a file
+
+
+def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
+    """Download files of a hub repository at a commit into the folder, and check each.
+
+    They come together in .scratch/download/, since DVC deletes the outs of a stage before it runs:
+    a download that was cut or killed goes on where it stopped.
+    """
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    name = content_id(repo_type, source.repo, source.revision, *source.files)
+    scratch = root / ".scratch/download" / name
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    with scratch.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two experiments may want the same files
+        for name in source.files:
+            if not (scratch / name).is_file():  # else it came whole, and was checked
+                _download(source, repo_type, name, scratch / name)
+        if isinstance(source, HubDataset):
+            found = sum(count_rows(scratch / name) for name in source.files)
+            if found != source.num_rows:
+                raise InputError(
+                    f"{source.repo} at {source.revision}: {found} rows, expected "
+                    f"{source.num_rows}: are all files of the split in source.files? "
+                    "If so, correct source.num_rows in conf/"
+                )
+        paths = []
+        for name in source.files:
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            paths.append(Path(shutil.move(scratch / name, into / name)))
+        shutil.rmtree(scratch)
+    return paths
+
+
+def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None:
+    """One file, checked, then renamed; what has come of it before a cut is in TARGET.partial.
+
+    Plain HTTP, through the client's own functions: its hf_hub_download throws partial files away,
+    and would need a second transport (Xet) for speed.
+    """
+    from httpx2 import HTTPError
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    what = f"{name} of {source.repo} at {source.revision}"
+    url = hf_hub_url(source.repo, name, repo_type=repo_type, revision=source.revision)
+    # Uncompressed, so that an offset into what has come is one into the file.
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+    partial = target.with_name(f"{target.name}.partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    # The client itself resumes a dropped connection, five times; it gives up on a server's 5xx.
+    for wait in (*WAIT_SECONDS, None):
+        try:
+            found = get_hf_file_metadata(url)
+            if found.commit_hash != source.revision:
+                raise InputError(
+                    f"{what}: the server answers for commit {found.commit_hash}; "
+                    "if HF_ENDPOINT is set, check that it names a hub"
+                )
+            expected = _expected_digest(source.files[name], found.etag, repo_type, what)
+            with partial.open("ab") as file:
+                start = file.tell()
+                if found.size is None or start < found.size:
+                    http_get(url, file, resume_size=start, headers=headers, displayed_filename=name)
+            break
+        except OfflineModeIsEnabled:
+            raise InputError(
+                f"could not download {what}: HF_HUB_OFFLINE is set; unset it, then run again"
+            ) from None
+        except HTTPError as error:
+            if wait is None or not _may_pass(error):
+                raise InputError(
+                    reason(error, repo_type, source.repo, source.revision, name)
+                ) from None
+            time.sleep(wait)
+    try:
+        expect_digest(partial, expected, what)
+    except InputError:
+        partial.unlink()  # or every later run would go on behind the wrong bytes
+        raise
+    partial.rename(target)
+
+
+def _expected_digest(pinned: str | None, etag: str | None, repo_type: RepoType, what: str) -> str:
+    """The pinned digest, else the hub's. Of a large file the hub's ETag is the sha256, so that
+    other bytes than the pinned ones are refused before they are downloaded."""
+    known = etag if etag and SHA256.fullmatch(etag) else None
+    if pinned and known:
+        expect_same(known, pinned, what)
+    if not (expected := pinned or known):
+        raise InputError(
+            f"{what} has no sha256 in conf/, and the hub keeps none for it: "
+            f"`{PRINT} {repo_type} REPO COMMIT PATH` downloads it and prints one"
+        )
+    return expected
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether to try again: the connection broke, or the server had a fault of its own."""
+    from httpx2 import TransportError
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code >= 500 or error.response.status_code == 429
+    return isinstance(error, TransportError)
+
+
+def reason(error: Exception, repo_type: str, repo: str, revision: str, name: str) -> str:
+    """Why a file could not be downloaded, and the mend."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    match error:
+        case GatedRepoError():
+            return f"{repo} is gated: accept its terms on the hub, then set HF_TOKEN"
+        case RepositoryNotFoundError():
+            return (
+                f"the hub has no {repo_type} {repo}, or it is private: "
+                "correct its name, or set HF_TOKEN"
+            )
+        case RevisionNotFoundError():
+            return f"{repo} has no commit {revision}: correct the revision"
+        case RemoteEntryNotFoundError():
+            return f"{repo} has no file {name} at {revision}: correct source.files in conf/"
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (
+        f"could not download {name} of {repo} at {revision}: {text}; "
+        "check the network, then run again: it goes on where it stopped"
+    )

@@ -1,0 +1,80 @@
+"""Receipts: what was asked for, and the size and sha256 of every file that came."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import write_json
+from mathledger.core.hashing import content_id, sha256
+from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
+from mathledger.data.sources import Hub, HubDataset, Local, RandomModel, Source, Wheel
+
+
+def expect_digest(path: Path, expected: str, what: str) -> None:
+    """Raise InputError unless the file has this sha256."""
+    expect_same(sha256(path), expected, what)
+
+
+def expect_same(found: str, expected: str, what: str) -> None:
+    if found != expected:
+        raise InputError(
+            f"{what} has sha256 {found}, expected {expected}: these are not the bytes that were "
+            "pinned. If the change is meant, put the new digest into conf/"
+        )
+
+
+def describe(paths: list[Path], folder: Path) -> dict[str, Any]:
+    """Size and sha256 of each file, by its path in the folder."""
+    return {
+        str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(paths)
+    }
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of the folder when the block ends well."""
+    aside = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        shutil.rmtree(folder, ignore_errors=True)  # DVC has removed it; a run by hand has not
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_receipt(folder: Path, identity: dict[str, Any], rows: int | None) -> dict[str, Any]:
+    """Write receipt.json: what was asked for, and the size and sha256 of every file that came."""
+    files = describe([path for path in folder.rglob("*") if path.is_file()], folder)
+    receipt = {**identity, "num_rows": rows, "files": files}
+    write_json(folder / "receipt.json", receipt)
+    return receipt
+
+
+def identity(source: Source) -> dict[str, Any]:
+    """The receipt's head: name, pinned revision and licence of a source; of a hub's the split."""
+    from importlib.metadata import version
+
+    match source:
+        case Wheel():
+            name, revision = source.package, source.version
+        case Hub():
+            name, revision = source.repo, source.revision
+        case Local():
+            name = ", ".join(Path(path).name for path in source.files)
+            digests = list(source.files.values())
+            revision = digests[0] if len(digests) == 1 else content_id(*digests)
+        case RandomModel():
+            name, revision = "random weights", f"seed {source.seed}"
+        case PracticeCorpus() | PracticeBenchmark():
+            name = "reasoning-gym"
+            revision = f"{version('reasoning-gym')}, seed {source.seed}"
+            if isinstance(source, PracticeBenchmark) and source.twins_of:
+                revision += ", twins"
+    head = {"kind": source.kind, "name": name, "revision": revision, "licence": source.licence}
+    return head | {"split": source.split} if isinstance(source, HubDataset) else head

