@@ -65,7 +65,7 @@ def test_a_task_that_cannot_be_asked_is_refused(changes: dict[str, object], mess
 def test_the_harness_judges_by_its_own_rules(
     own: harness.OwnTask, row: dict[str, str], response: str, expected: bool
 ) -> None:
-    assert harness.own_verdicts(own, [row], [response]) == [expected]
+    assert harness.judge(own, [row], [response]) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_a_task_that_the_harness_does_not_have_is_a_line(
     own: harness.OwnTask, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        harness.own_verdicts(own, [item("1", "1")], ["1"])
+        harness.judge(own, [item("1", "1")], ["1"])
