@@ -2,7 +2,10 @@
 
 import ast
 import itertools
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 import yaml
 
 from mathledger.core.paths import is_code
+from tests.conftest import clean_environment
 
 STAGES: dict[str, Any] = {
     name: stage.get("do", stage)  # what a foreach repeats
@@ -153,3 +157,25 @@ def test_importing_a_stage_does_not_import_torch_trl_or_mlflow() -> None:
     code = f"import sys, {modules}; print(*sorted({{'torch', 'trl', 'mlflow'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_what_python_and_editors_leave_in_a_room_is_no_change(tmp_path: Path) -> None:
+    shutil.copy(".dvcignore", tmp_path)
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/module.py").write_text("one = 1\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {stage: {cmd: 'true', deps: [room]}}\n")
+
+    def run(*command: str) -> str:
+        environment = clean_environment()
+        return subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+
+    run("dvc", "init", "--quiet", "--no-scm")
+    run("dvc", "repro", "--quiet")
+    for name in ("__pycache__/module.pyc", ".module.py.swp", "module.py~", ".#module.py", "#a.py#"):
+        (tmp_path / "room" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "room" / name).write_text("left")
+    assert json.loads(run("dvc", "status", "--json")) == {}
+    (tmp_path / "room/module.py").write_text("one = 2\n")
+    assert json.loads(run("dvc", "status", "--json")) == {
+        "stage": [{"changed deps": {"room": "modified"}}]
+    }
