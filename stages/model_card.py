@@ -15,7 +15,7 @@ the same bytes for the same inputs; run ids and times stay in lineage/. The MLfl
 is the experiment's *result* run, with all params and all scores.
 """
 
-from mathledger.card import build
+from mathledger.card import collect
 
 if __name__ == "__main__":
-    build.main()
+    collect.main()

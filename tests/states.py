@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from mathledger.card import build as model_card
+from mathledger.card import collect as model_card
 from mathledger.card import card, statement
 from mathledger.core.files import write_json, write_text
 from mathledger.core.keys import flatten

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from mathledger.card import build as model_card
+from mathledger.card import collect as model_card
 from mathledger.card import card, markdown
 from mathledger.core import configuration
 from mathledger.core.errors import InputError

@@ -80,7 +80,7 @@ class Project:
     @cached_property
     def ledger_again(self) -> dict[str, Any]:
         """The ledger, computed anew from the files as they stand."""
-        from mathledger.card import build as model_card
+        from mathledger.card import collect as model_card
         from mathledger.run import params
 
         claims = params.load("model_card", model_card.Params).claims

@@ -28,7 +28,7 @@ def ledger(project: Project) -> Check:
     """The ledger is well formed, its subject is at hand, and computing it anew gives the same."""
     import jsonschema
 
-    from mathledger.card import build as model_card
+    from mathledger.card import collect as model_card
 
     content = project.statement
     text = project.chain.text(LEDGER)
