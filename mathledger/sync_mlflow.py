@@ -118,9 +118,9 @@ def results(run: Past) -> dict[str, float]:
             receipt = chain.json("data/model/base/receipt.json")
             return {"num_parameters": float(receipt["num_parameters"])}
         case "model_card":
-            from mathledger.card.collect import result_metrics
+            from mathledger.card.tables import result_metrics
 
-            return result_metrics(chain.ledger.content())
+            return result_metrics(chain.ledger)
         case _:
             numbers: dict[str, float] = {}
             for path in stage.outs:

@@ -10,12 +10,46 @@ Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, cont
         canaries.csv
 
 The scores are computed from the graded responses alone (docs/statistics.md), and no number is
-typed: the card (mathledger/card/card.py) and its pictures are made from the ledger alone. All are
+typed: the card (mathledger/card/templates/) and its figures are made from the ledger alone. All are
 the same bytes for the same inputs; run ids and times stay in lineage/. The MLflow run of the stage
 is the experiment's *result* run, with all params and all scores.
 """
 
-from mathledger.card import collect
+from pathlib import Path
+
+from mathledger.card import card, collect, croissant, plots, report, settings, statement, tables
+from mathledger.card.outputs import Outputs
+from mathledger.card.views.scores import summary
+from mathledger.core.files import write_text
+from mathledger.run import params
+from mathledger.run.tracking import stage_run
+
+ROOT = Path()  # of the files that the other stages wrote
+OUT = Path("model_card")
+PLOTS = Path("plots/model_card")
+
+
+def main() -> None:
+    with stage_run("model_card") as run:
+        own = params.load("model_card", settings.Params)
+        settings.check_claims(own.claims)
+        content = params.read()
+        outputs = Outputs(ROOT)
+        corpora, benchmarks = list(content["corpus"]), list(content["benchmark"])
+        ledger = collect.ledger(outputs, content, own.claims)
+        for name, figure in plots.figures(ledger, outputs.loss_curve()).items():
+            plots.save(OUT / f"{name}.png", figure)
+        for name, text in tables.texts(ledger, outputs, corpora, benchmarks).items():
+            write_text(PLOTS / f"{name}.csv", text)
+        write_text(OUT / "report.html", report.page(outputs, own.name, corpora, benchmarks))
+        write_text(OUT / "README.md", card.text(ledger))
+        write_text(OUT / "croissant.json", croissant.text(ledger, outputs))
+        subject = collect.subject(outputs, content)
+        write_text(OUT / "ledger.json", statement.text(statement.statement(ledger, subject, ROOT)))
+        run.log_metrics(tables.result_metrics(ledger))
+        shown = [f"{entry.benchmark} {summary(entry)}" for entry in ledger.benchmarks]
+        print(f"{OUT}/README.md: {'; '.join(shown)}")
+
 
 if __name__ == "__main__":
-    collect.main()
+    main()

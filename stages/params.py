@@ -19,7 +19,7 @@ from mathledger.run.compose import compose
 
 def sections() -> dict[str, Any]:
     """The type of every section of params.yaml, but for those that `members` has."""
-    from mathledger.card import collect as model_card
+    from mathledger.card import settings as model_card
     from mathledger.data import engine
     from mathledger.evaluation import probe
     from mathledger.evaluation import settings as evaluate
@@ -65,8 +65,8 @@ def members() -> dict[str, dict[str, Any]]:
 
 def check_all(content: dict[str, Any]) -> None:
     """Load every section of a compiled file, so that a mistake shows before any stage has run."""
-    from mathledger.card import collect as model_card
     from mathledger.card import licences
+    from mathledger.card import settings as model_card
     from mathledger.data import practice
 
     single, each = sections(), members()

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from mathledger.card import collect as model_card
-from mathledger.card import card, statement
+from mathledger.card import card, collect, statement
+from mathledger.card.outputs import Outputs
 from mathledger.core.files import write_json, write_text
 from mathledger.core.keys import flatten
 from mathledger.core.tables import EXAMPLE, Row, read_rows, removed_schema, write_rows
@@ -117,9 +117,11 @@ class Project:
                 "outs": [{"path": path, "md5": self._md5(Path(path), state)} for path in outs],
             }
         write_text(Path("dvc.lock"), yaml.safe_dump({"schema": "2.0", "stages": lock}))
-        ledger = model_card.make_ledger(settings, [])
+        outputs = Outputs(Path())
+        ledger = collect.ledger(outputs, settings, [])
         write_text(Path("model_card/README.md"), card.text(ledger))
-        content = statement.statement(ledger, model_card.subject(settings))
+        subject = collect.subject(outputs, settings)
+        content = statement.statement(ledger, subject, outputs.root).content()
         if state.is_old:
             old = {
                 "models" if key == "evaluated_models" else key: settings[key] for key in settings

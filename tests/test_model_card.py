@@ -14,23 +14,38 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from mathledger.card import collect as model_card
-from mathledger.card import card, markdown
+from mathledger.card import card, collect, markdown, plots, scores, settings
+from mathledger.card import tables as plot_tables
+from mathledger.card.ledger import Comparison, Interval, Ledger
+from mathledger.card.outputs import Outputs
+from mathledger.card.views import scores as score_views
+from mathledger.card.views import sources
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.samples import SAMPLE
+from mathledger.run.params import read
 from stages import params
 from tests import evaluated
 from tests.conftest import ROOT, Workspace
 
-SETTINGS = params.read(ROOT / "params.yaml")
+SETTINGS = read(ROOT / "params.yaml")
 CLAIMS = [
-    model_card.Claim("a/seed", "aime24", 0.95, 0.99, "its card: AIME 95-99%"),
-    model_card.Claim("a/seed", "math500", 0.9, 0.94, "its card | table"),
+    settings.Claim("a/seed", "aime24", 0.95, 0.99, "its card: AIME 95-99%"),
+    settings.Claim("a/seed", "math500", 0.9, 0.94, "its card | table"),
 ]
+
+
+def make_ledger(content: dict[str, Any], claims: Any) -> dict[str, Any]:
+    """The JSON of the ledger of the project in this folder."""
+    return collect.ledger(Outputs(Path()), content, claims).content()
+
+
+def render(content: dict[str, Any]) -> str:
+    """The card of a ledger's JSON."""
+    return card.text(Ledger.read(content, "ledger"))
 
 
 NUMBER = r"\d(?:[\d,]*\d)?(?:\.\d+)?"
@@ -46,7 +61,7 @@ class Project:
 
     @property
     def text(self) -> str:
-        return card.text(self.ledger)
+        return render(self.ledger)
 
     def entry(self, benchmark: str) -> dict[str, Any]:
         return next(e for e in self.ledger["benchmarks"] if e["benchmark"] == benchmark)
@@ -63,8 +78,8 @@ def make(
     path: Path, num_repeats: int, *, models: Any = None, claims: Any = (), **changes: Any
 ) -> Project:
     with contextlib.chdir(path):
-        settings = evaluated.write_project(SETTINGS, num_repeats, models) | changes
-        return Project(path, settings, model_card.make_ledger(settings, claims))
+        content = evaluated.write_project(SETTINGS, num_repeats, models) | changes
+        return Project(path, content, make_ledger(content, claims))
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +97,11 @@ def repeated(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Three models, and claims about one benchmark that is evaluated and one that is not."""
-    settings = {"name": "three", "language": "en", "url": None}
+    own = {"name": "three", "language": "en", "url": None}
     models = ["base", "tuned", "reinforced"]
-    claims = [model_card.Claim("b/other", "exam", 0.7, 0.7, "about 70%"), *CLAIMS]
+    claims = [settings.Claim("b/other", "exam", 0.7, 0.7, "about 70%"), *CLAIMS]
     path = tmp_path_factory.mktemp("three")
-    return make(path, 4, models=models, claims=claims, model_card=settings)
+    return make(path, 4, models=models, claims=claims, model_card=own)
 
 
 @pytest.fixture(params=["single", "repeated", "three"])
@@ -145,14 +160,14 @@ def test_a_typed_number_would_be_noticed(single: Project) -> None:
     ledger = json.loads(json.dumps(single.ledger))
     ledger["benchmarks"][0]["models"]["tuned"]["num_correct"] = 987
     changed = "987\u00a0of\u00a060: "
-    assert changed in card.text(ledger) and changed not in single.text
+    assert changed in render(ledger) and changed not in single.text
 
 
 def test_the_card_is_made_from_the_ledger_alone(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert card.text(json.loads(json.dumps(project.ledger))) == project.text
+    assert render(json.loads(json.dumps(project.ledger))) == project.text
 
 
 def test_single_scores_are_those_of_the_responses(single: Project) -> None:
@@ -219,8 +234,17 @@ def test_a_comparison_is_paired_by_item(single: Project) -> None:
 def test_the_verdict_goes_by_the_corrected_p(
     p_value: float, p_holm: float, value: float, said: str
 ) -> None:
-    each = {"p_value": p_value, "p_holm": p_holm, "difference": {"value": value}}
-    assert card.verdict(each) == said
+    each = Comparison(
+        model="tuned",
+        against="base",
+        difference=Interval(value=value, low=-1.0, high=1.0),
+        p_value=p_value,
+        num_gained=0,
+        num_lost=0,
+        minimum_detectable=None,
+        p_holm=p_holm,
+    )
+    assert score_views.verdict(each) == said
 
 
 def test_clean_and_overlapping_items_are_all_items(project: Project) -> None:
@@ -345,40 +369,39 @@ def test_claims_are_no_measurements(three: Project) -> None:
     head, body = three.text.split("---\n", 2)[1:]
     assert "seed" not in head and "other" not in head
     assert body.count("a/seed") == 2 and body.count("b/other") == 1
-    assert "## Claims" not in card.text(without)
+    assert "## Claims" not in render(without)
 
 
 def make_again(project: Project) -> dict[str, Any]:
     """The ledger without claims."""
     with contextlib.chdir(project.path):
-        return model_card.make_ledger(project.settings, [])
+        return make_ledger(project.settings, [])
 
 
 def test_only_claims_about_what_is_evaluated_are_drawn(
     three: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Any] = []
-    real = model_card.plots.scores
+    real = plots.scores
 
     def scores(rows: Any, claims: Any) -> Any:
-        drawn.append([claim["benchmark"] for claim in claims])
+        drawn.append([claim.benchmark for claim in claims])
         return real(rows, claims)
 
-    monkeypatch.setattr(model_card.plots, "scores", scores)
-    with contextlib.chdir(three.path):
-        model_card.write_plots(three.ledger, evaluated.CORPORA, list(evaluated.SIZES))
+    monkeypatch.setattr(plots, "scores", scores)
+    plots.figures(Ledger.read(three.ledger, ""), Outputs(three.path).loss_curve())
     assert drawn == [["exam"]]
 
 
 def test_a_claim_about_an_unknown_benchmark_is_an_error() -> None:
-    wrong = model_card.Claim("a/seed", "aime", 0.9, 0.9, "its card")
+    wrong = settings.Claim("a/seed", "aime", 0.9, 0.9, "its card")
     with pytest.raises(
         InputError,
         match=r"model_card\.claims\[2\]\.benchmark: there is no conf/benchmark/aime.yaml",
     ):
-        model_card.check_claims([*CLAIMS, wrong])
+        settings.check_claims([*CLAIMS, wrong])
     with pytest.raises(InputError, match=r"model_card\.claims\[0\]: low 0\.9 is above high 0\.5"):
-        model_card.check_claims([model_card.Claim("a/seed", "aime24", 0.9, 0.5, "its card")])
+        settings.check_claims([settings.Claim("a/seed", "aime24", 0.9, 0.5, "its card")])
 
 
 @pytest.mark.parametrize(
@@ -395,7 +418,7 @@ def test_a_claim_in_percent_or_with_other_keys_is_an_error(
     claim = {"model": "a", "benchmark": "aime24", "low": 0.9, "high": 0.99, "source": "b"} | changes
     with pytest.raises(InputError, match=re.escape(said)):
         configuration.check(
-            "model_card", {"name": "x", "language": "en", "claims": [claim]}, model_card.Params
+            "model_card", {"name": "x", "language": "en", "claims": [claim]}, settings.Params
         )
 
 
@@ -439,7 +462,7 @@ def test_the_order_of_the_samples_does_not_matter(single: Project, tmp_path: Pat
         rows = read_rows(path)
         write_rows(path, rows[::-1], SAMPLE)
     with contextlib.chdir(tmp_path):
-        found = model_card.make_ledger(again.settings, [])
+        found = make_ledger(again.settings, [])
     expected = copy.deepcopy(single.ledger)
     for entry in (*found["benchmarks"], *expected["benchmarks"]):
         for score in entry["models"].values():
@@ -461,7 +484,7 @@ def test_samples_that_do_not_fit_the_items_are_an_error(change: str, tmp_path: P
         contextlib.chdir(tmp_path),
         pytest.raises(InputError, match=r"data/evaluate/tuned-exam/samples\.parquet does not hold"),
     ):
-        model_card.make_ledger(project.settings, [])
+        make_ledger(project.settings, [])
 
 
 @pytest.mark.parametrize(
@@ -481,7 +504,7 @@ def test_a_score_without_lineage_is_refused(content: Any, said: str, tmp_path: P
     if content is not None:
         path.write_text(json.dumps(content))
     with contextlib.chdir(tmp_path), pytest.raises(InputError) as raised:
-        model_card.make_ledger(project.settings, [])
+        make_ledger(project.settings, [])
     assert str(raised.value).startswith("lineage/evaluate/tuned-exam.json ")
     assert said in str(raised.value) and "run `dvc repro" in str(raised.value)
 
@@ -506,23 +529,23 @@ def test_no_line_breaks_within_a_count_or_an_interval(project: Project) -> None:
 def test_the_front_matter_has_the_derived_licence(
     base: str, corpus: str, head: tuple[str, str | None, str | None], single: Project
 ) -> None:
-    found = model_card.licence(base, {"web": corpus})
-    shown = card.text({**single.ledger, "licence": found})
-    data = ModelCard(shown).data
+    found = collect.licence(base, {"web": corpus}).content()
+    text = render({**single.ledger, "licence": found})
+    data = ModelCard(text).data
     assert (data.license, data.get("license_name")) == head[:2]
     assert str(data.get("license_link")).startswith(str(head[2]))
-    assert ("Not to be published" in shown) == (head[0] == "unknown")
+    assert ("Not to be published" in text) == (head[0] == "unknown")
 
 
 def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
     """Each known work once, by its source's name or the base model's; others are left out."""
     ledger = copy.deepcopy(single.ledger)
     ledger["base_model"]["base_model"] = None
-    assert "The works that it was made of" not in card.text(ledger)
+    assert "The works that it was made of" not in render(ledger)
     ledger["base_model"]["base_model"] = "deepseek-ai/deepseek-math-7b-rl"
     for corpus in ledger["corpora"].values():
         corpus["name"] = "AI-MO/NuminaMath-CoT"
-    shown = card.text(ledger)
+    shown = render(ledger)
     own, entries = re.findall(r"```bibtex\n(.*?)```", shown, flags=re.S)
     assert f"{{{{{ledger['name']}}}}}" in own
     assert re.findall(r"^@misc\{(\w+),$", entries, flags=re.M) == ["deepseekmath", "numinamath"]
@@ -533,9 +556,9 @@ def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
 
 def test_every_work_is_that_of_a_source_of_conf() -> None:
     text = "".join(path.read_text() for path in (ROOT / "conf").rglob("*.yaml"))
-    names = {name for name in card.works() if name != "reasoning-gym"}  # kind: practice
+    names = {name for name in sources.works() if name != "reasoning-gym"}  # kind: practice
     assert names == {name for name in names if re.search(rf": {re.escape(name)}$", text, re.M)}
-    keys = [work["key"] for work in card.works().values()]
+    keys = [work["key"] for work in sources.works().values()]
     assert len(keys) == len(set(keys))
 
 
@@ -549,7 +572,7 @@ def test_the_usage_snippet_says_how_each_benchmark_was_asked(
     ledger = copy.deepcopy(single.ledger)
     ledger["params"]["benchmark"]["exam"]["task"]["num_fewshot"] = 4
     ledger["params"]["benchmark"]["secret"]["task"]["doc_to_text"] = "{problem}"
-    shown = " ".join(card.text(ledger).split())
+    shown = " ".join(render(ledger).split())
     assert "Not so exam, secret, with a prompt or worked examples" in shown
 
 
@@ -561,11 +584,11 @@ def test_one_model_alone_is_compared_with_nothing(tmp_path: Path) -> None:
 
 def test_without_levels_there_is_no_picture_of_them(single: Project) -> None:
     ledger = json.loads(json.dumps(single.ledger))
-    assert "](levels.png)" in single.text and model_card.level_rows(ledger)
+    assert "](levels.png)" in single.text and plot_tables.levels(Ledger.read(ledger, ""))
     for score in ledger["benchmarks"][0]["models"].values():
         del score["subsets"]["level"]
-    assert "](levels.png)" not in card.text(ledger) and not model_card.level_rows(ledger)
-    assert "exam, by subject" in card.text(ledger)
+    assert "](levels.png)" not in render(ledger) and not plot_tables.levels(Ledger.read(ledger, ""))
+    assert "exam, by subject" in render(ledger)
 
 
 def test_front_matter_is_valid_and_holds_the_ledgers_scores(repeated: Project) -> None:
@@ -606,7 +629,7 @@ def test_percent_shows_no_more_than_an_item_is_worth(
 
 
 def test_a_score_of_no_items_is_not_a_number() -> None:
-    assert card.score_cell(model_card.score_of([])) == "no items"
+    assert score_views.score_cell(scores.score_of([])) == "no items"
 
 
 def test_the_pipelines_ledger_can_be_recomputed_from_its_samples(smoke: Workspace) -> None:

@@ -11,24 +11,24 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 
 from mathledger.card import plots
+from mathledger.card.ledger import StatedScore
+from mathledger.card.tables import LengthRow, LevelRow, ScoreRow
 
 MODELS = ["base", "tuned", "reinforced"]
 SIZES = {"aime24": 30, "math500": 500, "gsm8k": 1319, "frontiermath_tier1": 8, "gsm_symbolic": 24}
+
+
+def claim(model: str, benchmark: str, low: float, high: float) -> StatedScore:
+    return StatedScore(
+        model=model, benchmark=benchmark, low=low, high=high, source="a card", is_evaluated=True
+    )
+
+
 CLAIMS = [
-    {
-        "model": "org/a-model-with-a-very-long-name",
-        "benchmark": "aime24",
-        "low": 0.95,
-        "high": 0.99,
-    },
-    {
-        "model": "org/a-model-with-a-very-long-name",
-        "benchmark": "aime24",
-        "low": 0.97,
-        "high": 0.97,
-    },
-    {"model": "GPT-4", "benchmark": "aime24", "low": 0.5, "high": 0.5},
-    {"model": "GPT-4", "benchmark": "frontiermath_tier1", "low": 0.02, "high": 0.05},
+    claim("org/a-model-with-a-very-long-name", "aime24", 0.95, 0.99),
+    claim("org/a-model-with-a-very-long-name", "aime24", 0.97, 0.97),
+    claim("GPT-4", "aime24", 0.5, 0.5),
+    claim("GPT-4", "frontiermath_tier1", 0.02, 0.05),
 ]
 
 
@@ -40,29 +40,26 @@ def score(number: int, num_items: int) -> dict[str, Any]:
     return {"num_items": num_items, "accuracy": accuracy, "low": low, "high": high}
 
 
-def score_rows() -> list[dict[str, Any]]:
+def score_rows() -> list[ScoreRow]:
     pairs = itertools.product(SIZES, MODELS)
     return [
-        {"benchmark": name, "model": model, **score(number, SIZES[name])}
+        ScoreRow(name, model, **score(number, SIZES[name]))
         for number, (name, model) in enumerate(pairs)
     ]
 
 
-def level_rows(panels: dict[str, int]) -> list[dict[str, Any]]:
+def level_rows(panels: dict[str, int]) -> list[LevelRow]:
     return [
-        {"panel": panel, "value": str(2010 + value), "model": model, **score(value, 43)}
+        LevelRow(panel, str(2010 + value), model, **score(value, 43))
         for panel, num_values in panels.items()
         for model in MODELS
         for value in range(num_values)
     ]
 
 
-def length_rows() -> list[dict[str, Any]]:
+def length_rows() -> list[LengthRow]:
     return [
-        {
-            **{"benchmark": name, "model": model, "tokens_from": start, "tokens_to": start + 64},
-            **{"limit": 2048, "share": 1 / 32},
-        }
+        LengthRow(name, model, start, start + 64, limit=2048, num_responses=1, share=1 / 32)
         for name in SIZES
         for model in MODELS
         for start in range(0, 2048, 64)
@@ -123,7 +120,7 @@ def test_intervals_are_drawn_where_they_are() -> None:
     (axes,) = plots.scores(rows, []).axes
     spans = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
     spans = [tuple(map(float, span)) for span in spans if tuple(span) != (0, 1)]
-    assert spans == [pytest.approx((100 * row["low"], 100 * row["high"])) for row in rows]
+    assert spans == [pytest.approx((100 * row.low, 100 * row.high)) for row in rows]
 
 
 def test_the_limit_is_drawn_in_every_histogram() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from mathledger.card import pairs, report
+from mathledger.card import funnel, pairs, report
+from mathledger.card.outputs import Outputs
 from mathledger.core import tables
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
@@ -164,7 +165,7 @@ def write_data(hits: list[Row], removed: list[Row], kept: list[Row], duplicates:
 
 
 def show() -> str:
-    return report.page("my-model", CORPORA, BENCHMARKS)
+    return report.page(Outputs(Path()), "my-model", CORPORA, BENCHMARKS)
 
 
 @pytest.fixture(autouse=True)
@@ -369,8 +370,8 @@ def test_many_small_sources_are_one_line() -> None:
     )
     page = Page(show())
     lines = page.rows("Rows of each source after each stage")
-    assert len(lines) == report.MAX_SOURCES + 2  # and head and foot
-    others = 100 - report.MAX_SOURCES + 1
+    assert len(lines) == funnel.MAX_SOURCES + 2  # and head and foot
+    others = 100 - funnel.MAX_SOURCES + 1
     rest = sum(sorted(sources.values())[:others])
     assert lines[f"{others} other sources"][0] == f"{rest:,}"
     assert f"{others} other sources" in page.rows("Contaminated rows by source and benchmark")
@@ -402,7 +403,7 @@ def test_the_filters_own_test_is_shown_with_intervals_and_false_alarms() -> None
 
 
 def test_controls_are_those_of_the_filter() -> None:
-    assert report.CONTROLS == canaries.CONTROLS
+    assert funnel.CONTROLS == canaries.CONTROLS
 
 
 @pytest.mark.parametrize(

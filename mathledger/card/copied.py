@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mathledger.card.ledger import Difference, ResponsesRow
 from mathledger.core.tables import Row, read_batches
 from mathledger.text import canonical, groups
 from mathledger.text.groups import F64, U64
@@ -40,8 +41,8 @@ def from_solutions(
     hits: Hits,
     removed: Path,
     kept: Path,
-) -> list[Row]:
-    """For each model and benchmark with overlap the mean shares over items, for the ledger.
+) -> list[ResponsesRow]:
+    """For each model and benchmark with overlap the mean shares over items.
 
     samples by (model, benchmark), items by benchmark; removed and kept are decontaminate's.
     """
@@ -97,20 +98,20 @@ def from_solutions(
         others = [share for item, share in reference.items() if item not in overlapping]
         removals = [was for _, name in own for was in hits[benchmark][name].values()]
         rows.append(
-            {
-                "benchmark": benchmark,
-                "model": model,
-                "num_items": len(own),
-                "num_solutions": sum(counts[item] for item in own),
-                "num_solutions_kept": len(removals) - sum(removals),
-                "solutions_share": _mean(own.values()),
-                "unrelated_share": _mean(shares(model, benchmark, in_unrelated).values()),
-                "num_with_reference": len(with_overlap),
-                "reference_share": _mean(with_overlap),
-                "num_others": len(others),
-                "others_reference_share": _mean(others),
-                "tests": against_others(with_overlap, others),
-            }
+            ResponsesRow(
+                benchmark=benchmark,
+                model=model,
+                num_items=len(own),
+                num_solutions=sum(counts[item] for item in own),
+                num_solutions_kept=len(removals) - sum(removals),
+                solutions_share=_mean(own.values()),
+                unrelated_share=_mean(shares(model, benchmark, in_unrelated).values()),
+                num_with_reference=len(with_overlap),
+                reference_share=_mean(with_overlap),
+                num_others=len(others),
+                others_reference_share=_mean(others),
+                tests=against_others(with_overlap, others),
+            )
         )
     return rows
 
@@ -188,7 +189,7 @@ def unrelated_solutions(
                 yield item, batch["solution"][at].as_py()
 
 
-def against_others(overlapping: list[float], others: list[float]) -> list[dict[str, Any]]:
+def against_others(overlapping: list[float], others: list[float]) -> list[Difference]:
     """Permutation test of the means of two groups of items; none where a group is one item."""
     from scipy.stats import permutation_test
 
@@ -202,12 +203,12 @@ def against_others(overlapping: list[float], others: list[float]) -> list[dict[s
         (overlapping, others), difference, vectorized=True, rng=np.random.default_rng(0)
     )
     return [
-        {
-            "against": "items without overlap",
-            "difference": round(float(found.statistic), 4),
-            "p_value": round(float(found.pvalue), 6),
-            "is_higher": bool(found.statistic > 0),
-        }
+        Difference(
+            against="items without overlap",
+            difference=round(float(found.statistic), 4),
+            p_value=round(float(found.pvalue), 6),
+            is_higher=bool(found.statistic > 0),
+        )
     ]
 
 

@@ -7,6 +7,8 @@ loaders take them.
 """
 
 import json
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,84 +16,48 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mathledger.card import licences
+from mathledger.card.ledger import Corpus, Ledger
+from mathledger.card.outputs import Outputs
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import num_rows
 
-MIX = Path("data/mix")
 SPLITS = ("train", "validation")
 TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer"}
-ABOUT = {
-    "id": "A hash of corpus, problem and solution: it is the row's name in every file of the data.",
-    "corpus": "The corpus that the row comes from.",
-    "source": "The corpus's own part, such as amc_aime.",
-    "repeat": "0, and higher for further copies where a corpus is taken for several epochs.",
-    "answer": "The final answer, where one was found.",
-    "prompt": "The problem, as the chat message that was sent.",
-    "completion": "The solution, as the chat message that was learned.",
-}
-CONTEXT: dict[str, Any] = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileProperty": "cr:fileProperty",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
 
 
-def metadata(ledger: dict[str, Any]) -> dict[str, Any]:
+@cache
+def vocabulary() -> dict[str, Any]:
+    """croissant.yaml: the format's context, and what each column holds."""
+    import yaml
+
+    path = resources.files("mathledger.card").joinpath("croissant.yaml")
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
+
+
+def metadata(ledger: Ledger, outputs: Outputs) -> dict[str, Any]:
     """Croissant JSON-LD of data/mix/, one record set for each split."""
-    paths = {split: MIX / f"{split}.parquet" for split in SPLITS}
+    paths = {split: outputs.mix(split) for split in SPLITS}
     removed = {
-        reason: count for counts in ledger["removed"].values() for reason, count in counts.items()
+        reason: count for counts in ledger.removed.values() for reason, count in counts.items()
     }
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in removed.items()) or "none"
-    corpora = ledger["corpora"]
+    corpora = ledger.corpora
     return {
-        "@context": CONTEXT,
+        "@context": vocabulary()["context"],
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": f"{ledger['name']}-training-set",
+        "name": f"{ledger.name}-training-set",
         "description": (
-            f"What {ledger['name']} was trained on and validated with: rows of "
+            f"What {ledger.name} was trained on and validated with: rows of "
             f"{', '.join(corpora)}. Rows removed on the way, by reason: {reasons}."
         ),
         "version": "1.0.0",
         # A collection: each row is under its corpus's own, whatever the model's licence is.
-        "license": sorted({licence_of(source["licence"]) for source in corpora.values()}),
-        "url": ledger["params"]["model_card"]["url"] or "README.md",
+        "license": sorted({licence_of(source.licence) for source in corpora.values()}),
+        "url": ledger.params["model_card"]["url"] or "README.md",
         "citeAs": "; ".join(
-            f"{source['name']}, revision {source['revision']}" for source in corpora.values()
+            f"{source.name}, revision {source.revision}" for source in corpora.values()
         ),
         "isBasedOn": [based_on(corpus, source) for corpus, source in corpora.items()],
         "distribution": [
@@ -99,7 +65,7 @@ def metadata(ledger: dict[str, Any]) -> dict[str, Any]:
                 "@type": "cr:FileObject",
                 "@id": f"{split}.parquet",
                 "name": f"{split}.parquet",
-                "contentUrl": f"../{path.as_posix()}",
+                "contentUrl": f"../{path.relative_to(outputs.root).as_posix()}",
                 "contentSize": f"{path.stat().st_size} B",
                 "encodingFormat": "application/x-parquet",
                 "sha256": sha256(path),
@@ -116,16 +82,16 @@ def licence_of(text: str) -> str:
     return (known.source or known.key) if known else text
 
 
-def based_on(corpus: str, source: dict[str, Any]) -> dict[str, Any]:
+def based_on(corpus: str, source: Corpus) -> dict[str, Any]:
     """One corpus as a source of the training set; `corpus` of a row names it."""
-    on_hub = {"url": f"https://huggingface.co/datasets/{source['name']}"}
+    on_hub = {"url": f"https://huggingface.co/datasets/{source.name}"}
     return {
         "@type": "sc:Dataset",
         "name": corpus,
-        "alternateName": source["name"],
-        "version": source["revision"],
-        "license": licence_of(source["licence"]),
-        **(on_hub if source["kind"] == "hub" else {}),
+        "alternateName": source.name,
+        "version": source.revision,
+        "license": licence_of(source.licence),
+        **(on_hub if source.kind == "hub" else {}),
     }
 
 
@@ -147,7 +113,7 @@ def field(split: str, column: pa.Field) -> dict[str, Any]:
         "@type": "cr:Field",
         "@id": f"{split}/{column.name}",
         "name": column.name,
-        "description": ABOUT[column.name],
+        "description": vocabulary()["fields"][column.name],
         "dataType": TYPES.get(column.type, "sc:Text"),
         "source": {
             "fileObject": {"@id": f"{split}.parquet"},
@@ -160,6 +126,6 @@ def field(split: str, column: pa.Field) -> dict[str, Any]:
     return known
 
 
-def text(ledger: dict[str, Any]) -> str:
+def text(ledger: Ledger, outputs: Outputs) -> str:
     """croissant.json."""
-    return json.dumps(metadata(ledger), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(metadata(ledger, outputs), indent=1, ensure_ascii=False) + "\n"

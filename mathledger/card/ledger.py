@@ -46,6 +46,13 @@ class Score(Record):
         """What every score has, whatever else it says."""
         return {key: getattr(self, key) for key in Score.model_fields}
 
+    @property
+    def interval(self) -> Interval | None:
+        """The accuracy with its interval; None for no items."""
+        if self.accuracy is None or self.low is None or self.high is None:
+            return None
+        return Interval(value=self.accuracy, low=self.low, high=self.high)
+
 
 class ResponseLengths(Record):
     """Histogram of tokens: the first bin holds 1 to bin_width, the last all that were cut."""
@@ -192,7 +199,7 @@ class Decontamination(Record):
     num_variant_hits: Count
 
 
-class Test(Record):
+class Difference(Record):
     """A difference between two groups, with its p value before any correction."""
 
     against: str
@@ -208,7 +215,7 @@ class _OfModel(Record):
     model: str
 
 
-class Evidence(Test, _OfModel):
+class Evidence(Difference, _OfModel):
     """A test whose p value stays small after Holm's correction."""
 
     p_adjusted: Share
@@ -220,13 +227,13 @@ class TwinDrop(Record):
     num_items: Count
     accuracy: Share | None
     accuracy_twins: Share | None
-    drop: Test | None
+    drop: Difference | None
 
 
 class TwinsRow(_OfModel):
     all: TwinDrop
     overlapping: TwinDrop
-    tests: list[Test]
+    tests: list[Difference]
 
 
 class Verbatim(Record):
@@ -246,7 +253,7 @@ class CompletionsRow(_OfModel):
     twins: Verbatim | None
     controls: Verbatim | None
     left_out: dict[str, Count]
-    tests: list[Test]
+    tests: list[Difference]
 
 
 class ResponsesRow(_OfModel):
@@ -261,7 +268,7 @@ class ResponsesRow(_OfModel):
     reference_share: Share | None
     num_others: Count
     others_reference_share: Share | None
-    tests: list[Test]
+    tests: list[Difference]
 
 
 class Twins(Record):
@@ -371,3 +378,8 @@ class Ledger(Record):
         default_factory=dict, description="The files of code that ran: path to digest."
     )
     reinforcement: Reinforcement | None = None
+
+    @property
+    def models(self) -> list[str]:
+        """The models that every benchmark was asked, the base model first."""
+        return list(self.benchmarks[0].models)

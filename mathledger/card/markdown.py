@@ -2,7 +2,18 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
+
+
+class Interval(Protocol):
+    """A value and its 95% interval, of the ledger or of mathledger/evaluation/statistics.py."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
 
 
 def percent(share: float, num_items: int) -> str:
@@ -14,13 +25,25 @@ def percent(share: float, num_items: int) -> str:
     return f"{100 * share:z.{0 if num_items < 200 else 1}f}"
 
 
-def points(difference: dict[str, float], num_items: int) -> str:
+def claim_range(low: float, high: float) -> str:
+    """A score as another card states it, in percent.
+
+    >>> claim_range(0.95, 0.99), claim_range(0.939, 0.939)
+    ('95-99%', '93.9%')
+    """
+    shown = [f"{100 * share:.4g}" for share in (low, high)]
+    return f"{shown[0]}%" if low == high else f"{shown[0]}-{shown[1]}%"
+
+
+def points(difference: Interval, num_items: int) -> str:
     """A difference of shares in percentage points, with its interval.
 
-    >>> points({"value": 0.44, "low": 0.33, "high": 0.54}, 64)
+    >>> from mathledger.evaluation.statistics import Interval
+    >>> points(Interval(0.44, 0.33, 0.54), 64)
     '+44 [33, 54]'
     """
-    value, low, high = (percent(difference[key], num_items) for key in ("value", "low", "high"))
+    shares = (difference.value, difference.low, difference.high)
+    value, low, high = (percent(share, num_items) for share in shares)
     return f"{'+' if float(value) > 0 else ''}{value} [{low}, {high}]"
 
 
@@ -34,11 +57,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], num_texts: int = 1
     rule = ["---"] * num_texts + ["---:"] * (len(head) - num_texts)
     lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def folded(summary: str, body: str) -> str:
-    """What a reader opens who wants to know."""
-    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n</details>\n"
 
 
 def wrapped(text: str) -> str:

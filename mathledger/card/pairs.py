@@ -1,7 +1,5 @@
 """Which pairs of texts a person should look at to judge the filters, and how they are shown.
 
-Reads   data/deduplicate/removed.parquet, data/decontaminate/{kept,removed,evidence}.parquet
-
 The files are streamed; what is held is a short list for each class and benchmark. The text of a
 private benchmark's items stays out, and so does the text of every row that overlaps one.
 """
@@ -17,10 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mathledger.card.outputs import Outputs
 from mathledger.core.tables import Row, read_batches
 
-DUPLICATES = Path("data/deduplicate/removed.parquet")
-DECONTAMINATE = Path("data/decontaminate")
 CLASSES = ("rephrase", "contained", "same")  # from the hardest to judge to the easiest
 NUM_PAIRS, NUM_VARIANTS, PER_GROUP = 20, 6, 3
 MAX_CHARACTERS = 2000  # of a text; of a longer one the page shows what is around the first match
@@ -135,19 +132,19 @@ def in_turn(lists: Iterable[Iterable[Row]]) -> list[Row]:
     return [row for each in rounds for row in each if row is not None]
 
 
-def rows_of_private_items() -> set[str]:
+def rows_of_private_items(evidence: Path) -> set[str]:
     """Ids of the rows that overlap an item whose text must not be shown."""
-    found: set[str] = set()
-    for batch in read_batches(DECONTAMINATE / "evidence.parquet", ["id", "item_problem"]):
-        found.update(batch["id"].filter(batch["item_problem"].is_null()).to_pylist())
-    return found
+    ids: set[str] = set()
+    for batch in read_batches(evidence, ["id", "item_problem"]):
+        ids.update(batch["id"].filter(batch["item_problem"].is_null()).to_pylist())
+    return ids
 
 
-def telling_hits(private: set[str]) -> dict[str, list[Row]]:
+def telling_hits(evidence: Path, private: set[str]) -> dict[str, list[Row]]:
     """By class the hits that are hardest to judge, the benchmarks in turn."""
     shortlists = {kind: Shortlist() for kind in (*CLASSES, "variant")}
     hidden = pa.array(sorted(private), pa.string())
-    for batch in read_batches(DECONTAMINATE / "evidence.parquet"):
+    for batch in read_batches(evidence):
         shown = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=hidden)))
         for hit in promising(shown, shortlists["variant"]).to_pylist():
             shortlists[hit["class"]].offer(hit["benchmark"], hit["item_id"], doubt(hit), hit)
@@ -166,11 +163,11 @@ def promising(hits: pa.RecordBatch, variants: Shortlist) -> pa.RecordBatch:
     return hits
 
 
-def telling_duplicates(private: set[str]) -> list[Row]:
+def telling_duplicates(duplicates: Path, private: set[str]) -> list[Row]:
     """The near duplicates least like what was kept, pairs of corpora in turn."""
     shortlist = Shortlist()
     columns = ["id", "corpus", "source", "reason", "evidence"]
-    for batch in read_batches(DUPLICATES, columns):
+    for batch in read_batches(duplicates, columns):
         near = batch.filter(pc.equal(batch["reason"], "near_duplicate"))
         for row in near.to_pylist():
             kept = row["evidence"]
@@ -185,14 +182,14 @@ def telling_duplicates(private: set[str]) -> list[Row]:
 def texts(paths: list[Path], ids: Iterable[str]) -> dict[str, Row]:
     """id, problem and solution of some rows, by id."""
     wanted = pa.array(sorted(set(ids)), pa.string())
-    found: dict[str, Row] = {}
+    by_id: dict[str, Row] = {}
     for path in paths:
         for batch in read_batches(path, ["id", "problem", "solution"]):
             rows = batch.filter(pc.is_in(batch["id"], value_set=wanted)).to_pylist()
-            found |= {row["id"]: row for row in rows}
-            if len(found) == len(wanted):
-                return found
-    return found
+            by_id |= {row["id"]: row for row in rows}
+            if len(by_id) == len(wanted):
+                return by_id
+    return by_id
 
 
 def hit_pair(hit: Row, row: Row) -> Pair:
@@ -253,20 +250,21 @@ def listed(values: list[str]) -> str:
     return (", ".join(values[:12]) or "none") + more
 
 
-def choose() -> tuple[list[Pair], list[Pair]]:
+def choose(outputs: Outputs) -> tuple[list[Pair], list[Pair]]:
     """Up to NUM_PAIRS contaminated rows and near duplicates, and up to NUM_VARIANTS variants.
 
     The classes take turns, so that each is seen; they are shown one class after the other.
     """
-    private = rows_of_private_items()
-    hits = telling_hits(private)
-    chosen = in_turn([*(hits[kind] for kind in CLASSES), telling_duplicates(private)])[:NUM_PAIRS]
+    private = rows_of_private_items(outputs.evidence)
+    hits = telling_hits(outputs.evidence, private)
+    near = telling_duplicates(outputs.duplicates, private)
+    chosen = in_turn([*(hits[kind] for kind in CLASSES), near])[:NUM_PAIRS]
     variants = hits["variant"][:NUM_VARIANTS]
     overlapping = [row for row in chosen if row["class"] in CLASSES]
     duplicates = [row for row in chosen if row["class"] not in CLASSES]
-    files = [DECONTAMINATE / "removed.parquet", DECONTAMINATE / "kept.parquet"]
+    files = [outputs.removed, outputs.kept]
     text_of = texts(files, (hit["id"] for hit in (*overlapping, *variants)))
-    copy_of = texts([DUPLICATES], (row["id"] for row in duplicates))
+    copy_of = texts([outputs.duplicates], (row["id"] for row in duplicates))
     overlapping.sort(key=lambda hit: (CLASSES.index(hit["class"]), hit["benchmark"], doubt(hit)))
     return (
         [hit_pair(hit, text_of[hit["id"]]) for hit in overlapping]

@@ -1,14 +1,17 @@
-"""The card's pictures. The same numbers give the same bytes: no date, no version in the file.
+"""The card's figures. The same numbers give the same bytes: no date, no version in the file.
 
-Each function returns a figure of a card's width; `save` writes it.
+`figures` gives them all, each function below it one of a card's width; `save` writes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mathledger.card.card import claim_range
-from mathledger.card.markdown import percent
+from mathledger.card import tables
+from mathledger.card.funnel import STEPS
+from mathledger.card.ledger import Ledger, StatedScore
+from mathledger.card.markdown import claim_range, percent
+from mathledger.card.tables import LengthRow, LevelRow, ScoreRow
 
 INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
 MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, tuned, reinforced
@@ -26,12 +29,12 @@ def _figure(height: float, num_rows: int = 1, num_columns: int = 1) -> tuple[Any
         {"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GRID}
     )
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    found = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
-    for axes in found:
+    grid = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)
+    for axes in grid:
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(length=0, colors=INK)
         axes.set_axisbelow(True)
-    return figure, found
+    return figure, grid
 
 
 def _panels(titles: Sequence[str], height: float, x: str, y: str) -> tuple[Any, list[Any]]:
@@ -39,18 +42,35 @@ def _panels(titles: Sequence[str], height: float, x: str, y: str) -> tuple[Any, 
     along its edges."""
     num_columns = min(2, len(titles))
     num_rows = -(-len(titles) // num_columns)
-    figure, found = _figure(0.45 + height * num_rows, num_rows, num_columns)
-    for axes in found[len(titles) :]:
+    figure, grid = _figure(0.45 + height * num_rows, num_rows, num_columns)
+    for axes in grid[len(titles) :]:
         axes.set_visible(False)
-    found = found[: len(titles)]
-    for axes, title in zip(found, titles, strict=True):
+    panels = grid[: len(titles)]
+    for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title, fontsize=10, loc="left")
         axes.grid(axis="y", color=GRID)
-    for axes in found[::num_columns]:
+    for axes in panels[::num_columns]:
         axes.set_ylabel(y)
-    for axes in found[-num_columns:]:
+    for axes in panels[-num_columns:]:
         axes.set_xlabel(x)
-    return figure, found
+    return figure, panels
+
+
+def figures(ledger: Ledger, curve: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """Every figure of the card by its file's name; `levels` where items have a level.
+
+    Args:
+        curve: the rows of plots/train/loss.csv.
+    """
+    claims = [claim for claim in ledger.claims if claim.is_evaluated]
+    rows = tables.levels(ledger)
+    return {
+        "scores": scores(tables.scores(ledger), claims),
+        **({"levels": levels(rows)} if rows else {}),
+        "lengths": lengths(tables.lengths(ledger)),
+        "funnel": funnel(ledger.funnel),
+        "loss": loss(curve),
+    }
 
 
 def save(path: Path, figure: Any) -> None:
@@ -68,38 +88,36 @@ def _legend(figure: Any, models: Sequence[str], mark: str) -> None:
     figure.legend(lines, colors, loc="outside upper right", ncols=3, frameon=False)
 
 
-def _order(rows: Sequence[dict[str, Any]], column: str) -> list[str]:
-    """The values of a column, in the order of their first row."""
-    return list(dict.fromkeys(row[column] for row in rows))
+def _order(values: Iterable[str]) -> list[str]:
+    """Each value once, in the order of its first row."""
+    return list(dict.fromkeys(values))
 
 
-def scores(rows: Sequence[dict[str, Any]], claims: Sequence[dict[str, Any]]) -> Any:
+def scores(rows: Sequence[ScoreRow], claims: Sequence[StatedScore]) -> Any:
     """Accuracy with its 95% interval: for each benchmark a line a model, the base model on top, and
     below them, hollow, a line for each model that another card claims something about.
-
-    Rows hold benchmark, model, num_items, accuracy, low, high; claims model, benchmark, low, high.
     """
-    benchmarks, models = _order(rows, "benchmark"), _order(rows, "model")
+    benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
     of_benchmark = {
-        name: _order([claim for claim in claims if claim["benchmark"] == name], "model")
+        name: _order(claim.model for claim in claims if claim.benchmark == name)
         for name in benchmarks
     }
     num_lines = sum(len(models) + len(own) + 0.6 for own in of_benchmark.values())
     figure, (axes,) = _figure(0.95 + LINE * num_lines)
     ticks, y = [], 0.0
     for name in benchmarks:
-        own = [row for row in rows if row["benchmark"] == name]
+        own = [row for row in rows if row.benchmark == name]
         ticks.append(y + (len(own) - 1) / 2)
         for row in own:
-            _measured(axes, y, row, MODELS[models.index(row["model"])])
+            _measured(axes, y, row, MODELS[models.index(row.model)])
             y += 1
         for model in of_benchmark[name]:
-            _claimed(axes, y, [c for c in claims if (c["benchmark"], c["model"]) == (name, model)])
+            _claimed(axes, y, [c for c in claims if (c.benchmark, c.model) == (name, model)])
             y += 1
         if name != benchmarks[-1]:
             axes.axhline(y - 0.2, color=GRID, lw=0.8)
         y += 0.6
-    items = {row["benchmark"]: row["num_items"] for row in rows}
+    items = {row.benchmark: row.num_items for row in rows}
     axes.set_yticks(ticks, [f"{name}\n{items[name]:,} items" for name in benchmarks])
     axes.tick_params(axis="y", pad=8)
     axes.set_ylim(y - 1, -0.6)
@@ -112,25 +130,25 @@ def scores(rows: Sequence[dict[str, Any]], claims: Sequence[dict[str, Any]]) -> 
     return figure
 
 
-def _measured(axes: Any, y: float, row: dict[str, Any], color: str) -> None:
-    low, value, high = (100 * row[key] for key in ("low", "accuracy", "high"))
+def _measured(axes: Any, y: float, row: ScoreRow, color: str) -> None:
+    low, value, high = (100 * share for share in (row.low, row.accuracy, row.high))
     axes.plot([low, high], [y, y], color=color, lw=2.4, solid_capstyle="butt", clip_on=False)
     axes.plot(value, y, "o", ms=7.5, color=color, clip_on=False, zorder=3)
-    _beside(axes, y, low, high, percent(row["accuracy"], row["num_items"]), INK)
+    _beside(axes, y, low, high, percent(row.accuracy, row.num_items), INK)
 
 
-def _claimed(axes: Any, y: float, claims: Sequence[dict[str, Any]]) -> None:
+def _claimed(axes: Any, y: float, claims: Sequence[StatedScore]) -> None:
     """The claims about one model: a hollow bar for a range, a hollow diamond for a number."""
     for claim in claims:
-        low, high = 100 * claim["low"], 100 * claim["high"]
+        low, high = 100 * claim.low, 100 * claim.high
         if low == high:
             axes.plot(low, y, "D", ms=6, mfc="white", mec=FAINT, mew=1.2, clip_on=False, zorder=3)
         else:
             style = {"fill": False, "edgecolor": FAINT, "lw": 1.2, "clip_on": False}
             axes.barh(y, high - low, left=low, height=0.42, zorder=2, **style)
-    stated = " and ".join(dict.fromkeys(claim_range(claim) for claim in claims))
-    text = f"{claims[0]['model'].split('/')[-1]}, claimed {stated}"
-    low, high = min(c["low"] for c in claims), max(c["high"] for c in claims)
+    stated = " and ".join(dict.fromkeys(claim_range(claim.low, claim.high) for claim in claims))
+    text = f"{claims[0].model.split('/')[-1]}, claimed {stated}"
+    low, high = min(c.low for c in claims), max(c.high for c in claims)
     _beside(axes, y, 100 * low, 100 * high, text, FAINT)
 
 
@@ -149,24 +167,21 @@ def _beside(axes: Any, y: float, low: float, high: float, text: str, color: str)
     )
 
 
-def levels(rows: Sequence[dict[str, Any]]) -> Any:
-    """Accuracy with its 95% interval by level, or another subset whose values have an order.
-
-    Rows hold panel, value, model, num_items, accuracy, low, high.
-    """
-    panels, models = _order(rows, "panel"), _order(rows, "model")
-    figure, found = _panels(panels, 2.4, "", "right responses, %")
-    for axes, panel in zip(found, panels, strict=True):
-        own = [row for row in rows if row["panel"] == panel]
-        values = _order(own, "value")
-        items = {row["value"]: row["num_items"] for row in own}
+def levels(rows: Sequence[LevelRow]) -> Any:
+    """Accuracy with its 95% interval by level, or another subset whose values have an order."""
+    panels, models = _order(row.panel for row in rows), _order(row.model for row in rows)
+    figure, grid = _panels(panels, 2.4, "", "right responses, %")
+    for axes, panel in zip(grid, panels, strict=True):
+        own = [row for row in rows if row.panel == panel]
+        values = _order(row.value for row in own)
+        items = {row.value: row.num_items for row in own}
         for number, model in enumerate(models):
-            line = [row for row in own if row["model"] == model]
+            line = [row for row in own if row.model == model]
             shift = 0.16 * (number - (len(models) - 1) / 2)
-            x = [values.index(row["value"]) + shift for row in line]
-            y = [100 * row["accuracy"] for row in line]
+            x = [values.index(row.value) + shift for row in line]
+            y = [100 * row.accuracy for row in line]
             axes.plot(x, y, "o-", color=MODELS[number], lw=1.4, ms=5, clip_on=False, zorder=3)
-            low, high = ([100 * row[key] for row in line] for key in ("low", "high"))
+            low, high = [100 * row.low for row in line], [100 * row.high for row in line]
             axes.vlines(x, low, high, color=MODELS[number], lw=2, alpha=0.6)
         step = -(-len(values) // 7)  # more labels than seven would touch
         labels = [f"{value}\nn={items[value]}" if len(values) <= 7 else value for value in values]
@@ -177,23 +192,20 @@ def levels(rows: Sequence[dict[str, Any]]) -> Any:
     return figure
 
 
-def lengths(rows: Sequence[dict[str, Any]]) -> Any:
-    """Histogram of the responses' tokens, and the limit at which they are cut.
-
-    Rows hold benchmark, model, tokens_from, tokens_to, limit, share.
-    """
-    benchmarks, models = _order(rows, "benchmark"), _order(rows, "model")
-    figure, found = _panels(benchmarks, 1.9, "tokens", "responses, %")
-    for axes, name in zip(found, benchmarks, strict=True):
-        own = [row for row in rows if row["benchmark"] == name]
+def lengths(rows: Sequence[LengthRow]) -> Any:
+    """Histogram of the responses' tokens, and the limit at which they are cut."""
+    benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
+    figure, grid = _panels(benchmarks, 1.9, "tokens", "responses, %")
+    for axes, name in zip(grid, benchmarks, strict=True):
+        own = [row for row in rows if row.benchmark == name]
         for model, color in zip(models, MODELS, strict=False):
-            bins = [row for row in own if row["model"] == model]
-            edges = [bins[0]["tokens_from"], *(row["tokens_to"] for row in bins)]
-            shares = [100 * row["share"] for row in bins]
+            bins = [row for row in own if row.model == model]
+            edges = [bins[0].tokens_from, *(row.tokens_to for row in bins)]
+            shares = [100 * row.share for row in bins]
             axes.stairs(shares, edges, color=color, lw=1.5)
             if model == models[-1]:
                 axes.stairs(shares, edges, color=color, fill=True, alpha=0.18)
-        limit = own[0]["limit"]
+        limit = own[0].limit
         axes.axvline(limit, color="#c66b5d", lw=1.2, ls=(0, (4, 2)))
         axes.annotate(
             f"cut at {limit:,}",
@@ -207,7 +219,7 @@ def lengths(rows: Sequence[dict[str, Any]]) -> Any:
             fontsize=8.5,
         )
         axes.set_xlim(0, limit * 1.02)
-        top = max(100 * row["share"] for row in own)
+        top = max(100 * row.share for row in own)
         axes.set_ylim(0, max(1.0, top * 1.22))  # room for the label
         axes.locator_params(nbins=5)
         axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -215,17 +227,17 @@ def lengths(rows: Sequence[dict[str, Any]]) -> Any:
     return figure
 
 
-def funnel(stages: Sequence[str], counts: dict[str, list[int]]) -> Any:
+def funnel(counts: dict[str, list[int]]) -> Any:
     """Rows after each stage, stacked by corpus, from the download to the training set."""
-    figure, (axes,) = _figure(0.9 + 0.42 * len(stages))
-    left = [0] * len(stages)
+    figure, (axes,) = _figure(0.9 + 0.42 * len(STEPS))
+    left = [0] * len(STEPS)
     for number, (corpus, values) in enumerate(counts.items()):
         color = CORPORA[number % len(CORPORA)]
-        axes.barh(range(len(stages)), values, left=left, color=color, label=corpus, height=0.62)
+        axes.barh(range(len(STEPS)), values, left=left, color=color, label=corpus, height=0.62)
         left = [total + value for total, value in zip(left, values, strict=True)]
     for y, total in enumerate(left):
         axes.text(total + max(left) * 0.01, y, f"{total:,}", va="center")
-    axes.set_yticks(range(len(stages)), stages)
+    axes.set_yticks(range(len(STEPS)), STEPS)
     axes.invert_yaxis()
     axes.set_xlim(0, max(left) * 1.1)
     axes.grid(axis="x", color=GRID)

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema
@@ -23,8 +23,8 @@ from mathledger.core.hashing import sha256
 from mathledger.core.typed import Record
 from mathledger.run import params
 
-TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:mathledger:ledger:1"
+TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Literal["urn:mathledger:ledger:1"] = "urn:mathledger:ledger:1"
 
 
 class Digest(Record):
@@ -41,11 +41,11 @@ class Subject(Record):
 class Statement(Record):
     """model_card/ledger.json: an in-toto Statement about a model, its responses and its card."""
 
-    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
+    type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: list[Subject] = Field(
         min_length=1, description="The models' files, the responses and the card."
     )
-    predicate_type: Annotated[Literal["urn:mathledger:ledger:1"], Field(alias="predicateType")]
+    predicate_type: Literal["urn:mathledger:ledger:1"] = Field(alias="predicateType")
     predicate: Ledger
 
 
@@ -97,24 +97,27 @@ def digest(ledger: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(ledger))).hexdigest()
 
 
-def statement(ledger: Mapping[str, Any], files: Sequence[Path]) -> dict[str, Any]:
+def statement(ledger: Ledger, files: Sequence[Path], root: Path) -> Statement:
     """What model_card/ledger.json holds.
 
     Args:
         files: the subject: weights, responses and the card.
+        root: the folder that their names are relative to.
     """
-    return {
-        "_type": TYPE,
-        "subject": [
-            {"name": path.as_posix(), "digest": {"sha256": sha256(path)}} for path in sorted(files)
+    return Statement(
+        _type=TYPE,
+        subject=[
+            Subject(name=path.relative_to(root).as_posix(), digest=Digest(sha256=sha256(path)))
+            for path in sorted(files)
         ],
-        "predicateType": PREDICATE_TYPE,
-        "predicate": ledger,
-    }
+        predicateType=PREDICATE_TYPE,
+        predicate=ledger,
+    )
 
 
-def text(content: dict[str, Any]) -> str:
+def text(content: Mapping[str, Any] | Record) -> str:
     """The one way in which a statement is written: lines, so that git shows what changed."""
+    content = content.content() if isinstance(content, Record) else content
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -136,7 +139,7 @@ def predicate(content: Any, name: str) -> dict[str, Any]:
     return dict(content["predicate"])
 
 
-def stage_names(settings: dict[str, Any]) -> list[str]:
+def stage_names(settings: Mapping[str, Any]) -> list[str]:
     """The stages that a ledger rests on, as DVC names them, all but `model_card`.
 
     Args:

@@ -136,7 +136,7 @@ def _difference(result: Result | None) -> str:
     if result is None or result.test is None:
         return "-"
     test = result.test
-    difference = points(vars(test.difference), result.responses.score.num_items)
+    difference = points(test.difference, result.responses.score.num_items)
     return f"{difference}, {chance(test.p_holm)}{'*' * test.is_significant}"
 
 
@@ -144,7 +144,7 @@ def _parts(split: Split) -> Iterator[str]:
     """The score of each kind of item, and its difference from the baseline."""
     for part in (split.items_with_overlap, split.items_without_overlap):
         yield f"{part.num_correct} of {part.num_samples}: {_score(part)}"
-        yield points(vars(part.difference), part.num_items) if part.difference else ""
+        yield points(part.difference, part.num_items) if part.difference else ""
 
 
 def _listed(changed: list[str]) -> str:

@@ -13,7 +13,12 @@ class Record(BaseModel):
     """A JSON object with known keys. It refuses unknown keys, wrong types and NaN."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        ser_json_inf_nan="constants",  # for json.dumps to refuse; null would pass
+        defer_build=True,
     )
 
     @classmethod
@@ -36,7 +41,7 @@ class Record(BaseModel):
 
     def content(self) -> dict[str, Any]:
         """The record as JSON has it, without what was never set."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _problem(error: Any, name: str) -> str:

@@ -80,7 +80,7 @@ def _score(each: NumberDifference) -> str:
     if isinstance(test, PairedTest):
         p_value = f"p = {chance(test.p_holm)}".replace("= <", "< ")
     verdict = "beyond noise" if test.is_beyond_noise else "within noise"
-    return f"{sides} ({points(vars(test.difference), num_items)}, {p_value}: {verdict})"
+    return f"{sides} ({points(test.difference, num_items)}, {p_value}: {verdict})"
 
 
 def _cause(difference: Difference, name: str) -> str:

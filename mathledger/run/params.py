@@ -1,5 +1,6 @@
 """Read params.yaml: all of it, or the section of one stage."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -25,7 +26,7 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-def evaluated_models(content: dict[str, Any]) -> list[str]:
+def evaluated_models(content: Mapping[str, Any]) -> list[str]:
     """The models that answer every benchmark, in order; older commits call this list `models`."""
     models: list[str] = content["evaluated_models" if "evaluated_models" in content else "models"]
     return models

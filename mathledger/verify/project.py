@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mathledger.card.ledger import Ledger
+from mathledger.card.outputs import Outputs
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.lock import folder_md5
 from mathledger.core.errors import InputError
@@ -78,13 +80,18 @@ class Project:
         return [(model, benchmark) for model in models for benchmark in benchmarks]
 
     @cached_property
-    def ledger_again(self) -> dict[str, Any]:
+    def outputs(self) -> Outputs:
+        """What the stages wrote, as it stands."""
+        return Outputs(Path())
+
+    @cached_property
+    def ledger_again(self) -> Ledger:
         """The ledger, computed anew from the files as they stand."""
-        from mathledger.card import collect as model_card
+        from mathledger.card import collect, settings
         from mathledger.run import params
 
-        claims = params.load("model_card", model_card.Params).claims
-        return model_card.make_ledger(self.settings, claims)
+        claims = params.load("model_card", settings.Params).claims
+        return collect.ledger(self.outputs, self.settings, claims)
 
     @cached_property
     def _list_folder(self) -> Callable[[str], list[str]]:

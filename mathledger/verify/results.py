@@ -28,7 +28,7 @@ def ledger(project: Project) -> Check:
     """The ledger is well formed, its subject is at hand, and computing it anew gives the same."""
     import jsonschema
 
-    from mathledger.card import collect as model_card
+    from mathledger.card import collect
 
     content = project.statement
     text = project.chain.text(LEDGER)
@@ -44,11 +44,11 @@ def ledger(project: Project) -> Check:
         elif project.digests(path).sha256 != digest:
             yield f"{path}: sha256 is {project.digests(path).sha256}, {LEDGER} has {digest}"
     settings = project.settings
-    wanted = {path.as_posix() for path in model_card.subject(settings)}
+    wanted = {path.as_posix() for path in collect.subject(project.outputs, settings)}
     for path in sorted(wanted ^ set(project.subject)):
         what = "is no subject of it" if path in wanted else "should be no subject of it"
         yield f"{LEDGER}: {path} {what}"
-    again = json.loads(statement.text(project.ledger_again))
+    again = project.ledger_again.content()
     for where, stated, computed in differences(content.get("predicate"), again):
         yield f"{LEDGER}: {where} is {stated}, computed anew {computed}"
     return (

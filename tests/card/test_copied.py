@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mathledger.card import copied
+from mathledger.card.ledger import ResponsesRow
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 
 REMOVED = removed_schema(pa.struct([pa.field("class", pa.string())]))
@@ -53,7 +54,7 @@ HITS: copied.Hits = {
 
 def found(
     responses: dict[str, list[str]], corpus: tuple[Path, Path], problem: str = "how many?"
-) -> Row:
+) -> ResponsesRow:
     """The row of one model that answered benchmark b; the own solution of item i is prose(i)."""
     items = [
         {"id": name, "problem": problem, "solution": prose(at)} for at, name in enumerate(NAMES)
@@ -73,14 +74,14 @@ def test_responses_that_copy_removed_or_flagged_solutions_are_told_from_others(
     own = {name: [prose(500 + at)] for at, name in enumerate(NAMES)}
     copies = {name: [prose(at)] for at, name in enumerate(HELD)}
     row = found(own | copies, corpus)
-    assert (row["solutions_share"], row["unrelated_share"]) == (1.0, 0.0)
-    assert (row["num_items"], row["num_solutions"], row["num_solutions_kept"]) == (4, 4, 2)
-    assert (row["reference_share"], row["others_reference_share"]) == (1.0, 0.0)
-    assert row["tests"][0]["is_higher"] and row["tests"][0]["p_value"] < 0.05
+    assert (row.solutions_share, row.unrelated_share) == (1.0, 0.0)
+    assert (row.num_items, row.num_solutions, row.num_solutions_kept) == (4, 4, 2)
+    assert (row.reference_share, row.others_reference_share) == (1.0, 0.0)
+    assert row.tests[0].is_higher and row.tests[0].p_value < 0.05
 
     row = found(own, corpus)
-    assert (row["solutions_share"], row["reference_share"]) == (0.0, 0.0)
-    assert row["tests"][0]["p_value"] == 1.0
+    assert (row.solutions_share, row.reference_share) == (0.0, 0.0)
+    assert row.tests[0].p_value == 1.0
 
 
 def test_a_style_that_gives_every_item_its_own_solution_is_not_evidence(
@@ -88,9 +89,9 @@ def test_a_style_that_gives_every_item_its_own_solution_is_not_evidence(
 ) -> None:
     """Where a problem has one way to be written down, right responses share it, copied or not."""
     row = found({name: [prose(at)] for at, name in enumerate(NAMES)}, corpus)
-    assert row["solutions_share"] == 1.0
-    assert (row["reference_share"], row["others_reference_share"]) == (1.0, 1.0)
-    assert row["tests"][0]["p_value"] == 1.0
+    assert row.solutions_share == 1.0
+    assert (row.reference_share, row.others_reference_share) == (1.0, 1.0)
+    assert row.tests[0].p_value == 1.0
 
 
 def test_half_a_copy_is_about_half_a_share(corpus: tuple[Path, Path]) -> None:
@@ -99,13 +100,13 @@ def test_half_a_copy_is_about_half_a_share(corpus: tuple[Path, Path]) -> None:
         for at, name in enumerate(HELD)
     }
     row = found(halves, corpus)
-    assert row["solutions_share"] == pytest.approx(13 / 33, abs=1e-4)  # of 33 runs of eight words
+    assert row.solutions_share == pytest.approx(13 / 33, abs=1e-4)  # of 33 runs of eight words
 
 
 def test_what_the_problem_says_is_no_copy(corpus: tuple[Path, Path]) -> None:
     restated = {name: [prose(0) + " " + prose(800 + at)] for at, name in enumerate(HELD)}
-    assert found(restated, corpus)["solutions_share"] > 0.1
-    assert found(restated, corpus, problem=prose(0))["solutions_share"] == 0.0
+    assert found(restated, corpus).solutions_share > 0.1
+    assert found(restated, corpus, problem=prose(0)).solutions_share == 0.0
 
 
 def test_several_responses_count_as_one_item_and_short_ones_not_at_all(
@@ -113,7 +114,7 @@ def test_several_responses_count_as_one_item_and_short_ones_not_at_all(
 ) -> None:
     responses = {"item0": [prose(0), prose(900)], "item1": ["too short"], "item2": [prose(901)]}
     row = found(responses, corpus)
-    assert (row["num_items"], row["solutions_share"]) == (2, 0.25)
+    assert (row.num_items, row.solutions_share) == (2, 0.25)
 
 
 def test_formatting_does_not_hide_a_copy() -> None:

@@ -1,12 +1,13 @@
 """The training set's metadata is valid Croissant, and a loader reads the very rows with it."""
 
-import contextlib
 import copy
 import json
 import logging
 import warnings
 
 from mathledger.card import croissant
+from mathledger.card.ledger import Ledger
+from mathledger.card.outputs import Outputs
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_rows
 from tests.conftest import Workspace
@@ -44,8 +45,7 @@ def test_its_licences_and_sources_are_the_corpora_alone(smoke: Workspace) -> Non
     first, second = ledger["corpora"].values()
     first |= {"kind": "hub", "name": "org/corpus", "licence": "CC BY 4.0"}
     second |= {"licence": "of my own"}
-    with contextlib.chdir(smoke.path):
-        content = croissant.metadata(ledger)
+    content = croissant.metadata(Ledger.read(ledger, "ledger"), Outputs(smoke.path))
     assert content["license"] == ["cc-by-4.0", "of my own"]
     based_on = {each["name"]: each for each in content["isBasedOn"]}
     assert list(based_on) == list(ledger["corpora"])

@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from mathledger.card import memorisation
+from mathledger.card import card, memorisation
+from mathledger.card.ledger import CompletionsRow, Difference, Memorisation, TwinsRow
+from mathledger.card.outputs import Outputs
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 from mathledger.evaluation.probe import COMPLETION, summarise
@@ -26,7 +29,7 @@ def samples(num_correct: int, ids: list[str] = IDS) -> list[Row]:
     ]
 
 
-def drops(num_items: int, num_twins: int, hits: Any = None) -> Row:
+def drops(num_items: int, num_twins: int, hits: Any = None) -> TwinsRow:
     given = {("tuned", "b"): samples(num_items), ("tuned", "b_twins"): samples(num_twins)}
     (row,) = memorisation.twin_drops(given, {"b": "b_twins"}, hits or {})
     return row
@@ -34,22 +37,22 @@ def drops(num_items: int, num_twins: int, hits: Any = None) -> Row:
 
 def test_a_drop_from_items_to_twins_is_evidence_and_chance_is_not() -> None:
     row = drops(18, 6)
-    assert (row["all"]["accuracy"], row["all"]["accuracy_twins"]) == (0.9, 0.3)
-    assert row["all"]["drop"]["difference"] == 0.6
-    assert row["all"]["drop"]["p_value"] == pytest.approx(2 / 2**12, abs=1e-6)  # 12 lost, 0 gained
-    assert memorisation.verdict([row])["evidence"]
-    assert not memorisation.verdict([drops(10, 8)])["evidence"]
-    assert not memorisation.verdict([drops(6, 18)])["evidence"]  # better on the twins
+    assert (row.all.accuracy, row.all.accuracy_twins) == (0.9, 0.3)
+    assert row.all.drop and row.all.drop.difference == 0.6
+    assert row.all.drop.p_value == pytest.approx(2 / 2**12, abs=1e-6)  # 12 lost, 0 gained
+    assert memorisation.evidence([row])
+    assert not memorisation.evidence([drops(10, 8)])
+    assert not memorisation.evidence([drops(6, 18)])  # better on the twins
 
 
 def test_items_with_overlap_are_compared_beside_all_and_twins_with_overlap_not_at_all() -> None:
     hits = {"b": {name: {"row": True} for name in IDS[:9]}, "b_twins": {IDS[0]: {"row": True}}}
     row = drops(9, 0, hits)
-    assert row["all"]["num_items"] == 19 and row["overlapping"]["num_items"] == 8
-    assert row["overlapping"]["drop"]["difference"] == 1.0
-    assert row["all"]["drop"]["difference"] == round(8 / 19, 4)
-    assert len(row["tests"]) == 2
-    assert drops(9, 0)["overlapping"] == {
+    assert row.all.num_items == 19 and row.overlapping.num_items == 8
+    assert row.overlapping.drop and row.overlapping.drop.difference == 1.0
+    assert row.all.drop and row.all.drop.difference == round(8 / 19, 4)
+    assert len(row.tests) == 2
+    assert drops(9, 0).overlapping.content() == {
         "num_items": 0,
         "accuracy": None,
         "accuracy_twins": None,
@@ -65,9 +68,9 @@ def test_several_responses_make_a_drop_no_surer_than_its_items() -> None:
 
     given = {("tuned", "b"): repeated(18), ("tuned", "t"): repeated(6)}
     (row,) = memorisation.twin_drops(given, {"b": "t"}, {})
-    once = drops(18, 6)["all"]
-    assert row["all"]["num_items"] == 20 and row["all"]["accuracy_twins"] == 0.3
-    assert row["all"]["drop"]["p_value"] == once["drop"]["p_value"]
+    once = drops(18, 6).all.drop
+    assert row.all.num_items == 20 and row.all.accuracy_twins == 0.3
+    assert row.all.drop and once and row.all.drop.p_value == once.p_value
 
 
 def completions(benchmark: str, num_verbatim: int, num_control: int = 0) -> list[Row]:
@@ -90,7 +93,7 @@ def completions(benchmark: str, num_verbatim: int, num_control: int = 0) -> list
     ]
 
 
-def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[Row]:
+def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[CompletionsRow]:
     rows = {
         model: [*completions("b", count, controls), *completions("b_twins", twins)]
         for model, count in (("base", base), ("tuned", tuned))
@@ -105,8 +108,8 @@ def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[
     return memorisation.continued_items(measured, rows, {"b": "b_twins"})
 
 
-def evidence(rows: list[Row]) -> set[tuple[str, str]]:
-    return {(one["model"], one["against"]) for one in memorisation.verdict(rows)["evidence"]}
+def evidence(rows: list[CompletionsRow]) -> set[tuple[str, str]]:
+    return {(one.model, one.against) for one in memorisation.evidence(rows)}
 
 
 def test_verbatim_continuations_are_judged_by_every_control() -> None:
@@ -124,18 +127,29 @@ def test_verbatim_continuations_are_judged_by_every_control() -> None:
 
 def test_a_benchmark_of_twins_is_shown_beside_its_original_alone() -> None:
     rows = continued(0, 12, twins=3)
-    assert [(row["benchmark"], row["model"]) for row in rows] == [("b", "base"), ("b", "tuned")]
-    assert {row["twins"]["num_verbatim"] for row in rows} == {3}
+    assert [(row.benchmark, row.model) for row in rows] == [("b", "base"), ("b", "tuned")]
+    assert {row.twins and row.twins.num_verbatim for row in rows} == {3}
 
 
 def test_what_is_evidence_depends_on_the_number_of_tests() -> None:
-    test = {"against": "x", "p_value": 0.02, "is_higher": True}
-    row = {"benchmark": "b", "model": "m"}
-    alone = memorisation.verdict([row | {"tests": [test]}])
-    assert alone["num_tests"] == 1 and len(alone["evidence"]) == 1
-    among_others = memorisation.verdict([row | {"tests": [test] + [test | {"p_value": 0.9}] * 3}])
-    assert among_others == {"num_tests": 4, "evidence": []}
-    assert memorisation.verdict([]) == {"num_tests": 0, "evidence": []}
+    test = Difference(against="x", difference=0.5, p_value=0.02, is_higher=True)
+    other = test.model_copy(update={"p_value": 0.9})
+
+    def row(*tests: Difference) -> CompletionsRow:
+        return CompletionsRow(
+            benchmark="b",
+            model="m",
+            items=None,
+            twins=None,
+            controls=None,
+            left_out={},
+            tests=list(tests),
+        )
+
+    alone, among_others = [row(test)], [row(test, other), row(other, other)]
+    assert memorisation.num_tests(alone) == 1 and len(memorisation.evidence(alone)) == 1
+    assert memorisation.num_tests(among_others) == 4 and not memorisation.evidence(among_others)
+    assert memorisation.num_tests([]) == 0 and not memorisation.evidence([])
 
 
 BENCHMARKS = {
@@ -206,23 +220,32 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def findings(benchmarks: dict[str, Any], models: list[str]) -> Memorisation:
+    return memorisation.findings(Outputs(Path()), benchmarks, models)
+
+
+def section(found: Memorisation) -> str:
+    """The section of the card."""
+    return card.render("memorisation", ledger=SimpleNamespace(memorisation=found))
+
+
 def test_findings_hold_all_three_probes_of_a_model_that_knows_items_by_heart(project: Path) -> None:
-    found = memorisation.findings(BENCHMARKS, ["base", "tuned"])
-    assert {one["model"] for one in found["twins"]["evidence"]} == {"tuned"}
-    assert {one["model"] for one in found["completions"]["evidence"]} == {"tuned"}
-    assert found["responses"]["evidence"][0]["model"] == "tuned"
-    rows = {row["model"]: row for row in found["responses"]["rows"]}
-    assert rows["tuned"]["num_items"] == 10  # the variant is another problem
-    assert rows["tuned"]["solutions_share"] == 1.0 and rows["tuned"]["unrelated_share"] == 0.0
-    assert rows["tuned"]["others_reference_share"] == rows["base"]["solutions_share"] == 0.0
-    assert set(found["completions"]["completions_sha256"]) == {"base", "tuned"}
-    assert memorisation.findings(BENCHMARKS, ["base", "tuned"]) == found
+    found = findings(BENCHMARKS, ["base", "tuned"])
+    assert {one.model for one in found.twins.evidence} == {"tuned"}
+    assert {one.model for one in found.completions.evidence} == {"tuned"}
+    assert found.responses.evidence[0].model == "tuned"
+    rows = {row.model: row for row in found.responses.rows}
+    assert rows["tuned"].num_items == 10  # the variant is another problem
+    assert rows["tuned"].solutions_share == 1.0 and rows["tuned"].unrelated_share == 0.0
+    assert rows["tuned"].others_reference_share == rows["base"].solutions_share == 0.0
+    assert set(found.completions.completions_sha256) == {"base", "tuned"}
+    assert findings(BENCHMARKS, ["base", "tuned"]) == found
 
 
 def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
     """The section is made from the ledger's JSON, and its findings follow the numbers."""
-    ledger = json.loads(json.dumps(memorisation.findings(BENCHMARKS, ["base", "tuned"])))
-    shown = memorisation.section(ledger)
+    content = json.loads(json.dumps(findings(BENCHMARKS, ["base", "tuned"]).content()))
+    shown = section(Memorisation.read(content, "ledger"))
     assert "| b | tuned | 90% of 20 items | 25% of 20 items | +65 [" in shown
     assert "| b | tuned | 12 of 20: 60% [39, 78] | 0 of 20: 0% [0, 16] |" in shown
     assert "| b | tuned | 10, 0 kept | 100% of 10 items | 0% of 10 items |" in shown
@@ -232,15 +255,15 @@ def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
     )
     assert shown.count("would mean that") == 3
 
-    calm = memorisation.findings(BENCHMARKS, ["base"])
-    assert memorisation.section(calm).count("No evidence beyond noise") == 3
-    assert "Evidence (" not in memorisation.section(calm)
+    calm = findings(BENCHMARKS, ["base"])
+    assert section(calm).count("No evidence beyond noise") == 3
+    assert "Evidence (" not in section(calm)
 
 
 def test_a_card_without_twins_or_overlap_says_so(project: Path) -> None:
     write_rows(Path("data/decontaminate/evidence.parquet"), [], EVIDENCE)
-    found = memorisation.findings({"b": BENCHMARKS["b"]}, ["base", "tuned"])
-    shown = memorisation.section(found)
+    found = findings({"b": BENCHMARKS["b"]}, ["base", "tuned"])
+    shown = section(found)
     assert "No benchmark was evaluated together with its twins." in shown
     assert "No item stands in the corpora, or no response to one is long enough." in shown
     assert "| b | tuned | 12 of 20: 60% [39, 78] | none | 0 of 20: 0% [0, 16] |" in shown
@@ -251,12 +274,13 @@ def test_what_the_stages_write_is_what_the_findings_read(
 ) -> None:
     monkeypatch.chdir(smoke.path)
     content = params.read()
-    found = memorisation.findings(content["benchmark"], content["evaluated_models"])
-    rows = found["completions"]["rows"]
-    assert {(row["benchmark"], row["model"]) for row in rows} == {
+    found = findings(content["benchmark"], content["evaluated_models"])
+    rows = found.completions.rows
+    assert {(row.benchmark, row.model) for row in rows} == {
         ("tiny_chain_sum", model) for model in ("base", "tuned")
     }
-    assert all(row["items"]["num"] + sum(row["left_out"].values()) == 6 for row in rows)
-    assert rows[0]["items"]["num"] > 0 and rows[0]["controls"]["num"] > 0
-    shown = memorisation.section(json.loads(json.dumps(found)))
+    assert all(row.items and row.items.num + sum(row.left_out.values()) == 6 for row in rows)
+    assert rows[0].items and rows[0].controls
+    assert rows[0].items.num > 0 and rows[0].controls.num > 0
+    shown = section(found)
     assert "| tiny_chain_sum | tuned | 0 of " in shown

@@ -1,0 +1,107 @@
+"""Where the files of a finished pipeline are, in a checkout, and how each is read."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import read_json
+from mathledger.core.tables import Row, read_rows
+from mathledger.run.lineage import lineage_file
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the stages wrote. Every reader raises InputError if its file is missing or damaged."""
+
+    root: Path  # the folder of dvc.yaml
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    def loss_curve(self) -> list[dict[str, str]]:
+        """Training and validation loss by step."""
+        return read_csv(self.root / "plots" / "train" / "loss.csv")
+
+    @property
+    def card(self) -> Path:
+        return self.root / "model_card" / "README.md"
+
+    def metrics(self, stage: str, item: str | None = None) -> dict[str, Any]:
+        """What metrics/ holds of a stage, or of one item of it."""
+        folder = self.root / "metrics"
+        path = folder / stage / f"{item}.json" if item else folder / f"{stage}.json"
+        return dict(read_json(path))
+
+    def prepared(self, corpora: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The metrics of `prepare` by corpus."""
+        return {corpus: self.metrics("prepare", corpus) for corpus in corpora}
+
+    def receipt(self, *folders: str) -> dict[str, Any]:
+        """What was downloaded into a folder of data/."""
+        return dict(read_json(self.data.joinpath(*folders) / "receipt.json"))
+
+    def samples(self, model: str, benchmark: str) -> Path:
+        return self.data / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"
+
+    def completions(self, model: str) -> Path:
+        return self.data / "probe" / model / "completions.parquet"
+
+    def items(self, benchmark: str) -> list[Row]:
+        return read_rows(self.data / "download_benchmark" / benchmark / "items.parquet")
+
+    @property
+    def evidence(self) -> Path:
+        """The overlaps of training rows with benchmark items."""
+        return self.data / "decontaminate" / "evidence.parquet"
+
+    @property
+    def kept(self) -> Path:
+        """The rows that `decontaminate` left."""
+        return self.data / "decontaminate" / "kept.parquet"
+
+    @property
+    def removed(self) -> Path:
+        """The rows that `decontaminate` removed."""
+        return self.data / "decontaminate" / "removed.parquet"
+
+    @property
+    def duplicates(self) -> Path:
+        """The rows that `deduplicate` removed."""
+        return self.data / "deduplicate" / "removed.parquet"
+
+    def mix(self, split: str) -> Path:
+        """The training set, or what was set aside for validation."""
+        return self.data / "mix" / f"{split}.parquet"
+
+    def answers(self, stage: str) -> list[dict[str, str]]:
+        """What the model answered to a held-out problem while it trained."""
+        return read_csv(self.data / stage / "samples.csv")
+
+    def model_files(self, models: Iterable[str]) -> list[Path]:
+        return [
+            path
+            for model in models
+            for path in (self.data / "model" / model).rglob("*")
+            if path.is_file()
+        ]
+
+    def lineage(self, stage: str) -> dict[str, Any]:
+        """What a stage wrote of its own run, with the DVC digest of each dependency in `deps`."""
+        content = read_json(self.root / lineage_file(stage))
+        deps = content.get("deps") if isinstance(content, dict) else None
+        if not isinstance(deps, dict) or not all(isinstance(each, str) for each in deps.values()):
+            raise InputError(
+                f"{lineage_file(stage)} holds no digests (`deps`) of what {stage} ran with: "
+                f"run `dvc repro {stage}`"
+            )
+        return dict(content)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,250 @@
+"""What the graded responses to a benchmark give: scores, comparisons, lengths, endings.
+
+The formulas are in mathledger/evaluation/statistics.py and docs/statistics.md.
+"""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mathledger.card.ledger import (
+    Benchmark,
+    BenchmarkSource,
+    Comparison,
+    Interval,
+    ModelScore,
+    ResponseLengths,
+    Score,
+)
+from mathledger.card.outputs import Outputs
+from mathledger.card.subsets import are_numbers
+from mathledger.core.errors import InputError
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import Row, read_batches
+from mathledger.evaluation import statistics
+
+# Of a sample; its texts would take gigabytes.
+COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "harness_correct"]
+COLUMNS += ["grader", "num_tokens", "finish_reason"]
+NUM_BINS = 32  # of a histogram of lengths
+
+Items = Sequence[Sequence[Row]]  # the responses to each item, by repeat
+
+
+def benchmark(
+    outputs: Outputs, name: str, settings: Mapping[str, Any], leaked: set[str], models: list[str]
+) -> Benchmark:
+    """All that the ledger says of one benchmark, with the digests of what it rests on.
+
+    Args:
+        settings: benchmark.<name> of params.yaml.
+        leaked: the items that stood in the corpora.
+    """
+    receipt, items = outputs.receipt("download_benchmark", name), outputs.items(name)
+    subsets = subset_places([dict(item["subsets"]) for item in items])
+    ids = [item["id"] for item in items]
+    samples = {model: read_samples(outputs.samples(model, name), ids) for model in models}
+    limit = settings["task"]["max_gen_toks"]
+    return Benchmark(
+        benchmark=name,
+        about=settings["about"],
+        source=BenchmarkSource(
+            name=receipt["name"],
+            revision=receipt["revision"],
+            licence=receipt["licence"],
+            items_digest=receipt["items_digest"],
+        ),
+        num_items=len(items),
+        num_repeats=len(samples[models[0]][0]),
+        num_items_overlapping_training_candidates=len(leaked),
+        models={
+            model: model_score(outputs, model, name, own, subsets, leaked, limit)
+            for model, own in samples.items()
+        },
+        comparisons=comparisons(samples),
+    )
+
+
+def read_samples(path: Path, ids: Sequence[str]) -> list[list[Row]]:
+    """The responses to each item in the order of the ids, by repeat, without their texts.
+
+    Raises:
+        InputError: they are not the same number for each of these items.
+    """
+    of_item: dict[str, list[Row]] = {item: [] for item in ids}
+    for batch in read_batches(path, COLUMNS):
+        for row in batch.to_pylist():
+            of_item.setdefault(row["item_id"], []).append(row)
+    repeats = {len(rows) for rows in of_item.values()}
+    if len(of_item) != len(ids) or len(repeats) != 1 or 0 in repeats:
+        raise InputError(
+            f"{path} does not hold equally many responses to each of the benchmark's {len(ids)} "
+            "items: run `dvc repro`"
+        )
+    return [sorted(rows, key=lambda row: row["repeat"]) for rows in of_item.values()]
+
+
+def outcomes(items: Items) -> list[list[bool]]:
+    """Whether each response to each item is right: shape (items, repeats)."""
+    return [[row["correct"] for row in rows] for rows in items]
+
+
+def rounded(interval: statistics.Interval) -> Interval:
+    """To four digits: ample for a share, and the same on every machine."""
+    return Interval(
+        value=round(interval.value, 4), low=round(interval.low, 4), high=round(interval.high, 4)
+    )
+
+
+def score_of(items: Items) -> Score:
+    """Counts, accuracy and interval of the responses to some items; accuracy is null for none."""
+    correct = outcomes(items)
+    interval = rounded(statistics.accuracy(correct)) if items else None
+    return Score(
+        num_items=len(items),
+        num_samples=sum(len(each) for each in correct),
+        num_correct=sum(sum(each) for each in correct),
+        accuracy=interval.value if interval else None,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )
+
+
+def pass_at(items: Items) -> dict[str, Interval]:
+    """pass@k by k; none for one response an item, where it is the accuracy."""
+    return {
+        str(k): rounded(statistics.pass_at(outcomes(items), k))
+        for k in statistics.pass_ks(len(items[0]))
+        if k > 1
+    }
+
+
+def majority(items: Items) -> Interval | None:
+    """maj@k; null for one response an item, where it is the accuracy."""
+    if len(items[0]) == 1:
+        return None
+    answers = [[row["extracted_answer"] for row in rows] for rows in items]
+    return rounded(statistics.majority(outcomes(items), answers))
+
+
+def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list[int]]]:
+    """Of each key (subject, level, year) and each of its values the items that have it.
+
+    >>> subset_places([{"level": "10"}, {"level": "9"}, {}, {"level": "9"}])
+    {'level': {'9': [1, 3], '10': [0]}}
+    """
+    places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for place, subset in enumerate(subsets):
+        for key, value in subset.items():
+            places[key][value].append(place)
+    return {
+        key: {value: own[value] for value in sorted(own, key=float if are_numbers(own) else str)}
+        for key, own in sorted(places.items())
+    }
+
+
+def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
+    """Histogram of the tokens of all responses that were asked for, up to the limit.
+
+    The first bin holds 1 to bin_width tokens; the last one all that were cut.
+    """
+    width = -(-limit // NUM_BINS)
+    counts = [0] * -(-limit // width)
+    for row in rows:
+        if row["finish_reason"] != "too_long":
+            counts[(min(max(row["num_tokens"], 1), limit) - 1) // width] += 1
+    return ResponseLengths(limit=limit, bin_width=width, counts=counts)
+
+
+def overlap_gap(overlapping: Items, clean: Items) -> Interval | None:
+    """Accuracy on the items with overlap minus that on the others; null if one group is empty."""
+    if not overlapping or not clean:
+        return None
+    parts = (statistics.accuracy(outcomes(each)) for each in (overlapping, clean))
+    return rounded(statistics.gap(*parts))
+
+
+def model_score(
+    outputs: Outputs,
+    model: str,
+    benchmark: str,
+    items: Items,
+    subsets: Mapping[str, Mapping[str, Sequence[int]]],
+    leaked: set[str],
+    limit: int,
+) -> ModelScore:
+    """What the responses of one model to one benchmark give."""
+    measured = outputs.metrics("evaluate", f"{model}-{benchmark}")
+    clean = [rows for rows in items if rows[0]["item_id"] not in leaked]
+    overlapping = [rows for rows in items if rows[0]["item_id"] in leaked]
+    every = [row for rows in items for row in rows]
+    ends = Counter(row["finish_reason"] for row in every)
+    judged = [row for row in every if row["harness_correct"] is not None]
+    return ModelScore(
+        **dict(score_of(items)),
+        pass_at=pass_at(items),
+        majority=majority(items),
+        items_without_overlap=score_of(clean),
+        items_with_overlap=score_of(overlapping),
+        overlap_gap=overlap_gap(overlapping, clean),
+        subsets={
+            key: {value: score_of([items[place] for place in own]) for value, own in values.items()}
+            for key, values in subsets.items()
+        },
+        num_truncated=ends["length"],
+        num_truncated_correct=sum(
+            row["finish_reason"] == "length" and row["correct"] for row in every
+        ),
+        num_too_long=ends["too_long"],
+        num_no_answer=sum(row["verdict"] == "no_answer" for row in every),
+        mean_num_tokens=round(sum(row["num_tokens"] for row in every) / len(every), 1),
+        num_judged_by_harness=len(judged),
+        num_harness_disagreements=sum(row["harness_correct"] != row["correct"] for row in judged),
+        response_lengths=response_lengths(every, limit),
+        graders=sorted({row["grader"] for row in every}),
+        dtype=measured["dtype"],
+        batch_size=measured["batch_size"],
+        backend=measured["backend"],
+        task_version=measured["task_version"],
+        samples_sha256=sha256(outputs.samples(model, benchmark)),
+    )
+
+
+def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
+    """Every model with every one before it, paired by item; p_holm is not corrected yet."""
+    pairs = []
+    for against, model in itertools.combinations(samples, 2):
+        result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
+        least, p_value = result.minimum_detectable, float(f"{result.p_value:.4g}")
+        pairs.append(
+            Comparison(
+                model=model,
+                against=against,
+                difference=rounded(result.difference),
+                p_value=p_value,
+                num_gained=result.num_gained,
+                num_lost=result.num_lost,
+                minimum_detectable=round(least, 4) if least else None,
+                p_holm=p_value,
+            )
+        )
+    return pairs
+
+
+def corrected(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """The benchmarks with the p values of all their comparisons corrected together."""
+    p_values = [each.p_value for entry in benchmarks for each in entry.comparisons]
+    adjusted = iter(statistics.holm(p_values))
+    return [
+        entry.model_copy(
+            update={
+                "comparisons": [
+                    each.model_copy(update={"p_holm": float(f"{next(adjusted):.4g}")})
+                    for each in entry.comparisons
+                ]
+            }
+        )
+        for entry in benchmarks
+    ]

@@ -1,0 +1,161 @@
+"""The tables behind the drawings and `dvc plots`, from the ledger."""
+
+import csv
+import dataclasses
+import inspect
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mathledger.card.funnel import STEPS, Contamination, contamination
+from mathledger.card.ledger import Canaries, Ledger
+from mathledger.card.outputs import Outputs
+from mathledger.card.subsets import are_levels
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A model's score on a benchmark."""
+
+    benchmark: str
+    model: str
+    num_items: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LevelRow:
+    """A model's score on the items of one level."""
+
+    panel: str
+    value: str
+    model: str
+    num_items: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LengthRow:
+    """A bin of response lengths: more than tokens_from tokens, tokens_to at most."""
+
+    benchmark: str
+    model: str
+    tokens_from: int
+    tokens_to: int
+    limit: int
+    num_responses: int
+    share: float
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """The rows of a corpus that a step left."""
+
+    step: str
+    corpus: str
+    num_rows: int
+
+
+def scores(ledger: Ledger) -> list[ScoreRow]:
+    """Every model on every benchmark."""
+    return [
+        ScoreRow(
+            entry.benchmark, model, score.num_items, interval.value, interval.low, interval.high
+        )
+        for entry in ledger.benchmarks
+        for model, score in entry.models.items()
+        if (interval := score.interval)
+    ]
+
+
+def levels(ledger: Ledger) -> list[LevelRow]:
+    """Every subset whose values have an order."""
+    return [
+        LevelRow(
+            f"{entry.benchmark}, {key}",
+            value,
+            model,
+            score.num_items,
+            interval.value,
+            interval.low,
+            interval.high,
+        )
+        for entry in ledger.benchmarks
+        for model, of_model in entry.models.items()
+        for key, values in of_model.subsets.items()
+        if are_levels(values)
+        for value, score in values.items()
+        if (interval := score.interval)
+    ]
+
+
+def lengths(ledger: Ledger) -> list[LengthRow]:
+    """The histograms of response lengths."""
+    rows = []
+    for entry in ledger.benchmarks:
+        for model, score in entry.models.items():
+            bins = score.response_lengths
+            for number, count in enumerate(bins.counts):
+                start = number * bins.bin_width
+                rows.append(
+                    LengthRow(
+                        entry.benchmark,
+                        model,
+                        start,
+                        min(start + bins.bin_width, bins.limit),
+                        bins.limit,
+                        count,
+                        round(count / max(1, sum(bins.counts)), 4),
+                    )
+                )
+    return rows
+
+
+def funnel(ledger: Ledger) -> list[FunnelRow]:
+    """Rows left by each step, by corpus."""
+    return [
+        FunnelRow(f"{number} {step}", corpus, counts[number])
+        for corpus, counts in ledger.funnel.items()
+        for number, step in enumerate(STEPS)
+    ]
+
+
+def result_metrics(ledger: Ledger) -> dict[str, float]:
+    """What the result run in MLflow holds: every accuracy, how far models differ, and the loss."""
+    accuracies = {f"{row.benchmark}.{row.model}.accuracy": row.accuracy for row in scores(ledger)}
+    differences = {
+        f"{entry.benchmark}.{each.model}-{each.against}.difference": each.difference.value
+        for entry in ledger.benchmarks
+        for each in entry.comparisons
+    }
+    loss = {"train.last_validation_loss": ledger.training.last_validation_loss}
+    return accuracies | differences | loss
+
+
+def texts(
+    ledger: Ledger, outputs: Outputs, corpora: Sequence[str], benchmarks: Sequence[str]
+) -> dict[str, str]:
+    """Every table as CSV, by name."""
+    cells = contamination(outputs, corpora, benchmarks)
+    return {
+        "scores": _csv(ScoreRow, map(dataclasses.asdict, scores(ledger))),
+        "levels": _csv(LevelRow, map(dataclasses.asdict, levels(ledger))),
+        "lengths": _csv(LengthRow, map(dataclasses.asdict, lengths(ledger))),
+        "funnel": _csv(FunnelRow, map(dataclasses.asdict, funnel(ledger))),
+        "contamination": _csv(Contamination, map(dataclasses.asdict, cells)),
+        "canaries": _csv(Canaries, (row.content() for row in ledger.decontaminate.canaries)),
+    }
+
+
+def _csv(kind: Any, rows: Iterable[dict[str, Any]]) -> str:
+    """Rows with a column for each field of a class; the head also where there are none."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(inspect.get_annotations(kind)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

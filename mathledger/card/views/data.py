@@ -1,0 +1,46 @@
+"""What the filters removed, and how the model was trained."""
+
+from typing import Any
+
+from mathledger.card.funnel import STEPS
+from mathledger.card.ledger import Ledger
+from mathledger.card.markdown import table
+
+
+def funnel_table(ledger: Ledger) -> str:
+    """Rows left after each step, by corpus."""
+    rows = [[corpus, *counts] for corpus, counts in ledger.funnel.items()]
+    return table(["corpus", *STEPS], rows)
+
+
+def removal_table(ledger: Ledger) -> str:
+    """Rows removed by stage and reason."""
+    rows = [
+        [stage, reason, count]
+        for stage, counts in ledger.removed.items()
+        for reason, count in counts.items()
+    ]
+    return table(["removed by", "reason", "rows"], rows, 2)
+
+
+def planted_table(ledger: Ledger) -> str:
+    """Rows that were built in to be found."""
+    rows = [[row.kind, row.num_planted, row.num_removed] for row in ledger.planted]
+    return table(["built in", "rows", "removed"], rows)
+
+
+def trained_part(train: dict[str, Any]) -> str:
+    """What of the model was trained: all weights, or an adapter.
+
+    Args:
+        train: the section of params.yaml.
+    """
+    lora = train["lora"]
+    if not lora:
+        return "All weights"
+    weights = " over weights in nf4" if lora["load_in_4bit"] else ""
+    return f"LoRA of rank {lora['r']}{weights}"
+
+
+def without_empty_lines(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.strip())

@@ -1,0 +1,95 @@
+"""The three probes of memorisation."""
+
+from mathledger.card.ledger import Completions, Responses, TwinDrop, Twins, Verbatim
+from mathledger.card.markdown import percent, table
+
+
+def twins_table(probe: Twins) -> str:
+    """By how much each model does better on items than on their twins."""
+    rows = [
+        [
+            row.benchmark,
+            row.model,
+            share_cell(row.all.accuracy, row.all.num_items),
+            share_cell(row.all.accuracy_twins, row.all.num_items),
+            drop_cell(row.all),
+            drop_cell(row.overlapping),
+        ]
+        for row in probe.rows
+    ]
+    head = ["benchmark", "model", "items right", "twins right", "drop, points"]
+    return table([*head, "drop, items found in the corpora"], rows, 2)
+
+
+def share_cell(share: float | None, num_items: int) -> str:
+    """`62% of 96 items`."""
+    return "no items" if share is None else f"{percent(share, num_items)}% of {num_items} items"
+
+
+def drop_cell(part: TwinDrop) -> str:
+    """`+12 [-4, 29], p = 0.25 (n = 24)`, in percentage points."""
+    drop = part.drop
+    if drop is None or drop.low is None or drop.high is None:
+        return "no items"
+    shares = (drop.difference, drop.low, drop.high)
+    value, low, high = (percent(share, part.num_items) for share in shares)
+    sign = "+" if drop.difference > 0 else ""
+    return f"{sign}{value} [{low}, {high}], {p_of(drop.p_value)} (n = {part.num_items})"
+
+
+def p_of(p_value: float) -> str:
+    """`p = 0.25`, `p < 0.001`."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+
+
+def completions_table(probe: Completions) -> str:
+    """How many problems each model continues verbatim, and beside it the controls."""
+
+    def rouge(part: Verbatim | None) -> str:
+        return percent(part.mean_rouge_l, part.num) if part else "-"
+
+    rows = [
+        [
+            row.benchmark,
+            row.model,
+            verbatim_cell(row.items) if row.items else left_out_cell(row.left_out),
+            verbatim_cell(row.twins),
+            verbatim_cell(row.controls),
+            " / ".join(rouge(part) for part in (row.items, row.twins, row.controls)),
+        ]
+        for row in probe.rows
+    ]
+    head = ["benchmark", "model", "items, verbatim", "their twins", "held-out texts"]
+    return table([*head, "ROUGE-L of the three, %"], rows, 2)
+
+
+def verbatim_cell(part: Verbatim | None) -> str:
+    """`0 of 24: 0% [0, 14]`."""
+    if part is None:
+        return "none"
+    shares = (part.verbatim_rate, part.verbatim_low, part.verbatim_high)
+    share, low, high = (percent(each, part.num) for each in shares)
+    return f"{part.num_verbatim} of {part.num}: {share}% [{low}, {high}]"
+
+
+def left_out_cell(reasons: dict[str, int]) -> str:
+    """`none: 64 too short`."""
+    return "none: " + ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in reasons.items())
+
+
+def solutions_table(probe: Responses) -> str:
+    """What responses share with the solutions of the training rows that hold their item."""
+    rows = [
+        [
+            row.benchmark,
+            row.model,
+            f"{row.num_solutions}, {row.num_solutions_kept} kept",
+            share_cell(row.solutions_share, row.num_items),
+            share_cell(row.unrelated_share, row.num_items),
+            share_cell(row.reference_share, row.num_with_reference),
+            share_cell(row.others_reference_share, row.num_others),
+        ]
+        for row in probe.rows
+    ]
+    head = ["benchmark", "model", "solutions found", "shared with them", "with as many others"]
+    return table([*head, "with the benchmark's own", "the same, other items"], rows, 2)

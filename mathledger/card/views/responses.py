@@ -1,0 +1,49 @@
+"""How the responses ended, and how each score was measured."""
+
+from mathledger.card.ledger import Ledger
+from mathledger.card.markdown import percent, table
+
+
+def endings_table(ledger: Ledger) -> str:
+    """How the responses ended, and how long they were."""
+    rows = []
+    for entry in ledger.benchmarks:
+        for name in ledger.models:
+            score = entry.models[name]
+            counts = (score.num_truncated, score.num_no_answer, score.num_too_long)
+            cells = [
+                f"{count:,} ({percent(count / score.num_samples, score.num_samples)}%)"
+                for count in counts
+            ]
+            if score.num_truncated_correct:
+                cells[0] += f", {score.num_truncated_correct} right"
+            limit = f"{score.response_lengths.limit:,}"
+            samples = f"{score.num_samples:,}"
+            rows.append([entry.benchmark, name, samples, *cells, str(score.mean_num_tokens), limit])
+    head = ["benchmark", "model", "responses", "cut at the limit", "no answer found"]
+    return table([*head, "prompt too long", "mean tokens", "limit"], rows, 2)
+
+
+def methods_table(ledger: Ledger) -> str:
+    """How each score was measured."""
+    rows = []
+    for entry in ledger.benchmarks:
+        for name in ledger.models:
+            score = entry.models[name]
+            how = [score.backend, score.dtype, score.batch_size, score.task_version]
+            rows.append([entry.benchmark, name, *how, ", ".join(score.graders)])
+    head = ["benchmark", "model", "backend", "dtype", "batch size", "task version", "grader"]
+    return table(head, rows, 4)
+
+
+def judged_otherwise(ledger: Ledger) -> dict[str, list[str]]:
+    """By benchmark, for each model, how many responses lm-eval's own task judges otherwise."""
+    counts = {
+        entry.benchmark: [
+            f"{score.num_harness_disagreements} of {score.num_judged_by_harness:,} ({name})"
+            for name, score in entry.models.items()
+            if score.num_judged_by_harness
+        ]
+        for entry in ledger.benchmarks
+    }
+    return {benchmark: own for benchmark, own in counts.items() if own}

@@ -1,0 +1,133 @@
+"""The scores, their comparisons and what they are by subset."""
+
+from mathledger.card.ledger import Benchmark, Comparison, Interval, Ledger, ModelScore, Score
+from mathledger.card.markdown import chance, percent, points, table
+from mathledger.card.subsets import are_levels
+
+SIGNIFICANT = 0.05
+
+
+def final_model(ledger: Ledger) -> str:
+    """The name of the last model: what the card is about."""
+    return ledger.models[-1]
+
+
+def reference(score: ModelScore) -> str:
+    """The short name of the responses behind a score: the head of their sha256 in the ledger."""
+    return score.samples_sha256[:8]
+
+
+def interval_cell(interval: Interval, num_items: int) -> str:
+    """`62 [53, 71]`, in percent."""
+    shares = (interval.value, interval.low, interval.high)
+    value, low, high = (percent(share, num_items) for share in shares)
+    return f"{value} [{low}, {high}]"
+
+
+def score_cell(score: Score) -> str:
+    """`60 of 96: 62% [53, 71]`; where items were answered several times, without the count."""
+    if not score.interval:
+        return "no items"
+    num_items, interval = score.num_items, score.interval
+    shares = (interval.value, interval.low, interval.high)
+    value, low, high = (percent(share, num_items) for share in shares)
+    is_single = score.num_samples == num_items
+    count = f"{score.num_correct} of {num_items}: " if is_single else ""
+    return f"{count}{value}% [{low}, {high}]"
+
+
+def count_cell(entry: Benchmark) -> str:
+    """`96`, or `30 x 16` for sixteen responses an item."""
+    repeats = f" x {entry.num_repeats}" if entry.num_repeats > 1 else ""
+    return f"{entry.num_items:,}{repeats}"
+
+
+def verdict(comparison: Comparison) -> str:
+    """What the paired test allows to say, all comparisons of the card considered."""
+    if comparison.p_value >= SIGNIFICANT:
+        return "no difference shown"
+    word = "better" if comparison.difference.value > 0 else "worse"
+    return word if comparison.p_holm < SIGNIFICANT else f"{word}, but not after Holm"
+
+
+def summary(entry: Benchmark) -> str:
+    """One benchmark in a line, for the terminal."""
+    shown = [f"{model} {score_cell(score)}" for model, score in entry.models.items()]
+    shown += [f"{each.model} {verdict(each)}" for each in entry.comparisons]
+    return ", ".join(shown)
+
+
+def score_table(ledger: Ledger) -> str:
+    """The models on every benchmark."""
+    names = ledger.models
+    rows = [
+        [entry.benchmark]
+        + [score_cell(entry.models[name]) for name in names]
+        + [count_cell(entry)]
+        + [" ".join(f"`{reference(entry.models[name])}`" for name in names)]
+        for entry in ledger.benchmarks
+    ]
+    return table(["benchmark", *names, "items", "ledger"], rows)
+
+
+def repeats_table(ledger: Ledger) -> str:
+    """pass@k and maj@k of the benchmarks with several responses an item; empty for none."""
+    entries = [entry for entry in ledger.benchmarks if entry.num_repeats > 1]
+    if not entries:
+        return ""
+    names = ledger.models
+    ks = sorted({int(k) for entry in entries for k in entry.models[names[0]].pass_at})
+    rows = []
+    for entry in entries:
+        for name in names:
+            score = entry.models[name]
+            intervals = [*(score.pass_at.get(str(k)) for k in ks), score.majority]
+            cells = [interval_cell(each, entry.num_items) if each else "" for each in intervals]
+            rows.append([entry.benchmark, name, *cells])
+    return table(["benchmark", "model", *(f"pass@{k}" for k in ks), "majority"], rows, 2)
+
+
+def comparison_table(ledger: Ledger) -> str:
+    """Every pair of models on every benchmark."""
+    rows = [
+        [
+            entry.benchmark,
+            f"{each.model} - {each.against}",
+            verdict(each),
+            points(each.difference, entry.num_items),
+            chance(each.p_value),
+            chance(each.p_holm),
+            percent(each.minimum_detectable, entry.num_items)
+            if each.minimum_detectable
+            else "none",
+        ]
+        for entry in ledger.benchmarks
+        for each in entry.comparisons
+    ]
+    head = ["benchmark", "compared", "verdict", "points", "p", "p (Holm)", "detectable"]
+    return table(head, rows, 3)
+
+
+def subset_tables(ledger: Ledger) -> dict[str, str]:
+    """`exam, by level` -> accuracy by each value: whatever a benchmark says of its items."""
+    names = ledger.models
+    return {
+        f"{entry.benchmark}, by {key}": table(
+            [key, *names],
+            [
+                [value, *(score_cell(entry.models[name].subsets[key][value]) for name in names)]
+                for value in values
+            ],
+        )
+        for entry in ledger.benchmarks
+        for key, values in entry.models[names[0]].subsets.items()
+    }
+
+
+def has_levels(ledger: Ledger) -> bool:
+    """Whether a subset is drawn in levels.png."""
+    return any(
+        are_levels(values)
+        for entry in ledger.benchmarks
+        for values in entry.models[ledger.models[0]].subsets.values()
+    )
