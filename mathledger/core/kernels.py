@@ -28,17 +28,24 @@ PACKAGE = Path(__file__).parents[1]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(function: Function, inline: Literal["always", "never"] = "never") -> Function:
+def kernel(
+    function: Function,
+    inline: Literal["always", "never"] = "never",
+    counts_references: bool = True,
+) -> Function:
     """Compile a function with numba when it is first called; it lets other threads run meanwhile.
 
     Args:
         inline: "always" puts its code into every kernel that calls it.
+        counts_references: Whether it may allocate arrays, and so counts the references to each.
     """
     config: Any = numba.config
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__}"
     try:
-        compiled: Any = numba.njit(nogil=True, cache=is_writable(), inline=inline)(function)
+        compiled: Any = numba.njit(
+            nogil=True, cache=is_writable(), inline=inline, _nrt=counts_references
+        )(function)
     finally:
         config.CACHE_LOCATOR_CLASSES = before
     return cast(Function, compiled)
@@ -47,6 +54,15 @@ def kernel(function: Function, inline: Literal["always", "never"] = "never") -> 
 def inlined(function: Function) -> Function:
     """A kernel whose code is put into every kernel that calls it."""
     return kernel(function, inline="always")
+
+
+def borrowing(function: Function) -> Function:
+    """A kernel that allocates no array, and so need not count the references to its arguments.
+
+    Counting costs two atomic instructions for each array in each call, which made small kernels
+    that are called for every token three times as slow (numba prunes the counts of simple ones).
+    """
+    return kernel(function, counts_references=False)
 
 
 @cache

@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
-from mathledger.text import lexer
+from mathledger.text import lexer, state
 from mathledger.text.groups import template
 from mathledger.text.hashing import hash_bytes, mix
 from mathledger.text.tokens import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD
@@ -143,9 +143,9 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
     factors, terms = chance.integers(0, 2**64, shape, np.uint64)
     found = np.empty(len(problems), bands.dtype())
     columns = tuple(np.empty(found[name].shape, found[name].dtype) for name in found.dtype.fields)
-    memory = lexer.scratch(lexer.longest(offsets))
+    memory = state.scratch(state.longest(offsets))
     order = (factors | np.uint64(1), terms)
-    _sketch(data, offsets, lexer.tables(), memory, *order, bands.ngram_size, columns)
+    _sketch(data, offsets, state.tables(), memory, *order, bands.ngram_size, columns)
     for name, column in zip(found.dtype.fields, columns, strict=True):
         found[name] = column
     return found
@@ -242,8 +242,8 @@ def _members(
 def ngrams(problems: pa.Array, ngram_size: int) -> tuple[I64, U64]:
     """The distinct n-grams of every problem, sorted, flat; and their counts, shape (problems,)."""
     data, offsets = text_bytes(problems)
-    memory = lexer.scratch(lexer.longest(offsets))
-    counts, grams = _members(data, offsets, lexer.tables(), memory, ngram_size)
+    memory = state.scratch(state.longest(offsets))
+    counts, grams = _members(data, offsets, state.tables(), memory, ngram_size)
     return counts, grams
 
 

@@ -46,7 +46,7 @@ from mathledger.filters.overlap_index import Index as Index
 from mathledger.filters.overlap_index import Limits as Limits
 from mathledger.filters.overlap_index import Thresholds as Thresholds
 from mathledger.filters.overlap_index import build as build
-from mathledger.text import lexer
+from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
 CLASSES = ("same", "contained", "rephrase", "variant")
@@ -262,7 +262,7 @@ def match(texts: pa.Array, index: Index, *, solutions: bool = False) -> Matches:
     solutions: the texts are solutions, in which only whole contained items count.
     """
     data, offsets = text_bytes(texts)
-    memory = lexer.scratch(lexer.longest(offsets))
+    memory = state.scratch(state.longest(offsets))
     work = workspace(index, len(memory[0]))
-    pairs, measures = _match(data, offsets, lexer.tables(), memory, index, work, solutions)
+    pairs, measures = _match(data, offsets, state.tables(), memory, index, work, solutions)
     return Matches(*(np.ascontiguousarray(pairs[:, at]) for at in range(3)), *measures.T)

@@ -15,7 +15,7 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters.overlap_features import ngrams, numbers, place_in, signs, stems
-from mathledger.text import lexer
+from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
 MIN_NUMBERS = 2  # of an item, so that other words around them can be a rephrase
@@ -118,8 +118,8 @@ def weight(counted: Any, value: Any) -> Any:
 def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     """The index of these items; how rare a value is, is counted in the training sample."""
     data, offsets = text_bytes(items)
-    memory = lexer.scratch(lexer.longest(offsets))
-    tables = lexer.tables()
+    memory = state.scratch(state.longest(offsets))
+    tables = state.tables()
     features = zip(*_features(data, offsets, tables, memory, thresholds.ngram_size), strict=True)
     tokens, grams, item_stems, item_numbers, item_signs = (
         Lists(values[: first[-1]], first) for values, first in features
@@ -130,7 +130,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     with_stem = _postings(_owners(item_stems), item_stems.values)
 
     data, offsets = text_bytes(sample)
-    memory = lexer.scratch(lexer.longest(offsets))
+    memory = state.scratch(state.longest(offsets))
     num_holders, counters = _count(data, offsets, tables, memory, sizes, with_gram.values)
     gram_weight = np.log((len(sample) + 2) / (num_holders + 1))
     counted = np.log((len(sample) + 2) / (np.minimum(counters, len(sample)) + 1))

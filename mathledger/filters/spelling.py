@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mathledger.text import lexer
+from mathledger.text import lexer, state
 from mathledger.text.tokens import BEGIN, END, FROM, KIND, NUMBER, TO, WORD
 
 
@@ -25,8 +25,8 @@ def spelled(raw: str) -> Tokens:
     """The canonical tokens of a text with their places, for evidence that a person reads."""
     encoded = raw.encode("utf-8", "replace")
     data = np.frombuffer(encoded, np.uint8)
-    memory = lexer.scratch(len(data))
-    count, _ = lexer.lex(data, 0, len(data), lexer.tables(), memory)
+    memory = state.scratch(len(data))
+    count, _ = lexer.lex(data, 0, len(data), state.tables(), memory)
     ascii_only = len(encoded) == len(raw)
 
     def place(byte: int) -> int:

@@ -37,7 +37,8 @@ import pyarrow as pa
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
 from mathledger.text.hashing import mix
-from mathledger.text.lexer import lex, longest, scratch, tables
+from mathledger.text.lexer import lex
+from mathledger.text.state import longest, scratch, tables
 from mathledger.text.tokens import BEGIN, END, FROM, HASH, KIND, TO
 
 U8 = npt.NDArray[np.uint8]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import kernel
-from mathledger.text.characters import NOT_ASCII, SPACE
+from mathledger.core.kernels import borrowing
+from mathledger.text import chars
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -39,7 +39,7 @@ GROWTH = 11  # bytes that one byte becomes at most when its code point is folded
 
 @cache
 def fold_table() -> tuple[I32, U8]:
-    """offsets (code points + 1,), pool: what each code point is read as, in UTF-8."""
+    """Return what each code point is read as: offsets (code points + 1,), and a pool of UTF-8."""
     pool, offsets = bytearray(), np.zeros(_LAST_FOLDED + 1, np.int32)
     for point in range(_LAST_FOLDED):
         pool += _folded(chr(point)).encode("utf-8", "ignore")
@@ -68,32 +68,32 @@ def _folded(character: str) -> str:
     return "".join(_UNICODE.get(part, part) for part in plain)
 
 
-@kernel
-def expand(data: Any, text: Any, source: Any, points: Any, folds: Any) -> tuple[int, bool]:
+@borrowing
+def fold(data: Any, text: Any, source: Any, points: Any, folded: Any) -> tuple[int, bool]:
     """Write every code point of data (UTF-8) as the fold table has it, and 16 spaces behind.
 
     Returns:
-        The number of bytes written, and whether all was ASCII; where it was not, source is the
+        The number of bytes written, and whether all was ASCII. If not, source is filled with the
         byte of data that each came from.
     """
     size, all_bits = len(data), np.uint8(0)
     for at in range(size):
         text[at] = data[at]
         all_bits |= data[at]
-    plain = bool(all_bits < NOT_ASCII)
-    if not plain:
-        size = _fold(data, text, source, points, folds)
+    is_ascii = bool(all_bits < chars.NOT_ASCII)
+    if not is_ascii:
+        size = _fold_code_points(data, text, source, points, folded)
     for at in range(16):
-        text[size + at] = SPACE
-    return size, plain
+        text[size + at] = chars.SPACE
+    return size, is_ascii
 
 
-@kernel
-def _fold(data: Any, text: Any, source: Any, points: Any, folds: Any) -> int:
+@borrowing
+def _fold_code_points(data: Any, text: Any, source: Any, points: Any, folded: Any) -> int:
     size, index = 0, 0
     while index < len(data):
         lead = data[index]
-        if lead < NOT_ASCII:
+        if lead < chars.NOT_ASCII:
             text[size] = lead
             source[size] = index
             size += 1
@@ -105,7 +105,7 @@ def _fold(data: Any, text: Any, source: Any, points: Any, folds: Any) -> int:
             point = (point << 6) | (np.int64(data[min(index + step, len(data) - 1)]) & 0x3F)
         if point < len(points) - 1:
             for at in range(points[point], points[point + 1]):
-                text[size] = folds[at]
+                text[size] = folded[at]
                 source[size] = index
                 size += 1
         else:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
-from mathledger.text import lexer
+from mathledger.text import lexer, state
 from mathledger.text.hashing import mix
 from mathledger.text.tokens import HASH, KIND, NUMBER
 
@@ -40,12 +40,12 @@ def first_of(keys: Any) -> Any:
 
 
 @kernel
-def template(tok: Any, count: int) -> tuple[Any, Any]:
-    """128-bit hash of the tokens that `lexer.lex` has found, the numbers masked."""
+def template(tokens: Any, count: int) -> tuple[Any, Any]:
+    """128-bit hash of the tokens that `lexer.lex` wrote, the numbers masked."""
     low, high = np.uint64(0), np.uint64(1)
     for at in range(count):
-        token = np.uint64(tok[at, HASH])
-        if tok[at, KIND] == NUMBER:
+        token = np.uint64(tokens[at, HASH])
+        if tokens[at, KIND] == NUMBER:
             token = np.uint64(NUMBER)
         low = mix(low + token)
         high = mix(high ^ (token * np.uint64(0x9E3779B97F4A7C15)))
@@ -67,7 +67,7 @@ def templates(problems: pa.Array) -> U64:
     Problems of one template are one family: they ask the same with other numbers.
     """
     data, offsets = text_bytes(problems)
-    keys: U64 = _templates(data, offsets, lexer.tables(), lexer.scratch(lexer.longest(offsets)))
+    keys: U64 = _templates(data, offsets, state.tables(), state.scratch(state.longest(offsets)))
     return keys
 
 

@@ -1,50 +1,56 @@
-"""What a lexer leaves out: drawings, images, links, tags and the arguments of layout macros."""
+"""What the lexer leaves out whole: drawings, images, links, tags and arguments of layout macros."""
 
 from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
-from mathledger.text.characters import (
-    BANG,
-    CURLY_LEFT,
-    CURLY_RIGHT,
-    GREATER,
-    LESS,
-    NEWLINE,
-    ROUND_RIGHT,
-    SLASH,
-    SPACE,
-    SQUARE_LEFT,
-    SQUARE_RIGHT,
-    is_letter,
-    matches,
-)
+from mathledger.core.kernels import borrowing, inlined
+from mathledger.text import chars, vocabulary
+from mathledger.text.chars import is_letter, matches
 from mathledger.text.hashing import PRIME, SEED, mix
-from mathledger.text.vocabulary import find_entry
 
-# The byte that follows where something left out may begin: [asy] \begin{asy} ![alt] http <tag>
-SECOND = np.zeros(256, np.uint8)
-SECOND[list(b"[\\!h")] = list(b"ab[t")
-
+# The second byte of what may be left out, by its first: [asy] \begin{asy} ![alt] http.
+_SECOND = np.zeros(256, np.uint8)
+_SECOND[list(b"[\\!h")] = list(b"ab[t")
 
 _ASY_OPEN, _ASY_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"[asy]", b"[/asy]"))
 _ASY_BEGIN, _ASY_END = (np.frombuffer(word, np.uint8) for word in (b"\\begin{asy}", b"\\end{asy}"))
 _TAG_OPEN, _TAG_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"<asy>", b"</asy>"))
-HTTP = np.frombuffer(b"http", np.uint8)
+_HTTP = np.frombuffer(b"http", np.uint8)
 
 
-@kernel
+@borrowing
 def _until(text: Any, at: int, size: int, word: Any) -> int:
-    """Where the word stands next, size where it does not."""
+    """Return where the word stands next, size if it does not."""
     while at < size and not matches(text, at, word):
         at += 1
     return at
 
 
-@kernel
-def drawing_end(text: Any, index: int, size: int) -> tuple[int, int]:
-    """End of a drawing or image that begins here, without and with its closing; 0, 0 where none."""
+@inlined
+def may_begin(text: Any, index: int, byte: Any) -> bool:
+    """Return False, quickly, where nothing that is left out can begin."""
+    return byte == chars.LESS or _SECOND[byte] == text[index + 1]
+
+
+@borrowing
+def left_out(
+    text: Any, index: int, size: int, is_glued: int, slots: Any, entries: Any
+) -> tuple[int, int]:
+    """Return where what is left out from here ends, 0 if nothing is; and a drawing's code, or 0."""
+    code_end, end = _drawing(text, index, size)
+    if end == 0 and text[index] == chars.LESS:
+        end = _tag_end(text, index, size, slots, entries)
+    elif end == 0 and not is_glued and matches(text, index, _HTTP):
+        end = index
+        while text[end] > chars.SPACE:
+            end += 1
+    return min(end, size), code_end
+
+
+@borrowing
+def _drawing(text: Any, index: int, size: int) -> tuple[int, int]:
+    """Return where the code of a drawing or image ends, and where it ends itself; 0, 0 if none."""
     if matches(text, index, _ASY_OPEN):
         stop = _until(text, index + len(_ASY_OPEN), size, _ASY_CLOSE)
         return stop, stop + len(_ASY_CLOSE)
@@ -54,58 +60,62 @@ def drawing_end(text: Any, index: int, size: int) -> tuple[int, int]:
     if matches(text, index, _ASY_BEGIN):
         stop = _until(text, index + len(_ASY_BEGIN), size, _ASY_END)
         return stop, stop + len(_ASY_END)
-    if text[index] == BANG and text[index + 1] == SQUARE_LEFT:  # ![alt](address)
+    if text[index] == chars.BANG and text[index + 1] == chars.SQUARE_LEFT:  # ![alt](address)
         stop = index + 2
-        while stop < size and text[stop] != ROUND_RIGHT and text[stop] != NEWLINE:
+        while stop < size and text[stop] != chars.ROUND_RIGHT and text[stop] != chars.NEWLINE:
             stop += 1
         return stop, stop + 1
     return 0, 0
 
 
-@kernel
-def tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
-    """End of the known mark-up tag that begins here; 0 where none does."""
-    begin = index + 2 if text[index + 1] == SLASH else index + 1
-    stop, value = begin, (SEED ^ np.uint64(LESS)) * PRIME
+@borrowing
+def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
+    """Return the end of a tag that the vocabulary knows; 0 if none begins here."""
+    begin = index + 2 if text[index + 1] == chars.SLASH else index + 1
+    stop, value = begin, (SEED ^ np.uint64(chars.LESS)) * PRIME
     while is_letter(text[stop]) and stop - begin < 8:
         value = (value ^ text[stop]) * PRIME
         stop += 1
     end = stop
-    while end < size and (text[end] == SPACE or text[end] == SLASH):
+    while end < size and (text[end] == chars.SPACE or text[end] == chars.SLASH):
         end += 1
-    if stop > begin and text[end] == GREATER and find_entry(mix(value), slots, entries) > 0:
+    if (
+        stop > begin
+        and text[end] == chars.GREATER
+        and vocabulary.find(mix(value), slots, entries) > 0
+    ):
         return end + 1
     return 0
 
 
-# What the second group after a layout macro may hold, if it is to be left out.
-_LAYOUT_LETTER = np.zeros(256, np.bool_)
-_LAYOUT_LETTER[list(b" {|lcr@[htb")] = True
+# A second argument is left out if it holds nothing but these bytes: columns and places.
+_IS_LAYOUT = np.zeros(256, np.bool_)
+_IS_LAYOUT[list(b" {|lcr@[htb")] = True
 
 
-@kernel
+@borrowing
 def layout_end(text: Any, index: int, size: int) -> int:
-    r"""Behind the arguments of a layout macro: \begin{tabular}{cc}, \color{red}."""
+    r"""Return the end of a layout macro's arguments: \begin{tabular}{cc}, \color{red}."""
     for group in range(2):
         at = index
-        while at < size and text[at] == SPACE:
+        while at < size and text[at] == chars.SPACE:
             at += 1
-        if text[at] != CURLY_LEFT and text[at] != SQUARE_LEFT:
+        if text[at] != chars.CURLY_LEFT and text[at] != chars.SQUARE_LEFT:
             break
         level = 0
-        plain = True  # no more than | l c r and places
+        is_layout = True
         while at < size:
             byte = text[at]
-            if byte in (CURLY_LEFT, SQUARE_LEFT):
+            if byte in (chars.CURLY_LEFT, chars.SQUARE_LEFT):
                 level += 1
-            elif byte in (CURLY_RIGHT, SQUARE_RIGHT):
+            elif byte in (chars.CURLY_RIGHT, chars.SQUARE_RIGHT):
                 level -= 1
                 if level == 0:
                     break
-            if not _LAYOUT_LETTER[byte]:
-                plain = False
+            if not _IS_LAYOUT[byte]:
+                is_layout = False
             at += 1
-        if group == 1 and not plain:
+        if group == 1 and not is_layout:
             break
         index = min(at + 1, size)
     return index

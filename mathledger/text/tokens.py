@@ -1,51 +1,45 @@
-"""What a token is: an integer row with its kind, hash, spelling, place and flags."""
+"""A token in compiled code: a row of integers with the hash, kind, spelling, place and flags."""
 
 from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, inlined
 from mathledger.text.hashing import signed
 
 # Kinds of token.
 WORD, NUMBER, OPERATOR, MACRO, GROUP = range(5)
-# Columns of a token: hash of its spelling, kind, spelling (place in the pool), raw span, flags.
+# Columns of a token. Its spelling is FROM:TO of the spellings, its place is BEGIN:END of the text.
 HASH, KIND, FROM, TO, BEGIN, END, FLAGS = range(7)
+NUM_COLUMNS = 7
 
+# Flags of a token.
+BEGINS_SENTENCE = 1
+SINGLE_CAPITAL = 2  # it is one letter, written as a capital
+CAPITALISED = 4  # it is a longer word that begins with a capital
+OPENS_ARGUMENT = 8  # it is the bracket that an argument's brace became
+TAKES_UNIT = 16  # it is a ten (twenty), to which a word may add a unit (five)
+BEFORE_STOP = 32  # a full stop follows
+OPENS_PHRASE = 64  # a phrase of boilerplate begins with this word
 
 CARET_HASH, UNDERSCORE_HASH, APOSTROPHE_HASH, DEGREE_HASH, ROUND_LEFT_HASH, ROUND_RIGHT_HASH = (
     int(value) for value in signed(b"^", b"_", b"'", "°".encode(), b"(", b")")
 )
 
 
-# Flags of a token: it begins a sentence; a single capital; the bracket of an argument; a number
-# that a digit may follow (twenty); followed by a full stop; a capitalised word; a word that opens
-# a boilerplate phrase.
-(
-    BEGINS_SENTENCE,
-    SINGLE_CAPITAL,
-    ARGUMENT_BRACKET,
-    TENS_FLAG,
-    BEFORE_STOP,
-    CAPITALISED,
-    OPENS_PHRASE,
-) = 1, 2, 4, 8, 16, 32, 64
+@inlined
+def write(
+    tokens: Any, at: int, value: Any, kind: int, spelling: tuple[int, int], place: tuple[int, int],
+    flags: int,
+) -> None:  # fmt: skip
+    tokens[at, HASH] = np.int64(value)
+    tokens[at, KIND] = kind
+    tokens[at, FROM], tokens[at, TO] = spelling
+    tokens[at, BEGIN], tokens[at, END] = place
+    tokens[at, FLAGS] = flags
 
 
-@kernel
-def emit(
-    tok: Any, at: int, value: Any, kind: int, start: int, end: int, begin: int, stop: int, flag: int
-) -> None:
-    tok[at, HASH] = np.int64(value)
-    tok[at, KIND] = kind
-    tok[at, FROM] = start
-    tok[at, TO] = end
-    tok[at, BEGIN] = begin
-    tok[at, END] = stop
-    tok[at, FLAGS] = flag
-
-
-@kernel
-def move(tok: Any, at: int, to: int) -> None:
-    for column in range(7):
-        tok[to, column] = tok[at, column]
+@borrowing
+def move(tokens: Any, at: int, to: int) -> None:
+    for column in range(NUM_COLUMNS):
+        tokens[to, column] = tokens[at, column]

@@ -1,4 +1,4 @@
-"""Words and macros that the lexer knows, and what it does at each."""
+"""The words and macros that the lexer knows, and what it does at each."""
 
 from functools import cache
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import hash_bytes, signed
 from mathledger.text.tokens import GROUP, MACRO, NUMBER, OPERATOR, WORD
 
@@ -14,9 +14,17 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-# What `lex` does at a word or macro that is in the table.
-DROP, TEXT, SKIP_ARGUMENT, REPLACE, TAKES_ONE, TAKES_TWO, TENS, UNIT, OPENS, TAG = range(1, 11)
-
+# What the lexer does at a word or macro. The first three leave it out.
+DROP = 1
+LOOK = 2  # and read the brace that follows as formatting
+SKIP_ARGUMENT = 3  # and leave out what it is applied to
+REPLACE = 4  # by another token
+TAKES_ONE = 5  # read the next token, or the brace, as its argument
+TAKES_TWO = 6
+TEN = 7  # read a number, to which the next word may add a unit
+UNIT = 8  # read a number
+OPENS_PHRASE = 9  # look for a phrase of boilerplate here
+TAG = 10  # leave out the tag of this name
 
 # Macros and words that are formatting: left out.
 _FORMATTING = r"""
@@ -84,28 +92,28 @@ _TAGS = ("math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "ce
 _SLOTS = 4096  # of the word table, many times its entries
 
 
-# Columns of what is known of a word or macro: hash of its name, what to do, the token that it
-# becomes (hash, kind, place of the spelling in the pool), the digit that it adds to a ten or 0.
-NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, ADDS = range(7)
+# Columns of an entry: hash of its name; what the lexer does; the token that it becomes (hash, kind,
+# its spelling in the pool); the digit that it puts behind a ten, or 0.
+NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, UNIT_DIGIT = range(7)
 
 
 @cache
 def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
-    """What is known of words and macros.
+    """Return the vocabulary as a hash table.
 
     Returns:
-        The entry at each slot, by the low bits of the name's hash (open addressing, 0 is free);
-        the entries, one row of 7 columns each (the first is not used); the pool of spellings.
+        The number of an entry for each slot, by the low bits of the name's hash (open addressing;
+        0 is free); the entries, shape (entries, 7), the first not used; the pool of spellings.
     """
     known: dict[str, tuple[int, str]] = {}
     for phrase in BOILERPLATE:
-        known[phrase.split()[0]] = (OPENS, phrase.split()[0])
+        known[phrase.split()[0]] = (OPENS_PHRASE, phrase.split()[0])
     for name in _FORMATTING.split():
         known[name] = (DROP, "")
     for name in _LAYOUT.split():
         known[name] = (SKIP_ARGUMENT, "")
     for name in _LOOK.split():
-        known[name] = (TEXT, "")
+        known[name] = (LOOK, "")
     for name, spelling in _SPELLINGS.items():
         known[name] = (REPLACE, spelling)
     for name in _ONE_ARGUMENT:
@@ -118,7 +126,7 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
         known[name] = (UNIT, str(number))
     known["one"] = (UNIT, "one")  # mostly a pronoun: it stays a word
     for number, name in enumerate(_TENS_WORDS.split()):
-        known[name] = (TENS, str(20 + 10 * number))
+        known[name] = (TEN, str(20 + 10 * number))
     digits = dict(zip(_NUMBER_WORDS.split()[1:10], b"123456789", strict=True))
     slots, entries, pool = np.zeros(_SLOTS, np.uint16), [[0] * 7], bytearray()
     for name, (action, spelling) in known.items():
@@ -135,7 +143,7 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
 
 
 def _kind(spelling: str) -> int:
-    """Kind of the token that a word or macro becomes."""
+    """Return the kind of the token that a word or macro becomes."""
     if spelling.isdigit():
         return NUMBER
     if spelling.isalpha():
@@ -147,7 +155,7 @@ def _kind(spelling: str) -> int:
 
 @cache
 def phrases() -> tuple[I64, I32]:
-    """Token hashes of the boilerplate, flat, and their offsets."""
+    """Return the token hashes of the phrases of boilerplate, flat, and where each phrase ends."""
     words, offsets = list[bytes](), [0]
     for phrase in BOILERPLATE:
         words += phrase.encode().split()
@@ -155,9 +163,9 @@ def phrases() -> tuple[I64, I32]:
     return signed(*words), np.array(offsets, np.int32)
 
 
-@kernel
-def find_entry(value: Any, slots: Any, entries: Any) -> int:
-    """The entry of a name's hash, 0 where it has none."""
+@borrowing
+def find(value: Any, slots: Any, entries: Any) -> int:
+    """Return the number of the entry for a name's hash, 0 if there is none."""
     slot = value & np.uint64(_SLOTS - 1)
     while slots[slot] != 0 and entries[slots[slot], NAME] != np.int64(value):
         slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)

@@ -11,6 +11,7 @@ import pytest
 from mathledger.core import kernels
 from tests.conftest import ROOT
 
+DECORATORS = "@kernel", "@inlined", "@borrowing"
 HASH_CONSTANT = "0xBF58476D1CE4E5B9", "0xFF51AFD7ED558CCD"  # of text's hash, and another
 ASK = """
 import pyarrow as pa
@@ -73,7 +74,7 @@ def test_every_module_that_a_kernel_can_see_is_in_the_digest(checkout: Path) -> 
     found = kernels.modules(package)
     assert package / "core/kernels.py" in found
     for path in package.rglob("*.py"):
-        uses_kernels = "@kernel" in path.read_text("utf-8") or "@inlined" in path.read_text("utf-8")
+        uses_kernels = any(name in path.read_text("utf-8") for name in DECORATORS)
         assert not uses_kernels or path in found, path
     assert package / "run/tracking.py" not in found
 

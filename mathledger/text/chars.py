@@ -1,29 +1,30 @@
-"""The bytes that the rules of the lexer speak of, and their classes."""
+"""The bytes that the lexer's rules speak of, and the class of each byte."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 
 U8 = npt.NDArray[np.uint8]
 
-# Bytes that the rules speak of.
 NEWLINE, SPACE, BANG, DOLLAR, PERCENT, APOSTROPHE = b"\n !$%'"
 ROUND_LEFT, ROUND_RIGHT, STAR, COMMA, HYPHEN, FULL_STOP, SLASH, ZERO = b"()*,-./0"
 COLON, SEMICOLON, LESS, EQUAL, GREATER, QUESTION, UPPER_A, BACKSLASH = b":;<=>?A\\"
 CARET, UNDERSCORE, SMALL_A, CURLY_LEFT, BAR, CURLY_RIGHT = b"^_a{|}"
 SQUARE_LEFT, SQUARE_RIGHT = b"[]"
 NOT_ASCII = 0x80
-# Classes of bytes. The first three are letters: of words, of scripts where each is a token (kana,
-# ideographs, hangul: U+3000 to U+DFFF), and the degree sign, the only one left below U+0100.
-(LETTER, IDEOGRAPH, DEGREE, DIGIT, BLANK, POINT, ESCAPE, OPEN, CLOSE, SIGN, BRACKET,
- SYMBOL, SILENT) = range(13)  # fmt: skip
+
+# Classes of bytes. The first three are letters: LETTER is part of a word; IDEOGRAPH begins a letter
+# that is a token of its own (kana, ideographs, hangul: U+3000 to U+DFFF); DEGREE begins the degree
+# sign, the only code point from U+0080 to U+00FF that folding leaves.
+(LETTER, IDEOGRAPH, DEGREE, DIGIT, BLANK, POINT, ESCAPE, OPEN, CLOSE, SIGN, BRACKET, SYMBOL,
+ SILENT) = range(13)  # fmt: skip
 
 
 def _classes() -> U8:
-    """Class of each byte, shape (256,)."""
+    """Return the class of each byte, shape (256,)."""
     classes = np.full(256, SILENT, np.uint8)
     for name, members in (
         (LETTER, b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
@@ -45,23 +46,24 @@ def _classes() -> U8:
 
 
 CLASS = _classes()
-# A byte as a letter inside a word, in small; 0 where it ends the word.
-SMALL = np.array([ord(chr(b).lower()) if b < 0x80 else b for b in range(256)], np.uint8)
-SMALL[CLASS != LETTER] = 0
+# A letter of a word in lower case; 0 at every other byte.
+LOWER = np.array([ord(chr(b).lower()) if b < 0x80 else b for b in range(256)], np.uint8)
+LOWER[CLASS != LETTER] = 0
 
 
-@kernel
+@borrowing
 def is_letter(byte: Any) -> bool:
     return bool(CLASS[byte] <= DEGREE)
 
 
-@kernel
+@borrowing
 def is_digit(byte: Any) -> bool:
     return bool(CLASS[byte] == DIGIT)
 
 
-@kernel
+@borrowing
 def matches(text: Any, at: int, word: Any) -> bool:
+    """Return True if the word stands at that place."""
     index = 0
     while index < len(word) and text[at + index] == word[index]:
         index += 1

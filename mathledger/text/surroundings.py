@@ -1,0 +1,136 @@
+"""Cut off what surrounds the question: a leading number, options, how to write the answer."""
+
+from typing import Any
+
+from mathledger.core.kernels import borrowing
+from mathledger.text.hashing import signed
+from mathledger.text.tokens import (
+    BEFORE_STOP,
+    BEGINS_SENTENCE,
+    CAPITALISED,
+    FLAGS,
+    GROUP,
+    HASH,
+    KIND,
+    NUMBER,
+    OPENS_PHRASE,
+    ROUND_LEFT_HASH,
+    ROUND_RIGHT_HASH,
+    SINGLE_CAPITAL,
+    move,
+)
+
+_OF_THE_FOLLOWING = signed(b"of", b"the", b"following")
+_MARKERS = signed(b"a", b"b", b"c", b"d")
+_ALL_MARKERS = 0b1111  # in a bit for each capital
+_PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
+_MIN_STEM = 6  # tokens before the options: fewer, and the options are the problem
+
+
+@borrowing
+def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
+    """Return True if a token is that capital letter, written (A) or A) or A."""
+    if tokens[at, HASH] != letter or not tokens[at, FLAGS] & SINGLE_CAPITAL:
+        return False
+    if tokens[at, FLAGS] & BEFORE_STOP or (
+        at + 1 < count and tokens[at + 1, HASH] == ROUND_RIGHT_HASH
+    ):
+        return True
+    return bool(at > 0 and tokens[at - 1, HASH] == ROUND_LEFT_HASH)
+
+
+@borrowing
+def _options_start(count: int, tokens: Any) -> int:
+    """Return where the options of a multiple choice begin, count if there are none.
+
+    Options stay where they are the question: after a very short stem, or "of the following".
+    """
+    for start in range(_MIN_STEM, count):
+        if not _is_marker(start, count, _MARKERS[0], tokens):
+            continue
+        num_markers = 1
+        for at in range(start, count):
+            if num_markers < len(_MARKERS) and _is_marker(at, count, _MARKERS[num_markers], tokens):
+                num_markers += 1
+        if num_markers < len(_MARKERS):
+            return count
+        for at in range(2, start):
+            if (
+                tokens[at, HASH] == _OF_THE_FOLLOWING[2]
+                and tokens[at - 1, HASH] == _OF_THE_FOLLOWING[1]
+                and tokens[at - 2, HASH] == _OF_THE_FOLLOWING[0]
+            ):
+                return count
+        return start - 1 if tokens[start - 1, KIND] == GROUP else start
+    return count
+
+
+@borrowing
+def _is_boilerplate(start: int, end: int, phrases: Any, ends: Any, tokens: Any) -> bool:
+    """Return True if a phrase of boilerplate stands at start, and ends before end."""
+    if not tokens[start, FLAGS] & OPENS_PHRASE:
+        return False
+    for phrase in range(len(ends) - 1):
+        low, high = ends[phrase], ends[phrase + 1]
+        if high - low <= end - start:
+            step = 0
+            while low + step < high and tokens[start + step, HASH] == phrases[low + step]:
+                step += 1
+            if low + step == high:
+                return True
+    return False
+
+
+@borrowing
+def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
+    """Leave out what surrounds the question; returns the count of tokens."""
+    count = state.num_tokens
+    if state.capitals & _ALL_MARKERS == _ALL_MARKERS:
+        count = _options_start(count, tokens)
+    first = _number_end(count, tokens)
+    if first == 0 and not state.has_phrase:
+        return int(count)
+    kept = _drop_boilerplate(tokens, first, count, phrases, ends)
+    return kept if kept > 0 else int(count)
+
+
+@borrowing
+def _number_end(count: int, tokens: Any) -> int:
+    """Return how many tokens number the problem: 12. or Problem 12; 0 if none do."""
+    if count > 3 and tokens[0, KIND] == NUMBER and tokens[0, FLAGS] & BEFORE_STOP:
+        return 1
+    if count > 4:
+        for word in _PROBLEM_WORDS:
+            if tokens[0, HASH] == word:
+                if tokens[1, FLAGS] & BEGINS_SENTENCE:
+                    return 1
+                if tokens[1, KIND] == NUMBER:
+                    return 2
+    return 0
+
+
+@borrowing
+def _drop_boilerplate(tokens: Any, start: int, count: int, phrases: Any, ends: Any) -> int:
+    """Keep the sentences from start on that say what is asked; returns the count of tokens.
+
+    A sentence of boilerplate that holds a number stays. A capitalised phrase begins a sentence too.
+    """
+    kept = 0
+    while start < count:
+        end, numbers = start + 1, int(tokens[start, KIND] == NUMBER)
+        while end < count and not tokens[end, FLAGS] & BEGINS_SENTENCE:
+            if tokens[end, FLAGS] & CAPITALISED and _is_boilerplate(
+                end, count, phrases, ends, tokens
+            ):
+                break
+            numbers += int(tokens[end, KIND] == NUMBER)
+            end += 1
+        if numbers > 0 or not _is_boilerplate(start, end, phrases, ends, tokens):
+            if kept == start:
+                kept = end
+            else:
+                for at in range(start, end):
+                    move(tokens, at, kept)
+                    kept += 1
+        start = end
+    return kept
