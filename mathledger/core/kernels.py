@@ -43,9 +43,9 @@ def kernel(
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__}"
     try:
-        compiled: Any = numba.njit(
-            nogil=True, cache=is_writable(), inline=inline, _nrt=counts_references
-        )(function)
+        # _nrt, numba's runtime for allocation, is an option that its type stubs lack.
+        options: Any = {"inline": inline, "_nrt": counts_references}
+        compiled: Any = numba.njit(nogil=True, cache=is_writable(), **options)(function)
     finally:
         config.CACHE_LOCATOR_CLASSES = before
     return cast(Function, compiled)

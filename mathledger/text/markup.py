@@ -30,7 +30,7 @@ def _until(text: Any, at: int, size: int, word: Any) -> int:
 @inlined
 def may_begin(text: Any, index: int, byte: Any) -> bool:
     """Return False, quickly, where nothing that is left out can begin."""
-    return byte == chars.LESS or _SECOND[byte] == text[index + 1]
+    return bool(byte == chars.LESS or _SECOND[byte] == text[index + 1])
 
 
 @borrowing

@@ -36,7 +36,8 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     text, tokens, spellings = scratch.text, scratch.tokens, scratch.spellings
     state.opens_look = False
     index, last = state.index, state.num_tokens - 1
-    kind, width, spelling = _NOTHING, 1, np.int64(byte)
+    spelling: Any = np.int64(byte)
+    kind, width = _NOTHING, 1
     if byte_class == chars.SIGN:
         kind = OPERATOR
     elif byte_class == chars.BRACKET:
