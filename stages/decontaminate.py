@@ -8,8 +8,8 @@ Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, rea
 Metrics metrics/decontaminate.json, with the filter's recall on canaries
 
 Problems are compared with every item of every benchmark, solutions are searched for whole items;
-the classes are in mathledger/filters/overlap.py. On the way the filter measures itself on canaries,
-which never leave this stage.
+mathledger/filters/overlap.py decides the class of a pair, contamination.py what becomes of the row.
+On the way the filter measures itself on canaries, which never leave this stage.
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import decontaminate
+from mathledger.filters.items import read_items
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
 
@@ -30,7 +31,7 @@ def main() -> None:
     with stage_run("decontaminate") as run:
         settings = params.load("decontaminate", decontaminate.Params)
         engine.start(params.load("engine", engine.Params))
-        items = decontaminate.read_items(BENCHMARKS, params.read()["benchmark"])
+        items = read_items(BENCHMARKS, params.read()["benchmark"])
         metrics = decontaminate.filter_rows(IN, items, OUT, settings)
         write_json(METRICS, metrics)
         run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})

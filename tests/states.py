@@ -23,7 +23,7 @@ from mathledger.core.files import write_json, write_text
 from mathledger.core.keys import flatten
 from mathledger.core.tables import EXAMPLE, Row, read_rows, removed_schema, write_rows
 from mathledger.filters import mix
-from mathledger.filters.decontaminate import HIT
+from mathledger.filters.contamination import OVERLAP
 from mathledger.filters.deduplicate import EVIDENCE
 from mathledger.filters.defects import REMOVED
 from mathledger.run import params
@@ -213,7 +213,7 @@ def write_data(lost: dict[str, tuple[str, dict[str, Any]]] | None = None) -> Non
         if row["id"] in lost
     ]
     write_rows(Path("data/decontaminate/kept.parquet"), kept, EXAMPLE)
-    hits = removed_schema(pa.struct(HIT))
+    hits = removed_schema(pa.struct(OVERLAP))
     write_rows(Path("data/decontaminate/removed.parquet"), removed, hits)
     parts = {"train": kept[2:], "validation": kept[:2]}
     for part, own in parts.items():

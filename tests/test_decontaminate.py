@@ -10,6 +10,8 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows
 from mathledger.filters import canaries, decontaminate, overlap, spelling
+from mathledger.filters.contamination import Match, evidence
+from mathledger.filters.items import Item, read_items
 from mathledger.run import params
 from tests.conftest import Workspace
 
@@ -107,7 +109,7 @@ def test_a_torn_file_is_an_error(smoke_copy: Workspace) -> None:
 def test_a_filter_that_misses_its_canaries_fails() -> None:
     counts = {"verbatim": {"num": 20, "num_found": 20}, "rewrapped": {"num": 20, "num_found": 17}}
     with pytest.raises(InputError, match=r"canaries \(rewrapped\) the filter found 17"):
-        decontaminate.stop_at_low_recall(counts, 0.9)
+        canaries.stop_at_low_recall(counts, 0.9)
 
 
 def test_canaries_are_measured_and_none_is_trained_on(smoke: Workspace) -> None:
@@ -123,9 +125,9 @@ def test_canaries_are_measured_and_none_is_trained_on(smoke: Workspace) -> None:
 
 
 def test_a_private_item_leaves_no_text_in_the_evidence() -> None:
-    item = decontaminate.Item("secret", "rev", None, "1", ITEM, private=True)
-    found = decontaminate.Found(0, overlap.SAME, "problem", 1.0, 1.0, 1.0)
-    row = decontaminate.evidence(found, item, ITEM, 5)
+    item = Item("secret", "rev", None, "1", ITEM, private=True)
+    match = Match(0, overlap.SAME, "problem", 1.0, 1.0, 1.0)
+    row = evidence(match, item, ITEM, 5)
     assert row["item_problem"] is None
     assert not any(row[name] for name in row if name.endswith(("_spans", "_numbers", "_operators")))
 
@@ -161,4 +163,4 @@ def test_flag_keeps_the_rows_and_the_evidence(smoke_copy: Workspace) -> None:
 def test_a_missing_benchmark_is_an_error(smoke: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(smoke.path)
     with pytest.raises(InputError, match=r"aime/receipt\.json is missing"):
-        decontaminate.read_items(Path("data/download_benchmark"), ["tiny_chain_sum", "aime"])
+        read_items(Path("data/download_benchmark"), ["tiny_chain_sum", "aime"])

@@ -7,8 +7,13 @@ and must not be called contamination. Everything follows from the item's text an
 import re
 from dataclasses import dataclass
 
-from mathledger.core.hashing import uniform
+from mathledger.core.errors import InputError
+from mathledger.core.hashing import content_id, uniform
+from mathledger.core.tables import Row
 from mathledger.filters import spelling
+from mathledger.filters.contamination import Match
+from mathledger.filters.items import Item
+from mathledger.filters.overlap import VARIANT
 from mathledger.text.tokens import NUMBER
 
 CONTROLS = ("number_changed", "sign_changed")
@@ -35,10 +40,15 @@ class Canary:
     form: str
     problem: str
 
+    @property
+    def id(self) -> str:
+        """Of the row that it is searched as."""
+        return content_id("canary", self.benchmark, self.form, str(self.item), self.problem)
+
 
 def forms(problem: str, seed: int) -> dict[str, str]:
     """The changed copies of a problem by form; a form that does not apply is left out."""
-    found = {
+    copies = {
         "verbatim": problem,
         "reformatted": _reformatted(problem),
         "rewrapped": _rewrapped(problem),
@@ -50,16 +60,16 @@ def forms(problem: str, seed: int) -> dict[str, str]:
     if numbers:
         place = numbers[int(uniform(seed, "number:" + problem) * len(numbers))]
         other = str(int(place.spelling) + 1 + int(uniform(seed, "by:" + problem) * 7))
-        found["number_changed"] = problem[: place.start] + other + problem[place.end :]
+        copies["number_changed"] = problem[: place.start] + other + problem[place.end :]
     signs = [token for token in tokens if token.spelling in ("+", "-")]
     signs = [token for token in signs if problem[token.start : token.end] in ("+", "-")]
     if signs:
         place = signs[int(uniform(seed, "sign:" + problem) * len(signs))]
         other = "-" if place.spelling == "+" else "+"
-        found["sign_changed"] = problem[: place.start] + other + problem[place.end :]
+        copies["sign_changed"] = problem[: place.start] + other + problem[place.end :]
     return {
         form: changed
-        for form, changed in found.items()
+        for form, changed in copies.items()
         if form in ("verbatim", "embedded") or changed != problem
     }
 
@@ -90,18 +100,50 @@ def _rephrased(problem: str) -> str:
     return " ".join(sentences)
 
 
-def choose(problems: list[tuple[str, str]], per_benchmark: int, seed: int) -> list[Canary]:
-    """Canaries of up to per_benchmark items of each benchmark, chosen by stable hash.
-
-    problems: (benchmark, problem) of every item, in the order of the index.
-    """
+def choose(items: list[Item], per_benchmark: int, seed: int) -> list[Canary]:
+    """Canaries of up to per_benchmark items of each benchmark, chosen by stable hash."""
     by_benchmark: dict[str, list[int]] = {}
-    for number, (benchmark, _) in enumerate(problems):
-        by_benchmark.setdefault(benchmark, []).append(number)
+    for number, item in enumerate(items):
+        by_benchmark.setdefault(item.benchmark, []).append(number)
     chosen = []
     for benchmark, numbers in by_benchmark.items():
-        numbers.sort(key=lambda number: uniform(seed, f"canary:{problems[number][1]}"))
+        numbers.sort(key=lambda number: uniform(seed, f"canary:{items[number].problem}"))
         for number in numbers[:per_benchmark]:
-            for form, changed in forms(problems[number][1], seed).items():
+            for form, changed in forms(items[number].problem, seed).items():
                 chosen.append(Canary(benchmark, number, form, changed))
     return chosen
+
+
+def measure(
+    canaries: list[Canary], matches: dict[str, list[Match]]
+) -> tuple[dict[str, dict[str, int]], list[Row]]:
+    """By form, how many canaries there are and how many were called contamination; the wrong ones.
+
+    Args:
+        matches: of each row that has any, by its id.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    wrong = []
+    for canary in canaries:
+        own = [match for match in matches.get(canary.id, []) if match.item == canary.item]
+        is_found = any(match.kind != VARIANT for match in own)
+        count = counts.setdefault(canary.form, {"num": 0, "num_found": 0})
+        count["num"] += 1
+        count["num_found"] += is_found
+        if is_found == (canary.form in CONTROLS):
+            wrong.append({"benchmark": canary.benchmark, "item": canary.item, "form": canary.form})
+    return counts, wrong
+
+
+def stop_at_low_recall(counts: dict[str, dict[str, int]], least: float) -> None:
+    """Raise InputError where copies that must be found are not: the filter cannot be trusted."""
+    forms = [
+        form for form in ("verbatim", "reformatted", "rewrapped", "embedded") if form in counts
+    ]
+    for form in forms:
+        count = counts[form]
+        if count["num_found"] < least * count["num"]:
+            raise InputError(
+                f"of {count['num']} canaries ({form}) the filter found {count['num_found']}, less "
+                f"than decontaminate.min_canary_recall={least}: see conf/decontaminate/"
+            )

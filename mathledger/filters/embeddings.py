@@ -11,15 +11,30 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.core.tables import Writer, num_rows, read_batches
+from mathledger.filters.contamination import Match
+from mathledger.filters.items import Item
 
 WEIGHTS = "model.safetensors"
 BATCH = 64  # texts
+CANDIDATE = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("problem", pa.string()),
+        pa.field("benchmark", pa.string()),
+        pa.field("item_id", pa.string()),
+        pa.field("item_problem", pa.string()),  # null where the benchmark is private
+        pa.field("cosine", pa.float32()),
+    ]
+)
 
 F32 = npt.NDArray[np.float32]
 
@@ -92,3 +107,46 @@ def load(settings: Params) -> Any:
             "pip install --constraint constraints.txt '.[embeddings]'"
         ) from None
     return SentenceTransformer(str(weights.parent), local_files_only=True)
+
+
+def write_candidates(
+    path: Path,
+    problems: Path,
+    items: list[Item],
+    settings: Params,
+    matches: dict[str, list[Match]],
+    left_out: set[str],
+) -> int:
+    """Write the pairs that the model proposes and no class holds; return how many.
+
+    Args:
+        problems: a file with their id and problem.
+        matches: of the problems that have any, by id.
+        left_out: ids that are not proposed.
+    """
+    classified = {(row, match.item) for row, own in matches.items() for match in own}
+    embedder = Embedder(settings, [item.problem for item in items])
+    with (
+        Writer(path, CANDIDATE) as writer,
+        tqdm(total=num_rows(problems), unit=" problems", unit_scale=True, disable=None) as bar,
+    ):
+        for batch in read_batches(problems, ["id", "problem"]):
+            ids, texts = (column.to_pylist() for column in batch.columns)
+            rows = []
+            for pair in embedder.propose(texts):
+                row, item = ids[pair.row], items[pair.item]
+                if (row, pair.item) in classified or row in left_out:
+                    continue
+                rows.append(
+                    {
+                        "id": row,
+                        "problem": texts[pair.row],
+                        "benchmark": item.benchmark,
+                        "item_id": item.id,
+                        "item_problem": None if item.private else item.problem,
+                        "cosine": pair.cosine,
+                    }
+                )
+            writer.write(pa.Table.from_pylist(rows, schema=CANDIDATE))
+            bar.update(len(batch))
+    return writer.num_rows

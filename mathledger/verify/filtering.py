@@ -19,12 +19,14 @@ def canaries(project: Project) -> Check:
     """No canary, and no item of a benchmark where those are removed, is in the training set."""
     from mathledger.core.tables import read_batches
     from mathledger.filters import decontaminate
+    from mathledger.filters.canaries import choose
+    from mathledger.filters.items import read_items
     from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
-    items = decontaminate.read_items(BENCHMARKS, project.settings["benchmark"])
-    hidden = decontaminate.hidden_canaries(items, settings)
-    forbidden = {decontaminate.canary_id(canary) for canary in hidden}
+    items = read_items(BENCHMARKS, project.settings["benchmark"])
+    hidden = choose(items, settings.canaries_per_benchmark, settings.seed)
+    forbidden = {canary.id for canary in hidden}
     texts = {item.problem: f"item {item.id} of {item.benchmark}" for item in items}
     filtered = FILTERED / "kept.parquet"
     kept = set()
@@ -52,6 +54,7 @@ def again(project: Project) -> Check:
     """The filter, run once more on the same rows, writes the same bytes."""
     from mathledger.core.files import write_json
     from mathledger.filters import decontaminate
+    from mathledger.filters.items import read_items
     from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
@@ -61,7 +64,7 @@ def again(project: Project) -> Check:
         again, metrics = Path(name) / "data", Path(name) / "metrics.json"
         try:
             # No engine.start: any runner gives the same bytes, and Daft's own takes every core.
-            items = decontaminate.read_items(BENCHMARKS, project.settings["benchmark"])
+            items = read_items(BENCHMARKS, project.settings["benchmark"])
             write_json(metrics, decontaminate.filter_rows(FILTER_INPUT, items, again, settings))
         except InputError as error:
             raise InputError(f"the filter does not run: {error}") from None

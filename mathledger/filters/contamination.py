@@ -1,0 +1,194 @@
+"""What becomes of a training row that overlaps benchmark items, and the evidence that is shown.
+
+`decide` decides whether a row goes; which class a pair of texts has, overlap.class_of.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from mathledger.core.tables import Row
+from mathledger.filters import spelling
+from mathledger.filters.items import Item
+from mathledger.filters.overlap import CLASSES, VARIANT
+from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
+
+_SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
+_STRINGS = pa.list_(pa.string())
+OVERLAP = [
+    pa.field("class", pa.string()),
+    pa.field("place", pa.string()),  # problem or solution
+    pa.field("benchmark", pa.string()),
+    pa.field("benchmark_revision", pa.string()),
+    pa.field("benchmark_split", pa.string()),
+    pa.field("item_id", pa.string()),
+    pa.field("item_problem", pa.string()),  # null where the benchmark is private
+    pa.field("containment", pa.float32()),
+    pa.field("item_in_text", pa.float32()),  # stem overlap, both ways
+    pa.field("text_in_item", pa.float32()),
+    pa.field("missing_numbers", _STRINGS),
+    pa.field("extra_numbers", _STRINGS),
+    pa.field("missing_operators", _STRINGS),
+    pa.field("extra_operators", _STRINGS),
+    pa.field("row_spans", _SPANS),  # characters of the problem or solution that the item has too
+    pa.field("item_spans", _SPANS),
+    pa.field("action", pa.string()),  # removed, flagged or kept
+]
+EVIDENCE = pa.schema(
+    [*(pa.field(name, pa.string()) for name in ("id", "corpus", "source")), *OVERLAP]
+)
+
+
+class Match(NamedTuple):
+    """An item that a row's problem or solution overlaps; the item by its number."""
+
+    item: int
+    kind: int  # its place in CLASSES: the smaller, the worse
+    place: str  # problem or solution
+    containment: float
+    item_in_text: float
+    text_in_item: float
+
+    @property
+    def name(self) -> str:
+        """The class."""
+        return CLASSES[self.kind]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the params say of rows that overlap items."""
+
+    removed: frozenset[str]  # the classes that remove a row
+    kept_as: str  # what a row that stays is called: kept or flagged
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a row that overlaps items."""
+
+    matches: tuple[Match, ...]  # each item once for each class
+    worst: Match
+    is_removed: bool
+    action: str  # removed, kept or flagged: the same for all of its matches
+
+
+def decide(matches: Iterable[Match], policy: Policy) -> Decision:
+    """Remove a row if the worst class of its matches is one that the policy removes.
+
+    Here the problem is a variant of item 7, and the solution holds item 3:
+
+    >>> variant = Match(7, CLASSES.index("variant"), "problem", 0.7, 0.9, 0.9)
+    >>> contained = Match(3, CLASSES.index("contained"), "solution", 0.9, 1.0, 0.2)
+    >>> policy = Policy(removed=frozenset({"same", "contained", "rephrase"}), kept_as="kept")
+    >>> decision = decide([variant, contained], policy)
+    >>> decision.worst.name, decision.action
+    ('contained', 'removed')
+    >>> decide([variant], policy).action
+    'kept'
+    """
+    distinct: dict[tuple[int, int], Match] = {}
+    for match in matches:
+        distinct.setdefault((match.item, match.kind), match)
+    worst = min(distinct.values(), key=lambda match: match.kind)
+    is_removed = worst.name in policy.removed
+    action = "removed" if is_removed else policy.kept_as
+    return Decision(tuple(distinct.values()), worst, is_removed, action)
+
+
+def nearest(matches: list[Match], items: list[Item]) -> list[Match]:
+    """Every same, contained and rephrased item; of the variants the nearest of each benchmark."""
+    variants: dict[str, Match] = {}
+    others = []
+    for match in matches:
+        if match.kind != VARIANT:
+            others.append(match)
+            continue
+        benchmark = items[match.item].benchmark
+        if benchmark not in variants or match.containment > variants[benchmark].containment:
+            variants[benchmark] = match
+    return sorted([*others, *variants.values()], key=lambda match: (match.kind, match.item))
+
+
+def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
+    """What a person needs to judge a match. A private item's text stays out of it."""
+    own, other = spelling.spelled(raw), spelling.spelled(item.problem)
+
+    def difference(left: spelling.Tokens, right: spelling.Tokens, *kinds: int) -> list[str]:
+        has = Counter(token.spelling for token in left if token.kind in kinds)
+        has -= Counter(token.spelling for token in right if token.kind in kinds)
+        return sorted(has.elements())
+
+    shown = not item.private
+    signs = (OPERATOR, MACRO)
+    return {
+        "class": match.name,
+        "place": match.place,
+        "benchmark": item.benchmark,
+        "benchmark_revision": item.revision,
+        "benchmark_split": item.split,
+        "item_id": item.id,
+        "item_problem": item.problem if shown else None,
+        "containment": match.containment,
+        "item_in_text": match.item_in_text,
+        "text_in_item": match.text_in_item,
+        "missing_numbers": difference(other, own, NUMBER) if shown else [],
+        "extra_numbers": difference(own, other, NUMBER) if shown else [],
+        "missing_operators": difference(other, own, *signs) if shown else [],
+        "extra_operators": difference(own, other, *signs) if shown else [],
+        "row_spans": spelling.spans(own, other, ngram_size) if shown else [],
+        "item_spans": spelling.spans(other, own, ngram_size) if shown else [],
+    }
+
+
+class Tally:
+    """Counts over all rows."""
+
+    def __init__(self) -> None:
+        self.hits_by_class = Counter[str]()
+        self.hits_by_benchmark = Counter[str]()  # without variants
+        self.items_hit = set[tuple[str, str]]()  # without variants
+        self.kept_by_corpus = Counter[str]()  # rows without any match as well
+        self.removed_by_reason = Counter[str]()
+        self.removed_by_source = Counter[str]()
+        # Rows by corpus, source, benchmark, and the worst class of a match with it.
+        self.cells = Counter[tuple[str, str, str, str]]()
+
+    def add_kept(self, rows: pa.RecordBatch) -> None:
+        counts = rows.column("corpus").value_counts().to_pylist()
+        self.kept_by_corpus.update({each["values"]: each["counts"] for each in counts})
+
+    def add(self, row: Row, decision: Decision, items: list[Item]) -> None:
+        """Count a row that overlaps items."""
+        worst: dict[str, Match] = {}
+        for match in sorted(decision.matches, key=lambda match: match.kind):
+            benchmark = items[match.item].benchmark
+            worst.setdefault(benchmark, match)
+            self.hits_by_class[match.name] += 1
+            if match.kind != VARIANT:
+                self.hits_by_benchmark[benchmark] += 1
+                self.items_hit.add((benchmark, items[match.item].id))
+        for benchmark, match in worst.items():
+            self.cells[row["corpus"], row["source"], benchmark, match.name] += 1
+        if decision.is_removed:
+            self.removed_by_reason[decision.worst.name] += 1
+            self.removed_by_source[row["source"]] += 1
+
+    def metrics(self) -> dict[str, Any]:
+        """The tally's part of metrics/decontaminate.json."""
+        return {
+            "num_items_hit": len(self.items_hit),
+            "contaminated_rows_by_benchmark": dict(sorted(self.hits_by_benchmark.items())),
+            "hits_by_class": dict(sorted(self.hits_by_class.items())),
+            "kept_by_corpus": dict(sorted(self.kept_by_corpus.items())),
+            "removed_by_reason": dict(sorted(self.removed_by_reason.items())),
+            "removed_by_source": dict(sorted(self.removed_by_source.items())),
+            "contamination": [
+                dict(zip(("corpus", "source", "benchmark", "class"), cell, strict=True))
+                | {"num_rows": count}
+                for cell, count in sorted(self.cells.items())
+            ],
+        }
