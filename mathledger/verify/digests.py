@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mathledger.chain.git import git, md5_at
 from mathledger.chain.lock import LOCK, Out, Stage
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_code, is_data, is_lineage
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
+from mathledger.verify.records import recorded_md5
 
 
 def digests(project: Project) -> Check:
@@ -87,15 +89,14 @@ def differing_files(project: Project, out: Out, stage: Stage, md5: str) -> Itera
 def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
     """The files of a folder, path -> md5, as they were recorded; none where nothing lists them.
 
-    The lineage lists code, the cache lists the outputs of a stage.
+    The lineage or the commit list code, the cache lists the outputs of a stage.
     """
-    if is_code(out.path):
-        try:
-            code = Lineage.load(stage.name).code_files
-        except InputError:  # the link `lineage` says so
-            return {}
-        return {path: md5 for path, md5 in code.items() if path.startswith(f"{out.path}/")}
     chain = project.chain
+    if is_code(out.path):
+        listings = (_code_of_run(stage), _code_of_head(out.path, chain.at))
+        whole = (each for each in listings if recorded_md5(each, out.path) == out.md5)
+        code = next(whole, {})
+        return {path: md5 for path, md5 in code.items() if path.startswith(f"{out.path}/")}
     with contextlib.suppress(InputError):
         return chain.files(out)
     # A folder of several stages' outputs has no listing of its own.
@@ -106,3 +107,18 @@ def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
                 with contextlib.suppress(InputError):
                     files |= chain.files(own)
     return files
+
+
+def _code_of_run(stage: Stage) -> dict[str, str]:
+    """The code that a stage says it ran with; none if its lineage is not whole."""
+    try:
+        return Lineage.load(stage.name).code_files
+    except InputError:
+        return {}
+
+
+def _code_of_head(room: str, at: Path) -> dict[str, str]:
+    """The files of a room as the current commit holds them."""
+    head = git("rev-parse", "HEAD", at=at)
+    paths = git("ls-tree", "-r", "--name-only", "HEAD", "--", room, at=at).splitlines()
+    return {path: md5 for path in paths if (md5 := md5_at(head, path, at))}
