@@ -170,6 +170,40 @@ def test_the_card_is_made_from_the_ledger_alone(
     assert render(json.loads(json.dumps(project.ledger))) == project.text
 
 
+def test_the_committed_card_is_the_one_of_the_committed_ledger() -> None:
+    """So a change of the card's text shows in a commit, and nobody edits the card by hand."""
+    content = json.loads((ROOT / "model_card/ledger.json").read_text("utf-8"))["predicate"]
+    assert render(content) == (ROOT / "model_card/README.md").read_text("utf-8")
+
+
+def test_texts_of_the_ledger_are_no_code_and_no_markup(single: Project) -> None:
+    """Of a template, of a table's columns, or of HTML where a model's text stands."""
+    ledger = copy.deepcopy(single.ledger)
+    code = "{{ 7 * 7 }} {% if x %}"
+    ledger["name"] = f"My {code}"
+    ledger["benchmarks"][0]["about"] = code
+    ledger["corpora"]["web"]["licence"] = f"a|b {code}"
+    ledger["held_out"]["train"] = {"problem": f"1 < 2? {code}</pre><script>", "answer": "4"}
+    response = f"</pre><script>alert(1)</script>\n\n{code}"
+    ledger["samples"]["train"] = [{"step": "0", "id": "held-out", "response": response}] * 2
+    text = render(ledger)
+    assert text.count(code) == 8
+    assert rf"| a\|b {code} |" in text
+    assert "<script>" not in text and text.count("</pre>") == 3
+    assert "1 &lt; 2?" in text and "&lt;script&gt;alert(1)&lt;/script&gt;\n{{ 7" in text
+
+
+def test_an_edited_figure_or_template_reruns_the_card_alone(smoke_copy: Workspace) -> None:
+    """The room is a dependency: code that draws, and templates, count as what they draw."""
+    for name in ("plots.py", "templates/limits.md.jinja"):
+        path = smoke_copy.path / "mathledger/card" / name
+        before = path.read_text("utf-8")
+        path.write_text(before + "\n", encoding="utf-8")
+        shown = smoke_copy.run("dvc", "repro", "--dry")
+        assert re.findall(r"Running stage '(\w+)", shown) == ["model_card"], name
+        path.write_text(before, encoding="utf-8")
+
+
 def test_single_scores_are_those_of_the_responses(single: Project) -> None:
     for entry in single.ledger["benchmarks"]:
         for model, score in entry["models"].items():

@@ -52,8 +52,8 @@ def from_solutions(
         if benchmark in hits
     }
     parts: dict[Item, list[U64]] = defaultdict(list)
-    for (_, benchmark), found in grams.items():
-        for name, responses in found.items():
+    for (_, benchmark), of_items in grams.items():
+        for name, responses in of_items.items():
             parts[benchmark, name] += responses
     vocabularies = {item: np.unique(np.concatenate(own)) for item, own in parts.items()}
 
@@ -80,13 +80,13 @@ def from_solutions(
     )
 
     def shares(model: str, benchmark: str, flags: dict[Item, Flags]) -> dict[Item, float]:
-        found = {}
+        means = {}
         for name, responses in grams[model, benchmark].items():
             item = benchmark, name
             if item in flags:
                 places = [np.searchsorted(vocabularies[item], own) for own in responses]
-                found[item] = float(np.mean([flags[item][at].mean() for at in places]))
-        return found
+                means[item] = float(np.mean([flags[item][at].mean() for at in places]))
+        return means
 
     rows = []
     for model, benchmark in grams:
@@ -120,12 +120,12 @@ def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]
     """Item -> of each response its n-grams that the problem has not; only where there are some."""
     problems = ngrams([row["problem"] for row in items])
     of_problem = dict(zip((row["id"] for row in items), problems, strict=True))
-    found: dict[str, list[U64]] = {}
+    of_items: dict[str, list[U64]] = {}
     for row, grams in zip(samples, ngrams([row["response"] for row in samples]), strict=True):
         own = np.setdiff1d(grams, of_problem[row["item_id"]], assume_unique=True)
         if len(own):
-            found.setdefault(row["item_id"], []).append(own)
-    return found
+            of_items.setdefault(row["item_id"], []).append(own)
+    return of_items
 
 
 def ngrams(texts: list[str]) -> list[U64]:
@@ -144,13 +144,13 @@ def seen(
     vocabularies: dict[Item, U64], solutions: Iterator[tuple[Item, str]]
 ) -> tuple[dict[Item, Flags], Counter[Item]]:
     """Which of each item's n-grams stand in the solutions that come for it, and how many come."""
-    found = {item: np.zeros(len(grams), np.bool_) for item, grams in vocabularies.items()}
+    flags = {item: np.zeros(len(grams), np.bool_) for item, grams in vocabularies.items()}
     counts: Counter[Item] = Counter()
     while part := list(itertools.islice(solutions, SOLUTIONS_AT_ONCE)):
         for (item, _), grams in zip(part, ngrams([each for _, each in part]), strict=True):
-            found[item] |= np.isin(vocabularies[item], grams)
+            flags[item] |= np.isin(vocabularies[item], grams)
             counts[item] += 1
-    return found, counts
+    return flags, counts
 
 
 def solutions_of(paths: list[Path], owners: dict[str, list[Item]]) -> Iterator[tuple[Item, str]]:
@@ -199,19 +199,19 @@ def against_others(overlapping: list[float], others: list[float]) -> list[Differ
     def difference(left: Any, right: Any, axis: int) -> Any:
         return np.mean(left, axis=axis) - np.mean(right, axis=axis)
 
-    found = permutation_test(
+    result = permutation_test(
         (overlapping, others), difference, vectorized=True, rng=np.random.default_rng(0)
     )
     return [
         Difference(
             against="items without overlap",
-            difference=round(float(found.statistic), 4),
-            p_value=round(float(found.pvalue), 6),
-            is_higher=bool(found.statistic > 0),
+            difference=round(float(result.statistic), 4),
+            p_value=round(float(result.pvalue), 6),
+            is_higher=bool(result.statistic > 0),
         )
     ]
 
 
 def _mean(shares: Iterable[float]) -> float | None:
-    found = list(shares)
-    return round(sum(found) / len(found), 4) if found else None
+    values = list(shares)
+    return round(sum(values) / len(values), 4) if values else None

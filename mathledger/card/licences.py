@@ -69,8 +69,8 @@ def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
     Raises:
         InputError: two inputs bind it to different licences, or one allows no derived work.
     """
-    found = {name: find(text) for name, text in {"the base model": base, **corpora}.items()}
-    known = {name: licence for name, licence in found.items() if licence}
+    licences_of = {name: find(text) for name, text in {"the base model": base, **corpora}.items()}
+    known = {name: licence for name, licence in licences_of.items() if licence}
     for name, licence in known.items():
         if licence.kind == "no_derivatives":
             raise InputError(
@@ -89,7 +89,7 @@ def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
             f"licences: {stated}. Each binds what is derived from it to itself, so that no licence "
             "fits this model: leave all but one of these out, or mend a licence in conf/"
         )
-    if len(known) < len(found):
+    if len(known) < len(licences_of):
         return None
     return fitting[0] if fitting else known["the base model"]
 

@@ -168,10 +168,10 @@ def _drop(
 
 def _outcomes(samples: list[Row]) -> dict[str, list[bool]]:
     """Item -> whether each response to it is right."""
-    found: dict[str, list[bool]] = {}
+    of_items: dict[str, list[bool]] = {}
     for row in sorted(samples, key=lambda row: row["repeat"]):
-        found.setdefault(row["item_id"], []).append(row["correct"])
-    return found
+        of_items.setdefault(row["item_id"], []).append(row["correct"])
+    return of_items
 
 
 # --- Problems continued from their first half -----------------------------------------------------

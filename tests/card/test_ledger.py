@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docs import ledger_schema
@@ -88,6 +88,7 @@ def test_what_is_no_number_of_json_is_refused(value: float) -> None:
         ledger.Interval(value=value, low=0.0, high=0.0)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
 def test_no_json_breaks_the_reader(value: Any) -> None:
     """A value in place of a part is read or refused in one line; nothing else is raised."""
