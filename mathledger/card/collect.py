@@ -1,7 +1,6 @@
 """Collect the ledger: every number of the card, from the files of the other stages."""
 
 import itertools
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,25 +86,15 @@ def subject(outputs: Outputs, settings: Settings) -> list[Path]:
 
 def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
     """What the responses to each benchmark give, all p values corrected together."""
-    leaked = leaked_items(outputs)
+    leaked = memorisation.overlapping_rows(outputs.evidence)
     return scores.corrected(
         [
             scores.benchmark(
-                outputs, name, own, leaked.get(name, set()), settings["evaluated_models"]
+                outputs, name, own, set(leaked.get(name, ())), settings["evaluated_models"]
             )
             for name, own in settings["benchmark"].items()
         ]
     )
-
-
-def leaked_items(outputs: Outputs) -> dict[str, set[str]]:
-    """Of each benchmark the items that stood in the corpora, their rows removed or not."""
-    leaked: dict[str, set[str]] = defaultdict(set)
-    for batch in read_batches(outputs.evidence, ["benchmark", "item_id", "class"]):
-        for hit in batch.to_pylist():
-            if hit["class"] != "variant":
-                leaked[hit["benchmark"]].add(hit["item_id"])
-    return leaked
 
 
 def licence(base: str, corpora: Mapping[str, str]) -> Licence:
