@@ -20,7 +20,7 @@ import psutil
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
-from mathledger.run.tracking import hardware
+from mathledger.run.environment import hardware
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05

@@ -29,7 +29,7 @@ import psutil
 from bench import faults
 from bench.measure import circumstances, clone, commit, progress, run, write_result
 from mathledger.core.errors import InputError
-from mathledger.run.tracking import version
+from mathledger.run.environment import version
 
 BUCKET = "results"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}

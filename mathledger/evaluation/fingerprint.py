@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.code import modules_digest, with_imports
-from mathledger.run.tracking import hardware
+from mathledger.run.environment import hardware
 
 PACKAGE = Path(__file__).parents[1]
 # With what these import: how the batches are made up, and how an engine answers them.

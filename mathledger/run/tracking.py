@@ -6,34 +6,30 @@ DVC's run cache restores it with the data: a skipped stage still names the run t
 
 import contextlib
 import errno
-import importlib.metadata
 import json
 import logging
 import os
-import platform
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
-from mathledger.core.keys import flatten
-from mathledger.core.paths import is_code, is_lineage
+from mathledger.core.paths import is_lineage
 from mathledger.run import turns
 from mathledger.run.checkout import checkout_in_use
+from mathledger.run.declared import declared, digests
+from mathledger.run.environment import PACKAGES, hardware, version
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.messages import numbers_of, outs_message, start_message
 from mathledger.run.mlflow_writer import REFUSED
+from mathledger.run.parent import end_with_dvc
 
 # What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
 CODE = [
@@ -45,19 +41,11 @@ CODE = [
     "pyproject.toml",
     "constraints.txt",
 ]
-BETWEEN = {"sh", "bash", "dash", "zsh", "fish", "ksh", "torchrun", "accelerate"}
-PACKAGES = ["accelerate", "daft", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
-PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
 
 
 def is_main_process() -> bool:
     """Whether this process reports and writes: the first that a launcher started, or the only."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def version(package: str) -> str:
-    """The installed version of a package."""
-    return importlib.metadata.version(package)
 
 
 def store_uri(root: Path) -> str:
@@ -148,7 +136,7 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
     A mistake of the user's is printed as one line without a traceback; the process then ends with
     status 1. Whatever ends the body, the run is not FINISHED unless the body was.
     """
-    _end_with_dvc()
+    end_with_dvc()
     # On some CPUs it warns of a package that would speed up 4-bit models, whatever is trained.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name = f"{stage}@{item}" if item else stage
@@ -178,7 +166,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
     writer = Writer(root.resolve())
-    deps, code, params, outs = _declared(name)
+    deps, code, params, outs = declared(name)
     key = fingerprint(decides(deps, params) if decides else [deps, params])
     turn = turns.Turn(name, key, [deps, params])
     if turn.wait():
@@ -227,11 +215,6 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         turn.end()
 
 
-def digests(outs: Iterable[Any]) -> dict[str, str]:
-    """The digests of those outs that exist, by path, as dvc.lock will hold them."""
-    return {out.def_path: out.get_hash().value for out in outs if out.exists}
-
-
 def fingerprint(decides: Any) -> str:
     """A digest of what decides a stage's unfinished work, and of the versions of the packages."""
     versions = {package: version(package) for package in PACKAGES}
@@ -243,107 +226,6 @@ def code_is_dirty() -> bool:
     return bool(_git("status", "--porcelain", "--", *CODE))
 
 
-def hardware() -> dict[str, Any]:
-    """The machine, as far as it can explain a different number. No host name."""
-    facts: dict[str, Any] = {
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "cpu": _cpu_name(),
-        "num_cpus": os.cpu_count(),
-    }
-    if "torch" in sys.modules:
-        import torch
-
-        facts["num_threads"] = torch.get_num_threads()
-        if torch.cuda.is_available():
-            facts["gpus"] = [
-                torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
-            ]
-    return facts
-
-
-def _cpu_name() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
 def _git(*arguments: str) -> str:
     command = ["git", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _declared(
-    name: str,
-) -> tuple[dict[str, str], dict[str, str], dict[str, Any], list[Any]]:
-    """Ask DVC what a stage depends on and what it writes.
-
-    Returns:
-        The digests of its dependencies as dvc.lock will hold them, by path; of these that are
-        code, the md5 of every file; its params, flat; its outs, as DVC's objects.
-    """
-    from dvc.dependency import ParamsDependency
-    from dvc.repo import Repo
-    from dvc.stage.exceptions import StageNotFound
-
-    logging.getLogger("dvc").setLevel(logging.WARNING)
-    deps: dict[str, str] = {}
-    code: dict[str, str] = {}
-    params: dict[str, Any] = {}
-    with Repo() as repo:
-        try:
-            (stage,) = repo.stage.collect(name)
-        except StageNotFound:
-            raise InputError(
-                "params.yaml names no such stage: `dvc stage list` shows those there are; "
-                "`python -m stages.params` with overrides chooses corpora and benchmarks"
-            ) from None
-        for dep in stage.deps:
-            if isinstance(dep, ParamsDependency):
-                params.update(flatten(dep.read_params()))
-                continue
-            if not dep.exists:
-                raise InputError(f"{dep.def_path} is missing: run `dvc repro`, or `dvc pull`")
-            dep.save()
-            deps[dep.def_path] = dep.hash_info.value
-            if is_code(dep.def_path):
-                code |= _files_of(dep)
-    return deps, dict(sorted(code.items())), params, list(stage.outs)
-
-
-def _files_of(dep: Any) -> dict[str, str]:
-    """The md5 of every file of a dependency that DVC has hashed, by path."""
-    if not dep.hash_info.isdir:
-        return {dep.def_path: dep.hash_info.value}
-    return {"/".join((dep.def_path, *key)): digest.value for key, _, digest in dep.obj}
-
-
-def _end_with_dvc() -> None:
-    """Turn SIGTERM into an exit that closes the run, and follow a DVC that is killed.
-
-    DVC killed with SIGTERM or SIGKILL leaves its stages running; they would write into outs that
-    the next `dvc repro` is writing too. A shell and a launcher may stand between; a launcher that
-    is killed leaves its processes running as well.
-    """
-
-    def terminated(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, terminated)
-    if "DVC_STAGE" not in os.environ:
-        return  # started by hand, maybe under nohup: it may outlive its parent
-    parents = psutil.Process().parents()
-    others = (n for n, parent in enumerate(parents) if parent.name() not in BETWEEN)
-    dvc = next(others, len(parents) - 1)  # on another node than DVC's there may be shells alone
-
-    def watch() -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            while all(p.is_running() and p.status() != "zombie" for p in parents[: dvc + 1]):
-                time.sleep(0.5)
-        while True:  # an exit that is raised inside a destructor or a callback may be swallowed
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(10)
-
-    threading.Thread(target=watch, daemon=True).start()

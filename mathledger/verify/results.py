@@ -181,7 +181,7 @@ def generation(project: Project) -> Check:
     Each model and benchmark is given to the stage that generated them, in a process of its own: an
     engine keeps its memory, and a GPU's, until its process ends.
     """
-    from mathledger.run.tracking import hardware
+    from mathledger.run.environment import hardware
 
     chosen = Counter(random.choices(project.evaluations, k=project.options.num_regenerated))
     same = num_again = 0

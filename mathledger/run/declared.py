@@ -1,0 +1,59 @@
+"""Ask DVC what a stage depends on and what it writes."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.core.keys import flatten
+from mathledger.core.paths import is_code
+
+
+def declared(
+    name: str,
+) -> tuple[dict[str, str], dict[str, str], dict[str, Any], list[Any]]:
+    """Ask DVC what a stage depends on and what it writes.
+
+    Returns:
+        The digests of its dependencies as dvc.lock will hold them, by path; of these that are
+        code, the md5 of every file; its params, flat; its outs, as DVC's objects.
+    """
+    from dvc.dependency import ParamsDependency
+    from dvc.repo import Repo
+    from dvc.stage.exceptions import StageNotFound
+
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    deps: dict[str, str] = {}
+    code: dict[str, str] = {}
+    params: dict[str, Any] = {}
+    with Repo() as repo:
+        try:
+            (stage,) = repo.stage.collect(name)
+        except StageNotFound:
+            raise InputError(
+                "params.yaml names no such stage: `dvc stage list` shows those there are; "
+                "`python -m stages.params` with overrides chooses corpora and benchmarks"
+            ) from None
+        for dep in stage.deps:
+            if isinstance(dep, ParamsDependency):
+                params.update(flatten(dep.read_params()))
+                continue
+            if not dep.exists:
+                raise InputError(f"{dep.def_path} is missing: run `dvc repro`, or `dvc pull`")
+            dep.save()
+            deps[dep.def_path] = dep.hash_info.value
+            if is_code(dep.def_path):
+                code |= _files_of(dep)
+    return deps, dict(sorted(code.items())), params, list(stage.outs)
+
+
+def _files_of(dep: Any) -> dict[str, str]:
+    """The md5 of every file of a dependency that DVC has hashed, by path."""
+    if not dep.hash_info.isdir:
+        return {dep.def_path: dep.hash_info.value}
+    return {"/".join((dep.def_path, *key)): digest.value for key, _, digest in dep.obj}
+
+
+def digests(outs: Iterable[Any]) -> dict[str, str]:
+    """The digests of those outs that exist, by path, as dvc.lock will hold them."""
+    return {out.def_path: out.get_hash().value for out in outs if out.exists}

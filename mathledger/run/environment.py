@@ -1,0 +1,44 @@
+"""The machine and the packages that a stage runs on, as lineage records them."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ["accelerate", "daft", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
+PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
+
+
+def version(package: str) -> str:
+    """The installed version of a package."""
+    return importlib.metadata.version(package)
+
+
+def hardware() -> dict[str, Any]:
+    """The machine, as far as it can explain a different number. No host name."""
+    facts: dict[str, Any] = {
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "cpu": _cpu_name(),
+        "num_cpus": os.cpu_count(),
+    }
+    if "torch" in sys.modules:
+        import torch
+
+        facts["num_threads"] = torch.get_num_threads()
+        if torch.cuda.is_available():
+            facts["gpus"] = [
+                torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+            ]
+    return facts
+
+
+def _cpu_name() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
