@@ -15,6 +15,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id
 from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
 from mathledger.filters import deduplicate, minhash
+from mathledger.filters.near_copies import NearCopies
 from mathledger.run import params
 from mathledger.text import canonical, groups
 from tests.conftest import Workspace
@@ -141,9 +142,9 @@ def test_a_full_bucket_costs_linear_time_and_is_counted() -> None:
     assert num_capped == left_out * bands.num_bands
 
 
-def verdict(
+def decide(
     solutions: list[tuple[str, str]], cap: int | None, seed: int = 42, action: str = "remove"
-) -> deduplicate.Verdict:
+) -> deduplicate.Decisions:
     """On rows given as (problem, solution) without near copies."""
     columns = [pa.array(column) for column in zip(*solutions, strict=True)]
     keys = np.hstack([canonical.keys(column) for column in columns])
@@ -152,32 +153,32 @@ def verdict(
     none = np.full(num_unique, -1), np.zeros(num_unique), np.zeros((num_unique, 2), np.uint64), 0
     settings = {**vars(SETTINGS), "max_solutions_per_problem": cap, "seed": seed}
     settings["action"] = action
-    return deduplicate.judge(
-        keys, first, deduplicate.NearCopies(*none), deduplicate.Params(**settings)
-    )
+    return deduplicate.decide(keys, first, NearCopies(*none), deduplicate.Params(**settings))
 
 
 def test_several_solutions_of_one_problem_are_no_duplicates() -> None:
-    found = verdict([("p", "one way"), ("p", "another way"), ("p", "one  way")], cap=None)
-    assert found.state.tolist() == [deduplicate.KEPT, deduplicate.KEPT, deduplicate.EXACT]
-    assert found.kept_row.tolist() == [0, 1, 0]
+    decisions = decide([("p", "one way"), ("p", "another way"), ("p", "one  way")], cap=None)
+    assert decisions.state.tolist() == [deduplicate.KEPT, deduplicate.KEPT, deduplicate.EXACT]
+    assert decisions.kept_row.tolist() == [0, 1, 0]
 
 
 def test_a_cap_keeps_that_many_distinct_solutions_of_each_problem() -> None:
     rows = [(f"p{n % 3}", f"way {n % 12}") for n in range(40)]
-    found = verdict(rows, cap=2)
-    kept = [rows[row] for row in np.flatnonzero(found.state == deduplicate.KEPT)]
+    decisions = decide(rows, cap=2)
+    kept = [rows[row] for row in np.flatnonzero(decisions.state == deduplicate.KEPT)]
     assert Counter(problem for problem, _ in kept) == {"p0": 2, "p1": 2, "p2": 2}
     assert len(set(kept)) == 6
-    assert (found.state[found.kept_row] == deduplicate.KEPT).all()
-    assert all(rows[other][0] == row[0] for row, other in zip(rows, found.kept_row, strict=True))
+    assert (decisions.state[decisions.kept_row] == deduplicate.KEPT).all()
+    assert all(
+        rows[other][0] == row[0] for row, other in zip(rows, decisions.kept_row, strict=True)
+    )
 
 
 def test_one_more_solution_never_reshuffles_those_chosen() -> None:
     rows = [("p", f"way {n}") for n in range(30)]
 
     def chosen(rows: list[tuple[str, str]]) -> set[tuple[str, str]]:
-        state = verdict(rows, cap=10).state
+        state = decide(rows, cap=10).state
         return {rows[row] for row in np.flatnonzero(state == deduplicate.KEPT)}
 
     assert len(chosen(rows[::-1]) - chosen(rows[5:])) <= 5
@@ -186,13 +187,13 @@ def test_one_more_solution_never_reshuffles_those_chosen() -> None:
 
 def test_the_seed_chooses_among_solutions() -> None:
     rows = [("p", f"way {n}") for n in range(30)]
-    assert verdict(rows, 10, seed=1).state.tolist() != verdict(rows, 10, seed=2).state.tolist()
+    assert decide(rows, 10, seed=1).state.tolist() != decide(rows, 10, seed=2).state.tolist()
 
 
 def test_where_copies_are_kept_the_cap_alone_removes() -> None:
     rows = [("p", "one way"), ("p", "one  way"), ("q", "one way"), ("q", "another way")]
-    assert set(verdict(rows, cap=None, action="keep").state) == {deduplicate.KEPT}
-    state = verdict(rows, cap=1, action="keep").state
+    assert set(decide(rows, cap=None, action="keep").state) == {deduplicate.KEPT}
+    state = decide(rows, cap=1, action="keep").state
     assert Counter(state.tolist()) == {deduplicate.KEPT: 2, deduplicate.CAP: 2}
 
 

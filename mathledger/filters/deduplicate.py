@@ -31,7 +31,8 @@ from mathledger.core.errors import InputError
 from mathledger.core.tables import EXAMPLE, Writer, num_rows, read_batches, removed_schema
 from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
-from mathledger.filters import minhash
+from mathledger.filters import minhash, near_copies
+from mathledger.filters.near_copies import NearCopies
 from mathledger.text import canonical, groups
 
 EVIDENCE = pa.struct(
@@ -104,17 +105,7 @@ class Params:
 
 
 @plain_dataclass(frozen=True)
-class NearCopies:
-    """Among the unique problems, numbered in the order of preference."""
-
-    kept: I64  # of each problem the kept one that it is a copy of, or -1
-    jaccard: F64
-    template: U64  # hash of the problem with its numbers masked, shape (problems, 2)
-    num_capped: int  # comparisons left out
-
-
-@plain_dataclass(frozen=True)
-class Verdict:
+class Decisions:
     """What becomes of each row; rows are numbered through the corpora in their order."""
 
     state: npt.NDArray[np.int8]  # KEPT, EXACT, NEAR or CAP
@@ -137,57 +128,8 @@ def row_keys(path: Path) -> U64:
     def kernel(problems: pa.Array, solutions: pa.Array) -> npt.NDArray[np.uint8]:
         return np.hstack([canonical.keys(problems), canonical.keys(solutions)]).view(np.uint8)
 
-    found = engine.map_rows(path, ["problem", "solution"], kernel, 32)
-    return np.ascontiguousarray(found).view(np.uint64)
-
-
-def find_near(files: list[Path], settings: Params, scratch: Path) -> NearCopies:
-    """The near copies among the problems of the files; none where copies are to be kept."""
-    bands = settings.bands()
-
-    def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
-        return minhash.sketches(problems, bands).view(np.uint8).reshape(len(problems), -1)
-
-    width = bands.dtype().itemsize
-    found = np.concatenate([engine.map_rows(file, ["problem"], kernel, width) for file in files])
-    sketches = found.view(bands.dtype())[:, 0]
-    pairs, num_capped = np.empty((0, 2), np.int64), 0
-    if settings.action == "remove":
-        pairs, num_capped = minhash.propose(sketches)
-    similarity = compare(files, pairs, settings.ngram_size, scratch)
-    kept, likeness = minhash.stars(pairs, similarity, settings.jaccard, len(found))
-    return NearCopies(kept, likeness, sketches["template"].copy(), num_capped)
-
-
-def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F64:
-    """Jaccard similarity of each pair of problems; 0 where each has content words of its own.
-
-    What is compared lies in mapped files, since all problems may be in some pair.
-    """
-    num_problems = sum(num_rows(file) for file in files)
-    wanted, num_seen = np.zeros(num_problems, np.bool_), 0
-    wanted[pairs.ravel()] = True
-    sizes = np.zeros((2, num_problems), np.int64)
-    paths = scratch / "ngrams", scratch / "words"
-    with paths[0].open("wb") as ngrams_file, paths[1].open("wb") as words_file:
-        for batch in (batch for file in files for batch in read_batches(file, ["problem"])):
-            rows = num_seen + np.flatnonzero(wanted[num_seen : num_seen + len(batch)])
-            problems = batch.column(0).take(pa.array(rows - num_seen))
-            sizes[0, rows], ngrams = minhash.ngrams(problems, ngram_size)
-            sizes[1, rows], words = minhash.content_words(problems)
-            ngrams_file.write(ngrams.tobytes())
-            words_file.write(words.tobytes())
-            num_seen += len(batch)
-
-    def overlap(number: int) -> tuple[F64, npt.NDArray[np.bool_]]:
-        offsets = np.concatenate([[0], np.cumsum(sizes[number])])
-        if not offsets[-1]:  # an empty file cannot be mapped
-            return minhash.overlap(offsets, np.empty(0, np.uint64), pairs)
-        return minhash.overlap(offsets, np.memmap(paths[number], np.uint64, "r"), pairs)
-
-    similarity, _ = overlap(0)
-    _, is_nested = overlap(1)
-    return np.where(is_nested, similarity, 0.0)
+    keys = engine.map_rows(path, ["problem", "solution"], kernel, 32)
+    return np.ascontiguousarray(keys).view(np.uint64)
 
 
 def find_families(near: NearCopies, first_rows: I64) -> Families:
@@ -198,8 +140,8 @@ def find_families(near: NearCopies, first_rows: I64) -> Families:
     return Families(near.template[kept[several]], first_rows[kept[several]], sizes[several])
 
 
-def judge(keys: U64, first: I64, near: NearCopies, settings: Params) -> Verdict:
-    """The verdict on every row, by its keys (rows, 4) and the first row of its problem."""
+def decide(keys: U64, first: I64, near: NearCopies, settings: Params) -> Decisions:
+    """Decide on every row, by its keys (rows, 4) and the first row of its problem."""
     rows = np.arange(len(keys))
     problem = (np.cumsum(first == rows) - 1)[first]
     same = groups.first_of(keys) if settings.action == "remove" else rows
@@ -215,7 +157,7 @@ def judge(keys: U64, first: I64, near: NearCopies, settings: Params) -> Verdict:
     other = [stays[near.kept[problem]], stays[problem]]
     kept_row = np.select([state == NEAR, state == CAP], other, same)
     likeness = np.where(state == NEAR, near.jaccard[problem], 1.0)
-    return Verdict(state.astype(np.int8), kept_row, likeness)
+    return Decisions(state.astype(np.int8), kept_row, likeness)
 
 
 def over_cap(problem: I64, coins: U64, state: I64, cap: int) -> I64:
@@ -255,13 +197,13 @@ def routed(
 
 
 def write_all(
-    paths: list[Path], out: Path, verdict: Verdict, families: Families, scratch: Path
+    paths: list[Path], out: Path, decisions: Decisions, families: Families, scratch: Path
 ) -> None:
     """Write the three files in one pass over the rows, in the order of their ids."""
-    is_kept = verdict.state == KEPT
+    is_kept = decisions.state == KEPT
     # A removed row and the one it names lie anywhere: they are joined when all have gone by.
     is_named = np.zeros(len(is_kept), np.bool_)
-    is_named[verdict.kept_row[~is_kept]] = True
+    is_named[decisions.kept_row[~is_kept]] = True
     is_named[families.row] = True
     place, num_named = np.zeros(len(is_kept), np.int64), 0
     with (
@@ -277,11 +219,11 @@ def write_all(
             num_named += len(named)
 
     reasons = pa.array(REASONS)
-    found = pa.ipc.open_stream(pa.memory_map(str(scratch / "named"))).read_all()
+    named_rows = pa.ipc.open_stream(pa.memory_map(str(scratch / "named"))).read_all()
     with Writer(out / "removed.parquet", removed_schema(EVIDENCE)) as removed:
         for batch in pa.ipc.open_stream(pa.memory_map(str(scratch / "gone"))):
             rows, table = batch["row"].to_numpy(), pa.Table.from_batches([batch])
-            other = found.take(pa.array(place[verdict.kept_row[rows]]))
+            other = named_rows.take(pa.array(place[decisions.kept_row[rows]]))
             is_same = pc.equal(other["problem"], table["problem"])
             evidence = pa.table(
                 {
@@ -289,24 +231,24 @@ def write_all(
                     "kept_corpus": other["corpus"],
                     "kept_source": other["source"],
                     "kept_problem": pc.if_else(is_same, None, other["problem"]),
-                    "jaccard": verdict.jaccard[rows],
+                    "jaccard": decisions.jaccard[rows],
                 }
             )
-            table = table.append_column("reason", reasons.take(pa.array(verdict.state[rows])))
+            table = table.append_column("reason", reasons.take(pa.array(decisions.state[rows])))
             removed.write(table.append_column("evidence", evidence.to_struct_array()))
 
     order = np.lexsort(families.template.T[::-1])
     templates = [f"{high:016x}{low:016x}" for high, low in families.template[order].tolist()]
     columns = {
         "template": pa.array(templates, pa.string()),
-        "id": found["id"].take(pa.array(place[families.row[order]])),
+        "id": named_rows["id"].take(pa.array(place[families.row[order]])),
         "num_problems": families.num_problems[order],
     }
     with Writer(out / "families.parquet", FAMILY) as writer:
         writer.write(pa.table(columns))
 
 
-def tally(paths: list[Path], verdict: Verdict) -> Counts:
+def tally(paths: list[Path], decisions: Decisions) -> Counts:
     """Rows by corpus, source, reason, and corpus of the row that is kept in their place."""
     corpora = [path.parent.name for path in paths]
     starts = np.cumsum([0, *(num_rows(path) for path in paths)])[:-1]
@@ -315,12 +257,12 @@ def tally(paths: list[Path], verdict: Verdict) -> Counts:
         at = start
         for batch in read_batches(path, ["source"]):
             part = slice(at, at + len(batch))
-            others = np.searchsorted(starts, verdict.kept_row[part], side="right") - 1
+            others = np.searchsorted(starts, decisions.kept_row[part], side="right") - 1
             table = pa.table(
-                [batch["source"], verdict.state[part], others], ["s", "state", "other"]
+                [batch["source"], decisions.state[part], others], ["s", "state", "other"]
             )
-            found = table.group_by(table.column_names).aggregate([([], "count_all")])
-            for source, state, other, count in zip(*found.to_pydict().values(), strict=True):
+            sizes = table.group_by(table.column_names).aggregate([([], "count_all")])
+            for source, state, other, count in zip(*sizes.to_pydict().values(), strict=True):
                 counts[corpus, source, REASONS[state], corpora[other]] += count
             at += len(batch)
     return counts
@@ -349,11 +291,11 @@ def summarise(counts: Counts) -> dict[str, Any]:
     """The tally's part of the metrics."""
 
     def add_up(column: int, *, kept: bool) -> dict[str, int]:
-        found: Counter[str] = Counter()
+        sums: Counter[str] = Counter()
         for key, count in counts.items():
             if (key[2] == REASONS[KEPT]) == kept:
-                found[key[column]] += count
-        return dict(sorted(found.items()))
+                sums[key[column]] += count
+        return dict(sorted(sums.items()))
 
     copies: dict[str, dict[str, int]] = {}
     for (corpus, _, reason, other), count in sorted(counts.items()):
@@ -386,12 +328,13 @@ def filter_rows(paths: list[Path], out: Path, settings: Params) -> dict[str, Any
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as folder:
         scratch = Path(folder)
         files = write_unique(paths, is_first, scratch)
-        near = find_near(files, settings, scratch)
+        limit = settings.jaccard if settings.action == "remove" else None
+        near = near_copies.find(files, settings.bands(), limit, scratch)
         families = find_families(near, np.flatnonzero(is_first))
-        verdict = judge(keys, first, near, settings)
-        counts = tally(paths, verdict)
+        decisions = decide(keys, first, near, settings)
+        counts = tally(paths, decisions)
         stop_at_mass_removal(counts, settings.max_removed_rate)
-        write_all(paths, out, verdict, families, scratch)
+        write_all(paths, out, decisions, families, scratch)
     num_kept, num_removed = (num_rows(out / f"{part}.parquet") for part in ("kept", "removed"))
     assert num_kept + num_removed == len(keys)
     return {

@@ -1,0 +1,75 @@
+"""Which of the unique problems are near copies of which: sketched, proposed, compared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mathledger.core.tables import num_rows, read_batches
+from mathledger.data import engine
+from mathledger.filters import minhash
+from mathledger.filters.minhash import Bands
+
+I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NearCopies:
+    """Among the unique problems, numbered in the order of preference."""
+
+    kept: I64  # of each problem the kept one that it is a copy of, or -1
+    jaccard: F64
+    template: U64  # hash of the problem with its numbers masked, shape (problems, 2)
+    num_capped: int  # comparisons left out
+
+
+def find(files: list[Path], bands: Bands, jaccard: float | None, scratch: Path) -> NearCopies:
+    """The near copies among the problems of the files, from this Jaccard similarity; None: none."""
+
+    def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
+        return minhash.sketches(problems, bands).view(np.uint8).reshape(len(problems), -1)
+
+    width = bands.dtype().itemsize
+    rows = np.concatenate([engine.map_rows(file, ["problem"], kernel, width) for file in files])
+    sketches = rows.view(bands.dtype())[:, 0]
+    pairs, num_capped = np.empty((0, 2), np.int64), 0
+    if jaccard is not None:
+        pairs, num_capped = minhash.propose(sketches)
+    similarity = compare(files, pairs, bands.ngram_size, scratch)
+    kept, likeness = minhash.stars(pairs, similarity, jaccard or 1.0, len(rows))
+    return NearCopies(kept, likeness, sketches["template"].copy(), num_capped)
+
+
+def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F64:
+    """Jaccard similarity of each pair of problems; 0 where each has content words of its own.
+
+    What is compared lies in mapped files, since all problems may be in some pair.
+    """
+    num_problems = sum(num_rows(file) for file in files)
+    wanted, num_seen = np.zeros(num_problems, np.bool_), 0
+    wanted[pairs.ravel()] = True
+    sizes = np.zeros((2, num_problems), np.int64)
+    paths = scratch / "ngrams", scratch / "words"
+    with paths[0].open("wb") as ngrams_file, paths[1].open("wb") as words_file:
+        for batch in (batch for file in files for batch in read_batches(file, ["problem"])):
+            rows = num_seen + np.flatnonzero(wanted[num_seen : num_seen + len(batch)])
+            problems = batch.column(0).take(pa.array(rows - num_seen))
+            sizes[0, rows], ngrams = minhash.ngrams(problems, ngram_size)
+            sizes[1, rows], words = minhash.content_words(problems)
+            ngrams_file.write(ngrams.tobytes())
+            words_file.write(words.tobytes())
+            num_seen += len(batch)
+
+    def overlap(number: int) -> tuple[F64, npt.NDArray[np.bool_]]:
+        offsets = np.concatenate([[0], np.cumsum(sizes[number])])
+        if not offsets[-1]:  # an empty file cannot be mapped
+            return minhash.overlap(offsets, np.empty(0, np.uint64), pairs)
+        return minhash.overlap(offsets, np.memmap(paths[number], np.uint64, "r"), pairs)
+
+    similarity, _ = overlap(0)
+    _, is_nested = overlap(1)
+    return np.where(is_nested, similarity, 0.0)
