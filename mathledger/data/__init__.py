@@ -1,0 +1,1 @@
+"""Pinned downloads, readers, practice problems, and the engine that the data stages run on."""

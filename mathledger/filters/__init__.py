@@ -1,0 +1,1 @@
+"""What is kept, what is removed and why: quality, duplicates, contamination, the mix."""

@@ -1,0 +1,1 @@
+"""Where is the answer in a response, and is it right?"""

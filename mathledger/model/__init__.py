@@ -1,0 +1,1 @@
+"""The base model, its prompts and chat template, and how several processes are launched."""

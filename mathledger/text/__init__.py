@@ -1,0 +1,1 @@
+"""When are two problems the same problem? Canonical tokens, for every filter."""
