@@ -195,9 +195,9 @@ def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
         if into is str:
             rows.append((where, type_text(into), "", "What the card says about it."))
             continue
-        found = [inner for inner, _ in dataclasses_in(into)]
-        for inner in found:
-            kind = get_args(get_type_hints(inner)["kind"])[0] if len(found) > 1 else ""
+        inners = [inner for inner, _ in dataclasses_in(into)]
+        for inner in inners:
+            kind = get_args(get_type_hints(inner)["kind"])[0] if len(inners) > 1 else ""
             if kind:
                 yield f"`{where}` of `kind: {kind}`:\n\n"
             yield table(

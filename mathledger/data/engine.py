@@ -73,10 +73,10 @@ def stream_rows(
     @daft.func.batch(return_dtype=daft.DataType.binary())  # type: ignore[untyped-decorator]
     def run(*series: daft.Series) -> daft.Series:
         ids, *texts = (column.to_arrow() for column in series)
-        found = np.concatenate([_unhex(ids), kernel(*texts)], axis=1)
-        offsets = np.arange(len(found) + 1, dtype=np.int64) * (16 + width)
+        records = np.concatenate([_unhex(ids), kernel(*texts)], axis=1)
+        offsets = np.arange(len(records) + 1, dtype=np.int64) * (16 + width)
         array = pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(), len(found), [None, pa.py_buffer(offsets), pa.py_buffer(found)]
+            pa.large_binary(), len(records), [None, pa.py_buffer(offsets), pa.py_buffer(records)]
         )
         return daft.Series.from_arrow(array)
 

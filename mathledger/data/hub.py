@@ -35,10 +35,10 @@ def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
             if not (scratch / name).is_file():  # else it came whole, and was checked
                 _download(source, repo_type, name, scratch / name)
         if isinstance(source, HubDataset):
-            found = sum(count_rows(scratch / name) for name in source.files)
-            if found != source.num_rows:
+            num_rows = sum(count_rows(scratch / name) for name in source.files)
+            if num_rows != source.num_rows:
                 raise InputError(
-                    f"{source.repo} at {source.revision}: {found} rows, expected "
+                    f"{source.repo} at {source.revision}: {num_rows} rows, expected "
                     f"{source.num_rows}: are all files of the split in source.files? "
                     "If so, correct source.num_rows in conf/"
                 )
@@ -71,16 +71,16 @@ def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None
     # The client itself resumes a dropped connection, five times; it gives up on a server's 5xx.
     for wait in (*WAIT_SECONDS, None):
         try:
-            found = get_hf_file_metadata(url)
-            if found.commit_hash != source.revision:
+            offered = get_hf_file_metadata(url)
+            if offered.commit_hash != source.revision:
                 raise InputError(
-                    f"{what}: the server answers for commit {found.commit_hash}; "
+                    f"{what}: the server answers for commit {offered.commit_hash}; "
                     "if HF_ENDPOINT is set, check that it names a hub"
                 )
-            expected = _expected_digest(source.files[name], found.etag, repo_type, what)
+            expected = _expected_digest(source.files[name], offered.etag, repo_type, what)
             with partial.open("ab") as file:
                 start = file.tell()
-                if found.size is None or start < found.size:
+                if offered.size is None or start < offered.size:
                     http_get(url, file, resume_size=start, headers=headers, displayed_filename=name)
             break
         except OfflineModeIsEnabled:

@@ -113,7 +113,7 @@ def twins(task: str, seed: int, count: int) -> list[Problem]:
     """The twins of problems(task, seed, count), in their order; none equals any of them."""
     generator = _generator(task, seed, count)
     originals = [_problem(task, item) for item in generator]
-    taken, found = {item.problem for item in originals}, []
+    taken, twins = {item.problem for item in originals}, []
     for index, original in enumerate(originals):
         shape = _shape(original.problem) if task == "chain_sum" else None
         for draw in range(1, MAX_DRAWS):
@@ -126,8 +126,8 @@ def twins(task: str, seed: int, count: int) -> list[Problem]:
         else:
             raise RuntimeError(f"no twin of item {index} of {task}, seed {seed}")
         taken.add(twin.problem)
-        found.append(twin)
-    return found
+        twins.append(twin)
+    return twins
 
 
 def benchmark_problems(source: PracticeBenchmark) -> list[Problem]:

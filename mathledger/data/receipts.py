@@ -18,10 +18,10 @@ def expect_digest(path: Path, expected: str, what: str) -> None:
     expect_same(sha256(path), expected, what)
 
 
-def expect_same(found: str, expected: str, what: str) -> None:
-    if found != expected:
+def expect_same(actual: str, expected: str, what: str) -> None:
+    if actual != expected:
         raise InputError(
-            f"{what} has sha256 {found}, expected {expected}: these are not the bytes that were "
+            f"{what} has sha256 {actual}, expected {expected}: these are not the bytes that were "
             "pinned. If the change is meant, put the new digest into conf/"
         )
 

@@ -44,8 +44,8 @@ def worker() -> int | None:
     """The number of the queue's worker that runs this stage, from 1; null outside a queue."""
     for parent in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
-            if found := WORKER.search(" ".join(parent.cmdline())):
-                return int(found[1])
+            if match := WORKER.search(" ".join(parent.cmdline())):
+                return int(match[1])
     return None
 
 

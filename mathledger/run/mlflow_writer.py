@@ -56,15 +56,15 @@ def experiment_id(uri: str, root: Path) -> str:
 
     with one_at_a_time(root):
         client = MlflowClient(uri)
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found:
-            return str(found.experiment_id)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment:
+            return str(experiment.experiment_id)
         location = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
         try:
             return str(client.create_experiment(EXPERIMENT, artifact_location=location))
         except MlflowException:
-            if found := client.get_experiment_by_name(EXPERIMENT):
-                return str(found.experiment_id)
+            if experiment := client.get_experiment_by_name(EXPERIMENT):
+                return str(experiment.experiment_id)
             raise
 
 
@@ -138,7 +138,7 @@ class Recorder:
 
         time = message.get("time") or get_current_time_millis()
         name, digest = self.benchmark
-        found = [
+        metrics = [
             Metric(
                 key,
                 value,
@@ -152,7 +152,7 @@ class Recorder:
             for step, numbers in message["rows"]
             for key, value in numbers.items()
         ]
-        self.client.log_batch(self.run_id, metrics=found)
+        self.client.log_batch(self.run_id, metrics=metrics)
 
     def text(self, message: dict[str, Any]) -> None:
         self.client.log_text(self.run_id, message["text"], message["file"])
@@ -181,11 +181,11 @@ class Recorder:
         One that this store does not know, for another made it, is created without a source run.
         """
         with one_at_a_time(self.root):
-            found = self.client.search_logged_models(
+            models = self.client.search_logged_models(
                 [self.experiment_id], filter_string=f"tags.`mathledger.digest` = '{md5}'"
             )
-            if found:
-                return str(found[0].model_id)
+            if models:
+                return str(models[0].model_id)
             tags = {
                 "mathledger.path": path,
                 "mathledger.digest": md5,

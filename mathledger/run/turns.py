@@ -140,8 +140,8 @@ def _dvc() -> list[float] | None:
 def _is_alive(process: list[float]) -> bool:
     pid, started = process
     with contextlib.suppress(psutil.Error):
-        found = psutil.Process(int(pid))
-        return bool(found.create_time() == started and found.status() != psutil.STATUS_ZOMBIE)
+        running = psutil.Process(int(pid))
+        return bool(running.create_time() == started and running.status() != psutil.STATUS_ZOMBIE)
     return False
 
 
@@ -156,8 +156,8 @@ def restored(stage: str, digests: dict[str, str]) -> bool:
 
     logging.getLogger("dvc").setLevel(logging.WARNING)
     with Repo() as repo:
-        (found,) = repo.stage.collect(stage)
-        outs = {out.def_path: out for out in found.outs}
+        (declared,) = repo.stage.collect(stage)
+        outs = {out.def_path: out for out in declared.outs}
         if outs.keys() != digests.keys():
             return False
         in_git = {path for path, out in outs.items() if not out.use_cache}
