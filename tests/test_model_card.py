@@ -543,6 +543,34 @@ def test_a_score_without_lineage_is_refused(content: Any, said: str, tmp_path: P
     assert said in str(raised.value) and "run `dvc repro" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/train/samples.csv",
+        "data/evaluate/base-aime/samples.parquet",
+        "data/model/base/receipt.json",
+        "metrics/mix.json",
+        "metrics/train.json",
+    ],
+)
+def test_a_missing_file_is_named(path: str, tmp_path: Path) -> None:
+    project = make(tmp_path, 1)
+    (tmp_path / path).unlink()
+    with contextlib.chdir(tmp_path), pytest.raises(InputError, match=re.escape(path)):
+        make_ledger(project.settings, [])
+
+
+def test_a_damaged_metric_is_named_with_its_key(tmp_path: Path) -> None:
+    project = make(tmp_path, 1)
+    path = tmp_path / "metrics/train.json"
+    path.write_text(path.read_text().replace('"last_loss": 0.5', '"last_loss": "0.5"'))
+    with (
+        contextlib.chdir(tmp_path),
+        pytest.raises(InputError, match=r"metrics/train\.json: last_loss: Input should be a valid"),
+    ):
+        make_ledger(project.settings, [])
+
+
 def test_no_line_breaks_within_a_count_or_an_interval(project: Project) -> None:
     """On a narrow screen a cell breaks at plain spaces only."""
     rows = [line for line in project.text.splitlines() if line.startswith("| ")]

@@ -103,5 +103,8 @@ class Outputs:
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a table by column."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run `dvc repro`") from None
