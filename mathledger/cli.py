@@ -12,8 +12,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from mathledger import __version__
-from mathledger.core import terminal
+from mathledger import __version__, terminal
 from mathledger.core.errors import InputError
 
 SIGNATURE = Path("model.sig")

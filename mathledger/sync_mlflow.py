@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mathledger import terminal
 from mathledger.chain.chain import WORKSPACE, Chain
 from mathledger.chain.facts import changed_deps, changed_params
 from mathledger.chain.git import experiments, root
 from mathledger.chain.lock import LOCK, Stage
-from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_metric
 from mathledger.run import messages, tracking

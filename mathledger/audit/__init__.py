@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathledger import terminal
 from mathledger.audit import card, evidence, findings, inputs, provenance, report
 from mathledger.audit.blocks import Table, Text
 from mathledger.audit.card import Card
@@ -19,7 +20,6 @@ from mathledger.audit.model_index import model_index
 from mathledger.audit.prose import text_claims
 from mathledger.audit.tables import table_claims
 from mathledger.audit.types import Audit, Claim
-from mathledger.core import terminal
 from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:

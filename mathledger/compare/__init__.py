@@ -12,8 +12,8 @@ load (what each state records) -> compute (tests, the split) -> render (four for
 import argparse
 import sys
 
+from mathledger import terminal
 from mathledger.compare import compute, load, render
-from mathledger.core import terminal
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ recorded explains a difference, that is said.
 import argparse
 import sys
 
-from mathledger.core import terminal
+from mathledger import terminal
 from mathledger.diff import difference, report
 from mathledger.diff.sides import open_side
 

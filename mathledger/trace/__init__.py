@@ -13,8 +13,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from mathledger import terminal
 from mathledger.chain.chain import Chain
-from mathledger.core import terminal
 from mathledger.core.errors import InputError
 from mathledger.trace.tree import Branch, printed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mathledger.core import terminal
+from mathledger import terminal
 
 SHOWN = 12  # digits of a digest
 BOLD, DIM, YELLOW, CYAN = "1", "2", "33", "36"

@@ -7,7 +7,7 @@ link that cannot be checked has failed. docs/verify.md says what each link prove
 
 import argparse
 
-from mathledger.core import terminal
+from mathledger import terminal
 from mathledger.verify import options, render
 from mathledger.verify.links import Result, check
 

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any
 
-from mathledger.core import terminal
+from mathledger import terminal
 from mathledger.verify.links import LinkResult, Result
 
 MAX_REASONS = 20  # of one link; the others are counted

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mathledger.core import terminal
+from mathledger import terminal
 from tests.texts import TEXTS, is_control
 
 
