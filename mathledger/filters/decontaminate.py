@@ -171,9 +171,9 @@ def overlapping(
     """
 
     def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
-        flags = np.zeros((len(texts), 1), np.uint8)
-        flags[overlap.match(texts, index, solutions=solutions).rows] = 1
-        return flags
+        is_match = np.zeros((len(texts), 1), np.uint8)
+        is_match[overlap.match(texts, index, solutions=solutions).rows] = 1
+        return is_match
 
     for part in engine.stream_rows(path, [column], overlaps, 1):
         yield part.ravel().astype(np.bool_)
@@ -207,12 +207,12 @@ def _searched_solutions(
     The engine is ahead by as many rows as it takes at once.
     """
     parts = ahead(overlapping(path, "solution", index, solutions=True))
-    flags = np.empty(0, np.bool_)  # of the rows from here on
+    is_match = np.empty(0, np.bool_)  # of the rows from here on
     for batch in ahead(read_batches(path)):
-        while len(flags) < len(batch):
-            flags = np.append(flags, next(parts))
-        rows = np.flatnonzero(flags[: len(batch)])
-        flags = flags[len(batch) :]
+        while len(is_match) < len(batch):
+            is_match = np.append(is_match, next(parts))
+        rows = np.flatnonzero(is_match[: len(batch)])
+        is_match = is_match[len(batch) :]
         solutions = batch.column("solution").take(pa.array(rows))
         matches = matches_of(solutions, index, solutions=True)
         yield batch, {int(rows[at]): own for at, own in matches.items()}

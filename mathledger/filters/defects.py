@@ -112,31 +112,33 @@ def find(
         examples: with a null where a problem or solution is blank, and reference answers.
         messages: the contents of each row's chat, where the corpus has one.
     """
-    found = Removals(len(examples))
+    removals = Removals(len(examples))
     empty = [np.asarray(pc.is_null(examples[name])) for name in ("problem", "solution")]
-    found.add("empty", empty[0] | empty[1], "problem and solution", None)
+    removals.add("empty", empty[0] | empty[1], "problem and solution", None)
     problems, solutions = (pc.fill_null(examples[name], "") for name in ("problem", "solution"))
-    _judge_texts(found, problems, solutions, limits)
+    _judge_texts(removals, problems, solutions, limits)
     if messages is not None:
-        _judge_messages(found, messages, problems, solutions)
+        _judge_messages(removals, messages, problems, solutions)
     boxes = find_boxes(solutions)
     stated = final_answers(solutions, boxes)
-    _judge_ends(found, problems, solutions, boxes, stated, limits)
+    _judge_ends(removals, problems, solutions, boxes, stated, limits)
     verdicts: Counter[str] = Counter()
     if limits.check_answers:
-        verdicts = _judge_answers(found, examples["answer"], stated, judges)
-        _judge_boxes(found, solutions, boxes)
-    return found, stated, verdicts
+        verdicts = _judge_answers(removals, examples["answer"], stated, judges)
+        _judge_boxes(removals, solutions, boxes)
+    return removals, stated, verdicts
 
 
 def _judge_texts(
-    found: Removals, problems: pa.StringArray, solutions: pa.StringArray, limits: Params
+    removals: Removals, problems: pa.StringArray, solutions: pa.StringArray, limits: Params
 ) -> None:
     """What the characters of the texts alone tell."""
-    counts = _judge_text(found, "problem", problems, limits.max_problem_chars, limits)
-    counts = counts + _judge_text(found, "solution", solutions, limits.max_solution_chars, limits)
+    counts = _judge_text(removals, "problem", problems, limits.max_problem_chars, limits)
+    counts = counts + _judge_text(
+        removals, "solution", solutions, limits.max_solution_chars, limits
+    )
     foreign = counts[:, quality.FOREIGN] / np.maximum(counts[:, quality.LETTERS], 1)
-    found.add(
+    removals.add(
         "foreign_script",
         foreign > limits.max_foreign_rate,
         f"up to {limits.max_foreign_rate:.0%} of letters neither Latin nor Greek",
@@ -145,7 +147,7 @@ def _judge_texts(
 
 
 def _judge_text(
-    found: Removals, name: str, texts: pa.StringArray, max_chars: int, limits: Params
+    removals: Removals, name: str, texts: pa.StringArray, max_chars: int, limits: Params
 ) -> npt.NDArray[np.int32]:
     """The same for one of the texts; returns its quality.characters."""
     counts = quality.characters(texts)
@@ -153,25 +155,25 @@ def _judge_text(
     rate = counts[:, [quality.LETTERS, quality.DIGITS]].sum(axis=1)
     rate = rate / np.maximum(counts[:, quality.VISIBLE], 1)
     lengths = np.asarray(pc.utf8_length(texts))
-    found.add(
+    removals.add(
         "non_text",
         num_broken > 0,
         f"{name} without control and replacement characters",
         lambda row: f"{num_broken[row]} of them",
     )
-    found.add(
+    removals.add(
         "non_text",
         rate < limits.min_text_rate,
         f"{name} of at least {limits.min_text_rate:.0%} letters and digits",
         lambda row: f"{rate[row]:.1%}",
     )
-    found.add(
+    removals.add(
         "non_text",
         np.asarray(pc.match_substring_regex(texts, quality.PRINTED)),
         f"{name} as text, not inside a printed structure",
         lambda row: str(texts[row])[:SHOWN],
     )
-    found.add(
+    removals.add(
         "too_long",
         lengths > max_chars,
         f"{name} up to {max_chars} characters",
@@ -181,21 +183,21 @@ def _judge_text(
 
 
 def _judge_messages(
-    found: Removals, messages: pa.ListArray, problems: pa.StringArray, solutions: pa.StringArray
+    removals: Removals, messages: pa.ListArray, problems: pa.StringArray, solutions: pa.StringArray
 ) -> None:
     """Whether the chat is the problem and the solution, and nothing else."""
     counts = np.asarray(pc.fill_null(pc.list_value_length(messages), 0))
-    found.add("messages_differ", counts != 2, "2 messages", lambda row: str(counts[row]))
+    removals.add("messages_differ", counts != 2, "2 messages", lambda row: str(counts[row]))
     first = np.asarray(messages.offsets)[:-1]
     for turn, texts in enumerate((problems, solutions)):
         said = messages.values.take(pa.array(first + turn, mask=counts != 2))
         said = pc.utf8_trim_whitespace(said)
         is_same = np.asarray(pc.fill_null(pc.equal(said, texts), False))
-        found.add("messages_differ", ~is_same, texts, said)
+        removals.add("messages_differ", ~is_same, texts, said)
 
 
 def _judge_ends(
-    found: Removals,
+    removals: Removals,
     problems: pa.StringArray,
     solutions: pa.StringArray,
     boxes: Boxes,
@@ -213,29 +215,29 @@ def _judge_ends(
     def end(row: int) -> str:
         return str(solutions[row])[-SHOWN:]
 
-    found.add("truncated", boxes.is_cut, r"\boxed{...} with its last brace", end)
-    found.add("truncated", breaks_off, "an end", end)
+    removals.add("truncated", boxes.is_cut, r"\boxed{...} with its last brace", end)
+    removals.add("truncated", breaks_off, "an end", end)
     if limits.proofs == "remove":
-        found.add("proof", asks_for_proof, "a final answer", end)
+        removals.add("proof", asks_for_proof, "a final answer", end)
     if limits.no_final_answer == "remove":
-        found.add("no_final_answer", is_silent & ~asks_for_proof, "a final answer", end)
+        removals.add("no_final_answer", is_silent & ~asks_for_proof, "a final answer", end)
 
 
 def _breaks_off(texts: pa.StringArray) -> pa.BooleanArray:
     r"""Whether each text ends in mid-sentence, or leaves a \begin{...}, \[ or $$ open."""
     is_odd = pc.equal(pc.bit_wise_and(pc.count_substring(texts, "$$"), 1), 1)
-    found = pc.or_(is_odd, pc.match_substring_regex(texts, _BREAKS_OFF))
+    is_cut = pc.or_(is_odd, pc.match_substring_regex(texts, _BREAKS_OFF))
     for begin, end in _PAIRS:
         opened, closed = (pc.count_substring(texts, sign) for sign in (begin, end))
-        found = pc.or_(found, pc.greater(opened, closed))
-    return found
+        is_cut = pc.or_(is_cut, pc.greater(opened, closed))
+    return is_cut
 
 
 def _judge_answers(
-    found: Removals, reference: pa.StringArray, stated: pa.StringArray, judges: Judges
+    removals: Removals, reference: pa.StringArray, stated: pa.StringArray, judges: Judges
 ) -> Counter[str]:
     """Compare the answers of the rows that are left, each different pair once."""
-    has_both = np.asarray(pc.and_(pc.is_valid(reference), pc.is_valid(stated))) & found.is_left
+    has_both = np.asarray(pc.and_(pc.is_valid(reference), pc.is_valid(stated))) & removals.is_left
     is_same = np.asarray(pc.fill_null(pc.equal(reference, stated), False))
     rows = pa.array(np.flatnonzero(has_both & ~is_same))
     pairs = [
@@ -245,18 +247,18 @@ def _judge_answers(
     verdicts = dict(zip(distinct, judges.compare(distinct), strict=True))
     is_wrong = np.zeros(len(stated), np.bool_)
     is_wrong[rows] = [verdicts[pair] == "different" for pair in pairs]
-    found.add("answer_mismatch", is_wrong, reference, stated)
+    removals.add("answer_mismatch", is_wrong, reference, stated)
     counts: Counter[str] = Counter(verdicts[pair] for pair in pairs)
     counts["equal"] += int((has_both & is_same).sum())
     return counts
 
 
-def _judge_boxes(found: Removals, solutions: pa.StringArray, boxes: Boxes) -> None:
+def _judge_boxes(removals: Removals, solutions: pa.StringArray, boxes: Boxes) -> None:
     """Whether two boxed answers of a solution that is left contradict each other."""
     counts = np.bincount(boxes.rows, minlength=len(solutions))
     starts = np.searchsorted(boxes.rows, np.arange(len(solutions)))
     contradictions: dict[int, tuple[str, str]] = {}
-    for row in np.flatnonzero((counts > 1) & found.is_left).tolist():
+    for row in np.flatnonzero((counts > 1) & removals.is_left).tolist():
         own = slice(starts[row], starts[row] + counts[row])
         contents = canonical(boxes.contents[own]).to_pylist()
         begins = boxes.begins[own].tolist()
@@ -264,7 +266,7 @@ def _judge_boxes(found: Removals, solutions: pa.StringArray, boxes: Boxes) -> No
             contradictions[row] = pair
     where = np.zeros(len(solutions), np.bool_)
     where[[*contradictions]] = True
-    found.add(
+    removals.add(
         "contradicts_itself",
         where,
         lambda row: contradictions[row][1],

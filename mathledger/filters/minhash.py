@@ -66,7 +66,7 @@ class Bands:
     def dtype(self) -> np.dtype[Any]:
         """A sketch: one bucket of each band; hashes of what must be equal, of the drawings (0
         without any), and of the problem with its numbers masked."""
-        hashes = [("exact", np.uint64), ("figure", np.uint64), ("template", np.uint64, (2,))]
+        hashes = [("exact", np.uint64), ("drawing", np.uint64), ("template", np.uint64, (2,))]
         return np.dtype([("buckets", np.uint32, (self.num_bands,)), *hashes])
 
 
@@ -90,12 +90,12 @@ def _exact(tok: Any, count: int) -> Any:
     value = np.uint64(0)
     for at in range(count):
         kind = tok[at, KIND]
-        telling = kind in (NUMBER, OPERATOR, MACRO)
+        is_decisive = kind in (NUMBER, OPERATOR, MACRO)
         if kind == WORD:
             # The first may be a label (Q:), and an a is mostly an article.
             letter = at > 0 and tok[at, TO] - tok[at, FROM] == 1 and tok[at, HASH] != _ARTICLE
-            telling = letter or _is_in(np.uint64(tok[at, HASH]), _DECISIVE)
-        if telling:
+            is_decisive = letter or _is_in(np.uint64(tok[at, HASH]), _DECISIVE)
+        if is_decisive:
             value = mix(value * _MULTIPLIER + np.uint64(tok[at, HASH]))
     return value
 
@@ -113,16 +113,16 @@ def _sketch(
     data: Any, offsets: Any, tables: Any, scratch: Any, factors: Any, terms: Any, ngram_size: int,
     out: Any,
 ) -> None:  # fmt: skip
-    buckets, exact, figures, templates = out
+    buckets, exact, drawings, templates = out
     num_bands, lowest = buckets.shape[1], np.empty(len(factors), np.uint32)
     rows_per_band = len(factors) // num_bands
     for row in range(len(offsets) - 1):
-        count, figure = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, drawing = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, size = scratch[0], min(ngram_size, count)
         lowest[:] = np.uint32(0xFFFFFFFF)
         for start in range(count - size + 1):
             _lower(lowest, _gram(tok, start, size) >> np.uint64(32), factors, terms)
-        exact[row], figures[row] = _exact(tok, count), figure
+        exact[row], drawings[row] = _exact(tok, count), drawing
         templates[row, 0], templates[row, 1] = template(tok, count)
         for band in range(num_bands):
             # What must be equal is part of the bucket: fillings of one template never meet.
@@ -141,20 +141,22 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
     chance = np.random.default_rng(bands.seed)
     shape = 2, bands.num_bands * bands.rows_per_band
     factors, terms = chance.integers(0, 2**64, shape, np.uint64)
-    found = np.empty(len(problems), bands.dtype())
-    columns = tuple(np.empty(found[name].shape, found[name].dtype) for name in found.dtype.fields)
+    sketched = np.empty(len(problems), bands.dtype())
+    columns = tuple(
+        np.empty(sketched[name].shape, sketched[name].dtype) for name in sketched.dtype.fields
+    )
     memory = state.scratch(state.longest(offsets))
     order = (factors | np.uint64(1), terms)
     _sketch(data, offsets, state.tables(), memory, *order, bands.ngram_size, columns)
-    for name, column in zip(found.dtype.fields, columns, strict=True):
-        found[name] = column
-    return found
+    for name, column in zip(sketched.dtype.fields, columns, strict=True):
+        sketched[name] = column
+    return sketched
 
 
 @kernel
-def _meet(ordered: Any, exact: Any, figures: Any, max_first: int) -> tuple[Any, int]:
+def _meet(ordered: Any, exact: Any, drawings: Any, max_first: int) -> tuple[Any, int]:
     """Pairs (later << 32 | earlier) of one band's sorted (bucket << 32 | problem); those capped."""
-    pairs, found, num_capped, start = np.empty(1024, np.uint64), 0, 0, 0
+    pairs, num_pairs, num_capped, start = np.empty(1024, np.uint64), 0, 0, 0
     low = np.uint64(0xFFFFFFFF)
     for at in range(len(ordered)):
         if ordered[at] >> np.uint64(32) != ordered[start] >> np.uint64(32):
@@ -163,13 +165,13 @@ def _meet(ordered: Any, exact: Any, figures: Any, max_first: int) -> tuple[Any, 
         later = ordered[at] & low
         for place in range(start, min(at, start + max_first)):
             earlier = ordered[place] & low
-            one, other = figures[later], figures[earlier]
+            one, other = drawings[later], drawings[earlier]
             if exact[later] == exact[earlier] and (one == other or one == 0 or other == 0):
-                if found == len(pairs):
+                if num_pairs == len(pairs):
                     pairs = np.concatenate((pairs, np.empty_like(pairs)))
-                pairs[found] = (later << np.uint64(32)) | earlier
-                found += 1
-    return pairs[:found], num_capped
+                pairs[num_pairs] = (later << np.uint64(32)) | earlier
+                num_pairs += 1
+    return pairs[:num_pairs], num_capped
 
 
 def propose(sketched: npt.NDArray[Any]) -> tuple[I64, int]:
@@ -180,13 +182,11 @@ def propose(sketched: npt.NDArray[Any]) -> tuple[I64, int]:
     """
     pairs, num_capped = np.empty(0, np.uint64), 0
     numbers = np.arange(len(sketched), dtype=np.uint64)
-    exact, figures = (np.ascontiguousarray(sketched[name]) for name in ("exact", "figure"))
+    exact, drawings = (np.ascontiguousarray(sketched[name]) for name in ("exact", "drawing"))
     for band in range(sketched["buckets"].shape[1]):
         buckets = sketched["buckets"][:, band].astype(np.uint64)
-        found, capped = _meet(
-            np.sort(buckets << np.uint64(32) | numbers), exact, figures, MAX_FIRST
-        )
-        pairs = np.union1d(pairs, found)
+        met, capped = _meet(np.sort(buckets << np.uint64(32) | numbers), exact, drawings, MAX_FIRST)
+        pairs = np.union1d(pairs, met)
         num_capped += capped
     return np.stack([pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)], 1).astype(np.int64), (
         num_capped

@@ -73,16 +73,16 @@ def sample(corpus: I64, coins: F64, wanted: list[Corpus], max_examples: int | No
     >>> sample(np.zeros(4, np.int64), coins, [half], None)
     array([ True, False, False,  True])
     """
-    flags = np.zeros(len(corpus), np.bool_)
+    is_taken = np.zeros(len(corpus), np.bool_)
     for number, each in enumerate(wanted):
-        flags |= smallest((corpus == number) & (coins < each.weight), coins, each.max_examples)
-    return smallest(flags, coins, max_examples)
+        is_taken |= smallest((corpus == number) & (coins < each.weight), coins, each.max_examples)
+    return smallest(is_taken, coins, max_examples)
 
 
-def smallest(flags: Flags, coins: F64, limit: int | None) -> Flags:
-    """Of the flagged rows those with the smallest coins, up to the limit."""
-    rows = np.flatnonzero(flags)
-    chosen = np.zeros(len(flags), np.bool_)
+def smallest(is_taken: Flags, coins: F64, limit: int | None) -> Flags:
+    """Of the rows taken those with the smallest coins, up to the limit."""
+    rows = np.flatnonzero(is_taken)
+    chosen = np.zeros(len(is_taken), np.bool_)
     chosen[rows[np.argsort(coins[rows], kind="stable")[:limit]]] = True
     return chosen
 
@@ -111,8 +111,8 @@ def read_keys(path: Path, seed: int, corpora: list[str]) -> tuple[I64, F64, U64,
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
         return np.hstack([canonical.keys(problems), groups.templates(problems)]).view(np.uint8)
 
-    found = np.ascontiguousarray(engine.map_rows(path, ["problem"], kernel, 32)).view(np.uint64)
-    corpus, coins = np.empty(len(found), np.int64), np.empty(len(found))
+    keys = np.ascontiguousarray(engine.map_rows(path, ["problem"], kernel, 32)).view(np.uint64)
+    corpus, coins = np.empty(len(keys), np.int64), np.empty(len(keys))
     at = 0
     for batch in read_batches(path, ["id", "corpus"]):
         part = slice(at, at + len(batch))
@@ -123,7 +123,7 @@ def read_keys(path: Path, seed: int, corpora: list[str]) -> tuple[I64, F64, U64,
         raise InputError(
             f"no row of {corpora[number]} has passed the filters: drop it, or see metrics/"
         )
-    return corpus, coins, found[:, :2], found[:, 2:]
+    return corpus, coins, keys[:, :2], keys[:, 2:]
 
 
 def training_rows(rows: pa.Table, prompt: prompts.Params) -> pa.Table:
@@ -171,8 +171,8 @@ def write_parts(
             taken = repeated(rows, train[part])
             train_file.write(training_rows(taken, prompt))
             validation_file.write(training_rows(repeated(rows, validation[part]), prompt))
-            found = taken.group_by(["corpus", "source"]).aggregate([([], "count_all")])
-            for corpus, source, count in zip(*found.to_pydict().values(), strict=True):
+            sizes = taken.group_by(["corpus", "source"]).aggregate([([], "count_all")])
+            for corpus, source, count in zip(*sizes.to_pydict().values(), strict=True):
                 counts[corpus, source] += count
             for row in rows.filter(pa.array(measured[part])).to_pylist():
                 whole = prompts.user_text(prompt, row["problem"]) + "\n" + row["solution"]
@@ -192,12 +192,18 @@ def token_lengths(file: Path, texts: dict[str, list[str]]) -> dict[str, dict[str
     if not file.exists():
         raise InputError(f"{file} is missing: the base model needs a fast tokenizer")
     tokenizer = Tokenizer.from_file(str(file))
-    found = {}
+    measured = {}
     for corpus, own in sorted(texts.items()):
         lengths = [len(each) for each in tokenizer.encode_batch_fast(own, add_special_tokens=False)]
         p50, p90, p99, longest = np.percentile(lengths, [50, 90, 99, 100], method="higher").tolist()
-        found[corpus] = {"num_rows": len(own), "p50": p50, "p90": p90, "p99": p99, "max": longest}
-    return found
+        measured[corpus] = {
+            "num_rows": len(own),
+            "p50": p50,
+            "p90": p90,
+            "p99": p99,
+            "max": longest,
+        }
+    return measured
 
 
 def sample_rows(

@@ -1,6 +1,6 @@
 """What a training text shares with the benchmarks' items: the measures, and the classes.
 
-A text is compared with every item that it shares anything telling with, by two measures:
+A text is compared with every item that it shares anything rare with, by two measures:
 
 - containment: of the item's token n-grams, weighted by how rare they are in training, the share
   that stands in the text. n is ngram_size, or the length of a shorter item.
@@ -13,7 +13,7 @@ The class is the first that fits; `class_of` decides it:
 - contained  containment >= contained, no number or operator of the item is missing, and next to
              none of its words
 - rephrase   the numbers and operators are the item's (one more number is allowed), there are two
-             numbers at least, and mean stem overlap + 0.05 x how telling the numbers are (at most
+             numbers at least, and mean stem overlap + 0.05 x how rare the numbers are (at most
              12 nats) >= rephrase
 - variant    containment or stem overlap >= variant, with other numbers, operators or words
 

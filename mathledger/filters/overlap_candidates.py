@@ -88,10 +88,10 @@ def workspace(index: Index, max_tokens: int) -> Work:
 def may_hold_a_whole_item(tok: Any, count: int, index: Any, work: Any) -> bool:
     """Return True if one of the decisive n-grams stands in a solution."""
     values, bitmap = index.decisive_grams
-    found = work.ngrams
+    hashes = work.ngrams
     for size in index.sizes:
-        for at in range(ngrams(tok, count, size, found)):
-            if may_hold(bitmap, found[at]) and place_in(values, found[at]) >= 0:
+        for at in range(ngrams(tok, count, size, hashes)):
+            if may_hold(bitmap, hashes[at]) and place_in(values, hashes[at]) >= 0:
                 return True
     return False
 
@@ -105,15 +105,15 @@ def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[in
     values, bitmap = index.grams
     first, items = index.with_gram.first, index.with_gram.items
     gram_weight, gram_total = index.gram_weight, index.gram_total
-    found, last_row, shared = work.ngrams, work.last_row, work.gram_shared
+    hashes, last_row, shared = work.ngrams, work.last_row, work.gram_shared
     touched, is_touched = work.touched, work.is_touched
     candidates, is_candidate = work.candidates, work.is_candidate
     num_touched = num_candidates = 0
     for size in index.sizes:
-        for at in range(ngrams(tok, count, size, found)):
-            if not may_hold(bitmap, found[at]):
+        for at in range(ngrams(tok, count, size, hashes)):
+            if not may_hold(bitmap, hashes[at]):
                 continue
-            gram = place_in(values, found[at])
+            gram = place_in(values, hashes[at])
             if gram < 0 or last_row[gram] == row:
                 continue
             last_row[gram] = row
@@ -201,20 +201,20 @@ def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
     """Make candidates of the items whose numbers the text has, and at most one more."""
     values, first, items = index.with_rarest_number
     number_values, number_first = index.numbers
-    found, candidates, is_candidate = text.numbers, work.candidates, work.is_candidate
-    for at in range(len(found)):
-        if at > 0 and found[at] == found[at - 1]:
+    own_numbers, candidates, is_candidate = text.numbers, work.candidates, work.is_candidate
+    for at in range(len(own_numbers)):
+        if at > 0 and own_numbers[at] == own_numbers[at - 1]:
             continue
-        place = place_in(values, found[at])
+        place = place_in(values, own_numbers[at])
         if place < 0:
             continue
         for posting in range(first[place], first[place + 1]):
             item = items[posting]
-            own = number_values[number_first[item] : number_first[item + 1]]
+            needed = number_values[number_first[item] : number_first[item + 1]]
             if (
                 not is_candidate[item]
-                and len(own) <= len(found) <= len(own) + MAX_EXTRA_NUMBERS
-                and num_missing(own, found) == 0
+                and len(needed) <= len(own_numbers) <= len(needed) + MAX_EXTRA_NUMBERS
+                and num_missing(needed, own_numbers) == 0
             ):
                 is_candidate[item] = True
                 candidates[num_candidates] = item

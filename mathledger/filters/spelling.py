@@ -63,10 +63,10 @@ def spans(own: Tokens, other: Tokens, ngram_size: int) -> list[dict[str, int]]:
     if not covered:
         words = {token.spelling for token in other if token.kind in (WORD, NUMBER)}
         covered = {at for at, token in enumerate(own) if token.spelling in words}
-    found: list[dict[str, int]] = []
+    runs: list[dict[str, int]] = []
     for at in sorted(covered):
-        if at - 1 in covered and found:
-            found[-1]["end"] = max(found[-1]["end"], own[at].end)
+        if at - 1 in covered and runs:
+            runs[-1]["end"] = max(runs[-1]["end"], own[at].end)
         else:
-            found.append({"start": own[at].start, "end": own[at].end})
-    return found
+            runs.append({"start": own[at].start, "end": own[at].end})
+    return runs
