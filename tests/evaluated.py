@@ -17,7 +17,7 @@ from mathledger.evaluation import probe
 from mathledger.evaluation.samples import SAMPLE
 from mathledger.filters import mix
 from mathledger.run.lineage import lineage_file
-from tests.test_report import CORPORA, example, hit, write_data, write_metrics
+from tests.card.test_report import CORPORA, example, hit, write_data, write_metrics
 
 SIZES = {"exam": 60, "aime": 30, "secret": 240}
 LIMITS = {"exam": 100, "aime": 2048, "secret": 512}

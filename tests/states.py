@@ -29,8 +29,8 @@ from mathledger.filters.defects import REMOVED
 from mathledger.run import params
 from mathledger.run.lineage import lineage_file
 from tests import evaluated
+from tests.card.test_report import CORPORA, example
 from tests.conftest import ROOT, clean_environment
-from tests.test_report import CORPORA, example
 
 SETTINGS = params.read(ROOT / "params.yaml")
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
