@@ -94,20 +94,10 @@ class Project:
             found = {section: _section(settings, section) for section in own["params"]}
             named = map(_before_rooms, own["deps"]) if state.is_old else own["deps"]
             deps = {path: self._md5(Path(path), state) for path in named}
-            lineage = {
-                "stage": kind,
-                "item": item or None,
-                "experiment": None,
-                "mlflow_run_id": hashlib.md5(name.encode()).hexdigest(),
-                "started": "2026-01-01T00:00:00+00:00",
-                "seconds": 1.0,
-                "deps": deps,
-                "params": flatten(found),
-                "packages": {"torch": "2.13.0"} | state.packages.get(name, {}),
-                "hardware": {"cpu": "one"} | state.hardware.get(name, {}),
-                "git_revision": state.revision,
-                "code_is_dirty": False,
-            }
+            lineage = evaluated.lineage(name, deps)
+            lineage |= {"params": flatten(found), "git_revision": state.revision}
+            lineage["packages"] |= state.packages.get(name, {})
+            lineage["hardware"] |= state.hardware.get(name, {})
             write_json(lineage_file(name), lineage)
             outs = [path for path in own["outs"] if Path(path).exists() and path != "model_card"]
             lock[name] = {

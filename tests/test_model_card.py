@@ -525,10 +525,16 @@ def test_samples_that_do_not_fit_the_items_are_an_error(change: str, tmp_path: P
     ("content", "said"),
     [
         (None, "is missing: run `dvc repro`"),
-        ({}, "holds no digests (`deps`) of what evaluate@tuned-exam ran with"),
-        ({"deps": ["data/model/tuned"]}, "holds no digests"),
-        ({"deps": {"data/model/tuned": "m"}}, "names no digest of data/download_benchmark/exam"),
-        ({"deps": {"data/download_benchmark/exam": "b"}}, "names no digest of data/model/tuned"),
+        ({}, "deps: missing key"),
+        ({"deps": ["data/model/tuned"]}, "deps: Input should be an object"),
+        (
+            evaluated.lineage("evaluate@tuned-exam", {"data/model/tuned": "m"}),
+            "names no digest of data/download_benchmark/exam",
+        ),
+        (
+            evaluated.lineage("evaluate@tuned-exam", {"data/download_benchmark/exam": "b"}),
+            "names no digest of data/model/tuned",
+        ),
     ],
 )
 def test_a_score_without_lineage_is_refused(content: Any, said: str, tmp_path: Path) -> None:
@@ -539,7 +545,7 @@ def test_a_score_without_lineage_is_refused(content: Any, said: str, tmp_path: P
         path.write_text(json.dumps(content))
     with contextlib.chdir(tmp_path), pytest.raises(InputError) as raised:
         make_ledger(project.settings, [])
-    assert str(raised.value).startswith("lineage/evaluate/tuned-exam.json ")
+    assert str(raised.value).startswith("lineage/evaluate/tuned-exam.json")
     assert said in str(raised.value) and "run `dvc repro" in str(raised.value)
 
 

@@ -21,7 +21,6 @@ from mathledger.card.ledger import (
 )
 from mathledger.card.outputs import Outputs
 from mathledger.card.settings import Claim
-from mathledger.core.code import code_of
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data
 from mathledger.core.tables import read_batches
@@ -178,9 +177,8 @@ def digests_read(
     stages: dict[str, dict[str, str]] = {}
     for stage in statement.stage_names(settings):
         lineage = outputs.lineage(stage)
-        deps = lineage["deps"]
-        stages[stage] = {key: value for key, value in deps.items() if is_data(key)}
-        for path, md5 in code_of(lineage).items():
+        stages[stage] = {path: md5 for path, md5 in lineage.deps.items() if is_data(path)}
+        for path, md5 in lineage.code_files.items():
             if code.setdefault(path, md5) != md5:
                 raise InputError(
                     f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "

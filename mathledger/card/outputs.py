@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.tables import Row, read_rows
-from mathledger.run.lineage import lineage_file
+from mathledger.run.lineage import Lineage
 
 
 @dataclass(frozen=True)
@@ -89,16 +88,9 @@ class Outputs:
             if path.is_file()
         ]
 
-    def lineage(self, stage: str) -> dict[str, Any]:
-        """What a stage wrote of its own run, with the DVC digest of each dependency in `deps`."""
-        content = read_json(self.root / lineage_file(stage))
-        deps = content.get("deps") if isinstance(content, dict) else None
-        if not isinstance(deps, dict) or not all(isinstance(each, str) for each in deps.values()):
-            raise InputError(
-                f"{lineage_file(stage)} holds no digests (`deps`) of what {stage} ran with: "
-                f"run `dvc repro {stage}`"
-            )
-        return dict(content)
+    def lineage(self, stage: str) -> Lineage:
+        """What a stage recorded of its own run."""
+        return Lineage.load(stage, self.root)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

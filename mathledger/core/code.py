@@ -1,22 +1,9 @@
-"""Which code a stage ran with, and what modules import."""
+"""What modules import, and a digest of them."""
 
 import ast
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from mathledger.core.paths import is_code
-
-
-def code_of(lineage: Mapping[str, Any]) -> dict[str, str]:
-    """The md5 of every module that a stage ran with, by path.
-
-    Stages of old commits depended on single modules, so their lineage has these among `deps`.
-    """
-    if "code" in lineage:
-        return dict(lineage["code"])
-    return {path: md5 for path, md5 in lineage["deps"].items() if is_code(path)}
 
 
 def with_imports(modules: Iterable[Path], package: Path) -> list[Path]:

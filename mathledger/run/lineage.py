@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field
 
+from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.paths import is_code
 from mathledger.core.typed import Record
@@ -94,14 +95,19 @@ class Lineage(Origin):
     energy_kwh: float | None = None
 
     @classmethod
-    def load(cls, name: str) -> Self:
-        """The lineage of a stage, as it stands in the current folder.
+    def load(cls, name: str, root: Path = Path()) -> Self:
+        """The lineage of a stage, as it stands in the project.
 
         Args:
             name: the stage as DVC names it.
+            root: the project's folder.
 
         Raises:
             InputError: the file is missing, or names each key that is wrong.
         """
         file = lineage_file(name)
-        return cls.read(read_json(file), file.as_posix())
+        content = read_json(root / file)
+        try:
+            return cls.read(content, file.as_posix())
+        except InputError as error:
+            raise InputError(f"{error}; run `dvc repro {name}`") from None
