@@ -60,7 +60,7 @@ def params_schema() -> Schema:
     for group, parts in members.items():
         member = mapping({part: properties[group, part] for part in parts})
         sections[group] = {"type": "object", "additionalProperties": member}
-    return {"$schema": DIALECT, **cleaned(mapping(sections)), **cleaned(definitions)}
+    return {"$schema": DIALECT, **renamed(cleaned({**mapping(sections), **definitions}))}
 
 
 def mapping(properties: Schema) -> Schema:
@@ -80,6 +80,37 @@ def cleaned(schema: Any) -> Any:
         return schema
     noise = {"discriminator"} | ({"title"} if isinstance(schema.get("title"), str) else set())
     return {key: cleaned(value) for key, value in schema.items() if key not in noise}
+
+
+def renamed(schema: Schema) -> Schema:
+    """The schema with definitions named by the key that holds them where pydantic uses the module.
+
+    So a class can move to another module, and the files stay as they are.
+    """
+    names: dict[str, str] = {}
+
+    def visit(node: Any, path: str) -> None:
+        if isinstance(node, list):
+            for each in node:
+                visit(each, path)
+        elif isinstance(node, dict):
+            if isinstance(reference := node.get("$ref"), str):
+                name = reference.rpartition("/")[2]
+                if name not in names:
+                    names[name] = path if "__" in name else name
+                    visit(schema["$defs"][name], path)
+            for key, value in node.items():
+                for name, each in value.items() if key == "properties" else ():
+                    visit(each, f"{path}.{name}".removeprefix("."))
+                if key not in ("properties", "$defs"):
+                    visit(value, path)
+
+    visit(schema, "")
+    text = json.dumps(schema)
+    for old, new in names.items():
+        text = text.replace(f'"#/$defs/{old}"', f'"#/$defs/{new}"')
+    made: Schema = json.loads(text)
+    return made | {"$defs": {names[old]: made["$defs"][old] for old in sorted(names)}}
 
 
 def conf_schema(folder: Path) -> Schema:
