@@ -33,21 +33,22 @@ _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n"
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 
 
-_LAST_FOLDED = 0x20000  # code points from here on stand for themselves
+FOLDED_BELOW = 0x20000  # code points from here on stand for themselves
 GROWTH = 11  # bytes that one byte becomes at most when its code point is folded: U+FDFA
 
 
 @cache
 def fold_table() -> tuple[I32, U8]:
     """Return what each code point is read as: offsets (code points + 1,), and a pool of UTF-8."""
-    pool, offsets = bytearray(), np.zeros(_LAST_FOLDED + 1, np.int32)
-    for point in range(_LAST_FOLDED):
-        pool += _folded(chr(point)).encode("utf-8", "ignore")
+    pool, offsets = bytearray(), np.zeros(FOLDED_BELOW + 1, np.int32)
+    for point in range(FOLDED_BELOW):
+        pool += folded(chr(point)).encode("utf-8", "ignore")
         offsets[point + 1] = len(pool)
     return offsets, np.frombuffer(bytes(pool), np.uint8)
 
 
-def _folded(character: str) -> str:
+def folded(character: str) -> str:
+    """Return what a character below FOLDED_BELOW is read as."""
     if character < "\x80":
         return character
     if character in _UNICODE:

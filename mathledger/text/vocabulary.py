@@ -71,6 +71,7 @@ _NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 )
+UNIT_DIGITS = dict(zip(_NUMBER_WORDS.split()[1:10], b"123456789", strict=True))
 _TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 # A sentence that starts so and holds no number says how to write the answer, not what is asked.
 BOILERPLATE = (
@@ -98,6 +99,34 @@ NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, UNIT_DIGIT = range(7)
 
 
 @cache
+def known() -> dict[str, tuple[int, str]]:
+    """Return what the lexer does at each word and macro, and the spelling that it becomes."""
+    words: dict[str, tuple[int, str]] = {}
+    for phrase in BOILERPLATE:
+        words[phrase.split()[0]] = (OPENS_PHRASE, phrase.split()[0])
+    for name in _FORMATTING.split():
+        words[name] = (DROP, "")
+    for name in _LAYOUT.split():
+        words[name] = (SKIP_ARGUMENT, "")
+    for name in _LOOK.split():
+        words[name] = (LOOK, "")
+    for name, spelling in _SPELLINGS.items():
+        words[name] = (REPLACE, spelling)
+    for name in _ONE_ARGUMENT:
+        words[name] = (TAKES_ONE, name)
+    for name in _TWO_ARGUMENTS:
+        words[name] = (TAKES_TWO, _SPELLINGS.get(name, name))
+    for name in _TAGS:
+        words["<" + name] = (TAG, "")
+    for number, name in enumerate(_NUMBER_WORDS.split()):
+        words[name] = (UNIT, str(number))
+    words["one"] = (UNIT, "one")  # mostly a pronoun: it stays a word
+    for number, name in enumerate(_TENS_WORDS.split()):
+        words[name] = (TEN, str(20 + 10 * number))
+    return words
+
+
+@cache
 def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
     """Return the vocabulary as a hash table.
 
@@ -105,44 +134,21 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
         The number of an entry for each slot, by the low bits of the name's hash (open addressing;
         0 is free); the entries, shape (entries, 7), the first not used; the pool of spellings.
     """
-    known: dict[str, tuple[int, str]] = {}
-    for phrase in BOILERPLATE:
-        known[phrase.split()[0]] = (OPENS_PHRASE, phrase.split()[0])
-    for name in _FORMATTING.split():
-        known[name] = (DROP, "")
-    for name in _LAYOUT.split():
-        known[name] = (SKIP_ARGUMENT, "")
-    for name in _LOOK.split():
-        known[name] = (LOOK, "")
-    for name, spelling in _SPELLINGS.items():
-        known[name] = (REPLACE, spelling)
-    for name in _ONE_ARGUMENT:
-        known[name] = (TAKES_ONE, name)
-    for name in _TWO_ARGUMENTS:
-        known[name] = (TAKES_TWO, _SPELLINGS.get(name, name))
-    for name in _TAGS:
-        known["<" + name] = (TAG, "")
-    for number, name in enumerate(_NUMBER_WORDS.split()):
-        known[name] = (UNIT, str(number))
-    known["one"] = (UNIT, "one")  # mostly a pronoun: it stays a word
-    for number, name in enumerate(_TENS_WORDS.split()):
-        known[name] = (TEN, str(20 + 10 * number))
-    digits = dict(zip(_NUMBER_WORDS.split()[1:10], b"123456789", strict=True))
     slots, entries, pool = np.zeros(_SLOTS, np.uint16), [[0] * 7], bytearray()
-    for name, (action, spelling) in known.items():
+    for name, (action, spelling) in known().items():
         slot = hash_bytes(name.encode()) % _SLOTS
         while slots[slot]:
             slot = (slot + 1) % _SLOTS
         slots[slot] = len(entries)
         own, new = signed(name.encode(), spelling.encode())
         place = len(pool), len(pool) + len(spelling.encode())
-        adds = digits.get(name, 0)
-        entries.append([int(own), action, int(new), _kind(spelling), *place, adds])
+        unit = UNIT_DIGITS.get(name, 0)
+        entries.append([int(own), action, int(new), kind_of(spelling), *place, unit])
         pool += spelling.encode()
     return slots, np.array(entries, np.int64), np.frombuffer(bytes(pool), np.uint8)
 
 
-def _kind(spelling: str) -> int:
+def kind_of(spelling: str) -> int:
     """Return the kind of the token that a word or macro becomes."""
     if spelling.isdigit():
         return NUMBER

@@ -1,0 +1,124 @@
+"""The compiled lexer does what its rules say: it agrees with the plain-Python reference."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mathledger.data import practice
+from mathledger.text import lexer, state, vocabulary
+from mathledger.text.hashing import hash_bytes
+from mathledger.text.tokens import BEGIN, END, FROM, HASH, KIND, TO
+from tests.hub import SHARED
+from tests.text import reference
+
+LABELLED = SHARED.parent / "labelled"
+NUM_REAL = 60  # texts of each file, spread over it
+
+# What the rules speak of, and what stands close to it.
+PIECES = r"""
+    a b c x y z A B C D N 0 1 2 3 4 5 6 7 8 9 \ { } ( ) [ ] $ ^ _ + - * / = < > | ! ? . , ; : ' "
+    % & ~ # @ -- __ .. ... ** [[ ]] != <= >= \| \{ \} \% \\ 1,000 10,000,000 0,123 1{,}000 1\,000
+    1\!000 1,\!000 1{\,}000 (100,200) .5 0.50 2. 00.0 1..5 (A) (B) (C) (D) A. B. C. D. \textbf{(A)}
+    a) x' f'' n! -word co-op and/or w/o n/m [asy] [/asy] <asy> </asy> \begin{asy} \end{asy}
+    ![alt](x) http://x.y https </i> <br/> \frac12 \frac.5x \sqrt ^\circ ^{\circ} ^{ _{ ^{} {} {cc}
+    [t] \begin{tabular} \operatorname* ² ₂ ½ ﬁ é ß µ Ω α ς 漢 字 かな 한글 я ქ 𝑥 😀 İ ﷺ ° º − – — √ ⁄
+    twenty-five degrees Problem Example
+"""
+BLANKS = [
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\n- ",
+    "\n* ",
+    ". ",
+    "\t",
+    "\r",
+    "\x00",
+    "\x7f",
+    "\xa0",
+    "\u200b",
+]
+PHRASES = [
+    "\u200b",
+    "of the following",
+    "Example 3",
+    "12. ",
+    "thirty one",
+    "\\ ",
+    "\U000e0001",
+    "\U00020000",
+]
+KNOWN = sorted(vocabulary.known()) + [phrase.capitalize() for phrase in vocabulary.BOILERPLATE]
+texts = st.lists(
+    st.one_of(
+        st.sampled_from(PIECES.split()),
+        st.sampled_from(KNOWN),
+        st.sampled_from(BLANKS + PHRASES),
+        st.text(max_size=3),
+    ),
+    max_size=40,
+).map("".join)
+
+
+def assert_agrees(text: str) -> None:
+    data = np.frombuffer(text.encode(), np.uint8)
+    scratch = state.scratch(len(data))
+    count, drawings = lexer.lex(data, 0, len(data), state.tables(), scratch)
+    compiled = [
+        (
+            scratch.spellings[token[FROM] : token[TO]].tobytes(),
+            token[KIND],
+            token[BEGIN],
+            token[END],
+        )
+        for token in scratch.tokens[:count]
+    ]
+    tokens, expected_drawings = reference.lex(text)
+    expected = [(token.spelling, token.kind, token.begin, token.end) for token in tokens]
+    assert (compiled, int(drawings)) == (expected, expected_drawings), text
+    hashes = [hash_bytes(spelling) for spelling, *_ in expected]
+    assert scratch.tokens[:count, HASH].astype(np.uint64).tolist() == hashes
+
+
+@settings(derandomize=True, max_examples=600, deadline=None, database=None)
+@given(texts)
+@example("")
+@example(r"\frac.5x")
+@example("{" * 70 + "x^{a" + "}" * 70)
+@example("Choose six of them here: (A) 1 (B) 2 (C) 3 (D) 4")
+@example(r"\lbrace x. Enter your answer. \rbrace")
+def test_the_lexer_agrees_with_its_rules(text: str) -> None:
+    assert_agrees(text)
+
+
+@pytest.mark.parametrize("task", ["chain_sum", "gsm_symbolic"])
+def test_they_agree_on_practice_problems(task: str) -> None:
+    for problem in practice.problems(task, 3, 20):
+        assert_agrees(problem.problem)
+        assert_agrees(problem.solution)
+
+
+def real_files() -> list[Path]:
+    found = [*SHARED.rglob("*.parquet"), *SHARED.rglob("*.jsonl"), *LABELLED.glob("*.jsonl")]
+    return sorted(found)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no samples in {SHARED}")
+@pytest.mark.parametrize(
+    "path", real_files(), ids=lambda path: str(path.relative_to(SHARED.parent))
+)
+def test_they_agree_on_real_texts(path: Path) -> None:
+    if path.suffix == ".parquet":
+        rows = pq.read_table(path).to_pylist()
+    else:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for row in rows[:: max(1, len(rows) // NUM_REAL)]:
+        for value in row.values():
+            if isinstance(value, str):
+                assert_agrees(value)
