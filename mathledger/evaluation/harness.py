@@ -1,4 +1,4 @@
-"""Benchmarks as lm-evaluation-harness's tasks: the turns it asks with, and its own verdicts."""
+"""Let lm-evaluation-harness render a benchmark's turns, and judge responses by its own task."""
 
 import contextlib
 import functools
@@ -78,7 +78,7 @@ class Task:
 
 
 def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]:
-    """The conversation that asks each item: worked examples as turns of their own, then the item.
+    """Render the conversation that asks each item: worked examples as turns, then the item.
 
     >>> turns("t", [{"problem": "1 + 1?"}], task)  # doctest: +SKIP
     [[{'role': 'user', 'content': '1 + 1? ...'}]]

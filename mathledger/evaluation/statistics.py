@@ -59,13 +59,13 @@ class FamilyTest(PairedTest):
 
 
 def accuracy(outcomes: npt.ArrayLike) -> Interval:
-    """Share of right responses (avg@k where an item has k) with its 95% interval."""
+    """Return the share of right responses (avg@k if an item has k) with its 95% interval."""
     table = _table(outcomes)
     return _mean(table.mean(axis=1), is_single=table.shape[1] == 1)
 
 
 def pass_at(outcomes: npt.ArrayLike, k: int) -> Interval:
-    """Chance that one of k responses is right, estimated without bias from all repeats.
+    """Estimate without bias, from all repeats, the chance that one of k responses is right.
 
     1 - C(n - c, k) / C(n, k) for an item with c of n right (Chen et al. 2021, arXiv 2107.03374,
     section 2.1).
@@ -81,7 +81,7 @@ def pass_at(outcomes: npt.ArrayLike, k: int) -> Interval:
 
 
 def pass_ks(num_repeats: int) -> list[int]:
-    """The k that pass@k is given for: powers of two up to the repeats.
+    """Return the k that pass@k is given for: powers of two up to the repeats.
 
     >>> pass_ks(1), pass_ks(6)
     ([1], [1, 2, 4])
@@ -90,11 +90,11 @@ def pass_ks(num_repeats: int) -> list[int]:
 
 
 def majority(outcomes: npt.ArrayLike, answers: Sequence[Sequence[str | None]]) -> Interval:
-    """maj@k: share of items whose most frequent answer is right, of all k repeats (Wang et al.
-    2023, arXiv 2203.11171).
+    """Return maj@k: the share of items whose most frequent answer of all k repeats is right (Wang
+    et al. 2023, arXiv 2203.11171).
 
     Args:
-        answers: the extracted answers, shape (items, repeats); null where none was found.
+        answers: the extracted answers, shape (items, repeats); null if there is none.
     """
     table = _table(outcomes)
     shares = [
@@ -104,10 +104,10 @@ def majority(outcomes: npt.ArrayLike, answers: Sequence[Sequence[str | None]]) -
 
 
 def majority_share(correct: Sequence[bool], answers: Sequence[str | None]) -> float:
-    """Of the answers given most often, the share that is right: what breaking the tie by chance
+    """Return the share of the most frequent answers that is right: what breaking the tie by chance
     gives on average.
 
-    All right responses gave the same answer, however it is written; two wrong ones did where the
+    All right responses gave the same answer, however it is written; two wrong ones did if the
     extracted texts are equal. A response without an answer does not vote.
 
     >>> majority_share([True, True, False, False], ["1/2", "0.5", "2", None])
@@ -165,10 +165,10 @@ def compare_all(
 
 
 def sign_flip_p(steps: npt.NDArray[np.int64]) -> float:
-    """Exact two-sided p that the items' changes are as likely up as down (Fisher 1935).
+    """Return the exact two-sided p that the items' changes are as likely up as down (Fisher 1935).
 
-    Of all ways to turn the changes' signs, the share whose total is at least as far from 0. With
-    changes of one size this is McNemar's exact test.
+    It is the share of all ways to turn the changes' signs whose total is at least as far from 0.
+    With changes of one size this is McNemar's exact test.
 
     >>> sign_flip_p(np.array([1, 1, 1, 1, 1, -1, 0]))
     0.21875
@@ -186,11 +186,11 @@ def sign_flip_p(steps: npt.NDArray[np.int64]) -> float:
 
 
 def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interval:
-    """Difference of two paired proportions with Tango's 95% score interval (Tango 1998, Statistics
-    in Medicine 17:891, equations 24 to 26).
+    """Return the difference of two paired proportions with Tango's 95% score interval (Tango 1998,
+    Statistics in Medicine 17:891, equations 24 to 26).
 
     It holds the differences that the score test, with the nuisance parameter at its restricted
-    maximum likelihood, does not reject. Where no item changed it is +-z^2 / (n + z^2).
+    maximum likelihood, does not reject. If no item changed it is +-z^2 / (n + z^2).
     """
     from scipy.optimize import brentq
 
@@ -217,7 +217,7 @@ def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interva
 
 
 def minimum_detectable(mean_square: float, num_items: int) -> float | None:
-    """The smallest true difference that the paired test at 5% finds in 80% of such evaluations.
+    """Return the smallest true difference that the paired test at 5% finds in 80% of evaluations.
 
     sqrt(n) d = z_0.975 sqrt(s) + z_0.8 sqrt(s - d^2): Miller 2024 (arXiv 2411.00640, section 5) for
     repeats, Connett, Smith and McHugh 1987 for single runs. s is the mean square of the items'
@@ -241,8 +241,8 @@ def minimum_detectable(mean_square: float, num_items: int) -> float | None:
 
 
 def gap(first: Interval, second: Interval) -> Interval:
-    """Difference, first minus second, of two scores on different items: the square-and-add interval
-    (Newcombe 1998, Statistics in Medicine 17:873, method 10)."""
+    """Return the difference, first minus second, of two scores on different items, with the
+    square-and-add interval (Newcombe 1998, Statistics in Medicine 17:873, method 10)."""
     value = first.value - second.value
     low = np.hypot(first.value - first.low, second.high - second.value)
     high = np.hypot(first.high - first.value, second.value - second.low)
@@ -265,7 +265,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _table(outcomes: npt.ArrayLike) -> F64:
-    """Outcomes as numbers of shape (items, repeats)."""
+    """Return outcomes as numbers of shape (items, repeats)."""
     table = np.asarray(outcomes, dtype=np.float64)
     if table.size == 0 or table.ndim not in (1, 2):
         raise ValueError(f"outcomes of shape {table.shape} hold no items")
@@ -273,9 +273,9 @@ def _table(outcomes: npt.ArrayLike) -> F64:
 
 
 def _mean(values: F64, is_single: bool) -> Interval:
-    """Mean of the items' values in 0..1. Wilson's interval for one response an item, else the
-    bootstrap, with two items right and two wrong beside those seen (Agresti and Coull 1998): few or
-    no items that differ then do not pass for certainty."""
+    """Average the items' values in 0..1, with Wilson's interval for one response an item, else the
+    bootstrap's. We resample the items plus four pseudo-items, two right and two wrong (Agresti and
+    Coull 1998), so that few or no items that differ do not pass for certainty."""
     from scipy.stats import binomtest
 
     if not is_single:
@@ -285,7 +285,7 @@ def _mean(values: F64, is_single: bool) -> Interval:
 
 
 def _bootstrap(values: F64, beside: list[float]) -> tuple[float, float]:
-    """95% percentile interval of the mean over items drawn with replacement from both."""
+    """Return the 95% percentile interval of the mean, resampling the values and those beside."""
     from scipy.stats import bootstrap
 
     average: Callable[..., Any] = np.mean
