@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.tables import Row, read_rows
 from mathledger.run.lineage import Lineage
