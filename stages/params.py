@@ -1,4 +1,4 @@
-"""Compile conf/ to params.yaml, and give each stage its own section of it, checked.
+"""Compile conf/ to params.yaml, every section checked against its type.
 
     python -m stages.params                          write params.yaml from the defaults
     python -m stages.params experiment=smoke         the same with Hydra overrides
@@ -18,7 +18,7 @@ from mathledger.run.compose import compose
 
 
 def sections() -> dict[str, Any]:
-    """The type of every section of params.yaml, but for those that `members` has."""
+    """Return the type of every section of params.yaml except those in `members`."""
     from mathledger.card import settings as model_card
     from mathledger.data import engine
     from mathledger.evaluation import probe
@@ -46,7 +46,7 @@ def sections() -> dict[str, Any]:
 
 
 def members() -> dict[str, dict[str, Any]]:
-    """Of the sections that hold one part for each chosen option: the types of its parts."""
+    """Return the types of the parts of each chosen option, for the sections made of options."""
     from mathledger.data import benchmarks as download_benchmark
     from mathledger.data import sources
     from mathledger.evaluation import harness
@@ -64,7 +64,11 @@ def members() -> dict[str, dict[str, Any]]:
 
 
 def check_all(content: dict[str, Any]) -> None:
-    """Load every section of a compiled file, so that a mistake shows before any stage has run."""
+    """Check every section of a compiled file, so that a mistake shows before any stage runs.
+
+    Raises:
+        InputError: a section or key is unknown, missing or of the wrong type, or two disagree.
+    """
     from mathledger.card import licences
     from mathledger.card import settings as model_card
     from mathledger.data import practice

@@ -15,7 +15,12 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 def check(section: str, node: Any, into: Any) -> Any:
-    """The section as a dataclass.
+    """Return the section as a dataclass.
+
+    Args:
+        section: its dotted key, for the message.
+        node: its content, as YAML gives it.
+        into: the dataclass, or a union of dataclasses told apart by `kind`.
 
     Raises:
         InputError: names every unknown, missing and ill-typed key.
@@ -42,4 +47,5 @@ def check(section: str, node: Any, into: Any) -> Any:
 
 
 def _kind(node: Any) -> str | None:
+    """Return the `kind` of a section that is one of several dataclasses."""
     return str(node["kind"]) if isinstance(node, dict) and "kind" in node else None

@@ -11,7 +11,7 @@ Section = TypeVar("Section")
 
 
 def read(path: Path = PARAMS) -> dict[str, Any]:
-    """The whole of params.yaml. Not yaml.safe_load, which reads 1e-05 as a string."""
+    """Return the content of params.yaml, by OmegaConf: yaml.safe_load reads 1e-05 as a string."""
     from omegaconf import OmegaConf
     from yaml import YAMLError
 
@@ -27,7 +27,7 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
 
 
 def evaluated_models(content: Mapping[str, Any]) -> list[str]:
-    """The models that answer every benchmark, in order; older commits call this list `models`."""
+    """Return the models that answer every benchmark; older commits call this list `models`."""
     models: list[str] = content["evaluated_models" if "evaluated_models" in content else "models"]
     return models
 
@@ -37,7 +37,7 @@ def load(section: str, into: type[Section]) -> Section: ...
 @overload
 def load(section: str, into: Any) -> Any: ...  # a union of dataclasses, told apart by `kind`
 def load(section: str, into: Any) -> Any:
-    """One section of params.yaml, as a checked dataclass: load("corpus.champ.source", Source)."""
+    """Return a section of params.yaml as a checked dataclass: load("corpus.champ.source", Source)."""
     node: Any = read()
     for depth, key in enumerate(section.split(".")):
         if not isinstance(node, dict) or key not in node:
