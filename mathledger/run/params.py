@@ -37,7 +37,7 @@ def load(section: str, into: type[Section]) -> Section: ...
 @overload
 def load(section: str, into: Any) -> Any: ...  # a union of dataclasses, told apart by `kind`
 def load(section: str, into: Any) -> Any:
-    """Return a section of params.yaml as a checked dataclass: load("corpus.champ.source", Source)."""
+    """Return a section of params.yaml, checked: load("corpus.champ.source", Source)."""
     node: Any = read()
     for depth, key in enumerate(section.split(".")):
         if not isinstance(node, dict) or key not in node:
