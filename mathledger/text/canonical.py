@@ -23,8 +23,7 @@ operators, and the order of all of it.
 >>> canonical("A hen lays 3 eggs. [asy] draw((0,0)--(1,1)); [/asy] Find 5!")
 'a hen lays 3 eggs find 5 !'
 
-The rules are in `lex`, one compiled pass over the bytes; docs/filtering.md lists them with their
-reasons. It releases the GIL, so that threads scale.
+The rules are in the lexer's modules; docs/filtering.md lists them with their reasons.
 """
 
 from dataclasses import dataclass
@@ -39,9 +38,8 @@ from mathledger.core.strings import text_bytes
 from mathledger.text.hashing import mix
 from mathledger.text.lexer import lex
 from mathledger.text.state import longest, scratch, tables
-from mathledger.text.tokens import BEGIN, END, FROM, HASH, KIND, TO
+from mathledger.text.tokens import BEGIN, FROM, HASH, TO
 
-U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -51,70 +49,61 @@ I64 = npt.NDArray[np.int64]
 class Tokens:
     """The canonical tokens of a batch of texts, flat: those of text i are offsets[i]:offsets[i+1].
 
-    Shapes: offsets (texts + 1,), figures (texts,), the rest (tokens,). spans are byte offsets.
+    Shapes: offsets (texts + 1,), the rest (tokens,).
     """
 
     offsets: I64
     hashes: U64
-    kinds: U8
-    begins: I32
-    ends: I32
-    figures: U64
+    begins: I32  # byte of the raw text at which each token begins
 
 
 @kernel
 def _tokenize(
-    data: Any, offsets: Any, row: int, ends_at: Any, figures: Any, columns: Any, tables: Any,
+    data: Any, offsets: Any, row: int, ends: Any, hashes: Any, begins: Any, tables: Any,
     scratch: Any,
 ) -> int:  # fmt: skip
-    """Fill the columns from a row on; returns the row at which their room ran out, or the end."""
-    hashes, kinds, begins, ends = columns
-    tok, used = scratch[0], ends_at[row]
-    while row < len(figures):
-        count, figure = lex(data, offsets[row], offsets[row + 1], tables, scratch)
+    """Fill hashes and begins from a row on; returns the row that has no room, or the end."""
+    tokens, used = scratch.tokens, ends[row]
+    while row + 1 < len(ends):
+        count, _ = lex(data, offsets[row], offsets[row + 1], tables, scratch)
         if used + count > len(hashes):
             break
         for at in range(count):
-            hashes[used + at] = tok[at, HASH]
-            kinds[used + at] = tok[at, KIND]
-            begins[used + at] = tok[at, BEGIN]
-            ends[used + at] = tok[at, END]
+            hashes[used + at] = tokens[at, HASH]
+            begins[used + at] = tokens[at, BEGIN]
         used += count
-        figures[row] = figure
         row += 1
-        ends_at[row] = used
+        ends[row] = used
     return row
 
 
 def tokenize(texts: pa.Array) -> Tokens:
-    """Canonical tokens of every text (a string array without nulls)."""
+    """Return the canonical tokens of every text (a string array without nulls)."""
     data, offsets = text_bytes(texts)
-    num_texts = len(offsets) - 1
-    ends_at, figures = np.zeros(num_texts + 1, np.int64), np.zeros(num_texts, np.uint64)
-    types = (np.uint64, np.uint8, np.int32, np.int32)  # hashes, kinds, begins, ends
+    ends = np.zeros(len(offsets), np.int64)
     room = max(1024, int(offsets[-1] - offsets[0]) // 2)
-    columns: tuple[Any, ...] = tuple(np.empty(room, dtype) for dtype in types)
+    hashes, begins = np.empty(room, np.uint64), np.empty(room, np.int32)
     memory, row = scratch(longest(offsets)), 0
     while True:
-        row = _tokenize(data, offsets, row, ends_at, figures, columns, tables(), memory)
-        if row == num_texts:
+        row = _tokenize(data, offsets, row, ends, hashes, begins, tables(), memory)
+        if row == len(texts):
             break
-        columns = tuple(np.concatenate([column, np.empty_like(column)]) for column in columns)
-    hashes, kinds, begins, ends = (column[: ends_at[-1]] for column in columns)
-    return Tokens(ends_at, hashes, kinds, begins, ends, figures)
+        hashes, begins = (np.concatenate([each, np.empty_like(each)]) for each in (hashes, begins))
+    return Tokens(ends, hashes[: ends[-1]], begins[: ends[-1]])
 
 
 def spellings(text: str) -> list[str]:
-    """The canonical tokens of one text, spelled out."""
+    """Return the canonical tokens of one text, spelled out."""
     data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
     memory = scratch(len(data))
     count, _ = lex(data, 0, len(data), tables(), memory)
-    spans, spell = memory[0][:count, FROM : TO + 1], memory[1]
-    return [spell[start:end].tobytes().decode("utf-8", "replace") for start, end in spans]
+    places = memory.tokens[:count, FROM : TO + 1]
+    spelled = (memory.spellings[start:end].tobytes() for start, end in places)
+    return [each.decode("utf-8", "replace") for each in spelled]
 
 
 def canonical(text: str) -> str:
-    """The canonical tokens of one text, joined by spaces."""
+    """Return the canonical tokens of one text, joined by spaces."""
     return " ".join(spellings(text))
 
 
@@ -122,10 +111,10 @@ def canonical(text: str) -> str:
 def _keys(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
     keys = np.zeros((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
-        count, figure = lex(data, offsets[row], offsets[row + 1], tables, scratch)
-        low, high = figure, mix(figure + np.uint64(1))
+        count, drawings = lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        low, high = drawings, mix(drawings + np.uint64(1))
         for at in range(count):
-            token = np.uint64(scratch[0][at, HASH])
+            token = np.uint64(scratch.tokens[at, HASH])
             low = mix(low + token)
             high = mix(high ^ (token * np.uint64(0x9E3779B97F4A7C15)))
         keys[row, 0], keys[row, 1] = low, high
@@ -133,7 +122,7 @@ def _keys(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
 
 
 def keys(texts: pa.Array) -> U64:
-    """128-bit hash of the canonical tokens (and drawings) of every text, shape (texts, 2)."""
+    """Return a 128-bit hash of every text's canonical tokens and drawings, shape (texts, 2)."""
     data, offsets = text_bytes(texts)
-    found: U64 = _keys(data, offsets, tables(), scratch(longest(offsets)))
-    return found
+    hashes: U64 = _keys(data, offsets, tables(), scratch(longest(offsets)))
+    return hashes

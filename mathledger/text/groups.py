@@ -18,7 +18,7 @@ F64 = npt.NDArray[np.float64]
 
 @kernel
 def first_of(keys: Any) -> Any:
-    """Index of the first row with each row's key; up to 2**31 keys, hashes, shape (rows, words)."""
+    """Return the first row with each row's key: hashes, shape (rows, words), fewer than 2**31."""
     num_slots = 16
     while num_slots < 2 * len(keys):
         num_slots *= 2
@@ -41,7 +41,7 @@ def first_of(keys: Any) -> Any:
 
 @kernel
 def template(tokens: Any, count: int) -> tuple[Any, Any]:
-    """128-bit hash of the tokens that `lexer.lex` wrote, the numbers masked."""
+    """Return a 128-bit hash of the tokens that `lexer.lex` wrote, with the numbers masked."""
     low, high = np.uint64(0), np.uint64(1)
     for at in range(count):
         token = np.uint64(tokens[at, HASH])
@@ -57,12 +57,12 @@ def _templates(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
     keys = np.zeros((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
         count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
-        keys[row, 0], keys[row, 1] = template(scratch[0], count)
+        keys[row, 0], keys[row, 1] = template(scratch.tokens, count)
     return keys
 
 
 def templates(problems: pa.Array) -> U64:
-    """128-bit hash of every problem with its numbers masked, shape (problems, 2).
+    """Return a 128-bit hash of every problem with its numbers masked, shape (problems, 2).
 
     Problems of one template are one family: they ask the same with other numbers.
     """
@@ -83,7 +83,7 @@ def _coins(data: Any, offsets: Any, seed: int) -> Any:
 
 
 def coins(keys: pa.Array | U64, seed: int) -> F64:
-    """A number in [0, 1) from the seed and each key alone: strings, or hashes (keys, words)."""
+    """Draw a number in [0, 1) from the seed and each key alone: strings or hashes (keys, words)."""
     if isinstance(keys, np.ndarray):
         data = np.ascontiguousarray(keys).view(np.uint8).ravel()
         data.flags.writeable = False  # as those of text_bytes: one kernel is compiled
