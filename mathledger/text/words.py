@@ -83,7 +83,7 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     state.sentence = 0
 
 
-@inlined
+@borrowing
 def _spell_word(text: Any, index: Any, spellings: Any, end: Any) -> tuple[Any, Any, Any]:
     """Copy a word in lower case; returns where it ends in the text and in spellings, and its hash.
 
@@ -100,7 +100,7 @@ def _spell_word(text: Any, index: Any, spellings: Any, end: Any) -> tuple[Any, A
     return index, end, mix(value)
 
 
-@inlined
+@borrowing
 def _spell_macro(text: Any, index: Any, spellings: Any, end: Any) -> tuple[Any, Any, Any]:
     value = SEED
     letter = text[index]
