@@ -297,9 +297,9 @@ def messages() -> list[str]:
     return [text for path in paths for text in texts(path)]
 
 
-def texts(path: Path) -> Iterator[str]:
+def constants_of(tree: ast.Module) -> dict[str, str]:
+    """The paths that a module names as constants, its own and those it imports from ours."""
     constants = {}
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:
         match node:
             case ast.Assign(
@@ -307,6 +307,18 @@ def texts(path: Path) -> Iterator[str]:
                 value=ast.Call(func=ast.Name(id="Path"), args=[ast.Constant(value=value)]),
             ):
                 constants[name] = str(value)
+            case ast.ImportFrom(module=str(module)) if module.startswith("mathledger."):
+                path = Path(f"{module.replace('.', '/')}.py")
+                if path.is_file():
+                    theirs = constants_of(ast.parse(path.read_text(encoding="utf-8")))
+                    names = {alias.name for alias in node.names}
+                    constants |= {name: theirs[name] for name in names & theirs.keys()}
+    return constants
+
+
+def texts(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = constants_of(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
