@@ -54,7 +54,8 @@ def main() -> None:
                 loop.write_results(trainer, training, metrics, sft.CURVES, OUTPUTS, run)
                 print(
                     f"{metrics['num_steps']} steps in {training.seconds:.0f} s, validation loss "
-                    f"{metrics['first_validation_loss']} -> {metrics['last_validation_loss']}"
+                    f"{metrics['first_validation_loss']:.3f} -> "
+                    f"{metrics['last_validation_loss']:.3f}"
                 )
 
 
