@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 
 from mathledger import cli
 from mathledger.data import pins
+from mathledger.run.compose import compose
 from stages import params
 from tests.conftest import ROOT, clean_environment
 from tests.test_conf import WANTED
@@ -218,7 +219,7 @@ def check_overrides(overrides: list[str]) -> None:
         if each.startswith("experiment="):
             text = Path(f"conf/experiment/{each.partition('=')[2]}.yaml").read_text()
             overrides += [w.format(group="") for option, w in WANTED.items() if option in text]
-    content = OmegaConf.to_container(OmegaConf.create(params.compose(overrides)))
+    content = OmegaConf.to_container(OmegaConf.create(compose(overrides)))
     assert isinstance(content, dict)
     params.check_all({str(key): value for key, value in content.items()})
 

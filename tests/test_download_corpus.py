@@ -391,7 +391,7 @@ def test_local_files_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_files_without_a_pin_are_refused() -> None:
     for files in (None, {}, {"a.jsonl": None}):
         node = {"kind": "local", "licence": "MIT", "files": files}
-        with pytest.raises(InputError, match=r"sources local PATH` prints the lines"):
+        with pytest.raises(InputError, match=r"pins local PATH` prints the lines"):
             configuration.check("corpus.x.source", node, sources.CorpusSource)
 
 

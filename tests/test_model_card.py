@@ -27,6 +27,7 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.samples import SAMPLE
+from mathledger.run.compose import compose
 from mathledger.run.params import read
 from stages import params
 from tests import evaluated
@@ -459,7 +460,7 @@ def test_a_claim_in_percent_or_with_other_keys_is_an_error(
 
 def test_a_misspelled_claim_stops_the_compilation() -> None:
     claim = "{model: a, benchmark: aime, low: 0.9, high: 0.9, source: b}"
-    text = params.compose([f"model_card.claims=[{claim}]"])
+    text = compose([f"model_card.claims=[{claim}]"])
     from omegaconf import OmegaConf
 
     content = OmegaConf.to_container(OmegaConf.create(text))
@@ -470,7 +471,7 @@ def test_a_misspelled_claim_stops_the_compilation() -> None:
 
 def test_the_seed_cards_claims_are_all_there() -> None:
     """Those of the benchmarks that the experiment evaluates, and the one that it does not."""
-    text = params.compose(["model_card=seed_claims"])
+    text = compose(["model_card=seed_claims"])
     from omegaconf import OmegaConf
 
     claims = OmegaConf.create(text).model_card.claims

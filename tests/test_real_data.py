@@ -19,6 +19,8 @@ from mathledger.core.tables import read_rows
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
 from mathledger.filters import canaries
+from mathledger.run.compose import compose
+from mathledger.run.params import read
 from mathledger.text import canonical
 from stages import params
 from tests.conftest import Workspace
@@ -34,7 +36,7 @@ needs_samples = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no samples in {
 
 
 def composed(*overrides: str) -> dict[str, Any]:
-    content = OmegaConf.to_container(OmegaConf.create(params.compose(list(overrides))))
+    content = OmegaConf.to_container(OmegaConf.create(compose(list(overrides))))
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
 
@@ -69,7 +71,7 @@ def real(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     workspace = start.copy(tmp_path_factory.mktemp("real") / "project")
     workspace.python("-m", "stages.params", *OVERRIDES)
     file = workspace.path / "params.yaml"
-    content = params.read(file)
+    content = read(file)
     for group, counts in (("corpus", CORPORA), ("benchmark", BENCHMARKS)):
         for name, num_rows in counts.items():
             on_the_sample(content[group][name]["source"], num_rows, name in SAME_BYTES)
@@ -101,7 +103,7 @@ def on_the_sample(source: dict[str, Any], num_rows: int, is_same: bool) -> None:
 @pytest.mark.parametrize(("name", "num_rows"), CORPORA.items())
 def test_a_real_corpus_comes_whole(real: Workspace, name: str, num_rows: int) -> None:
     folder = real.path / "data/download_corpus" / name
-    receipt = params.read(folder / "receipt.json")
+    receipt = read(folder / "receipt.json")
     assert receipt["num_rows"] == num_rows
     found = sum(len(read_rows(folder / file)) for file in receipt["files"])
     assert found == num_rows
@@ -177,7 +179,7 @@ def test_the_public_samples_of_frontiermath_fit_the_private_benchmark(tmp_path: 
 def filtered(real: Workspace) -> Workspace:
     """The samples after the filters. Nearly all of the second corpus is in the first as well."""
     file = real.path / "params.yaml"
-    content = params.read(file)
+    content = read(file)
     content["prepare"]["check_answers"] = False
     content["deduplicate"]["max_removed_rate"] = 1.0
     file.write_text(OmegaConf.to_yaml(OmegaConf.create(content)))
