@@ -118,7 +118,7 @@ def results(run: Past) -> dict[str, float]:
             receipt = chain.json("data/model/base/receipt.json")
             return {"num_parameters": float(receipt["num_parameters"])}
         case "model_card":
-            from mathledger.card.tables import result_metrics
+            from mathledger.card.plot_tables import result_metrics
 
             return result_metrics(chain.ledger)
         case _:

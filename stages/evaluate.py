@@ -24,13 +24,13 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json, write_text
 from mathledger.core.tables import read_rows, write_rows
 from mathledger.evaluation.engines.backends import open_engine
-from mathledger.evaluation.fingerprint import decides
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
 from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, seconds_csv, summarise
 from mathledger.evaluation.settings import Params
 from mathledger.evaluation.spot_check import spot_check
+from mathledger.evaluation.store_key import decides
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import params

@@ -17,7 +17,16 @@ is the experiment's *result* run, with all params and all scores.
 
 from pathlib import Path
 
-from mathledger.card import card, collect, croissant, plots, report, settings, statement, tables
+from mathledger.card import (
+    card,
+    collect,
+    croissant,
+    plot_tables,
+    plots,
+    report,
+    settings,
+    statement,
+)
 from mathledger.card.outputs import Outputs
 from mathledger.card.views.scores import summary
 from mathledger.core.files import write_text
@@ -39,14 +48,14 @@ def main() -> None:
         ledger = collect.ledger(outputs, content, own.claims)
         for name, figure in plots.figures(ledger, outputs.loss_curve()).items():
             plots.save(OUT / f"{name}.png", figure)
-        for name, text in tables.texts(ledger, outputs, corpora, benchmarks).items():
+        for name, text in plot_tables.texts(ledger, outputs, corpora, benchmarks).items():
             write_text(PLOTS / f"{name}.csv", text)
         write_text(OUT / "report.html", report.page(outputs, own.name, corpora, benchmarks))
         write_text(OUT / "README.md", card.text(ledger))
         write_text(OUT / "croissant.json", croissant.text(ledger, outputs))
         subject = collect.subject(outputs, content)
         write_text(OUT / "ledger.json", statement.text(statement.statement(ledger, subject, ROOT)))
-        run.log_metrics(tables.result_metrics(ledger))
+        run.log_metrics(plot_tables.result_metrics(ledger))
         shown = [f"{entry.benchmark} {summary(entry)}" for entry in ledger.benchmarks]
         print(f"{OUT}/README.md: {'; '.join(shown)}")
 

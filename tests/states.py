@@ -23,7 +23,7 @@ from mathledger.core.files import write_json, write_text
 from mathledger.core.keys import flatten
 from mathledger.core.tables import EXAMPLE, Row, read_rows, removed_schema, write_rows
 from mathledger.filters import mix
-from mathledger.filters.contamination import OVERLAP
+from mathledger.filters.decision import OVERLAP
 from mathledger.filters.deduplicate import EVIDENCE
 from mathledger.filters.defects import REMOVED
 from mathledger.run import params

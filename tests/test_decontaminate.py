@@ -10,7 +10,7 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows
 from mathledger.filters import canaries, decontaminate, overlap, spelling
-from mathledger.filters.contamination import Match, evidence
+from mathledger.filters.decision import Match, evidence
 from mathledger.filters.items import Item, read_items
 from mathledger.run import params
 from tests.conftest import Workspace

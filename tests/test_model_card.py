@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
-from mathledger.card import card, collect, markdown, plots, scores, settings
-from mathledger.card import tables as plot_tables
+from mathledger.card import card, collect, markdown, plot_tables, plots, scores, settings
 from mathledger.card.ledger import Comparison, Interval, Ledger
 from mathledger.card.outputs import Outputs
 from mathledger.card.views import scores as score_views

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mathledger.card import tables
+from mathledger.card import plot_tables
 from mathledger.card.funnel import STEPS
 from mathledger.card.ledger import Ledger, StatedScore
 from mathledger.card.markdown import claim_range, percent
-from mathledger.card.tables import LengthRow, LevelRow, ScoreRow
+from mathledger.card.plot_tables import LengthRow, LevelRow, ScoreRow
 
 INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
 MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, tuned, reinforced
@@ -63,11 +63,11 @@ def figures(ledger: Ledger, curve: Sequence[dict[str, str]]) -> dict[str, Any]:
         curve: the rows of plots/train/loss.csv.
     """
     claims = [claim for claim in ledger.claims if claim.is_evaluated]
-    rows = tables.levels(ledger)
+    rows = plot_tables.levels(ledger)
     return {
-        "scores": scores(tables.scores(ledger), claims),
+        "scores": scores(plot_tables.scores(ledger), claims),
         **({"levels": levels(rows)} if rows else {}),
-        "lengths": lengths(tables.lengths(ledger)),
+        "lengths": lengths(plot_tables.lengths(ledger)),
         "funnel": funnel(ledger.funnel),
         "loss": loss(curve),
     }

@@ -1,7 +1,7 @@
 """The responses of a model to prompts; none is asked for twice, whatever the engine.
 
 Every response is stored as it comes, in a scratch folder that is named after all that decides it
-(evaluation/fingerprint.py), so that a run which was killed, or whose grading changed, goes on with
+(evaluation/store_key.py), so that a run which was killed, or whose grading changed, goes on with
 what is there. Several ranks share the work through that folder.
 """
 

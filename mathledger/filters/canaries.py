@@ -11,7 +11,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id, uniform
 from mathledger.core.tables import Row
 from mathledger.filters import spelling
-from mathledger.filters.contamination import Match
+from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
 from mathledger.filters.overlap import VARIANT
 from mathledger.text.tokens import NUMBER

@@ -27,7 +27,7 @@ from mathledger.data import engine
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
 from mathledger.filters import canaries, embeddings, overlap
-from mathledger.filters.contamination import (
+from mathledger.filters.decision import (
     EVIDENCE,
     OVERLAP,
     Decision,

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.tables import removed_schema
-from mathledger.filters import quality
+from mathledger.filters import characters
 from mathledger.grading.boxes import Boxes, find_boxes
 from mathledger.grading.judges import Judges
 from mathledger.grading.solutions import canonical, contradiction, final_answers
@@ -137,7 +137,7 @@ def _judge_texts(
     counts = counts + _judge_text(
         removals, "solution", solutions, limits.max_solution_chars, limits
     )
-    foreign = counts[:, quality.FOREIGN] / np.maximum(counts[:, quality.LETTERS], 1)
+    foreign = counts[:, characters.FOREIGN] / np.maximum(counts[:, characters.LETTERS], 1)
     removals.add(
         "foreign_script",
         foreign > limits.max_foreign_rate,
@@ -149,11 +149,11 @@ def _judge_texts(
 def _judge_text(
     removals: Removals, name: str, texts: pa.StringArray, max_chars: int, limits: Params
 ) -> npt.NDArray[np.int32]:
-    """The same for one of the texts; returns its quality.characters."""
-    counts = quality.characters(texts)
-    num_broken = counts[:, quality.BROKEN]
-    rate = counts[:, [quality.LETTERS, quality.DIGITS]].sum(axis=1)
-    rate = rate / np.maximum(counts[:, quality.VISIBLE], 1)
+    """Judge one text column; return its character counts."""
+    counts = characters.count(texts)
+    num_broken = counts[:, characters.BROKEN]
+    rate = counts[:, [characters.LETTERS, characters.DIGITS]].sum(axis=1)
+    rate = rate / np.maximum(counts[:, characters.VISIBLE], 1)
     lengths = np.asarray(pc.utf8_length(texts))
     removals.add(
         "non_text",
@@ -169,7 +169,7 @@ def _judge_text(
     )
     removals.add(
         "non_text",
-        np.asarray(pc.match_substring_regex(texts, quality.PRINTED)),
+        np.asarray(pc.match_substring_regex(texts, characters.PRINTED)),
         f"{name} as text, not inside a printed structure",
         lambda row: str(texts[row])[:SHOWN],
     )

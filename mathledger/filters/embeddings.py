@@ -20,7 +20,7 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Writer, num_rows, read_batches
-from mathledger.filters.contamination import Match
+from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
 
 WEIGHTS = "model.safetensors"

@@ -12,7 +12,7 @@ import yaml
 from mathledger.audit import audit, known, search_thresholds
 from mathledger.card.licences import licences
 from mathledger.cli import main
-from mathledger.filters.contamination import EVIDENCE
+from mathledger.filters.decision import EVIDENCE
 
 ROOT = Path(__file__).parent.parent.parent
 SEED = ROOT / "tests/audit/cards/seed.md"

@@ -15,7 +15,7 @@ from mathledger.card.outputs import Outputs
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 from mathledger.evaluation.probe import COMPLETION, summarise
-from mathledger.filters.contamination import EVIDENCE
+from mathledger.filters.decision import EVIDENCE
 from mathledger.run import params
 from tests.conftest import Workspace
 

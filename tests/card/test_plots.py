@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from mathledger.card import plots
 from mathledger.card.ledger import StatedScore
-from mathledger.card.tables import LengthRow, LevelRow, ScoreRow
+from mathledger.card.plot_tables import LengthRow, LevelRow, ScoreRow
 
 MODELS = ["base", "tuned", "reinforced"]
 SIZES = {"aime24": 30, "math500": 500, "gsm8k": 1319, "frontiermath_tier1": 8, "gsm_symbolic": 24}

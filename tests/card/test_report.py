@@ -15,7 +15,7 @@ from mathledger.core import tables
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
-from mathledger.filters import canaries, contamination, deduplicate
+from mathledger.filters import canaries, decision, deduplicate
 
 CORPORA = ["web", "books"]
 BENCHMARKS = ["exam", "quiz", "secret"]  # secret is private
@@ -154,8 +154,8 @@ def write_data(hits: list[Row], removed: list[Row], kept: list[Row], duplicates:
     worst = {each["id"]: each for each in hits}
     gone = [{**row, "reason": "x", "evidence": worst[row["id"]]} for row in removed]
     folder = Path("data/decontaminate")
-    write_rows(folder / "evidence.parquet", hits, contamination.EVIDENCE)
-    write_rows(folder / "removed.parquet", gone, removed_schema(pa.struct(contamination.OVERLAP)))
+    write_rows(folder / "evidence.parquet", hits, decision.EVIDENCE)
+    write_rows(folder / "removed.parquet", gone, removed_schema(pa.struct(decision.OVERLAP)))
     write_rows(folder / "kept.parquet", kept, EXAMPLE)
     write_rows(
         Path("data/deduplicate/removed.parquet"),

@@ -1,7 +1,7 @@
 """What every engine takes and gives: requests, the limits of a response, responses.
 
 The code of this folder decides a response, together with the model, the settings, the packages and
-the hardware. Stored responses are keyed by all of these (evaluation/fingerprint.py), so what does
+the hardware. Stored responses are keyed by all of these (evaluation/store_key.py), so what does
 not decide a response stands elsewhere.
 """
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mathledger.filters import decontaminate
-from mathledger.filters.contamination import Match, Tally, decide, nearest
+from mathledger.filters.decision import Match, Tally, decide, nearest
 from mathledger.filters.items import Item
 from mathledger.filters.overlap import CLASSES
 from mathledger.run import params

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mathledger.evaluation.fingerprint import code_digest, decides
+from mathledger.evaluation.store_key import code_digest, decides
 from tests.conftest import ROOT
 
 

@@ -1,6 +1,6 @@
-r"""What can be told of texts without understanding them: which characters they are made of.
+r"""Count the characters of texts by kind: letters, digits, other scripts, broken, visible.
 
->>> characters(pa.array(["Find $x^2$.", "求 x 的值"]))[:, FOREIGN].tolist()
+>>> count(pa.array(["Find $x^2$.", "求 x 的值"]))[:, FOREIGN].tolist()
 [0, 3]
 """
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import U8, text_bytes
 
-# Columns of `characters`.
+# Columns of `count`.
 LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE = range(5)
 # Classes of characters: a letter of another script than Latin and Greek counts as a letter too.
 _OTHER, _LETTER, _DIGIT, _FOREIGN, _BROKEN, _BLANK = range(6)
@@ -68,7 +68,7 @@ def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
         counts[row, VISIBLE] = by_class.sum() - by_class[_BLANK]
 
 
-def characters(texts: pa.StringArray) -> npt.NDArray[np.int32]:
+def count(texts: pa.StringArray) -> npt.NDArray[np.int32]:
     """How many characters of each text (no nulls) are what, shape (texts, 5).
 
     LETTERS of any script, DIGITS, FOREIGN (letters neither Latin nor Greek), BROKEN (control and
