@@ -21,6 +21,7 @@ import psutil
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.run.environment import hardware
+from mathledger.run.tracking import CODE
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05
@@ -101,7 +102,7 @@ def circumstances() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _git("rev-parse", "HEAD"),
-        "code_is_dirty": bool(_git("status", "--porcelain", "--", "stages", "bench/*.py")),
+        "code_is_dirty": bool(_git("status", "--porcelain", "--", *CODE, "bench/*.py")),
         "load_before": round(os.getloadavg()[0], 2),
         "machine": {
             "cpu": facts["cpu"],

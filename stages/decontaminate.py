@@ -8,7 +8,7 @@ Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, rea
 Metrics metrics/decontaminate.json, with the filter's recall on canaries
 
 Problems are compared with every item of every benchmark, solutions are searched for whole items;
-mathledger/filters/overlap.py decides the class of a pair, contamination.py what becomes of the row.
+mathledger/filters/overlap.py decides the class of a pair, decision.py what becomes of the row.
 On the way the filter measures itself on canaries, which never leave this stage.
 """
 

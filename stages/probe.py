@@ -16,7 +16,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mathledger.core.files import read_json, write_json
+from mathledger.core.files import write_json
+from mathledger.core.receipts import is_private
 from mathledger.core.tables import read_rows, write_rows
 from mathledger.evaluation import probe
 from mathledger.model import prompts
@@ -62,7 +63,7 @@ def main() -> None:
         completed, summaries = [], {}
         for benchmark, own in sorted(texts.items()):
             rows = probe.completion_rows(benchmark, own.items, completions, False, scorer)
-            if read_json(BENCHMARKS / benchmark / "receipt.json")["private"]:
+            if is_private(BENCHMARKS / benchmark):
                 rows = probe.without_text(rows)
             rows += probe.completion_rows(benchmark, own.controls, completions, True, scorer)
             summaries[benchmark] = probe.summarise(rows, own.left_out)

@@ -251,7 +251,7 @@ def _settings(card: Card) -> dict[str, Number]:
 
 
 def _setting_lines(card: Card) -> Iterator[tuple[int, str]]:
-    """The lines, and rows of two cells, that speak of settings."""
+    """Yield lines and two-cell rows that state training settings."""
     for block in card.blocks:
         if isinstance(block, Table):
             rows = [

@@ -2,5 +2,8 @@
 
 
 class InputError(Exception):
-    """Its text names the file, row or key, what was seen there, and the mend. Shown without a
-    traceback; every other exception is a bug and keeps its own."""
+    """A mistake of the user's, or a broken file: shown as one line without a traceback.
+
+    Its text names the file, row or key, what was seen there, and how to fix it. Every other
+    exception is a bug and keeps its traceback.
+    """

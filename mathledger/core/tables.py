@@ -50,11 +50,6 @@ def removed_schema(evidence: pa.StructType) -> pa.Schema:
     return pa.schema([*fields, pa.field("reason", pa.string()), pa.field("evidence", evidence)])
 
 
-def sort_key(row: Row) -> tuple[str, str, int]:
-    """The order of every file of examples. Equal ids are exact copies, told apart by origin."""
-    return row["id"], row["origin_file"], row["origin_row"]
-
-
 def read_rows(path: Path) -> list[Row]:
     """All rows of a parquet file.
 

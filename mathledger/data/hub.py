@@ -1,4 +1,4 @@
-"""Download files of a Hugging Face repository at a commit; a download that was cut goes on.
+"""Download files of a Hugging Face repository at a commit; an interrupted download resumes.
 
 Plain HTTP through the client's own functions: its hf_hub_download throws partial files away, and
 would need a second transport (Xet) for speed.
@@ -126,7 +126,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def reason(error: Exception, repo_type: str, repo: str, revision: str, name: str) -> str:
-    """Why a file could not be downloaded, and the mend."""
+    """Return why a file could not be downloaded, and how to fix it."""
     from huggingface_hub.errors import (
         GatedRepoError,
         RemoteEntryNotFoundError,

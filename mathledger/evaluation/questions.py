@@ -8,6 +8,7 @@ from typing import Any
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.hashing import content_id
+from mathledger.core.receipts import is_private
 from mathledger.core.tables import Row, read_rows
 from mathledger.evaluation import harness
 from mathledger.evaluation.engines.engine import Limits, Request
@@ -47,8 +48,8 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
     requests = render(benchmark.name, items, task, settings, tokenizer)
     context = read_json(model / "config.json").get("max_position_embeddings")
     fitting = those_that_fit(requests, context, task.max_gen_toks, settings.max_too_long_rate)
-    is_private = read_json(benchmark / "receipt.json")["private"]
-    return Questions(settings, task, items, tokenizer, requests, fitting, is_private)
+    private = is_private(benchmark)
+    return Questions(settings, task, items, tokenizer, requests, fitting, private)
 
 
 def render(

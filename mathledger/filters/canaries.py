@@ -42,7 +42,7 @@ class Canary:
 
     @property
     def id(self) -> str:
-        """Of the row that it is searched as."""
+        """The id of the row that stands for it in the search."""
         return content_id("canary", self.benchmark, self.form, str(self.item), self.problem)
 
 

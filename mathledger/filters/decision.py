@@ -1,6 +1,6 @@
 """What becomes of a training row that overlaps benchmark items, and the evidence that is shown.
 
-`decide` decides whether a row goes; which class a pair of texts has, overlap.class_of.
+`decide` decides whether a row goes for contamination; `overlap.class_of` decides a pair's class.
 """
 
 from collections import Counter

@@ -2,7 +2,7 @@
 
 Problems are compared with every item of every benchmark, solutions are searched for whole items.
 The class of a pair is decided in overlap.py (`class_of`), what becomes of the row in
-contamination.py (`decide`). On the way the filter measures itself on canaries, which never leave
+decision.py (`decide`). On the way the filter measures itself on canaries, which never leave
 this stage.
 """
 
@@ -165,7 +165,7 @@ def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.C
 def overlapping(
     path: Path, column: str, index: overlap.Index, *, solutions: bool
 ) -> Iterator[Flags]:
-    """Whether each row's text overlaps any item, told by the engine, some rows at a time.
+    """Yield, in batches from the engine, whether each row's text overlaps any item.
 
     `matches_of` says which items.
     """

@@ -115,7 +115,7 @@ class Decisions:
 
 @plain_dataclass(frozen=True)
 class Families:
-    """Of two problems at least."""
+    """Groups of two or more problems that differ only in numbers."""
 
     template: U64  # shape (families, 2)
     row: I64  # the first row of the first problem
@@ -188,7 +188,7 @@ def write_unique(paths: list[Path], is_first: npt.NDArray[np.bool_], scratch: Pa
 def routed(
     paths: list[Path], is_kept: npt.NDArray[np.bool_], is_named: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
-    """The rows in the order of their ids, some at a time: kept, removed, and named by others."""
+    """Yield batches of rows in the order of ids: kept, removed, and those that others name."""
     for table, order in merged(paths):
         rows = table["row"].to_numpy()[order]
         masks = (is_kept[rows], ~is_kept[rows], is_named[rows])

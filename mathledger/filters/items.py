@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
+from mathledger.core.receipts import is_private
 from mathledger.core.tables import read_rows
 from mathledger.text import canonical
 
@@ -29,10 +30,11 @@ def read_items(folder: Path, benchmarks: Iterable[str]) -> list[Item]:
     items = []
     for benchmark in benchmarks:
         receipt = read_json(folder / benchmark / "receipt.json")
+        private = is_private(folder / benchmark)
         for row in read_rows(folder / benchmark / "all_items.parquet"):
             if not canonical.spellings(row["problem"]):
                 raise InputError(f"{benchmark}: item {row['id']} cannot be checked: no token in it")
-            split, private = receipt.get("split"), bool(receipt.get("private"))
+            split = receipt.get("split")
             item = Item(benchmark, receipt["revision"], split, row["id"], row["problem"], private)
             items.append(item)
     if not items:

@@ -24,7 +24,6 @@ from mathledger.text.groups import template
 from mathledger.text.hashing import hash_bytes, mix
 from mathledger.text.tokens import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD
 
-U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]

@@ -88,8 +88,11 @@ def smallest(is_taken: Flags, coins: F64, limit: int | None) -> Flags:
 
 
 def split(problems: U64, templates: U64, settings: Params) -> tuple[Flags, int]:
-    """Which rows are for validation, by hashes (rows, 2) of problem and family; and the number of
-    families that were too large to be kept together."""
+    """Choose the validation rows, given hashes (rows, 2) of each row's problem and family.
+
+    Returns:
+        A flag for each row, and the number of families that were too large to keep together.
+    """
     family = groups.first_of(templates)
     sizes = np.bincount(family, minlength=len(family))
     limit = max(1.0, MAX_FAMILY_SHARE * settings.validation_rate * len(family))

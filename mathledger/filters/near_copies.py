@@ -28,7 +28,10 @@ class NearCopies:
 
 
 def find(files: list[Path], bands: Bands, jaccard: float | None, scratch: Path) -> NearCopies:
-    """The near copies among the problems of the files, from this Jaccard similarity; None: none."""
+    """Find near copies among the problems of the files, of at least this Jaccard similarity.
+
+    None finds none.
+    """
 
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
         return minhash.sketches(problems, bands).view(np.uint8).reshape(len(problems), -1)

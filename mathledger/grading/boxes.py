@@ -47,7 +47,7 @@ def _spells(data: Any, at: int, last: int, name: Any) -> bool:
 
 @kernel
 def _content(data: Any, at: int, last: int) -> int:
-    """Index of what is in the box whose name, or another one, is at `at`; -1 without a box."""
+    """Return where the content begins of the box that starts at `at`; -1 without a box."""
     if _spells(data, at, last, _BOXED):
         at += len(_BOXED)
     elif _spells(data, at, last, _FBOX):

@@ -111,7 +111,7 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
         return _union([read(piece, False, depth + 1) for piece in pieces])
     if group := _group(text, depth):
         return group
-    if interval := _interval(text, depth):
+    if interval := _interval(text):
         return interval
     if (signs := len(re.findall(r"\\pm(?![a-zA-Z])", text))) == 1 and r"\mp" not in text:
         both = [re.sub(r"\s*\\pm(?![a-zA-Z])\s*", sign, text) for sign in "+-"]
@@ -238,7 +238,7 @@ def _flat(parts: list[Answer]) -> tuple[Answer, ...]:
     return tuple(flat)
 
 
-def _interval(text: str, depth: int) -> Answer | None:
+def _interval(text: str) -> Answer | None:
     r"""Read x > 2, -1 < x \le 3 and x \ne 3 as intervals."""
     pieces = _at_top(text, _RELATION)
     signs = _RELATION.findall(text)

@@ -5,7 +5,8 @@ r"""Which number a text denotes, and when two numbers are the same: 1/2 and 0.5,
 >>> same_number(number("1/2"), number("0.5")), same_number(number("1/3"), number("0.33"))
 (True, False)
 
-Both read the spelling that `spelling.plain` gives.
+Both read the spelling that `spelling.plain` gives. Corpora are checked by comparison.py, which asks
+math-verify.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""How a stage runs: its params, MLflow, lineage, turns and GPUs. No stage depends on this room."""
+"""How a stage runs: params, MLflow, lineage, turns, GPUs. It is in no stage's dependencies."""

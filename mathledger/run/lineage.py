@@ -18,7 +18,7 @@ LINEAGE = Path("lineage")
 
 
 def lineage_file(name: str) -> Path:
-    """Where the stage that DVC calls so writes its lineage; `reinforce` leaves its method out.
+    """Return the lineage file of a stage by DVC's name for it; `reinforce` leaves its method out.
 
     >>> lineage_file("evaluate@tuned-champ").as_posix(), lineage_file("reinforce@grpo").as_posix()
     ('lineage/evaluate/tuned-champ.json', 'lineage/reinforce.json')

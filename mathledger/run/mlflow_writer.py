@@ -254,13 +254,13 @@ def record(uri: str, root: Path) -> None:
 
 
 def answer(text: str) -> None:
-    """To the stage, if it is still there to hear it."""
+    """Send the stage an answer, if it still runs."""
     with contextlib.suppress(BrokenPipeError):
         print(text, flush=True)
 
 
 def refusal(uri: str, error: Exception) -> str:
-    """Why a store cannot be used, and the mend."""
+    """Return why a store cannot be used, and how to fix it."""
     said = " ".join(str(error).split())
     for words, mend in MENDS.items():
         if words in said:
@@ -298,7 +298,7 @@ def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
 
 
 def quiet() -> None:
-    """Without the notes of MLflow and of its migrations; errors stay."""
+    """Silence the log messages of MLflow and of its migrations, but for errors."""
     import mlflow  # noqa: F401 - it sets its own level when it is imported
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)

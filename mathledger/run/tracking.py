@@ -74,7 +74,7 @@ class Run:
         self._writer = writer
 
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
-        """Numbers only; nested keys become dots, other values stay out."""
+        """Log the numbers of a tree under dotted keys; other values are skipped."""
         numbers = numbers_of(metrics)
         if self._writer:
             self._writer.send({"do": "metrics", "rows": [[step or 0, numbers]]})

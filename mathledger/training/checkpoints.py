@@ -1,7 +1,8 @@
 """Checkpoints that survive a kill or a power cut: sealed when complete, removed when torn.
 
 They lie outside the outputs, in .scratch/<stage>/<fingerprint>/ (mathledger/model/scratch.py), so
-that DVC never takes a half-trained model for a result and no other configuration resumes them.
+that DVC never takes a half-trained model for a result and no other configuration resumes them: the
+fingerprint (mathledger/run/tracking.py) covers inputs, params and package versions.
 """
 
 import json

@@ -88,7 +88,9 @@ def test_sampling_draws_from_the_models_distribution() -> None:
 
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0, -2.0], dtype=torch.float64)
     num, temperature, top_p = 4000, 1.5, 0.9
-    draw = transformers.seeded_sampling(list(range(num)), temperature, top_p)
+    from mathledger.evaluation.engines.seeded_sampling import SeededSampling
+
+    draw = SeededSampling(list(range(num)), temperature, top_p)
     drawn = draw(None, logits.repeat(num, 1)).argmax(dim=1)
     expected = torch.softmax(logits / temperature, 0)
     nucleus = expected.cumsum(0) - expected < top_p

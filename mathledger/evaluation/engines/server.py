@@ -93,6 +93,7 @@ class Client:
 
         kind = LocalChatCompletion if self.is_chat else LocalCompletionsAPI
 
+        # Its base is known only here, at run time.
         class Whole(kind):  # type: ignore[misc, valid-type]
             def create_message(self, messages: Any, generate: bool = False) -> Any:
                 return messages

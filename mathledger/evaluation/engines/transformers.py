@@ -20,34 +20,6 @@ from mathledger.evaluation.engines.engine import (
 from mathledger.evaluation.settings import Params
 
 
-def seeded_sampling(seeds: list[int], temperature: float, top_p: float) -> Any:
-    """Make greedy decoding sample, each row from its own seed.
-
-    The argmax of log-probabilities plus independent Gumbel noise is a sample of their distribution
-    (Gumbel 1954; Maddison et al. 2014, arXiv 1411.0030). With a generator for each row, what a row
-    draws does not depend on the others in the batch, as it would with torch.multinomial.
-    """
-    import torch
-    from transformers import LogitsProcessor, TopPLogitsWarper
-
-    class SeededSampling(LogitsProcessor):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-            self.top_p = TopPLogitsWarper(top_p)
-
-        def __call__(self, input_ids: Any, scores: Any) -> Any:
-            scores = self.top_p(input_ids, scores.float() / temperature)
-            noise = torch.stack(
-                [
-                    torch.empty(scores.shape[1]).exponential_(generator=generator)
-                    for generator in self.generators
-                ]
-            )
-            return scores - noise.log().to(scores.device)
-
-    return SeededSampling()
-
-
 def read_tokens(
     ids: list[int], end_ids: set[int], until: list[str], tokenizer: Any
 ) -> tuple[str, int, str]:
@@ -72,6 +44,8 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
     import torch
     from lm_eval.models.huggingface import HFLM
     from transformers import GenerationConfig
+
+    from mathledger.evaluation.engines.seeded_sampling import SeededSampling
 
     local_rank = os.environ.get("LOCAL_RANK", "0")
     lm = HFLM(
@@ -98,7 +72,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
             ids[row, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
             mask[row, width - len(request.prompt_ids) :] = 1
         seeds = [request.seed for request in requests if request.seed is not None]
-        processors = [seeded_sampling(seeds, settings.temperature, settings.top_p)] if seeds else []
+        sampling = SeededSampling(seeds, settings.temperature, settings.top_p)
         with torch.inference_mode():
             output = lm._model_generate(
                 context=ids.to(lm.device),
@@ -106,7 +80,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
                 max_length=width + limits.max_gen_toks,
                 stop=limits.until,
                 do_sample=False,
-                logits_processor=processors,
+                logits_processor=[sampling] if seeds else [],
             )
         seconds = (time.monotonic() - started) / len(requests)
         done(

@@ -1,0 +1,33 @@
+"""Sampling in which each row of a batch draws from a seed of its own.
+
+This module imports torch and transformers: import it inside the functions that use it.
+"""
+
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, TopPLogitsWarper
+
+
+class SeededSampling(LogitsProcessor):  # type: ignore[misc]
+    """Make greedy decoding sample, each row from its own seed.
+
+    The argmax of log-probabilities plus independent Gumbel noise is a sample of their distribution
+    (Gumbel 1954; Maddison et al. 2014, arXiv 1411.0030). With a generator for each row, what a row
+    draws does not depend on the others in the batch, as it would with torch.multinomial.
+    """
+
+    def __init__(self, seeds: list[int], temperature: float, top_p: float) -> None:
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.temperature = temperature
+        self.top_p = TopPLogitsWarper(top_p)
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        scores = self.top_p(input_ids, scores.float() / self.temperature)
+        noise = torch.stack(
+            [
+                torch.empty(scores.shape[1]).exponential_(generator=generator)
+                for generator in self.generators
+            ]
+        )
+        return scores - noise.log().to(scores.device)
