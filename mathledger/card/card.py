@@ -14,8 +14,8 @@ from typing import Any
 from mathledger.card import statement
 from mathledger.card.ledger import Ledger
 from mathledger.card.markdown import wrapped
-from mathledger.card.memorisation import LEVEL
 from mathledger.card.views import contamination, data, memorisation, responses, scores, sources
+from mathledger.evaluation import statistics
 
 # The spaces of a table at which a narrow screen must not break: in `29 of 64` and in `[34, 57]`.
 UNBREAKABLE = re.compile(r"(?<=[\d%]) (?=of \d)|(?<=[\d%] of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
@@ -66,7 +66,7 @@ def _environment() -> Any:
         "sources": sources,
         "digest": lambda ledger: statement.digest(ledger.content()),
         "front_matter": front_matter,
-        "memorisation_level": LEVEL,
+        "level": statistics.LEVEL,
     }
     return environment
 

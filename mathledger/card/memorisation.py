@@ -5,7 +5,7 @@ first half (stages/probe.py), and what responses share word by word with the tra
 rows that hold the item. docs/memorisation.md says what each can show and what it cannot.
 
 A difference is called evidence where its p, adjusted for all the tests that the probe made (Holm
-1979), is under 0.05.
+1979), is under statistics.LEVEL.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,6 @@ from mathledger.card.outputs import Outputs
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_batches, read_rows
 from mathledger.evaluation import statistics
-
-LEVEL = 0.05
 
 
 def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) -> Memorisation:
@@ -110,7 +108,7 @@ def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[E
             p_adjusted=round(p_adjusted, 6),
         )
         for (row, test), p_adjusted in zip(tests, adjusted, strict=True)
-        if test.is_higher and p_adjusted < LEVEL
+        if test.is_higher and p_adjusted < statistics.LEVEL
     ]
 
 

@@ -10,6 +10,7 @@ from mathledger.card.ledger import Score
 from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.compare.compute import Comparison, Part, Result, Row, Split
 from mathledger.compare.load import Experiment
+from mathledger.evaluation import statistics
 
 CHANGES_SHOWN = 3
 
@@ -100,7 +101,7 @@ def notes(comparison: Comparison) -> str:
     if comparison.num_tests:
         text = (
             f"{comparison.num_tests} exact tests, paired by item; p is adjusted by Holm for all of "
-            "them; * marks p < 0.05. "
+            f"them; * marks p < {statistics.LEVEL}. "
         )
     results = [result for row in comparison.others for result in row.results.values()]
     reasons = sorted({each.not_tested for each in results if each.not_tested})

@@ -3,8 +3,7 @@
 from mathledger.card.ledger import Benchmark, Comparison, Interval, Ledger, ModelScore, Score
 from mathledger.card.markdown import chance, percent, points, table
 from mathledger.card.subsets import are_levels
-
-SIGNIFICANT = 0.05
+from mathledger.evaluation import statistics
 
 
 def final_model(ledger: Ledger) -> str:
@@ -44,10 +43,10 @@ def count_cell(entry: Benchmark) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """What the paired test allows to say, all comparisons of the card considered."""
-    if comparison.p_value >= SIGNIFICANT:
+    if comparison.p_value >= statistics.LEVEL:
         return "no difference shown"
     word = "better" if comparison.difference.value > 0 else "worse"
-    return word if comparison.p_holm < SIGNIFICANT else f"{word}, but not after Holm"
+    return word if comparison.p_holm < statistics.LEVEL else f"{word}, but not after Holm"
 
 
 def summary(entry: Benchmark) -> str:
