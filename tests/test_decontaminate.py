@@ -9,6 +9,7 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows
+from mathledger.data.canary_forms import CONTROLS
 from mathledger.filters import canaries, decontaminate, overlap, spelling
 from mathledger.filters.decision import Match, evidence
 from mathledger.filters.items import Item, read_items
@@ -116,7 +117,7 @@ def test_canaries_are_measured_and_none_is_trained_on(smoke: Workspace) -> None:
     metrics = json.loads((smoke.path / "metrics/decontaminate.json").read_text())
     for form in ("verbatim", "reformatted", "rewrapped", "embedded"):
         assert metrics["canaries"][form] == {"num": 6, "num_found": 6}
-    for control in canaries.CONTROLS:
+    for control in CONTROLS:
         assert metrics["canaries"][control] == {"num": 6, "num_found": 0}
     origins = {
         row["origin_file"] for row in read_rows(smoke.path / "data/decontaminate/kept.parquet")

@@ -18,7 +18,7 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_rows
 from mathledger.data import benchmarks as download_benchmark
 from mathledger.data import sources
-from mathledger.filters import canaries
+from mathledger.data.canary_forms import CONTROLS
 from mathledger.run.compose import compose
 from mathledger.run.params import read
 from mathledger.text import canonical
@@ -225,7 +225,7 @@ def test_of_the_benchmarks_only_close_siblings_are_found(filtered: Workspace) ->
 @needs_samples
 def test_canaries_of_real_items_are_found(filtered: Workspace) -> None:
     for form, count in metrics(filtered, "decontaminate")["canaries"].items():
-        if form in canaries.CONTROLS:
+        if form in CONTROLS:
             assert count["num_found"] <= 0.02 * count["num"], form
         elif form != "rephrased":
             assert count["num_found"] >= 0.99 * count["num"], form

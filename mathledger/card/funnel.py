@@ -9,10 +9,10 @@ from typing import Any
 from mathledger.card.ledger import Canaries, Planted
 from mathledger.card.outputs import Outputs
 from mathledger.data import practice
+from mathledger.data.canary_forms import CONTROLS
 from mathledger.evaluation import statistics
 
 STEPS = ("downloaded", "prepared", "deduplicated", "decontaminated", "training set")
-CONTROLS = ("number_changed", "sign_changed")  # other problems, which must not be found
 MAX_SOURCES = 30  # lines of a table by source; the smaller ones are added up in one
 
 
@@ -168,7 +168,7 @@ def canaries(outputs: Outputs) -> list[Canaries]:
 
 
 def planted(outputs: Outputs, corpora: Sequence[str]) -> list[Planted]:
-    """For every kind of row that was built in to be found: how many there were, how many went."""
+    """Count, by kind of planted row, how many were planted and how many removed."""
     prepare = [*outputs.prepared(corpora).values()]
     in_by_source = total(each["in_by_source"] for each in prepare)
     filters = [*prepare, *(outputs.metrics(name) for name in ("deduplicate", "decontaminate"))]

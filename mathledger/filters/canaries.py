@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id, uniform
 from mathledger.core.tables import Row
+from mathledger.data.canary_forms import CONTROLS
 from mathledger.filters import spelling
 from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
 from mathledger.filters.overlap import VARIANT
 from mathledger.text.tokens import NUMBER
 
-CONTROLS = ("number_changed", "sign_changed")
 _PHRASES = (
     ("How many", "What is the number of"),
     ("how many", "what number of"),

@@ -15,7 +15,7 @@ from mathledger.core import tables
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
-from mathledger.filters import canaries, decision, deduplicate
+from mathledger.filters import decision, deduplicate
 
 CORPORA = ["web", "books"]
 BENCHMARKS = ["exam", "quiz", "secret"]  # secret is private
@@ -400,10 +400,6 @@ def test_the_filters_own_test_is_shown_with_intervals_and_false_alarms() -> None
     assert lines["verbatim"][:4] == ["found", "40", "40", "100.0% [91.2%, 100.0%]"]
     assert lines["sign changed"][0] == "left alone: another problem"
     assert lines["sign changed"][1:4] == ["40", "1", "2.5% [0.4%, 12.9%]"]
-
-
-def test_controls_are_those_of_the_filter() -> None:
-    assert funnel.CONTROLS == canaries.CONTROLS
 
 
 @pytest.mark.parametrize(
