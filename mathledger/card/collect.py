@@ -20,6 +20,7 @@ from mathledger.card.ledger import (
     Training,
 )
 from mathledger.card.outputs import Outputs
+from mathledger.card.overlap import overlapping_rows
 from mathledger.card.settings import Claim
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data
@@ -85,7 +86,7 @@ def subject(outputs: Outputs, settings: Settings) -> list[Path]:
 
 def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
     """What the responses to each benchmark give, all p values corrected together."""
-    leaked = memorisation.overlapping_rows(outputs.evidence)
+    leaked = overlapping_rows(outputs.evidence)
     return scores.corrected(
         [
             scores.benchmark(

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathledger.card.ledger import Difference, ResponsesRow
+from mathledger.card.overlap import Hits
 from mathledger.core.tables import Row, read_batches
 from mathledger.text import canonical, groups
 from mathledger.text.groups import F64, U64
@@ -31,7 +32,6 @@ SOLUTIONS_AT_ONCE = 1024
 SEED = 42  # of the draw of unrelated solutions
 
 Item = tuple[str, str]  # benchmark, id
-Hits = dict[str, dict[str, dict[str, bool]]]  # benchmark -> item -> training row -> was it removed
 Flags = npt.NDArray[np.bool_]
 
 

@@ -9,11 +9,9 @@ A difference is called evidence where its p, adjusted for all the tests that the
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mathledger.card import copied
-from mathledger.card.copied import Hits
 from mathledger.card.ledger import (
     Completions,
     CompletionsRow,
@@ -28,8 +26,9 @@ from mathledger.card.ledger import (
     Verbatim,
 )
 from mathledger.card.outputs import Outputs
+from mathledger.card.overlap import Hits, overlapping_rows
 from mathledger.core.hashing import sha256
-from mathledger.core.tables import Row, read_batches, read_rows
+from mathledger.core.tables import Row, read_rows
 from mathledger.evaluation import statistics
 
 
@@ -74,21 +73,6 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
             evidence=evidence(responses),
         ),
     )
-
-
-def overlapping_rows(path: Path) -> Hits:
-    """The training rows that hold an item, removed or not; variants of an item are other problems.
-
-    Raises:
-        InputError: the file of evidence is missing.
-    """
-    hits: Hits = {}
-    for batch in read_batches(path, ["id", "benchmark", "item_id", "class", "action"]):
-        for hit in batch.to_pylist():
-            if hit["class"] != "variant":
-                rows = hits.setdefault(hit["benchmark"], {}).setdefault(hit["item_id"], {})
-                rows[hit["id"]] = hit["action"] == "removed"
-    return hits
 
 
 def num_tests(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> int:

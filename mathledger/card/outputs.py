@@ -11,6 +11,14 @@ from mathledger.core.files import read_json
 from mathledger.core.tables import Row, read_rows
 from mathledger.run.lineage import Lineage
 
+KEPT, REMOVED = "kept.parquet", "removed.parquet"  # of each data stage
+EVIDENCE = "data/decontaminate/evidence.parquet"  # the overlaps of training rows with items
+
+
+def responses_path(model: str, benchmark: str) -> str:
+    """Return the file of a model's graded responses to a benchmark."""
+    return f"data/evaluate/{model}-{benchmark}/samples.parquet"
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -45,7 +53,7 @@ class Outputs:
         return dict(read_json(self.data.joinpath(*folders) / "receipt.json"))
 
     def samples(self, model: str, benchmark: str) -> Path:
-        return self.data / "evaluate" / f"{model}-{benchmark}" / "samples.parquet"
+        return self.root / responses_path(model, benchmark)
 
     def completions(self, model: str) -> Path:
         return self.data / "probe" / model / "completions.parquet"
@@ -56,22 +64,22 @@ class Outputs:
     @property
     def evidence(self) -> Path:
         """The overlaps of training rows with benchmark items."""
-        return self.data / "decontaminate" / "evidence.parquet"
+        return self.root / EVIDENCE
 
     @property
     def kept(self) -> Path:
         """The rows that `decontaminate` left."""
-        return self.data / "decontaminate" / "kept.parquet"
+        return self.data / "decontaminate" / KEPT
 
     @property
     def removed(self) -> Path:
         """The rows that `decontaminate` removed."""
-        return self.data / "decontaminate" / "removed.parquet"
+        return self.data / "decontaminate" / REMOVED
 
     @property
     def duplicates(self) -> Path:
         """The rows that `deduplicate` removed."""
-        return self.data / "deduplicate" / "removed.parquet"
+        return self.data / "deduplicate" / REMOVED
 
     def mix(self, split: str) -> Path:
         """The training set, or what was set aside for validation."""

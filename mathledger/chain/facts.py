@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mathledger.card.outputs import responses_path
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.lock import LOCK, Stage
 from mathledger.core.errors import InputError
@@ -65,11 +66,6 @@ def changed_deps(stage: Stage, lineage: Lineage) -> list[str]:
 def changed_params(stage: Stage, lineage: Lineage) -> list[str]:
     """The params, by dotted key, of which a run had other values than the lock records, sorted."""
     return sorted(key for key, *_ in differences(lineage.params, flatten(stage.params)))
-
-
-def responses_path(model: str, benchmark: str) -> str:
-    """The file of a model's graded responses to a benchmark."""
-    return f"data/evaluate/{model}-{benchmark}/samples.parquet"
 
 
 def responses(chain: Chain, model: str, benchmark: str) -> Path:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.card.ledger import Benchmark, Score
+from mathledger.card.outputs import EVIDENCE
+from mathledger.card.overlap import overlapping_rows
 from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.git import git
@@ -163,11 +165,6 @@ def cost(chain: Chain) -> Cost:
 
 
 def overlapping_items(chain: Chain) -> dict[str, set[str]]:
-    """By benchmark, the items that stand in its corpora, their rows removed or not."""
-    items: dict[str, set[str]] = {}
-    path = chain.cached("data/decontaminate/evidence.parquet")
-    for batch in read_batches(path, ["benchmark", "item_id", "class"]):
-        for hit in batch.to_pylist():
-            if hit["class"] != "variant":
-                items.setdefault(hit["benchmark"], set()).add(hit["item_id"])
-    return items
+    """Return, by benchmark, the items that its corpora hold, in rows removed or not."""
+    hits = overlapping_rows(chain.cached(EVIDENCE))
+    return {benchmark: set(items) for benchmark, items in hits.items()}

@@ -13,15 +13,15 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mathledger.card.outputs import KEPT, REMOVED
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row, num_rows, read_batches
 
 EXAMPLES = 2  # of each reason
 NOT_IN_INPUT = "not in its input"
-KEPT, REMOVED = "kept.parquet", "removed.parquet"
 MIX = ("train.parquet", "validation.parquet")
-MIXED = "data/decontaminate/kept.parquet"
+MIXED = f"data/decontaminate/{KEPT}"
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from typing import Any
 
 from mathledger import signing, verify
 from mathledger.card.ledger import Ledger
+from mathledger.card.outputs import responses_path
 from mathledger.chain.chain import LEDGER, Chain
-from mathledger.chain.facts import is_private, responses_path
+from mathledger.chain.facts import is_private
 from mathledger.core.errors import InputError
 from mathledger.verify import options
 

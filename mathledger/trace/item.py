@@ -5,15 +5,14 @@ from itertools import islice
 
 import pyarrow.compute as pc
 
+from mathledger.card.outputs import EVIDENCE, KEPT, REMOVED, responses_path
+from mathledger.card.overlap import holds_item
 from mathledger.chain import facts
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 from mathledger.trace.lookup import (
-    EVIDENCE,
-    KEPT,
     MAX_NAMED,
-    REMOVED,
     WITHHELD,
     everything,
     having,
@@ -54,9 +53,7 @@ def trace(chain: Chain, target: str) -> ItemTrace:
     responses = [
         {"model": model, **row}
         for model in models
-        for row in rows_where(
-            chain, f"data/evaluate/{model}-{benchmark}/samples.parquet", *having("item_id", name)
-        )
+        for row in rows_where(chain, responses_path(model, benchmark), *having("item_id", name))
     ]
     hits = _hits(chain, benchmark, name)
     trace = ItemTrace(
@@ -66,7 +63,7 @@ def trace(chain: Chain, target: str) -> ItemTrace:
         facts.is_private(chain.params, benchmark),
         left_out,
         item,
-        any(hit["class"] != "variant" for hit in hits),
+        any(map(holds_item, hits)),
         responses,
         hits,
     )

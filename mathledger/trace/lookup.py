@@ -15,8 +15,6 @@ from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 
-KEPT, REMOVED = "kept.parquet", "removed.parquet"
-EVIDENCE = "data/decontaminate/evidence.parquet"  # the rows that overlap an item, removed or not
 MAX_NAMED = 5  # ids in a message
 WITHHELD = "(withheld: it is of a private benchmark)"
 

@@ -11,15 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mathledger.card.outputs import EVIDENCE, KEPT, REMOVED
 from mathledger.chain import facts
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 from mathledger.trace.lookup import (
-    EVIDENCE,
-    KEPT,
     MAX_NAMED,
-    REMOVED,
     WITHHELD,
     having,
     rows_where,

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.card import statement
+from mathledger.card.outputs import responses_path
 from mathledger.chain.chain import CARD, LEDGER
-from mathledger.chain.facts import responses_path
 from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")

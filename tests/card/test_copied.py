@@ -10,6 +10,7 @@ import pytest
 
 from mathledger.card import copied
 from mathledger.card.ledger import ResponsesRow
+from mathledger.card.overlap import Hits
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 
 REMOVED = removed_schema(pa.struct([pa.field("class", pa.string())]))
@@ -47,7 +48,7 @@ def corpus(tmp_path: Path) -> tuple[Path, Path]:
     return removed, kept
 
 
-HITS: copied.Hits = {
+HITS: Hits = {
     "b": {name: {f"row{at}": at < 2} for at, name in enumerate(HELD)},
 }
 
