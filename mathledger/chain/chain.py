@@ -17,16 +17,12 @@ from mathledger.chain.cache import cache_folder
 from mathledger.chain.lock import LOCK, Out, Stage, parse_lock
 from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
-from mathledger.core.paths import is_data, is_lineage
+from mathledger.core.paths import is_data, is_lineage, is_within
 from mathledger.run.lineage import Lineage
 
 LEDGER = "model_card/ledger.json"
 CARD = "model_card/README.md"
 WORKSPACE = "workspace"  # DVC's name, too, for the files as they stand
-
-
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder + "/")
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,9 @@ class Chain:
     def makers(self, path: str) -> list[Stage]:
         """The stages whose outs are this path, hold it, or lie in it."""
         return [
-            stage for out, stage in self._by_out.items() if _within(path, out) or _within(out, path)
+            stage
+            for out, stage in self._by_out.items()
+            if is_within(path, out) or is_within(out, path)
         ]
 
     def parents(self, stage: Stage) -> list[Stage]:
@@ -153,7 +151,7 @@ class Chain:
     def out(self, path: str) -> Out | None:
         """The output of the lock that is this path or holds it; None if no stage makes it."""
         for out, stage in self._by_out.items():
-            if _within(path, out):
+            if is_within(path, out):
                 return stage.outs[out]
         return None
 

@@ -4,6 +4,17 @@
 CODE_FOLDERS = ("mathledger", "stages", "ledger")
 
 
+def is_within(path: str, folder: str) -> bool:
+    """Return True if a path is this folder or lies in it.
+
+    >>> is_within("data/mix", "data/mix"), is_within("data/mix/train.parquet", "data/mix")
+    (True, True)
+    >>> is_within("data/mixed", "data/mix"), is_within("data", "data/mix")
+    (False, False)
+    """
+    return path == folder or path.startswith(f"{folder}/")
+
+
 def is_code(path: str) -> bool:
     """Return True if a path is a room or a module.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mathledger.card.ledger import Benchmark, ModelScore
 from mathledger.chain.chain import Chain
+from mathledger.core.paths import is_within
 from mathledger.trace import remarks
 from mathledger.trace.predictions import Predictions, predictions
 from mathledger.trace.steps import Step, step
@@ -18,7 +19,7 @@ GRADING_BEFORE = {
 
 def is_grading(path: str) -> bool:
     """Return True if a module of code decides grades."""
-    return path.startswith("mathledger/grading/") or path in GRADING_BEFORE
+    return is_within(path, "mathledger/grading") or path in GRADING_BEFORE
 
 
 @dataclass(frozen=True)

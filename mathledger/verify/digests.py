@@ -8,7 +8,7 @@ from pathlib import Path
 from mathledger.chain.git import git, md5_at
 from mathledger.chain.lock import LOCK, Out, Stage
 from mathledger.core.errors import InputError
-from mathledger.core.paths import is_code, is_data, is_lineage
+from mathledger.core.paths import is_code, is_data, is_lineage, is_within
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
 from mathledger.verify.records import recorded_md5
@@ -96,14 +96,14 @@ def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
         listings = (_code_of_run(stage), _code_of_head(out.path, chain.at))
         whole = (each for each in listings if recorded_md5(each, out.path) == out.md5)
         code = next(whole, {})
-        return {path: md5 for path, md5 in code.items() if path.startswith(f"{out.path}/")}
+        return {path: md5 for path, md5 in code.items() if is_within(path, out.path)}
     with contextlib.suppress(InputError):
         return chain.files(out)
     # A folder of several stages' outputs has no listing of its own.
     files: dict[str, str] = {}
     for maker in chain.makers(out.path):
         for own in maker.outs.values():
-            if own.path.startswith(f"{out.path}/"):
+            if is_within(own.path, out.path):
                 with contextlib.suppress(InputError):
                     files |= chain.files(own)
     return files

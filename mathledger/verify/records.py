@@ -11,7 +11,7 @@ from mathledger.chain.git import git, has_commit, is_shallow, md5_at
 from mathledger.chain.lock import LOCK, folder_md5
 from mathledger.chain.parsing import parse_yaml
 from mathledger.core.keys import value_at
-from mathledger.core.paths import CODE_FOLDERS, is_code
+from mathledger.core.paths import CODE_FOLDERS, is_code, is_within
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
 
@@ -90,9 +90,7 @@ def recorded_md5(code: Mapping[str, str], path: str) -> str | None:
     if path in code:
         return code[path]
     room = {
-        file.removeprefix(f"{path}/"): md5
-        for file, md5 in code.items()
-        if file.startswith(f"{path}/")
+        file.removeprefix(f"{path}/"): md5 for file, md5 in code.items() if is_within(file, path)
     }
     return folder_md5(room) if room else None
 
