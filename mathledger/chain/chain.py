@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pydantic import AliasChoices, ConfigDict, Field
+
 from mathledger.card.ledger import Benchmark, Ledger, ModelScore
 from mathledger.card.statement import Statement, digest, parse, predicate, stage_names
 from mathledger.chain import git
@@ -18,11 +20,23 @@ from mathledger.chain.lock import LOCK, Out, Stage, parse_lock
 from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data, is_lineage, is_within
+from mathledger.core.typed import Record
 from mathledger.run.lineage import Lineage
 
 LEDGER = "model_card/ledger.json"
 CARD = "model_card/README.md"
 WORKSPACE = "workspace"  # DVC's name, too, for the files as they stand
+
+
+class _NamesOfStages(Record):
+    """What `stage_names` reads of params.yaml, of this commit or an older one."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    corpus: dict[str, Any]
+    benchmark: dict[str, Any]
+    reinforce: dict[str, Any]
+    evaluated_models: list[str] = Field(validation_alias=AliasChoices("evaluated_models", "models"))
 
 
 @dataclass(frozen=True)
@@ -96,17 +110,12 @@ class Chain:
         DVC also leaves in it what it recorded of other corpora, benchmarks and models.
 
         Raises:
-            InputError: the lock is missing, or not of the form that DVC writes.
+            InputError: a file is missing, or names each key that is missing or of a wrong type.
         """
         label = f"{LOCK} of {self.label}"
         content = parse_yaml(self.text(LOCK), label)
-        try:
-            names = {*stage_names(self.params), "model_card"}
-        except (KeyError, TypeError) as error:
-            raise InputError(
-                f"params.yaml of {self.label} is not of this version ({error!r})"
-            ) from None
-        return parse_lock(content, names, label)
+        _NamesOfStages.read_yaml(self.params, f"params.yaml of {self.label}")
+        return parse_lock(content, {*stage_names(self.params), "model_card"}, label)
 
     def stage(self, name: str) -> Stage:
         """
@@ -213,10 +222,7 @@ class Chain:
             InputError: the file is missing, or names each key that is wrong.
         """
         name = f"{stage.lineage} of {self.label}"
-        content = self.json(stage.lineage)
-        if not isinstance(content, dict):
-            raise InputError(f"{name} is no lineage: run `dvc repro`")
-        return Lineage.read(content, name)
+        return Lineage.read(self.json(stage.lineage), name)
 
     @cached_property
     def statement(self) -> Statement:

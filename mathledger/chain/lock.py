@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mathledger.core.errors import InputError
+from pydantic import ConfigDict, Field
+
 from mathledger.core.paths import is_data
+from mathledger.core.typed import Record
 from mathledger.run.lineage import lineage_file
 
 LOCK = "dvc.lock"
@@ -54,6 +56,48 @@ class Stage:
         return lineage_file(self.name).as_posix()
 
 
+class _OutEntry(Record):
+    """A dependency or an output in the lock."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    path: str
+    md5: str | None = None  # None: DVC knows it by another digest, such as an ETag
+    size: int = 0
+    nfiles: int | None = None
+
+
+class _StageEntry(Record):
+    """A stage in the lock."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    cmd: str
+    deps: list[_OutEntry] = Field(default_factory=list)
+    outs: list[_OutEntry] = Field(default_factory=list)
+    params: dict[str, dict[str, Any]] = Field(default_factory=dict)  # by file, then dotted key
+
+    def stage(self, name: str) -> Stage:
+        params = self.params.get("params.yaml", {})
+        return Stage(name, self.cmd, _outs(self.deps), _outs(self.outs), params)
+
+
+class _LockFile(Record):
+    """dvc.lock, whose stages are read one by one: it keeps those of other params, too."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    stages: dict[str, Any]
+
+
+def _outs(entries: list[_OutEntry]) -> dict[str, Out]:
+    return {
+        each.path: Out(each.path, each.md5, each.size, each.nfiles)
+        for each in entries
+        if each.md5 is not None
+    }
+
+
 def parse_lock(content: Any, names: Collection[str], label: str) -> dict[str, Stage]:
     """Some stages of a lock, by name.
 
@@ -63,29 +107,13 @@ def parse_lock(content: Any, names: Collection[str], label: str) -> dict[str, St
         label: how the file is called in errors.
 
     Raises:
-        InputError: the lock is not of the form that DVC writes.
+        InputError: names each key that is missing or of a wrong type.
     """
-    try:
-        return {
-            name: Stage(
-                name,
-                entry["cmd"],
-                _outs(entry.get("deps", [])),
-                _outs(entry.get("outs", [])),
-                entry.get("params", {}).get("params.yaml", {}),
-            )
-            for name, entry in content["stages"].items()
-            if name in names
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{label} is not as DVC writes it ({error!r}): run `dvc repro`") from None
-
-
-def _outs(entries: list[dict[str, Any]]) -> dict[str, Out]:
+    stages = _LockFile.read_yaml(content, label).stages
     return {
-        each["path"]: Out(each["path"], each["md5"], each.get("size", 0), each.get("nfiles"))
-        for each in entries
-        if "md5" in each
+        name: _StageEntry.read_yaml(entry, f"{label}: stages.{name}").stage(name)
+        for name, entry in stages.items()
+        if name in names
     }
 
 

@@ -35,13 +35,33 @@ class Record(BaseModel):
             # From JSON: strict validation of Python objects wants records where we have dicts.
             return cls.model_validate_json(json.dumps(content, allow_nan=False))
         except ValidationError as error:
-            raise InputError("; ".join(_problem(item, name) for item in error.errors())) from None
+            raise InputError(_problems(error, name)) from None
         except ValueError as error:
             raise InputError(f"{name}: {error}") from None
+
+    @classmethod
+    def read_yaml(cls, content: Any, name: str) -> Self:
+        """The record that parsed YAML holds. Its values may be dates, which JSON does not have.
+
+        Args:
+            name: how the content is called in errors.
+
+        Raises:
+            InputError: names every key that is missing or of a wrong type.
+        """
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise InputError(_problems(error, name)) from None
 
     def content(self) -> dict[str, Any]:
         """The record as JSON has it, without what was never set."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _problems(error: ValidationError, name: str) -> str:
+    """Every problem on one line."""
+    return "; ".join(_problem(item, name) for item in error.errors())
 
 
 def _problem(error: Any, name: str) -> str:

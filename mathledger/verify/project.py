@@ -62,8 +62,8 @@ class Project:
     def subject(self) -> dict[str, str]:
         """The files that the ledger is about: path -> sha256; none where it is unreadable."""
         try:
-            return {each["name"]: each["digest"]["sha256"] for each in self.statement["subject"]}
-        except (InputError, KeyError, TypeError):
+            return {each.name: each.digest.sha256 for each in self.chain.statement.subject}
+        except InputError:
             return {}  # the link `ledger` says so
 
     @cached_property
