@@ -27,11 +27,11 @@ from mathledger.diff import difference
 from mathledger.diff.attribution import Attribution, Cause, Unexplained
 from mathledger.diff.causes import Change
 from mathledger.diff.difference import Difference, Values, Weights
-from mathledger.diff.numbers import NumberDifference, PairedTest
+from mathledger.diff.numbers import NumberDifference
 from mathledger.diff.responses import Answers, Changes, Flip
 from mathledger.diff.rows import Example, RowsDifference
 from mathledger.diff.sides import Number, Side
-from mathledger.evaluation.statistics import Interval
+from mathledger.evaluation.statistics import FamilyTest, Interval
 from mathledger.run.lineage import Hardware, Lineage
 from mathledger.trace import item, number, row, tree
 from mathledger.trace.item import ItemTrace
@@ -221,7 +221,12 @@ def test_diff(text: str) -> None:
         side,
         [
             NumberDifference(
-                Number(text, text), own, own, False, PairedTest(interval, 0.5, 1, 0, 0.5), changes
+                Number(text, text),
+                own,
+                own,
+                False,
+                FamilyTest(interval, 0.5, 1, 0, None, 0.5),
+                changes,
             )
         ],
         [Number(text, text)],

@@ -6,20 +6,7 @@ from dataclasses import dataclass
 from mathledger.compare.load import Experiment, Outcomes, Responses
 from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
-from mathledger.evaluation.statistics import Interval
-
-
-@dataclass(frozen=True)
-class Test:
-    """A model against the baseline's, paired by item."""
-
-    difference: Interval
-    p_value: float
-    num_items_gained: int
-    num_items_lost: int
-    minimum_detectable: float | None
-    p_holm: float  # for all tests of the table
-    is_significant: bool
+from mathledger.evaluation.statistics import FamilyTest, Interval
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,7 @@ class Result:
     """An experiment on a benchmark."""
 
     responses: Responses
-    test: Test | None  # null for the baseline, and where `not_tested` says why
+    test: FamilyTest | None  # null for the baseline, and where `not_tested` says why
     not_tested: str | None
     by_overlap: Split | None  # null where all items are of one kind, or not the baseline's
 
@@ -97,7 +84,7 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
     return Comparison(Row(baseline, first), rows, len(tests))
 
 
-def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], Test]:
+def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], FamilyTest]:
     """A test of each number that can be paired, by the place of its experiment and benchmark."""
     pairs = {
         (number, benchmark): pair(baseline.responses[benchmark], own, benchmark, other.name)
@@ -105,18 +92,7 @@ def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int
         for benchmark, own in other.responses.items()
         if not why_not_tested(baseline, benchmark, own)
     }
-    return {
-        key: Test(
-            test.difference,
-            test.p_value,
-            test.num_gained,
-            test.num_lost,
-            test.minimum_detectable,
-            test.p_holm,
-            test.is_significant,
-        )
-        for key, test in statistics.compare_all(pairs).items()
-    }
+    return statistics.compare_all(pairs)
 
 
 def why_not_tested(baseline: Experiment, benchmark: str, own: Responses) -> str | None:

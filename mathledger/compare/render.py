@@ -11,6 +11,7 @@ from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.compare.compute import Comparison, Part, Result, Row, Split
 from mathledger.compare.load import Experiment
 from mathledger.evaluation import statistics
+from mathledger.evaluation.statistics import FamilyTest
 
 CHANGES_SHOWN = 3
 
@@ -219,6 +220,18 @@ def _row(row: Row, is_baseline: bool) -> dict[str, Any]:
 
 def _tested(result: Result) -> dict[str, Any]:
     return {
-        "against_baseline": asdict(result.test) if result.test else None,
+        "against_baseline": _test(result.test) if result.test else None,
         "not_tested": result.not_tested,
+    }
+
+
+def _test(test: FamilyTest) -> dict[str, Any]:
+    return {
+        "difference": vars(test.difference),
+        "p_value": test.p_value,
+        "num_items_gained": test.num_gained,
+        "num_items_lost": test.num_lost,
+        "minimum_detectable": test.minimum_detectable,
+        "p_holm": test.p_holm,
+        "is_significant": test.is_significant,
     }

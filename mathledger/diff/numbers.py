@@ -2,7 +2,7 @@
 
 Two states' responses to the same items are paired by item (docs/statistics.md): the exact sign-flip
 test, its p adjusted by Holm for the numbers that were tested. If the items are others, or the
-responses of a card are not at hand, the two are compared as independent scores, by the interval of
+responses of a card are missing, the two are compared as independent scores, by the interval of
 their difference alone.
 """
 
@@ -17,25 +17,10 @@ from mathledger.diff.causes import is_same_run
 from mathledger.diff.responses import Changes, Responses
 from mathledger.diff.sides import Number, Side
 from mathledger.evaluation import statistics
-from mathledger.evaluation.statistics import Interval
+from mathledger.evaluation.statistics import FamilyTest, Interval
 
 Outcomes = list[list[bool]]  # by item, whether each response is right
 Pairs = dict[Number, tuple[Outcomes, Outcomes]]
-
-
-@dataclass(frozen=True)
-class PairedTest:
-    """Both sides on the same items."""
-
-    difference: Interval
-    p_value: float
-    num_items_gained: int
-    num_items_lost: int
-    p_holm: float  # for all numbers that were tested so
-
-    @property
-    def is_beyond_noise(self) -> bool:
-        return self.p_holm < statistics.LEVEL
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class UnpairedTest:
     reason: str  # why they cannot be paired
 
     @property
-    def is_beyond_noise(self) -> bool:
+    def is_significant(self) -> bool:
         return self.difference.low > 0 or self.difference.high < 0
 
 
@@ -58,7 +43,7 @@ class NumberDifference:
     a: ModelScore
     b: ModelScore
     has_same_responses: bool
-    test: PairedTest | UnpairedTest | None  # null: the model was not asked anew
+    test: FamilyTest | UnpairedTest | None  # null: the model was not asked anew
     responses: Changes | None
 
     @property
@@ -73,7 +58,7 @@ def compare(a: Side, b: Side, numbers: Sequence[Number]) -> list[NumberDifferenc
     differences = [_compare(a, b, number, pairs) for number in numbers]
     tests = statistics.compare_all(pairs)
     return [
-        replace(each, test=_paired(tests[each.number])) if each.number in tests else each
+        replace(each, test=tests[each.number]) if each.number in tests else each
         for each in differences
     ]
 
@@ -107,10 +92,6 @@ def _compare(a: Side, b: Side, number: Number, pairs: Pairs) -> NumberDifference
 
 def _outcomes(responses: Responses) -> Outcomes:
     return [[each.correct for each in responses[item].values()] for item in sorted(responses)]
-
-
-def _paired(test: statistics.FamilyTest) -> PairedTest:
-    return PairedTest(test.difference, test.p_value, test.num_gained, test.num_lost, test.p_holm)
 
 
 def _unpaired(old: ModelScore, new: ModelScore, reason: str) -> UnpairedTest:

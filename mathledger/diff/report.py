@@ -3,17 +3,17 @@
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from mathledger.card.markdown import chance, points
 from mathledger.core.keys import ABSENT
 from mathledger.diff.attribution import Cause
 from mathledger.diff.difference import Difference, Values
-from mathledger.diff.numbers import NumberDifference, PairedTest, UnpairedTest
+from mathledger.diff.numbers import NumberDifference, UnpairedTest
 from mathledger.diff.responses import Flip
 from mathledger.diff.rows import Example, RowsDifference
 from mathledger.diff.sides import Side
+from mathledger.evaluation.statistics import FamilyTest
 
 WIDTH = 100
 SHOWN = 3  # causes of a number in its line, names in a list
@@ -57,8 +57,8 @@ def _numbers(difference: Difference) -> Iterator[str]:
 
 def _tests(numbers: Sequence[NumberDifference], shown: Sequence[NumberDifference]) -> Iterator[str]:
     """How the numbers that are shown were tested."""
-    num_paired = sum(isinstance(each.test, PairedTest) for each in numbers)
-    if any(isinstance(each.test, PairedTest) for each in shown):
+    num_paired = sum(isinstance(each.test, FamilyTest) for each in numbers)
+    if any(isinstance(each.test, FamilyTest) for each in shown):
         yield ""
         yield (
             "Brackets: 95% intervals of the difference, in points. p: exact test paired by item"
@@ -77,9 +77,9 @@ def _score(each: NumberDifference) -> str:
         return f"{sides} (computed otherwise from the same responses)"
     num_items = min(each.a.num_items, each.b.num_items)
     p_value = "unpaired"
-    if isinstance(test, PairedTest):
+    if isinstance(test, FamilyTest):
         p_value = f"p = {chance(test.p_holm)}".replace("= <", "< ")
-    verdict = "beyond noise" if test.is_beyond_noise else "within noise"
+    verdict = "beyond noise" if test.is_significant else "within noise"
     return f"{sides} ({points(test.difference, num_items)}, {p_value}: {verdict})"
 
 
@@ -280,13 +280,21 @@ def _number(each: NumberDifference) -> dict[str, Any]:
     }
 
 
-def _test(test: PairedTest | UnpairedTest) -> dict[str, Any]:
-    is_paired = isinstance(test, PairedTest)
+def _test(test: FamilyTest | UnpairedTest) -> dict[str, Any]:
+    paired = {}
+    if isinstance(test, FamilyTest):
+        paired = {
+            "p_value": test.p_value,
+            "num_items_gained": test.num_gained,
+            "num_items_lost": test.num_lost,
+            "p_holm": test.p_holm,
+        }
     return {
-        "is_paired": is_paired,
-        "reason": None,
-        **asdict(test),
-        "is_beyond_noise": test.is_beyond_noise,
+        "is_paired": bool(paired),
+        "reason": test.reason if isinstance(test, UnpairedTest) else None,
+        "difference": vars(test.difference),
+        **paired,
+        "is_beyond_noise": test.is_significant,
     }
 
 
