@@ -203,11 +203,7 @@ def run(arguments: argparse.Namespace) -> int:
     at = root()
     chains = [Chain.open(each) for each in arguments.revisions or [WORKSPACE]]
     if arguments.all_experiments:
-        chains += [
-            Chain(name, commit, at)
-            for name, commits in experiments(at).items()
-            for commit in commits
-        ]
+        chains += [Chain(each.name, each.commit, at) for each in experiments(at)]
     runs: dict[str, Past] = {}
     left_out: list[str] = []
     for chain in chains:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from mathledger.core.errors import InputError
@@ -73,16 +74,26 @@ def md5_at(commit: str, path: str, at: Path) -> str | None:
     return None if data is None else hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def experiments(at: Path) -> dict[str, list[str]]:
-    """The commits of DVC's experiments by name. A name may stand for several."""
-    listed = git("for-each-ref", "--format=%(refname) %(objectname)", "refs/exps/", at=at)
-    commits: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class Experiment:
+    """A commit of `dvc exp run`, and the commit that it started from."""
+
+    name: str
+    commit: str
+    baseline: str
+
+
+def experiments(at: Path) -> list[Experiment]:
+    """Return DVC's experiments, the oldest first. A name may stand for several."""
+    form = "--format=%(refname) %(objectname)"
+    listed = git("for-each-ref", "--sort=committerdate", form, "refs/exps/", at=at)
+    known = []
     for line in listed.splitlines():
         reference, commit = line.rsplit(" ", 1)
         parts = reference.removeprefix("refs/exps/").split("/")
         if parts[0] not in NOT_EXPERIMENTS and len(parts) == 3:
-            commits.setdefault(parts[2], []).append(commit)
-    return commits
+            known.append(Experiment(parts[2], commit, "".join(parts[:2])))
+    return known
 
 
 def resolve(revision: str, at: Path) -> str:
@@ -93,7 +104,8 @@ def resolve(revision: str, at: Path) -> str:
     """
     command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
     of_git = subprocess.run(command, cwd=at, capture_output=True, text=True).stdout.strip()
-    commits = sorted({*experiments(at).get(revision, []), *([of_git] if of_git else [])})
+    of_name = [each.commit for each in experiments(at) if each.name == revision]
+    commits = sorted({*of_name, *([of_git] if of_git else [])})
     if len(commits) > 1:
         kinds = "revision and experiment" if of_git else "experiments"
         raise InputError(

@@ -11,7 +11,7 @@ from mathledger.card.outputs import EVIDENCE
 from mathledger.card.overlap import overlapping_rows
 from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
-from mathledger.chain.git import git
+from mathledger.chain.git import experiments, git
 from mathledger.core.errors import InputError
 from mathledger.core.keys import ABSENT, differences, flatten, param_differences
 from mathledger.core.tables import read_batches
@@ -72,18 +72,19 @@ def chosen(revisions: list[str], baseline: str | None) -> tuple[Chain, list[Chai
 
 
 def experiments_of_head(at: Path) -> list[Chain]:
-    """The experiments that started from HEAD, the oldest first."""
+    """Return the experiments that started from HEAD, the oldest first.
+
+    Raises:
+        InputError: there are none.
+    """
     head = git("rev-parse", "HEAD", at=at)
-    prefix = f"refs/exps/{head[:2]}/{head[2:]}/"
-    form = "--format=%(refname) %(objectname)"
-    listed = git("for-each-ref", "--sort=committerdate", form, prefix, at=at)
-    experiments = [line.removeprefix(prefix).split(" ") for line in listed.splitlines()]
-    if not experiments:
+    own = [each for each in experiments(at) if each.baseline == head]
+    if not own:
         raise InputError(
             "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one; those of other "
             "commits (`dvc exp list --all-commits`), branches and tags are compared by name"
         )
-    return [Chain(name, commit, at) for name, commit in experiments]
+    return [Chain(each.name, each.commit, at) for each in own]
 
 
 def experiment(chain: Chain, baseline: Chain) -> Experiment:
