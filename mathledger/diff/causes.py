@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from mathledger.card.ledger import BaseModelInput, BenchmarkSource, Corpus
 from mathledger.core.keys import differences, flatten, param_differences
 from mathledger.core.paths import is_code
-from mathledger.core.typed import Record
 from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
 IDLE = ("model_card", "probe")  # stages and sections that no number rests on
-SOURCE = ("name", "revision", "licence", "items_digest")
 
 
 @dataclass(frozen=True)
@@ -89,22 +88,25 @@ def _sources(a: Side, b: Side, stage: str) -> tuple[dict[str, Any], dict[str, An
 def _source(side: Side, stage: str) -> dict[str, Any]:
     kind, _, item = stage.partition("@")
     if kind == "download_corpus":
-        name, source = f"corpora.{item}", _content(side.ledger.corpora.get(item))
+        if corpus := side.ledger.corpora.get(item):
+            name = f"corpora.{item}"
+            files = {f"{name}.files.{file}": own.sha256 for file, own in corpus.files.items()}
+            return _named(name, corpus) | files
     elif kind == "download_benchmark":
-        benchmark = side.benchmarks.get(item)
-        name, source = f"benchmarks.{item}", _content(benchmark.source if benchmark else None)
+        if benchmark := side.benchmarks.get(item):
+            name, source = f"benchmarks.{item}", benchmark.source
+            return _named(name, source) | {f"{name}.items_digest": source.items_digest}
     elif kind == "download_model":
-        name, source = "base_model", _content(side.ledger.base_model)
-    else:
-        return {}
-    files = {
-        f"{name}.files.{file}": each["sha256"] for file, each in source.get("files", {}).items()
+        return _named("base_model", side.ledger.base_model)
+    return {}
+
+
+def _named(name: str, source: Corpus | BaseModelInput | BenchmarkSource) -> dict[str, str]:
+    return {
+        f"{name}.name": source.name,
+        f"{name}.revision": source.revision,
+        f"{name}.licence": source.licence,
     }
-    return {f"{name}.{key}": source[key] for key in SOURCE if key in source} | files
-
-
-def _content(record: Record | None) -> dict[str, Any]:
-    return record.content() if record else {}
 
 
 def unattributed(a: Side, b: Side) -> list[Change]:
