@@ -10,6 +10,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from mathledger import terminal
 from mathledger.core.errors import InputError
 from mathledger.core.keys import flatten
 from mathledger.model import download
@@ -19,9 +20,9 @@ from mathledger.plan.size import size_of
 from mathledger.run import params
 from mathledger.training import models, sft
 
+# `plan` runs in the project's folder, as a stage does.
 BASE = Path("data/model/base")
 MIX = Path("data/mix/train.parquet")
-MIX_LINEAGE = Path("lineage/mix.json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,9 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     models.check_context(config, settings.max_length)
     size = size_of(config, settings.lora)
     rows = None
-    is_mixed = inputs.is_made_with(MIX_LINEAGE, flatten(params.read()))
+    is_mixed = inputs.is_made_with("mix", flatten(params.read()))
     if is_mixed and BASE.exists() and MIX.exists():
         rows = inputs.measure_rows(MIX, BASE, settings.max_length)
     plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
-    print(report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation))
+    text = report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation)
+    print(terminal.printable(text))
     return 0

@@ -12,6 +12,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.data import receipts, sources
 from mathledger.model import prompts
+from mathledger.run.lineage import Lineage, lineage_file
 from mathledger.training.sft import tokenise
 
 MAX_MEASURED = 5_000  # rows that are tokenised
@@ -53,11 +54,16 @@ def base_config(source: sources.ModelSource, base: Path) -> Any:
         ) from None
 
 
-def is_made_with(lineage: Path, params: dict[str, Any]) -> bool:
-    """Return True if a stage's lineage file exists and tells of these params (flat)."""
-    if not lineage.exists():
+def is_made_with(stage: str, params: dict[str, Any]) -> bool:
+    """Return True if a stage's lineage file exists and tells of these params (flat).
+
+    Raises:
+        InputError: the file names no params, or is otherwise damaged.
+    """
+    if not lineage_file(stage).exists():
         return False
-    return all(params.get(key) == value for key, value in read_json(lineage)["params"].items())
+    ran_with = Lineage.load(stage).params
+    return all(params.get(key) == value for key, value in ran_with.items())
 
 
 def measure_rows(path: Path, base: Path, max_length: int) -> Rows:
