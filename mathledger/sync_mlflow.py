@@ -222,7 +222,8 @@ def run(arguments: argparse.Namespace) -> int:
     for line in left_out:
         print(terminal.printable(f"left out {line}"))
     if new:
-        print(f"{uri}: wrote {len(new)} runs; {len(runs) - len(new)} were there")
+        result = f"wrote {len(new)} runs; {len(runs) - len(new)} were there"
     else:
-        print(f"{uri}: nothing to write; all {len(runs)} runs are there")
+        result = f"nothing to write; all {len(runs)} runs are there"
+    print(terminal.printable(f"{uri}: {result}"))
     return 1 if left_out else 0
