@@ -189,7 +189,7 @@ def add_publish(commands: Commands) -> None:
         description="Verify, then write FOLDER/model (weights, card, ledger, signature) and "
         "FOLDER/results (every response, as a dataset). Only --upload sends anything.",
     )
-    command.set_defaults(module="mathledger.publish", deep=None)
+    command.set_defaults(module="mathledger.publish")
     command.add_argument("folder", type=absolute, metavar="FOLDER", help="a new folder")
     command.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
     _add_verification(command)

@@ -18,8 +18,7 @@ from typing import Any
 from mathledger.core.errors import InputError
 from mathledger.run.params import evaluated_models
 
-CARD = Path("model_card")
-MODELS = Path("data/model")
+CARD = "model_card"
 MISMATCH = re.compile(r"Hash mismatch for '([^']*)'")  # in the library's text
 
 
@@ -64,29 +63,33 @@ Verifier = Key | Authorities | Identity
 
 
 @contextlib.contextmanager
-def published(settings: Mapping[str, Any]) -> Iterator[Path]:
+def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
     """A folder of links to the files that are published, under their names there.
 
     It has the card's name, which the signature states, and the final model's files.
 
     Args:
-        settings: the content of params.yaml, of the project in the current folder.
+        settings: the content of params.yaml.
+        root: the project's folder.
 
     Raises:
         InputError: a file is missing, or two of them have one name.
     """
-    model = MODELS / evaluated_models(dict(settings))[-1]
+    model = f"data/model/{evaluated_models(settings)[-1]}"
     for folder in (model, CARD):
-        if not folder.is_dir():
+        if not (root / folder).is_dir():
             raise InputError(f"{folder} is missing: run `dvc repro`, or `dvc pull`")
     with tempfile.TemporaryDirectory(prefix="mathledger-") as scratch:
         top = Path(scratch) / settings["model_card"]["name"]
         top.mkdir()
         for folder in (model, CARD):
-            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-                link = top / path.relative_to(folder)
+            for path in sorted(each for each in (root / folder).rglob("*") if each.is_file()):
+                link = top / path.relative_to(root / folder)
                 if link.is_symlink():
-                    raise InputError(f"{path}: {model} and {CARD} both have a file of this name")
+                    raise InputError(
+                        f"{path.relative_to(root)}: {model} and {CARD} both have a file of this "
+                        "name"
+                    )
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(path.resolve())
         yield top

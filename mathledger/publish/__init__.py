@@ -10,7 +10,6 @@ holds a text of a private benchmark. The folder is written aside, then renamed.
 """
 
 import argparse
-import contextlib
 import json
 import re
 import shutil
@@ -19,13 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mathledger import signing, verify
+from mathledger import signing, terminal, verify
 from mathledger.card.ledger import Ledger
-from mathledger.card.outputs import responses_path
+from mathledger.card.outputs import Outputs
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.facts import is_private
 from mathledger.core.errors import InputError
 from mathledger.verify import options
+from mathledger.verify.options import VerifyOptions
 
 MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance
 TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
@@ -33,7 +33,7 @@ TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, write the folder, and upload it if a name is given."""
-    asked = options.from_arguments(arguments)
+    asked = VerifyOptions(options.overrides(arguments), signature=options.signature(arguments))
     chain = Chain.open()
     folder: Path = arguments.folder
     if folder.exists():
@@ -42,23 +42,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"there is no folder {folder.parent} to write into")
     if arguments.upload and not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments.upload):
         raise InputError(f"--upload {arguments.upload}: ORG/NAME is wanted")
-    with contextlib.chdir(chain.at):
-        ledger = chain.ledger
-        refuse_unknown_licence(ledger)
-        if not verify.check_aloud(asked).holds:
-            raise InputError("what does not verify is not published: see the links above")
-        aside = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(aside, ignore_errors=True)
-        write_model(aside / "model", chain, arguments.signature)
-        private = private_benchmarks(chain)
-        write_results(aside / "results", ledger, private)
-        refuse_private_texts(aside, private)
-        aside.rename(folder)
+    refuse_unknown_licence(chain.ledger)
+    if not verify.check_aloud(asked).holds:
+        raise InputError("what does not verify is not published: see the links above")
+    aside = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    write_model(aside / "model", chain, arguments.signature)
+    private = private_benchmarks(chain)
+    write_results(aside / "results", chain, private)
+    refuse_private_texts(aside, private)
+    aside.rename(folder)
     if not arguments.signature:
         print("not signed: `mathledger attest` makes a signature, --signature adds it")
     if not chain.params["model_card"]["url"]:
         print("model_card.url names no repository: the card's links lead nowhere from the hub")
-    print(f"{folder}/model and {folder}/results are ready")
+    print(terminal.printable(f"{folder}/model and {folder}/results are ready"))
     if arguments.upload:
         upload(folder, arguments.upload)
     return 0
@@ -80,10 +78,9 @@ def refuse_unknown_licence(ledger: Ledger) -> None:
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
     """The items of each private benchmark, by its name."""
-    from mathledger.core.tables import read_rows
-
+    outputs = Outputs(chain.at)
     return {
-        name: read_rows(Path("data/download_benchmark") / name / "items.parquet")
+        name: outputs.items(name)
         for name in chain.params["benchmark"]
         if is_private(chain.params, name)
     }
@@ -91,16 +88,17 @@ def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
 
 def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
     """Write the files that `attest` signs, and the signature."""
-    with signing.published(chain.params) as links:
+    with signing.published(chain.params, chain.at) as links:
         shutil.copytree(links, folder)
     if signature:
         shutil.copyfile(signature, folder / "model.sig")
 
 
-def write_results(folder: Path, ledger: Ledger, private: dict[str, Any]) -> None:
+def write_results(folder: Path, chain: Chain, private: dict[str, Any]) -> None:
     """Write the responses to benchmarks that are not private, and their card."""
     from huggingface_hub import DatasetCardData
 
+    ledger, outputs = chain.ledger, Outputs(chain.at)
     configs = []
     for entry in ledger.benchmarks:
         if entry.benchmark in private:
@@ -108,9 +106,8 @@ def write_results(folder: Path, ledger: Ledger, private: dict[str, Any]) -> None
         files = []
         for model in entry.models:
             name = f"{entry.benchmark}/{model}.parquet"
-            source = Path(responses_path(model, entry.benchmark))
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, folder / name)
+            shutil.copyfile(outputs.samples(model, entry.benchmark), folder / name)
             files.append({"split": model, "path": name})
         configs.append({"config_name": entry.benchmark, "data_files": files})
     licence = ledger.licence
@@ -141,7 +138,7 @@ def write_results(folder: Path, ledger: Ledger, private: dict[str, Any]) -> None
         f"\n\n{table}\n{left_out}",
         encoding="utf-8",
     )
-    shutil.copyfile(LEDGER, folder / "ledger.json")
+    shutil.copyfile(chain.at / LEDGER, folder / "ledger.json")
 
 
 def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]]) -> None:
@@ -214,4 +211,4 @@ def upload(folder: Path, name: str) -> None:
                 f"{repo} could not be uploaded: {' '.join(str(error).split())}; {folder} is whole: "
                 "log in with `hf auth login`, and publish it again, or upload it with `hf upload`"
             ) from None
-        print(f"{folder}/{part} -> {commit.commit_url}", file=sys.stderr)
+        print(terminal.printable(f"{folder}/{part} -> {commit.commit_url}"), file=sys.stderr)

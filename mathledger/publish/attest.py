@@ -4,11 +4,11 @@ What does not verify is not signed. mathledger/signing.py says what is signed, a
 """
 
 import argparse
-import contextlib
 
-from mathledger import signing, verify
+from mathledger import signing, terminal, verify
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
+from mathledger.verify import options
 from mathledger.verify.options import VerifyOptions
 
 
@@ -18,12 +18,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.signature} is a folder: name a file with --signature")
     chain = Chain.open()
     config = signing.signing_config(signer(arguments))
-    if not verify.check_aloud(VerifyOptions(tuple(arguments.overrides or ()))).holds:
+    if not verify.check_aloud(VerifyOptions(options.overrides(arguments))).holds:
         raise InputError("what does not verify is not signed: see the links above")
-    with contextlib.chdir(chain.at), signing.published(chain.params) as folder:
+    with signing.published(chain.params, chain.at) as folder:
         num_files = signing.num_files(folder)
         signing.sign(folder, arguments.signature, config)
-    print(f"{arguments.signature}: signed {num_files} files, the final model's and {signing.CARD}/")
+    what = f"{num_files} files, the final model's and {signing.CARD}/"
+    print(terminal.printable(f"{arguments.signature}: signed {what}"))
     return 0
 
 

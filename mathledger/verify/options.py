@@ -24,17 +24,25 @@ class VerifyOptions:
 
 
 def from_arguments(arguments: argparse.Namespace) -> VerifyOptions:
-    """The options that the command line of `verify` or `publish` gives.
+    """The options that the command line of `verify` gives.
 
     Raises:
         InputError: a signature does not come with exactly one way to check it.
     """
-    return VerifyOptions(
-        tuple(arguments.overrides or ()), arguments.deep or 0, _signature(arguments)
-    )
+    return VerifyOptions(overrides(arguments), arguments.deep or 0, signature(arguments))
 
 
-def _signature(arguments: argparse.Namespace) -> Signature | None:
+def overrides(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """What the command line says that params.yaml was compiled with."""
+    return tuple(arguments.overrides or ())
+
+
+def signature(arguments: argparse.Namespace) -> Signature | None:
+    """The signature that the command line of `verify` or `publish` asks to check.
+
+    Raises:
+        InputError: it does not come with exactly one way to check it.
+    """
     verifiers: list[Verifier] = []
     if arguments.public_key:
         verifiers.append(Key(arguments.public_key))

@@ -185,7 +185,7 @@ def test_the_results_dataset_loads(smoke: Workspace, tmp_path: Path) -> None:
     from huggingface_hub import DatasetCard
 
     with contextlib.chdir(smoke.path):
-        publish.write_results(tmp_path / "results", Chain.open().ledger, {})
+        publish.write_results(tmp_path / "results", Chain.open(), {})
     data = DatasetCard.load(tmp_path / "results" / "README.md").data
     assert data.license == "apache-2.0"
     for config in data.configs:
@@ -215,7 +215,7 @@ def test_a_private_text_in_any_file_is_found_and_nothing_is_left(
     with contextlib.chdir(smoke_copy.path):
         chain = Chain.open()
         out = tmp_path / "out"
-        publish.write_results(out / "results", chain.ledger, {})
+        publish.write_results(out / "results", chain, {})
         publish.refuse_private_texts(out, publish.private_benchmarks(chain))  # nothing is private
         chain.params["benchmark"]["tiny_chain_sum"]["source"]["private"] = True
         item = read_rows(folder / "items.parquet")[0]
@@ -224,7 +224,7 @@ def test_a_private_text_in_any_file_is_found_and_nothing_is_left(
         with pytest.raises(InputError, match=rf"notes.json holds the text of item {item['id']}"):
             publish.refuse_private_texts(out, publish.private_benchmarks(chain))
         assert not out.exists()
-        publish.write_results(out, chain.ledger, publish.private_benchmarks(chain))
+        publish.write_results(out, chain, publish.private_benchmarks(chain))
     assert not list(out.rglob("*.parquet"))
     assert "tiny_chain_sum" in (out / "README.md").read_text()
 
