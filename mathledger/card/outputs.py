@@ -40,9 +40,11 @@ class Outputs:
 
     def metrics(self, stage: str, item: str | None = None) -> dict[str, Any]:
         """What metrics/ holds of a stage, or of one item of it."""
+        return dict(read_json(self.metrics_file(stage, item)))
+
+    def metrics_file(self, stage: str, item: str | None = None) -> Path:
         folder = self.root / "metrics"
-        path = folder / stage / f"{item}.json" if item else folder / f"{stage}.json"
-        return dict(read_json(path))
+        return folder / stage / f"{item}.json" if item else folder / f"{stage}.json"
 
     def prepared(self, corpora: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The metrics of `prepare` by corpus."""
@@ -58,8 +60,13 @@ class Outputs:
     def completions(self, model: str) -> Path:
         return self.data / "probe" / model / "completions.parquet"
 
+    @property
+    def benchmarks(self) -> Path:
+        """The folder that holds one of each benchmark."""
+        return self.data / "download_benchmark"
+
     def items(self, benchmark: str) -> list[Row]:
-        return read_rows(self.data / "download_benchmark" / benchmark / "items.parquet")
+        return read_rows(self.benchmarks / benchmark / "items.parquet")
 
     @property
     def evidence(self) -> Path:
@@ -77,6 +84,11 @@ class Outputs:
         return self.data / "decontaminate" / REMOVED
 
     @property
+    def deduplicated(self) -> Path:
+        """The rows that `deduplicate` left."""
+        return self.data / "deduplicate" / KEPT
+
+    @property
     def duplicates(self) -> Path:
         """The rows that `deduplicate` removed."""
         return self.data / "deduplicate" / REMOVED
@@ -89,13 +101,12 @@ class Outputs:
         """What the model answered to a held-out problem while it trained."""
         return read_csv(self.data / stage / "samples.csv")
 
+    def model(self, name: str) -> Path:
+        """The folder of a model's weights and tokenizer."""
+        return self.data / "model" / name
+
     def model_files(self, models: Iterable[str]) -> list[Path]:
-        return [
-            path
-            for model in models
-            for path in (self.data / "model" / model).rglob("*")
-            if path.is_file()
-        ]
+        return [path for name in models for path in self.model(name).rglob("*") if path.is_file()]
 
     def lineage(self, stage: str) -> Lineage:
         """What a stage recorded of its own run."""

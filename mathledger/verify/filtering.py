@@ -6,11 +6,6 @@ from pathlib import Path
 from mathledger.core.errors import InputError
 from mathledger.verify.project import Check, Project
 
-FILTER_INPUT = Path("data/deduplicate/kept.parquet")
-BENCHMARKS = Path("data/download_benchmark")
-FILTERED = Path("data/decontaminate")
-FILTER_METRICS = Path("metrics/decontaminate.json")
-TRAINING = (Path("data/mix/train.parquet"), Path("data/mix/validation.parquet"))
 # What names something only this machine has, or takes its time for no verdict.
 NOT_COMPARED = ("candidates.parquet",)
 
@@ -24,11 +19,11 @@ def canaries(project: Project) -> Check:
     from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
-    items = read_items(BENCHMARKS, project.settings["benchmark"])
+    items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
     hidden = choose(items, settings.canaries_per_benchmark, settings.seed)
     forbidden = {canary.id for canary in hidden}
     texts = {item.problem: f"item {item.id} of {item.benchmark}" for item in items}
-    filtered = FILTERED / "kept.parquet"
+    filtered = project.outputs.kept
     kept = set()
     for batch in read_batches(filtered, ["id", "problem"]):
         ids, problems = (column.to_pylist() for column in batch.columns)
@@ -39,7 +34,7 @@ def canaries(project: Project) -> Check:
             if problem in texts and settings.action == "remove":
                 yield f"{filtered}: row {row} is {texts[problem]}"
     num_rows = 0
-    for path in TRAINING:
+    for path in (project.outputs.mix("train"), project.outputs.mix("validation")):
         for batch in read_batches(path, ["id"]):
             num_rows += len(batch)
             for row in batch.column(0).to_pylist():
@@ -64,12 +59,14 @@ def again(project: Project) -> Check:
         again, metrics = Path(name) / "data", Path(name) / "metrics.json"
         try:
             # No engine.start: any runner gives the same bytes, and Daft's own takes every core.
-            items = read_items(BENCHMARKS, project.settings["benchmark"])
-            write_json(metrics, decontaminate.filter_rows(FILTER_INPUT, items, again, settings))
+            items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
+            rows = project.outputs.deduplicated
+            write_json(metrics, decontaminate.filter_rows(rows, items, again, settings))
         except InputError as error:
             raise InputError(f"the filter does not run: {error}") from None
-        files = {path: FILTERED / path.name for path in sorted(again.iterdir())} | {
-            metrics: FILTER_METRICS
+        filtered = project.outputs.kept.parent
+        files = {path: filtered / path.name for path in sorted(again.iterdir())} | {
+            metrics: project.outputs.metrics_file("decontaminate")
         }
         compared = {path: own for path, own in files.items() if path.name not in NOT_COMPARED}
         for path, own in compared.items():

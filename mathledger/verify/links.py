@@ -82,7 +82,9 @@ def check(
         links.append(Link("signature", signature.signature))
     chain = Chain.open()
     checked = []
-    with contextlib.chdir(chain.at):  # the paths of lock, lineage and ledger are relative to it
+    # The one change of folder: params.load, conf/, DVC's Repo and the paths of dvc.lock all start
+    # from the current one.
+    with contextlib.chdir(chain.at):
         if not _has_data(chain):
             raise InputError(
                 "there is no data here that could be verified: run `dvc pull`, or, where the "

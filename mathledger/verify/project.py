@@ -47,7 +47,7 @@ def digests_of(path: str, with_sha256: bool) -> Digests:
 
 @dataclass
 class Project:
-    """The checkout that is verified; the current folder is its top."""
+    """The checkout that is verified. Its top is the current folder, which `links.check` sets."""
 
     chain: Chain
     options: VerifyOptions

@@ -13,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.card import statement
-from mathledger.card.outputs import responses_path
 from mathledger.chain.chain import CARD, LEDGER
+from mathledger.chain.facts import is_private
 from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-MODELS = Path("data/model")
-BENCHMARKS = Path("data/download_benchmark")
-METRICS = Path("metrics/evaluate")
 
 
 def ledger(project: Project) -> Check:
@@ -124,7 +121,7 @@ def responses(project: Project) -> Check:
     silence_libraries()
     num_responses = 0
     for model, benchmark in tqdm(project.evaluations, "responses", leave=False, disable=None):
-        path = Path(responses_path(model, benchmark))
+        path = project.outputs.samples(model, benchmark)
         stored = read_rows(path)
         given = {
             (row["item_id"], row["repeat"]): Response(
@@ -133,11 +130,13 @@ def responses(project: Project) -> Check:
             for row in stored
         }
         questions = read_questions(
-            MODELS / model,
-            BENCHMARKS / benchmark,
+            project.outputs.model(model),
+            project.outputs.benchmarks / benchmark,
             params.load("evaluate", Params),
             params.load(f"benchmark.{benchmark}.task", Task),
         )
+        # Params may have made the benchmark private since the stage ran.
+        private = questions.is_private or is_private(project.settings, benchmark)
         asked = {each.key for each in questions.requests}
         for item, repeat in sorted(asked ^ set(given)):
             has = "is missing" if (item, repeat) in asked else "was never asked"
@@ -149,7 +148,7 @@ def responses(project: Project) -> Check:
             for column in old:
                 if old[column] != new[column]:
                     where = f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column}"
-                    if questions.is_private:
+                    if private:
                         yield f"{where} is not what it is anew"
                     else:
                         yield f"{where} is {_short(old[column])}, anew {_short(new[column])}"
@@ -165,8 +164,8 @@ def metrics(project: Project) -> Check:
 
     num_values = 0
     for model, benchmark in project.evaluations:
-        path = METRICS / f"{model}-{benchmark}.json"
-        computed = asdict(summarise(read_rows(Path(responses_path(model, benchmark)))))
+        path = project.outputs.metrics_file("evaluate", f"{model}-{benchmark}")
+        computed = asdict(summarise(read_rows(project.outputs.samples(model, benchmark))))
         stated = read_json(path)
         for key, value in computed.items():
             if stated.get(key) != value:
