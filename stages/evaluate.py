@@ -29,7 +29,7 @@ from mathledger.evaluation.questions import Questions, read_questions, silence_l
 from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, seconds_csv, summarise
 from mathledger.evaluation.settings import Params
-from mathledger.evaluation.spot_check import spot_check
+from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
@@ -50,11 +50,12 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("benchmark")
     parser.add_argument("--spot-check", type=int, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="for what a spot check finds")
     options = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     silence_libraries()
     if options.spot_check:
-        check_again(options.model, options.benchmark, options.spot_check)
+        check_again(options.model, options.benchmark, options.spot_check, options.json)
     else:
         evaluate(options.model, options.benchmark)
 
@@ -97,16 +98,16 @@ def evaluate(model: str, benchmark: str) -> None:
         )
 
 
-def check_again(model: str, benchmark: str, number: int) -> None:
+def check_again(model: str, benchmark: str, number: int, file: Path | None) -> None:
     item, folder = f"{model}-{benchmark}", MODELS / model
     try:
         asked = read(model, benchmark)
         stored = read_rows(OUT / item / "samples.parquet")
         engine = open_engine(folder, asked.tokenizer, asked.settings)
-        num_different = spot_check(engine, asked, stored, number)
+        check = spot_check(engine, asked, stored, number)
     except InputError as error:
         sys.exit(f"error: {item}: {error}")
-    sys.exit(1 if num_different else 0)
+    sys.exit(1 if report(check, file) else 0)
 
 
 def read(model: str, benchmark: str) -> Questions:

@@ -2,8 +2,13 @@
 
 import hashlib
 import random
+from pathlib import Path
 
+from pydantic import Field
+
+from mathledger.core.files import write_json
 from mathledger.core.tables import Row
+from mathledger.core.typed import Record
 from mathledger.evaluation.engines.engine import Engine, Request, Response
 from mathledger.evaluation.questions import Questions
 
@@ -14,32 +19,74 @@ def same_characters(one: str, other: str) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def spot_check(engine: Engine, questions: Questions, stored: list[Row], number: int) -> int:
-    """Generate some responses again, chosen by chance; print each, return how many differ."""
+class Recheck(Record):
+    """A stored response that was generated again."""
+
+    item_id: str
+    repeat: int
+    difference: str | None  # null if it came out the same
+    excerpts: list[str] = Field(default_factory=list)  # where it differs: stored, now
+
+    @property
+    def text(self) -> str:
+        """One line without the texts of the responses."""
+        return f"item {self.item_id}, repeat {self.repeat} {self.difference or 'is the same'}"
+
+
+class SpotCheck(Record):
+    """What `python -m stages.evaluate MODEL BENCHMARK --spot-check N --json FILE` writes."""
+
+    responses: list[Recheck]
+
+    @property
+    def num_different(self) -> int:
+        return sum(each.difference is not None for each in self.responses)
+
+    def lines(self) -> list[str]:
+        """The check for a reader: each response, then how many are the same."""
+        lines = []
+        for each in self.responses:
+            lines.append(each.text)
+            excerpts = zip(("stored", "now"), each.excerpts, strict=False)
+            lines += [f"  {name:6} {excerpt!r}" for name, excerpt in excerpts]
+        num_same = len(self.responses) - self.num_different
+        return [*lines, f"{num_same} of {len(self.responses)} responses are the same"]
+
+
+def spot_check(engine: Engine, questions: Questions, stored: list[Row], number: int) -> SpotCheck:
+    """Generate some responses again, chosen by chance, and compare each with the stored one."""
     kept = {(row["item_id"], row["repeat"]): row for row in stored}
     chosen = random.sample(questions.fitting, min(number, len(questions.fitting)))
     again: list[tuple[Request, Response]] = []
     size = engine.num_at_once or len(chosen)
     for at in range(0, len(chosen), size):
         engine.answer(chosen[at : at + size], questions.limits, again.extend)
-    num_different = 0
-    for request, response in sorted(again, key=lambda pair: pair[0].key):
-        row = kept.get(request.key)
-        where = f"item {request.item_id}, repeat {request.repeat}"
-        if row is None:
-            difference = "is not in the stored samples"
-        elif row["prompt_sha256"] != hashlib.sha256(request.prompt.encode()).hexdigest():
-            difference = "was asked with another prompt"
-        elif row["response"] != response.text:
-            at = same_characters(row["response"], response.text)
-            difference = f"differs from character {at} on"
-            if not questions.is_private:
-                difference += f"\n  stored {row['response'][at : at + 60]!r}"
-                difference += f"\n  now    {response.text[at : at + 60]!r}"
-        else:
-            print(f"{where} is the same")
-            continue
-        num_different += 1
-        print(f"{where} {difference}")
-    print(f"{len(chosen) - num_different} of {len(chosen)} responses are the same")
-    return num_different
+    responses = [
+        _compare(kept.get(request.key), request, response, questions.is_private)
+        for request, response in sorted(again, key=lambda pair: pair[0].key)
+    ]
+    return SpotCheck(responses=responses)
+
+
+def _compare(row: Row | None, request: Request, response: Response, is_private: bool) -> Recheck:
+    difference, excerpts = None, []
+    if row is None:
+        difference = "is not in the stored samples"
+    elif row["prompt_sha256"] != hashlib.sha256(request.prompt.encode()).hexdigest():
+        difference = "was asked with another prompt"
+    elif row["response"] != response.text:
+        at = same_characters(row["response"], response.text)
+        difference = f"differs from character {at} on"
+        if not is_private:
+            excerpts = [text[at : at + 60] for text in (row["response"], response.text)]
+    return Recheck(
+        item_id=request.item_id, repeat=request.repeat, difference=difference, excerpts=excerpts
+    )
+
+
+def report(check: SpotCheck, file: Path | None) -> int:
+    """Print a check for a reader, write it to a file for a program; return how many differ."""
+    print("\n".join(check.lines()))
+    if file:
+        write_json(file, check.content())
+    return check.num_different

@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -180,26 +181,29 @@ def generation(project: Project) -> Check:
     Each model and benchmark is given to the stage that generated them, in a process of its own: an
     engine keeps its memory, and a GPU's, until its process ends.
     """
+    from mathledger.core.files import read_json
+    from mathledger.evaluation.spot_check import SpotCheck
     from mathledger.run.environment import hardware
 
     chosen = Counter(random.choices(project.evaluations, k=project.options.num_regenerated))
     same = num_again = 0
     for (model, benchmark), number in sorted(chosen.items()):
-        command = [sys.executable, "-m", "stages.evaluate", model, benchmark]
-        command += ["--spot-check", str(number)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        lines = done.stdout.splitlines()
-        if done.returncode and not any(line.startswith("item ") for line in lines):
-            yield f"{model} on {benchmark}: {done.stderr.strip() or 'no answer'}"
-            continue
-        of_items = [line for line in lines if line.startswith("item ")]
-        differing = [line for line in of_items if not line.endswith(" is the same")]
-        num_again += len(of_items)
-        same += len(of_items) - len(differing)
-        if differing:
+        with tempfile.TemporaryDirectory(prefix="mathledger-") as scratch:
+            file = Path(scratch) / "spot_check.json"
+            command = [sys.executable, "-m", "stages.evaluate", model, benchmark]
+            command += ["--spot-check", str(number), "--json", str(file)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if not file.is_file():
+                yield f"{model} on {benchmark}: {done.stderr.strip() or 'no answer'}"
+                continue
+            again = SpotCheck.read(read_json(file), f"the spot check of {model} on {benchmark}")
+        num_again += len(again.responses)
+        same += len(again.responses) - again.num_different
+        if again.num_different:
             stage = project.chain.stage(f"evaluate@{model}-{benchmark}")
             then, now = project.chain.lineage(stage).hardware.cpu, hardware()["cpu"]
             other = f" (generated on {then}, this is {now})" if then != now else ""
-            for line in differing:
-                yield f"{model} on {benchmark}: {line}{other}"
+            for each in again.responses:
+                if each.difference:
+                    yield f"{model} on {benchmark}: {each.text}{other}"
     return f"{same} of {num_again} responses, chosen by chance, came out the same"
