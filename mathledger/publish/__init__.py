@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger import signing, terminal, verify
-from mathledger.card.ledger import Ledger
+from mathledger.card.ledger import Benchmark, Ledger
 from mathledger.card.outputs import Outputs
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.facts import is_private
@@ -96,49 +96,56 @@ def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
 
 def write_results(folder: Path, chain: Chain, private: dict[str, Any]) -> None:
     """Write the responses to benchmarks that are not private, and their card."""
+    ledger, outputs = chain.ledger, Outputs(chain.at)
+    folder.mkdir(parents=True, exist_ok=True)
+    published = [entry for entry in ledger.benchmarks if entry.benchmark not in private]
+    for entry in published:
+        (folder / entry.benchmark).mkdir()
+        for model in entry.models:
+            source = outputs.samples(model, entry.benchmark)
+            shutil.copyfile(source, folder / entry.benchmark / f"{model}.parquet")
+    card = results_card(ledger, published, sorted(private))
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    shutil.copyfile(chain.at / LEDGER, folder / "ledger.json")
+
+
+def results_card(ledger: Ledger, published: list[Benchmark], private: list[str]) -> str:
+    """The card of the dataset: where its files are, and what they say.
+
+    Args:
+        published: the benchmarks whose responses are in it.
+        private: the names of those that are left out.
+    """
+    import jinja2
     from huggingface_hub import DatasetCardData
 
-    ledger, outputs = chain.ledger, Outputs(chain.at)
-    configs = []
-    for entry in ledger.benchmarks:
-        if entry.benchmark in private:
-            continue
-        files = []
-        for model in entry.models:
-            name = f"{entry.benchmark}/{model}.parquet"
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(outputs.samples(model, entry.benchmark), folder / name)
-            files.append({"split": model, "path": name})
-        configs.append({"config_name": entry.benchmark, "data_files": files})
     licence = ledger.licence
     data = DatasetCardData(
         license=licence.id if licence and licence.on_hub else "other",
         tags=["mathledger", "evaluation"],
-        configs=configs,
+        configs=[
+            {
+                "config_name": entry.benchmark,
+                "data_files": [
+                    {"split": model, "path": f"{entry.benchmark}/{model}.parquet"}
+                    for model in entry.models
+                ],
+            }
+            for entry in published
+        ],
     )
-    rows = [
-        f"| {entry.benchmark} | {model} | {score.num_correct} of {score.num_samples} | "
-        f"`{score.samples_sha256[:8]}` |"
-        for entry in ledger.benchmarks
-        if entry.benchmark not in private
-        for model, score in entry.models.items()
-    ]
-    left_out = ""
-    if private:
-        left_out = f"\nLeft out, for their text is private: {', '.join(sorted(private))}.\n"
-    table = "\n".join(
-        ["| benchmark | model | right | sha256 |", "| --- | --- | ---: | --- |", *rows]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mathledger.publish", ""),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Markdown
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "README.md").write_text(
-        f"---\n{data.to_yaml()}\n---\n\n# Responses of {ledger.name}\n\n"
-        "Every response behind the model card's scores: the item, the seed, the text, the "
-        "extracted answer, the reference, the verdict and the version of the grader. The digests "
-        "are those of the model's `ledger.json`; `mathledger verify` grades them anew."
-        f"\n\n{table}\n{left_out}",
-        encoding="utf-8",
+    text = environment.get_template("results.md.jinja").render(
+        front_matter=data.to_yaml(), name=ledger.name, benchmarks=published, private=private
     )
-    shutil.copyfile(chain.at / LEDGER, folder / "ledger.json")
+    return str(text)
 
 
 def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]]) -> None:
