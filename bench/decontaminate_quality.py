@@ -76,14 +76,14 @@ def mathledger(pairs: list[Pair]) -> list[str | None]:
     """
     import pyarrow as pa
 
-    from mathledger.filters import decontaminate, overlap
+    from mathledger.filters import decontaminate, overlap, overlap_index
     from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
     queries, references = ([pair[key] for pair in pairs] for key in ("query", "ref"))
     number = {reference: at for at, reference in enumerate(dict.fromkeys(references))}
     items = pa.array([*number], pa.large_string())
-    index = overlap.build(items, items, settings.thresholds)
+    index = overlap_index.build(items, items, settings.thresholds)
     matches = overlap.match(pa.array(queries, pa.large_string()), index)
     rows, columns = matches.rows.tolist(), matches.items.tolist()
     classes = dict(zip(zip(rows, columns, strict=True), matches.classes.tolist(), strict=True))

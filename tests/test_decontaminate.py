@@ -10,7 +10,7 @@ import pytest
 from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows
 from mathledger.data.canary_forms import CONTROLS
-from mathledger.filters import canaries, decontaminate, overlap, spelling
+from mathledger.filters import canaries, decontaminate, overlap, overlap_index, spelling
 from mathledger.filters.decision import Match, evidence
 from mathledger.filters.items import Item, read_items
 from mathledger.run import params
@@ -31,7 +31,7 @@ OTHERS = [
 
 def classes(problem: str, *items: str) -> list[str]:
     """The classes of a problem's pairs with these items (default: ITEM)."""
-    index = overlap.build(
+    index = overlap_index.build(
         pa.array(items or [ITEM]),
         pa.array([*OTHERS, problem]),
         SETTINGS.thresholds,
@@ -71,7 +71,7 @@ def test_all_items_that_a_problem_holds_are_reported() -> None:
 
 
 def test_a_solution_that_holds_a_whole_item_is_found() -> None:
-    index = overlap.build(pa.array([ITEM]), pa.array(OTHERS), SETTINGS.thresholds)
+    index = overlap_index.build(pa.array([ITEM]), pa.array(OTHERS), SETTINGS.thresholds)
     solutions = pa.array([f"We first recall: {ITEM} Now factor.", "We factor $x^2 - y^2$."])
     matches = overlap.match(solutions, index, solutions=True)
     assert matches.rows.tolist() == [0] and matches.classes.tolist() == [overlap.CONTAINED]

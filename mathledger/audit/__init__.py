@@ -23,7 +23,7 @@ from mathledger.audit.types import Audit, Claim
 from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mathledger.filters.overlap import Thresholds
+    from mathledger.filters.overlap_index import Thresholds
 
 MAX_CLAIMS = 1000
 

@@ -19,7 +19,7 @@ from mathledger.audit.types import Claim, Finding
 from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mathledger.filters.overlap import Thresholds
+    from mathledger.filters.overlap_index import Thresholds
 
 EVIDENCE = "evidence.parquet"  # of data/decontaminate
 PROBLEM_COLUMNS = ("problem", "question")
@@ -137,7 +137,7 @@ def _from_files(
     import numpy as np
     import pyarrow as pa
 
-    from mathledger.filters import overlap
+    from mathledger.filters import overlap, overlap_index
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
     files: dict[str, list[Path]] = defaultdict(list)
@@ -165,7 +165,7 @@ def _from_files(
     )
     everything = list(dict.fromkeys(text for _, texts in sorted(corpora.items()) for text in texts))
     sample = pa.array(everything[:SAMPLE_SIZE], pa.large_string())
-    index = overlap.build(items, sample, thresholds)
+    index = overlap_index.build(items, sample, thresholds)
     counts = []
     for corpus, texts in sorted(corpora.items()):
         matches = overlap.match(pa.array(texts, pa.large_string()), index)

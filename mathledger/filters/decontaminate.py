@@ -26,7 +26,7 @@ from mathledger.core.tables import EXAMPLE, Row, Writer, read_batches, removed_s
 from mathledger.data import engine
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
-from mathledger.filters import canaries, embeddings, overlap
+from mathledger.filters import canaries, embeddings, overlap, overlap_index
 from mathledger.filters.decision import (
     EVIDENCE,
     OVERLAP,
@@ -61,7 +61,7 @@ class Params:
     variants: Literal["keep", "quarantine"] = Field(
         description="What becomes of the same problem with other numbers: quarantine removes it."
     )
-    thresholds: overlap.Thresholds = Field(description="Where the classes of overlap begin.")
+    thresholds: overlap_index.Thresholds = Field(description="Where the classes of overlap begin.")
     canaries_per_benchmark: int = Field(
         ge=1,
         description="Items that are planted as canaries, each in seven forms.",
@@ -103,7 +103,7 @@ def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> d
     is_sampled[first[np.argsort(hashes, kind="stable")[:SAMPLE_SIZE]]] = True
     sample = column_where(path, "problem", is_sampled).combine_chunks()
     problems = pa.array([item.problem for item in items])
-    index = overlap.build(problems, sample, settings.thresholds)
+    index = overlap_index.build(problems, sample, settings.thresholds)
 
     out.mkdir(parents=True, exist_ok=True)
     hidden = canaries.choose(items, settings.canaries_per_benchmark, settings.seed)
@@ -163,7 +163,7 @@ def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.C
 
 
 def overlapping(
-    path: Path, column: str, index: overlap.Index, *, solutions: bool
+    path: Path, column: str, index: overlap_index.Index, *, solutions: bool
 ) -> Iterator[Flags]:
     """Yield, in batches from the engine, whether each row's text overlaps any item.
 
@@ -179,7 +179,9 @@ def overlapping(
         yield part.ravel().astype(np.bool_)
 
 
-def matches_of(texts: pa.Array, index: overlap.Index, *, solutions: bool) -> dict[int, list[Match]]:
+def matches_of(
+    texts: pa.Array, index: overlap_index.Index, *, solutions: bool
+) -> dict[int, list[Match]]:
     """The matches of each text that has any, by its place."""
     matches: dict[int, list[Match]] = defaultdict(list)
     place = "solution" if solutions else "problem"
@@ -190,7 +192,7 @@ def matches_of(texts: pa.Array, index: overlap.Index, *, solutions: bool) -> dic
     return matches
 
 
-def search_problems(path: Path, index: overlap.Index) -> dict[str, list[Match]]:
+def search_problems(path: Path, index: overlap_index.Index) -> dict[str, list[Match]]:
     """The matches of each problem of a file that has any, by its id."""
     is_match = np.concatenate([*overlapping(path, "problem", index, solutions=False)])
     texts = column_where(path, "problem", is_match).combine_chunks()
@@ -200,7 +202,7 @@ def search_problems(path: Path, index: overlap.Index) -> dict[str, list[Match]]:
 
 
 def _searched_solutions(
-    path: Path, index: overlap.Index
+    path: Path, index: overlap_index.Index
 ) -> Iterator[tuple[pa.RecordBatch, dict[int, list[Match]]]]:
     """The rows, and the matches of those whose solution has any, by place in the batch.
 
@@ -223,7 +225,7 @@ def write_results(
     out: Path,
     settings: Params,
     items: list[Item],
-    index: overlap.Index,
+    index: overlap_index.Index,
     group: npt.NDArray[np.int64],
     by_group: dict[int, list[Match]],
 ) -> dict[str, Any]:

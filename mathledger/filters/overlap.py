@@ -41,11 +41,7 @@ from mathledger.filters.overlap_candidates import (
     workspace,
 )
 from mathledger.filters.overlap_features import num_missing
-from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION
-from mathledger.filters.overlap_index import Index as Index
-from mathledger.filters.overlap_index import Limits as Limits
-from mathledger.filters.overlap_index import Thresholds as Thresholds
-from mathledger.filters.overlap_index import build as build
+from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION, Index
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
@@ -90,6 +86,7 @@ class Measures(NamedTuple):
 def class_of(measures: Any, limits: Any, is_solution: bool) -> int:
     """The first class that fits a pair, or NO_CLASS: the one place where it is decided.
 
+    >>> from mathledger.filters.overlap_index import Limits
     >>> limits = Limits(contained=0.8, rephrase=0.7, variant=0.6)
     >>> rephrased = Measures(False, False, True, 0.1, 0.5, 0, 0, 0)
     >>> CLASSES[class_of(rephrased, limits, False)]

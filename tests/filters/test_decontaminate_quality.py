@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from mathledger.filters import decontaminate, overlap
+from mathledger.filters import decontaminate, overlap, overlap_index
 from mathledger.run import params
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -62,7 +62,7 @@ def found() -> dict[str, Counter[str | None]]:
     for name, pairs in by_references.items():
         items = list(dict.fromkeys(pair["ref"] for pair in pairs))
         sample = gsm8k("train") if name == "gsm" else math_train()
-        index = overlap.build(pa.array(items), sample, SETTINGS.thresholds)
+        index = overlap_index.build(pa.array(items), sample, SETTINGS.thresholds)
         matches = overlap.match(pa.array([pair["query"] for pair in pairs]), index)
         kinds = {
             (row, item): overlap.CLASSES[kind]
@@ -113,13 +113,13 @@ def test_few_rows_of_the_train_split_are_called_contamination(
 ) -> None:
     problems = gsm8k("train") if training == "gsm8k" else math_train()
     items = gsm8k("test") if benchmark == "gsm8k" else pa.array(math500())
-    matches = overlap.match(problems, overlap.build(items, problems, SETTINGS.thresholds))
+    matches = overlap.match(problems, overlap_index.build(items, problems, SETTINGS.thresholds))
     flagged = np.unique(matches.rows[matches.classes != overlap.VARIANT])
     assert len(flagged) <= limit * len(problems)
 
 
 def test_every_item_finds_itself() -> None:
     items = pa.array(math500())
-    matches = overlap.match(items, overlap.build(items, math_train(), SETTINGS.thresholds))
+    matches = overlap.match(items, overlap_index.build(items, math_train(), SETTINGS.thresholds))
     same = matches.rows[(matches.rows == matches.items) & (matches.classes == overlap.SAME)]
     assert same.tolist() == list(range(500))
