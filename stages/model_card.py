@@ -31,6 +31,7 @@ from mathledger.card.outputs import Outputs
 from mathledger.card.views.scores import summary
 from mathledger.core.files import write_text
 from mathledger.run import params
+from mathledger.run.compose import choices
 from mathledger.run.tracking import stage_run
 
 ROOT = Path()  # of the files that the other stages wrote
@@ -41,7 +42,7 @@ PLOTS = Path("plots/model_card")
 def main() -> None:
     with stage_run("model_card") as run:
         own = params.load("model_card", settings.Params)
-        settings.check_claims(own.claims)
+        settings.check_claims(own.claims, choices("benchmark"))
         content = params.read()
         outputs = Outputs(ROOT)
         corpora, benchmarks = list(content["corpus"]), list(content["benchmark"])

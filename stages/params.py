@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from mathledger.core.configuration import CONF, PARAMS, check
 from mathledger.core.errors import InputError
-from mathledger.run.compose import compose
+from mathledger.run.compose import choices, compose
 
 
 def sections() -> dict[str, Any]:
@@ -78,7 +78,8 @@ def check_all(content: dict[str, Any]) -> None:
         raise InputError(f"{CONF}/: {name}: unknown section")
     for name, into in single.items():
         check(name, content.get(name), into)
-    model_card.check_claims(check("model_card", content["model_card"], model_card.Params).claims)
+    claims = check("model_card", content["model_card"], model_card.Params).claims
+    model_card.check_claims(claims, choices("benchmark"))
     for group, parts in each.items():
         if not content.get(group):
             raise InputError(f"{CONF}/: {group}: none is chosen, e.g. {group}=[NAME]")

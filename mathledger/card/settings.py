@@ -1,6 +1,6 @@
 """The section `model_card` of params.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -39,15 +39,18 @@ class Params:
     )
 
 
-def check_claims(claims: Sequence[Claim]) -> None:
-    """Raise InputError where a claim names no benchmark of conf/, or its range is upside down."""
-    known = {path.stem for path in (CONF / "benchmark").glob("*.yaml")}
+def check_claims(claims: Sequence[Claim], benchmarks: Collection[str]) -> None:
+    """Raise InputError if a claim names an unknown benchmark, or its range is upside down.
+
+    Args:
+        benchmarks: the names that conf/benchmark/ has.
+    """
     for number, claim in enumerate(claims):
         where = f"model_card.claims[{number}]"
-        if claim.benchmark not in known:
+        if claim.benchmark not in benchmarks:
             raise InputError(
                 f"{where}.benchmark: there is no {CONF}/benchmark/{claim.benchmark}.yaml; "
-                f"there are {', '.join(sorted(known))}"
+                f"there are {', '.join(sorted(benchmarks))}"
             )
         if claim.low > claim.high:
             raise InputError(f"{where}: low {claim.low:g} is above high {claim.high:g}")

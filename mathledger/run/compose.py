@@ -21,3 +21,8 @@ def compose(overrides: list[str]) -> str:
         return OmegaConf.to_yaml(config)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(f"{CONF}/ does not compose: {error}") from error
+
+
+def choices(group: str) -> list[str]:
+    """Return the names that a group of conf/ has, sorted."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
