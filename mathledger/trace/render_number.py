@@ -49,7 +49,7 @@ def _step(step: Step) -> dict[str, Any]:
     return {
         "stage": step.stage,
         "reads": step.reads,
-        "found": step.reported,
+        "reported": step.reported,
         "params": step.params,
         "deps": {path: _digest(dep) for path, dep in step.deps.items()},
         "outs": {path: _digest(out) for path, out in step.outs.items()},

@@ -103,16 +103,16 @@ def test_rows_in_are_the_rows_that_the_stages_before_have_kept(
 ) -> None:
     steps = {step["stage"]: step for step in trace.json(smoke.path, BENCHMARK)["steps"]}
     for corpus in CORPORA:
-        downloaded = steps[f"download_corpus@{corpus}"]["found"]
-        assert steps[f"prepare@{corpus}"]["found"]["num_in"] == downloaded["num_rows"]
+        downloaded = steps[f"download_corpus@{corpus}"]["reported"]
+        assert steps[f"prepare@{corpus}"]["reported"]["num_in"] == downloaded["num_rows"]
         assert re.fullmatch("[0-9a-f]{64}", downloaded["files"]["train.jsonl"]["sha256"])
     for stage in ("deduplicate", "decontaminate"):
-        found = steps[stage]["found"]
-        kept = [steps[each]["found"]["num_kept"] for each in steps[stage]["reads"]]
-        assert found["num_in"] == sum(kept[: 2 if stage == "deduplicate" else 1])
-        assert found["num_removed"] == found["num_in"] - found["num_kept"]
-    assert steps["mix"]["found"]["num_in"] == steps["decontaminate"]["found"]["num_kept"]
-    assert steps["train"]["found"]["num_examples"] == steps["mix"]["found"]["num_train"]
+        reported = steps[stage]["reported"]
+        kept = [steps[each]["reported"]["num_kept"] for each in steps[stage]["reads"]]
+        assert reported["num_in"] == sum(kept[: 2 if stage == "deduplicate" else 1])
+        assert reported["num_removed"] == reported["num_in"] - reported["num_kept"]
+    assert steps["mix"]["reported"]["num_in"] == steps["decontaminate"]["reported"]["num_kept"]
+    assert steps["train"]["reported"]["num_examples"] == steps["mix"]["reported"]["num_train"]
 
 
 def test_the_verdicts_are_those_of_the_predictions(smoke: Workspace, trace: Tracer) -> None:
