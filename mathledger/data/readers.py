@@ -15,7 +15,7 @@ import xxhash
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.strings import string_array
-from mathledger.core.tables import num_rows
+from mathledger.core.tables import Row, num_rows
 
 ROWS = 8192
 MESSAGES = pa.list_(pa.string())
@@ -86,7 +86,7 @@ def _parquet(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, pa.Array]
 
 
 def _column(path: Path, name: str, column: str, values: pa.Array) -> pa.Array:
-    """A parquet column as RAW has it; the figures of a column of answers are written out."""
+    """A parquet column as RAW has it; numerals in a column of answers become text."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         values, kind = values.dictionary_decode(), kind.value_type
@@ -141,17 +141,44 @@ def _value(name: str, value: Any) -> Any:
     if name == "messages":
         if not isinstance(value, list):
             return None
-        return [_text(turn.get("content") if isinstance(turn, dict) else None) for turn in value]
+        return [
+            valid_text(turn.get("content") if isinstance(turn, dict) else None) for turn in value
+        ]
     if name not in TEXTS and value is not None and not isinstance(value, str):
         return json.dumps(value)
-    return _text(value)
+    return valid_text(value)
 
 
-def _text(value: Any) -> str | None:
-    """A lone surrogate, which JSON can spell and UTF-8 cannot, becomes U+FFFD."""
+def valid_text(value: Any) -> str | None:
+    """Return a text, each lone surrogate replaced by U+FFFD; None if the value is no text.
+
+    JSON can spell a lone surrogate, and UTF-8 cannot.
+    """
     if not isinstance(value, str):
         return None
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def raw_row(file: Path, suffix: str, number: int) -> Row | None:
+    """Return one row with all of the file's own columns; None if there is no such row.
+
+    Args:
+        file: it may have another name than in the download, as in DVC's cache.
+        suffix: of its name in the download: .parquet or .jsonl.
+        number: counted from 0, as in the column `origin_row`.
+    """
+    if suffix == ".jsonl":
+        with file.open("rb") as lines:
+            line = next(islice(lines, number, None), None)
+        return None if line is None else dict(json.loads(line))
+    with pq.ParquetFile(file, pre_buffer=False) as table:
+        first = 0
+        for group in range(table.num_row_groups):
+            size = table.metadata.row_group(group).num_rows
+            if number < first + size:
+                return dict(table.read_row_group(group).slice(number - first, 1).to_pylist()[0])
+            first += size
+    return None
 
 
 def count_rows(path: Path) -> int:

@@ -1,21 +1,19 @@
 """One training row through every stage, back to its row of the download."""
 
-import json
 import re
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mathledger.card.outputs import EVIDENCE, KEPT, REMOVED
 from mathledger.chain import facts
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
+from mathledger.data import readers
 from mathledger.trace.lookup import (
     MAX_NAMED,
     WITHHELD,
@@ -281,29 +279,22 @@ def raw(chain: Chain, row: Row) -> Raw:
 
 
 def raw_row(chain: Chain, path: str, number: int) -> Row:
-    """A row of a JSONL or parquet file, counted from 0."""
-    file = chain.cached(path)
+    """Return a row of a downloaded file, counted from 0.
+
+    Raises:
+        InputError: the file cannot be read, or has no such row.
+    """
     try:
-        if Path(path).suffix == ".jsonl":
-            with file.open("rb") as lines:
-                return dict(json.loads(next(islice(lines, number, None))))
-        with pq.ParquetFile(file, pre_buffer=False) as table:
-            at = 0
-            for group in range(table.num_row_groups):
-                size = table.metadata.row_group(group).num_rows
-                if number < at + size:
-                    return dict(table.read_row_group(group).slice(number - at, 1).to_pylist()[0])
-                at += size
+        row = readers.raw_row(chain.cached(path), Path(path).suffix, number)
     except (ValueError, pa.ArrowException, OSError) as error:
         raise InputError(f"{path} of {chain.label}, row {number}: {error}") from None
-    except StopIteration:
-        pass
-    raise InputError(f"{path} of {chain.label} has no row {number}: run `dvc repro`")
+    if row is None:
+        raise InputError(f"{path} of {chain.label} has no row {number}: run `dvc repro`")
+    return row
 
 
 def text_of(value: Any) -> str | None:
-    """A text as `prepare` reads it: without space around it; null where none is left."""
-    if not isinstance(value, str):
-        return None
-    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return pc.utf8_trim_whitespace(pa.scalar(whole)).as_py() or None
+    """Return a text as `prepare` reads it: without space around it; None if none is left."""
+    return (
+        pc.utf8_trim_whitespace(pa.scalar(readers.valid_text(value), pa.string())).as_py() or None
+    )
