@@ -237,7 +237,7 @@ def test_repeated_scores_are_those_of_the_responses(repeated: Project) -> None:
             assert score["majority"]["value"] <= score["pass_at"]["4"]["value"]
 
 
-def test_comparisons_are_of_every_pair_and_corrected_together(three: Project) -> None:
+def test_comparisons_are_of_every_pair_and_adjusted_together(three: Project) -> None:
     made = [each for entry in three.ledger["benchmarks"] for each in entry["comparisons"]]
     pairs = [("tuned", "base"), ("reinforced", "base"), ("reinforced", "tuned")]
     assert [(each["model"], each["against"]) for each in made] == pairs * 3
@@ -266,7 +266,7 @@ def test_a_comparison_is_paired_by_item(single: Project) -> None:
         (0.01, 0.09, 0.3, "better, but not after Holm"),
     ],
 )
-def test_the_verdict_goes_by_the_corrected_p(
+def test_the_verdict_goes_by_the_adjusted_p(
     p_value: float, p_holm: float, value: float, said: str
 ) -> None:
     each = Comparison(

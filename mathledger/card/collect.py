@@ -85,9 +85,9 @@ def subject(outputs: Outputs, settings: Settings) -> list[Path]:
 
 
 def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
-    """What the responses to each benchmark give, all p values corrected together."""
+    """What the responses to each benchmark give, all p values adjusted together."""
     leaked = overlapping_rows(outputs.evidence)
-    return scores.corrected(
+    return scores.adjusted(
         [
             scores.benchmark(
                 outputs, name, own, set(leaked.get(name, ())), settings["evaluated_models"]

@@ -200,7 +200,7 @@ class Decontamination(Record):
 
 
 class Difference(Record):
-    """A difference between two groups, with its p value before any correction."""
+    """A difference between two groups, with its p value before any adjustment."""
 
     against: str
     difference: float
@@ -215,8 +215,8 @@ class _OfModel(Record):
     model: str
 
 
-class Evidence(Difference, _OfModel):
-    """A test whose p value stays small after Holm's correction."""
+class SignificantTest(Difference, _OfModel):
+    """A test that is significant after Holm's adjustment."""
 
     p_adjusted: Share
 
@@ -274,13 +274,13 @@ class ResponsesRow(_OfModel):
 class Twins(Record):
     rows: list[TwinsRow]
     num_tests: Count
-    evidence: list[Evidence]
+    evidence: list[SignificantTest]
 
 
 class Completions(Record):
     rows: list[CompletionsRow]
     num_tests: Count
-    evidence: list[Evidence]
+    evidence: list[SignificantTest]
     completions_sha256: dict[str, Sha256]
 
 
@@ -288,7 +288,7 @@ class Responses(Record):
     ngram_size: Count
     rows: list[ResponsesRow]
     num_tests: Count
-    evidence: list[Evidence]
+    evidence: list[SignificantTest]
 
 
 class Memorisation(Record):

@@ -16,10 +16,10 @@ from mathledger.card.ledger import (
     Completions,
     CompletionsRow,
     Difference,
-    Evidence,
     Memorisation,
     Responses,
     ResponsesRow,
+    SignificantTest,
     TwinDrop,
     Twins,
     TwinsRow,
@@ -80,12 +80,12 @@ def num_tests(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> int:
     return sum(len(row.tests) for row in rows)
 
 
-def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[Evidence]:
-    """Of all tests of a probe those that stay significant after Holm's correction."""
+def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[SignificantTest]:
+    """Return those of a probe's tests that are significant after Holm's adjustment."""
     tests = [(row, test) for row in rows for test in row.tests]
     adjusted = statistics.holm([test.p_value for _, test in tests])
     return [
-        Evidence(
+        SignificantTest(
             benchmark=row.benchmark,
             model=row.model,
             **test.content(),

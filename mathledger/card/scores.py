@@ -213,7 +213,7 @@ def model_score(
 
 
 def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
-    """Every model with every one before it, paired by item; p_holm is not corrected yet."""
+    """Every model with every one before it, paired by item; p_holm is not adjusted yet."""
     pairs = []
     for against, model in itertools.combinations(samples, 2):
         result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
@@ -233,15 +233,15 @@ def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
     return pairs
 
 
-def corrected(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    """The benchmarks with the p values of all their comparisons corrected together."""
+def adjusted(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """The benchmarks with the p values of all their comparisons adjusted together."""
     p_values = [each.p_value for entry in benchmarks for each in entry.comparisons]
-    adjusted = iter(statistics.holm(p_values))
+    by_holm = iter(statistics.holm(p_values))
     return [
         entry.model_copy(
             update={
                 "comparisons": [
-                    each.model_copy(update={"p_holm": float(f"{next(adjusted):.4g}")})
+                    each.model_copy(update={"p_holm": float(f"{next(by_holm):.4g}")})
                     for each in entry.comparisons
                 ]
             }
