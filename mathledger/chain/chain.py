@@ -16,7 +16,7 @@ from mathledger.card.ledger import Benchmark, Ledger, ModelScore
 from mathledger.card.statement import Statement, digest, parse, predicate, stage_names
 from mathledger.chain import git
 from mathledger.chain.cache import cache_folder
-from mathledger.chain.lock import LOCK, Out, Stage, parse_lock
+from mathledger.chain.lock import LOCK, Out, Stage, parse_folder, parse_lock
 from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data, is_lineage, is_within
@@ -195,8 +195,9 @@ class Chain:
         """The files of an output in the cache, path -> md5: itself, or all that lie in a folder."""
         if not out.md5.endswith(".dir"):
             return {out.path: out.md5}
-        listed = parse_json(self.object(out.md5, out.path).read_bytes(), f"the cache's {out.md5}")
-        return {f"{out.path}/{each['relpath']}": each["md5"] for each in listed}
+        label = f"the cache's {out.md5}"
+        listed = parse_json(self.object(out.md5, out.path).read_bytes(), label)
+        return {f"{out.path}/{path}": md5 for path, md5 in parse_folder(listed, label).items()}
 
     def md5(self, path: str) -> str:
         """The digest that the lock, or the folder that it names, has for a file or an output."""

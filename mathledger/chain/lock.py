@@ -117,6 +117,29 @@ def parse_lock(content: Any, names: Collection[str], label: str) -> dict[str, St
     }
 
 
+class _FileOfFolder(Record):
+    md5: str
+    relpath: str
+
+
+class _Folder(Record):
+    files: list[_FileOfFolder]
+
+
+def parse_folder(content: Any, label: str) -> dict[str, str]:
+    """The files of a folder, path relative to it -> md5.
+
+    Args:
+        content: the JSON that DVC's cache holds of the folder.
+        label: how the file is called in errors.
+
+    Raises:
+        InputError: names each key that is unknown, missing or of a wrong type.
+    """
+    folder = _Folder.read({"files": content}, label)
+    return {each.relpath: each.md5 for each in folder.files}
+
+
 def folder_md5(files: Mapping[str, str]) -> str:
     """DVC's digest of a folder.
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mathledger.chain.chain import Chain
-from mathledger.chain.lock import Out, parse_lock
+from mathledger.chain.lock import Out, parse_folder, parse_lock
 from mathledger.core.errors import InputError
 
 ENTRY: dict[str, Any] = {
@@ -57,3 +57,15 @@ def test_params_that_name_no_stages_are_one_line_with_file_and_key(tmp_path: Pat
         "params.yaml of HEAD: benchmark: Input should be a valid dictionary, got '3'; "
         "params.yaml of HEAD: reinforce: missing key"
     )
+
+
+def test_a_folder_of_the_cache_is_read_and_a_damaged_one_is_one_line_with_file_and_key() -> None:
+    listing = [{"md5": "a", "relpath": "b/c.parquet"}]
+    assert parse_folder(listing, "a.dir") == {"b/c.parquet": "a"}
+    for content, problem in (
+        ([{"md5": "a"}], "a.dir: files.0.relpath: missing key"),
+        ({}, "a.dir: files: Input should be a valid array, got '{}'"),
+    ):
+        with pytest.raises(InputError) as refused:
+            parse_folder(content, "a.dir")
+        assert str(refused.value) == problem
