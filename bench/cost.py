@@ -25,11 +25,11 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from bench.measure import RESULTS, circumstances, write_result
+from mathledger.card.outputs import Outputs
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.model import prompts
-from mathledger.plan import BASE
 from mathledger.plan.estimate import GPUS
 from mathledger.plan.memory import memory
 from mathledger.plan.size import Size, flops_per_token, size_of
@@ -136,7 +136,7 @@ def measure(hub: Path, of: Recipe) -> dict[str, Any]:
 
 def lengths_of(files: list[Path], mapping: dict[str, str], prompt: dict[str, Any]) -> Lengths:
     """Tokens of every row, as the stage `train` makes them."""
-    tokenizer, found = prompts.load_tokenizer(BASE), []
+    tokenizer, found = prompts.load_tokenizer(Outputs(Path()).model("base")), []
     for file in files:
         table = pq.read_table(file, columns=[mapping["problem"], mapping["solution"]])
         for batch in table.to_batches(max_chunksize=2000):

@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 
 from mathledger import terminal
+from mathledger.card.outputs import Outputs
 from mathledger.core.errors import InputError
 from mathledger.core.keys import flatten
 from mathledger.model import download
@@ -20,23 +21,21 @@ from mathledger.plan.size import size_of
 from mathledger.run import params
 from mathledger.training import models, sft
 
-# `plan` runs in the project's folder, as a stage does.
-BASE = Path("data/model/base")
-MIX = Path("data/mix/train.parquet")
-
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.gpu not in GPUS:
         raise InputError(f"--gpu {arguments.gpu} is not known; known are {', '.join(GPUS)}")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # see tracking.stage_run
     settings = params.load("train", sft.Params)
-    config = inputs.base_config(params.load("model", download.Params).source, BASE)
+    outputs = Outputs(Path())  # params.load, too, reads the current folder
+    base, mix = outputs.model("base"), outputs.mix("train")
+    config = inputs.base_config(params.load("model", download.Params).source, base)
     models.check_context(config, settings.max_length)
     size = size_of(config, settings.lora)
     rows = None
     is_mixed = inputs.is_made_with("mix", flatten(params.read()))
-    if is_mixed and BASE.exists() and MIX.exists():
-        rows = inputs.measure_rows(MIX, BASE, settings.max_length)
+    if is_mixed and base.exists() and mix.exists():
+        rows = inputs.measure_rows(mix, base, settings.max_length)
     plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
     text = report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation)
     print(terminal.printable(text))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cost import SHAPE
-from mathledger import plan
+from mathledger.card.outputs import Outputs
 from mathledger.core.files import read_json
 from mathledger.model.launch import Launch
 from mathledger.plan.memory import GIB, memory
@@ -17,6 +17,7 @@ from mathledger.training.lora import Lora, peft_config
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 
+BASE = Outputs(Path()).model("base")
 REPO = "deepseek-ai/deepseek-math-7b-rl"
 # As its publisher gives them.
 CONFIG = {
@@ -84,10 +85,10 @@ def test_lora_counts_its_adapters(smoke: Workspace, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.chdir(smoke.path)
     lora = Lora(4, 8, 0.0, "all-linear", load_in_4bit=False)
-    size = size_of(AutoConfig.from_pretrained(plan.BASE), lora)
+    size = size_of(AutoConfig.from_pretrained(BASE), lora)
     from peft import get_peft_model
 
-    model = get_peft_model(models.load_model(plan.BASE, lora, "sdpa"), peft_config(lora))
+    model = get_peft_model(models.load_model(BASE, lora, "sdpa"), peft_config(lora))
     assert size.trainable == sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert size.total == sum(p.numel() for p in model.parameters())
 
@@ -106,7 +107,7 @@ def test_sharding_divides_what_is_trained(
 
     monkeypatch.chdir(smoke.path)
     settings = params.load("train", sft.Params)
-    size = size_of(AutoConfig.from_pretrained(plan.BASE), None)
+    size = size_of(AutoConfig.from_pretrained(BASE), None)
     one = memory(settings, size, 100, on_gpu=True)
     sharded = replace(settings, launch=Launch("torchrun", 4, "fsdp2"))
     four = memory(sharded, size, 100, on_gpu=True)
