@@ -78,11 +78,7 @@ class Task:
 
 
 def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]:
-    """Render the conversation that asks each item: worked examples as turns, then the item.
-
-    >>> turns("t", [{"problem": "1 + 1?"}], task)  # doctest: +SKIP
-    [[{'role': 'user', 'content': '1 + 1? ...'}]]
-    """
+    """Render the conversation that asks each item: worked examples as turns, then the item."""
     from datasets import Dataset
     from lm_eval.api.task import ConfigurableTask
 
