@@ -190,7 +190,7 @@ def test_a_stage_that_the_server_refuses_does_no_work_and_says_why_in_one_line(
     url = f"http://{host}:{server.port}"
     team = {"MLFLOW_TRACKING_URI": url, **BOB, PASSWORD: password}
     before = server_runs(server, "mix")
-    for command in ("stages.mix", "ledger sync-mlflow"):
+    for command in ("stages.mix", "mathledger sync-mlflow"):
         shown = smoke.python("-m", *command.split(), ok=False, **team)
         assert f"MLflow at {url} {said}" in shown and shown.count("\n") == 1
     assert server_runs(server, "mix") == before
