@@ -1,7 +1,7 @@
 """The model card as Markdown, from the ledger and nothing else.
 
 templates/card.md.jinja shows the card's shape, and a template beside it each section; what their
-tables and cells hold is in views/. Every number stands in the ledger. A share of n items is shown
+tables and cells hold is in views/. Every number is in the ledger. A share of n items is shown
 with no more digits than one item is worth, and every score with its 95% interval.
 """
 
@@ -22,7 +22,7 @@ UNBREAKABLE = re.compile(r"(?<=[\d%]) (?=of \d)|(?<=[\d%] of) (?=\d)|(?<=\d,) (?
 
 
 def text(ledger: Ledger) -> str:
-    """README.md.
+    """Return README.md.
 
     Links lead to files of the repository: of the published one, where params.yaml says where it is,
     since the card is read far from it.
@@ -34,7 +34,7 @@ def text(ledger: Ledger) -> str:
 
 
 def render(template: str, **context: Any) -> str:
-    """A template of templates/, the whole card or a section."""
+    """Render a template of templates/, the whole card or a section."""
     return str(_environment().get_template(f"{template}.md.jinja").render(context))
 
 
@@ -45,7 +45,7 @@ def _environment() -> Any:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mathledger.card"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown: tables escape their cells; templates, what stands in <pre>
+        autoescape=False,  # Markdown: tables escape their cells; templates, what is in <pre>
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -72,13 +72,13 @@ def _environment() -> Any:
 
 
 def place(ledger: Ledger, path: str) -> str:
-    """Where a file of the repository is: under its address, where params.yaml gives one."""
+    """Return the address of a file of the repository; its path if params.yaml gives no address."""
     url = ledger.params["model_card"]["url"]
     return f"{url.rstrip('/')}/blob/main/{path}" if url else path
 
 
 def front_matter(ledger: Ledger) -> str:
-    """The card's YAML head; huggingface_hub writes and checks it."""
+    """Return the card's YAML head; huggingface_hub writes and checks it."""
     from huggingface_hub import EvalResult, ModelCardData
 
     licence = ledger.licence

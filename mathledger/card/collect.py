@@ -31,7 +31,7 @@ Settings = Mapping[str, Any]  # the content of params.yaml
 
 
 def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Ledger:
-    """Every number of the card.
+    """Collect every number of the card.
 
     Raises:
         InputError: a file is missing or damaged, or a number has no lineage.
@@ -75,7 +75,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
 
 
 def subject(outputs: Outputs, settings: Settings) -> list[Path]:
-    """The files that the ledger is about: the models, the responses and the card."""
+    """Return the files that the ledger is about: the models, the responses and the card."""
     samples = [
         outputs.samples(model, benchmark)
         for model in settings["evaluated_models"]
@@ -85,7 +85,7 @@ def subject(outputs: Outputs, settings: Settings) -> list[Path]:
 
 
 def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
-    """What the responses to each benchmark give, all p values adjusted together."""
+    """Score the responses to each benchmark, all p values adjusted together."""
     leaked = overlapping_rows(outputs.evidence)
     return scores.adjusted(
         [
@@ -98,7 +98,7 @@ def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
 
 
 def licence(base: str, corpora: Mapping[str, str]) -> Licence:
-    """The model's licence, as licences.derived has it, and the inputs whose licence is unknown."""
+    """Derive the model's licence, and name the inputs whose licence is unknown."""
     known = licences.derived(base, corpora)
     return Licence(
         id=known.key if known else None,
@@ -110,7 +110,7 @@ def licence(base: str, corpora: Mapping[str, str]) -> Licence:
 
 
 def stated(claim: Claim, settings: Settings) -> StatedScore:
-    """A claim, and whether there is a measurement to draw it beside."""
+    """Return a claim, and whether there is a measurement to draw it beside."""
     return StatedScore(
         model=claim.model,
         benchmark=claim.benchmark,
@@ -157,7 +157,7 @@ def training(outputs: Outputs) -> Training:
 
 
 def held_out(outputs: Outputs, row_id: str) -> HeldOut:
-    """The problem of a row of data/mix/, and its answer."""
+    """Return the problem of a row of data/mix/, and its answer."""
     for split in ("validation", "train"):
         for batch in read_batches(outputs.mix(split), ["id", "prompt", "answer"]):
             for row in batch.to_pylist():
@@ -169,7 +169,7 @@ def held_out(outputs: Outputs, row_id: str) -> HeldOut:
 def digests_read(
     outputs: Outputs, settings: Settings
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """The DVC digests of the data that each stage read, and of all code that ran.
+    """Return the DVC digests of the data that each stage read, and of all code that ran.
 
     Raises:
         InputError: a number has no lineage, or two stages ran with different versions of a file.

@@ -42,7 +42,7 @@ def from_solutions(
     removed: Path,
     kept: Path,
 ) -> list[ResponsesRow]:
-    """For each model and benchmark with overlap the mean shares over items.
+    """Return the mean shares over items for each model and benchmark with overlap.
 
     samples by (model, benchmark), items by benchmark; removed and kept are decontaminate's.
     """
@@ -117,7 +117,7 @@ def from_solutions(
 
 
 def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]]:
-    """Item -> of each response its n-grams that the problem has not; only where there are some."""
+    """Map each item to its responses' n-grams that the problem lacks; items without any go."""
     problems = ngrams([row["problem"] for row in items])
     of_problem = dict(zip((row["id"] for row in items), problems, strict=True))
     of_items: dict[str, list[U64]] = {}
@@ -129,7 +129,7 @@ def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]
 
 
 def ngrams(texts: list[str]) -> list[U64]:
-    """Of each text the hashes of its distinct runs of NGRAM_SIZE canonical tokens, sorted."""
+    """Hash each text's distinct runs of NGRAM_SIZE canonical tokens; the hashes are sorted."""
     tokens = canonical.tokenize(pa.array(texts, pa.large_string()))
     runs = np.zeros(max(len(tokens.hashes) - NGRAM_SIZE + 1, 0), np.uint64)
     for step in range(NGRAM_SIZE):
@@ -143,7 +143,7 @@ def ngrams(texts: list[str]) -> list[U64]:
 def seen(
     vocabularies: dict[Item, U64], solutions: Iterator[tuple[Item, str]]
 ) -> tuple[dict[Item, Flags], Counter[Item]]:
-    """Which of each item's n-grams stand in the solutions that come for it, and how many come."""
+    """Mark which of each item's n-grams its solutions hold, and count the solutions."""
     flags = {item: np.zeros(len(grams), np.bool_) for item, grams in vocabularies.items()}
     counts: Counter[Item] = Counter()
     while part := list(itertools.islice(solutions, SOLUTIONS_AT_ONCE)):
@@ -154,7 +154,7 @@ def seen(
 
 
 def solutions_of(paths: list[Path], owners: dict[str, list[Item]]) -> Iterator[tuple[Item, str]]:
-    """The solutions of the named rows, each for every item that its row holds."""
+    """Yield the solutions of the named rows, each for every item that its row holds."""
     wanted = pa.array(sorted(owners), pa.string())
     for path in paths:
         for batch in read_batches(path, ["id", "solution"]):
@@ -190,7 +190,7 @@ def unrelated_solutions(
 
 
 def against_others(overlapping: list[float], others: list[float]) -> list[Difference]:
-    """Permutation test of the means of two groups of items; none where a group is one item."""
+    """Test the means of two groups of items by permutation; no test if a group has one item."""
     from scipy.stats import permutation_test
 
     if min(len(overlapping), len(others)) < 2:

@@ -27,7 +27,7 @@ TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integ
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    """croissant.yaml: the format's context, and what each column holds."""
+    """Read croissant.yaml: the format's context, and what each column holds."""
     import yaml
 
     path = resources.files("mathledger.card").joinpath("croissant.yaml")
@@ -36,7 +36,7 @@ def vocabulary() -> dict[str, Any]:
 
 
 def metadata(ledger: Ledger, outputs: Outputs) -> dict[str, Any]:
-    """Croissant JSON-LD of data/mix/, one record set for each split."""
+    """Return the Croissant JSON-LD of data/mix/, one record set for each split."""
     paths = {split: outputs.mix(split) for split in SPLITS}
     removed = {
         reason: count for counts in ledger.removed.values() for reason, count in counts.items()
@@ -77,13 +77,13 @@ def metadata(ledger: Ledger, outputs: Outputs) -> dict[str, Any]:
 
 
 def licence_of(text: str) -> str:
-    """Where a licence's text is, or its id, or what is stated where it is not known."""
+    """Return the address of a licence's text, or its id; if it is unknown, what is stated."""
     known = licences.find(text)
     return (known.source or known.key) if known else text
 
 
 def based_on(corpus: str, source: Corpus) -> dict[str, Any]:
-    """One corpus as a source of the training set; `corpus` of a row names it."""
+    """Describe one corpus as a source of the training set; a row's `corpus` names it."""
     on_hub = {"url": f"https://huggingface.co/datasets/{source.name}"}
     return {
         "@type": "sc:Dataset",
@@ -96,7 +96,7 @@ def based_on(corpus: str, source: Corpus) -> dict[str, Any]:
 
 
 def record_set(split: str, path: Path) -> dict[str, Any]:
-    """The rows of one file."""
+    """Describe the rows of one file."""
     return {
         "@type": "cr:RecordSet",
         "@id": split,
@@ -108,7 +108,7 @@ def record_set(split: str, path: Path) -> dict[str, Any]:
 
 
 def field(split: str, column: pa.Field) -> dict[str, Any]:
-    """One column; of a conversation the texts of its messages."""
+    """Describe one column; of a conversation the texts of its messages."""
     known: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{split}/{column.name}",
@@ -127,5 +127,5 @@ def field(split: str, column: pa.Field) -> dict[str, Any]:
 
 
 def text(ledger: Ledger, outputs: Outputs) -> str:
-    """croissant.json."""
+    """Return croissant.json."""
     return json.dumps(metadata(ledger, outputs), indent=1, ensure_ascii=False) + "\n"

@@ -38,12 +38,12 @@ class Contamination:
 
 
 def total(counts: Iterable[dict[str, int]]) -> Counter[str]:
-    """Counts added up by key."""
+    """Add up counts by key."""
     return sum((Counter(each) for each in counts), Counter[str]())
 
 
 def by_corpus(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
-    """Rows of each corpus after each of STEPS."""
+    """Count the rows of each corpus after each of STEPS."""
     deduplicate = outputs.metrics("deduplicate")["kept_by_corpus"]
     decontaminate = outputs.metrics("decontaminate")["kept_by_corpus"]
     mix = outputs.metrics("mix")["train_by_corpus"]
@@ -55,7 +55,7 @@ def by_corpus(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
 
 
 def by_source(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
-    """Rows of each source, over all corpora, after each of STEPS; the largest source first."""
+    """Count each source's rows over all corpora after each of STEPS; the largest comes first."""
     prepare = outputs.prepared(corpora).values()
     raw = total(each["in_by_source"] for each in prepare)
     gone = [
@@ -73,7 +73,7 @@ def by_source(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
 
 
 def largest(counts: dict[str, list[int]]) -> dict[str, list[int]]:
-    """The first MAX_SOURCES entries, and the others added up."""
+    """Return the first MAX_SOURCES entries, and the others added up."""
     if len(counts) <= MAX_SOURCES:
         return counts
     shown = dict(itertools.islice(counts.items(), MAX_SOURCES - 1))
@@ -83,7 +83,7 @@ def largest(counts: dict[str, list[int]]) -> dict[str, list[int]]:
 
 
 def removed(outputs: Outputs, corpora: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Rows removed by stage and reason, over all corpora."""
+    """Count the rows removed by stage and reason, over all corpora."""
     prepare = total(each["removed_by_reason"] for each in outputs.prepared(corpora).values())
     return {
         "prepare": dict(sorted(prepare.items())),
@@ -93,7 +93,7 @@ def removed(outputs: Outputs, corpora: Sequence[str]) -> dict[str, dict[str, int
 
 
 def removals(outputs: Outputs, corpora: Sequence[str]) -> list[Removal]:
-    """The same as rows of a table, the most frequent reason of each stage first."""
+    """List the removals, the most frequent reason of each stage first."""
     return [
         Removal(stage, reason, count)
         for stage, counts in removed(outputs, corpora).items()
@@ -104,7 +104,7 @@ def removals(outputs: Outputs, corpora: Sequence[str]) -> list[Removal]:
 def contamination(
     outputs: Outputs, corpora: Sequence[str], benchmarks: Sequence[str]
 ) -> list[Contamination]:
-    """A cell for each source of each corpus and each benchmark; the sources with the most first."""
+    """Return a cell for each source and benchmark; the most contaminated sources come first."""
     raw = {
         (corpus, source): num_rows
         for corpus, prepare in outputs.prepared(corpora).items()
@@ -147,7 +147,7 @@ def contamination(
 
 
 def canaries(outputs: Outputs) -> list[Canaries]:
-    """What the filter said of the changed copies of items that it was shown, by form."""
+    """Return how many changed copies of items the filter found, by form."""
     counts = outputs.metrics("decontaminate")["canaries"]
     rows = []
     for form in sorted(counts, key=lambda form: form in CONTROLS):

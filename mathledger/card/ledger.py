@@ -43,12 +43,12 @@ class Score(Record):
     high: Share | None
 
     def statistics(self) -> dict[str, float | None]:
-        """What every score has, whatever else it says."""
+        """Return the fields that every score has."""
         return {key: getattr(self, key) for key in Score.model_fields}
 
     @property
     def interval(self) -> Interval | None:
-        """The accuracy with its interval; None for no items."""
+        """Return the accuracy with its interval; None for no items."""
         if self.accuracy is None or self.low is None or self.high is None:
             return None
         return Interval(value=self.accuracy, low=self.low, high=self.high)
@@ -381,5 +381,5 @@ class Ledger(Record):
 
     @property
     def models(self) -> list[str]:
-        """The models that every benchmark was asked, the base model first."""
+        """Return the models that answered every benchmark, the base model first."""
         return list(self.benchmarks[0].models)

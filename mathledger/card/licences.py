@@ -47,7 +47,7 @@ def licences() -> dict[str, Licence]:
 
 
 def find(text: str) -> Licence | None:
-    """The licence of this key, name or alias, in any case; None for one that is not known."""
+    """Find a licence by key, name or alias, in any case; None if it is unknown."""
     wanted = text.strip().lower()
     for licence in licences().values():
         names = (licence.key, licence.name, *licence.aliases)
@@ -57,7 +57,7 @@ def find(text: str) -> Licence | None:
 
 
 def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
-    """The licence of a model that was made of a base model and corpora.
+    """Derive the licence of a model that was made of a base model and corpora.
 
     It is the one that binds, or the base model's where none does; None where a licence is not
     known, so that nobody can say.
@@ -95,5 +95,5 @@ def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
 
 
 def unknown(licences_of: Mapping[str, str]) -> list[str]:
-    """The names of the inputs whose licence is not known."""
+    """Return the names of the inputs whose licence is unknown."""
     return [name for name, text in licences_of.items() if find(text) is None]

@@ -17,7 +17,7 @@ class Interval(Protocol):
 
 
 def percent(share: float, num_items: int) -> str:
-    """A share of n items with no more digits than one item is worth.
+    """Format a share of n items with no more digits than one item is worth.
 
     >>> percent(60 / 96, 96), percent(450 / 500, 500), percent(-0.001, 30)
     ('62', '90.0', '0')
@@ -26,7 +26,7 @@ def percent(share: float, num_items: int) -> str:
 
 
 def claim_range(low: float, high: float) -> str:
-    """A score as another card states it, in percent.
+    """Format a score as another card states it, in percent.
 
     >>> claim_range(0.95, 0.99), claim_range(0.939, 0.939)
     ('95-99%', '93.9%')
@@ -36,7 +36,7 @@ def claim_range(low: float, high: float) -> str:
 
 
 def points(difference: Interval, num_items: int) -> str:
-    """A difference of shares in percentage points, with its interval.
+    """Format a difference of shares in percentage points, with its interval.
 
     >>> from mathledger.evaluation.statistics import Interval
     >>> points(Interval(0.44, 0.33, 0.54), 64)
@@ -48,17 +48,17 @@ def points(difference: Interval, num_items: int) -> str:
 
 
 def chance(p_value: float) -> str:
-    """A p value, to two digits."""
+    """Format a p value to two digits."""
     return "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], num_texts: int = 1) -> str:
-    """A Markdown table; the first columns are texts, the others numbers, set to the right."""
+    """Format a Markdown table; the first columns are texts, the others right-aligned numbers."""
     rule = ["---"] * num_texts + ["---:"] * (len(head) - num_texts)
     lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def wrapped(text: str) -> str:
-    """A paragraph in lines of 100."""
+    """Wrap a paragraph at 100 characters."""
     return textwrap.fill(" ".join(text.split()), 100, break_on_hyphens=False) + "\n"

@@ -33,7 +33,7 @@ from mathledger.evaluation import statistics
 
 
 def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) -> Memorisation:
-    """What the three probes found, for the ledger; the first of the models is the base.
+    """Return what the three probes found, for the ledger; the first model is the base.
 
     Args:
         benchmarks: the section of params.yaml.
@@ -76,7 +76,7 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
 
 
 def num_tests(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> int:
-    """How many tests a probe made."""
+    """Count the tests that a probe made."""
     return sum(len(row.tests) for row in rows)
 
 
@@ -97,7 +97,7 @@ def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[S
 
 
 def paired(against: str, before: list[list[bool]], after: list[list[bool]]) -> Difference | None:
-    """By how much outcomes, paired by item, are more often true after; None without a pair."""
+    """Test how much more often outcomes, paired by item, are true after; None without a pair."""
     if not before:
         return None
     result = statistics.compare(before, after)
@@ -119,7 +119,7 @@ def twin_drops(
     samples: dict[tuple[str, str], list[Row]], twins: dict[str, str], hits: Hits
 ) -> list[TwinsRow]:
     """By how much each model does better on items than on their twins; twins: item's -> twin's
-    benchmark. A twin that stands in the corpora itself is no control: its pair is left out."""
+    benchmark. A twin that the corpora hold is no control: its pair is left out."""
     rows = []
     for (model, benchmark), own in samples.items():
         if benchmark not in twins:
@@ -149,7 +149,7 @@ def _drop(
 
 
 def _outcomes(samples: list[Row]) -> dict[str, list[bool]]:
-    """Item -> whether each response to it is right."""
+    """Map each item to whether each response to it is right."""
     of_items: dict[str, list[bool]] = {}
     for row in sorted(samples, key=lambda row: row["repeat"]):
         of_items.setdefault(row["item_id"], []).append(row["correct"])
@@ -212,7 +212,7 @@ def continued_items(
 
 
 def _against_controls(items: Verbatim, controls: Verbatim) -> Difference:
-    """Fisher's exact test of two counts."""
+    """Test two counts by Fisher's exact test."""
     from scipy.stats import fisher_exact
 
     counts = [[part.num_verbatim, part.num - part.num_verbatim] for part in (items, controls)]

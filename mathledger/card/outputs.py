@@ -31,7 +31,7 @@ class Outputs:
         return self.root / "data"
 
     def loss_curve(self) -> list[dict[str, str]]:
-        """Training and validation loss by step."""
+        """Read training and validation loss by step."""
         return read_csv(self.root / "plots" / "train" / "loss.csv")
 
     @property
@@ -39,7 +39,7 @@ class Outputs:
         return self.root / "model_card" / "README.md"
 
     def metrics(self, stage: str, item: str | None = None) -> dict[str, Any]:
-        """What metrics/ holds of a stage, or of one item of it."""
+        """Read the metrics of a stage, or of one item of it."""
         return dict(read_json(self.metrics_file(stage, item)))
 
     def metrics_file(self, stage: str, item: str | None = None) -> Path:
@@ -47,11 +47,11 @@ class Outputs:
         return folder / stage / f"{item}.json" if item else folder / f"{stage}.json"
 
     def prepared(self, corpora: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The metrics of `prepare` by corpus."""
+        """Read the metrics of `prepare` by corpus."""
         return {corpus: self.metrics("prepare", corpus) for corpus in corpora}
 
     def receipt(self, *folders: str) -> dict[str, Any]:
-        """What was downloaded into a folder of data/."""
+        """Read the receipt of a download in data/."""
         return dict(read_json(self.data.joinpath(*folders) / "receipt.json"))
 
     def samples(self, model: str, benchmark: str) -> Path:
@@ -98,7 +98,7 @@ class Outputs:
         return self.data / "mix" / f"{split}.parquet"
 
     def answers(self, stage: str) -> list[dict[str, str]]:
-        """What the model answered to a held-out problem while it trained."""
+        """Read what the model answered to a held-out problem while it trained."""
         return read_csv(self.data / stage / "samples.csv")
 
     def model(self, name: str) -> Path:
@@ -109,12 +109,12 @@ class Outputs:
         return [path for name in models for path in self.model(name).rglob("*") if path.is_file()]
 
     def lineage(self, stage: str) -> Lineage:
-        """What a stage recorded of its own run."""
+        """Read what a stage recorded of its own run."""
         return Lineage.load(stage, self.root)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a table by column."""
+    """Read the rows of a table by column."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))

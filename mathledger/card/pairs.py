@@ -44,7 +44,7 @@ class Pair:
 
 
 def marked(text: str, spans: Iterable[Span]) -> list[Piece]:
-    """The text in pieces, each in a span or not; a long text is cut around its first span.
+    """Cut a text into pieces in spans and between them; a long one is cut around its first span.
 
     >>> marked("Let x be 2.", [(4, 8)])
     [('Let ', False), ('x be', True), (' 2.', False)]
@@ -64,7 +64,7 @@ def marked(text: str, spans: Iterable[Span]) -> list[Piece]:
 
 
 def shared(own: str, other: str) -> tuple[list[Span], list[Span]]:
-    """Where two texts have the same runs of words, in each of them.
+    """Find the runs of words that two texts share, in each of them.
 
     >>> shared("a red box", "a box")
     ([(0, 1), (6, 9)], [(0, 1), (2, 5)])
@@ -85,7 +85,7 @@ def shared(own: str, other: str) -> tuple[list[Span], list[Span]]:
 
 
 def doubt(hit: Row) -> tuple[Any, ...]:
-    """Sort key: of removals those with the least in common first, of variants with the most."""
+    """Return a sort key: removals with the least in common come first, variants with the most."""
     row, item = (
         sum(span["end"] - span["start"] for span in hit[spans])
         for spans in ("row_spans", "item_spans")
@@ -113,12 +113,12 @@ class Shortlist:
             del own[max(own, key=lambda each: own[each][0])]
 
     def bars(self) -> dict[str, tuple[Any, ...]]:
-        """The largest key of each group that is full: what is beyond it need not be offered."""
+        """Return the largest key of each full group: what is beyond it need not be offered."""
         full = {group: own for group, own in self._groups.items() if len(own) == PER_GROUP}
         return {group: max(key for key, _ in own.values()) for group, own in full.items()}
 
     def in_turn(self) -> list[Row]:
-        """The best of each group, then the second of each, and so on."""
+        """Take the best of each group, then the second of each, and so on."""
         keys = sorted(self._groups)
         return in_turn(
             [row for _, row in sorted(self._groups[key].values(), key=lambda each: each[0])]
@@ -127,13 +127,13 @@ class Shortlist:
 
 
 def in_turn(lists: Iterable[Iterable[Row]]) -> list[Row]:
-    """The first of each list, then the second of each, and so on."""
+    """Take the first of each list, then the second of each, and so on."""
     rounds = itertools.zip_longest(*lists)
     return [row for each in rounds for row in each if row is not None]
 
 
 def rows_of_private_items(evidence: Path) -> set[str]:
-    """Ids of the rows that overlap an item whose text must not be shown."""
+    """Return ids of the rows that overlap an item whose text must not be shown."""
     ids: set[str] = set()
     for batch in read_batches(evidence, ["id", "item_problem"]):
         ids.update(batch["id"].filter(batch["item_problem"].is_null()).to_pylist())
@@ -141,7 +141,7 @@ def rows_of_private_items(evidence: Path) -> set[str]:
 
 
 def telling_hits(evidence: Path, private: set[str]) -> dict[str, list[Row]]:
-    """By class the hits that are hardest to judge, the benchmarks in turn."""
+    """Return by class the hits that are hardest to judge, the benchmarks in turn."""
     shortlists = {kind: Shortlist() for kind in (*CLASSES, "variant")}
     hidden = pa.array(sorted(private), pa.string())
     for batch in read_batches(evidence):
@@ -164,7 +164,7 @@ def promising(hits: pa.RecordBatch, variants: Shortlist) -> pa.RecordBatch:
 
 
 def telling_duplicates(duplicates: Path, private: set[str]) -> list[Row]:
-    """The near duplicates least like what was kept, pairs of corpora in turn."""
+    """Return the near duplicates least like what was kept, pairs of corpora in turn."""
     shortlist = Shortlist()
     columns = ["id", "corpus", "source", "reason", "evidence"]
     for batch in read_batches(duplicates, columns):
@@ -180,7 +180,7 @@ def telling_duplicates(duplicates: Path, private: set[str]) -> list[Row]:
 
 
 def texts(paths: list[Path], ids: Iterable[str]) -> dict[str, Row]:
-    """id, problem and solution of some rows, by id."""
+    """Read id, problem and solution of some rows, by id."""
     wanted = pa.array(sorted(set(ids)), pa.string())
     by_id: dict[str, Row] = {}
     for path in paths:
@@ -193,7 +193,7 @@ def texts(paths: list[Path], ids: Iterable[str]) -> dict[str, Row]:
 
 
 def hit_pair(hit: Row, row: Row) -> Pair:
-    """A training row beside the benchmark item that it overlaps."""
+    """Show a training row beside the benchmark item that it overlaps."""
     spans = [
         [(span["start"], span["end"]) for span in hit[f"{side}_spans"]] for side in ("row", "item")
     ]
@@ -222,7 +222,7 @@ def hit_pair(hit: Row, row: Row) -> Pair:
 
 
 def duplicate_pair(removed: Row, row: Row) -> Pair:
-    """A removed row beside the one that is kept in its place."""
+    """Show a removed row beside the one that is kept in its place."""
     kept = removed["evidence"]
     own, other = shared(row["problem"], kept["kept_problem"])
     return Pair(
@@ -245,13 +245,13 @@ def duplicate_pair(removed: Row, row: Row) -> Pair:
 
 
 def listed(values: list[str]) -> str:
-    """At most twelve values in words; `none` for none."""
+    """List at most twelve values in words; `none` for none."""
     more = f" and {len(values) - 12} more" if len(values) > 12 else ""
     return (", ".join(values[:12]) or "none") + more
 
 
 def choose(outputs: Outputs) -> tuple[list[Pair], list[Pair]]:
-    """Up to NUM_PAIRS contaminated rows and near duplicates, and up to NUM_VARIANTS variants.
+    """Choose up to NUM_PAIRS contaminated rows and near duplicates, and NUM_VARIANTS variants.
 
     The classes take turns, so that each is seen; they are shown one class after the other.
     """

@@ -1,4 +1,4 @@
-"""The tables behind the drawings and `dvc plots`, from the ledger."""
+"""The CSV tables that the figures and `dvc plots` draw."""
 
 import csv
 import dataclasses
@@ -62,7 +62,7 @@ class FunnelRow:
 
 
 def scores(ledger: Ledger) -> list[ScoreRow]:
-    """Every model on every benchmark."""
+    """Return every model's score on every benchmark."""
     return [
         ScoreRow(
             entry.benchmark, model, score.num_items, interval.value, interval.low, interval.high
@@ -74,7 +74,7 @@ def scores(ledger: Ledger) -> list[ScoreRow]:
 
 
 def levels(ledger: Ledger) -> list[LevelRow]:
-    """Every subset whose values have an order."""
+    """Return the scores by every subset whose values have an order."""
     return [
         LevelRow(
             f"{entry.benchmark}, {key}",
@@ -95,7 +95,7 @@ def levels(ledger: Ledger) -> list[LevelRow]:
 
 
 def lengths(ledger: Ledger) -> list[LengthRow]:
-    """The histograms of response lengths."""
+    """Return the histograms of response lengths."""
     rows = []
     for entry in ledger.benchmarks:
         for model, score in entry.models.items():
@@ -117,7 +117,7 @@ def lengths(ledger: Ledger) -> list[LengthRow]:
 
 
 def funnel(ledger: Ledger) -> list[FunnelRow]:
-    """Rows left by each step, by corpus."""
+    """Count the rows left by each step, by corpus."""
     return [
         FunnelRow(f"{number} {step}", corpus, counts[number])
         for corpus, counts in ledger.funnel.items()
@@ -126,7 +126,7 @@ def funnel(ledger: Ledger) -> list[FunnelRow]:
 
 
 def result_metrics(ledger: Ledger) -> dict[str, float]:
-    """What the result run in MLflow holds: every accuracy, how far models differ, and the loss."""
+    """Return the result run's metrics: every accuracy, how far models differ, and the loss."""
     accuracies = {f"{row.benchmark}.{row.model}.accuracy": row.accuracy for row in scores(ledger)}
     differences = {
         f"{entry.benchmark}.{each.model}-{each.against}.difference": each.difference.value
@@ -140,7 +140,7 @@ def result_metrics(ledger: Ledger) -> dict[str, float]:
 def texts(
     ledger: Ledger, outputs: Outputs, corpora: Sequence[str], benchmarks: Sequence[str]
 ) -> dict[str, str]:
-    """Every table as CSV, by name."""
+    """Return every table as CSV, by name."""
     cells = contamination(outputs, corpora, benchmarks)
     return {
         "scores": _csv(ScoreRow, map(dataclasses.asdict, scores(ledger))),
@@ -153,7 +153,7 @@ def texts(
 
 
 def _csv(kind: Any, rows: Iterable[dict[str, Any]]) -> str:
-    """Rows with a column for each field of a class; the head also where there are none."""
+    """Write rows with a column for each field of a class; the head even without rows."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(inspect.get_annotations(kind)), lineterminator="\n")
     writer.writeheader()

@@ -21,7 +21,7 @@ LINE = 0.27  # inches, of one model or claim in the plot of scores
 
 
 def _figure(height: float, num_rows: int = 1, num_columns: int = 1) -> tuple[Any, list[Any]]:
-    """An empty figure and its axes, row by row."""
+    """Make an empty figure and its axes, row by row."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -57,7 +57,7 @@ def _panels(titles: Sequence[str], height: float, x: str, y: str) -> tuple[Any, 
 
 
 def figures(ledger: Ledger, curve: Sequence[dict[str, str]]) -> dict[str, Any]:
-    """Every figure of the card by its file's name; `levels` where items have a level.
+    """Draw every figure of the card by its file's name; `levels` only if items have a level.
 
     Args:
         curve: the rows of plots/train/loss.csv.
@@ -80,7 +80,7 @@ def save(path: Path, figure: Any) -> None:
 
 
 def _legend(figure: Any, models: Sequence[str], mark: str) -> None:
-    """The models' colours, above the figure."""
+    """Draw the models' colours above the figure."""
     from matplotlib.lines import Line2D
 
     colors = dict(zip(models, MODELS, strict=False))
@@ -89,7 +89,7 @@ def _legend(figure: Any, models: Sequence[str], mark: str) -> None:
 
 
 def _order(values: Iterable[str]) -> list[str]:
-    """Each value once, in the order of its first row."""
+    """Return each value once, in the order of its first row."""
     return list(dict.fromkeys(values))
 
 
@@ -138,7 +138,7 @@ def _measured(axes: Any, y: float, row: ScoreRow, color: str) -> None:
 
 
 def _claimed(axes: Any, y: float, claims: Sequence[StatedScore]) -> None:
-    """The claims about one model: a hollow bar for a range, a hollow diamond for a number."""
+    """Draw the claims about one model: a hollow bar for a range, a hollow diamond for a number."""
     for claim in claims:
         low, high = 100 * claim.low, 100 * claim.high
         if low == high:
@@ -153,7 +153,7 @@ def _claimed(axes: Any, y: float, claims: Sequence[StatedScore]) -> None:
 
 
 def _beside(axes: Any, y: float, low: float, high: float, text: str, color: str) -> None:
-    """A label on the side of a mark where there is more room."""
+    """Put a label on the side of a mark where there is more room."""
     is_right = high <= 50 or (len(text) < 5 and high < 92)
     axes.annotate(
         text,
@@ -168,7 +168,7 @@ def _beside(axes: Any, y: float, low: float, high: float, text: str, color: str)
 
 
 def levels(rows: Sequence[LevelRow]) -> Any:
-    """Accuracy with its 95% interval by level, or another subset whose values have an order."""
+    """Draw accuracy with its 95% interval by level, or another subset with an order."""
     panels, models = _order(row.panel for row in rows), _order(row.model for row in rows)
     figure, grid = _panels(panels, 2.4, "", "right responses, %")
     for axes, panel in zip(grid, panels, strict=True):
@@ -193,7 +193,7 @@ def levels(rows: Sequence[LevelRow]) -> Any:
 
 
 def lengths(rows: Sequence[LengthRow]) -> Any:
-    """Histogram of the responses' tokens, and the limit at which they are cut."""
+    """Draw the histogram of the responses' tokens, and the limit at which they are cut."""
     benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
     figure, grid = _panels(benchmarks, 1.9, "tokens", "responses, %")
     for axes, name in zip(grid, benchmarks, strict=True):
@@ -228,7 +228,7 @@ def lengths(rows: Sequence[LengthRow]) -> Any:
 
 
 def funnel(counts: dict[str, list[int]]) -> Any:
-    """Rows after each stage, stacked by corpus, from the download to the training set."""
+    """Draw rows after each stage, stacked by corpus, from the download to the training set."""
     figure, (axes,) = _figure(0.9 + 0.42 * len(STEPS))
     left = [0] * len(STEPS)
     for number, (corpus, values) in enumerate(counts.items()):
@@ -247,7 +247,7 @@ def funnel(counts: dict[str, list[int]]) -> Any:
 
 
 def loss(rows: Sequence[dict[str, str]]) -> Any:
-    """Training and validation loss over the steps, from the columns of plots/train/loss.csv."""
+    """Draw training and validation loss over the steps, from plots/train/loss.csv."""
     figure, (axes,) = _figure(3.0)
     for column, color, style in (("loss", MODELS[0], "-"), ("validation_loss", MODELS[1], "o-")):
         drawn = [(int(row["step"]), float(row[column])) for row in rows if row[column]]

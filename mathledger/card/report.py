@@ -1,4 +1,4 @@
-"""The page for whoever wants to judge the data: what went, why, and would a person agree?
+"""report.html: which rows were removed, why, and would a person agree?
 
 `page` is one HTML file that needs nothing else: no script, no network, no clock. Its layout is in
 report.html.jinja, which escapes every text.
@@ -12,7 +12,7 @@ from mathledger.card.outputs import Outputs
 
 
 def share(value: float) -> str:
-    """A share in percent, never rounded to nothing.
+    """Format a share in percent, never rounded to nothing.
 
     >>> share(0.0), share(0.00002), share(0.25)
     ('0%', '< 0.1%', '25.0%')
@@ -21,7 +21,7 @@ def share(value: float) -> str:
 
 
 def page(outputs: Outputs, name: str, corpora: Sequence[str], benchmarks: Sequence[str]) -> str:
-    """The HTML page of a finished pipeline.
+    """Render the HTML page of a finished pipeline.
 
     Args:
         name: the model's.

@@ -36,7 +36,7 @@ Items = Sequence[Sequence[Row]]  # the responses to each item, by repeat
 def benchmark(
     outputs: Outputs, name: str, settings: Mapping[str, Any], leaked: set[str], models: list[str]
 ) -> Benchmark:
-    """All that the ledger says of one benchmark, with the digests of what it rests on.
+    """Return the ledger's entry of one benchmark, with the digests of what it rests on.
 
     Args:
         settings: benchmark.<name> of params.yaml.
@@ -68,7 +68,7 @@ def benchmark(
 
 
 def read_samples(path: Path, ids: Sequence[str]) -> list[list[Row]]:
-    """The responses to each item in the order of the ids, by repeat, without their texts.
+    """Read the responses to each item in the order of the ids, by repeat, without their texts.
 
     Raises:
         InputError: they are not the same number for each of these items.
@@ -87,19 +87,19 @@ def read_samples(path: Path, ids: Sequence[str]) -> list[list[Row]]:
 
 
 def outcomes(items: Items) -> list[list[bool]]:
-    """Whether each response to each item is right: shape (items, repeats)."""
+    """Return whether each response to each item is right: shape (items, repeats)."""
     return [[row["correct"] for row in rows] for rows in items]
 
 
 def rounded(interval: statistics.Interval) -> Interval:
-    """To four digits: ample for a share, and the same on every machine."""
+    """Round to four digits: ample for a share, and the same on every machine."""
     return Interval(
         value=round(interval.value, 4), low=round(interval.low, 4), high=round(interval.high, 4)
     )
 
 
 def score_of(items: Items) -> Score:
-    """Counts, accuracy and interval of the responses to some items; accuracy is null for none."""
+    """Score the responses to some items; without items, accuracy and interval are null."""
     correct = outcomes(items)
     interval = rounded(statistics.accuracy(correct)) if items else None
     return Score(
@@ -113,7 +113,7 @@ def score_of(items: Items) -> Score:
 
 
 def pass_at(items: Items) -> dict[str, Interval]:
-    """pass@k by k; none for one response an item, where it is the accuracy."""
+    """Return pass@k by k; none for one response an item, where it is the accuracy."""
     return {
         str(k): rounded(statistics.pass_at(outcomes(items), k))
         for k in statistics.pass_ks(len(items[0]))
@@ -122,7 +122,7 @@ def pass_at(items: Items) -> dict[str, Interval]:
 
 
 def majority(items: Items) -> Interval | None:
-    """maj@k; null for one response an item, where it is the accuracy."""
+    """Return maj@k; None for one response an item, where it is the accuracy."""
     if len(items[0]) == 1:
         return None
     answers = [[row["extracted_answer"] for row in rows] for rows in items]
@@ -130,7 +130,7 @@ def majority(items: Items) -> Interval | None:
 
 
 def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list[int]]]:
-    """Of each key (subject, level, year) and each of its values the items that have it.
+    """Map each key (subject, level, year) and each of its values to the items that have it.
 
     >>> subset_places([{"level": "10"}, {"level": "9"}, {}, {"level": "9"}])
     {'level': {'9': [1, 3], '10': [0]}}
@@ -146,7 +146,7 @@ def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list
 
 
 def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
-    """Histogram of the tokens of all responses that were asked for, up to the limit.
+    """Count all responses that were asked for by their tokens, up to the limit.
 
     The first bin holds 1 to bin_width tokens; the last one all that were cut.
     """
@@ -159,7 +159,7 @@ def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
 
 
 def overlap_gap(overlapping: Items, clean: Items) -> Interval | None:
-    """Accuracy on the items with overlap minus that on the others; null if one group is empty."""
+    """Return accuracy on overlapping items minus that on others; None if either group is empty."""
     if not overlapping or not clean:
         return None
     parts = (statistics.accuracy(outcomes(each)) for each in (overlapping, clean))
@@ -175,7 +175,7 @@ def model_score(
     leaked: set[str],
     limit: int,
 ) -> ModelScore:
-    """What the responses of one model to one benchmark give."""
+    """Score the responses of one model to one benchmark."""
     measured = outputs.metrics("evaluate", f"{model}-{benchmark}")
     clean = [rows for rows in items if rows[0]["item_id"] not in leaked]
     overlapping = [rows for rows in items if rows[0]["item_id"] in leaked]
@@ -213,7 +213,7 @@ def model_score(
 
 
 def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
-    """Every model with every one before it, paired by item; p_holm is not adjusted yet."""
+    """Compare every model with every one before it, by item; p_holm is not adjusted yet."""
     pairs = []
     for against, model in itertools.combinations(samples, 2):
         result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
@@ -234,7 +234,7 @@ def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
 
 
 def adjusted(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    """The benchmarks with the p values of all their comparisons adjusted together."""
+    """Adjust the p values of all benchmarks' comparisons together."""
     p_values = [each.p_value for entry in benchmarks for each in entry.comparisons]
     by_holm = iter(statistics.holm(p_values))
     return [

@@ -50,7 +50,7 @@ class Statement(Record):
 
 
 def parse(content: Any, name: str) -> Statement:
-    """The statement that the JSON of a ledger.json holds, of this or an older version.
+    """Read the statement that the JSON of a ledger.json holds, of this or an older version.
 
     Args:
         name: how the file is called in errors.
@@ -63,7 +63,7 @@ def parse(content: Any, name: str) -> Statement:
 
 
 def _with_plain_stages(ledger: dict[str, Any]) -> dict[str, Any]:
-    """The first ledgers had, of each stage, its code beside what it read."""
+    """Drop each stage's code, which the first ledgers had beside what it read."""
     stages = ledger.get("stages")
     if not isinstance(stages, dict) or "code" in ledger:
         return ledger
@@ -75,14 +75,14 @@ def _with_plain_stages(ledger: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without the titles that would repeat the names of the keys."""
+    """Drop JSON-schema titles that only repeat the key."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of ledger.json."""
+    """Return the JSON schema of ledger.json."""
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{PREDICATE_TYPE}:schema",
@@ -91,14 +91,14 @@ def schema() -> dict[str, Any]:
 
 
 def digest(ledger: Mapping[str, Any]) -> str:
-    """The sha256 of the canonical form of a ledger's JSON, 64 hex digits."""
+    """Return the sha256 of the canonical form of a ledger's JSON, 64 hex digits."""
     import rfc8785
 
     return hashlib.sha256(rfc8785.dumps(dict(ledger))).hexdigest()
 
 
 def statement(ledger: Ledger, files: Sequence[Path], root: Path) -> Statement:
-    """What model_card/ledger.json holds.
+    """Build what model_card/ledger.json holds.
 
     Args:
         files: the subject: weights, responses and the card.
@@ -116,13 +116,13 @@ def statement(ledger: Ledger, files: Sequence[Path], root: Path) -> Statement:
 
 
 def text(content: Mapping[str, Any] | Record) -> str:
-    """The one way in which a statement is written: lines, so that git shows what changed."""
+    """Format a statement as it is always written: in lines, so that git shows what changed."""
     content = content.content() if isinstance(content, Record) else content
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def predicate(content: Any, name: str) -> dict[str, Any]:
-    """The JSON of the ledger of a statement.
+    """Return the JSON of the ledger of a statement.
 
     Args:
         name: how the file is called where it is none.
@@ -140,7 +140,7 @@ def predicate(content: Any, name: str) -> dict[str, Any]:
 
 
 def stage_names(settings: Mapping[str, Any]) -> list[str]:
-    """The stages that a ledger rests on, as DVC names them, all but `model_card`.
+    """Return the stages that a ledger rests on, as DVC names them, all but `model_card`.
 
     Args:
         settings: the content of params.yaml, of this commit or an older one.

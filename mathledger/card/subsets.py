@@ -7,7 +7,7 @@ MAX_LEVELS = 12  # more do not fit a panel, and stand in a table alone
 
 
 def are_levels(values: Collection[str]) -> bool:
-    """Whether a subset's values have an order that can be drawn: numbers, several and not too many.
+    """Return True if a subset's values can be drawn in order: numbers, several, not too many.
 
     >>> are_levels(["1", "2"]), are_levels(["Algebra", "Geometry"]), are_levels(["2024"])
     (True, False, False)
@@ -16,5 +16,5 @@ def are_levels(values: Collection[str]) -> bool:
 
 
 def are_numbers(values: Iterable[str]) -> bool:
-    """Whether all are numbers, as levels and years are."""
+    """Return True if all are numbers, as levels and years are."""
     return all(re.fullmatch(r"-?\d+(\.\d+)?", value) for value in values)

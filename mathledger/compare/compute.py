@@ -85,7 +85,7 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
 
 
 def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], FamilyTest]:
-    """A test of each number that can be paired, by the place of its experiment and benchmark."""
+    """Test each number that can be paired; keys are the experiment's place and the benchmark."""
     pairs = {
         (number, benchmark): pair(baseline.responses[benchmark], own, benchmark, other.name)
         for number, other in enumerate(others)
@@ -96,7 +96,7 @@ def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int
 
 
 def why_not_tested(baseline: Experiment, benchmark: str, own: Responses) -> str | None:
-    """The reason why a score cannot be paired with the baseline's; None if it can."""
+    """Say why a score cannot be paired with the baseline's; None if it can."""
     before = baseline.responses.get(benchmark)
     if before is None:
         return "the baseline has not answered it"

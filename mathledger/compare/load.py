@@ -55,10 +55,10 @@ class Experiment:
 
 
 def chosen(revisions: list[str], baseline: str | None) -> tuple[Chain, list[Chain]]:
-    """The baseline and what is compared with it; by default HEAD and its experiments.
+    """Open the baseline and what is compared with it; by default HEAD and its experiments.
 
     Raises:
-        InputError: one of them stands for nothing, or HEAD has no experiments.
+        InputError: one of them names nothing, or HEAD has no experiments.
     """
     if revisions:
         first = Chain.open(baseline or revisions[0])
@@ -105,7 +105,7 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
 
 
 def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
-    """A score of the ledger with the responses that it was computed from."""
+    """Return a score of the ledger with the responses that it was computed from."""
     path = facts.responses(chain, model, benchmark.benchmark)
     outcomes: Outcomes = {}
     for batch in read_batches(path, ["item_id", "correct"]):
@@ -116,7 +116,7 @@ def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
 
 
 def expect_whole(chain: Chain) -> None:
-    """Raise InputError where part of the pipeline alone has run: its numbers are of two states."""
+    """Raise InputError if only a part of the pipeline has run: its numbers mix two states."""
     mend = "run all of it (`dvc repro`, or the experiment without a target), or leave it out"
     if chain.ledger.params != chain.params:
         raise InputError(f"{LEDGER} of {chain.label} has other params than its params.yaml: {mend}")
@@ -150,7 +150,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 
 def cost(chain: Chain) -> Cost:
-    """What the runs that made the final model took: seconds of training, and kWh."""
+    """Add up the seconds of training and the kWh of the runs that made the final model."""
     runs = [chain.lineage(stage) for stage in chain.stages.values() if stage.kind in TRAINING]
     if not runs:
         raise InputError(f"dvc.lock of {chain.label} has no stage train: run `dvc repro` there")

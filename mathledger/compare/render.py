@@ -27,7 +27,7 @@ class Sheet:
 
 
 def text(comparison: Comparison) -> str:
-    """The tables for a terminal."""
+    """Return the tables for a terminal."""
     parts = [f"{each.title}\n\n{aligned(each.head, each.lines)}" for each in sheets(comparison)]
     return "\n".join([*parts, notes(comparison)])
 
@@ -41,7 +41,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def sheets(comparison: Comparison) -> Iterator[Sheet]:
-    """The scores with rows and cost; the differences from the baseline; the split by overlap."""
+    """Yield the scores with rows and cost, the differences from the baseline, the overlap split."""
     rows, baseline = comparison.rows, comparison.baseline.experiment.name
     benchmarks = list(dict.fromkeys(name for row in rows for name in row.results))
     yield Sheet(
@@ -97,7 +97,7 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
 
 
 def notes(comparison: Comparison) -> str:
-    """What the tables' signs mean, and what does not fit into them."""
+    """Explain the tables' signs, and say what does not fit into them."""
     text = ""
     if comparison.num_tests:
         text = (
@@ -143,7 +143,7 @@ def _difference(result: Result | None) -> str:
 
 
 def _parts(split: Split) -> Iterator[str]:
-    """The score of each kind of item, and its difference from the baseline."""
+    """Yield the score of each kind of item, and its difference from the baseline."""
     for part in (split.items_with_overlap, split.items_without_overlap):
         yield f"{part.num_correct} of {part.num_samples}: {_score(part)}"
         yield points(part.difference, part.num_items) if part.difference else ""
@@ -156,7 +156,7 @@ def _listed(changed: list[str]) -> str:
 
 
 def aligned(head: list[str], lines: list[list[str]]) -> str:
-    """A table for the terminal."""
+    """Format a table for the terminal."""
     widths = [max(len(line[at]) for line in [head, *lines]) for at in range(len(head))]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -166,7 +166,7 @@ def aligned(head: list[str], lines: list[list[str]]) -> str:
 
 
 def csv_text(comparison: Comparison) -> str:
-    """One line for each experiment and benchmark, with all digits."""
+    """Write one line for each experiment and benchmark, with all digits."""
     test_head = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -189,7 +189,7 @@ def csv_text(comparison: Comparison) -> str:
 
 
 def content(comparison: Comparison) -> dict[str, Any]:
-    """All of it, as `--json` prints it."""
+    """Return the comparison as `--json` prints it."""
     return {
         "baseline": comparison.baseline.experiment.name,
         "num_tests": comparison.num_tests,

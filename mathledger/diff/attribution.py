@@ -13,7 +13,7 @@ Identity = tuple[str, str, str, str]
 
 @dataclass
 class Cause:
-    """A change, with the stages that it stands at and the numbers that it leads to."""
+    """A change, with its stages and the numbers that it leads to."""
 
     change: Change
     stages: list[str] = field(default_factory=list)  # empty: a card does not say which read it
@@ -74,7 +74,7 @@ def attribute(a: Side, b: Side, numbers: Sequence[NumberDifference]) -> Attribut
 
 
 def _route(a: Side, b: Side, difference: NumberDifference) -> causes.Route | None:
-    """The stages that lead to a number that differs; None if it does not."""
+    """Return the stages that lead to a number that differs; None if it does not."""
     if not difference.has_same_responses:
         return causes.trace(a, b, difference.number)
     if not difference.is_same:  # computed otherwise from the same responses
@@ -83,7 +83,7 @@ def _route(a: Side, b: Side, difference: NumberDifference) -> causes.Route | Non
 
 
 def _on_route(a: Side, b: Side, route: causes.Route) -> Iterator[tuple[Change, list[str]]]:
-    """The changes at the stages of a route, and those of a card, which names no stages."""
+    """Yield the changes at a route's stages, and those of a card, which names no stages."""
     for stage in route.stages:
         for change in causes.own_changes(a, b, stage):
             yield change, [stage]
@@ -99,7 +99,7 @@ def _idle(
     reached: set[str],
     active: dict[Identity, Cause],
 ) -> dict[Identity, Cause]:
-    """The changes that lead to no number, at the stages that the numbers rest on."""
+    """Collect the changes that lead to no number, at the stages that the numbers rest on."""
     idle: dict[Identity, Cause] = {}
     shared = [difference.number for difference in numbers]
     rested_on = causes.upstream(a, shared) | causes.upstream(b, shared)

@@ -41,7 +41,7 @@ class Route:
 
 
 def makers(path: str, stages: Collection[str]) -> list[str]:
-    """The stages that made some data: data/KIND[/ITEM], and of models data/model/NAME.
+    """Return the stages that made some data: data/KIND[/ITEM], and of models data/model/NAME.
 
     >>> makers("data/prepare", ["prepare@web", "prepare@books", "mix"])
     ['prepare@web', 'prepare@books']
@@ -67,7 +67,7 @@ RECORDED = {
 
 
 def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
-    """What is recorded to have changed at a stage itself, whatever it read."""
+    """Return what is recorded to have changed at a stage itself, whatever it read."""
     changes = [Change("data", key, *values) for key, *values in differences(*_sources(a, b, stage))]
     old, new = a.runs.get(stage), b.runs.get(stage)
     if old is None or new is None:
@@ -80,7 +80,7 @@ def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
 
 
 def _sources(a: Side, b: Side, stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a stage downloaded, as the ledgers name it, by dotted key."""
+    """Return what a stage downloaded on both sides, as the ledgers name it, by dotted key."""
     old, new = (_source(side, stage) for side in (a, b))
     return old, new
 
@@ -110,7 +110,9 @@ def _named(name: str, source: Corpus | BaseModelInput | BenchmarkSource) -> dict
 
 
 def unattributed(a: Side, b: Side) -> list[Change]:
-    """Changed code and params of ledgers, which do not say what read them; none between chains."""
+    """Return changed code and params of ledgers, which do not say what read them.
+
+    Between two chains there are none: lineage says which stage read what."""
     if a.chain and b.chain:
         return []
     code = differences(a.ledger.code, b.ledger.code)
@@ -137,7 +139,7 @@ def is_same_run(a: Side, b: Side, stage: str) -> bool:
 
 
 def trace(a: Side, b: Side, number: Number) -> Route:
-    """The way to responses that differ."""
+    """Follow responses that differ back to the stages whose output differs."""
     stages = list(dict.fromkeys([*a.runs, *b.runs]))
     route = Route([], [])
     is_loose = bool(unattributed(a, b))
@@ -173,7 +175,7 @@ def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
 
 
 def upstream(side: Side, numbers: Iterable[Number]) -> set[str]:
-    """The stages that some numbers rest on."""
+    """Return the stages that some numbers rest on."""
     waiting = [number.stage for number in numbers]
     seen = set[str]()
     while waiting:

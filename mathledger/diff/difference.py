@@ -75,7 +75,7 @@ def compare(a: Side, b: Side, name: str | None = None) -> Difference:
 
 
 def _asked(side: Side, name: str | None) -> list[Number]:
-    """The numbers of a side that are compared.
+    """Return the numbers of a side that are compared.
 
     Raises:
         InputError: there is none of this name.
@@ -97,7 +97,7 @@ def _asked(side: Side, name: str | None) -> list[Number]:
 
 
 def _rows(a: Side, b: Side, ran: set[str]) -> Iterator[RowsDifference]:
-    """The rows that the data stages gained and lost; of cards, none are at hand."""
+    """Yield the rows that the data stages gained and lost; a card has no rows to compare."""
     is_private = any(
         facts.is_private(side.ledger.params, name) for side in (a, b) for name in side.benchmarks
     )
@@ -108,7 +108,7 @@ def _rows(a: Side, b: Side, ran: set[str]) -> Iterator[RowsDifference]:
 
 
 def _weights(a: Side, b: Side, shared: Sequence[Number]) -> Iterator[Weights]:
-    """The models whose weights differ."""
+    """Yield the models whose weights differ."""
     answered = {number.model: number for number in reversed(shared)}
     for model in dict.fromkeys(number.model for number in shared):
         digests = [_model_md5(side, answered[model]) for side in (a, b)]
@@ -117,13 +117,13 @@ def _weights(a: Side, b: Side, shared: Sequence[Number]) -> Iterator[Weights]:
 
 
 def _model_md5(side: Side, number: Number) -> str | None:
-    """The digest of the model that answered."""
+    """Return the digest of the model that answered."""
     run = side.runs.get(number.stage)
     return run.inputs.get(f"data/model/{number.model}") if run else None
 
 
 def _training(side: Side) -> dict[str, Any]:
-    """What the ledger says of the training, by dotted key."""
+    """Return the ledger's record of the training, by dotted key."""
     ledger = side.ledger
     sections = {"training": ledger.training.content()}
     if ledger.reinforcement:

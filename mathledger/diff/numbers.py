@@ -48,7 +48,7 @@ class NumberDifference:
 
     @property
     def is_same(self) -> bool:
-        """Whether neither the responses nor what was computed from them differ."""
+        """Return True if neither the responses nor what was computed from them differ."""
         return self.has_same_responses and self.a.statistics() == self.b.statistics()
 
 

@@ -23,7 +23,7 @@ STEPS = ("downloaded", "prepared", "deduplicated", "decontaminated", "training s
 
 
 def text(difference: Difference) -> str:
-    """What the command prints."""
+    """Return what the command prints."""
     lines = [f"A  {_side(difference.a)}", f"B  {_side(difference.b)}", ""]
     parts = (_numbers, _causes, _unexplained, _idle, _rows, _training, _responses)
     for part in parts:
@@ -37,7 +37,7 @@ def _side(side: Side) -> str:
 
 
 def _numbers(difference: Difference) -> Iterator[str]:
-    """One line a number whose responses differ, then the others."""
+    """Yield a line for each number that differs, then name the others."""
     same = [each.number.name for each in difference.numbers if each.is_same]
     others = [each for each in difference.numbers if not each.is_same]
     if not others and difference.numbers:
@@ -56,7 +56,7 @@ def _numbers(difference: Difference) -> Iterator[str]:
 
 
 def _tests(numbers: Sequence[NumberDifference], shown: Sequence[NumberDifference]) -> Iterator[str]:
-    """How the numbers that are shown were tested."""
+    """Say how the numbers that are shown were tested."""
     num_paired = sum(isinstance(each.test, FamilyTest) for each in numbers)
     if any(isinstance(each.test, FamilyTest) for each in shown):
         yield ""
@@ -70,7 +70,7 @@ def _tests(numbers: Sequence[NumberDifference], shown: Sequence[NumberDifference
 
 
 def _score(each: NumberDifference) -> str:
-    """29/64 -> 31/64 (+3 points [-9, 16], p = 0.69: within noise)."""
+    """Format a number: 29/64 -> 31/64 (+3 points [-9, 16], p = 0.69: within noise)."""
     sides = " -> ".join(f"{score.num_correct}/{score.num_samples}" for score in (each.a, each.b))
     test = each.test
     if test is None:
@@ -158,7 +158,7 @@ def _unexplained(difference: Difference) -> Iterator[str]:
 
 
 def _rows(difference: Difference) -> Iterator[str]:
-    """Of chains the rows; of cards the funnel."""
+    """Yield the rows that changed between two chains; the funnel where a side is a card."""
     if difference.rows:
         yield "ROWS"
     told = set[str]()  # a row that comes or goes does so in every later file, too
@@ -242,7 +242,7 @@ def _answer(answer: str | None) -> str:
 
 
 def content(difference: Difference) -> dict[str, Any]:
-    """All of it, as `--json` prints it. A side that does not have a key has no value of it."""
+    """Return all of it as `--json` prints it; a side that lacks a key has no value for it."""
     own = difference.attribution
     return {
         "a": _side_content(difference.a),

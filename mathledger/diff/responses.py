@@ -26,10 +26,10 @@ Responses = dict[str, dict[int, Response]]  # by item and repeat
 
 
 def read(side: Side, number: Number) -> Responses:
-    """The responses behind a number.
+    """Read the responses behind a number.
 
     Raises:
-        InputError: they are not in the cache, or not those that the ledger speaks of.
+        InputError: they are not in the cache, or not those that the ledger names.
     """
     assert side.chain
     benchmark, model = number

@@ -1,7 +1,7 @@
 """Rows that a data stage gained and lost: a merge walk over the sorted ids of two files.
 
 Only the id column is read, a batch at a time, and where both files have one digest nothing is. What
-became of a row is looked up in the sorted ids of the stage's other files as the walk goes on; texts
+became of a row is looked up in the sorted ids of the stage's other files during the walk; texts
 are then read for the few rows that are shown.
 """
 
@@ -96,7 +96,7 @@ class Lookup:
 
 
 def ids(path: Path) -> Iterator[str]:
-    """The ids of a file of rows.
+    """Yield the ids of a file of rows.
 
     Raises:
         InputError: they are not in their order.
@@ -105,7 +105,7 @@ def ids(path: Path) -> Iterator[str]:
 
 
 def _said(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
-    """The ids with the texts of a column; with "" where none is asked for."""
+    """Yield pairs of id and a column's text; "" if no column is given."""
     last = ""
     for batch in read_batches(path, ["id", *([column] if column else [])]):
         own = batch["id"]
@@ -120,7 +120,7 @@ def _said(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
 
 
 def differences(a: Chain, b: Chain, stage: str, is_private: bool) -> list[RowsDifference]:
-    """The rows gained and lost in each file of rows that a stage passes on.
+    """Find the rows gained and lost in each file of rows that a stage passes on.
 
     Args:
         is_private: whether a benchmark's text must not be shown, nor that of a row like it.
@@ -176,7 +176,7 @@ def ids_in_any_order(path: Path) -> list[str]:
 
 
 def _lookups(chain: Chain, path: str) -> list[Lookup]:
-    """Where a state has the rows that are not in a file of it."""
+    """Return lookups that say where a state has the rows that one of its files lacks."""
     folder, _, name = path.rpartition("/")
     if name == KEPT:
         return [Lookup(_said(chain.cached(f"{folder}/{REMOVED}"), "reason"))]
@@ -192,7 +192,7 @@ def _lookups(chain: Chain, path: str) -> list[Lookup]:
 def _examples(
     a: Chain, b: Chain, path: str, shown: dict[tuple[str, str], list[str]], is_private: bool
 ) -> list[Example]:
-    """Of the rows shown the text, and of those that were removed the evidence."""
+    """Read the text of the rows shown, and the evidence of those that were removed."""
     folder, _, name = path.rpartition("/")
     examples = []
     for (change, reason), rows in shown.items():
@@ -216,14 +216,14 @@ def _examples(
 
 
 def _problem(row: Row) -> str | None:
-    """A row's problem; of a training row what is said to the model."""
+    """Return a row's problem; of a training row the last message to the model."""
     if "prompt" in row:
         return str(row["prompt"][-1]["content"])
     return row.get("problem")
 
 
 def _read(path: Path, rows: list[str]) -> dict[str, Row]:
-    """A few rows of a file by their ids; texts are read of those groups of rows alone."""
+    """Read a few rows of a file by id; texts are read only from their row groups."""
     by_id: dict[str, Row] = {}
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
@@ -237,7 +237,7 @@ def _read(path: Path, rows: list[str]) -> dict[str, Row]:
 
 
 def _changed_columns(old: Path, new: Path) -> list[str]:
-    """The columns in which two files of the same ids differ."""
+    """Return the columns in which two files of the same ids differ."""
     columns_changed: dict[str, None] = {}
     for before, after in zip(read_batches(old), read_batches(new), strict=True):
         columns = dict.fromkeys([*before.schema.names, *after.schema.names])

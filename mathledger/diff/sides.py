@@ -30,7 +30,7 @@ class Number(NamedTuple):
 
     @property
     def stage(self) -> str:
-        """The stage that asked the model."""
+        """Return the stage that asked the model."""
         return f"evaluate@{self.model}-{self.benchmark}"
 
 
@@ -57,12 +57,12 @@ class Side:
 
     @cached_property
     def benchmarks(self) -> dict[str, Benchmark]:
-        """What the ledger says of each benchmark."""
+        """Return the ledger's entries by benchmark."""
         return {entry.benchmark: entry for entry in self.ledger.benchmarks}
 
     @cached_property
     def numbers(self) -> dict[Number, ModelScore]:
-        """What the ledger says of each model on each benchmark."""
+        """Return the score of each model on each benchmark."""
         return {
             Number(benchmark, model): score
             for benchmark, entry in self.benchmarks.items()
@@ -71,7 +71,7 @@ class Side:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """What is recorded of each stage's run, upstream stages first.
+        """Return what is recorded of each stage's run, upstream stages first.
 
         Raises:
             InputError: a lineage file is not in the cache, or is of another run than the ledger.
@@ -123,7 +123,7 @@ def open_side(text: str) -> Side:
 
 
 def _refuse_revision(text: str) -> None:
-    """Raise InputError where a path has the name of a revision."""
+    """Raise InputError if a path has the name of a revision."""
     try:
         commit = Chain.open(text).commit
     except InputError:
@@ -153,7 +153,7 @@ def _card(path: Path) -> Side:
 
 
 def _check_is_card(path: Path, statement: Statement) -> None:
-    """Raise InputError where a file is not the card that the statement beside it is about."""
+    """Raise InputError if a file is not the card that the statement beside it describes."""
     digests = {each.name: each.digest.sha256 for each in statement.subject}
     if digests.get(CARD) != sha256(path):
         raise InputError(

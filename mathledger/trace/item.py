@@ -71,7 +71,7 @@ def trace(chain: Chain, target: str) -> ItemTrace:
 
 
 def _item(chain: Chain, benchmark: str, name: str) -> tuple[Row, str | None]:
-    """An item, and why it is not evaluated; None if it is."""
+    """Return an item, and why it is not evaluated; None if it is."""
     folder = f"data/download_benchmark/{benchmark}"
     # Of all of the source: the filter looks for items that are not evaluated as well.
     items = list(rows_where(chain, f"{folder}/all_items.parquet", *having("id", name)))
@@ -105,7 +105,7 @@ def _hits(chain: Chain, benchmark: str, name: str) -> list[Row]:
 
 
 def texts(chain: Chain, ids: list[str]) -> dict[str, Row]:
-    """Problem and solution, by id, of rows that went through the filter, removed or not.
+    """Read problem and solution of rows that reached the filter, removed or not, by id.
 
     Raises:
         InputError: one is missing.
@@ -129,7 +129,7 @@ def texts(chain: Chain, ids: list[str]) -> dict[str, Row]:
 
 
 def withheld(trace: ItemTrace) -> ItemTrace:
-    """The same without texts: those of a private benchmark stay out of every output."""
+    """Drop the texts: those of a private benchmark stay out of every output."""
     return replace(
         trace,
         item=_without_texts(trace.item),

@@ -43,7 +43,7 @@ def rows_where(
 
 
 def having(column: str, *values: str) -> tuple[list[str], Where]:
-    """The condition that a column has one of these values."""
+    """Return the condition that a column has one of these values."""
     return [column], lambda table: pc.is_in(table[column], pa.array(values, pa.string()))
 
 

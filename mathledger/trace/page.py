@@ -39,7 +39,7 @@ class Node:
 
 
 def page(trace: NumberTrace) -> str:
-    """The HTML page."""
+    """Render the HTML page."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -71,7 +71,7 @@ def page(trace: NumberTrace) -> str:
 
 
 def layout(trace: NumberTrace) -> list[Node]:
-    """The nodes, what is read left of what reads it; in a layer near to what they read."""
+    """Place the nodes: left of what reads them, and in a layer near to what they read."""
     steps = {step.stage: step for step in trace.steps}
     reads = {name: step.reads for name, step in steps.items()}
     reads |= {NUMBER: [trace.steps[0].stage]}
@@ -102,7 +102,7 @@ def _node(
 
 
 def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
-    """The layer and the row of each node, by what it reads."""
+    """Return the layer and the row of each node, from what it reads."""
     layers: dict[str, int] = {}
 
     def layer(name: str) -> int:
@@ -112,7 +112,7 @@ def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
 
     for name in reads:
         layer(name)
-    # What nothing leads to stands next to its first reader, not at the far left.
+    # What nothing leads to is next to its first reader, not at the far left.
     for name in [each for each in reads if not reads[each]]:
         layers[name] = min(layers[each] for each in reads if name in reads[each]) - 1
     columns: dict[int, list[str]] = defaultdict(list)
@@ -139,7 +139,7 @@ def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
 
 
 def short(step: Step) -> str:
-    """A few words for a node."""
+    """Describe a node in a few words."""
     told, kind = step.reported, step.kind
     if kind.startswith("download_"):
         return str(told["revision"])
@@ -162,5 +162,5 @@ def curve(left: Node, right: Node) -> str:
 
 
 def cut(text: str) -> str:
-    """What fits a node's width."""
+    """Cut a text to a node's width."""
     return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"

@@ -24,7 +24,7 @@ class Predictions:
 
 
 def predictions(chain: Chain, stage: Stage) -> Predictions:
-    """The responses that a stage gathered, by verdict."""
+    """Count the responses that a stage gathered, by verdict."""
     folder = next(path for path in stage.outs if is_data(path))
     path = f"{folder}/samples.parquet"
     file = chain.cached(path)

@@ -15,7 +15,7 @@ from mathledger.trace.store import Store
 
 
 def of_steps(chain: Chain, steps: Sequence[Step]) -> Iterator[str]:
-    """Stages whose run, inputs or metrics are not those that the lock records."""
+    """Name stages whose run, inputs or metrics are not those that the lock records."""
     for step in steps:
         stage = chain.stage(step.stage)
         if changed := changed_deps(stage, step.lineage):
@@ -25,7 +25,7 @@ def of_steps(chain: Chain, steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _outdated_inputs(chain: Chain, stage: Stage) -> Iterator[str]:
-    """Inputs that have changed since the stage read them, by the lock alone.
+    """Name inputs that have changed since the stage read them, by the lock alone.
 
     A folder of several stages' outs is left to `mathledger verify`: files of a corpus that is gone
     from params.yaml may lie in it.
@@ -51,7 +51,7 @@ def _changed_metrics(chain: Chain, stage: Stage) -> Iterator[str]:
 
 
 def of_history(chain: Chain, steps: Sequence[Step]) -> Iterator[str]:
-    """What makes the code of a run hard to find again."""
+    """Say what makes the code of a run hard to find again."""
     missing: dict[str, list[str]] = {}
     for step in steps:
         if not step.has_commit:
@@ -73,7 +73,7 @@ def of_history(chain: Chain, steps: Sequence[Step]) -> Iterator[str]:
 
 
 def of_store(store: Store, steps: Sequence[Step]) -> Iterator[str]:
-    """Runs that the MLflow store cannot show."""
+    """Name runs that the MLflow store cannot show."""
     if store.is_missing:
         yield (
             f"there is no MLflow store ({store.name}): runs have no links; what they recorded "
@@ -89,7 +89,7 @@ def of_store(store: Store, steps: Sequence[Step]) -> Iterator[str]:
 
 
 def of_predictions(chain: Chain, score: ModelScore, predictions: Predictions) -> Iterator[str]:
-    """A number that was computed from other responses, or otherwise than its counts say."""
+    """Say if a number was computed from other responses, or does not follow from its counts."""
     if predictions.sha256 != score.samples_sha256:
         yield (
             f"the number was computed from other responses than {predictions.path} of "

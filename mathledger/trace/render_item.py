@@ -10,12 +10,12 @@ DIFFERENCES = ("missing_numbers", "extra_numbers", "missing_operators", "extra_o
 
 
 def content(trace: ItemTrace) -> dict[str, Any]:
-    """All of it, as `--json` prints it."""
+    """Return the item as `--json` prints it."""
     return vars(trace)
 
 
 def tree(trace: ItemTrace) -> Branch:
-    """The item, a branch for each response, and one for each row that was matched."""
+    """Draw the item with a branch for each response and each row that was matched."""
     item = trace.item
     counted = "overlapping the corpora" if trace.is_overlapping else "free of overlap"
     how = f"not evaluated ({trace.left_out})," if trace.left_out else "counts as"

@@ -17,7 +17,7 @@ NOT_OF_THE_RUN = ("stage", "item", "deps", "code", "params", "packages", "hardwa
 
 
 def content(trace: NumberTrace) -> dict[str, Any]:
-    """All of it, as `--json` prints it."""
+    """Return the chain as `--json` prints it."""
     score, benchmark = trace.score, trace.benchmark
     return {
         "revision": trace.revision,
@@ -67,14 +67,14 @@ def _digest(digest: Digest) -> dict[str, Any]:
 
 
 def run_record(step: Step) -> dict[str, Any]:
-    """What was recorded of a run itself: ids, times, and what the stage added."""
+    """Return what was recorded of a run itself: ids, times, and what the stage added."""
     recorded = step.lineage.content()
     own = {key: value for key, value in recorded.items() if key not in NOT_OF_THE_RUN}
     return {**own, "link": step.link, "has_commit": step.has_commit}
 
 
 def tree(trace: NumberTrace) -> Branch:
-    """The whole tree: predictions, grader, items, then the model with all that it rests on."""
+    """Draw the tree: predictions, grader, items, then the model with all that it rests on."""
     steps = {step.stage: step for step in trace.steps}
     evaluate = trace.steps[0]
     owners: dict[str, str] = {}  # a stage that several read hangs on the one nearest to the number
@@ -112,7 +112,7 @@ def tree(trace: NumberTrace) -> Branch:
 
 
 def _about(trace: NumberTrace) -> list[str]:
-    """The ledger that has the number, and the items that overlap the corpora."""
+    """Name the ledger that has the number, and the items that overlap the corpora."""
     clean, num = trace.score.items_without_overlap, trace.benchmark
     num_overlapping = num.num_items_overlapping_training_candidates
     on_others = clean.num_items > 0 and num_overlapping > 0
@@ -151,7 +151,7 @@ def share(score: Score) -> str:
 
 
 def summary(step: Step) -> str:
-    """The rows of a data stage, or what was downloaded, or how long was trained."""
+    """Sum up a stage: its rows, what it downloaded, or how long it trained."""
     told, kind = step.reported, step.kind
     if kind.startswith("download_"):
         rows = f", {told['num_rows']:,} rows" if told.get("num_rows") else ""
@@ -199,7 +199,7 @@ def details(step: Step) -> list[str]:
 
 
 def params(step: Step) -> str:
-    """The params that the stage read and that are set.
+    """Return the params that the stage read and that are set.
 
     Of all corpora or benchmarks, a stage that reads them together uses what is named after it, and
     the names.
@@ -224,7 +224,7 @@ def params(step: Step) -> str:
 
 
 def spelled(value: Any) -> str:
-    """A param's value on a line; a digest is cut."""
+    """Spell a param's value on a line; a digest is cut."""
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{40,}", value):
         return value[:SHOWN]
     if isinstance(value, str) and value and not set(value) & set(' \n,="'):
@@ -248,7 +248,7 @@ def _also(names: Sequence[str]) -> list[str]:
 
 
 def _in_common(trace: NumberTrace) -> list[Branch]:
-    """Code, packages, hardware and links: once for all stages that have them in common."""
+    """Draw code, packages, hardware and links once for all stages that share them."""
     steps = trace.steps
     made = []
     for name, texts in (

@@ -9,7 +9,7 @@ from mathledger.trace.tree import SHOWN, Branch, lines_of, text_lines
 
 
 def content(trace: RowTrace) -> dict[str, Any]:
-    """All of it, as `--json` prints it."""
+    """Return the row as `--json` prints it."""
     return {
         "revision": trace.revision,
         "commit": trace.commit,
@@ -48,7 +48,7 @@ def is_sampled(sampled: Sampled) -> bool:
 
 
 def tree(trace: RowTrace) -> Branch:
-    """A branch for each copy, on it the stages, and under the last the raw row."""
+    """Draw a branch for each copy, on it the stages, and under the last the raw row."""
     num_copies = len(trace.copies)
     top = Branch(f"row {trace.id}", "" if num_copies == 1 else f"{num_copies} rows of one text")
     top.branches = [_branch(copy) for copy in trace.copies]
@@ -83,7 +83,7 @@ def in_mix(sampled: Sampled) -> str:
 
 
 def outcome(stage: Passage) -> tuple[str, list[str]]:
-    """Kept or removed, and why."""
+    """Say if the row was kept or removed, and why."""
     if stage.removal:
         evidence = stage.removal.evidence if isinstance(stage.removal.evidence, dict) else {}
         lines = [

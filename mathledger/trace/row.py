@@ -54,7 +54,7 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Raw:
-    """The row of the download as it stands there, and the file that holds it."""
+    """The row of the download as it is there, and the file that holds it."""
 
     file: str
     row: int  # from 0
@@ -140,7 +140,7 @@ def _removal(part: str, row: Row) -> Removal | None:
 
 
 def follow(chain: Chain, row: Row, prepared: Passage, rows: _Rows) -> Copy:
-    """One copy of a row through the stages that it reached."""
+    """Follow one copy of a row through the stages that it reached."""
     stages = [prepared]
     for stage in FILTERS:
         if stages[0].removal:
@@ -159,7 +159,7 @@ def follow(chain: Chain, row: Row, prepared: Passage, rows: _Rows) -> Copy:
 
 
 def _filtered(chain: Chain, row: Row, stage: str, rows: _Rows) -> Passage:
-    """What a filter did with one copy of a row."""
+    """Return what a filter did with one copy of a row."""
     reached = [
         (part, each)
         for part in (KEPT, REMOVED)
@@ -195,7 +195,7 @@ def overlaps_private(chain: Chain, copies: list[Copy]) -> bool:
 
 
 def withheld(copy: Copy) -> Copy:
-    """The same without its texts; where it stands in the download is still told."""
+    """Drop the texts, and keep where the row is in the download."""
     return replace(
         copy,
         problem=WITHHELD,
@@ -221,7 +221,7 @@ def _without_texts(row: Row) -> Row:
 
 
 def whole_id(chain: Chain, head: str) -> str:
-    """The one id that begins so."""
+    """Complete the first digits of an id."""
     if not re.fullmatch("[0-9a-f]{1,32}", head):
         raise InputError(f"{head} is no id of a row: 32 digits of 0-9 and a-f, or the first of one")
     ids: set[str] = set()
@@ -250,7 +250,7 @@ def whole_id(chain: Chain, head: str) -> str:
 
 
 def raw(chain: Chain, row: Row) -> Raw:
-    """The row of the download that a training row was made from.
+    """Return the row of the download that a training row was made from.
 
     Raises:
         InputError: there is no such row, or it has another text than the training row.

@@ -44,7 +44,7 @@ class Step:
 
 
 def step(chain: Chain, stage: Stage, store: Store) -> Step:
-    """One stage of the chain.
+    """Gather what is recorded of one stage of the chain.
 
     Raises:
         InputError: it has no lineage, so that nothing says which run made its outs.
@@ -70,12 +70,12 @@ def step(chain: Chain, stage: Stage, store: Store) -> Step:
 
 
 def written(chain: Chain, out: Out) -> Digest:
-    """The digests of an output; of a folder those of its files, too."""
+    """Return the digest of an output; of a folder those of its files, too."""
     return Digest(out.md5, out.size, None if out.num_files is None else chain.files(out))
 
 
 def reported(chain: Chain, stage: Stage) -> dict[str, Any]:
-    """What a stage reports: its metrics, and the receipt of what it downloaded."""
+    """Return what a stage reports: its metrics, and the receipt of what it downloaded."""
     content: dict[str, Any] = {}
     for path in stage.outs:
         if is_metric(path):

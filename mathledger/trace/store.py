@@ -57,7 +57,7 @@ class Store:
             ) from None
 
     def link(self, run: str) -> str | None:
-        """The page of a run; None where no page is known."""
+        """Return the page of a run; None if no page is known."""
         if self.base is None or (self.runs is not None and run not in self.runs):
             return None
         return f"{self.base}/#/runs/{self.runs[run] if self.runs else run}"

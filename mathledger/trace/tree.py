@@ -23,12 +23,12 @@ class Branch:
 
 
 def printed(branch: Branch) -> str:
-    """A tree in the terminal's width, coloured where it is one."""
+    """Print a tree in the terminal's width; in colour if stdout is a terminal."""
     return "\n".join(draw(branch, terminal.width(), terminal.has_colour()))
 
 
 def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
-    """The lines of a tree, none longer than the width unless a word is."""
+    """Yield the lines of a tree, none longer than the width unless a word is."""
 
     def paint(code: str, words: str) -> str:
         return terminal.paint(code, words) if has_colour else words
@@ -56,7 +56,7 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
 
 
 def wrap(words: str, width: int, indent: str = "") -> list[str]:
-    """The text in lines of the width; links and digests are never broken."""
+    """Wrap a text at the width; links and digests are never broken."""
     return textwrap.wrap(
         words,
         max(width, 24),
@@ -67,12 +67,12 @@ def wrap(words: str, width: int, indent: str = "") -> list[str]:
 
 
 def text_lines(texts: Mapping[str, Any], *keys: str) -> list[str]:
-    """Texts behind their names, their own lines kept."""
+    """List texts, each after its name, with its own lines."""
     return [line for key in keys for line in lines_of(key, texts[key])]
 
 
 def lines_of(key: str, value: Any) -> list[str]:
-    """A value behind its name; a text keeps its lines."""
+    """Put a value after its name; a text keeps its lines."""
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     first, *more = shown.splitlines() or [""]
     return [f"{key}: {first}", *(f"  {line}" for line in more)]

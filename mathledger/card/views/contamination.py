@@ -6,7 +6,7 @@ from mathledger.card.views.scores import score_cell
 
 
 def overlap_table(ledger: Ledger) -> str:
-    """Scores on the items that stood in the corpora, and on all others; empty where none stood."""
+    """Tabulate scores on items that the corpora held and on others; empty if they held none."""
     rows = []
     for entry in ledger.benchmarks:
         if not entry.num_items_overlapping_training_candidates:
@@ -21,7 +21,7 @@ def overlap_table(ledger: Ledger) -> str:
 
 
 def without_overlap(ledger: Ledger) -> list[str]:
-    """The benchmarks of which no item stood in the corpora."""
+    """Return the benchmarks of which the corpora held no item."""
     return [
         entry.benchmark
         for entry in ledger.benchmarks
@@ -30,7 +30,7 @@ def without_overlap(ledger: Ledger) -> list[str]:
 
 
 def canary_table(ledger: Ledger) -> str:
-    """The filter's own test, by form of the changed copies."""
+    """Tabulate the filter's own test, by form of the changed copies."""
     rows = [
         [row.form, row.num, row.num_found, "none" if row.is_control else "all"]
         for row in ledger.decontaminate.canaries

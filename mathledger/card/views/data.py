@@ -8,13 +8,13 @@ from mathledger.card.markdown import table
 
 
 def funnel_table(ledger: Ledger) -> str:
-    """Rows left after each step, by corpus."""
+    """Tabulate the rows left after each step, by corpus."""
     rows = [[corpus, *counts] for corpus, counts in ledger.funnel.items()]
     return table(["corpus", *STEPS], rows)
 
 
 def removal_table(ledger: Ledger) -> str:
-    """Rows removed by stage and reason."""
+    """Tabulate the rows removed by stage and reason."""
     rows = [
         [stage, reason, count]
         for stage, counts in ledger.removed.items()
@@ -24,13 +24,13 @@ def removal_table(ledger: Ledger) -> str:
 
 
 def planted_table(ledger: Ledger) -> str:
-    """Rows that were built in to be found."""
+    """Tabulate the rows that were planted to be found."""
     rows = [[row.kind, row.num_planted, row.num_removed] for row in ledger.planted]
     return table(["built in", "rows", "removed"], rows)
 
 
 def trained_part(train: dict[str, Any]) -> str:
-    """What of the model was trained: all weights, or an adapter.
+    """Say what of the model was trained: all weights, or an adapter.
 
     Args:
         train: the section of params.yaml.

@@ -5,7 +5,7 @@ from mathledger.card.markdown import percent, table
 
 
 def twins_table(probe: Twins) -> str:
-    """By how much each model does better on items than on their twins."""
+    """Tabulate how much better each model does on items than on their twins."""
     rows = [
         [
             row.benchmark,
@@ -43,7 +43,7 @@ def p_of(p_value: float) -> str:
 
 
 def completions_table(probe: Completions) -> str:
-    """How many problems each model continues verbatim, and beside it the controls."""
+    """Tabulate how many problems each model continues verbatim, beside the controls."""
 
     def rouge(part: Verbatim | None) -> str:
         return percent(part.mean_rouge_l, part.num) if part else "-"
@@ -78,7 +78,7 @@ def left_out_cell(reasons: dict[str, int]) -> str:
 
 
 def solutions_table(probe: Responses) -> str:
-    """What responses share with the solutions of the training rows that hold their item."""
+    """Tabulate what responses share with the solutions of the rows that hold their item."""
     rows = [
         [
             row.benchmark,

@@ -5,7 +5,7 @@ from mathledger.card.markdown import percent, table
 
 
 def endings_table(ledger: Ledger) -> str:
-    """How the responses ended, and how long they were."""
+    """Tabulate how the responses ended, and how long they were."""
     rows = []
     for entry in ledger.benchmarks:
         for name in ledger.models:
@@ -25,7 +25,7 @@ def endings_table(ledger: Ledger) -> str:
 
 
 def methods_table(ledger: Ledger) -> str:
-    """How each score was measured."""
+    """Tabulate how each score was measured."""
     rows = []
     for entry in ledger.benchmarks:
         for name in ledger.models:
@@ -37,7 +37,7 @@ def methods_table(ledger: Ledger) -> str:
 
 
 def judged_otherwise(ledger: Ledger) -> dict[str, list[str]]:
-    """By benchmark, for each model, how many responses lm-eval's own task judges otherwise."""
+    """Count, by benchmark and model, the responses that lm-eval's own task judges otherwise."""
     counts = {
         entry.benchmark: [
             f"{score.num_harness_disagreements} of {score.num_judged_by_harness:,} ({name})"

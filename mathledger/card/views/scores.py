@@ -7,12 +7,12 @@ from mathledger.evaluation import statistics
 
 
 def final_model(ledger: Ledger) -> str:
-    """The name of the last model: what the card is about."""
+    """Return the name of the last model: what the card is about."""
     return ledger.models[-1]
 
 
 def reference(score: ModelScore) -> str:
-    """The short name of the responses behind a score: the head of their sha256 in the ledger."""
+    """Return the responses' short name: the head of their sha256 in the ledger."""
     return score.samples_sha256[:8]
 
 
@@ -42,7 +42,7 @@ def count_cell(entry: Benchmark) -> str:
 
 
 def verdict(comparison: Comparison) -> str:
-    """What the paired test allows to say, all comparisons of the card considered."""
+    """Say what the paired test shows, given all comparisons of the card."""
     if comparison.p_value >= statistics.LEVEL:
         return "no difference shown"
     word = "better" if comparison.difference.value > 0 else "worse"
@@ -50,14 +50,14 @@ def verdict(comparison: Comparison) -> str:
 
 
 def summary(entry: Benchmark) -> str:
-    """One benchmark in a line, for the terminal."""
+    """Sum up one benchmark in a line, for the terminal."""
     shown = [f"{model} {score_cell(score)}" for model, score in entry.models.items()]
     shown += [f"{each.model} {verdict(each)}" for each in entry.comparisons]
     return ", ".join(shown)
 
 
 def score_table(ledger: Ledger) -> str:
-    """The models on every benchmark."""
+    """Tabulate the models' scores on every benchmark."""
     names = ledger.models
     rows = [
         [entry.benchmark]
@@ -70,7 +70,7 @@ def score_table(ledger: Ledger) -> str:
 
 
 def repeats_table(ledger: Ledger) -> str:
-    """pass@k and maj@k of the benchmarks with several responses an item; empty for none."""
+    """Tabulate pass@k and maj@k of benchmarks with several responses an item; empty for none."""
     entries = [entry for entry in ledger.benchmarks if entry.num_repeats > 1]
     if not entries:
         return ""
@@ -87,7 +87,7 @@ def repeats_table(ledger: Ledger) -> str:
 
 
 def comparison_table(ledger: Ledger) -> str:
-    """Every pair of models on every benchmark."""
+    """Compare every pair of models on every benchmark."""
     rows = [
         [
             entry.benchmark,
@@ -108,7 +108,7 @@ def comparison_table(ledger: Ledger) -> str:
 
 
 def subset_tables(ledger: Ledger) -> dict[str, str]:
-    """`exam, by level` -> accuracy by each value: whatever a benchmark says of its items."""
+    """Map a title such as `exam, by level` to the table of accuracy by value."""
     names = ledger.models
     return {
         f"{entry.benchmark}, by {key}": table(
@@ -124,7 +124,7 @@ def subset_tables(ledger: Ledger) -> dict[str, str]:
 
 
 def has_levels(ledger: Ledger) -> bool:
-    """Whether a subset is drawn in levels.png."""
+    """Return True if a subset is drawn in levels.png."""
     return any(
         are_levels(values)
         for entry in ledger.benchmarks

@@ -16,7 +16,7 @@ from mathledger.card.views.scores import final_model
 
 
 def claim_table(ledger: Ledger) -> str:
-    """What other cards state."""
+    """Tabulate what other cards state."""
     rows = [
         [
             claim.model,
@@ -32,18 +32,18 @@ def claim_table(ledger: Ledger) -> str:
 
 
 def base_name(model: BaseModelInput) -> str:
-    """The base model's name on the hub; its source where it has none."""
+    """Return the base model's name on the hub; its source if it has none."""
     return model.base_model or f"{model.name} ({model.revision})"
 
 
 def longest_limit(ledger: Ledger) -> int:
-    """The most tokens that a benchmark allowed for a response."""
+    """Return the most tokens that a benchmark allowed for a response."""
     name = final_model(ledger)
     return max(entry.models[name].response_lengths.limit for entry in ledger.benchmarks)
 
 
 def asked_otherwise(ledger: Ledger) -> list[str]:
-    """The benchmarks that were asked with another prompt than the usage snippet's."""
+    """Return the benchmarks that were asked with another prompt than the usage snippet's."""
     prompt = ledger.params["prompt"]["template"]
     tasks = {name: each["task"] for name, each in ledger.params["benchmark"].items()}
     return [
@@ -52,7 +52,7 @@ def asked_otherwise(ledger: Ledger) -> list[str]:
 
 
 def input_table(ledger: Ledger) -> str:
-    """Where the base model, the corpora and the benchmarks come from."""
+    """Tabulate where the base model, the corpora and the benchmarks come from."""
     sources: dict[str, BaseModelInput | Corpus | BenchmarkSource] = {
         "base model": ledger.base_model,
         **ledger.corpora,
@@ -69,7 +69,7 @@ def citation_key(ledger: Ledger) -> str:
 
 
 def works_cited(ledger: Ledger) -> list[dict[str, Any]]:
-    """The known works that the base model, the corpora and the benchmarks come from, each once."""
+    """List once each known work that the base model, the corpora or the benchmarks come from."""
     names = [ledger.base_model.base_model, ledger.base_model.name]
     names += [corpus.name for corpus in ledger.corpora.values()]
     names += [entry.source.name for entry in ledger.benchmarks]
@@ -78,7 +78,7 @@ def works_cited(ledger: Ledger) -> list[dict[str, Any]]:
 
 @cache
 def works() -> dict[str | None, dict[str, Any]]:
-    """What to cite, by the name of a source."""
+    """Read what to cite, by the name of a source."""
     import yaml
 
     path = resources.files("mathledger.card").joinpath("citations.yaml")
@@ -87,7 +87,7 @@ def works() -> dict[str | None, dict[str, Any]]:
 
 
 def bibtex_fields(work: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an entry; its title keeps its capitals."""
+    """Format the fields of an entry; its title keeps its capitals."""
     fields = {
         "author": work["author"],
         "title": f"{{{work['title']}}}",
