@@ -114,8 +114,8 @@ def read(card: Card) -> Inputs:
 def number(text: str, line: int) -> Number | None:
     """The first count in a text.
 
-    >>> found = number("4.37M pairs", 1)
-    >>> found.value == 4_370_000, found.unit == 10_000, found.holds(4_374_999)
+    >>> count = number("4.37M pairs", 1)
+    >>> count.value == 4_370_000, count.unit == 10_000, count.holds(4_374_999)
     (True, True, True)
     """
     match = _COUNT.search(text[:MAX_LINE])

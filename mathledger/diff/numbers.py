@@ -77,7 +77,7 @@ def _compare(a: Side, b: Side, number: Number, pairs: Pairs) -> NumberDifference
     if not (a.chain and b.chain):
         if is_same:
             return untested
-        return replace(untested, test=_unpaired(old, new, "a card's responses are not at hand"))
+        return replace(untested, test=_unpaired(old, new, "a card does not hold its responses"))
     before, after = responses.read(a, number), responses.read(b, number)
     if set(before) != set(after):
         raise InputError(
