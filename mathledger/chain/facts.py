@@ -25,7 +25,7 @@ def is_private(params: Mapping[str, Any], benchmark: str) -> bool:
 
 
 def expect_ledger_of_lock(chain: Chain, mend: str = "run `dvc repro model_card`") -> None:
-    """Check that the ledger speaks of the runs that dvc.lock records.
+    """Check that the ledger is of the runs that dvc.lock records.
 
     Args:
         mend: what to do, for the error.
@@ -41,7 +41,7 @@ def expect_ledger_of_lock(chain: Chain, mend: str = "run `dvc repro model_card`"
 
 
 def expect_ledger_of_run(chain: Chain, name: str) -> None:
-    """Check that the ledger speaks of the run that a stage's lineage records.
+    """Check that the ledger is of the run that a stage's lineage records.
 
     Raises:
         InputError: the run read other data, or ran with code that the ledger does not name.
@@ -58,18 +58,18 @@ def expect_ledger_of_run(chain: Chain, name: str) -> None:
 
 
 def changed_deps(stage: Stage, lineage: Lineage) -> list[str]:
-    """The dependencies that a run read as other files than the lock records, sorted."""
+    """Return the dependencies that a run read as other files than the lock records, sorted."""
     recorded = {path: dep.md5 for path, dep in stage.deps.items()}
     return sorted(path for path, *_ in differences(lineage.deps, recorded))
 
 
 def changed_params(stage: Stage, lineage: Lineage) -> list[str]:
-    """The params, by dotted key, of which a run had other values than the lock records, sorted."""
+    """Return the params, by dotted key, whose values in a run are not the lock's, sorted."""
     return sorted(key for key, *_ in differences(lineage.params, flatten(stage.params)))
 
 
 def responses(chain: Chain, model: str, benchmark: str) -> Path:
-    """The cache's file of the responses that a number of the ledger was computed from.
+    """Return the cache's file of the responses that a number was computed from.
 
     Raises:
         InputError: it is not in the cache, or the ledger speaks of other responses.

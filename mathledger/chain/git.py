@@ -12,7 +12,7 @@ NOT_EXPERIMENTS = ("stash", "exec", "celery", "apply", "push")  # of refs/exps/
 
 
 def root() -> Path:
-    """The folder of dvc.yaml: the current one or the nearest above.
+    """Find the folder of dvc.yaml: the current one or the nearest above.
 
     Raises:
         InputError: there is none, or it is not the top of a git repository.
@@ -27,7 +27,7 @@ def root() -> Path:
 
 
 def git(*arguments: str, at: Path) -> str:
-    """The output of a git command.
+    """Return the output of a git command.
 
     Raises:
         InputError: it fails; the text is git's own.
@@ -58,7 +58,7 @@ def _succeeds(*arguments: str, at: Path) -> bool:
 
 
 def read_file(commit: str, path: str, at: Path) -> bytes | None:
-    """A file at a commit; None if the commit holds no such file."""
+    """Read a file at a commit; None if the commit holds no such file."""
     command = ["git", "cat-file", "blob", f"{commit}:{path}"]
     done = subprocess.run(command, cwd=at, capture_output=True)
     return None if done.returncode else done.stdout
@@ -66,7 +66,7 @@ def read_file(commit: str, path: str, at: Path) -> bytes | None:
 
 @functools.cache
 def md5_at(commit: str, path: str, at: Path) -> str | None:
-    """The md5 of a file at a commit; None if the commit holds no such file.
+    """Return the md5 of a file at a commit; None if the commit holds no such file.
 
     Many stages ran at one commit with the same code, so that answers are kept.
     """
@@ -97,10 +97,10 @@ def experiments(at: Path) -> list[Experiment]:
 
 
 def resolve(revision: str, at: Path) -> str:
-    """The commit that a revision or the name of an experiment stands for.
+    """Return the commit that a revision or the name of an experiment names.
 
     Raises:
-        InputError: it stands for nothing, or for more than one commit.
+        InputError: it names nothing, or more than one commit.
     """
     command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
     of_git = subprocess.run(command, cwd=at, capture_output=True, text=True).stdout.strip()
