@@ -16,8 +16,9 @@ import pytest
 
 from mathledger.filters import decontaminate, overlap, overlap_index
 from mathledger.run import params
+from tests.conftest import ROOT
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = ROOT.parent / "shared"
 PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"
 HUB = SHARED / "hub/datasets"
 SETTINGS = params.load("decontaminate", decontaminate.Params)
