@@ -5,7 +5,6 @@ The data lies beside the project and is not part of it.
 
 import json
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
