@@ -71,7 +71,8 @@ class Chain:
             try:
                 return (self.at / path).read_bytes()
             except FileNotFoundError:
-                raise InputError(f"{path} is missing: run `dvc repro`, or check it out") from None
+                mend = "`python -m stages.params`" if path == "params.yaml" else "`dvc repro`"
+                raise InputError(f"{path} is missing: run {mend}, or check it out") from None
         data = git.read_file(self.commit, path, self.at)
         if data is None:
             raise InputError(f"{self.label} holds no {path}")

@@ -19,6 +19,7 @@ def declared(
         code, the md5 of every file; its params, flat; its outs, as DVC's objects.
     """
     from dvc.dependency import ParamsDependency
+    from dvc.parsing import ResolveError
     from dvc.repo import Repo
     from dvc.stage.exceptions import StageNotFound
 
@@ -28,12 +29,19 @@ def declared(
     params: dict[str, Any] = {}
     with Repo() as repo:
         try:
-            (stage,) = repo.stage.collect(name)
+            stages = repo.stage.collect(name)
         except StageNotFound:
+            stages = []
+        except ResolveError as error:
+            raise InputError(
+                f"dvc.yaml does not fit params.yaml ({error}): run `python -m stages.params`"
+            ) from None
+        if len(stages) != 1:  # several: the name of a matrix without an item
             raise InputError(
                 "params.yaml names no such stage: `dvc stage list` shows those there are; "
                 "`python -m stages.params` with overrides chooses corpora and benchmarks"
-            ) from None
+            )
+        (stage,) = stages
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):
                 params.update(flatten(dep.read_params()))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from mathledger.chain.chain import Chain
-from mathledger.chain.lock import Stage
+from mathledger.chain.lock import LOCK, Stage
+from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.paths import is_data
 
@@ -24,8 +25,17 @@ class Predictions:
 
 
 def predictions(chain: Chain, stage: Stage) -> Predictions:
-    """Count the responses that a stage gathered, by verdict."""
-    folder = next(path for path in stage.outs if is_data(path))
+    """Count the responses that a stage gathered, by verdict.
+
+    Raises:
+        InputError: dvc.lock names no output of the stage that could hold them.
+    """
+    folder = next((path for path in stage.outs if is_data(path)), None)
+    if folder is None:
+        raise InputError(
+            f"{LOCK} of {chain.label} names no data that {stage.name} wrote: run "
+            f"`dvc repro {stage.name}`"
+        )
     path = f"{folder}/samples.parquet"
     file = chain.cached(path)
     table = pq.read_table(file, columns=["verdict", "finish_reason"])

@@ -31,9 +31,11 @@ def ledger(project: Project) -> Check:
     content = project.statement
     text = project.chain.text(LEDGER)
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    is_well_formed = True
     for error in jsonschema.Draft202012Validator(schema).iter_errors(content):
+        is_well_formed = False
         where = "/".join(str(key) for key in error.absolute_path)
-        yield f"{LEDGER}: {where}: {error.message[:200]}"
+        yield ": ".join(filter(None, [LEDGER, where, error.message[:200]]))
     if text != statement.text(content):
         yield f"{LEDGER} is not written as the pipeline writes it"
     for path, digest in project.subject.items():
@@ -43,7 +45,7 @@ def ledger(project: Project) -> Check:
             yield f"{path}: sha256 is {project.digests(path).sha256}, {LEDGER} has {digest}"
     settings = project.settings
     wanted = {path.as_posix() for path in collect.subject(project.outputs, settings)}
-    for path in sorted(wanted ^ set(project.subject)):
+    for path in sorted(wanted ^ set(project.subject)) if is_well_formed else ():
         what = "is no subject of it" if path in wanted else "should be no subject of it"
         yield f"{LEDGER}: {path} {what}"
     again = project.ledger_again.content()
