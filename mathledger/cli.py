@@ -132,7 +132,7 @@ def add_verify(commands: Commands) -> None:
     )
     command.set_defaults(module="mathledger.verify")
     command.add_argument(
-        "--deep", type=positive, metavar="N", help="generate N responses anew, by chance"
+        "--deep", type=positive, metavar="N", help="regenerate N randomly chosen responses"
     )
     command.add_argument("--json", action="store_true", help="all of it, as JSON")
     _add_verification(command)

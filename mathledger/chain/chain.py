@@ -119,7 +119,8 @@ class Chain:
         return parse_lock(content, {*stage_names(self.params), "model_card"}, label)
 
     def stage(self, name: str) -> Stage:
-        """
+        """Return a stage of the lock.
+
         Raises:
             InputError: the lock has no stage of this name, so nothing says how its outs were made.
         """

@@ -68,7 +68,8 @@ RECORDED = {
 
 def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
     """Return what is recorded to have changed at a stage itself, whatever it read."""
-    changes = [Change("data", key, *values) for key, *values in differences(*_sources(a, b, stage))]
+    downloads = differences(_source(a, stage), _source(b, stage))
+    changes = [Change("data", key, *values) for key, *values in downloads]
     old, new = a.runs.get(stage), b.runs.get(stage)
     if old is None or new is None:
         return changes
@@ -79,13 +80,8 @@ def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
     return changes
 
 
-def _sources(a: Side, b: Side, stage: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a stage downloaded on both sides, as the ledgers name it, by dotted key."""
-    old, new = (_source(side, stage) for side in (a, b))
-    return old, new
-
-
 def _source(side: Side, stage: str) -> dict[str, Any]:
+    """Return what a stage downloaded, as the ledger names it, by dotted key."""
     kind, _, item = stage.partition("@")
     if kind == "download_corpus":
         if corpus := side.ledger.corpora.get(item):

@@ -55,7 +55,7 @@ def base_config(source: sources.ModelSource, base: Path) -> Any:
 
 
 def is_made_with(stage: str, params: dict[str, Any]) -> bool:
-    """Return True if a stage's lineage file exists and tells of these params (flat).
+    """Return True if a stage's lineage file exists and records these params (flat).
 
     Raises:
         InputError: the file names no params, or is otherwise damaged.

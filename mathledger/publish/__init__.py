@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def refuse_unknown_licence(ledger: Ledger) -> None:
-    """
+    """Refuse to publish while an input's licence is unknown.
+
     Raises:
         InputError: an input's licence is not known, so that nothing says what the model's is.
     """
@@ -149,7 +150,8 @@ def results_card(ledger: Ledger, published: list[Benchmark], private: list[str])
 
 
 def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]]) -> None:
-    """
+    """Refuse to publish a folder in which a file holds a private item's text.
+
     Args:
         private: what `private_benchmarks` gives.
 
