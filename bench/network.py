@@ -21,6 +21,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ import psutil
 from bench import faults
 from bench.measure import circumstances, clone, commit, progress, run, write_result
 from mathledger.core.errors import InputError
-from mathledger.run.environment import version
 
 BUCKET = "results"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}

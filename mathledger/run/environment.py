@@ -12,9 +12,9 @@ PACKAGES = ["accelerate", "daft", "datasets", "dvc", "lm-eval", "math-verify", "
 PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
 
 
-def version(package: str) -> str:
-    """The installed version of a package."""
-    return importlib.metadata.version(package)
+def packages() -> dict[str, str]:
+    """Return the installed version of each package that can change a result."""
+    return {package: importlib.metadata.version(package) for package in PACKAGES}
 
 
 def hardware() -> dict[str, Any]:

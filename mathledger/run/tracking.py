@@ -24,7 +24,7 @@ from mathledger.core.paths import is_lineage
 from mathledger.run import turns
 from mathledger.run.checkout import checkout_in_use
 from mathledger.run.declared import declared, digests
-from mathledger.run.environment import PACKAGES, hardware, version
+from mathledger.run.environment import hardware, packages
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.messages import numbers_of, outs_message, start_message
@@ -194,7 +194,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         content = {
             **origin.content(),
             "mlflow_run_id": writer.ask({"do": "run_id"}),
-            "packages": {package: version(package) for package in PACKAGES},
+            "packages": packages(),
             "hardware": hardware(),
             "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
             "seconds": round(time.time() - started, 1),
@@ -217,8 +217,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
 
 def fingerprint(decides: Any) -> str:
     """A digest of what decides a stage's unfinished work, and of the versions of the packages."""
-    versions = {package: version(package) for package in PACKAGES}
-    return content_id(json.dumps([decides, versions], sort_keys=True))
+    return content_id(json.dumps([decides, packages()], sort_keys=True))
 
 
 def code_is_dirty() -> bool:
