@@ -4,12 +4,12 @@ Reads   data/deduplicate/kept.parquet, data/download_benchmark/;
         conf: decontaminate, engine, benchmark
 Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
         evidence.parquet (every hit, removed or not), canaries.json (what the filter missed),
-        candidates.parquet (where decontaminate.embeddings names a model)
+        candidates.parquet (only if decontaminate.embeddings names a model)
 Metrics metrics/decontaminate.json, with the filter's recall on canaries
 
-Problems are compared with every item of every benchmark, solutions are searched for whole items;
-mathledger/filters/overlap.py decides the class of a pair, decision.py what becomes of the row.
-On the way the filter measures itself on canaries, which never leave this stage.
+The stage compares every problem with every item of every benchmark, and searches the solutions for
+whole items. mathledger/filters/overlap.py classifies a pair; decision.py decides what happens to
+the row. The filter also measures its own recall on canaries, which never leave this stage.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def main() -> None:
         print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
         print(f"canaries called contamination: {recall}")
         if "num_candidates" in metrics:
-            print(f"{metrics['num_candidates']} candidates for a look: {OUT}/candidates.parquet")
+            print(f"{metrics['num_candidates']} candidates to review: {OUT}/candidates.parquet")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
-"""Remove exact and near duplicates over all corpora together, each with the row that is kept.
+"""Remove exact and near duplicates across all corpora, and record which row each one copies.
 
 Reads   data/prepare/<corpus>/kept.parquet for every corpus; conf: deduplicate, engine, corpus
 Writes  data/deduplicate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
-        families.parquet (kept problems that are the same but for their numbers)
+        families.parquet (kept problems that differ only in their numbers)
 Metrics metrics/deduplicate.json
 
-Exact: equal canonical problem and solution; several solutions of one problem are no duplicates.
-Near, among the unique problems: MinHash proposes, and a problem goes, with all its solutions, only
-when its own comparison with a kept one succeeds (filters/minhash.py). There is no chain of
-likeness, and a problem with another number is another problem.
+An exact duplicate has the same canonical problem and solution as another row; a second solution of
+the same problem is not a duplicate. A near duplicate is removed, with all its solutions, only if
+a direct comparison with a kept problem confirms what MinHash proposed (filters/minhash.py).
+Similarity is therefore not transitive, and problems with different numbers are never duplicates.
 
-Of two copies the one of the corpus named first stays, then the one of smaller id. `action: keep`
-lets all copies stay; only the cap on solutions then removes rows.
-
-Texts stream through; held in memory are hashes, of 128 bits where they decide alone: too many to
-meet by chance.
+Of two copies, the one from the corpus named first stays, then the one with the smaller id. With
+`action: keep` all copies stay, and only the cap on solutions removes rows.
 """
 
 from pathlib import Path

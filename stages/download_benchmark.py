@@ -1,12 +1,12 @@
-"""Download one pinned benchmark and bring it to the canonical form.
+"""Download one pinned benchmark and convert it to the canonical form.
 
 Reads   conf: benchmark.<benchmark>.source and .mapping
-Writes  data/download_benchmark/<benchmark>/: items.parquet (BENCHMARK_ITEM, what is evaluated),
-        all_items.parquet (ALL_ITEM, what decontamination searches for), receipt.json, and the items
-        that are not evaluated with their reason (left_out.json)
+Writes  data/download_benchmark/<benchmark>/: items.parquet (BENCHMARK_ITEM, the evaluated items),
+        all_items.parquet (ALL_ITEM, the items decontamination searches for), receipt.json, and
+        left_out.json (the items that are not evaluated, with reasons)
 Metrics metrics/download_benchmark/<benchmark>.json
 
-No message of this stage quotes an item: a benchmark may be private.
+No message of this stage quotes an item, because a benchmark may be private.
 """
 
 import sys

@@ -17,10 +17,10 @@ OUT = Path("data/download_corpus")
 
 
 def download(source: sources.CorpusSource, folder: Path) -> int:
-    """Put the corpus's files into the folder; returns the number of rows.
+    """Put the corpus's files into the folder and return the number of rows.
 
     Raises:
-        InputError: they cannot be had, are not the pinned ones, or hold another number of rows.
+        InputError: A file is unavailable, does not match its pin, or has the wrong number of rows.
     """
     match source:
         case practice.PracticeCorpus():

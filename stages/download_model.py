@@ -1,4 +1,4 @@
-"""Bring the base model and its tokenizer to a plain `from_pretrained` folder at a pinned revision.
+"""Store the base model and its tokenizer, at a pinned revision, as a `from_pretrained` folder.
 
 Reads   conf: model
 Writes  data/model/base/: weights, tokenizer, receipt.json

@@ -1,16 +1,16 @@
-"""Let one model answer one benchmark through lm-evaluation-harness, and grade every response.
+"""Have one model answer one benchmark through lm-evaluation-harness, and grade every response.
 
 Reads   data/model/<model>/, data/download_benchmark/<benchmark>/; conf: evaluate,
         benchmark.<benchmark>.task
 Writes  data/evaluate/<model>-<benchmark>/samples.parquet (SAMPLE)
-        lineage/evaluate/<model>-<benchmark>.csv: the seconds that each response took
-Metrics metrics/evaluate/<model>-<benchmark>.json: accuracy, its 95% interval, what explains it
+        lineage/evaluate/<model>-<benchmark>.csv: how many seconds each response took
+Metrics metrics/evaluate/<model>-<benchmark>.json: accuracy, its 95% interval, counts behind it
 
-    python -m stages.evaluate base champ                  what DVC runs, through evaluate.launch
-    python -m stages.evaluate base champ --spot-check 8   generate 8 of its responses anew, compare
+    python -m stages.evaluate base champ                  evaluate, as DVC does through its launcher
+    python -m stages.evaluate base champ --spot-check 8   regenerate 8 responses and compare them
 
 Greedy decoding in float32 gives the same responses at any batch size. Times go to lineage/, so that
-the samples are the same bytes on every run.
+the samples are byte-identical on every run.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("benchmark")
     parser.add_argument("--spot-check", type=int, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="for what a spot check finds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the spot check's findings")
     options = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     silence_libraries()

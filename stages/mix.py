@@ -1,4 +1,4 @@
-"""Sample the training set from what is left, and write it as prompt and completion.
+"""Sample the training set from the remaining rows and write it as prompts and completions.
 
 Reads   data/decontaminate/kept.parquet, data/model/base/tokenizer.json;
         conf: mix, engine, corpus.*.mix, prompt
@@ -6,9 +6,9 @@ Writes  data/mix/train.parquet, data/mix/validation.parquet: id, corpus, source,
         prompt, completion
 Metrics metrics/mix.json
 
-Whether a row is taken depends on the seed and its own id alone, so that adding a corpus never
-reshuffles another. A family of problems that differ in their numbers alone falls on one side of
-the validation split, with all solutions.
+Whether a row is sampled depends only on the seed and its own id, so adding a corpus never
+reshuffles another. Problems that differ only in their numbers form a family; a family and all its
+solutions fall on one side of the validation split.
 """
 
 from pathlib import Path

@@ -1,18 +1,18 @@
-"""Write the model card, its plots and its ledger from what the other stages measured.
+"""Write the model card, its plots and its ledger from the results of the other stages.
 
 Reads   metrics/, lineage/, data/evaluate/, data/probe/, data/deduplicate/removed.parquet,
         data/decontaminate/, data/mix/, data/download_benchmark/*/items.parquet, the receipts of
         data/download_*/, data/model/, plots/train/loss.csv; conf: all
 Writes  model_card/: README.md (Hugging Face format), ledger.json (an in-toto Statement),
         croissant.json (the training set's metadata), report.html (what the filters did),
-        scores.png, levels.png (where items have a level), lengths.png, funnel.png, loss.png
+        scores.png, levels.png (if items have a level), lengths.png, funnel.png, loss.png
 Plots   plots/model_card/: scores.csv, levels.csv, lengths.csv, funnel.csv, contamination.csv,
         canaries.csv
 
-The scores are computed from the graded responses alone (docs/statistics.md), and no number is
-typed: the card (mathledger/card/templates/) and its figures are made from the ledger alone. All are
-the same bytes for the same inputs; run ids and times stay in lineage/. The MLflow run of the stage
-is the experiment's *result* run, with all params and all scores.
+The scores are computed from the graded responses alone (docs/statistics.md). No number is typed by
+hand: the card (mathledger/card/templates/) and its figures come from the ledger. The same inputs
+give the same bytes; run ids and times stay in lineage/. The stage's MLflow run is the experiment's
+*result* run, with all params and all scores.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ from mathledger.run import params
 from mathledger.run.compose import choices
 from mathledger.run.tracking import stage_run
 
-ROOT = Path()  # of the files that the other stages wrote
+ROOT = Path()  # The other stages' outputs are read from here.
 OUT = Path("model_card")
 PLOTS = Path("plots/model_card")
 

@@ -1,11 +1,11 @@
-"""Compile conf/ to params.yaml, every section checked against its type.
+"""Compile conf/ to params.yaml and check every section against its type.
 
     python -m stages.params                          write params.yaml from the defaults
     python -m stages.params experiment=smoke         the same with Hydra overrides
-    python -m stages.params --check                  exit 1 where params.yaml is not what conf/ says
+    python -m stages.params --check                  exit 1 if params.yaml is out of date
 
-The file is byte for byte what `dvc exp run` composes by itself. `dvc repro` never composes, so the
-compiled snapshot is committed and a test fails where the two differ.
+`dvc exp run` composes exactly the same bytes. `dvc repro` never composes, so the compiled snapshot
+is committed, and a test fails if it differs from conf/.
 """
 
 import difflib
@@ -46,7 +46,7 @@ def sections() -> dict[str, Any]:
 
 
 def members() -> dict[str, dict[str, Any]]:
-    """Return the types of the parts of each chosen option, for the sections made of options."""
+    """Return, for each group with several chosen options, the types of an option's parts."""
     from mathledger.data import benchmarks as download_benchmark
     from mathledger.data import sources
     from mathledger.evaluation import harness
@@ -67,7 +67,7 @@ def check_all(content: dict[str, Any]) -> None:
     """Check every section of a compiled file, so that a mistake shows before any stage runs.
 
     Raises:
-        InputError: a section or key is unknown, missing or of the wrong type, or two disagree.
+        InputError: A key is unknown, missing or of the wrong type, or two settings contradict.
     """
     from mathledger.card import licences
     from mathledger.card import settings as model_card
@@ -82,14 +82,14 @@ def check_all(content: dict[str, Any]) -> None:
     model_card.check_claims(claims, choices("benchmark"))
     for group, parts in each.items():
         if not content.get(group):
-            raise InputError(f"{CONF}/: {group}: none is chosen, e.g. {group}=[NAME]")
+            raise InputError(f"{CONF}/: no {group} is chosen; choose one with {group}=[NAME]")
         for member, node in content[group].items():
             for name in node.keys() - parts.keys():
                 raise InputError(f"{CONF}/{group}/{member}.yaml: {name}: unknown key")
             for part, into in parts.items():
                 check(f"{group}.{member}.{part}", node.get(part), into)
     practice.expect_twins(content["benchmark"])
-    # The card is refused where they conflict: better before the training than after it.
+    # A card cannot be written if licences conflict; the user should learn that before training.
     of_corpora = {name: corpus["source"]["licence"] for name, corpus in content["corpus"].items()}
     licences.derived(content["model"]["source"]["licence"], of_corpora)
 
@@ -115,7 +115,7 @@ def main() -> None:
             current.splitlines(), text.splitlines(), str(PARAMS), f"{CONF}/", lineterm=""
         )
         print("\n".join(lines))
-        sys.exit(f"error: {PARAMS} is not what {CONF}/ compiles to: run `make params`")
+        sys.exit(f"error: {PARAMS} differs from what {CONF}/ compiles to; run `make params`")
 
 
 if __name__ == "__main__":

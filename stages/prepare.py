@@ -1,12 +1,12 @@
-"""Map a corpus's own columns to the canonical example, and remove what cannot be trained on.
+"""Map a corpus's columns to the canonical schema and remove rows that cannot be trained on.
 
 Reads   data/download_corpus/<corpus>/; conf: corpus.<corpus>.mapping, prepare
 Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence)
-Metrics metrics/prepare/<corpus>.json: rows in, kept, removed, by reason and by source; how many
-        answers were compared with the reference, by verdict
+Metrics metrics/prepare/<corpus>.json: rows in, kept and removed, by reason and by source; answers
+        compared with the reference, by verdict
 
-Rows stream through in batches, whole columns at a time: mathledger/data/readers.py reads them, and
-mathledger/filters/defects.py holds the reasons.
+mathledger/data/readers.py streams the rows in batches, and mathledger/filters/defects.py defines
+the reasons.
 """
 
 import sys

@@ -1,14 +1,14 @@
-"""Let the tuned model learn from its own answers with TRL's GRPOTrainer.
+"""Train the tuned model on its own answers with TRL's GRPOTrainer.
 
-The reward of an answer is 1 if evaluation would call it correct, else 0.
+The reward of an answer is 1 if the evaluation would grade it correct, else 0.
 
 Reads   data/mix/, data/model/tuned/; conf: reinforce.grpo
 Writes  data/model/reinforced/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
-        data/reinforce/samples.csv: what the model answers a held-out problem, as training goes on
-        lineage/reinforce.csv: tokens a second and memory by step
+        data/reinforce/samples.csv: answers to one held-out problem in the course of training
+        lineage/reinforce.csv: tokens per second and memory at each step
 Metrics metrics/reinforce.json, plots/reinforce/reward.csv
 
-DVC starts it through reinforce.grpo.launch.command, as one process or several.
+DVC starts this stage through reinforce.grpo.launch.command, as one or several processes.
 """
 
 from pathlib import Path

@@ -1,13 +1,13 @@
-"""Fine-tune the base model on the mix with TRL's SFTTrainer; a killed run goes on where it was.
+"""Fine-tune the base model on the mix with TRL's SFTTrainer; a killed run resumes.
 
 Reads   data/mix/, data/model/base/; conf: train
 Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
-        data/train/samples.csv: what the model answers a held-out problem, as training goes on
-        lineage/train.csv: tokens a second and memory by step
+        data/train/samples.csv: answers to one held-out problem in the course of training
+        lineage/train.csv: tokens per second and memory at each step
 Metrics metrics/train.json, plots/train/loss.csv
 
-DVC starts it through train.launch.command, as one process or several. `mathledger plan` tells what
-a run will need before a GPU is rented.
+DVC starts this stage through train.launch.command, as one or several processes. `mathledger plan`
+estimates what a run needs before you rent a GPU.
 """
 
 from pathlib import Path

@@ -174,6 +174,6 @@ def test_a_corpus_that_is_not_called_as_its_file_is_refused(
     mine = text.replace("# @package corpus.local\n", line)
     (tmp_path / "conf/corpus/mine.yaml").write_text(mine)
     monkeypatch.setattr(compose_module, "CONF", tmp_path / "conf")
-    wanted = "corpus/mine.yaml: its first line has to be `# @package corpus.mine`"
+    wanted = "corpus/mine.yaml: the first line must be `# @package corpus.mine`"
     with pytest.raises(InputError, match=wanted):
         compose(["experiment=smoke"])

@@ -29,7 +29,7 @@ def test_check_names_the_line_that_differs(workspace: Workspace) -> None:
         ("train.max_length=1.5", "train.max_length"),
         ("~train.seed", "train.seed: missing key"),
         ("train=lora9", "lora9"),
-        ("benchmark=[]", "benchmark: none is chosen"),
+        ("benchmark=[]", "no benchmark is chosen"),
         ("prompt.template=hello", "prompt.template: Value error, {problem} must be the template's"),
         (
             "prompt.template='{{problem}}'",

@@ -137,7 +137,7 @@ def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, st
     done = lock(clone)
     assert done.returncode != 0
     assert f"'{stage}'" in (done.stdout + done.stderr).replace(f"'{stage}' didn't change", "")
-    assert "run make repro and commit what changes" in done.stdout
+    assert "run make repro and commit the changes" in done.stdout
 
 
 def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:

@@ -1,1 +1,1 @@
-"""The ground that every room stands on: errors, strict records, files, tables, digests, kernels."""
+"""The foundation of all rooms: errors, strict records, files, tables, digests and kernels."""

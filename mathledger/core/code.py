@@ -1,4 +1,4 @@
-"""What modules import, and a digest of them."""
+"""Find the modules that some modules import, and hash them."""
 
 import ast
 import hashlib
@@ -35,7 +35,7 @@ def _imported(path: Path, package: Path) -> list[Path]:
 
 
 def modules_digest(modules: Iterable[Path], package: Path) -> str:
-    """Return the sha256 of the names and the contents of some modules of a package."""
+    """Return the sha256 of the names and contents of some modules of a package."""
     digest = hashlib.sha256()
     for path in modules:
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Check a section of params.yaml against its dataclass, and name every key that is wrong."""
+"""Check a section of params.yaml against its dataclass and name every key that is wrong."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from mathledger.core.errors import InputError
 
 PARAMS = Path("params.yaml")
 CONF = Path("conf")
-# For every section's dataclass: unknown keys are errors, and "1e-5" is not a number.
+# Every section's dataclass uses this: unknown keys are errors, and "1e-5" is not a number.
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -18,20 +18,20 @@ def check(section: str, node: Any, into: Any) -> Any:
     """Return the section as a dataclass.
 
     Args:
-        section: its dotted key, for the message.
-        node: its content, as YAML gives it.
-        into: the dataclass, or a union of dataclasses told apart by `kind`.
+        section: The section's dotted key, for the message.
+        node: The section's content, as parsed from YAML.
+        into: The dataclass, or a union of dataclasses that `kind` tells apart.
 
     Raises:
-        InputError: names every unknown, missing and ill-typed key.
+        InputError: Some keys are unknown, missing or of the wrong type; the message names them all.
     """
     try:
-        # From JSON, since strict validation of Python objects wants instances where we have dicts.
+        # We validate JSON because strict validation of Python objects rejects dicts as instances.
         return TypeAdapter(into).validate_json(json.dumps(node))
     except ValidationError as error:
         problems = []
         for item in error.errors():
-            # Pydantic puts the chosen member of a union into the path; it is no key of the file.
+            # Pydantic puts the chosen member of a union into the path; the file has no such key.
             keys = [str(key) for key in item["loc"] if key != _kind(node)]
             where = ".".join([section, *keys])
             text = {
@@ -47,5 +47,5 @@ def check(section: str, node: Any, into: Any) -> Any:
 
 
 def _kind(node: Any) -> str | None:
-    """Return the `kind` of a section that is one of several dataclasses."""
+    """Return the `kind` of a section whose type is a union of dataclasses, else None."""
     return str(node["kind"]) if isinstance(node, dict) and "kind" in node else None

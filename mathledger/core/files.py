@@ -1,4 +1,4 @@
-"""Text and JSON files, written whole or not at all."""
+"""Read and write text and JSON files; a file is written completely or not at all."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from mathledger.core.errors import InputError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text aside, then rename."""
+    """Write UTF-8 text to a temporary file next to the target, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".partial")
     aside.write_text(text, encoding="utf-8")
@@ -16,12 +16,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Indented JSON, keys in the order given, one newline at the end."""
+    """Write indented JSON with its keys in the given order and one newline at the end."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file that an earlier stage wrote."""
+    """Return the content of a JSON file that an earlier stage wrote.
+
+    Raises:
+        InputError: The file is missing or is not valid JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,10 +1,10 @@
-"""Compile functions with numba, and keep what was compiled for exactly the code that it came from.
+"""Compile functions with numba and cache the result under a digest of all kernel code.
 
-numba stamps a compiled function with its own file alone, but kernels call each other across modules
-and take constants from them (numba issues 1833 and 9483): after an edit of one module the others'
-kernels would go on with its old code. So the cache lies in a folder that is named by the digest of
-every module that a kernel can see and by the versions that compile it. It is in the user's cache
-folder, where all checkouts and experiments with the same code share it. It may be deleted at will.
+numba invalidates a cached function only when its own file changes, but kernels call functions and
+use constants of other modules (numba issues 1833 and 9483): after an edit of one module, kernels in
+other modules would keep running its old code. The cache folder is therefore named after a digest of
+every module that a kernel can see and of the compiler versions. It is in the user's cache folder,
+so checkouts and experiments with the same code share it, and it can be deleted at any time.
 """
 
 import hashlib
@@ -33,17 +33,18 @@ def kernel(
     inline: Literal["always", "never"] = "never",
     counts_references: bool = True,
 ) -> Function:
-    """Compile a function with numba when it is first called; it lets other threads run meanwhile.
+    """Compile a function with numba on its first call; it runs without the GIL.
 
     Args:
-        inline: "always" puts its code into every kernel that calls it.
-        counts_references: Whether it may allocate arrays, and so counts the references to each.
+        inline: "always" inlines the function into every kernel that calls it.
+        counts_references: Whether numba counts references to arrays; a function that allocates
+            arrays needs this.
     """
     config: Any = numba.config
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__}"
     try:
-        # _nrt, numba's runtime for allocation, is an option that its type stubs lack.
+        # numba's type stubs lack the option _nrt, which switches its allocation runtime.
         options: Any = {"inline": inline, "_nrt": counts_references}
         compiled: Any = numba.njit(nogil=True, cache=is_writable(), **options)(function)
     finally:
@@ -52,28 +53,28 @@ def kernel(
 
 
 def inlined(function: Function) -> Function:
-    """A kernel whose code is put into every kernel that calls it."""
+    """Compile a function as a kernel that is inlined into every kernel that calls it."""
     return kernel(function, inline="always")
 
 
 def borrowing(function: Function) -> Function:
-    """A kernel that allocates no array, and so need not count the references to its arguments.
+    """Compile a kernel that allocates no arrays, without reference counting of its arguments.
 
-    Counting costs two atomic instructions for each array in each call, which made small kernels
-    that are called for every token three times as slow (numba prunes the counts of simple ones).
+    Counting costs two atomic instructions per array and call. It made small kernels that run once
+    per token three times slower (numba removes the counting only from simple kernels).
     """
     return kernel(function, counts_references=False)
 
 
 @cache
 def folder() -> Path:
-    """The cache of the kernels of this code."""
+    """Return the cache folder for the kernels of this version of the code."""
     return platformdirs.user_cache_path("mathledger") / "kernels" / digest()
 
 
 @cache
 def is_writable() -> bool:
-    """Return False where the cache cannot be written: then each process compiles for itself."""
+    """Return True if the cache can be written; if not, each process compiles its own kernels."""
     try:
         folder().mkdir(parents=True, exist_ok=True)
         (folder() / "writable").touch()
@@ -84,14 +85,14 @@ def is_writable() -> bool:
 
 @cache
 def digest() -> str:
-    """Of all modules that kernels can see, and of what compiles them."""
+    """Return a digest of all modules that kernels can see and of the compiler versions."""
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     code = modules_digest(modules(PACKAGE), PACKAGE)
     return hashlib.sha256(f"{versions!r} {code}".encode()).hexdigest()[:32]
 
 
 def modules(package: Path) -> list[Path]:
-    """The modules of a package that hold kernels, and all of its modules that these import."""
+    """Return the modules of a package that define kernels, and all its modules they import."""
     own = f"{package.name}.core.kernels"
     return with_imports(
         (path for path in package.rglob("*.py") if own in path.read_text("utf-8")), package
@@ -99,7 +100,7 @@ def modules(package: Path) -> list[Path]:
 
 
 class Cache(_CacheLocator):
-    """Where numba finds what it has compiled of a function: NUMBA_CACHE_LOCATOR_CLASSES."""
+    """Tells numba where a function's compiled code is cached (NUMBA_CACHE_LOCATOR_CLASSES)."""
 
     def __init__(self, function: FunctionType) -> None:
         self.module = function.__module__

@@ -1,18 +1,18 @@
-"""Settings as a tree, and as flat values by dotted key; where two sets of values differ."""
+"""Convert settings between a tree and flat values by dotted key, and compare two sets of values."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 class Absent:
-    """The value of a key that is not there; null is a value."""
+    """Stands for the value of a missing key, since null is a value."""
 
 
 ABSENT = Absent()
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flat values by dotted key.
+    """Return a tree's values by dotted key.
 
     >>> flatten({"a": {"b": 1, "c": {"d": 2}}, "e": 3})
     {'a.b': 1, 'a.c.d': 2, 'e': 3}
@@ -27,7 +27,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def value_at(tree: Any, key: str) -> Any:
-    """The value at a dotted key, ABSENT if there is none.
+    """Return the value at a dotted key, or ABSENT if the key does not exist.
 
     >>> value_at({"a": {"b": 1}}, "a.b")
     1
@@ -40,7 +40,7 @@ def value_at(tree: Any, key: str) -> Any:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each key whose values differ, with both values; ABSENT where a side has no such key."""
+    """Yield each key whose values differ, with both values; a missing key has the value ABSENT."""
     for key in dict.fromkeys([*old, *new]):
         values = old.get(key, ABSENT), new.get(key, ABSENT)
         if values[0] != values[1]:
@@ -50,7 +50,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tupl
 def param_differences(
     old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """As `differences`, of flat params; a section that one side lacks is one difference.
+    """Yield the differences of flat params; a section that one side lacks is one difference.
 
     >>> list(param_differences({"train.lora": None}, {"train.lora.r": 16, "train.lora.alpha": 32}))
     [('train.lora', None, {'r': 16, 'alpha': 32})]
@@ -65,7 +65,7 @@ def param_differences(
 
 
 def _missing_section(key: str, flat: Mapping[str, Any]) -> str:
-    """The shortest section of a key that holds no key of `flat`."""
+    """Return the shortest section that contains the key but no key of `flat`."""
     parts = key.split(".")
     for end in range(1, len(parts)):
         section = ".".join(parts[:end])
@@ -75,7 +75,7 @@ def _missing_section(key: str, flat: Mapping[str, Any]) -> str:
 
 
 def _section(flat: Mapping[str, Any], section: str) -> Any:
-    """The value of a key; the keys and values of a section."""
+    """Return the value of a key, or the keys and values of a section."""
     if section in flat:
         return flat[section]
     start = section + "."

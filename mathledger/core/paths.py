@@ -1,11 +1,11 @@
-"""What a path is, as DVC names it: code, data, a lineage file, a metric or a plot."""
+"""Classify a path in DVC's notation: code, data, a lineage file, a metric or a plot."""
 
-# `ledger` and `stages/common` held code until the rooms of mathledger/; old results name them.
+# Results from before the rooms of mathledger/ name `ledger` and `stages/common` as code.
 CODE_FOLDERS = ("mathledger", "stages", "ledger")
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Return True if a path is this folder or lies in it.
+    """Return True if a path is this folder or is inside it.
 
     >>> is_within("data/mix", "data/mix"), is_within("data/mix/train.parquet", "data/mix")
     (True, True)
@@ -25,17 +25,17 @@ def is_code(path: str) -> bool:
 
 
 def is_data(path: str) -> bool:
-    """Return True if a path is data or a model: in DVC's cache, and never in git."""
+    """Return True if a path is data or a model, which DVC caches and git never holds."""
     return _top(path) == "data"
 
 
 def is_lineage(path: str) -> bool:
-    """Return True if a path is what a stage recorded of its own run."""
+    """Return True if a path is a stage's record of its own run."""
     return _top(path) == "lineage"
 
 
 def is_metric(path: str) -> bool:
-    """Return True if a path is a file of numbers, which git holds."""
+    """Return True if a path is a metrics file, which git holds."""
     return _top(path) == "metrics"
 
 

@@ -1,4 +1,4 @@
-"""What the receipt of a download says, for later stages; data/receipts.py writes it."""
+"""Read the receipt of a download in later stages; data/receipts.py writes it."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ def is_private(benchmark: Path) -> bool:
     """Return True if the text of a benchmark's items must stay out of every result.
 
     Args:
-        benchmark: the folder that `download_benchmark` wrote.
+        benchmark: The folder that `download_benchmark` wrote.
 
     Raises:
-        InputError: its receipt does not say.
+        InputError: The folder's receipt does not say.
     """
     path = benchmark / "receipt.json"
     receipt = read_json(path)
     private = receipt.get("private") if isinstance(receipt, dict) else None
     if not isinstance(private, bool):
         raise InputError(
-            f"{path}: `private` must be true or false, got {private!r}: run "
+            f"{path}: `private` must be true or false, got {private!r}; run "
             f"`dvc repro download_benchmark@{benchmark.name}`"
         )
     return private

@@ -1,7 +1,7 @@
-"""The rows that every data stage carries, as parquet.
+"""Read and write the rows that the data stages pass on, as parquet.
 
-A training example is one row of EXAMPLE. origin_file and origin_row lead from any later file
-back to the row of the byte-pinned download that it came from.
+A training example is one row of EXAMPLE. Its origin_file and origin_row lead from any later file
+back to a row of the byte-pinned download.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ BENCHMARK_ITEM = pa.schema(
     ]
 )
 
-# The columns of few different values: written with a dictionary and statistics.
+# Columns with few distinct values are written with a dictionary and statistics.
 CATEGORIES = ("corpus", "source", "origin_file", "reason", "class", "benchmark")
 ROWS_PER_GROUP = 32_768
 
@@ -45,28 +45,28 @@ Row = dict[str, Any]
 
 
 def removed_schema(evidence: pa.StructType) -> pa.Schema:
-    """EXAMPLE plus why the row is gone. The text columns may be null: a missing one is a reason."""
+    """Return EXAMPLE plus `reason` and `evidence`; all columns may be null, e.g. a missing text."""
     fields = [pa.field(field.name, field.type) for field in EXAMPLE]
     return pa.schema([*fields, pa.field("reason", pa.string()), pa.field("evidence", evidence)])
 
 
 def read_rows(path: Path) -> list[Row]:
-    """All rows of a parquet file.
+    """Return all rows of a parquet file.
 
     Raises:
-        InputError: it is missing or not parquet.
+        InputError: The file is missing or is not parquet.
     """
     return [row for batch in read_batches(path) for row in batch.to_pylist()]
 
 
 def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a parquet file in their order, a row group's worth at most at a time.
+    """Yield the rows of a parquet file in order, at most ROWS_PER_GROUP at a time.
 
     Raises:
-        InputError: it is missing or not parquet.
+        InputError: The file is missing or is not parquet.
     """
     try:
-        # Without pre_buffer=False the whole compressed file would be held.
+        # Without pre_buffer=False the whole compressed file would stay in memory.
         with pq.ParquetFile(path, pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Re
 
 
 def num_rows(path: Path) -> int:
-    """Rows of a parquet file, from its footer."""
+    """Return the number of rows of a parquet file, read from its footer."""
     try:
         return int(pq.read_metadata(path).num_rows)
     except FileNotFoundError:
@@ -86,12 +86,12 @@ def num_rows(path: Path) -> int:
 
 
 class Writer:
-    """A parquet file (zstd) written batch by batch, aside, and renamed when the block ends well.
+    """Writes a parquet file (zstd) batch by batch, and renames it if the block ends without error.
 
-    The bytes depend on the rows and their order alone, not on how they came in batches. A group of
-    rows is compressed on a thread of its own, while the caller makes the next.
+    The bytes depend only on the rows and their order, not on how they were split into batches. A
+    thread compresses each row group while the caller prepares the next one.
 
-    Used as `with Writer(path, schema) as writer: writer.write(batch)`.
+    Use it as `with Writer(path, schema) as writer: writer.write(batch)`.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -149,6 +149,6 @@ class Writer:
 
 
 def write_rows(path: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
-    """Write a few rows as parquet, aside, then rename."""
+    """Write a few rows as a parquet file, completely or not at all."""
     with Writer(path, schema) as writer:
         writer.write(pa.Table.from_pylist(list(rows), schema=schema))

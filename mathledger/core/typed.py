@@ -1,4 +1,4 @@
-"""Typed records of JSON files: a record is read once, and names every key that is wrong."""
+"""Typed records of JSON files. Reading a record checks it and names every key that is wrong."""
 
 import json
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ class Record(BaseModel):
         frozen=True,
         strict=True,
         allow_inf_nan=False,
-        ser_json_inf_nan="constants",  # for json.dumps to refuse; null would pass
+        ser_json_inf_nan="constants",  # json.dumps refuses these; null would pass unnoticed.
         defer_build=True,
     )
 
     @classmethod
     def read(cls, content: Mapping[str, Any], name: str) -> Self:
-        """The record that a JSON object holds.
+        """Return the record that a JSON object holds.
 
         Args:
-            name: how the object is called in errors.
+            name: The object's name in error messages.
 
         Raises:
-            InputError: names every key that is unknown, missing or of a wrong type.
+            InputError: Keys are unknown, missing or of the wrong type; the message names them all.
         """
         try:
-            # From JSON: strict validation of Python objects wants records where we have dicts.
+            # We validate JSON because strict validation of Python objects rejects dicts as records.
             return cls.model_validate_json(json.dumps(content, allow_nan=False))
         except ValidationError as error:
             raise InputError(_problems(error, name)) from None
@@ -41,13 +41,13 @@ class Record(BaseModel):
 
     @classmethod
     def read_yaml(cls, content: Any, name: str) -> Self:
-        """The record that parsed YAML holds. Its values may be dates, which JSON does not have.
+        """Return the record that parsed YAML holds; unlike JSON, YAML may hold dates.
 
         Args:
-            name: how the content is called in errors.
+            name: The content's name in error messages.
 
         Raises:
-            InputError: names every key that is missing or of a wrong type.
+            InputError: Keys are unknown, missing or of the wrong type; the message names them all.
         """
         try:
             return cls.model_validate(content)
@@ -55,17 +55,17 @@ class Record(BaseModel):
             raise InputError(_problems(error, name)) from None
 
     def content(self) -> dict[str, Any]:
-        """The record as JSON has it, without what was never set."""
+        """Return the record as a JSON object, without the keys that were never set."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _problems(error: ValidationError, name: str) -> str:
-    """Every problem on one line."""
+    """Return one line that lists every problem."""
     return "; ".join(_problem(item, name) for item in error.errors())
 
 
 def _problem(error: Any, name: str) -> str:
-    """`NAME: benchmarks.0.num_items: missing key`."""
+    """Describe one problem, e.g. `NAME: benchmarks.0.num_items: missing key`."""
     where = ".".join(str(key) for key in error["loc"])
     text = {"extra_forbidden": "unknown key", "missing": "missing key"}.get(
         error["type"], f"{error['msg']}, got {str(error['input'])[:60]!r}"

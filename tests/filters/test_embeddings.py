@@ -46,7 +46,7 @@ def test_a_paraphrase_is_proposed_and_stays(smoke_copy: Workspace) -> None:
     assert found[0]["cosine"] >= 0.7 and found[0]["item_id"] == items[0]["id"]
     assert "0" * 32 in {row["id"] for row in read_rows(folder / "kept.parquet")}
     metrics = json.loads((smoke_copy.path / "metrics/decontaminate.json").read_text())
-    assert f"{metrics['num_candidates']} candidates for a look" in shown
+    assert f"{metrics['num_candidates']} candidates to review" in shown
 
 
 @pytest.mark.parametrize(
