@@ -1,1 +1,1 @@
-"""Where is the answer in a response, and is it right?"""
+"""Find the answer in a response and decide whether it is right."""

@@ -1,14 +1,14 @@
-r"""Decide whether two expressions agree: math-verify reads them, their values decide.
+r"""Decide whether two expressions are equal: math-verify parses them, their values decide.
 
 >>> equal("2\\sqrt{2}", "\\sqrt{8}"), equal("(x+1)^2", "x^2+2x+1"), equal("x^2", "y^2")
 (True, True, False)
 >>> equal("\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}"), equal("11\\sqrt{2}", "15.556")
 (False, True)
 
-Two closed forms are the same value where they agree to 25 digits, at several points where they
-hold variables: it takes milliseconds, where a symbolic proof may take forever. What has no value
-(sets, sums to n) is left to math-verify's own comparison. Nothing here is bounded in time: callers
-run it in a process that may die (`judges.Judges`).
+Two closed forms count as equal if they agree to 25 digits; expressions with variables must agree at
+several points. This takes milliseconds, while a symbolic proof may never finish. math-verify itself
+compares expressions without a value (sets, sums to n). Nothing here has a time limit, so callers
+run it in a process that they can kill (`judges.Judges`).
 """
 
 import re
@@ -19,16 +19,17 @@ from typing import Any
 from mathledger.grading.numbers import Number, is_rounded, number
 from mathledger.grading.spelling import ROW
 
-# Where expressions are compared: all variables positive, then of both signs.
+# Expressions are compared at these (start, step) points: first all variables are positive, then
+# their signs differ.
 POINTS = (("7/5", "3/11"), ("-13/9", "5/17"), ("19/7", "-6/13"))
-DIGITS = 40  # of each value
-TOLERANCE = Fraction(1, 10**25)  # of their difference, as a share of the larger
+DIGITS = 40  # Significant digits to which each value is computed.
+TOLERANCE = Fraction(1, 10**25)  # Largest relative difference between equal values.
 
 
 def equal(gold: str, given: str) -> bool:
-    """Return True if two expressions, as spelling.plain writes them, have one value.
+    """Return True if two expressions in the spelling of `spelling.plain` have the same value.
 
-    A decimal equals a value that it is, or that it is the rounding of (numbers.is_rounded).
+    A decimal also equals a value that it is a correct rounding of (numbers.is_rounded).
     """
     from sympy import Expr, MatrixExpr
 
@@ -49,7 +50,7 @@ def equal(gold: str, given: str) -> bool:
 
 
 def equal_equations(gold: tuple[str, str], given: tuple[str, str]) -> bool:
-    r"""Return True if the difference of the sides of one is a constant multiple of the other's.
+    r"""Return True if left minus right of one equation is a constant multiple of the other's.
 
     >>> equal_equations(("2x+4y-3", "0"), ("y", "\\frac{3}{4}-\\frac{x}{2}"))
     True
@@ -72,10 +73,10 @@ def equal_equations(gold: tuple[str, str], given: tuple[str, str]) -> bool:
 
 @cache
 def _targets() -> tuple[Any, ...]:
-    r"""How math-verify is to read an answer: all of it.
+    r"""Return the configuration with which math-verify reads an answer completely.
 
-    Its own normalization drops what it takes for a unit, so that \\frac{a}{b}c is a/b to it;
-    spelling.plain has dropped the units already.
+    Its default normalization drops what looks like a unit, so it would read \\frac{a}{b}c as a/b;
+    spelling.plain has already removed the units.
     """
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig
@@ -93,10 +94,10 @@ def expression(text: str) -> Any:
 
     text = re.sub(r"([_^]\d+)\s+(?=\d)", r"\1*", text)
     if re.search(r"\d\s+\d", text):
-        return None  # to math-verify 5 6 is 11
+        return None  # math-verify would read 5 6 as 11.
     text = text.replace(ROW, r"\\").replace(r"\backslash", r"\setminus")
     text = re.sub(r"\\degree(?![a-zA-Z])", r"*\\frac{\\pi}{180}", text).replace("*", r"\cdot ")
-    text = re.sub(r"(?<![\d.])(\d*)\.(\d+)", _as_fraction, text)  # or sympy would round it
+    text = re.sub(r"(?<![\d.])(\d*)\.(\d+)", _as_fraction, text)  # sympy rounds decimals.
     parsed = parse(f"${text}$", extraction_config=_targets(), parsing_timeout=None)
     if not parsed or not isinstance(parsed[0], Basic | MatrixBase):
         return None
@@ -120,10 +121,10 @@ def _agree(one: Any, other: Any) -> bool:
 
 
 def _values(one: Any) -> list[Any]:
-    """The values of an expression, to DIGITS, where its variables are what each point says.
+    """Return an expression's value at each point of POINTS, to DIGITS digits.
 
     Raises:
-        ArithmeticError: it has no finite value there.
+        ArithmeticError: The expression has no finite value at a point.
     """
     import sympy
 
@@ -138,7 +139,7 @@ def _values(one: Any) -> list[Any]:
         value = one.subs(point).doit().evalf(DIGITS)
         if not value.is_number or value.has(sympy.nan, sympy.zoo, sympy.oo):
             raise ArithmeticError(f"no value of {one}")
-        # A zero that sympy cannot prove comes as noise without a single sure digit.
+        # If sympy cannot prove that a value is zero, it returns noise without one reliable digit.
         real, imaginary = (
             0 if part.is_Float and part._prec < DIGITS else part for part in value.as_real_imag()
         )
@@ -153,7 +154,7 @@ def _close(one: Any, other: Any) -> bool:
 
 
 def _is_near(decimal: Number, exact: Any) -> bool:
-    """Return True if a decimal is an exact value, or that value rounded."""
+    """Return True if a decimal equals an exact value or is a correct rounding of it."""
     try:
         exact = exact.doit()
         if exact.free_symbols or not exact.is_real:

@@ -1,4 +1,4 @@
-r"""Every \boxed{...} and \fbox{...} of many texts, found by a compiled scan of their bytes.
+r"""Find every \boxed{...} and \fbox{...} of many texts by a compiled scan of their bytes.
 
 >>> find_boxes(pa.array([r"\boxed{\frac{1}{2}}, \fbox {3}, \boxed{4"])).contents.to_pylist()
 ['\\frac{1}{2}', '3']
@@ -15,19 +15,19 @@ import pyarrow.compute as pc
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import I64, string_array, text_bytes
 
-MAX_NESTED = 64  # boxes within one another; deeper ones are not looked at
+MAX_NESTED = 64  # Levels of nested boxes; deeper ones are ignored.
 _NEWLINE, _SPACE, _BACKSLASH, _LEFT, _RIGHT = b"\n \\{}"
 _BOXED, _FBOX = np.frombuffer(b"boxed", np.uint8), np.frombuffer(b"fbox", np.uint8)
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """The boxes of some texts in their order; of nested boxes the innermost."""
+    """The boxes of some texts in order; of nested boxes only the innermost is listed."""
 
-    rows: I64  # the text that holds it
-    begins: I64  # where its content begins, in bytes of that text
+    rows: I64  # Index of the text that holds the box.
+    begins: I64  # Offset of the box's content, in bytes of that text.
     contents: pa.StringArray
-    is_cut: npt.NDArray[np.bool_]  # for each text: a box never closes
+    is_cut: npt.NDArray[np.bool_]  # For each text, whether a box never closes.
 
 
 @kernel
@@ -47,7 +47,7 @@ def _spells(data: Any, at: int, last: int, name: Any) -> bool:
 
 @kernel
 def _content(data: Any, at: int, last: int) -> int:
-    """Return where the content begins of the box that starts at `at`; -1 without a box."""
+    """Return where the content of the box named at `at` begins, or -1 if there is no box."""
     if _spells(data, at, last, _BOXED):
         at += len(_BOXED)
     elif _spells(data, at, last, _FBOX):
@@ -63,7 +63,7 @@ def _content(data: Any, at: int, last: int) -> int:
 
 @kernel
 def _scan(data: Any, offsets: Any) -> Any:
-    """(row, begin, end) of each box, shape (boxes, 3); whether one never closes, by row."""
+    """Return (row, begin, end) of each box, shape (boxes, 3), and by row whether one is open."""
     boxes, count = np.empty((len(offsets), 3), np.int64), 0
     is_cut = np.zeros(len(offsets) - 1, np.bool_)
     starts, depths = np.empty(MAX_NESTED, np.int64), np.empty(MAX_NESTED, np.int64)
@@ -82,7 +82,7 @@ def _scan(data: Any, offsets: Any) -> Any:
                 content = _content(data, at, last)
                 if content < 0:
                     if num_boxes and at < last and (data[at] == _LEFT or data[at] == _RIGHT):
-                        at += 1  # an escaped brace opens and closes nothing
+                        at += 1  # An escaped brace opens and closes nothing.
                     continue
                 at = content
                 if at < last and data[at] == _LEFT:
@@ -90,7 +90,7 @@ def _scan(data: Any, offsets: Any) -> Any:
                     if num_boxes < MAX_NESTED:
                         starts[num_boxes], depths[num_boxes] = at, depth
                         num_boxes += 1
-                else:  # \boxed 2
+                else:  # A box without braces, as in \boxed 2.
                     while at < last and (_is_letter(data[at]) or 48 <= data[at] <= 57):
                         at += 1
                     begin, end = content, at
@@ -122,7 +122,7 @@ def _copy(data: Any, begins: Any, offsets: Any, out: Any) -> None:
 
 
 def find_boxes(texts: pa.StringArray) -> Boxes:
-    """Find the boxes of every text (no nulls). An empty box states nothing and is left out."""
+    """Return the boxes of every text (no nulls), without the empty ones, which state no answer."""
     data, offsets = text_bytes(texts)
     places, is_cut = _scan(data, offsets)
     rows, begins, ends = places.T

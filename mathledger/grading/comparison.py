@@ -1,12 +1,12 @@
-r"""Whether two bare answers denote one value, as the training corpora are checked.
+r"""Decide whether two bare answers of a training corpus denote the same value.
 
 >>> at_sight("12", "+12"), at_sight("(B)", r"\textbf{(B)}"), at_sight("1/2", "0.5")
 ('equal', 'equal', None)
 >>> compare("1/2", r"\frac{2}{4}")
 'equal'
 
-A corpus says nothing of an answer's type, so this is more lenient than `equality`, by which
-responses to benchmark items are graded: what cannot be read is unreadable, not wrong.
+A corpus does not declare the type of an answer, so this module is more lenient than `equality`,
+which grades responses to benchmark items: an answer it cannot read is unreadable, not wrong.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from mathledger.grading.spelling import MAX_CHARS
 
-STEP_S = 5  # math-verify stops each of its steps itself after so many seconds, by a signal
+STEP_S = 5  # math-verify interrupts each of its own steps by a signal after this many seconds.
 
 Comparison = Literal["equal", "different", "unreadable", "too_costly"]
 
@@ -25,9 +25,9 @@ _CHOICE = re.compile(
 
 
 def at_sight(reference: str, answer: str) -> Comparison | None:
-    """Compare equal strings, integers and choices; return None if the two take algebra.
+    """Compare equal strings, integers and choices; return None if the answers need algebra.
 
-    A choice and a value cannot be compared without the problem's options.
+    A choice and a value are unreadable: comparing them would take the problem's options.
     """
     if reference == answer:
         return "equal"
@@ -52,7 +52,7 @@ def is_number(answer: str) -> bool:
 
 
 def _parse_answer(answer: str, step_s: int | None) -> list[Any]:
-    """Read a bare answer, as an expression first, then as LaTeX."""
+    """Parse a bare answer, first as a plain expression, then as LaTeX."""
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 
     targets = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
@@ -65,7 +65,7 @@ def compare(reference: str, answer: str, step_s: int | None = STEP_S) -> Compari
     """Compare two bare answers by algebra; they are unreadable unless both have a value.
 
     Args:
-        step_s: seconds for one step of math-verify; None leaves the bound to the caller.
+        step_s: Time limit in seconds for one step of math-verify; None sets no limit.
     """
     from math_verify import verify
 

@@ -5,8 +5,8 @@ True
 >>> is_equal("(2, \\infty)", "x \\ge 2", "interval", use_algebra=False)
 False
 
-The structure is compared here, numbers in `numbers`, other expressions in `algebra`. Without
-algebra, NeedsAlgebra is raised if only algebra could tell.
+This module compares the structure of two answers, `numbers` compares numbers, and `algebra` other
+expressions. With `use_algebra=False` it raises NeedsAlgebra if only algebra could tell.
 """
 
 import re
@@ -17,11 +17,11 @@ from mathledger.grading.notation import Answer, Group, Matrix, Union
 from mathledger.grading.numbers import number, same_number
 from mathledger.grading.spelling import plain, tight
 
-MAX_MEMBERS = 50  # of a set whose members are matched one by one
+MAX_MEMBERS = 50  # Largest set whose members are matched one by one.
 
 
-class NeedsAlgebra(Exception):  # noqa: N818  no error: the question goes on
-    """Two expressions whose equality no exact rule settles."""
+class NeedsAlgebra(Exception):  # noqa: N818  (a control-flow signal, not an error)
+    """Raised if no exact rule decides whether two expressions are equal."""
 
 
 _CHOICE = re.compile(r"^\(?[A-Z]\)?$|^\([A-E]\)\s*[^\s(^*+/,-]")
@@ -29,13 +29,13 @@ _ABOUT = re.compile(r"\\(?:approx|simeq|sim)(?![a-zA-Z])")
 
 
 def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -> bool:
-    """Return True if a bare answer equals the reference, both as they were written."""
+    """Return True if a bare answer equals the reference; both are passed as written."""
     gold, given = plain(reference), plain(answer)
     if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
         return _same_choice(gold, given, use_algebra)
     if tight(gold) == tight(given):
         return True
-    if _ABOUT.search(given):  # 70/9 \approx 7.78: the value or its rounding
+    if _ABOUT.search(given):  # In 70/9 \approx 7.78 either the value or its rounding may be right.
         sides = [side.strip() for side in _ABOUT.split(given)]
         values = [side for side in sides if side and not notation.is_name(side)]
         return any(is_equal(gold, value, answer_type, use_algebra) for value in values)
@@ -44,12 +44,12 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
     if answer_type == "set":
         one, other = _as_set(one), _as_set(other)
     if answer_type == "interval" and isinstance(other, Group) and not other.left:
-        return False  # 1, 2 says nothing of the ends
+        return False  # A bare "1, 2" does not say whether the ends are included.
     return _same(one, other, use_algebra)
 
 
 def _same_choice(gold: str, given: str, use_algebra: bool) -> bool:
-    """Return True for the same letter, or for the value that the reference gives beside it."""
+    """Return True for the same letter, or for the value that the reference gives with it."""
     wanted, chosen = notation.option(gold), notation.option(given)
     if not wanted:
         return tight(gold) == tight(given)
@@ -68,11 +68,11 @@ def _as_set(answer: Answer) -> Answer:
 
 
 def _same(gold: Answer, given: Answer, use_algebra: bool) -> bool:
-    """Return True if two answers have one structure and equal leaves."""
+    """Return True if two answers have the same structure and equal leaves."""
     if isinstance(gold, str) and isinstance(given, str):
         return _same_leaf(gold, given, use_algebra)
     if isinstance(given, str) and len(sides := notation.sides(given)) > 1:
-        return _same(gold, notation.read(sides[-1]), use_algebra)  # (x, y) = (1, 2)
+        return _same(gold, notation.read(sides[-1]), use_algebra)  # As in (x, y) = (1, 2).
     if isinstance(gold, str) and len(sides := notation.sides(gold)) > 1:
         return _same(notation.read(sides[-1]), given, use_algebra)
     if isinstance(gold, Matrix) or isinstance(given, Matrix):
@@ -95,14 +95,17 @@ def _parts(answer: Answer) -> tuple[Answer, ...]:
 
 
 def _is_of_sets(answer: Answer) -> bool:
-    """Return True if an expression is of sets, or a relation that is no plain interval."""
+    """Return True if an expression uses sets, or a relation that is not a plain interval."""
     signs = r"[<>]|\\(?:setminus|backslash|cap|mathbb|begin|le|ge)(?![a-zA-Z])"
     return isinstance(answer, str) and bool(re.search(signs, answer))
 
 
 def _same_group(gold: Group, given: Group, use_algebra: bool) -> bool:
-    """Two sets, and two bare lists, have no order. A bare list may stand for a tuple, in its order,
-    for a set and, as reference, for a tuple in any order; never for an interval with its ends."""
+    """Compare two groups; order does not matter between two sets or two bare lists.
+
+    A given bare list may stand for a set, or for a tuple if its order is the same. A bare list as
+    the reference also equals a tuple in any order. A bare list never equals a closed interval.
+    """
     if not gold.left or not given.left:
         if gold.left in ("(", "["):
             is_open = gold.left == "(" and gold.right == ")"
@@ -122,7 +125,7 @@ def _same_sequence(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_alge
 
 
 def _same_members(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_algebra: bool) -> bool:
-    """Return True if each member of one is a member of the other."""
+    """Return True if the members of both are the same, in any order."""
     gold, given = tuple(dict.fromkeys(gold)), tuple(dict.fromkeys(given))
     if len(gold) != len(given) or len(gold) > MAX_MEMBERS:
         return gold == given
@@ -136,7 +139,7 @@ def _same_members(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_algeb
 
 
 def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
-    """Return the place of the first of the others that equals it."""
+    """Return the index of the first of `others` that equals `one`, or None."""
     is_open = False
     for at, other in enumerate(others):
         try:
@@ -150,7 +153,10 @@ def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
 
 
 def _same_matrix(gold: Answer, given: Answer, use_algebra: bool) -> bool:
-    """Cell by cell; a tuple equals a row or a column, a tuple of tuples the matrix of such rows."""
+    """Compare two matrices cell by cell.
+
+    A tuple may stand for a single row or column, and a tuple of tuples for a matrix of such rows.
+    """
     if isinstance(gold, str) or isinstance(given, str):
         return _same_expression(notation.latex(gold), notation.latex(given), use_algebra)
     for one, other in ((gold, given), (given, gold)):
@@ -197,7 +203,7 @@ def _same_leaf(gold: str, given: str, use_algebra: bool) -> bool:
         is_turned = notation.is_name(given_sides[-1]) and not notation.is_name(given_sides[0])
         return _same_leaf(gold, given_sides[0 if is_turned else -1], use_algebra)
     if len(gold_sides) > 1:
-        is_named = notation.is_name(gold_sides[0])  # else it is an equation
+        is_named = notation.is_name(gold_sides[0])  # If not, the reference is an equation.
         return is_named and _same_leaf(gold_sides[-1], given, use_algebra)
     return _same_expression(gold, given, use_algebra)
 
@@ -209,22 +215,22 @@ def _same_expression(gold: str, given: str, use_algebra: bool) -> bool:
 
 
 def _same_equation(gold: list[str], given: list[str], use_algebra: bool) -> bool:
-    """Return True for equal values of one name, else for equations that say the same."""
-    if len(gold) != 2 or len(given) != 2:  # x = 2 + 3 = 5
+    """Return True for equal values of the same name, or for equivalent equations."""
+    if len(gold) != 2 or len(given) != 2:  # A chain such as x = 2 + 3 = 5.
         return _same_leaf(gold[-1], given[-1], use_algebra)
     if notation.is_name(gold[0]) and notation.is_name(given[0]):
-        is_function = len(gold[0]) > 1 or len(given[0]) > 1  # f(x) and y, Area and A
+        is_function = len(gold[0]) > 1 or len(given[0]) > 1  # E.g. f(x) and y, or Area and A.
         if is_function or gold[0] == given[0]:
             return _same_leaf(gold[1], given[1], use_algebra)
         if number(gold[1]) and number(given[1]):
-            return False  # x = 5 and y = 5
+            return False  # E.g. x = 5 and y = 5.
     if not use_algebra:
         raise NeedsAlgebra
     return algebra.equal_equations((gold[0], gold[1]), (given[0], given[1]))
 
 
 def _same_at_sight(gold: str, given: str) -> bool | None:
-    """Compare two leaves by exact rules; return None if these say nothing."""
+    """Compare two leaves by exact rules; return None if no rule applies."""
     one, other = number(gold), number(given)
     if one and other:
         return same_number(one, other)
@@ -245,7 +251,7 @@ def _same_at_sight(gold: str, given: str) -> bool | None:
 
 
 def _same_in_base(gold: str, given: str) -> bool:
-    """Return True if the digits are the same; either text may leave out the base."""
+    """Return True if the digits are the same; either text may omit the base."""
     digits, bases = [], []
     for text in (gold, given):
         match = _BASE.match(text)
@@ -256,7 +262,7 @@ def _same_in_base(gold: str, given: str) -> bool:
 
 
 def _same_time(gold: re.Match[str], given: re.Match[str]) -> bool:
-    """Return True if both may be one time of day; either may leave out a.m. or p.m."""
+    """Return True if both may be the same time of day; either may omit a.m. or p.m."""
     return gold[2] == given[2] and bool(_hours(gold) & _hours(given))
 
 

@@ -1,4 +1,4 @@
-r"""Extract the final answer of a response; docs/grading.md gives the order and the reasons.
+r"""Extract the final answer from a response; docs/grading.md gives the order and the reasons.
 
 >>> extract("First \\boxed{1}, no: \\boxed{2}.", "integer"), extract("#### 1,250", "integer")
 ('2', '1250')
@@ -16,24 +16,24 @@ from mathledger.grading.numbers import number, without_unit
 from mathledger.grading.solutions import canonical
 from mathledger.grading.spelling import plain, trim
 
-MAX_CHARS = 2000  # after "the answer is", that are looked at
-MAX_TAIL = 20_000  # characters at the end, where what no sentence announces may stand
-MAX_STATEMENTS = 50  # from the end, that are looked at
-MAX_GAP = 80  # characters between two boxes of one list
+MAX_CHARS = 2000  # Characters searched after "the answer is".
+MAX_TAIL = 20_000  # Characters at the end, searched if no sentence announces an answer.
+MAX_STATEMENTS = 50  # Statements of an answer that are considered, counted from the end.
+MAX_GAP = 80  # Characters between two boxes of the same list.
 NUMERIC = ("integer", "number")
 
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end)\|>|</s>|<eos>|<end_of_turn>"
     r"|<｜end▁of▁sentence｜>"
 )
-# All of it takes time linear in a text of any kind: hence the possessive *+ and the counted gaps.
+# All patterns run in linear time on any text, thanks to possessive *+ and bounded repetitions.
 _NEXT_PROBLEM = re.compile(
     r"\n[ \t]{0,20}(?:#{1,6} *|\*\*)?(?:Question|Problem|Q)(?:\s\d{1,4})?\s?[:.]"
 )
 _CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")
 _TAGGED = re.compile(r"<answer>([^<]*(?:<(?!/?answer>)[^<]*)*)")
 _HASHES = re.compile(r"####([^\n]*)")
-# "The answer is", "**Answer:**", "# Answer" over the answer, "A: 18".
+# Matches "The answer is", "**Answer:**", a heading "# Answer" above the answer, and "A: 18".
 _STATEMENT = re.compile(
     r"(?i:(?P<final>\bfinal\s)?\banswers?(?P<gap>[\s*_]*+)(?:to\s[^.\n:]{1,80}?\s)?"
     r"(?:(?P<verb>is|are|be|was)\b(?:\s(?:therefore|thus|then|indeed|simply|just|approximately"
@@ -61,27 +61,27 @@ _LETTER = re.compile(
     r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
 )
 _LETTER_ALONE = re.compile(r"(?:^|\n)\s*([A-Z])[\s.*)]*$")
-# What stands between the boxes of one list: the end of a formula, "and", "or", a comma, "x =".
+# Matches the text between two boxes of a list: the end of a formula, "and", "or", a comma, "x =".
 _BETWEEN = re.compile(
     r"\}[\s$.]*(?:,|;|and|or|\\text\{\s*(?:and|or)\s*\}|\\quad|[\s$])+(?:[a-zA-Z]\s*=\s*)?[\s$\\]*"
     r"f?box(?:ed)?\s*\{"
 )
 _VERB = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*")
 _WORD = re.compile(r"(?<![\\\w])[A-Za-z]{2,}(?!\w)")
-SENTENCE = 3  # words that make one
+SENTENCE = 3  # Text with at least this many words counts as a sentence.
 
 
 def extract(response: str, answer_type: str, is_list: bool = False) -> str | None:
     r"""Return the final answer that a response states, or None.
 
-    Its last closed \boxed{} decides, unless "final answer: x" follows it; without a box, the last
-    `#### x`; without that, the last "The answer is x". Else we take what stands last: for integer
-    and number a numeral, for choice a letter in brackets, for the other types a formula, or a
-    numeral if there is no formula.
+    The last closed \boxed{} decides, unless "final answer: x" follows it. Without a box the last
+    `#### x` decides, and without that the last "The answer is x". Otherwise the last candidate in
+    the text decides: a numeral for integer and number, a letter in brackets for choice, and for the
+    other types a formula, or a numeral if there is no formula.
 
     Args:
-        is_list: the reference lists several values. Then boxes that follow one another as a list,
-            "\boxed{1} and \boxed{2}", are one answer.
+        is_list: Whether the reference lists several values. If so, consecutive boxes that form a
+            list, as in "\boxed{1} and \boxed{2}", are one answer.
     """
     text = response.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     thought, _, answered = text.rpartition("</think>")
@@ -103,7 +103,7 @@ def extract(response: str, answer_type: str, is_list: bool = False) -> str | Non
 
 
 def _own_part(text: str, answer_type: str) -> str:
-    """Cut the response where a base model, having answered, sets itself another problem."""
+    """Cut the response where a base model has answered and invents another problem."""
     problems = [match.start() for match in _NEXT_PROBLEM.finditer(text)]
     if not problems:
         return text
@@ -142,7 +142,7 @@ def _last_statement(text: str, answer_type: str) -> str | None:
 
 
 def _said(text: str, statement: re.Match[str], answer_type: str) -> str | None:
-    """Return the answer that follows on "the answer is", or None if these words state none."""
+    """Return the answer that follows "the answer is", or None if these words state no answer."""
     is_stated = any(statement[name] for name in ("verb", "sign", "a", "zh"))
     if not is_stated and "\n" not in statement["gap"]:
         return None
@@ -154,7 +154,7 @@ def _said(text: str, statement: re.Match[str], answer_type: str) -> str | None:
     is_sentence = len(_WORD.findall(_FORMULA.sub("", said))) >= SENTENCE
     is_announced = statement["verb"] or statement["final"]
     if is_sentence and not is_announced and end and rest[end.end() :].strip():
-        return None  # a whole solution under the heading "Answer:"
+        return None  # The heading "Answer:" precedes a whole solution.
     if answer_type in NUMERIC:
         said = said.rpartition("=")[2].strip() or said
         numeral = _NUMERAL.search(said)
@@ -167,7 +167,7 @@ def _said(text: str, statement: re.Match[str], answer_type: str) -> str | None:
 
 
 def _of_sentence(said: str) -> str:
-    r"""Return what a sentence says is the answer.
+    r"""Return the answer that a sentence states.
 
     >>> _of_sentence("The largest $n$ is 34"), _of_sentence("Jane left 3 hours ago")
     ('34', '3')
@@ -199,13 +199,13 @@ def _last_resort(text: str, answer_type: str) -> str | None:
     line = text.strip().rpartition("\n")[2]
     is_bare = len(_WORD.findall(line)) < SENTENCE and not line.endswith(":")
     if is_bare and re.search(r"[^\W_]", line) and "boxed" not in line:
-        return _tidy(line, answer_type)  # as in "x^2 + 1"
+        return _tidy(line, answer_type)  # The last line is bare, as in "x^2 + 1".
     numerals = _NUMERAL.findall(text)
     return _tidy(numerals[-1], answer_type) if numerals else None
 
 
 def _last_numeral(text: str) -> str | None:
-    """Return the numeral of the last sentence that has one: of several the last equation's result.
+    """Return the numeral of the last sentence that has one, preferring the last equation's result.
 
     >>> _last_numeral("So 28 / 2 = 14. Therefore, Jean can fill 14 bags with 2 in each bag.")
     '14'
@@ -224,7 +224,7 @@ def _last_numeral(text: str) -> str | None:
 
 
 def _tidy(stated: str, answer_type: str) -> str | None:
-    """Strip what surrounds an answer; of a sentence about a number, keep the numeral alone."""
+    """Strip delimiters around an answer; if a number is wanted, keep only the numeral."""
     tidy: str = canonical(pa.array([stated]))[0].as_py()
     tidy = re.sub(r"^\\\[\s*|\s*\\\]$", "", tidy).strip(" *$").rstrip(".")
     if len(tidy) > MAX_CHARS:
@@ -238,7 +238,7 @@ def _tidy(stated: str, answer_type: str) -> str | None:
 
 
 def _numeral(said: str) -> str:
-    """Return all that follows the last equals sign, or the one numeral among words.
+    """Return what follows the last equals sign, or the only numeral if there are words around it.
 
     >>> _numeral("Janet makes 18 dollars"), _numeral("x = 4 + 1 = 5"), _numeral("(x+2)/sqrt(x)")
     ('18', '5', '(x+2)/sqrt(x)')

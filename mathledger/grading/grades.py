@@ -1,4 +1,4 @@
-r"""The grade of a response: correct, wrong or no answer; docs/grading.md states the policy.
+r"""Grade a response as correct, wrong or no answer; docs/grading.md states the policy.
 
 >>> grade("5 + 9 = 14\nThe answer is \\boxed{14}.", "14", "integer")
 Grade(verdict='correct', extracted='14')
@@ -7,9 +7,9 @@ Grade(verdict='correct', extracted='14')
 >>> grade("I do not know.", "14", "integer")
 Grade(verdict='no_answer', extracted=None)
 
-Most answers are numbers, which exact arithmetic settles; math-verify reads the rest. It can be sent
-into computations that no exception ends, so a model's responses are graded through `judges.Judges`,
-in processes that may die.
+Most answers are numbers, which exact arithmetic settles; math-verify parses the rest. A response
+can send it into a computation that never ends, so `judges.Judges` grades a model's responses in
+processes that it can kill.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from mathledger.grading.extraction import extract
 from mathledger.grading.notation import Group, Union
 from mathledger.grading.spelling import MAX_CHARS, plain
 
-# The policy, raised by every change that can alter a grade, and the library that reads expressions.
+# The version of the policy, raised by every change that can alter a grade, and the library that
+# parses expressions.
 VERSION = "1/math-verify-0.9.0"
 
 AnswerType = Literal["integer", "number", "expression", "choice", "set", "interval", "matrix"]
@@ -31,23 +32,25 @@ Verdict = Literal["correct", "wrong", "no_answer"]
 
 @dataclass(frozen=True)
 class Grade:
-    """The verdict on a response, and the final answer read in it."""
+    """The verdict on a response and the final answer extracted from it."""
 
     verdict: Verdict
     extracted: str | None
 
 
 def grade(response: str, reference: str, answer_type: str) -> Grade:
-    """Grade one response in this process, without a bound on time and memory."""
+    """Grade one response in this process, without a limit on time and memory."""
     extracted = extract(response, answer_type, is_list(reference))
     settled = settle(extracted, reference, answer_type)
     return settled or decide(str(extracted), reference, answer_type)
 
 
 def settle(extracted: str | None, reference: str, answer_type: str) -> Grade | None:
-    """Grade an extracted answer by exact rules; return None if it takes algebra."""
+    """Grade an extracted answer by exact rules; return None if that needs algebra."""
     if answer_type not in get_args(AnswerType):
-        raise ValueError(f"answer type {answer_type!r}: one of {', '.join(get_args(AnswerType))}")
+        raise ValueError(
+            f"unknown answer type {answer_type!r}; use one of {', '.join(get_args(AnswerType))}"
+        )
     if extracted is None:
         return Grade("no_answer", None)
     if extracted == reference.strip():
@@ -62,14 +65,14 @@ def settle(extracted: str | None, reference: str, answer_type: str) -> Grade | N
 
 
 def decide(extracted: str, reference: str, answer_type: str) -> Grade:
-    """Grade an extracted answer by exact rules and algebra; may take any time and memory."""
+    """Grade an extracted answer by exact rules and algebra, without a limit on time and memory."""
     is_correct = is_equal(reference, extracted, answer_type, use_algebra=True)
     return Grade("correct" if is_correct else "wrong", extracted)
 
 
 @lru_cache(maxsize=4096)
 def is_list(reference: str) -> bool:
-    r"""Return True if a reference lists several values, in no order.
+    r"""Return True if a reference lists several values in no particular order.
 
     >>> is_list("1,-2"), is_list("1 \\pm 2i"), is_list("(1, 2)"), is_list("1,250")
     (True, True, False, False)

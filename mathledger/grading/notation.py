@@ -1,12 +1,12 @@
-r"""The structure of a written answer: a list, set, tuple, interval or matrix; else a string.
+r"""Parse a written answer into a list, set, tuple, interval or matrix; anything else is a string.
 
 >>> read("\\{1, -2\\}")
 Group(left='{', right='}', parts=('1', '-2'))
 >>> read("-1 < x \\le \\frac{1}{2}")
 Group(left='(', right=']', parts=('-1', '\\frac{1}{2}'))
 
-All of it reads the spelling that `spelling.plain` gives. The leaves are strings: `numbers` reads
-those that are numbers, `algebra` the other expressions.
+The input must be in the spelling of `spelling.plain`. The leaves are strings: `numbers` parses the
+numbers among them, and `algebra` the other expressions.
 """
 
 import re
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from mathledger.grading.numbers import number
 from mathledger.grading.spelling import ROW, trim
 
-MAX_DEPTH = 8  # groups within one another; deeper ones stay a string
+MAX_DEPTH = 8  # Levels of nested groups; deeper ones stay strings.
 
 
 @dataclass(frozen=True)
 class Group:
-    """(1,2), [1,2), {1,2}, or a bare list, whose brackets are empty."""
+    """A tuple, interval or set such as (1,2), [1,2) or {1,2}; a bare list has empty brackets."""
 
     left: str
     right: str
@@ -29,23 +29,23 @@ class Group:
 
 @dataclass(frozen=True)
 class Union:
-    """Intervals and sets joined; the order says nothing."""
+    """A union of intervals and sets, in no particular order."""
 
     parts: tuple["Answer", ...]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows of cells."""
+    """A matrix as rows of cells."""
 
     rows: tuple[tuple["Answer", ...], ...]
 
     def is_vector(self) -> bool:
-        """Return True if it is one row or one column."""
+        """Return True if the matrix is one row or one column."""
         return len(self.rows) == 1 or all(len(row) == 1 for row in self.rows)
 
     def cells(self) -> tuple["Answer", ...]:
-        """Return its cells, row by row."""
+        """Return the matrix's cells, row by row."""
         return tuple(cell for row in self.rows for cell in row)
 
 
@@ -88,10 +88,10 @@ _CONNECTIVE = re.compile(r"(?i)(?<![\\a-z])(and|or)(?![a-z])")
 
 
 def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
-    r"""Read the structure of an answer in its plain spelling.
+    r"""Parse the structure of an answer in its plain spelling.
 
     Args:
-        commas: each comma separates, also that of 1,250.
+        commas: Whether every comma separates parts, even the one in 1,250.
     """
     text = trim(text)
     if depth > MAX_DEPTH:
@@ -121,7 +121,7 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
 
 
 def split(text: str, commas: bool = False) -> tuple[list[str], set[str]]:
-    """Split a list at its top level into its parts; return them, and the words between them."""
+    """Split a list at its top level; return its parts and the words "and" and "or" between them."""
     parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{ROW}]\s+|[;{ROW}]"))]
     if len(parts) == 1 or commas:
         parts = [trim(part) for part in _at_top(text, re.compile(rf"[,;{ROW}]"))]
@@ -144,7 +144,7 @@ _EDGE = re.compile(r"\\(begin|end)\s*\{[^{}]*\}")
 
 
 def _at_top(text: str, pattern: re.Pattern[str]) -> list[str]:
-    """Cut a text where the pattern matches outside of all brackets."""
+    """Split a text where the pattern matches outside all brackets."""
     pieces, begin, level, at = [], 0, 0, 0
     while at < len(text):
         sign = text[at]
@@ -169,7 +169,7 @@ def _at_top(text: str, pattern: re.Pattern[str]) -> list[str]:
 
 
 def _join(parts: list[Answer], words: set[str]) -> Answer:
-    """Join parts to a bare list, or inequalities to one set of numbers."""
+    """Join parts into a bare list, or inequalities into one set of numbers."""
     if all(isinstance(part, Union) or _is_interval(part) for part in parts):
         if words == {"and"} and len(parts) == 2:
             one, other = parts
@@ -194,11 +194,11 @@ def _union(parts: list[Answer]) -> Answer:
 
 
 _BRACKETS = re.compile(r"^(\\\{|[\[({\]])(.*?)(\\\}|[\])}\[])$", re.DOTALL)
-_BUILDER = re.compile(r"^\s*[a-z]\s*(?:\\in[^:|]*)?[|:](.*)$")  # {x | x > 2}
+_BUILDER = re.compile(r"^\s*[a-z]\s*(?:\\in[^:|]*)?[|:](.*)$")  # As in {x | x > 2}.
 
 
 def _group(text: str, depth: int) -> Answer | None:
-    """Read what one pair of brackets holds; None unless the pair holds the whole text."""
+    """Parse a text in one pair of brackets; return None unless they enclose the whole text."""
     match = _BRACKETS.match(text)
     if not match or not _is_balanced(match[2]):
         return None
@@ -216,7 +216,7 @@ def _group(text: str, depth: int) -> Answer | None:
         return Group("{", "}", _flat([read(part, depth=depth + 1) for part in parts if part]))
     if words:
         return None
-    # ]a, b[ is the open interval
+    # The notation ]a, b[ means the open interval.
     left, right = left.replace("]", "("), right.replace("[", ")")
     return Group(left, right, tuple(read(part, depth=depth + 1) for part in parts))
 
@@ -231,7 +231,7 @@ def _is_balanced(text: str) -> bool:
 
 
 def _flat(parts: list[Answer]) -> tuple[Answer, ...]:
-    """Return the parts, a bare list among them replaced by its own parts, as of 1 \\pm 2."""
+    """Return the parts, with each bare list among them, e.g. of 1 \\pm 2, replaced by its parts."""
     flat: list[Answer] = []
     for part in parts:
         flat += part.parts if isinstance(part, Group) and not part.left else [part]
@@ -239,7 +239,7 @@ def _flat(parts: list[Answer]) -> tuple[Answer, ...]:
 
 
 def _interval(text: str) -> Answer | None:
-    r"""Read x > 2, -1 < x \le 3 and x \ne 3 as intervals."""
+    r"""Parse x > 2, -1 < x \le 3 and x \ne 3 as intervals; return None for other texts."""
     pieces = _at_top(text, _RELATION)
     signs = _RELATION.findall(text)
     if len(signs) != len(pieces) - 1 or not 2 <= len(pieces) <= 3 or "=" in signs:
@@ -276,17 +276,17 @@ def _matrix(body: str, depth: int) -> Answer:
 
 
 def sides(text: str) -> list[str]:
-    """Return the two or more sides of an equation, or the text alone."""
+    """Return the two or more sides of an equation, or just the text if it has one side."""
     return [trim(side) for side in _at_top(text, re.compile("="))]
 
 
 def is_name(text: str) -> bool:
-    r"""Return True if a text names the unknown: x, f(x), \angle ABC, Area, (x, y)."""
+    r"""Return True if a text names an unknown, such as x, f(x), \angle ABC, Area or (x, y)."""
     return bool(_NAME.match(text))
 
 
 def latex(answer: Answer) -> str:
-    """Write an answer as LaTeX again."""
+    """Return a parsed answer as LaTeX."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, Union):
@@ -300,7 +300,7 @@ def latex(answer: Answer) -> str:
 
 @dataclass(frozen=True)
 class Option:
-    """A choice such as (B) 12: its letter, and its value or an empty string."""
+    """A choice such as (B) 12: its letter, and its value, which may be empty."""
 
     letter: str
     value: str

@@ -1,29 +1,29 @@
-r"""Which number a text denotes, and when two numbers are the same: 1/2 and 0.5, 1/3 and 0.333.
+r"""Parse numbers and decide when two are the same: 1/2 and 0.5 are, and so are 1/3 and 0.333.
 
 >>> number("1\\frac{4}{5}").value, number("1,250").value, number("12.50").places
 (Fraction(9, 5), Fraction(1250, 1), 2)
 >>> same_number(number("1/2"), number("0.5")), same_number(number("1/3"), number("0.33"))
 (True, False)
 
-Both read the spelling that `spelling.plain` gives. Corpora are checked by comparison.py, which asks
-math-verify.
+Texts must be in the spelling of `spelling.plain`. Answers of training corpora do not come here:
+comparison.py checks them with math-verify.
 """
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-MIN_PLACES = 3  # decimal places, and significant digits, from which a rounding counts
+MIN_PLACES = 3  # Decimal places and significant digits that a rounded value must show to count.
 
 
 @dataclass(frozen=True)
 class Number:
-    """An exact value, and how it was written.
+    """An exact value and how it was written.
 
     Args:
-        places: decimal places, if it is a plain decimal.
-        digits: significant digits shown.
-        is_cut: dots stand for further places.
+        places: Number of decimal places, or None if it is not a plain decimal.
+        digits: Number of significant digits shown.
+        is_cut: Whether dots stand for further places.
     """
 
     value: Fraction
@@ -42,7 +42,7 @@ _UNIT = (
     r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}+[a-z '/.-]*+)"
 )
 _TAIL = re.compile(
-    # 5 m, but 5m may be a product
+    # One letter is a unit only after a space: 5 m is a length, but 5m may be a product.
     rf"(?:\s+[mgLh]|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?)(?:\s*\^\s*\{{?[23]\}}?)?\.?$",
     re.IGNORECASE,
 )
@@ -51,7 +51,7 @@ _DOTS = re.compile(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$")
 _BRACED = re.compile(r"^(?:\{([^{}]*)\}|\(([^(){},]*)\))$")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _SPACED = re.compile(r"^\d{1,3}(?: \d{3})+(?:\.\d+)?$")
-# A number has up to 400 digits, an exponent up to 3: so much is exact at once.
+# A number has up to 400 digits and an exponent up to 3: exact arithmetic on these is instant.
 _N, _D = r"\d{1,400}", r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
 _DECIMAL = re.compile(
     rf"^({_D})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*([-+]?\d{{1,3}})\s*\}}|(\d))|[eE]([-+]?\d{{1,3}}))?$"
@@ -62,7 +62,7 @@ _SLASHED = re.compile(rf"^(?:({_N})(?:\s+|\s*-\s*))?()({_D})\s*/\s*()({_D})$")
 
 
 def number(text: str) -> Number | None:
-    r"""Parse a number, with or without a unit; None if the text is not one.
+    r"""Parse a number with or without a unit; return None if the text is not a number.
 
     >>> number("5.4 cents").value, number("10\\%").is_percent, number("1.2*10^{3}").value
     (Fraction(27, 5), True, Fraction(1200, 1))
@@ -84,7 +84,7 @@ def number(text: str) -> Number | None:
 
 
 def _unsigned(text: str) -> tuple[str, bool]:
-    """Strip the signs and brackets around a text; return it, and whether it is negative."""
+    """Strip the signs and brackets around a text; return the rest and whether it is negative."""
     is_negative = False
     while True:
         text = text.strip()
@@ -113,18 +113,18 @@ def _unsigned_number(text: str) -> Number | None:
             return None
         value = Fraction(above) / Fraction(below)
         if whole and (value >= 1 or minus or other_minus):
-            return None  # 11 7/6 is no mixed number
+            return None  # 11 7/6 is not a mixed number.
         return Number((-1 if minus != other_minus else 1) * value + int(whole or 0))
     return None
 
 
 def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
-    """Return True if a decimal is a value that never ends, rounded to the places shown.
+    """Return True if a decimal is a non-terminating value rounded to the places shown.
 
-    It takes three places and three digits: 0.333 is 1/3, 0.33 is not.
+    At least three places and three digits are required: 0.333 is 1/3, 0.33 is not.
 
     Args:
-        endless: the value is irrational, and `exact` is close enough to it.
+        endless: Whether the value is irrational and `exact` a close approximation of it.
     """
     if decimal.places is None or min(decimal.places, decimal.digits) < MIN_PLACES:
         return False
@@ -137,7 +137,7 @@ def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
 
 
 def without_unit(text: str) -> str:
-    """Strip the degree sign, or the unit in words, that follows a number."""
+    """Strip the degree sign or the unit in words that follows a number."""
     text = re.sub(r"\s*\\degree\s*(?:[CF]\b)?$", "", text.strip())
     if text[-1:].isalpha() or text[-1:] in ".}23":
         bare = _TAIL.sub("", text)
@@ -147,8 +147,10 @@ def without_unit(text: str) -> str:
 
 
 def same_number(gold: Number, given: Number) -> bool:
-    """Return True if two numbers are equal, one is the rounding of the other, or the two are a
-    percentage and the number before its sign: 10% is 0.1 and may be written 10."""
+    """Return True if two numbers are equal or one is a correct rounding of the other.
+
+    A percentage also equals the number before its sign: 10% is 0.1 and may be written 10.
+    """
     if gold.value == given.value:
         return True
     if gold.is_cut or given.is_cut:
@@ -163,7 +165,7 @@ def same_number(gold: Number, given: Number) -> bool:
 
 
 def _begins(decimal: Number, exact: Fraction) -> bool:
-    """Return True if a decimal that ends in dots is how a value begins."""
+    """Return True if a decimal that ends in dots shows the first digits of a value."""
     if not decimal.is_cut or decimal.places is None or decimal.digits < MIN_PLACES:
         return False
     rest = exact - decimal.value if exact > 0 else decimal.value - exact

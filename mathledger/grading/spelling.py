@@ -1,4 +1,4 @@
-r"""One spelling of what a model writes: LaTeX, Unicode and plain text alike.
+r"""Rewrite LaTeX, Unicode and plain text answers in one spelling.
 
 >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("½"), plain("\\$32,\\!348")
 ('\\frac{1}{2}', '\\frac{1}{2}', '32348')
@@ -6,8 +6,8 @@ r"""One spelling of what a model writes: LaTeX, Unicode and plain text alike.
 
 import re
 
-MAX_CHARS = 1000  # of an answer; a longer one is neither read nor compared
-MAX_NESTED = 8  # \\text{} within one another
+MAX_CHARS = 1000  # Longest answer that is read and compared.
+MAX_NESTED = 8  # Levels of nested \\text{}.
 
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _SIGNS = {
@@ -26,15 +26,15 @@ _SIGNS = {
 }  # fmt: skip
 _UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
 
-ROW = "\ue000"  # what \\ becomes: the end of a row
-_MARK = "\ue001"  # a thousands mark, while it is looked at
+ROW = "\ue000"  # Replaces \\, the end of a row.
+_MARK = "\ue001"  # Stands for a thousands separator during the rewrites.
 _GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space\*?\{[^{}]*\}|\s)"
 _COMMANDS = r"d?frac|tfrac|sqrt|pi|text|begin|end|left|right|cdot|times|circ|infty|pm|cup|mathrm"
 _WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hbox|mathrm|mathbf"
 _SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
 _FUNCTIONS = r"arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln"
 
-# What is rewritten, in this order; each pattern is linear in the length of an answer.
+# The rewrites are applied in this order; each runs in time linear in the answer's length.
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
@@ -93,7 +93,7 @@ _WORD_END = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d+\s*\}|-?\d))?")
 
 
 def plain(text: str) -> str:
-    r"""Write an answer in one spelling: no delimiters, no spacing, no unit or comment as text.
+    r"""Return an answer in one spelling, without delimiters, spacing, units or comments in \text.
 
     >>> plain("$\\dfrac12 \\text{ cm}^2$."), plain("\\$32,\\!348"), plain("90^{\\circ}")
     ('\\frac{1}{2}', '32348', '90\\degree')
@@ -102,7 +102,7 @@ def plain(text: str) -> str:
     """
     text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_UNICODE)
     if "\\begin" in text and "\\\\" not in text:
-        text = text.replace("\\ ", "\\\\")  # rows whose second backslash was lost
+        text = text.replace("\\ ", "\\\\")  # These row ends have lost their second backslash.
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     for _ in range(MAX_NESTED):
@@ -117,18 +117,18 @@ def plain(text: str) -> str:
 
 
 def trim(text: str) -> str:
-    """Strip the space and the stops around a text."""
+    """Strip space and punctuation around a text."""
     text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
     return text if re.match(r"\.\d", text) else text.lstrip(" .,;:*" + ROW)
 
 
 def _without_words(text: str) -> str:
-    r"""\text{...}: a connective, a letter and what holds a digit stay; a unit, a comment go."""
+    r"""Resolve the first \text{...}: keep connectives, letters, digits; drop units, comments."""
     macro = _WORD_MACRO.search(text)
     if not macro:
         return text
     words = macro[1].strip()
-    if re.search(r"_\s*\{?$", text[: macro.start()]):  # a subscript
+    if re.search(r"_\s*\{?$", text[: macro.start()]):  # The macro is a subscript.
         return text[: macro.start()] + words + text[macro.end() :]
     is_all = not trim(text[: macro.start()] + text[macro.end() :])
     is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
@@ -142,7 +142,7 @@ def _without_words(text: str) -> str:
 
 
 def tight(text: str) -> str:
-    r"""Write in one spelling what differs in spaces, stars and needless braces only.
+    r"""Return an answer without optional spaces, stars and braces.
 
     >>> tight("2 * x^{2} + 3*4"), tight("+\\infty"), tight("4 \\frac{1}{2}")
     ('2x^2+3*4', '\\infty', '4\\frac{1}{2}')

@@ -130,5 +130,5 @@ def test_the_version_names_the_library_in_use() -> None:
 
 
 def test_an_unknown_answer_type_is_refused() -> None:
-    with pytest.raises(ValueError, match="answer type 'numeric': one of integer, number"):
+    with pytest.raises(ValueError, match="unknown answer type 'numeric'; use one of integer"):
         grades.grade("5", "5", "numeric")
