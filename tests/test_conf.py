@@ -69,7 +69,7 @@ def test_evaluation_has_launchers_that_do_not_shard(launcher: str) -> None:
 
 
 def test_evaluation_refuses_to_shard() -> None:
-    with pytest.raises(InputError, match="each process holds the whole model"):
+    with pytest.raises(InputError, match="evaluation cannot shard a model"):
         load_all(["train/launch@evaluate.launch=fsdp2"])
 
 

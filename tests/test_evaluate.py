@@ -153,7 +153,7 @@ def test_vllm_and_servers_need_no_process_for_each_gpu(monkeypatch: pytest.Monke
     monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
     launch = Launch("python", 1, "none")
     initialise_ranks(launch, fills_gpus=True)
-    with pytest.raises(InputError, match="8 GPUs are visible and one process was started"):
+    with pytest.raises(InputError, match="8 GPUs are visible, but only one process was started"):
         initialise_ranks(launch)
 
 
@@ -191,7 +191,7 @@ def test_a_run_killed_in_the_middle_goes_on_with_what_it_has(smoke_copy: Workspa
     num_kept = files[0].read_bytes().count(b"}")
     assert 0 < num_kept < 6
     shown = smoke_copy.repro("--single-item", f"evaluate@{CELL}")
-    assert re.search(rf"{num_kept} of 6 responses are there already", shown)
+    assert re.search(rf"{num_kept} of 6 responses are already stored", shown)
     assert sha256(smoke_copy.path / SAMPLES) == expected
 
 

@@ -258,7 +258,7 @@ def test_two_processes_train_the_same_model(
     os.killpg(running.pid, signal.SIGKILL)  # DVC and torchrun; the workers must notice
     running.wait()
     shown = smoke_copy.repro("--single-item", "train")
-    assert "going on from checkpoint-" in shown
+    assert "resuming from checkpoint-" in shown
     folder = "data/model/tuned"
     one, two = (weights(place.path / folder) for place in (smoke, smoke_copy))
     assert all(one[name].allclose(two[name], atol=1e-3) for name in one)
@@ -347,7 +347,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(
     (torn / "whole.json").write_text('{"model.safetensors": 5}')
 
     shown = copy.repro("--force", "--single-item", "train")
-    assert "going on from checkpoint-1" in shown
+    assert "resuming from checkpoint-1" in shown
     for path in MADE:
         assert sha256(copy.path / path) == sha256(straight.workspace.path / path), path
     assert not list(scratch.iterdir())
@@ -367,9 +367,9 @@ def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
     for process in [*psutil.Process(running.pid).children(recursive=True), running]:
         process.send_signal(signal.SIGTERM)
     rest = running.stdout.read()
-    assert running.wait() != 0 and "asked to end, saved at step" in rest
+    assert running.wait() != 0 and "stopped by SIGTERM, saved at step" in rest
     step = int(rest.split("saved at step ")[1].split()[0])
-    assert f"going on from checkpoint-{step}" in smoke_copy.repro("train")
+    assert f"resuming from checkpoint-{step}" in smoke_copy.repro("train")
 
 
 def test_a_row_longer_than_max_length_is_an_error(smoke_copy: Workspace) -> None:

@@ -1,1 +1,1 @@
-"""Asking a model, keeping its responses, and what they show: statistics and probes."""
+"""Ask models, store and grade their responses, and compute statistics over the grades."""

@@ -1,4 +1,4 @@
-"""Let lm-evaluation-harness render a benchmark's turns, and judge responses by its own task."""
+"""Render a benchmark's prompts and judge responses with lm-evaluation-harness."""
 
 import contextlib
 import functools
@@ -18,67 +18,69 @@ from mathledger.model import prompts
 
 @dataclass(frozen=True, config=STRICT)
 class Example:
-    problem: str = Field(description="What the user says.")
-    solution: str = Field(description="What the model replies.")
+    problem: str = Field(description="Text of the user's turn.")
+    solution: str = Field(description="Text of the model's turn.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Fewshot:
-    samples: list[Example] = Field(description="Examples, shown as turns before the item.")
+    samples: list[Example] = Field(description="Examples that precede the item as turns.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class OwnTask:
-    """The harness's own task for a benchmark. Its verdicts are kept beside ours."""
+    """The harness's own task for a benchmark; we store its verdicts next to ours."""
 
     file: str = Field(description="Path of the task's file in lm_eval/tasks/.")
     filter: str = Field(
-        description="Filter of its filter_list whose answer is judged; none if it has no list."
+        description="Filter in its filter_list that extracts the answer; none if it has no list."
     )
     doc: dict[str, str] = Field(
-        description="Column of the task's document and our column that fills it."
+        description="For each column of the task's document, our column that fills it."
     )
 
 
 @dataclass(frozen=True, config=STRICT)
 class Task:
-    """How a benchmark is asked and judged, in the harness's words."""
+    """The prompts and the grading of a benchmark, in the harness's terms."""
 
     version: int = Field(
-        description="Version of the task; a change of how it is asked or judged raises it."
+        description="Version of the task; raise it when the prompts or the grading change."
     )
     doc_to_text: prompts.Template = Field(
         description=(
-            "A str.format template whose only field is {problem}; the default is the one that "
-            "training shows."
+            "A str.format template with one field, {problem}; the default is the template of the "
+            "training prompts."
         ),
     )
-    num_fewshot: int = Field(description="Examples shown before the item.")
+    num_fewshot: int = Field(description="Number of examples before the item.")
     fewshot_config: Fewshot | None = Field(
-        description="The examples that num_fewshot takes from; null for none."
+        description="Examples of which the first num_fewshot are used; null for none."
     )
-    max_gen_toks: int = Field(description="Tokens of a response; a longer one is cut.")
+    max_gen_toks: int = Field(description="Limit of tokens in a response; a longer one is cut.")
     until: list[str] = Field(
-        description="Texts that end a response, besides the model's own end of turn."
+        description="Strings that end a response, in addition to the model's end-of-turn token."
     )
-    repeats: int = Field(description="Responses to an item, if evaluate.temperature > 0.")
+    repeats: int = Field(description="Responses to each item if evaluate.temperature > 0.")
     harness: OwnTask | None = Field(
         description=(
-            "The harness's own task for the benchmark, whose verdicts are kept beside ours; null "
-            "for none."
+            "The harness's own task for the benchmark, which gives a second verdict on each "
+            "response; null for none."
         ),
     )
 
     def __post_init__(self) -> None:
         given = len(self.fewshot_config.samples) if self.fewshot_config else 0
         if self.num_fewshot > given:
-            raise ValueError(f"num_fewshot={self.num_fewshot}, but fewshot_config has {given}")
+            raise ValueError(
+                f"num_fewshot={self.num_fewshot}, but fewshot_config has {given} samples"
+            )
         if min(self.max_gen_toks, self.repeats) < 1:
             raise ValueError("max_gen_toks and repeats must be at least 1")
 
 
 def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]:
-    """Render the conversation that asks each item: worked examples as turns, then the item."""
+    """Render each item as a conversation: worked examples as turns, then the item."""
     from datasets import Dataset
     from lm_eval.api.task import ConfigurableTask
 
@@ -107,7 +109,7 @@ def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]
     def as_json(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return json.dumps(chat)
 
-    with contextlib.redirect_stderr(io.StringIO()):  # a bar for what takes no time
+    with contextlib.redirect_stderr(io.StringIO()):  # hides a progress bar that is over at once
         built.build_all_requests(
             apply_chat_template=True, fewshot_as_multiturn=True, chat_template=as_json
         )
@@ -115,13 +117,13 @@ def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]
 
 
 def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[bool]:
-    """Return whether the harness's own task calls each response right, by exact match.
+    """Return for each response whether the harness's own task grades it as an exact match.
 
     Args:
         items: the item of each response.
 
     Raises:
-        InputError: the harness has no such task, filter or column.
+        InputError: the harness lacks the task or the filter, or an item lacks a column.
     """
     import datasets
     import lm_eval.tasks
@@ -131,10 +133,10 @@ def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[boo
 
     path = Path(lm_eval.tasks.__file__).parent / own_task.file
     if not path.is_file():
-        raise InputError(f"task.harness.file: lm-evaluation-harness has no {own_task.file}")
+        raise InputError(f"task.harness.file: lm-evaluation-harness has no file {own_task.file}")
     columns = {column for item in items[:1] for column in item}
     if unknown := set(own_task.doc.values()) - columns:
-        raise InputError(f"task.harness.doc: an item has no {', '.join(sorted(unknown))}")
+        raise InputError(f"task.harness.doc: items have no column {', '.join(sorted(unknown))}")
     config = load_yaml(path)
     unwanted = {"tag", "group", "dataset_path", "dataset_name"}
     config = {key: value for key, value in config.items() if key not in unwanted}
@@ -159,7 +161,7 @@ def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[boo
     if instances and own_task.filter not in instances[0].filtered_resps:
         has = ", ".join(instances[0].filtered_resps)
         raise InputError(
-            f"task.harness.filter: {own_task.file} has no {own_task.filter}, only {has}"
+            f"task.harness.filter: {own_task.file} has no filter {own_task.filter}, only {has}"
         )
     outcomes = []
     for instance in instances:

@@ -1,13 +1,13 @@
-"""See whether a model knows the second half of a problem when it is given the first.
+"""Probe whether a model can complete the second half of a problem from the first.
 
-The model gets raw text, no chat template, and continues it greedily for as many tokens as the rest
-has: the partial-prompt completion of Wu et al. 2025 (arXiv 2507.10532), after Carlini et al. 2023
-(arXiv 2202.07646) and Golchin and Surdeanu 2024 (arXiv 2308.08493). In float32 the result does not
-depend on the batch size.
+The model gets raw text without a chat template, and continues it greedily for as many tokens as
+the rest has. This is the partial-prompt completion of Wu et al. 2025 (arXiv 2507.10532), after
+Carlini et al. 2023 (arXiv 2202.07646) and Golchin and Surdeanu 2024 (arXiv 2308.08493). In float32
+the result does not depend on the batch size.
 
-The engines of evaluation/engines do not serve here: they answer a chat, each request up to one
-limit, and return text that begins after the prompt. A continuation has a length of its own, goes on
-behind an end of turn, and is decoded with its prompt, or a word's leading space might be lost.
+We cannot use the engines of evaluation/engines: they answer a chat, share one limit among all
+requests, and return text that begins after the prompt. A continuation has its own length, does not
+stop at an end of turn, and must be decoded together with its prompt to keep a leading space.
 """
 
 from collections import Counter
@@ -33,43 +33,50 @@ from mathledger.text import canonical
 COMPLETION = pa.schema(
     [
         pa.field("benchmark", pa.string()),
-        pa.field("is_control", pa.bool_()),  # a held-out training problem, of an item's length
-        pa.field("id", pa.string()),  # of the item, or of the validation row
-        pa.field("num_tokens", pa.int32()),  # of the rest, by the model's tokenizer
-        pa.field("prompt", pa.string()),  # these three null where the benchmark is private
+        pa.field("is_control", pa.bool_()),  # held-out training problem of an item's length
+        pa.field("id", pa.string()),  # id of the item, or of the validation row
+        pa.field("num_tokens", pa.int32()),  # length of the rest in the model's tokens
+        pa.field("prompt", pa.string()),  # these three are null if the benchmark is private
         pa.field("rest", pa.string()),
         pa.field("completion", pa.string()),
-        pa.field("is_verbatim", pa.bool_()),  # all canonical tokens of the rest
-        pa.field("prefix_rate", pa.float64()),  # of them, those before the first that differs
+        pa.field("is_verbatim", pa.bool_()),  # the completion has every canonical token of the rest
+        pa.field("prefix_rate", pa.float64()),  # share of these tokens before the first difference
         pa.field("rouge_l", pa.float64()),  # F-measure of the longest common subsequence of words
     ]
 )
-# An item's control may be this much shorter or longer: length decides what is continued by chance.
+# A control may be this many times longer or shorter than its item, because the chance to complete
+# an unseen text depends on its length.
 MAX_LENGTH_RATIO = 1.2
-MAX_POOL = 10_000  # about so many validation rows are searched for controls
+MAX_POOL = 10_000  # controls are drawn from about this many validation rows
 
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    max_items: int = Field(ge=1, description="Items of each benchmark, chosen by stable hash.")
+    max_items: int = Field(
+        ge=1, description="Number of items of each benchmark, chosen by stable hash."
+    )
     min_tokens: int = Field(
         ge=1,
-        description="Canonical tokens of a problem's second half; a shorter rest could be guessed.",
+        description=(
+            "Least number of canonical tokens in a problem's second half; a shorter one could be "
+            "guessed."
+        ),
     )
-    batch_size: int = Field(ge=1, description="Prompts at a time.")
+    batch_size: int = Field(ge=1, description="Number of prompts in a batch.")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        description="auto: bfloat16 if the accelerator has it, else float32."
+        description="Precision of the model; auto is bfloat16 if the accelerator has it, else "
+        "float32."
     )
 
 
 @plain_dataclass(frozen=True)
 class Halves:
-    """A problem that is cut in two."""
+    """A problem cut in two."""
 
     id: str
     problem: str
-    prompt: str  # the problem's first half
-    num_tokens: int  # of its rest
+    prompt: str  # first half of the problem
+    num_tokens: int  # number of tokens in the rest
 
     @property
     def rest(self) -> str:
@@ -78,13 +85,15 @@ class Halves:
 
 @plain_dataclass(frozen=True)
 class LeftOut:
+    """An item that is not probed, with the reason."""
+
     id: str
     reason: str  # too_short, too_long, or max_items
 
 
 @plain_dataclass(frozen=True)
 class Texts:
-    """The texts that are continued for one benchmark, and its items that are not used."""
+    """The problems that the model completes for one benchmark, and the items that are left out."""
 
     items: list[Halves]
     controls: list[Halves]
@@ -93,7 +102,7 @@ class Texts:
 
 @plain_dataclass(frozen=True)
 class Likeness:
-    """How near a continuation comes to the rest of its problem."""
+    """The similarity of a completion to the rest of its problem."""
 
     is_verbatim: bool
     prefix_rate: float
@@ -102,12 +111,12 @@ class Likeness:
 
 @plain_dataclass(frozen=True)
 class Rate:
-    """How many of some texts are continued verbatim, and how near the others come."""
+    """The rate of verbatim completions in a group, and the mean similarities."""
 
     num: int
     num_verbatim: int
     verbatim_rate: float
-    verbatim_low: float  # of its 95% interval
+    verbatim_low: float  # lower bound of the 95% interval
     verbatim_high: float
     mean_prefix_rate: float
     mean_rouge_l: float
@@ -117,14 +126,19 @@ class Rate:
 class Summary:
     """The metrics of one benchmark."""
 
-    items: Rate | None  # null: there are none
+    items: Rate | None  # null if there are none
     controls: Rate | None
-    left_out: dict[str, int]  # items, by reason
+    left_out: dict[str, int]  # reason -> number of items
 
 
 def halve(tokenizer: Any, name: str, problem: str) -> Halves | None:
-    """Cut a problem at the first word that begins at or after the middle of its tokens; None if no
-    word begins there. The space before that word is the rest's, as in most tokenizers."""
+    """Cut a problem at the first word that begins at or after the middle of its tokens.
+
+    The space before that word belongs to the rest, as in most tokenizers.
+
+    Returns:
+        The halves, or None if no word begins in the second half.
+    """
     encoded = tokenizer(problem, add_special_tokens=False, return_offsets_mapping=True)
     starts = [start for start, _ in encoded["offset_mapping"]]
     for start in starts[(len(starts) + 1) // 2 :]:
@@ -136,9 +150,9 @@ def halve(tokenizer: Any, name: str, problem: str) -> Halves | None:
 
 
 def canonical_rest(halves: Halves, whole: str) -> canonical.U64:
-    """Hash the canonical tokens of a text that begin behind the first half of the problem.
+    """Return hashes of the canonical tokens that begin after the first half of the problem.
 
-    The text is read whole, since what a token is depends on what stands before it.
+    Tokenize the whole text, because tokens depend on the text before them.
     """
     tokens = canonical.tokenize(pa.array([whole]))
     return tokens.hashes[tokens.begins >= len(halves.prompt.encode())]
@@ -147,8 +161,11 @@ def canonical_rest(halves: Halves, whole: str) -> canonical.U64:
 def usable(
     tokenizer: Any, problems: Iterable[tuple[str, str]], min_tokens: int, context: int
 ) -> tuple[list[Halves], list[LeftOut]]:
-    """Halve the problems (id, text) that can be used, in the order of a hash of the id; return the
-    others with the reason. An item and its twin have one id, and so one place in the order."""
+    """Halve the problems (id, text) that qualify, and return the others with the reason.
+
+    The halves are ordered by a hash of the id, so that an item and its twin, which share an id,
+    also share a place in the order.
+    """
     halved, left_out = [], []
     for name, problem in sorted(problems, key=lambda each: (uniform(0, each[0]), each)):
         halves = halve(tokenizer, name, problem)
@@ -164,10 +181,10 @@ def usable(
 def choose(
     tokenizer: Any, items: list[Row], pool: list[Halves], settings: Params, context: int
 ) -> Texts:
-    """Choose the items of a benchmark and their controls.
+    """Choose items of a benchmark and their controls.
 
     Args:
-        pool: held-out texts, which may be the controls of several benchmarks.
+        pool: held-out problems, which may serve several benchmarks as controls.
     """
     problems = [(item["id"], item["problem"]) for item in items]
     halved, left_out = usable(tokenizer, problems, settings.min_tokens, context)
@@ -178,9 +195,9 @@ def choose(
 
 
 def match_controls(items: list[Halves], pool: list[Halves]) -> list[Halves]:
-    """Return for each item the held-out text of nearest length, each used once, if one is near.
+    """Match each item with the unused held-out problem of nearest length, if one is near enough.
 
-    Text that was never seen is continued verbatim by chance, and less often the longer it is.
+    A model completes unseen text verbatim by chance; the chance shrinks with length.
     """
     lengths = np.array([each.num_tokens for each in pool], dtype=float)
     chosen = []
@@ -194,8 +211,10 @@ def match_controls(items: list[Halves], pool: list[Halves]) -> list[Halves]:
 
 
 def held_out_problems(validation: Path, prompt: prompts.Params) -> list[tuple[str, str]]:
-    """Read id and problem of the first validation rows, which are in the order of a hash. The
-    prompt's template is taken off again."""
+    """Read the ids and problems of the first validation rows, which are sorted by a hash.
+
+    The rows hold prompts, so the text of the prompt template is removed.
+    """
     pieces = prompts.user_text(prompt, "\0").split("\0")
     problems: dict[str, str] = {}  # problem -> id of its first row
     for batch in read_batches(validation, ["id", "prompt"]):
@@ -209,8 +228,10 @@ def held_out_problems(validation: Path, prompt: prompts.Params) -> list[tuple[st
 
 
 def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
-    """Load model and tokenizer for greedy continuation, without what the folder says of sampling,
-    penalties and lengths."""
+    """Load model and tokenizer for greedy completion.
+
+    The folder's own settings for sampling, penalties and lengths are ignored.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
@@ -226,10 +247,10 @@ def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
 
 
 def complete(model: Any, tokenizer: Any, texts: list[Halves], batch_size: int) -> dict[str, str]:
-    """Continue the first half of each problem, for as many tokens as its rest has.
+    """Complete the first half of each problem with as many tokens as its rest has.
 
     Returns:
-        The continuation by problem.
+        A completion for each problem.
     """
     import torch
 
@@ -248,7 +269,7 @@ def complete(model: Any, tokenizer: Any, texts: list[Halves], batch_size: int) -
             given = inputs["input_ids"].shape[1]
             output = model.generate(**inputs, max_new_tokens=longest).tolist()
             for each, ids in zip(batch, output, strict=True):
-                # With its prompt, for a word's leading space may be lost where a text begins.
+                # Decoding without the prompt may drop a leading space of the first word.
                 head, whole = (
                     tokenizer.decode(part, skip_special_tokens=True)
                     for part in (ids[:given], ids[: given + each.num_tokens])
@@ -259,7 +280,7 @@ def complete(model: Any, tokenizer: Any, texts: list[Halves], batch_size: int) -
 
 
 def measure(halves: Halves, completion: str, scorer: Any) -> Likeness:
-    """Compare a continuation with the rest of its problem, in canonical tokens and by ROUGE-L."""
+    """Compare a completion with the rest of its problem, in canonical tokens and by ROUGE-L."""
     rest = canonical_rest(halves, halves.problem)
     own = canonical_rest(halves, halves.prompt + completion)
     shared = min(len(rest), len(own))
@@ -272,7 +293,7 @@ def measure(halves: Halves, completion: str, scorer: Any) -> Likeness:
 def completion_rows(
     benchmark: str, texts: list[Halves], completions: dict[str, str], is_control: bool, scorer: Any
 ) -> list[Row]:
-    """Return a row of COMPLETION for each text."""
+    """Return a row of COMPLETION for each problem, sorted by id."""
     return [
         {
             "benchmark": benchmark,
@@ -289,12 +310,12 @@ def completion_rows(
 
 
 def without_text(rows: list[Row]) -> list[Row]:
-    """Drop what the rows of a private benchmark must not show."""
+    """Return the rows without their texts, which a private benchmark must not reveal."""
     return [{**row, "prompt": None, "rest": None, "completion": None} for row in rows]
 
 
 def rate(rows: list[Row]) -> Rate | None:
-    """Summarise some completions; None if there are none."""
+    """Summarise some rows of COMPLETION; None if there are none."""
     if not rows:
         return None
     flags = [row["is_verbatim"] for row in rows]

@@ -1,4 +1,4 @@
-"""What one model is asked of one benchmark: a request for each item and repeat."""
+"""Render the requests of one model on one benchmark: one for each item and repeat."""
 
 import logging
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from mathledger.model import prompts
 
 @dataclass(frozen=True)
 class Questions:
-    """The requests, and what they were rendered from."""
+    """The requests of one model on one benchmark, and the inputs they were rendered from."""
 
     settings: Params
     task: harness.Task
@@ -26,7 +26,7 @@ class Questions:
     tokenizer: Any
     requests: list[Request]
     fitting: list[Request]  # the requests that fit the model's context
-    is_private: bool  # the benchmark's text is not to be shown
+    is_private: bool  # True if the benchmark's text must not be shown
 
     @property
     def limits(self) -> Limits:
@@ -34,14 +34,14 @@ class Questions:
 
 
 def read_questions(model: Path, benchmark: Path, settings: Params, task: harness.Task) -> Questions:
-    """Read a benchmark, and render every request for a model.
+    """Read a benchmark and render every request to a model.
 
     Args:
-        model: its folder, as `from_pretrained` takes it.
+        model: the model's folder, as `from_pretrained` takes it.
         benchmark: the folder that `download_benchmark` wrote.
 
     Raises:
-        InputError: the tokenizer cannot be used, or too many requests exceed the context.
+        InputError: the tokenizer has no chat template, or too many requests exceed the context.
     """
     items = read_rows(benchmark / "items.parquet")
     tokenizer = prompts.load_tokenizer(model)
@@ -55,7 +55,7 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
 def render(
     name: str, items: list[Row], task: harness.Task, settings: Params, tokenizer: Any
 ) -> list[Request]:
-    """Render the requests, by item and repeat. Each sampled response has a seed of its own."""
+    """Render a request for each item and repeat; each sampled response gets its own seed."""
     requests = []
     for item, messages in zip(items, harness.turns(name, items, task), strict=True):
         prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
@@ -64,7 +64,7 @@ def render(
             requests.append(Request(item["id"], 0, messages, prompt, ids, None))
             continue
         for repeat in range(task.repeats):
-            # 31 bits, which every server takes.
+            # Keep 31 bits, because some servers reject larger seeds.
             seed = int(content_id(str(settings.seed), item["id"], str(repeat))[:8], 16) >> 1
             requests.append(Request(item["id"], repeat, messages, prompt, ids, seed))
     return requests
@@ -73,10 +73,10 @@ def render(
 def those_that_fit(
     requests: list[Request], context: int | None, max_gen_toks: int, max_rate: float
 ) -> list[Request]:
-    """Return the requests that fit the model's context with their response.
+    """Return the requests that fit the model's context together with their response.
 
     Raises:
-        InputError: more than max_rate of them do not.
+        InputError: more than max_rate of the requests do not fit.
     """
     if context is None:
         return requests
@@ -87,14 +87,14 @@ def those_that_fit(
         raise InputError(
             f"{num_long} of {len(requests)} prompts exceed the model's context of {context} tokens "
             f"with max_gen_toks={max_gen_toks} (the longest, item {longest.item_id}, has "
-            f"{len(longest.prompt_ids)}): lower task.max_gen_toks, or let "
-            "evaluate.max_too_long_rate of them count as wrong"
+            f"{len(longest.prompt_ids)}): lower task.max_gen_toks, or raise "
+            "evaluate.max_too_long_rate, the share that may be scored as wrong"
         )
     return fits
 
 
 def silence_libraries() -> None:
-    """Silence the libraries' own bars and warnings: the stage has one bar."""
+    """Turn off the libraries' progress bars and warnings, so that the stage shows one bar."""
     import datasets
     import transformers
 

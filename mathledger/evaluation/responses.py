@@ -1,8 +1,8 @@
-"""The responses of a model to prompts; none is asked for twice, whatever the engine.
+"""Get a model's responses to prompts, and never generate one twice, with any engine.
 
-Every response is stored as it comes, in a scratch folder that is named after all that decides it
-(evaluation/store_key.py), so that a run which was killed, or whose grading changed, goes on with
-what is there. Several ranks share the work through that folder.
+Every response is stored as it arrives, in a scratch folder named by a digest of everything that
+determines it (evaluation/store_key.py). If a run was killed or its grading changed, the next run
+reuses the stored responses. Ranks share the work through this folder.
 """
 
 import dataclasses
@@ -23,20 +23,20 @@ from mathledger.model.launch import barrier
 def respond(
     engine: Engine, requests: list[Request], limits: Limits, folder: Path
 ) -> list[Response]:
-    """Return the response to every request, in their order; generate only those not stored yet.
+    """Return the responses in the order of the requests; generate only those not stored yet.
 
-    The longest prompts come first, so that batches are even and a lack of memory shows at once.
+    The longest prompts come first, so that batches are even and a lack of memory shows early.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     store = Store(folder)
-    barrier()  # or one rank would share out what another has stored meanwhile
+    barrier()  # all ranks must read the store before any rank writes to it
     keys = [_key(request, limits) for request in requests]
     stored = store.responses
     missing = {
         key: request for key, request in zip(keys, requests, strict=True) if key not in stored
     }
     if rank == 0 and stored and len(missing) < len(set(keys)):
-        print(f"{len(set(keys)) - len(missing)} of {len(set(keys))} responses are there already")
+        print(f"{len(set(keys)) - len(missing)} of {len(set(keys))} responses are already stored")
     waiting = sorted(
         missing, key=lambda key: (-len(missing[key].prompt_ids), missing[key].item_id, key)
     )[rank::world]
@@ -56,7 +56,7 @@ def respond(
 
         for batch in _batches(waiting, engine.num_at_once):
             engine.answer([missing[key] for key in batch], limits, done)
-    barrier()  # each rank has stored its share
+    barrier()  # wait until each rank has stored its share
     store.read()
     return [stored[key] for key in keys]
 
@@ -68,14 +68,14 @@ def _batches(keys: list[str], size: int | None) -> Iterator[list[str]]:
 
 
 def _key(request: Request, limits: Limits) -> str:
-    """Name a response within its folder. Two items of the same text share a greedy one."""
+    """Return a response's key in its folder; items with the same text share a greedy response."""
     return content_id(
         request.prompt, str(request.seed), str(limits.max_gen_toks), json.dumps(limits.until)
     )
 
 
 class Store:
-    """The responses in a folder: a JSON line each, in one file for each rank."""
+    """A folder of responses, with one JSON Lines file for each rank."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,7 +84,7 @@ class Store:
         self.read()
 
     def read(self) -> None:
-        """Read the responses of all ranks; a line that a kill left torn does not count."""
+        """Read the responses of all ranks; skip a line that a kill left incomplete."""
         for path in sorted(self.folder.glob("responses-*.jsonl")):
             for line in path.read_bytes().splitlines():
                 try:
@@ -98,11 +98,11 @@ class Store:
         rank = os.environ.get("RANK", "0")
         self._file = (self.folder / f"responses-{rank}.jsonl").open("a", encoding="utf-8")
         if self._file.tell():
-            self._file.write("\n")  # ends a torn line
+            self._file.write("\n")  # ends a line that a kill left incomplete
         return self
 
     def add(self, pairs: list[tuple[str, Response]]) -> None:
-        """Store responses for good: on the disk when this returns."""
+        """Store responses; they are synced to disk when this returns."""
         for key, response in pairs:
             self._file.write(json.dumps({"key": key, **dataclasses.asdict(response)}) + "\n")
         self._file.flush()

@@ -1,4 +1,4 @@
-"""Graded responses: one row for each item and repeat, and the metrics that they make."""
+"""Grade responses into one row for each item and repeat, and compute the metrics."""
 
 import hashlib
 from collections import Counter
@@ -13,28 +13,28 @@ from mathledger.evaluation.engines.engine import Request, Response
 from mathledger.grading.grades import VERSION
 from mathledger.grading.judges import Judges
 
-GRADING_S = 5  # CPU seconds for one comparison
+GRADING_S = 5  # CPU seconds allowed for one comparison
 
 SAMPLE = pa.schema(
     [
         pa.field("item_id", pa.string()),
         pa.field("repeat", pa.int32()),
-        pa.field("seed", pa.int64()),  # null: greedy
-        pa.field("prompt_sha256", pa.string()),  # of the text after the chat template
+        pa.field("seed", pa.int64()),  # null if greedy
+        pa.field("prompt_sha256", pa.string()),  # hash of the prompt that the template rendered
         pa.field("response", pa.string()),
         pa.field("extracted_answer", pa.string()),
         pa.field("reference", pa.string()),
         pa.field("verdict", pa.string()),  # correct, wrong or no_answer
         pa.field("correct", pa.bool_()),
-        pa.field("harness_correct", pa.bool_()),  # by the harness's own task, where there is one
+        pa.field("harness_correct", pa.bool_()),  # null if the harness has no task of its own
         pa.field("grader", pa.string()),
-        pa.field("num_tokens", pa.int32()),  # generated, the end of turn included
-        # stop, length (cut at max_gen_toks), or too_long: not asked, for the prompt does not fit
+        pa.field("num_tokens", pa.int32()),  # generated tokens, including the end of turn
+        # stop, length (cut at max_gen_toks), or too_long (not sent: the prompt does not fit)
         pa.field("finish_reason", pa.string()),
     ]
 )
 
-Responses = dict[tuple[str, int], Response]  # by item and repeat
+Responses = dict[tuple[str, int], Response]  # keyed by item and repeat
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Summary:
     num_repeats: int
     num_correct: int
     accuracy: float
-    accuracy_low: float  # of its 95% interval
+    accuracy_low: float  # lower bound of the 95% interval
     accuracy_high: float
-    truncated_rate: float  # responses that were cut at max_gen_toks
-    too_long_rate: float  # requests that were not asked, for they exceed the context
+    truncated_rate: float  # share of responses that were cut at max_gen_toks
+    too_long_rate: float  # share of requests that were not sent because they exceed the context
     no_answer_rate: float
     mean_num_tokens: float
-    num_harness_disagreements: int | None  # null: the harness has no task of its own
+    num_harness_disagreements: int | None  # null if the harness has no task of its own
 
 
 def grade_responses(
@@ -64,12 +64,12 @@ def grade_responses(
     """Return one SAMPLE for each request, sorted by item and repeat.
 
     Args:
-        responses: a request without one was not asked, for it is too long.
+        responses: the responses; a request without one was too long to send.
     """
     by_id = {item["id"]: item for item in items}
     not_asked = Response("", 0, "too_long", 0.0)
     given = [responses.get(each.key, not_asked) for each in requests]
-    # A response is text that a file can hold: a server may send half a surrogate pair.
+    # A server may send half a surrogate pair, which cannot be written to a file.
     texts = [each.text.encode("utf-8", "replace").decode() for each in given]
     item_of = [by_id[each.item_id] for each in requests]
     with Judges(GRADING_S) as judges:
@@ -132,7 +132,7 @@ def summarise(rows: list[Row]) -> Summary:
 
 
 def seconds_csv(responses: Responses) -> str:
-    """Return what each response took, as CSV; for a batch, each response's share."""
+    """Return the seconds of each response as CSV; responses of a batch share its time equally."""
     lines = ["item_id,repeat,seconds"]
     for (item, repeat), response in sorted(responses.items()):
         lines.append(f'"{item}",{repeat},{response.seconds:.3f}')

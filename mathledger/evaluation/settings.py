@@ -1,4 +1,4 @@
-"""How responses are generated: the section `evaluate` of params.yaml."""
+"""The params that control generation: section `evaluate` of params.yaml."""
 
 from typing import Literal
 
@@ -13,16 +13,16 @@ Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]
 
 @dataclass(frozen=True, config=STRICT)
 class Server:
-    """For the backends local-completions and local-chat-completions."""
+    """Settings of the backends local-completions and local-chat-completions."""
 
     base_url: str = Field(
-        description="URL with the path, such as http://127.0.0.1:8000/v1/completions."
+        description="URL with its path, for example http://127.0.0.1:8000/v1/completions."
     )
     model: str | None = Field(
-        description="Name under which the model is served; null: the folder, data/model/<model>."
+        description="Name that the server gives the model; null: the folder, data/model/<model>."
     )
     max_retries: int = Field(
-        description="Retries of a request that failed, after 1, 2, 4, ... half seconds."
+        description="Retries of a failed request, after 0.5, 1, 2, ... seconds."
     )
     timeout_s: int = Field(description="Seconds to wait for one response.")
 
@@ -36,19 +36,20 @@ class Vllm:
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    launch: Launch = Field(description="How the processes are started.")
+    launch: Launch = Field(description="How the evaluation processes are started.")
     backend: Backend = Field(
-        description="What generates the responses, by lm-evaluation-harness's names."
+        description="Engine that generates the responses, as lm-evaluation-harness names it."
     )
-    batch_size: int = Field(description="Prompts at a time; for a server, requests at a time.")
+    batch_size: int = Field(description="Prompts in a batch; for a server, concurrent requests.")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        description="auto: bfloat16 if the accelerator has it, else float32."
+        description="Precision of the model; auto is bfloat16 if the accelerator has it, else "
+        "float32."
     )
-    temperature: float = Field(description="0 decodes greedily.")
+    temperature: float = Field(description="Sampling temperature; 0 decodes greedily.")
     top_p: float = Field(
         description="Sample from the most likely tokens that hold this share of the probability."
     )
-    seed: int = Field(description="Seed from which the seeds of sampled responses are derived.")
+    seed: int = Field(description="Seed from which each sampled response derives its own.")
     max_too_long_rate: float = Field(
         description="Share of items that may exceed the model's context; they count as wrong."
     )
@@ -62,6 +63,8 @@ class Params:
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or not 0 < self.top_p <= 1:
-            raise ValueError("temperature must not be negative, top_p is in (0, 1]")
+            raise ValueError("temperature must not be negative, and top_p must be in (0, 1]")
         if self.launch.sharding != "none":
-            raise ValueError("each process holds the whole model: choose launch python or ddp")
+            raise ValueError(
+                "evaluation cannot shard a model: choose train/launch@evaluate.launch=python or ddp"
+            )

@@ -1,4 +1,4 @@
-"""Generate some stored responses again, and see whether they come out the same."""
+"""Regenerate some stored responses and compare."""
 
 import hashlib
 import random
@@ -14,27 +14,31 @@ from mathledger.evaluation.questions import Questions
 
 
 def same_characters(one: str, other: str) -> int:
-    """Return how many characters two texts begin with in common."""
+    """Return the length of the longest common prefix of two texts.
+
+    >>> same_characters("36 eggs", "36 hens")
+    3
+    """
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 class Recheck(Record):
-    """A stored response that was generated again."""
+    """A stored response compared with a regenerated one."""
 
     item_id: str
     repeat: int
-    difference: str | None  # null if it came out the same
-    excerpts: list[str] = Field(default_factory=list)  # where it differs: stored, now
+    difference: str | None  # null if both are the same
+    excerpts: list[str] = Field(default_factory=list)  # stored and new text from the difference on
 
     @property
     def text(self) -> str:
-        """One line without the texts of the responses."""
+        """Return one line that does not quote the responses."""
         return f"item {self.item_id}, repeat {self.repeat} {self.difference or 'is the same'}"
 
 
 class SpotCheck(Record):
-    """What `python -m stages.evaluate MODEL BENCHMARK --spot-check N --json FILE` writes."""
+    """The report of `python -m stages.evaluate MODEL BENCHMARK --spot-check N --json FILE`."""
 
     responses: list[Recheck]
 
@@ -43,7 +47,7 @@ class SpotCheck(Record):
         return sum(each.difference is not None for each in self.responses)
 
     def lines(self) -> list[str]:
-        """The check for a reader: each response, then how many are the same."""
+        """Return lines to print: one or more for each response, then how many are the same."""
         lines = []
         for each in self.responses:
             lines.append(each.text)
@@ -54,7 +58,7 @@ class SpotCheck(Record):
 
 
 def spot_check(engine: Engine, questions: Questions, stored: list[Row], number: int) -> SpotCheck:
-    """Generate some responses again, chosen by chance, and compare each with the stored one."""
+    """Regenerate some responses, drawn at random, and compare each with the stored one."""
     kept = {(row["item_id"], row["repeat"]): row for row in stored}
     chosen = random.sample(questions.fitting, min(number, len(questions.fitting)))
     again: list[tuple[Request, Response]] = []
@@ -73,7 +77,7 @@ def _compare(row: Row | None, request: Request, response: Response, is_private: 
     if row is None:
         difference = "is not in the stored samples"
     elif row["prompt_sha256"] != hashlib.sha256(request.prompt.encode()).hexdigest():
-        difference = "was asked with another prompt"
+        difference = "was stored for a different prompt"
     elif row["response"] != response.text:
         at = same_characters(row["response"], response.text)
         difference = f"differs from character {at} on"
@@ -85,7 +89,7 @@ def _compare(row: Row | None, request: Request, response: Response, is_private: 
 
 
 def report(check: SpotCheck, file: Path | None) -> int:
-    """Print a check for a reader, write it to a file for a program; return how many differ."""
+    """Print a check, write it to `file` as JSON if one is given, and return how many differ."""
     print("\n".join(check.lines()))
     if file:
         write_json(file, check.content())

@@ -1,4 +1,4 @@
-"""What decides a response besides its request: the key of the store of responses."""
+"""Compute the key of a response store: everything that determines a response but its request."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,23 +8,23 @@ from mathledger.core.code import modules_digest, with_imports
 from mathledger.run.environment import hardware
 
 PACKAGE = Path(__file__).parents[1]
-# With what these import: how the batches are made up, and how an engine answers them.
+# These modules and their imports build the batches and answer them.
 MODULES = ("evaluation/responses.py", "evaluation/engines/backends.py")
 
 
 def decides(model: Path, deps: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return, as JSON, all that decides a response but its prompt, its seed and its limits.
+    """Return everything that determines a response, except its prompt, seed and limits.
 
-    The stage's run adds the versions of the packages.
+    The stage's run adds the package versions.
 
     Args:
         deps: DVC's digests of the stage's dependencies, by path.
-        params: the declared sections of params.yaml, flat.
+        params: the stage's sections of params.yaml, flattened.
 
     Raises:
-        KeyError: the model is no dependency of the stage.
+        KeyError: the model is not a dependency of the stage.
     """
-    import torch  # noqa: F401  only then does `hardware` see the GPUs
+    import torch  # noqa: F401  `hardware` lists GPUs only if torch is imported
 
     machine = hardware()
     return {
@@ -36,11 +36,11 @@ def decides(model: Path, deps: Mapping[str, str], params: Mapping[str, Any]) -> 
 
 
 def code_digest(package: Path = PACKAGE) -> str:
-    """Return the digest of the modules that decide a response.
+    """Return the digest of the modules that determine a response.
 
-    An edit of any other module, such as one that grades, leaves the stored responses valid.
+    Stored responses stay valid if any other module changes, for example one that grades.
 
     Raises:
-        FileNotFoundError: one of MODULES has another name now.
+        FileNotFoundError: one of MODULES was renamed.
     """
     return modules_digest(with_imports([package / name for name in MODULES], package), package)

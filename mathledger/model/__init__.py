@@ -1,1 +1,1 @@
-"""The base model, its prompts and chat template, and how several processes are launched."""
+"""Download base models, render prompts, and launch the processes that use a model."""

@@ -1,4 +1,4 @@
-"""Fetch or make a base model, and save it with its tokenizer as a `from_pretrained` folder."""
+"""Download or build a base model, and save it as a `from_pretrained` folder with its tokenizer."""
 
 import tempfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from mathledger.core.errors import InputError
 from mathledger.data import hub, receipts, sources, wheel
 from mathledger.model import prompts
 
-# ChatML, the format of the quickstart's real model.
+# This is ChatML, the format of the quickstart's model.
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -21,20 +21,18 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    source: sources.ModelSource = Field(description="Where the base model comes from.")
-    about: str = Field(description="What the card says about the base model.")
+    source: sources.ModelSource = Field(description="Where to get the base model.")
+    about: str = Field(description="Description of the base model for the card.")
     base_model: str | None = Field(
-        description="The model's name on the hub, for the card; null for a model made on the spot."
+        description="Name of the model on the hub, for the card; null for a random model."
     )
     chat_template: str | None = Field(
         default=None,
-        description="Jinja template that replaces the model's own; null keeps that.",
+        description="Jinja chat template; null keeps the model's own.",
     )
     pad_token: str | None = Field(
         default=None,
-        description=(
-            "One of the model's special tokens, used for padding; null keeps the model's own."
-        ),
+        description="Padding token, from the model's vocabulary; null keeps the model's own.",
     )
 
 
@@ -57,7 +55,7 @@ def download_model(settings: Params, out: Path) -> dict[str, Any]:
 
 
 def convert_gguf(file: Path, folder: Path) -> None:
-    """Dequantise a GGUF file to bfloat16 safetensors with its tokenizer.
+    """Dequantise a GGUF file to bfloat16 safetensors, and save its tokenizer.
 
     By default transformers keeps the quantised blocks, which it cannot save.
     """
@@ -112,10 +110,10 @@ def make_random(source: sources.RandomModel, folder: Path) -> None:
 
 
 def replace_tokens(folder: Path, chat_template: str | None, pad_token: str | None) -> None:
-    """Replace the chat template or the padding token of the folder's tokenizer, where one is given.
+    """Replace the chat template and the padding token of the folder's tokenizer, if given.
 
     Raises:
-        InputError: the padding token is not in the vocabulary, so it would need a new weight.
+        InputError: the padding token is not in the vocabulary, so the model has no weights for it.
     """
     from transformers import AutoTokenizer
 
@@ -127,14 +125,15 @@ def replace_tokens(folder: Path, chat_template: str | None, pad_token: str | Non
     if pad_token is not None:
         if pad_token not in tokenizer.get_vocab():
             raise InputError(
-                f"model.pad_token: {pad_token!r} is no token of this model's vocabulary"
+                f"model.pad_token: {pad_token!r} is not in this model's vocabulary; choose one of "
+                "its special tokens"
             )
         tokenizer.pad_token = pad_token
     tokenizer.save_pretrained(folder)
 
 
 def check_loads(folder: Path) -> dict[str, Any]:
-    """Load the folder as a plain model with a chat template, and return its size."""
+    """Check that the folder loads as a plain model with a chat template, and return its size."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     prompts.require_chat_template(AutoTokenizer.from_pretrained(folder), folder)

@@ -1,7 +1,7 @@
-"""Launch a stage as one process or several, and let its ranks work together.
+"""Check how a stage was launched, and synchronise its ranks.
 
-`<stage>.launch.command` starts the stage, alone or once for each GPU (torchrun, accelerate). All
-ranks work; rank 0 also reports and writes the outputs.
+`<stage>.launch.command` starts the stage as one process, or as one process per GPU (torchrun,
+accelerate). All ranks work; rank 0 also reports and writes the outputs.
 """
 
 import os
@@ -16,42 +16,48 @@ from mathledger.core.errors import InputError
 
 @dataclass(frozen=True, config=STRICT)
 class Launch:
-    command: str = Field(description="What dvc.yaml puts before `-m stages.<stage>`.")
+    command: str = Field(
+        description="Command before `-m stages.<stage>` in dvc.yaml, such as python or torchrun."
+    )
     num_processes: int = Field(
-        description="Processes that the command starts, on all nodes together."
+        description="Number of processes that the command starts on all nodes together."
     )
     sharding: Literal["none", "fsdp2"] = Field(
-        description="none: each process holds the whole model (DDP)."
+        description="none: each process holds the whole model (DDP); fsdp2: processes share it."
     )
 
 
 def check_launch(launch: Launch, num_gpus: int) -> None:
-    """Raise InputError unless the launcher started what the configuration says, on enough GPUs."""
+    """Raise InputError unless the launcher started the configured processes, on enough GPUs."""
     started = int(os.environ.get("WORLD_SIZE", "1"))
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if started != launch.num_processes:
         raise InputError(
-            f"`{launch.command}` started {started} processes, and launch.num_processes is "
+            f"`{launch.command}` started {started} processes, but launch.num_processes is "
             f"{launch.num_processes}: make them agree"
         )
     if num_gpus and here > num_gpus:
         raise InputError(
-            f"{here} processes on this machine, but {num_gpus} GPUs: lower launch.num_processes"
+            f"{here} processes run on this machine, but it has {num_gpus} GPUs: lower "
+            "launch.num_processes"
         )
     if num_gpus > 1 and started == 1:
         raise InputError(
-            f"{num_gpus} GPUs are visible and one process was started: choose train/launch=ddp or "
-            "fsdp2, or make one GPU visible with CUDA_VISIBLE_DEVICES"
+            f"{num_gpus} GPUs are visible, but only one process was started: choose "
+            "train/launch=ddp or fsdp2, or make one GPU visible with CUDA_VISIBLE_DEVICES"
         )
     if launch.sharding != "none" and started == 1:
-        raise InputError(f"sharding={launch.sharding} needs several processes: choose a launcher")
+        raise InputError(
+            f"launch.sharding={launch.sharding} needs several processes: choose a launcher such as "
+            "torchrun"
+        )
 
 
 def initialise_ranks(launch: Launch, fills_gpus: bool = False) -> None:
     """Check the launch and start the process group; on a CPU, divide the cores among the ranks.
 
     Args:
-        fills_gpus: one process uses all GPUs that it sees, as vLLM does, or needs none.
+        fills_gpus: True if one process uses all visible GPUs, as vLLM does, or none.
     """
     import torch
     from accelerate import PartialState
@@ -59,7 +65,7 @@ def initialise_ranks(launch: Launch, fills_gpus: bool = False) -> None:
     check_launch(launch, 0 if fills_gpus else torch.cuda.device_count())
     PartialState(cpu=not torch.cuda.is_available())
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    if here > 1 and not torch.cuda.is_available():  # torchrun gives each process one thread
+    if here > 1 and not torch.cuda.is_available():  # by default torchrun sets one thread
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // here))
 
 
@@ -71,7 +77,7 @@ def broadcast(value: Any) -> Any:
 
 
 def barrier() -> None:
-    """Wait until every rank is here. (`broadcast` makes the others wait for rank 0 only.)"""
+    """Wait until every rank gets here; `broadcast` waits for rank 0 only."""
     import torch
 
     if torch.distributed.is_initialized():
@@ -79,7 +85,7 @@ def barrier() -> None:
 
 
 def any_rank(*flags: bool) -> list[bool]:
-    """Return for each flag whether any rank sets it: all must save, or stop, at the same step."""
+    """Return for each flag whether any rank sets it, so that all ranks act at the same step."""
     import torch
 
     if not torch.distributed.is_initialized():

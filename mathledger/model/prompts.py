@@ -1,4 +1,4 @@
-"""The prompt, defined once: training shows the model exactly what evaluation asks it."""
+"""Define the prompt once, so that training and evaluation use exactly the same one."""
 
 import string
 from pathlib import Path
@@ -12,11 +12,11 @@ from mathledger.core.errors import InputError
 
 
 def check_template(template: str) -> str:
-    """Return the template if {problem} is its only field, once or more.
+    """Return the template if {problem} is its only field.
 
     >>> check_template("{problem}, in set notation such as {{1, 2}}")
     '{problem}, in set notation such as {{1, 2}}'
-    >>> check_template("{{problem}}")  # would ask every item "{problem}"
+    >>> check_template("{{problem}}")  # every prompt would be the literal text "{problem}"
     Traceback (most recent call last):
     ...
     ValueError: {problem} must be the template's only field, without format or conversion, ...
@@ -44,7 +44,7 @@ Template = Annotated[str, AfterValidator(check_template)]
 class Params:
     template: Template = Field(
         description=(
-            "A str.format template whose only field is {problem}; literal braces are doubled."
+            "A str.format template with one field, {problem}; write literal braces twice."
         ),
     )
 
@@ -55,7 +55,7 @@ def user_text(params: Params, problem: str) -> str:
 
 
 def training_row(params: Params, problem: str, solution: str) -> dict[str, Any]:
-    """Return a row in TRL's prompt-completion form: the loss is on the completion alone."""
+    """Return a row in TRL's prompt-completion format; the loss covers the completion only."""
     return {
         "prompt": [{"role": "user", "content": user_text(params, problem)}],
         "completion": [{"role": "assistant", "content": solution}],
@@ -66,7 +66,7 @@ def load_tokenizer(folder: Path) -> Any:
     """Load the tokenizer of a model folder.
 
     Raises:
-        InputError: the folder has none, or it lacks a chat template or a padding token.
+        InputError: the folder has no tokenizer, or it lacks a chat template or a padding token.
     """
     from transformers import AutoTokenizer
 
@@ -74,7 +74,7 @@ def load_tokenizer(folder: Path) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"no tokenizer can be loaded from {folder}: {reason}") from None
+        raise InputError(f"cannot load a tokenizer from {folder}: {reason}") from None
     require_chat_template(tokenizer, folder)
     return tokenizer
 
@@ -82,16 +82,16 @@ def load_tokenizer(folder: Path) -> Any:
 def require_chat_template(tokenizer: Any, folder: object) -> None:
     """Raise InputError unless the tokenizer has a chat template and a padding token.
 
-    Without a template, training and evaluation would each invent a format; without a padding
-    token, each library picks another.
+    Without a template, training and evaluation would each invent a format. Without a padding token,
+    each library would pick a different one.
     """
     if not tokenizer.chat_template:
         raise InputError(
             f"the tokenizer in {folder} has no chat template: choose an instruction-tuned model, "
-            "or give one: model.chat_template"
+            "or set model.chat_template"
         )
     if tokenizer.pad_token is None:
         raise InputError(
-            f"the tokenizer in {folder} has no padding token: name one of its special tokens, best "
-            "an unused one, as model.pad_token"
+            f"the tokenizer in {folder} has no padding token: set model.pad_token to one of its "
+            "special tokens, preferably an unused one"
         )

@@ -1,4 +1,4 @@
-"""Folders for unfinished work, outside the outputs, that only the same configuration picks up."""
+"""Name the folders for unfinished work, which only the same configuration reuses."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ from mathledger.run.tracking import Run
 
 
 def scratch_folder(name: str, run: Run) -> Path:
-    """Return .scratch/<name>/<fingerprint>/, the same on every rank.
+    """Return .scratch/<name>/<fingerprint>/, which is the same on every rank.
 
-    The run's turn sees to it that one run at a time uses the folder (mathledger/run/turns.py).
+    The run's turn ensures that one run at a time uses the folder (mathledger/run/turns.py).
     """
     root = Path(os.environ.get("DVC_ROOT", ".")) / ".scratch"
     return root / name / str(broadcast(run.fingerprint))

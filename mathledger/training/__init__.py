@@ -1,1 +1,1 @@
-"""Fine-tuning and GRPO with TRL, with checkpoints that survive a kill."""
+"""Supervised fine-tuning and GRPO with TRL, with checkpoints that survive a kill."""

@@ -1,6 +1,6 @@
-"""Callbacks for any of TRL's trainers: checkpoints, held-out samples, a bar, live metrics.
+"""Callbacks for TRL's trainers: checkpoints, held-out samples, a progress bar, live metrics.
 
-This module imports torch and transformers: import it inside the function that uses a callback.
+This module imports torch and transformers, so import it inside the function that uses a callback.
 """
 
 import json
@@ -22,7 +22,7 @@ MAX_SAMPLE_TOKENS = 128
 
 
 class Checkpointing(TrainerCallback):  # type: ignore[misc]
-    """Save every `save_minutes`, and on SIGTERM save and stop."""
+    """Save a checkpoint every `save_minutes`; on SIGTERM, save one and stop."""
 
     def __init__(self, save_minutes: float) -> None:
         self.save_minutes, self.asked_to_end = save_minutes, False
@@ -35,7 +35,7 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
         self.asked_to_end = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        # At a logged step only, so that a resumed run logs the same means.
+        # Save only at a logged step, so that a resumed run logs the same means.
         due = time.monotonic() - self.saved > self.save_minutes * 60
         due = due and state.global_step % args.logging_steps == 0
         save, end = any_rank(due, self.asked_to_end)
@@ -44,21 +44,21 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.saved = time.monotonic()
-        barrier()  # every rank has written its part
+        barrier()  # wait until every rank has written its shard
         if tracking.is_main_process():
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
-        barrier()  # if a rank ended earlier, its launcher would kill rank 0 while it seals
+        barrier()  # if a rank exited earlier, the launcher would kill rank 0 while it seals
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
         signal.signal(signal.SIGTERM, self.before)
 
 
 class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
-    """Evaluate at the last step, and at every evaluation let the model answer one held-out row.
+    """Evaluate after the last step, and answer one held-out row at every evaluation.
 
     Args:
-        file: where samples are kept for a resumed run.
-        synced_gpus: ranks hold parts of the weights, so that all must generate together.
+        file: the file that keeps the samples for a resumed run.
+        synced_gpus: True if the weights are sharded, so that all ranks must generate together.
     """
 
     def __init__(
@@ -109,24 +109,24 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
 
 
 class ProgressBar(ProgressCallback):  # type: ignore[misc]
-    """One bar with the loss and the time left. The stock bar prints a line for each step."""
+    """A single bar with the loss and the time left; the stock bar prints a line for each step."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if self.training_bar is not None and "loss" in logs:
             self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
 
     def on_prediction_step(self, *_: Any, **__: Any) -> None:
-        """Show no second bar, which would leave a line for each evaluation."""
+        """Show no evaluation bar, because it would leave a line for each evaluation."""
 
 
 class LiveMetrics(TrainerCallback):  # type: ignore[misc]
-    """Send metrics to MLflow as training goes on; keep tokens a second and memory by step.
+    """Send metrics to MLflow during training, and record throughput and memory by step.
 
     The stock MLflow callback logs a second, conflicting set of params, and marks crashed runs
     FINISHED.
 
     Args:
-        names: the metrics to send, by the trainer's names.
+        names: the metrics to send, under the trainer's names.
     """
 
     def __init__(self, run: tracking.Run, names: set[str]) -> None:

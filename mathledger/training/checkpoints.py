@@ -1,8 +1,9 @@
 """Checkpoints that survive a kill or a power cut: sealed when complete, removed when torn.
 
-They lie outside the outputs, in .scratch/<stage>/<fingerprint>/ (mathledger/model/scratch.py), so
-that DVC never takes a half-trained model for a result and no other configuration resumes them: the
-fingerprint (mathledger/run/tracking.py) covers inputs, params and package versions.
+Checkpoints are kept outside the outputs, in .scratch/<stage>/<fingerprint>/
+(mathledger/model/scratch.py), so that DVC never mistakes a half-trained model for a result. The
+fingerprint (mathledger/run/tracking.py) covers inputs, params and package versions, so that no
+other configuration resumes from them.
 """
 
 import json
@@ -14,11 +15,11 @@ from mathledger.core.files import write_text
 from mathledger.model.launch import broadcast
 from mathledger.run import tracking
 
-SEAL = "whole.json"  # the sizes of a checkpoint's files, written once they are on the disk
+SEAL = "whole.json"  # lists the sizes of a checkpoint's files; written once they are on disk
 
 
 def seal(folder: Path) -> None:
-    """Sync a checkpoint's files to the disk, then record that it is complete."""
+    """Sync a checkpoint's files to disk, then record that it is complete."""
     sizes = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:
@@ -28,7 +29,7 @@ def seal(folder: Path) -> None:
 
 
 def is_complete(folder: Path) -> bool:
-    """Return True if every file of a checkpoint has the size that it was sealed with."""
+    """Return True if every file of a checkpoint still has the size recorded in its seal."""
     try:
         sizes = json.loads((folder / SEAL).read_text())
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
@@ -37,7 +38,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def last_checkpoint(scratch: Path) -> Path | None:
-    """Return the newest complete checkpoint, and remove those torn by a kill or a power cut."""
+    """Return the newest complete checkpoint, and delete the torn ones."""
     newest = None
     if tracking.is_main_process():
         folders = scratch.glob("checkpoint-*")

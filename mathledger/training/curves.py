@@ -1,14 +1,14 @@
-"""A trainer's log as CSV files for plots."""
+"""Convert a trainer's log to CSV files for plots."""
 
 import csv
 import io
 from typing import Any
 
-Curves = dict[str, tuple[str, int | None]]  # the trainer's name of a value: ours, its digits
+Curves = dict[str, tuple[str, int | None]]  # the trainer's metric name -> our name, decimals
 
 
 def curves_csv(history: list[dict[str, Any]], curves: Curves) -> str:
-    """Return the trainer's log as CSV, one line for each step and one column for each curve."""
+    """Return the trainer's log as CSV, with a line for each step and a column for each curve."""
     steps: dict[int, dict[str, Any]] = {}
     for entry in history:
         row = steps.setdefault(entry["step"], {"step": entry["step"]})
@@ -20,7 +20,7 @@ def curves_csv(history: list[dict[str, Any]], curves: Curves) -> str:
 
 
 def to_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
-    """Return rows as CSV; a value that a row lacks is left empty."""
+    """Return rows as CSV; missing values are left empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""How much energy a stage took, as codecarbon estimates it."""
+"""Estimate with codecarbon how much energy a stage uses."""
 
 import contextlib
 import logging
@@ -8,12 +8,12 @@ from typing import Any
 
 @contextlib.contextmanager
 def measured_energy() -> Iterator[dict[str, Any]]:
-    """Yield a dict, and put `energy_kwh` into it at the end: CPU, memory and GPUs of this machine.
+    """Yield a dict that holds `energy_kwh` when the body ends: this machine's CPU, memory and GPUs.
 
-    GPUs are measured by their driver; CPU power is measured where the machine reports it (RAPL),
-    else estimated from the load and the processor's rating. The country matters for CO2 only,
-    which is not kept. `energy_kwh` is None where codecarbon cannot start, as in a Slurm job's
-    container that has no scontrol.
+    The driver measures the GPUs. CPU power is measured if the machine reports it (RAPL), and
+    otherwise estimated from the load and the processor's rating. The country code affects CO2 only,
+    which we do not keep. `energy_kwh` is None if codecarbon cannot start, for example in the
+    container of a Slurm job without scontrol.
     """
     from codecarbon import OfflineEmissionsTracker
 

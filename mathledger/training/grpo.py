@@ -1,4 +1,4 @@
-"""GRPO with TRL's GRPOTrainer: problems, the reward, the trainer, and its metrics."""
+"""GRPO with TRL's GRPOTrainer: load problems, define the reward, build the trainer, log metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from mathledger.training.curves import Curves
 from mathledger.training.loop import Training, size_of_run
 from mathledger.training.lora import Lora, peft_config
 
-GRADING_S = 5  # CPU seconds for one response; one that takes longer is rewarded with 0
-NUM_EVALUATIONS = 3  # of the validation reward, over the run
+GRADING_S = 5  # CPU seconds to grade a response; one that takes longer gets a reward of 0
+NUM_EVALUATIONS = 3  # evaluations of the validation reward during a run
 CURVES: Curves = {
     "reward": ("reward", 6),
     "eval_reward": ("validation_reward", 6),
@@ -38,38 +38,40 @@ class Params:
     warmup_steps: float = Field(description="Steps to warm up for; below 1, a share of all steps.")
     max_steps: int = Field(description="Optimizer steps.")
     per_device_train_batch_size: int = Field(
-        description="Responses (not problems) that a process takes at a time."
+        description="Responses (not problems) in a batch of one process."
     )
     gradient_accumulation_steps: int = Field(
-        description="Batches of a process in one optimizer step."
+        description="Batches that each process accumulates for one optimizer step."
     )
     activation_checkpointing: bool = Field(
         description="Recompute activations: less memory, more time."
     )
     num_generations: int = Field(
-        description="Responses to one problem, which are compared with each other."
+        description="Responses sampled for each problem; each is compared with their mean reward."
     )
     max_completion_length: int = Field(
-        description="Tokens of a response; a longer one is cut and counts as wrong."
+        description="Limit of tokens in a response; a longer one is cut and counts as wrong."
     )
     temperature: float = Field(description="Sampling temperature of the responses.")
-    beta: float = Field(description="Weight of the KL divergence from the tuned model.")
+    beta: float = Field(description="Weight of the KL divergence from the fine-tuned model.")
     use_vllm: bool = Field(description="Generate the responses with vLLM, in the training process.")
-    attn_implementation: str = Field(description="flash_attention_2 suits a GPU.")
+    attn_implementation: str = Field(
+        description="Attention kernel of transformers; use flash_attention_2 on a GPU."
+    )
     max_grad_norm: float = Field(description="Norm to which gradients are clipped.")
     logging_steps: int = Field(description="Steps between points of the curves.")
     save_minutes: float = Field(
-        description="Minutes between checkpoints, from which a killed run resumes."
+        description="Minutes between checkpoints; a killed run resumes from the last one."
     )
     seed: int = Field(
-        description="Seed of the order of the problems, of the responses and of the adapters."
+        description="Seed for the order of the problems, the sampling and the adapters."
     )
-    lora: Lora | None = Field(description="null trains all weights.")
-    launch: Launch = Field(description="How the processes are started.")
+    lora: Lora | None = Field(description="Adapters to train; null trains all weights.")
+    launch: Launch = Field(description="How the training processes are started.")
 
 
 def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:
-    """Reward each response: 1.0 if evaluation would call its final answer correct, else 0.0.
+    """Reward each response with 1.0 if evaluation would grade it correct, else with 0.0.
 
     >>> correct([[{"role": "assistant", "content": "So \\\\boxed{4}."}]], ["4"])
     [1.0]
@@ -81,9 +83,10 @@ def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any
 
 
 def load_problems(path: Path, cache: Path) -> tuple[Any, int]:
-    """Load the problems of a part of the mix, and count the rows that were left out.
+    """Load the distinct problems of one split of the mix that have a known answer.
 
-    A problem is taken once, and only if its answer is known.
+    Returns:
+        The problems, and the number of rows that were left out.
 
     Raises:
         InputError: no row has a known answer.
@@ -98,17 +101,20 @@ def load_problems(path: Path, cache: Path) -> tuple[Any, int]:
         if answer is not None:
             first.setdefault(prompt[-1]["content"], index)
     if not first:
-        raise InputError(f"{path} has no row with a known answer, so nothing can be rewarded")
+        raise InputError(
+            f"{path} has no row with a known answer, so GRPO has nothing to reward: add a corpus "
+            "with answers to the mix"
+        )
     return rows.select(sorted(first.values())), len(rows) - len(first)
 
 
 def make_trainer(
     settings: Params, start: Path, scratch: Path, tokenizer: Any, train: Any, validation: Any
 ) -> Any:
-    """Build TRL's trainer over problems; `loop.run_trainer` adds the callbacks.
+    """Build TRL's trainer; `loop.run_trainer` adds the callbacks.
 
     Args:
-        start: the model to reinforce.
+        start: folder of the model that GRPO starts from.
     """
     import trl
 
@@ -135,7 +141,7 @@ def make_trainer(
         eval_strategy="steps",
         eval_steps=1 / NUM_EVALUATIONS,
         seed=settings.seed,
-        # The stock count expects token ids; GRPO counts what it generates by itself.
+        # The stock counter needs token ids as input; GRPO counts the tokens that it generates.
         **hardware.trainer_arguments(settings.launch) | {"include_num_input_tokens_seen": "no"},
     )
     hardware.allow_sharding_on_cpu(settings.launch)
@@ -151,7 +157,7 @@ def make_trainer(
 
 
 def ids_of(batches: list[Any]) -> list[str]:
-    """Return the ids of the rows in these batches."""
+    """Return the sorted ids of the rows in these batches."""
     return sorted({row["id"] for batch in batches for row in list(batch)})
 
 

@@ -1,4 +1,4 @@
-"""What both training stages do around TRL's trainer: start, resume, stop, and write results."""
+"""Start, resume and stop TRL's trainer, and write its results, for both training stages."""
 
 import contextlib
 import shutil
@@ -21,7 +21,7 @@ from mathledger.training.hardware import hardware_facts
 
 
 class Settings(Protocol):
-    """What `run_trainer` reads of a stage's params."""
+    """The params of a stage that `run_trainer` reads."""
 
     @property
     def launch(self) -> Launch: ...
@@ -31,7 +31,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True)
 class Outputs:
-    """The paths that a training stage writes, apart from its lineage."""
+    """The paths that a training stage writes, except its lineage."""
 
     model: Path
     metrics: Path
@@ -42,24 +42,24 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Training:
-    """What a finished training leaves besides the model."""
+    """The results of a finished training run, except the model."""
 
     history: list[dict[str, Any]]  # the trainer's log
-    samples: list[dict[str, Any]]  # step, id, response
-    speed: list[dict[str, Any]]  # step, tokens_per_second, memory_mib
+    samples: list[dict[str, Any]]  # keys: step, id, response
+    speed: list[dict[str, Any]]  # keys: step, tokens_per_second, memory_mib
     seconds: float
-    resumed_from: str | None  # a checkpoint's name
+    resumed_from: str | None  # name of a checkpoint
 
     def logged(self, name: str) -> list[float]:
-        """Return the values of a metric, in the order of the steps."""
+        """Return the values of a metric in step order."""
         return [entry[name] for entry in self.history if name in entry]
 
 
 @contextlib.contextmanager
 def training_run(stage: str, launch: Launch, run: tracking.Run) -> Iterator[Path]:
-    """Start the ranks and yield the scratch folder, which is removed once the body has succeeded.
+    """Start the ranks and yield the scratch folder; delete it if the body succeeds.
 
-    The energy that the body took goes into the run's facts.
+    The energy that the body used is added to the run's facts.
     """
     import datasets
     import transformers
@@ -87,14 +87,14 @@ def run_trainer(
     """Train to the last step, from the last checkpoint if there is one.
 
     Args:
-        section: the stage's section of params.yaml, for errors.
+        section: the stage's section of params.yaml, named in errors.
         held_out: the row that the model answers at every evaluation.
-        curves: the metrics that are sent to MLflow.
-        ids_of: returns the ids of the rows in some batches.
+        curves: the metrics to send to MLflow.
+        ids_of: a function that returns the ids of the rows in some batches.
 
     Raises:
         InputError: a loss or gradient is not finite, or the disk is full.
-        SystemExit: the run was asked to end, and has saved.
+        SystemExit: the run got SIGTERM and has saved a checkpoint.
     """
     import transformers
 
@@ -102,7 +102,10 @@ def run_trainer(
     from mathledger.training.trainers import NonFiniteError
 
     if trainer.is_fsdp_enabled != (settings.launch.sharding == "fsdp2"):
-        raise InputError(f"sharding={settings.launch.sharding} was not applied")
+        raise InputError(
+            f"{section}.launch.sharding={settings.launch.sharding} was not applied: check "
+            f"{section}.launch.command"
+        )
     scratch = Path(trainer.args.output_dir)
     synced = settings.launch.sharding != "none"
     samples = callbacks.HeldOutSamples(held_out, scratch / "samples.json", run, synced)
@@ -120,40 +123,41 @@ def run_trainer(
         seconds = train_to_end(trainer, checkpoint)
     except NonFiniteError as error:
         raise InputError(
-            f"step {error.step}: the loss or its gradient is not finite, on the rows "
-            f"{', '.join(ids_of(error.batches)[:20])}; nothing of this step was kept. Look at "
-            f"them, or lower {section}.learning_rate; the last good checkpoint is in {scratch}"
+            f"step {error.step}: the loss or its gradient is not finite on the rows "
+            f"{', '.join(ids_of(error.batches)[:20])}; this step was discarded. Inspect these "
+            f"rows, or lower {section}.learning_rate; the last good checkpoint is in {scratch}"
         ) from None
     resumed_from = checkpoint.name if checkpoint else None
     return Training(trainer.state.log_history, samples.samples, live.speed, seconds, resumed_from)
 
 
 def train_to_end(trainer: Any, checkpoint: Path | None) -> float:
-    """Train to the last step, from a checkpoint if one is given, and return the seconds.
+    """Train to the last step, from a checkpoint if one is given, and return the seconds it took.
 
-    A run that was asked to end saves and exits with an error: DVC must not take it for finished.
+    A run that gets SIGTERM saves and exits with an error, so that DVC does not count it as done.
     """
     if checkpoint and tracking.is_main_process():
-        print(f"going on from {checkpoint.name}")
+        print(f"resuming from {checkpoint.name}")
     started = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except RuntimeError as error:
-        if "inline_container" not in str(error):  # torch.save, which does not pass the cause on
+        if "inline_container" not in str(error):  # torch.save raises this and hides the cause
             raise
         free = shutil.disk_usage(trainer.args.output_dir).free >> 20
         raise InputError(
-            f"a checkpoint could not be written to {trainer.args.output_dir} ({free} MiB are "
-            "free): is the disk full? Make room and run again; it goes on from the one before"
+            f"a checkpoint could not be written to {trainer.args.output_dir} ({free} MiB free): "
+            "is the disk full? Free some space and run again; training resumes from the "
+            "checkpoint before"
         ) from None
     step, steps = trainer.state.global_step, trainer.state.max_steps
     if step < steps:
-        sys.exit(f"error: asked to end, saved at step {step} of {steps}; run again to go on")
+        sys.exit(f"error: stopped by SIGTERM, saved at step {step} of {steps}; run again to resume")
     return time.monotonic() - started
 
 
 def size_of_run(trainer: Any) -> dict[str, int]:
-    """Return steps, batch, trained parameters and tokens, for the metrics."""
+    """Return the numbers of steps, trained parameters and tokens, and the batch size."""
     args, parameters = trainer.args, trainer.model.parameters()
     batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     return {
@@ -172,7 +176,7 @@ def write_results(
     outputs: Outputs,
     run: tracking.Run,
 ) -> None:
-    """Write curves, samples, speed and metrics; put hardware and times into the run's facts."""
+    """Write curves, samples, speed and metrics; add hardware and times to the run's facts."""
     write_text(outputs.curves, curves_csv(training.history, curves))
     write_text(outputs.samples, to_csv(training.samples, ["step", "id", "response"]))
     speed = ["step", "tokens_per_second", "memory_mib"]

@@ -1,4 +1,4 @@
-"""Low-rank adapters: their params, and peft's configuration of them."""
+"""Low-rank adapters: their params, and the configuration that peft takes."""
 
 from typing import Any
 
@@ -10,12 +10,14 @@ from mathledger.core.configuration import STRICT
 
 @dataclass(frozen=True, config=STRICT)
 class Lora:
-    """Low-rank adapters instead of all weights; merged into the model when saved."""
+    """Params of low-rank adapters, which are merged into the model when it is saved."""
 
     r: int = Field(description="Rank of the adapters' matrices.")
     lora_alpha: int = Field(description="The adapters' output is scaled by lora_alpha / r.")
-    lora_dropout: float = Field(description="Dropout of the adapters' input.")
-    target_modules: str = Field(description="A regular expression of module names, or all-linear.")
+    lora_dropout: float = Field(description="Dropout rate on the adapters' input.")
+    target_modules: str = Field(
+        description="Modules that get adapters: a regular expression, or all-linear."
+    )
     load_in_4bit: bool = Field(
         description="Keep the frozen weights in 4 bits (NF4) while training: QLoRA."
     )

@@ -18,14 +18,18 @@ def load_config(folder: Path) -> Any:
 
 
 def check_context(config: Any, max_length: int) -> None:
-    """Raise InputError if rows may have more tokens than the model has positions."""
+    """Raise InputError if `max_length` exceeds the model's number of positions."""
     context = getattr(config, "max_position_embeddings", None)
     if context and max_length > context:
         raise InputError(f"max_length={max_length} exceeds the model's context of {context} tokens")
 
 
 def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any:
-    """Load the model with float32 master weights; under LoRA, frozen in the fastest precision."""
+    """Load the model for training.
+
+    Full fine-tuning needs float32 master weights. Under LoRA the weights are frozen, and load in
+    bfloat16 if the hardware has it, or in 4 bits.
+    """
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -43,12 +47,13 @@ def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any
 
 
 def save_model(trainer: Any, tokenizer: Any, base: Path, lora: Lora | None, out: Path) -> None:
-    """Write a plain `from_pretrained` folder beside `out` and rename it; all ranks must call this.
+    """Write `out` as a plain `from_pretrained` folder, atomically; all ranks must call this.
 
-    trainer.save_model would add files that differ from run to run (training_args.bin). Adapters are
-    merged into the unquantised base in float32, and also kept in `out`/adapter/.
+    We do not use trainer.save_model, because it adds files that differ between runs
+    (training_args.bin). Adapters are merged into the unquantised base in float32, and are also kept
+    in `out`/adapter/.
     """
-    weights = trainer.accelerator.get_state_dict(trainer.model)  # under FSDP from all ranks
+    weights = trainer.accelerator.get_state_dict(trainer.model)  # FSDP gathers from all ranks
     if not tracking.is_main_process():
         return
     partial = out.with_name(out.name + ".partial")

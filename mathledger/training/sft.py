@@ -1,4 +1,4 @@
-"""Fine-tuning with TRL's SFTTrainer: tokenised rows, the trainer, and its metrics."""
+"""Fine-tuning with TRL's SFTTrainer: tokenise rows, build the trainer, check and log metrics."""
 
 import math
 import os
@@ -18,7 +18,7 @@ from mathledger.training.curves import Curves
 from mathledger.training.loop import Training, size_of_run
 from mathledger.training.lora import Lora, peft_config
 
-NUM_EVALUATIONS = 3  # of the validation loss, over the run
+NUM_EVALUATIONS = 3  # evaluations of the validation loss during a run
 CURVES: Curves = {
     "loss": ("loss", 6),
     "eval_loss": ("validation_loss", 6),
@@ -38,43 +38,46 @@ class Params:
         description="Passes over the training set; ignored if max_steps is set."
     )
     max_steps: int | None = Field(description="Optimizer steps; null follows num_train_epochs.")
-    per_device_train_batch_size: int = Field(description="Rows that a process takes at a time.")
+    per_device_train_batch_size: int = Field(description="Rows in a batch of one process.")
     gradient_accumulation_steps: int = Field(
-        description="Batches of a process in one optimizer step."
+        description="Batches that each process accumulates for one optimizer step."
     )
     activation_checkpointing: bool = Field(
         description="Recompute activations: less memory, more time."
     )
-    max_length: int = Field(description="Tokens of a row; longer rows are left out.")
+    max_length: int = Field(description="Limit of tokens in a row; longer rows are left out.")
     max_too_long_rate: float = Field(
         description="Share of rows that may exceed max_length; they are left out and counted."
     )
     packing: bool = Field(
         description=(
-            "Pack several rows into one sequence of max_length, each attending to itself only."
+            "Pack several rows into one sequence of max_length; each row attends to itself only."
         ),
     )
     attn_implementation: str = Field(
-        description="flash_attention_2 suits a GPU, above all with packing."
+        description=(
+            "Attention kernel of transformers; use flash_attention_2 on a GPU, especially with "
+            "packing."
+        ),
     )
     weight_decay: float = Field(description="Weight decay of AdamW.")
     max_grad_norm: float = Field(description="Norm to which gradients are clipped.")
     logging_steps: int = Field(description="Steps between points of the curves.")
     save_minutes: float = Field(
-        description="Minutes between checkpoints, from which a killed run resumes."
+        description="Minutes between checkpoints; a killed run resumes from the last one."
     )
-    seed: int = Field(description="Seed of the order of the rows and of the adapters.")
-    lora: Lora | None = Field(description="null trains all weights.")
-    launch: Launch = Field(description="How the processes are started.")
+    seed: int = Field(description="Seed for the order of the rows and the adapters.")
+    lora: Lora | None = Field(description="Adapters to train; null trains all weights.")
+    launch: Launch = Field(description="How the training processes are started.")
 
 
 def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]:
     """Return rows of the mix as token ids, with a mask of the completion, which the loss covers.
 
-    The prompt equals the request that evaluation sends, with the template's generation prompt.
+    The prompt is exactly the request that evaluation sends, including the generation prompt.
 
     Raises:
-        InputError: the chat template renders a prompt differently once its answer follows.
+        InputError: the chat template renders a prompt differently when the answer follows it.
     """
     prompt_texts, texts = (
         tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=open_turn)
@@ -88,8 +91,8 @@ def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]
     for row_id, prompt, ids in zip(rows["id"], asked, whole, strict=True):
         if ids[: len(prompt)] != prompt:
             raise InputError(
-                f"row {row_id}: the chat template renders the prompt in another way once the "
-                "answer follows, so training would show what evaluation never asks: mend the "
+                f"row {row_id}: the chat template renders the prompt differently when the answer "
+                "follows it, so training would use a prompt that evaluation never sends: fix the "
                 "template"
             )
     return {
@@ -104,12 +107,12 @@ def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]
 
 
 def load_tokens(path: Path, folder: Path, tokenizer: Any) -> Any:
-    """Load the tokenised rows of a part of the mix, which rank 0 writes to `folder` once."""
+    """Load the tokenised rows of one split of the mix; rank 0 writes them to `folder` once."""
     import datasets
 
     part, out = path.stem, folder / path.stem
     if not pq.ParquetFile(path).metadata.num_rows:
-        raise InputError(f"{path} has no rows: see the counts in metrics/mix.json")
+        raise InputError(f"{path} has no rows: check the counts in metrics/mix.json")
     if is_main_process() and not out.exists():
         rows = datasets.Dataset.from_parquet(str(path), cache_dir=str(folder / "parquet"))
         tokens = rows.map(
@@ -128,7 +131,7 @@ def load_tokens(path: Path, folder: Path, tokenizer: Any) -> Any:
 
 
 def drop_too_long(tokens: Any, settings: Params, part: str) -> Any:
-    """Return the rows that fit max_length. A row that was cut would lose the answer at its end.
+    """Return the rows that fit max_length; truncating a row would cut off its final answer.
 
     Raises:
         InputError: more than max_too_long_rate of the rows do not fit.
@@ -148,17 +151,19 @@ def drop_too_long(tokens: Any, settings: Params, part: str) -> Any:
 
 
 class Data(NamedTuple):
-    train: Any  # tokenised rows that fit max_length
+    """The tokenised rows that fit max_length."""
+
+    train: Any
     validation: Any
-    num_too_long: int  # rows of the training set that were left out
-    held_out: dict[str, Any]  # the first row of the validation set
+    num_too_long: int  # training rows that were left out
+    held_out: dict[str, Any]  # first row of the validation set
 
 
 def load_data(settings: Params, mix: Path, scratch: Path, tokenizer: Any) -> Data:
-    """Tokenise the mix, and leave out what does not fit max_length.
+    """Tokenise the mix, and leave out the rows that do not fit max_length.
 
     Raises:
-        InputError: a part has no rows, or too many that do not fit.
+        InputError: a split has no rows, or too many that do not fit.
     """
     train = load_tokens(mix / "train.parquet", scratch / "tokens", tokenizer)
     validation = load_tokens(mix / "validation.parquet", scratch / "tokens", tokenizer)
@@ -173,7 +178,7 @@ def load_data(settings: Params, mix: Path, scratch: Path, tokenizer: Any) -> Dat
 
 
 def sequences(batch: dict[str, Any]) -> list[list[int]]:
-    """Return the rows of a batch, padded (batch, length) or packed (1, length), as token ids."""
+    """Return the token ids of each row of a padded (batch, length) or packed (1, length) batch."""
     ids = batch["input_ids"]
     if "attention_mask" in batch:
         masks = batch["attention_mask"].bool()
@@ -184,7 +189,7 @@ def sequences(batch: dict[str, Any]) -> list[list[int]]:
 
 
 def ids_of(batches: list[dict[str, Any]], tokens: Any) -> list[str]:
-    """Return the ids of the rows in these batches, found among the tokenised rows by tokens."""
+    """Return the ids of the rows in these batches, looked up by their tokens."""
     wanted = {tuple(ids) for batch in batches for ids in sequences(batch)}
     return [row["id"] for row in tokens if tuple(row["input_ids"]) in wanted]
 
@@ -234,25 +239,27 @@ def make_trainer(
 
 
 def check_loss_mask(trainer: Any, eos_token_id: int) -> None:
-    """Check on a real batch that the loss covers the completion with its end, not the prompt.
+    """Check on a real batch that the loss covers the completion and its end, but not the prompt.
 
     Raises:
-        InputError: the end-of-turn token is not in the loss, or the prompt is.
+        InputError: the loss misses the end-of-turn token, or covers the prompt.
     """
     labels = trainer.data_collator([trainer.train_dataset[0]])["labels"][0].tolist()
     trained = [label for label in labels if label != -100]
     if eos_token_id not in trained:
         raise InputError(
             "the end-of-turn token is not in the loss: the model would never learn to stop; "
-            f"the tokenizer's eos_token (id {eos_token_id}) must end an assistant turn of its "
-            "chat template"
+            f"the chat template must end an assistant turn with the tokenizer's eos_token (id "
+            f"{eos_token_id})"
         )
     if labels[0] != -100:
-        raise InputError("the prompt is in the loss: the chat template has no prompt of its own")
+        raise InputError(
+            "the loss covers the prompt: the chat template must support add_generation_prompt"
+        )
 
 
 def metrics(data: Data, trainer: Any, training: Training) -> dict[str, Any]:
-    """Return counts of rows and tokens, and the first and last losses.
+    """Return the counts of rows and tokens, and the first and last losses.
 
     Raises:
         InputError: a logged loss is not finite.

@@ -1,6 +1,6 @@
-"""TRL's trainers, made to resume in the same row order and to stop before weights become NaN.
+"""Subclasses of TRL's trainers that resume in the same row order and stop at a non-finite loss.
 
-This module imports torch and TRL: import it inside the function that builds a trainer.
+This module imports torch and TRL, so import it inside the function that builds a trainer.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 
 class NonFiniteError(Exception):
-    """A step whose loss or gradient is NaN or infinite; carries that step's suspect batches."""
+    """Raised at a step with a NaN or infinite loss or gradient; carries its suspect batches."""
 
     def __init__(self, step: int, batches: list[Any]) -> None:
         super().__init__(f"step {step}")
@@ -20,14 +20,14 @@ class NonFiniteError(Exception):
 
 
 class StopAtNonFinite:
-    """Mixin: raise NonFiniteError before a loss or gradient that is not finite reaches the weights.
+    """A mixin that raises NonFiniteError before a non-finite loss or gradient reaches the weights.
 
-    The stock trainer trains on with weights of NaN, and logs a mean of earlier losses.
+    The stock trainer keeps training with NaN weights, and logs a mean of earlier losses.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.micro: list[tuple[Any, Any]] = []  # loss and batch, since the last update
+        self.micro: list[tuple[Any, Any]] = []  # losses and batches since the last update
 
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         loss = super().training_step(model, inputs, *args, **kwargs)  # type: ignore[misc]
@@ -45,10 +45,10 @@ class StopAtNonFinite:
 
 
 class SeededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
-    """Row order from `data_seed` and epoch alone; rows of similar length together if given lengths.
+    """A sampler whose order depends on `data_seed` and the epoch alone; it can group by length.
 
     The stock samplers draw from the global random state, or count epochs from the start of the
-    process: a run resumed in a later epoch would see other rows than the uninterrupted one.
+    process, so a run resumed in a later epoch would see other rows than an uninterrupted one.
     """
 
     def __init__(self, trainer: Any, lengths: list[int] | None) -> None:
@@ -67,16 +67,16 @@ class SeededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
 
 
 class SFTTrainer(StopAtNonFinite, trl.SFTTrainer):  # type: ignore[misc]
-    """TRL's SFTTrainer, with rows of similar length in a batch so that little is padded."""
+    """TRL's SFTTrainer, with batches of rows of similar length to keep padding low."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        # Not of `train_dataset`, which has lost the columns that the model does not take.
+        # The argument has lost the columns that the model does not take, such as the length.
         rows = self.train_dataset
         return SeededSampler(self, list(rows["length"]) if "length" in rows.column_names else None)
 
 
 class ReseededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
-    """GRPO's own order, reseeded from `seed` and epoch: a resumed run sees the same rows."""
+    """GRPO's stock sampler, reseeded from `seed` and the epoch so that a resumed run repeats it."""
 
     def __init__(self, stock: Any, trainer: Any) -> None:
         self.stock, self.trainer = stock, trainer

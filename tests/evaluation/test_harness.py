@@ -71,9 +71,12 @@ def test_the_harness_judges_by_its_own_rules(
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        (dataclasses.replace(GSM8K, file="gsm9k.yaml"), "harness has no gsm9k.yaml"),
-        (dataclasses.replace(GSM8K, filter="strict"), "has no strict, only strict-match, flex"),
-        (dataclasses.replace(GSM8K, doc={"question": "text"}), "an item has no text"),
+        (dataclasses.replace(GSM8K, file="gsm9k.yaml"), "harness has no file gsm9k.yaml"),
+        (
+            dataclasses.replace(GSM8K, filter="strict"),
+            "has no filter strict, only strict-match, flex",
+        ),
+        (dataclasses.replace(GSM8K, doc={"question": "text"}), "items have no column text"),
     ],
 )
 def test_a_task_that_the_harness_does_not_have_is_a_line(

@@ -50,7 +50,7 @@ def test_a_check_is_printed_and_its_file_says_the_same(
         "item b, repeat 0 differs from character 3 on",
         "  stored '!'",
         "  now    ''",
-        "item c, repeat 0 was asked with another prompt",
+        "item c, repeat 0 was stored for a different prompt",
         "item d, repeat 0 is not in the stored samples",
         "1 of 4 responses are the same",
     ]

@@ -129,7 +129,7 @@ def test_pass_at_k_rises_with_k_from_the_accuracy_to_any_right() -> None:
 
 
 def test_pass_at_more_than_there_are_is_an_error() -> None:
-    with pytest.raises(ValueError, match="pass@3 needs 3 repeats, there are 2"):
+    with pytest.raises(ValueError, match="pass@3 needs 3 repeats, but there are 2"):
         statistics.pass_at([[True, False]], 3)
 
 

@@ -1,4 +1,4 @@
-"""Open the engine of a backend."""
+"""Open the engine that a backend names."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from mathledger.evaluation.settings import Params
 
 
 def open_engine(folder: Path, tokenizer: Any, settings: Params) -> Engine:
-    """Load the model in a `from_pretrained` folder, or reach the server that serves it.
+    """Load the model from a `from_pretrained` folder, or connect to the server that serves it.
 
     Raises:
-        InputError: the backend's own section is missing, or its package.
+        InputError: the backend's section of the params or its package is missing.
     """
     match settings.backend:
         case "hf":

@@ -1,8 +1,8 @@
-"""What every engine takes and gives: requests, the limits of a response, responses.
+"""The interface of every engine: requests and limits in, responses out.
 
-The code of this folder decides a response, together with the model, the settings, the packages and
-the hardware. Stored responses are keyed by all of these (evaluation/store_key.py), so what does
-not decide a response stands elsewhere.
+The code in this folder determines a response, together with the model, the settings, the packages
+and the hardware. Stored responses are keyed by all of these (evaluation/store_key.py), so code that
+does not affect a response belongs elsewhere.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from typing import Any
 @dataclass(frozen=True)
 class Limits:
     max_gen_toks: int
-    until: list[str]  # texts that end a response, besides the model's own end of turn
+    until: list[str]  # strings that end a response, in addition to the model's end of turn
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Request:
     item_id: str
     repeat: int
     messages: list[dict[str, str]]
-    prompt: str  # the messages as the chat template renders them
+    prompt: str  # the messages, rendered by the chat template
     prompt_ids: list[int]
-    seed: int | None  # null: greedy
+    seed: int | None  # null if greedy
 
     @property
     def key(self) -> tuple[str, int]:
@@ -33,26 +33,26 @@ class Request:
 @dataclass(frozen=True)
 class Response:
     text: str
-    num_tokens: int  # the end of turn included
-    finish_reason: str  # stop, or length: cut at max_gen_toks
-    seconds: float  # for a batch, each response's share
+    num_tokens: int  # includes the end of turn
+    finish_reason: str  # stop, or length (cut at max_gen_toks)
+    seconds: float  # responses of a batch share its time equally
 
 
-Done = Callable[[list[tuple[Request, Response]]], None]  # takes responses as they come
+Done = Callable[[list[tuple[Request, Response]]], None]  # receives responses as they arrive
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded model, or a server."""
+    """A loaded model, or a connection to a server."""
 
     answer: Callable[[list[Request], Limits, Done], None]
-    num_at_once: int | None  # requests that answer() takes; null: any number
+    num_at_once: int | None  # most requests in a call of answer(); null if unlimited
     device: str
     dtype: str
-    layout: dict[str, Any] = field(default_factory=dict)  # how it fills several GPUs
+    layout: dict[str, Any] = field(default_factory=dict)  # distribution over several GPUs
 
     def facts(self) -> dict[str, Any]:
-        """Return what the lineage says of it."""
+        """Return the facts about the engine that the lineage records."""
         return {"device": self.device, "dtype": self.dtype, **self.layout}
 
 

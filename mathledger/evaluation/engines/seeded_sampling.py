@@ -1,6 +1,6 @@
-"""Sampling in which each row of a batch draws from a seed of its own.
+"""Sample each row of a batch with its own seed.
 
-This module imports torch and transformers: import it inside the functions that use it.
+This module imports torch and transformers, so import it inside the functions that use it.
 """
 
 from typing import Any
@@ -10,11 +10,12 @@ from transformers import LogitsProcessor, TopPLogitsWarper
 
 
 class SeededSampling(LogitsProcessor):  # type: ignore[misc]
-    """Make greedy decoding sample, each row from its own seed.
+    """A logits processor that makes greedy decoding sample, with a seed for each row.
 
-    The argmax of log-probabilities plus independent Gumbel noise is a sample of their distribution
-    (Gumbel 1954; Maddison et al. 2014, arXiv 1411.0030). With a generator for each row, what a row
-    draws does not depend on the others in the batch, as it would with torch.multinomial.
+    The argmax of log-probabilities plus independent Gumbel noise is a sample from their
+    distribution (Gumbel 1954; Maddison et al. 2014, arXiv 1411.0030). Each row has its own
+    generator, so its draws do not depend on the rest of the batch. With torch.multinomial they
+    would.
     """
 
     def __init__(self, seeds: list[int], temperature: float, top_p: float) -> None:

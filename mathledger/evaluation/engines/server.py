@@ -1,4 +1,4 @@
-"""Ask a server that speaks OpenAI's protocol, through lm-evaluation-harness."""
+"""Query a server that speaks OpenAI's protocol, through lm-evaluation-harness."""
 
 import asyncio
 import time
@@ -12,20 +12,20 @@ from mathledger.evaluation.settings import Params, Server
 
 
 def connect(folder: Path, tokenizer: Any, settings: Params) -> Engine:
-    """Make an engine of the server that serves the model in a folder.
+    """Return an engine that queries the server of the model in a folder.
 
     Raises:
-        InputError: the section `server` is missing.
+        InputError: the section `evaluate.server` is missing.
     """
     if settings.server is None:
-        raise InputError("evaluate.server: missing; choose evaluate=server")
+        raise InputError("evaluate.server is missing: choose evaluate=server")
     client = Client(settings, settings.server, folder, tokenizer)
     return Engine(client.answer, None, settings.server.base_url, "as served")
 
 
 @dataclass(frozen=True)
 class Client:
-    """Asks a server several requests at a time, and again if one fails."""
+    """A client that sends several requests at a time, and retries those that fail."""
 
     settings: Params
     server: Server
@@ -37,10 +37,10 @@ class Client:
         return self.settings.backend == "local-chat-completions"
 
     def answer(self, requests: list[Request], limits: Limits, done: Done) -> None:
-        """Ask every request.
+        """Send every request, and pass each response to `done`.
 
         Raises:
-            InputError: one was not answered; `done` has the responses that came before.
+            InputError: a request failed; `done` has received the responses before it.
         """
         asyncio.run(self._ask_all(requests, limits, done))
 
@@ -61,7 +61,7 @@ class Client:
             wanted = self._wanted(request, limits)
             message: Any = request.messages if self.is_chat else request.prompt_ids
             async with at_once:
-                if failed:  # those under way are waited for, none is begun
+                if failed:  # after a failure, wait for open requests but send no new ones
                     return
                 started = time.monotonic()
                 try:
@@ -80,20 +80,20 @@ class Client:
                 tasks.create_task(ask(session, request))
         if failed:
             raise InputError(
-                f"{self.server.base_url}: {_reason(failed[0])}; the responses so far are kept: see "
-                "to the server, and run again to go on"
+                f"{self.server.base_url}: {_reason(failed[0])}; the responses so far are kept: fix "
+                "the server, then run again to continue"
             )
 
     def _harness_client(self) -> Any:
-        """Make the harness's client of the server, but one that sends and returns what it is given.
+        """Return the harness's client, changed to pass messages and replies through unchanged.
 
-        The harness's own sends text, and keeps of a reply its text alone.
+        The stock client sends text, and keeps only the text of a reply.
         """
         from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompletionsAPI
 
         kind = LocalChatCompletion if self.is_chat else LocalCompletionsAPI
 
-        # Its base is known only here, at run time.
+        # The class is defined here because its base is known only at run time.
         class Whole(kind):  # type: ignore[misc, valid-type]
             def create_message(self, messages: Any, generate: bool = False) -> Any:
                 return messages
@@ -105,7 +105,7 @@ class Client:
         return Whole(base_url=self.server.base_url, model=model, tokenizer_backend=None)
 
     def _wanted(self, request: Request, limits: Limits) -> dict[str, Any]:
-        """Return the settings of a response, by the harness's names."""
+        """Return the generation settings under the harness's names."""
         wanted: dict[str, Any] = {
             "max_gen_toks": limits.max_gen_toks,
             "until": limits.until,
@@ -124,7 +124,7 @@ class Client:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Return True unless the server calls the request itself wrong."""
+    """Return True if a retry may succeed: the server did not reject the request as wrong."""
     from aiohttp import ClientResponseError
 
     if isinstance(error, ClientResponseError):
@@ -136,5 +136,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no response within evaluate.server.timeout_s"
     if isinstance(error, LookupError | TypeError):
-        return f"the reply is not one of OpenAI's protocol ({error!r})"
+        return f"the reply does not follow OpenAI's protocol ({error!r})"
     return str(error)

@@ -1,7 +1,7 @@
 """Generate with transformers, through lm-evaluation-harness.
 
-Sampling is reproducible: each response has a seed of its own, and in float32 neither the batch nor
-the process decides what it draws.
+Sampling is reproducible: each response has its own seed, and in float32 a draw does not depend on
+the batch or on the process.
 """
 
 import os
@@ -23,7 +23,7 @@ from mathledger.evaluation.settings import Params
 def read_tokens(
     ids: list[int], end_ids: set[int], until: list[str], tokenizer: Any
 ) -> tuple[str, int, str]:
-    """Return text, number of tokens and finish reason of generated ids with padding behind them."""
+    """Return text, number of tokens and finish reason of generated ids that may end in padding."""
     end = next((at for at, token in enumerate(ids) if token in end_ids), None)
     ids = ids if end is None else ids[: end + 1]
     text = tokenizer.decode(ids, skip_special_tokens=True)
@@ -57,7 +57,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
     )
     own = lm.model.generation_config.eos_token_id
     end_ids = {tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
-    # The model's own settings, such as a repetition penalty, do not count.
+    # Ignore the model's own settings, such as a repetition penalty.
     config = GenerationConfig(
         do_sample=False, eos_token_id=sorted(end_ids), pad_token_id=tokenizer.pad_token_id
     )

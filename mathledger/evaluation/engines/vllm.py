@@ -1,4 +1,4 @@
-"""Generate with vLLM, through lm-evaluation-harness. It has not been run on a GPU yet."""
+"""Generate with vLLM, through lm-evaluation-harness. This engine has not run on a GPU yet."""
 
 import dataclasses
 import time
@@ -20,10 +20,10 @@ def load(folder: Path, settings: Params) -> Engine:
     """Load a model with vLLM, through lm-evaluation-harness.
 
     Raises:
-        InputError: its section is missing, or the package.
+        InputError: the section `evaluate.vllm` or the package is missing.
     """
     if settings.vllm is None:
-        raise InputError("evaluate.vllm: missing; choose evaluate/vllm, or backend: hf")
+        raise InputError("evaluate.vllm is missing: choose evaluate/vllm, or backend: hf")
     try:
         from lm_eval.models.vllm_causallms import VLLM
         from vllm import SamplingParams
@@ -37,7 +37,7 @@ def load(folder: Path, settings: Params) -> Engine:
         tensor_parallel_size=settings.vllm.tensor_parallel_size,
         data_parallel_size=settings.vllm.data_parallel_size,
         gpu_memory_utilization=settings.vllm.gpu_memory_utilization,
-        generation_config="vllm",  # without the model's own settings
+        generation_config="vllm",  # ignores the model's own settings
     )
 
     def answer(requests: list[Request], limits: Limits, done: Done) -> None:
