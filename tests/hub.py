@@ -20,8 +20,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-# ../shared/hub has samples of the real repositories in the hub's layout; not every machine has it.
-SHARED = Path("../shared/hub").resolve()
 NUM_BYTES = 256 * 1024  # written at a time
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,7 +38,6 @@ LIMITS = prepare.Params(
     check_answers=True,
     answer_timeout_s=5,
 )
-HUB = Path("../shared/hub/datasets")
 
 
 @pytest.fixture(scope="module")
@@ -320,31 +318,3 @@ def test_nothing_left_is_an_error(smoke_copy: Workspace) -> None:
         "prepare", ok=False,
     )  # fmt: skip
     assert "nothing is left of" in shown and "conf/prepare/" in shown
-
-
-@pytest.mark.skipif(not HUB.exists(), reason="the sample of the real corpora is not beside us")
-@pytest.mark.parametrize(
-    ("folder", "mapping", "expected"),
-    [
-        (
-            "AI-MO/NuminaMath-CoT/data",
-            NUMINA,
-            {"foreign_script": 2, "no_final_answer": 2, "non_text": 1074, "proof": 11},
-        ),
-        ("nvidia/OpenMathInstruct-2/data", OPENMATH, {}),
-    ],
-)
-def test_real_rows_are_removed_for_real_reasons(
-    folder: str, mapping: prepare.Mapping, expected: dict[str, int], tmp_path: Path, judges: Judges
-) -> None:
-    """Each was looked at: proofs, texts in Chinese, and AMC solutions inside a printed dict."""
-    for path in (HUB / folder).glob("*.parquet"):
-        (tmp_path / path.name).symlink_to(path.resolve())
-    files: Row = {path.name: {} for path in tmp_path.iterdir()}
-    (tmp_path / "receipt.json").write_text(json.dumps({"files": files}))
-    limits = replace(LIMITS, max_problem_chars=6000, max_solution_chars=16000)
-    kept, removed, metrics = sift(tmp_path, judges, mapping, limits)
-    assert metrics["removed_by_reason"] == expected
-    assert pc.count_distinct(kept["id"]).as_py() > 0.9 * len(kept)
-    assert pc.sum(pc.is_valid(kept["answer"])).as_py() == len(kept)
-    assert all(row["evidence"]["found"] for row in removed.to_pylist())

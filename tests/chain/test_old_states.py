@@ -116,14 +116,17 @@ def test_a_lineage_from_before_what_is_recorded_today_is_read() -> None:
     assert lineage.visible_gpus is None
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(),
+    reason="no git checkout, so not checked: reading the card of an older commit",
+)
 def test_the_card_of_this_repositorys_own_history_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commit before the rooms; a clone without history lacks it."""
     monkeypatch.chdir(ROOT)
     from mathledger.chain.git import has_commit
 
     if not has_commit("50fdb84", Path(ROOT)):
-        pytest.skip("this clone has no history")
+        pytest.skip("a shallow clone, so not checked: reading the card of an older commit")
     chain = Chain.open("50fdb84")
     assert chain.ledger.benchmarks and chain.stage("train").deps
     lineage = chain.lineage(chain.stage("model_card"))

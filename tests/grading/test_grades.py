@@ -12,7 +12,7 @@ import pytest
 
 from mathledger.grading import comparison, extraction, grades
 from mathledger.grading.judges import Judges
-from tests.hub import SHARED
+from tests import real_data, samples
 
 CASES = [json.loads(line) for line in Path("tests/grading/cases.jsonl").read_text().splitlines()]
 
@@ -43,9 +43,33 @@ def test_the_conformance_file_holds_right_and_wrong_answers_of_every_type() -> N
     assert len(asked) == len(CASES)
 
 
-def benchmark_answers(name: str) -> list[str]:
-    """The reference answers as the publisher wrote them."""
-    root = SHARED / "datasets"
+def expect_own_answer_alone(answers: list[str], answer_type: str) -> None:
+    """In a box and in plain forms an answer equals itself; a different next one is wrong."""
+    answers = sorted(set(answers))
+    forms = ("So it is $\\boxed{%s}$.", "The answer is %s.", "Therefore $%s$.")
+    for answer, other in zip(answers, [*answers[1:], answers[0]], strict=True):
+        for form in forms:
+            assert grades.grade(form % answer, answer, answer_type).verdict == "correct", answer
+        if comparison.compare(answer, other) != "equal":
+            assert grades.grade(forms[0] % other, answer, answer_type).verdict == "wrong", answer
+
+
+@pytest.mark.parametrize("answer_type", ["integer", "number", "expression"])
+def test_a_reference_of_the_conformance_file_equals_itself_and_no_other(answer_type: str) -> None:
+    cases = [case for case in CASES if case["answer_type"] == answer_type]
+    expect_own_answer_alone([case["reference"] for case in cases], answer_type)
+
+
+def test_the_answers_of_our_sample_benchmarks_equal_themselves_and_no_other() -> None:
+    expect_own_answer_alone([row[2] for row in samples.MATH500], "expression")
+    expect_own_answer_alone([answer for _, _, answer in samples.GSM8K_TEST], "integer")
+    expect_own_answer_alone([f"{answer:03}" for _, answer in samples.CONTEST], "integer")
+    expect_own_answer_alone([str(answer) for _, answer in samples.AMC_ITEMS], "number")
+
+
+def published_answers(name: str) -> list[str]:
+    """Return the reference answers as the publisher wrote them."""
+    root = real_data.DATASETS
     if name == "gsm8k":
         solutions = pq.read_table(root / "openai/gsm8k/main/test-00000-of-00001.parquet")["answer"]
         return [each.rpartition("####")[2].strip() for each in solutions.to_pylist()]
@@ -62,7 +86,7 @@ def benchmark_answers(name: str) -> list[str]:
     return [str(row["answer"]) for row in rows]
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/hub")
+@real_data.needs(real_data.HUB, "the grader on all 1,962 answers of five published benchmarks")
 @pytest.mark.parametrize(
     ("name", "answer_type", "num_items"),
     [
@@ -73,19 +97,12 @@ def benchmark_answers(name: str) -> list[str]:
         ("amc12", "integer", 83),
     ],
 )
-def test_a_benchmarks_answer_equals_itself_and_no_other(
+def test_a_published_answer_equals_itself_and_no_other(
     name: str, answer_type: str, num_items: int
 ) -> None:
-    """In a box and in plain forms; the answer of the next item, where it differs, is wrong."""
-    answers = benchmark_answers(name)
+    answers = published_answers(name)
     assert len(answers) == num_items
-    answers = sorted(set(answers))
-    forms = ("So it is $\\boxed{%s}$.", "The answer is %s.", "Therefore $%s$.")
-    for answer, other in zip(answers, [*answers[1:], answers[0]], strict=True):
-        for form in forms:
-            assert grades.grade(form % answer, answer, answer_type).verdict == "correct", answer
-        if comparison.compare(answer, other) != "equal":
-            assert grades.grade(forms[0] % other, answer, answer_type).verdict == "wrong", answer
+    expect_own_answer_alone(answers, answer_type)
 
 
 N = 100_000

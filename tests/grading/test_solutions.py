@@ -1,7 +1,5 @@
 """The final answer of a solution, as it is written in real corpora."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,10 +7,7 @@ import pytest
 
 from mathledger.grading import solutions
 from mathledger.grading.boxes import find_boxes
-
-SAMPLE = Path(
-    "../shared/hub/datasets/nvidia/OpenMathInstruct-2/data/train_1M-00000-of-00001.parquet"
-)
+from tests import real_data, samples
 
 
 @pytest.mark.parametrize(
@@ -112,9 +107,19 @@ def test_parts_of_an_answer_do_not_contradict_one_another(
     )
 
 
-@pytest.mark.skipif(not SAMPLE.exists(), reason="the sample of the real corpus is not beside us")
-def test_the_answer_read_in_a_real_solution_is_the_reference() -> None:
-    table = pq.read_table(SAMPLE)
+def test_the_answer_read_in_our_sample_solutions_is_the_stated_one() -> None:
+    """Boxes, fractions, intervals, and `####` behind a calculator's notes."""
+    rows = [*samples.GSM8K_TEST, *samples.GSM8K_TRAIN, *(row[:3] for row in samples.MATH500)]
+    rows += samples.PLAIN
+    read = solutions.final_answers(pa.array([solution for _, solution, _ in rows]))
+    stated = solutions.canonical(pa.array([answer for _, _, answer in rows]))
+    assert solutions.canonical(read).to_pylist() == stated.to_pylist()
+
+
+@real_data.needs(real_data.HUB, "answers read in 7,576 published solutions")
+def test_the_answer_read_in_a_published_solution_is_the_stated_one() -> None:
+    path = "nvidia/OpenMathInstruct-2/data/train_1M-00000-of-00001.parquet"
+    table = pq.read_table(real_data.DATASETS / path)
     stated = solutions.final_answers(table["generated_solution"].combine_chunks())
     reference = solutions.canonical(table["expected_answer"].combine_chunks())
     assert np.array_equal(stated.to_pylist(), reference.to_pylist())

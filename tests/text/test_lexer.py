@@ -13,10 +13,10 @@ from mathledger.data import practice
 from mathledger.text import lexer, state, vocabulary
 from mathledger.text.hashing import hash_bytes
 from mathledger.text.tokens import BEGIN, END, FROM, HASH, KIND, TO
-from tests.hub import SHARED
+from tests import real_data
+from tests.conftest import ROOT
 from tests.text import reference
 
-LABELLED = SHARED.parent / "labelled"
 NUM_REAL = 60  # texts of each file, spread over it
 
 # What the rules speak of, and what stands close to it.
@@ -83,21 +83,28 @@ def test_they_agree_on_practice_problems(task: str) -> None:
         assert_agrees(problem.solution)
 
 
-def real_files() -> list[Path]:
-    found = [*SHARED.rglob("*.parquet"), *SHARED.rglob("*.jsonl"), *LABELLED.glob("*.jsonl")]
-    return sorted(found)
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no samples in {SHARED}")
-@pytest.mark.parametrize(
-    "path", real_files(), ids=lambda path: str(path.relative_to(SHARED.parent))
-)
-def test_they_agree_on_real_texts(path: Path) -> None:
-    if path.suffix == ".parquet":
-        rows = pq.read_table(path).to_pylist()
-    else:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    for row in rows[:: max(1, len(rows) // NUM_REAL)]:
-        for value in row.values():
+@pytest.mark.parametrize("path", ["filters/pairs.jsonl", "grading/cases.jsonl"])
+def test_they_agree_on_our_own_texts(path: str) -> None:
+    """Problems in several typesettings and languages, and the responses of the grader's cases."""
+    for line in (ROOT / "tests" / path).read_text(encoding="utf-8").splitlines():
+        for value in json.loads(line).values():
             if isinstance(value, str):
-                assert_agrees(value)
+                assert_agrees(value.encode("utf-8", "replace").decode())  # lone surrogates
+
+
+def published_files() -> list[Path]:
+    names = ("*.parquet", "*.jsonl")
+    return sorted(path for name in names for path in real_data.SHARED.glob(f"hub/**/{name}"))
+
+
+@real_data.needs(real_data.HUB, "the lexer against its reference on published problems")
+def test_they_agree_on_published_texts() -> None:
+    for path in published_files():
+        if path.suffix == ".parquet":
+            rows = pq.read_table(path).to_pylist()
+        else:
+            rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for row in rows[:: max(1, len(rows) // NUM_REAL)]:
+            for value in row.values():
+                if isinstance(value, str):
+                    assert_agrees(value)

@@ -1,6 +1,6 @@
-"""What the filter finds on labelled pairs, and on real training sets: the gates it must pass.
+"""What the filter finds on published pairs and training sets, where ../shared is present.
 
-The data lies beside the project and is not part of it.
+test_quality.py holds the gates that any clone must pass.
 """
 
 import json
@@ -15,15 +15,12 @@ import pytest
 
 from mathledger.filters import decontaminate, overlap, overlap_index
 from mathledger.run import params
-from tests.conftest import ROOT
+from tests import real_data
 
-SHARED = ROOT.parent / "shared"
-PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"
-HUB = SHARED / "hub/datasets"
 SETTINGS = params.load("decontaminate", decontaminate.Params)
 
-pytestmark = pytest.mark.skipif(
-    not PAIRS.exists(), reason=f"{PAIRS.relative_to(SHARED.parent)} is not here"
+pytestmark = real_data.needs(
+    real_data.PAIRS, "decontamination on 3,531 published pairs and on the train splits"
 )
 CONTAMINATION = {"same", "contained", "rephrase"}
 NUMBER_CHANGES = (
@@ -34,18 +31,22 @@ NUMBER_CHANGES = (
 
 
 def gsm8k(split: str) -> pa.Array:
-    path = HUB / f"openai/gsm8k/main/{split}-00000-of-00001.parquet"
+    path = real_data.DATASETS / f"openai/gsm8k/main/{split}-00000-of-00001.parquet"
     return pq.read_table(path)["question"].combine_chunks()
 
 
 def math_train() -> pa.Array:
-    parts = sorted((HUB / "AI-MO/NuminaMath-CoT/data").glob("train-*.parquet"))
+    parts = sorted((real_data.DATASETS / "AI-MO/NuminaMath-CoT/data").glob("train-*.parquet"))
     table = pa.concat_tables([pq.read_table(part) for part in parts])
     return table.filter(pc.field("source") == "math")["problem"].combine_chunks()
 
 
 def math500() -> list[str]:
-    lines = (HUB / "HuggingFaceH4/MATH-500/test.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (real_data.DATASETS / "HuggingFaceH4/MATH-500/test.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     return [json.loads(line)["problem"] for line in lines]
 
 
@@ -53,7 +54,7 @@ def math500() -> list[str]:
 def found() -> dict[str, Counter[str | None]]:
     """By set of pairs: how many have each class. Rarity is counted in the training sets."""
     rows: list[dict[str, Any]] = [
-        json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()
+        json.loads(line) for line in real_data.PAIRS.read_text(encoding="utf-8").splitlines()
     ]
     by_references = defaultdict(list)
     for row in rows:

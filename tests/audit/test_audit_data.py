@@ -1,0 +1,68 @@
+"""`mathledger audit --data` counts items in the corpora of a folder that is laid out as a hub.
+
+The folder holds files of our own (tests/samples.py) and, where ../shared/hub is present, samples
+of the published ones.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mathledger.audit import audit, known, search_thresholds
+from tests import samples
+from tests.conftest import ROOT
+from tests.real_data import DATASETS, needs
+
+SEED = ROOT / "tests/audit/cards/seed.md"
+needs_datasets = needs(DATASETS, "sizes and overlaps of published benchmarks and corpora")
+
+
+def test_an_item_that_a_named_corpus_holds_is_counted(tmp_path: Path) -> None:
+    """Our copy of NuminaMath-CoT holds one of our six MATH-500 items, typed again."""
+    root = samples.write_samples(tmp_path).root
+    result = audit(SEED, data=root, thresholds=search_thresholds(root))
+    found = {finding.kind: finding for finding in result.findings}["measured"]
+    numina = next(line for line in found.points if line.startswith("AI-MO/NuminaMath-CoT (11"))
+    assert "1 of 6 items of MATH-500 in 1 row" in numina
+    assert "0 of 4 items of AIME 2024" in numina and "0 of 3 items of AMC 12" in numina
+    assert not any("openai/gsm8k" in line for line in found.points), "the card does not name it"
+
+
+@needs_datasets
+@pytest.mark.parametrize("key", [key for key, one in known.benchmarks().items() if one.files])
+def test_sizes_are_those_of_the_files(key: str) -> None:
+    files = [path for pattern in known.benchmarks()[key].files for path in DATASETS.glob(pattern)]
+    num_items = sum(
+        pq.read_metadata(path).num_rows
+        if path.suffix == ".parquet"
+        else len(path.read_text().splitlines())
+        for path in files
+    )
+    assert num_items in [size.n for size in known.benchmarks()[key].sizes]
+
+
+@needs_datasets
+def test_the_parts_of_math500_are_those_of_its_file() -> None:
+    rows = [
+        json.loads(line)
+        for line in (DATASETS / "HuggingFaceH4/MATH-500/test.jsonl").read_text().splitlines()
+    ]
+    parts = Counter(f"level {row['level']}" for row in rows)
+    parts += Counter(row["subject"].lower().replace("&", "and") for row in rows)
+    assert known.benchmarks()["math500"].subsets == dict(parts)
+
+
+@needs_datasets
+def test_items_are_counted_in_the_corpora_that_the_card_names() -> None:
+    """The samples end in 2021: no AIME or AMC item of later years is in them."""
+    result = audit(SEED, data=DATASETS, thresholds=search_thresholds(DATASETS))
+    found = {finding.kind: finding for finding in result.findings}["measured"]
+    numina = next(line for line in found.points if line.startswith("AI-MO/NuminaMath-CoT (17,072"))
+    assert (
+        "0 of 30 items of AIME 2024, 0 of 30 items of AIME 2025, 0 of 83 items of AMC 12" in numina
+    )
+    assert "0 of 500" not in numina and " of 500 items of MATH-500 in " in numina
+    assert not any("openai/gsm8k" in line for line in found.points), "the card does not name it"
