@@ -186,7 +186,7 @@ def test_an_answer_is_read_from_the_solution_and_rows_are_numbered_over_all_file
             r"a\.jsonl, row 1: not JSON: Expecting value at column",
         ),
         ('["secret"]\n', r"a\.jsonl, row 0: not a JSON object"),
-        ('{"q": "secret", "x": 1}\n', r"row 0 has no column 'a', only q, x: correct mapping"),
+        ('{"q": "secret", "x": 1}\n', r"row 0 has no column 'a', only q, x; correct mapping"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_without_its_text(
@@ -257,7 +257,7 @@ def test_a_missing_private_file_says_what_to_do(private: tuple[Workspace, str]) 
     params_file.write_text(before.replace("/frontier.jsonl", "/gone.jsonl"))
     shown = workspace.python("-m", "stages.download_benchmark", "frontiermath_tier1", ok=False)
     params_file.write_text(before)
-    assert "gone.jsonl: put it there, or correct source.files in conf/" in shown
+    assert "gone.jsonl; put it there, or correct source.files in conf/" in shown
     assert "Traceback" not in shown
 
 

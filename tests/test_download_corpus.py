@@ -209,7 +209,7 @@ def test_files_come_whole_under_their_names_and_nothing_else(hub: Hub, tmp_path:
         ({"files": {"b.jsonl": None}}, "b.jsonl of org/whole .* the hub keeps none for it"),
         ({"files": {"b.jsonl": "0" * 64}}, "b.jsonl of org/whole .* expected 0000"),
         ({"files": {"data/a.parquet": "0" * 64}}, "data/a.parquet of org/whole .* expected 0000"),
-        ({"files": {"data/a.parquet": None}}, "org/whole .*: 2 rows, expected 3"),
+        ({"files": {"data/a.parquet": None}}, "org/whole .* has 2 rows, expected 3"),
     ],
 )
 def test_a_wrong_pin_is_one_error_that_names_it(
@@ -384,7 +384,7 @@ def test_local_files_are_copied_under_their_names(tmp_path: Path) -> None:
 
 def test_local_files_of_one_name_are_refused(tmp_path: Path) -> None:
     files = {str(tmp_path / name / "a.jsonl"): "0" * 64 for name in ("one", "two")}
-    with pytest.raises(InputError, match=r"several files a\.jsonl: rename them"):
+    with pytest.raises(InputError, match=r"several files named a\.jsonl; rename them"):
         fetch_local(sources.Local(kind="local", licence="MIT", files=files), tmp_path)
 
 

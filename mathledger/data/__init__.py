@@ -1,1 +1,1 @@
-"""Pinned downloads, readers, practice problems, and the engine that the data stages run on."""
+"""Pinned downloads, readers, practice problems and the engine of the data stages."""

@@ -1,6 +1,7 @@
-"""Benchmarks in the canonical form: which items are evaluated, and which only searched for.
+"""Convert benchmarks to the canonical form and select the items to evaluate.
 
-No message quotes an item: a benchmark may be private.
+Decontamination searches for all items, evaluated or not. No message quotes an item, because a
+benchmark may be private.
 """
 
 import json
@@ -24,7 +25,7 @@ from mathledger.grading.grades import AnswerType
 
 THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 WHOLE = re.compile(r"[-+]?[\d,]+")
-# Every item of the source: a problem that is not evaluated must not be trained on either.
+# Holds every item of the source: a problem that is not evaluated must not be trained on either.
 ALL_ITEM = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -39,20 +40,20 @@ ALL_ITEM = pa.schema(
 
 @dataclass(frozen=True, config=STRICT)
 class Columns:
-    """The file's column for each canonical one; null where it has none."""
+    """The file's name for each canonical column; null if the file has no such column."""
 
     problem: str = Field(description="Column of the problem.")
     answer: str | None = Field(
-        description="Column of the answer; null takes the answer that the solution states."
+        description="Column of the answer; null reads the answer from the solution."
     )
     solution: str | None = Field(
         description="Column of the worked solution; null if the file has none."
     )
     subsets: dict[str, str] = Field(
-        description="Name of a subset, such as level, and the column that holds each item's value."
+        description="Subset names, such as level, each with the column that holds its value."
     )
     id: str | None = Field(
-        description="Column of the item's name; null takes the row's number over all files, from 0."
+        description="Column of the item's id; null numbers the rows of all files from 0."
     )
 
 
@@ -60,7 +61,7 @@ class Columns:
 class Mapping:
     answer_type: AnswerType = Field(
         description=(
-            "How answers are compared; integer and number leave out items with another answer."
+            "How answers are compared; integer and number leave out items with other answers."
         ),
     )
     max_items: int | None = Field(
@@ -73,14 +74,16 @@ class Mapping:
     columns: Columns | None = Field(
         default=None,
         description=(
-            "Columns of hub and local files; null for the other kinds, which know their own."
+            "Columns of hub and local files; null for the other kinds, whose columns are known."
         ),
     )
 
 
 def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
-    """Held-out practice problems: same generator as the training corpus, another seed. A twin
-    has the id of its item."""
+    """Return held-out practice problems, made by the corpus's generator with another seed.
+
+    A twin has the same id as its item.
+    """
     return [
         {
             "id": f"{source.task}-{source.seed + index}",
@@ -94,7 +97,13 @@ def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
 
 
 def champ_items(file: Path) -> list[Row]:
-    """CHAMP's file: {"problems": {id: {_text, _answer or _raw_answer, category, solution}}}."""
+    """Return the items of CHAMP's file.
+
+    The file is JSON of the form {"problems": {id: {_text, _answer, category, solution}}}.
+
+    Raises:
+        InputError: The file is not JSON of this form.
+    """
     try:
         problems: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["problems"]
     except (json.JSONDecodeError, KeyError) as error:
@@ -118,10 +127,10 @@ def champ_items(file: Path) -> list[Row]:
 
 
 def file_items(files: list[Path], columns: Columns) -> list[Row]:
-    """The items of parquet and JSONL files.
+    """Return the items of parquet and JSONL files.
 
     Raises:
-        InputError: a line is not a JSON object, or a mapped column is missing.
+        InputError: A line is not a JSON object, or a mapped column is missing.
     """
     items: list[Row] = []
     for file in files:
@@ -154,7 +163,7 @@ def _read(file: Path) -> list[Row]:
             raise InputError(f"{file.name} is not a readable parquet file") from None
         return rows
     if file.suffix != ".jsonl":
-        raise InputError(f"{file.name} is neither .parquet nor .jsonl: convert it")
+        raise InputError(f"{file.name} is neither .parquet nor .jsonl; convert it")
     rows = []
     with file.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines):
@@ -171,12 +180,12 @@ def _read(file: Path) -> list[Row]:
 
 
 def _text(raw: Row, column: str | None, where: str) -> str | None:
-    """A field as text, null where it is empty; a whole number never with a point (142.0)."""
+    """Return a field as text, or None if it is empty; 142.0 becomes 142."""
     if column is None:
         return None
     if column not in raw:
         raise InputError(
-            f"{where} has no column {column!r}, only {', '.join(raw)}: "
+            f"{where} has no column {column!r}, only {', '.join(raw)}; "
             "correct mapping.columns in conf/"
         )
     value = raw[column]
@@ -186,24 +195,28 @@ def _text(raw: Row, column: str | None, where: str) -> str | None:
 
 
 def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
-    """The canonical items to evaluate, sorted by id, and the left-out ones with their reason.
+    """Return the canonical items to evaluate and the left-out ones with reasons, sorted by id.
 
     Raises:
-        InputError: an item has no problem text, an id is missing or occurs twice, or none is left.
+        InputError: An item has no problem text, an id is missing or occurs twice, or no item
+            remains.
     """
     kept, left_out = [], []
     seen: set[str] = set()
     for number, row in enumerate(rows):
         if not row["id"]:
-            raise InputError(f"item {number} has no id: with mapping.columns.id null it gets one")
+            raise InputError(
+                f"item {number} has no id; set mapping.columns.id to null to number the items"
+            )
         if row["id"] in seen:
             raise InputError(
-                f"item id {row['id']} occurs twice: with mapping.columns.id null each gets its own"
+                f"item id {row['id']} occurs twice; set mapping.columns.id to null to number the "
+                "items"
             )
         seen.add(row["id"])
         if not row["problem"]:
             raise InputError(
-                f"item {row['id']} has no problem text: it can be neither asked nor searched for"
+                f"item {row['id']} has no problem text; correct mapping.columns or remove the item"
             )
         reason = _reason_to_leave_out(row, mapping)
         if reason:
@@ -222,7 +235,7 @@ def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
     if not kept:
         raise InputError(
             f"none of {len(rows)} items has an answer of type {mapping.answer_type}"
-            + (f" and is of subset {mapping.only_subset}" if mapping.only_subset else "")
+            + (f" and belongs to subset {mapping.only_subset}" if mapping.only_subset else "")
         )
     return sorted(kept, key=lambda row: row["id"]), sorted(left_out, key=lambda row: row["id"])
 
@@ -244,7 +257,7 @@ def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
 
 
 def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tuple[list[Row], Row]:
-    """All items of a source, and what the receipt says of the files they came from."""
+    """Return all items of a source, and the receipt's entries about the files they came from."""
     if isinstance(source, practice.PracticeBenchmark):
         return practice_items(source), {}
     if isinstance(source, sources.Wheel):
@@ -252,8 +265,8 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tu
         return champ_items(file), {"file": {"name": source.member, "sha256": sha256(file)}}
     if mapping.columns is None:
         raise InputError(
-            "mapping.columns: missing key; say in conf/ which column is the problem, answer, "
-            "solution, subset and id"
+            "mapping.columns: missing key; name the columns of the problem, answer, solution, "
+            "subsets and id in conf/"
         )
     if isinstance(source, sources.HubDataset):
         files = hub.fetch_hub(source, "dataset", scratch)
@@ -265,17 +278,18 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tu
 def write(
     folder: Path, rows: list[Row], kept: list[Row], left_out: list[Row], receipt: dict[str, Any]
 ) -> None:
-    """Write a benchmark's files: the items to evaluate, all items, those left out, the receipt.
+    """Write a benchmark's files: evaluated items, all items, left-out items and the receipt.
 
     Args:
-        rows: all items of the source.
-        kept, left_out: what `select` makes of them.
-        receipt: what is known of the source.
+        rows: All items of the source.
+        kept: The items to evaluate, from `select`.
+        left_out: The other items with their reasons, from `select`.
+        receipt: Identity of the source and its files.
     """
     ids = {row["id"] for row in kept}
     everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
     digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
-    receipt = {**receipt, "items_digest": digest}  # of texts and answers, whatever the encoding
+    receipt = {**receipt, "items_digest": digest}  # Does not depend on the parquet encoding.
     write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
     write_rows(
         folder / "all_items.parquet", sorted(everything, key=lambda row: row["id"]), ALL_ITEM

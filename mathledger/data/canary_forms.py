@@ -1,3 +1,3 @@
-"""The forms of canaries that tell a false alarm: `filters` makes them, the card counts them."""
+"""Canary forms that measure false positives. The filters plant them and the card counts them."""
 
-CONTROLS = ("number_changed", "sign_changed")  # other problems, which must not be found
+CONTROLS = ("number_changed", "sign_changed")  # Different problems, which must not be found.

@@ -1,7 +1,7 @@
 """Download files of a Hugging Face repository at a commit; an interrupted download resumes.
 
-Plain HTTP through the client's own functions: its hf_hub_download throws partial files away, and
-would need a second transport (Xet) for speed.
+We use plain HTTP through the client's own functions because its hf_hub_download discards partial
+files and needs a second transport (Xet) for speed.
 """
 
 import fcntl
@@ -16,31 +16,31 @@ from mathledger.data.readers import count_rows
 from mathledger.data.receipts import expect_digest, expect_same
 from mathledger.data.sources import PRINT, SHA256, Hub, HubDataset, RepoType
 
-WAIT_SECONDS = (1, 2, 4)  # before the second, third and last try of a file
+WAIT_SECONDS = (1, 2, 4)  # Pauses before the second, third and last attempt at a file.
 
 
 def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
-    """Download files of a hub repository at a commit into the folder, and check each.
+    """Download files of a hub repository at a commit into the folder and check each one.
 
-    They come together in .scratch/download/, since DVC deletes the outs of a stage before it runs:
-    a download that was cut or killed goes on where it stopped.
+    Partial downloads are kept in .scratch/download/, because DVC deletes a stage's outputs before
+    it runs. An interrupted or killed download therefore resumes.
     """
     root = Path(os.environ.get("DVC_ROOT", "."))
     name = content_id(repo_type, source.repo, source.revision, *source.files)
     scratch = root / ".scratch/download" / name
     scratch.parent.mkdir(parents=True, exist_ok=True)
     with scratch.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two experiments may want the same files
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Two experiments may download the same files.
         for name in source.files:
-            if not (scratch / name).is_file():  # else it came whole, and was checked
+            if not (scratch / name).is_file():  # A file without .partial is complete and checked.
                 _download(source, repo_type, name, scratch / name)
         if isinstance(source, HubDataset):
             num_rows = sum(count_rows(scratch / name) for name in source.files)
             if num_rows != source.num_rows:
                 raise InputError(
-                    f"{source.repo} at {source.revision}: {num_rows} rows, expected "
-                    f"{source.num_rows}: are all files of the split in source.files? "
-                    "If so, correct source.num_rows in conf/"
+                    f"{source.repo} at {source.revision} has {num_rows} rows, expected "
+                    f"{source.num_rows}; list all files of the split in source.files, or correct "
+                    "source.num_rows in conf/"
                 )
         paths = []
         for name in source.files:
@@ -51,11 +51,7 @@ def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
 
 
 def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None:
-    """One file, checked, then renamed; what has come of it before a cut is in TARGET.partial.
-
-    Plain HTTP, through the client's own functions: its hf_hub_download throws partial files away,
-    and would need a second transport (Xet) for speed.
-    """
+    """Download one file as TARGET.partial, resuming if that exists, check it and rename it."""
     from httpx2 import HTTPError
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import OfflineModeIsEnabled
@@ -64,11 +60,11 @@ def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None
 
     what = f"{name} of {source.repo} at {source.revision}"
     url = hf_hub_url(source.repo, name, repo_type=repo_type, revision=source.revision)
-    # Uncompressed, so that an offset into what has come is one into the file.
+    # Without compression, the size of the partial file is the offset at which to resume.
     headers = build_hf_headers() | {"Accept-Encoding": "identity"}
     partial = target.with_name(f"{target.name}.partial")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    # The client itself resumes a dropped connection, five times; it gives up on a server's 5xx.
+    # The client resumes a dropped connection up to five times but gives up on a server's 5xx.
     for wait in (*WAIT_SECONDS, None):
         try:
             offered = get_hf_file_metadata(url)
@@ -96,27 +92,30 @@ def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None
     try:
         expect_digest(partial, expected, what)
     except InputError:
-        partial.unlink()  # or every later run would go on behind the wrong bytes
+        partial.unlink()  # Later runs must not resume from the wrong bytes.
         raise
     partial.rename(target)
 
 
 def _expected_digest(pinned: str | None, etag: str | None, repo_type: RepoType, what: str) -> str:
-    """The pinned digest, else the hub's. Of a large file the hub's ETag is the sha256, so that
-    other bytes than the pinned ones are refused before they are downloaded."""
+    """Return the pinned digest, or the hub's if none is pinned.
+
+    For a large file the hub's ETag is the sha256, so a file that does not match its pin is refused
+    before it is downloaded.
+    """
     known = etag if etag and SHA256.fullmatch(etag) else None
     if pinned and known:
         expect_same(known, pinned, what)
     if not (expected := pinned or known):
         raise InputError(
-            f"{what} has no sha256 in conf/, and the hub keeps none for it: "
-            f"`{PRINT} {repo_type} REPO COMMIT PATH` downloads it and prints one"
+            f"{what} has no sha256 in conf/, and the hub keeps none for it; "
+            f"`{PRINT} {repo_type} REPO COMMIT PATH` downloads the file and prints its sha256"
         )
     return expected
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether to try again: the connection broke, or the server had a fault of its own."""
+    """Return True if a retry may help: the connection broke or the server had an error."""
     from httpx2 import TransportError
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -149,5 +148,5 @@ def reason(error: Exception, repo_type: str, repo: str, revision: str, name: str
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return (
         f"could not download {name} of {repo} at {revision}: {text}; "
-        "check the network, then run again: it goes on where it stopped"
+        "check the network, then run again: the download resumes"
     )

