@@ -94,7 +94,7 @@ def test_an_item_without_a_token_is_an_error(smoke_copy: Workspace) -> None:
     path.unlink()
     pq.write_table(pa.Table.from_pylist(rows), path)
     shown = smoke_copy.python("-m", "stages.decontaminate", ok=False)
-    assert f"item {rows[0]['id']} cannot be checked" in shown and "Traceback" not in shown
+    assert f"item {rows[0]['id']} has no tokens" in shown and "Traceback" not in shown
 
 
 def test_a_torn_file_is_an_error(smoke_copy: Workspace) -> None:
@@ -109,7 +109,7 @@ def test_a_torn_file_is_an_error(smoke_copy: Workspace) -> None:
 
 def test_a_filter_that_misses_its_canaries_fails() -> None:
     counts = {"verbatim": {"num": 20, "num_found": 20}, "rewrapped": {"num": 20, "num_found": 17}}
-    with pytest.raises(InputError, match=r"canaries \(rewrapped\) the filter found 17"):
+    with pytest.raises(InputError, match=r"found 17 of 20 canaries \(rewrapped\)"):
         canaries.stop_at_low_recall(counts, 0.9)
 
 

@@ -1,5 +1,5 @@
-"""What is kept, what is removed and why: quality, duplicates, contamination, the mix.
+"""Filters for quality, duplicates and contamination, and the training mix.
 
-A row can go in four places, each with a reason: defects.find (prepare), deduplicate.decide,
+Four functions can remove a row, always with a reason: defects.find (prepare), deduplicate.decide,
 decision.decide (decontaminate) and mix.sample.
 """

@@ -1,7 +1,8 @@
-"""The filter's own test: copies of benchmark items, changed in known ways, to be found again.
+"""Plant modified copies of benchmark items (canaries) to measure the filter's recall.
 
-Each form but the controls keeps the problem and must be found; the controls are other problems,
-and must not be called contamination. Everything follows from the item's text and the seed.
+Every form except the controls keeps the problem the same and must be found. The controls are
+different problems and must not be called contamination. The canaries depend only on the items'
+texts and the seed.
 """
 
 import re
@@ -36,18 +37,18 @@ _PHRASES = (
 @dataclass(frozen=True)
 class Canary:
     benchmark: str
-    item: int  # its number in the index
+    item: int  # The item's number in the index.
     form: str
     problem: str
 
     @property
     def id(self) -> str:
-        """The id of the row that stands for it in the search."""
+        """Return the id of the canary's row in the search."""
         return content_id("canary", self.benchmark, self.form, str(self.item), self.problem)
 
 
 def forms(problem: str, seed: int) -> dict[str, str]:
-    """The changed copies of a problem by form; a form that does not apply is left out."""
+    """Return the modified copies of a problem by form, without the forms that do not apply."""
     copies = {
         "verbatim": problem,
         "reformatted": _reformatted(problem),
@@ -75,7 +76,7 @@ def forms(problem: str, seed: int) -> dict[str, str]:
 
 
 def _reformatted(problem: str) -> str:
-    """The same LaTeX, written another way."""
+    """Return the same LaTeX in another notation."""
     changed = problem
     for macro, other in ((r"\\frac", r"\\dfrac"), (r"\\leq", r"\\le"), (r"\\cdot", "·")):
         changed = re.sub(rf"{macro}(?![a-zA-Z])", other, changed)
@@ -84,13 +85,13 @@ def _reformatted(problem: str) -> str:
 
 
 def _rewrapped(problem: str) -> str:
-    """Lines of eight words."""
+    """Return the problem in lines of eight words."""
     words = problem.split()
     return "\n".join(" ".join(words[at : at + 8]) for at in range(0, len(words), 8))
 
 
 def _rephrased(problem: str) -> str:
-    """Other words for some of it; where there are several sentences the first two swap places."""
+    """Replace some phrases by synonyms and, given three or more sentences, swap the first two."""
     changed = problem
     for old, new in _PHRASES:
         changed = re.sub(rf"\b{old}\b", new, changed)
@@ -101,7 +102,7 @@ def _rephrased(problem: str) -> str:
 
 
 def choose(items: list[Item], per_benchmark: int, seed: int) -> list[Canary]:
-    """Canaries of up to per_benchmark items of each benchmark, chosen by stable hash."""
+    """Return canaries of up to per_benchmark items of each benchmark, chosen by stable hash."""
     by_benchmark: dict[str, list[int]] = {}
     for number, item in enumerate(items):
         by_benchmark.setdefault(item.benchmark, []).append(number)
@@ -117,10 +118,10 @@ def choose(items: list[Item], per_benchmark: int, seed: int) -> list[Canary]:
 def measure(
     canaries: list[Canary], matches: dict[str, list[Match]]
 ) -> tuple[dict[str, dict[str, int]], list[Row]]:
-    """By form, how many canaries there are and how many were called contamination; the wrong ones.
+    """Count the canaries and those called contamination by form, and list the wrong decisions.
 
     Args:
-        matches: of each row that has any, by its id.
+        matches: The matches of each row that has any, by the row's id.
     """
     counts: dict[str, dict[str, int]] = {}
     wrong = []
@@ -136,7 +137,7 @@ def measure(
 
 
 def stop_at_low_recall(counts: dict[str, dict[str, int]], least: float) -> None:
-    """Raise InputError where copies that must be found are not: the filter cannot be trusted."""
+    """Raise InputError if the filter misses too many canaries that it must find."""
     forms = [
         form for form in ("verbatim", "reformatted", "rewrapped", "embedded") if form in counts
     ]
@@ -144,6 +145,6 @@ def stop_at_low_recall(counts: dict[str, dict[str, int]], least: float) -> None:
         count = counts[form]
         if count["num_found"] < least * count["num"]:
             raise InputError(
-                f"of {count['num']} canaries ({form}) the filter found {count['num_found']}, less "
-                f"than decontaminate.min_canary_recall={least}: see conf/decontaminate/"
+                f"the filter found {count['num_found']} of {count['num']} canaries ({form}), less "
+                f"than decontaminate.min_canary_recall={least}; see conf/decontaminate/"
             )

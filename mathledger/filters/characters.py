@@ -1,4 +1,4 @@
-r"""Count the characters of texts by kind: letters, digits, other scripts, broken, visible.
+r"""Count the letters, digits, foreign-script, broken and visible characters of texts.
 
 >>> count(pa.array(["Find $x^2$.", "求 x 的值"]))[:, FOREIGN].tolist()
 [0, 3]
@@ -14,26 +14,26 @@ import pyarrow as pa
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import U8, text_bytes
 
-# Columns of `count`.
+# The columns of the array that `count` returns.
 LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE = range(5)
-# Classes of characters: a letter of another script than Latin and Greek counts as a letter too.
+# Classes of characters. A _FOREIGN letter, neither Latin nor Greek, also counts under LETTERS.
 _OTHER, _LETTER, _DIGIT, _FOREIGN, _BROKEN, _BLANK = range(6)
 _NUM_CODES = 0x110000
 
-# A structure of Python or JSON, printed where the text should stand.
+# Matches a printed Python or JSON structure in place of a plain text.
 PRINTED = r"""^(?:\[\s*)?\{\s*(?:'[A-Za-z_]+'|"[A-Za-z_]+")\s*:\s*['"\[{\d](?s:.*)\}(?:\s*\])?$"""
 
 
 @cache
 def _classes() -> U8:
-    """Class of each code point, shape (0x110000,)."""
+    """Return the class of each code point, shape (0x110000,)."""
     classes = np.full(_NUM_CODES, _OTHER, np.uint8)
     for code in range(0xC0, 0x32400):
         if chr(code).isalpha():
             classes[code] = _FOREIGN
     latin_greek = [(0xC0, 0x400), (0x1D00, 0x1DC0), (0x1E00, 0x2000), (0xA720, 0xA800)]
     latin_greek += [(0xAB30, 0xAB70), (0xFB00, 0xFB07), (0xFF21, 0xFF5B)]
-    signs = [(0x2000, 0x3000), (0x1D400, 0x1D800)]  # of mathematics, as the letters R and pi
+    signs = [(0x2000, 0x3000), (0x1D400, 0x1D800)]  # Mathematical symbols.
     for low, high in latin_greek + signs:
         span = classes[low:high]
         span[span == _FOREIGN] = _LETTER
@@ -69,10 +69,10 @@ def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
 
 
 def count(texts: pa.StringArray) -> npt.NDArray[np.int32]:
-    """How many characters of each text (no nulls) are what, shape (texts, 5).
+    """Count the characters of each text (no nulls) by kind, shape (texts, 5).
 
-    LETTERS of any script, DIGITS, FOREIGN (letters neither Latin nor Greek), BROKEN (control and
-    replacement characters), VISIBLE (all but white space).
+    The columns are LETTERS (of any script), DIGITS, FOREIGN (letters neither Latin nor Greek),
+    BROKEN (control and replacement characters) and VISIBLE (all but white space).
     """
     data, offsets = text_bytes(texts)
     counts = np.empty((len(texts), 5), np.int32)

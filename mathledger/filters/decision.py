@@ -1,6 +1,6 @@
-"""What becomes of a training row that overlaps benchmark items, and the evidence that is shown.
+"""Decide whether a training row that overlaps benchmark items is removed, and collect evidence.
 
-`decide` decides whether a row goes for contamination; `overlap.class_of` decides a pair's class.
+`overlap.class_of` classifies a pair of row and item; `decide` then decides about the row.
 """
 
 from collections import Counter
@@ -20,22 +20,22 @@ _SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.i
 _STRINGS = pa.list_(pa.string())
 OVERLAP = [
     pa.field("class", pa.string()),
-    pa.field("place", pa.string()),  # problem or solution
+    pa.field("place", pa.string()),  # Either "problem" or "solution".
     pa.field("benchmark", pa.string()),
     pa.field("benchmark_revision", pa.string()),
     pa.field("benchmark_split", pa.string()),
     pa.field("item_id", pa.string()),
-    pa.field("item_problem", pa.string()),  # null where the benchmark is private
+    pa.field("item_problem", pa.string()),  # Null if the benchmark is private.
     pa.field("containment", pa.float32()),
-    pa.field("item_in_text", pa.float32()),  # stem overlap, both ways
+    pa.field("item_in_text", pa.float32()),  # These two are the stem overlap in both directions.
     pa.field("text_in_item", pa.float32()),
     pa.field("missing_numbers", _STRINGS),
     pa.field("extra_numbers", _STRINGS),
     pa.field("missing_operators", _STRINGS),
     pa.field("extra_operators", _STRINGS),
-    pa.field("row_spans", _SPANS),  # characters of the problem or solution that the item has too
+    pa.field("row_spans", _SPANS),  # Character ranges that the item shares.
     pa.field("item_spans", _SPANS),
-    pa.field("action", pa.string()),  # removed, flagged or kept
+    pa.field("action", pa.string()),  # One of "removed", "flagged" and "kept".
 ]
 EVIDENCE = pa.schema(
     [*(pa.field(name, pa.string()) for name in ("id", "corpus", "source")), *OVERLAP]
@@ -43,43 +43,43 @@ EVIDENCE = pa.schema(
 
 
 class Match(NamedTuple):
-    """An item that a row's problem or solution overlaps; the item by its number."""
+    """A pair of a training row and a benchmark item that it overlaps."""
 
-    item: int
-    kind: int  # its place in CLASSES: the smaller, the worse
-    place: str  # problem or solution
+    item: int  # The item's number in the index.
+    kind: int  # Index into CLASSES; a smaller value is a closer match.
+    place: str  # Either "problem" or "solution".
     containment: float
     item_in_text: float
     text_in_item: float
 
     @property
     def name(self) -> str:
-        """The class."""
+        """Return the name of the match's class."""
         return CLASSES[self.kind]
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What the params say of rows that overlap items."""
+    """The policy for rows that overlap items, as the params set it."""
 
-    removed: frozenset[str]  # the classes that remove a row
-    kept_as: str  # what a row that stays is called: kept or flagged
+    removed: frozenset[str]  # The classes that cause removal.
+    kept_as: str  # Action recorded for a row that stays: "kept" or "flagged".
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a row that overlaps items."""
+    """The decision about a row that overlaps items."""
 
-    matches: tuple[Match, ...]  # each item once for each class
+    matches: tuple[Match, ...]  # Each item occurs at most once per class.
     worst: Match
     is_removed: bool
-    action: str  # removed, kept or flagged: the same for all of its matches
+    action: str  # "removed", "kept" or "flagged", the same for all matches of the row.
 
 
 def decide(matches: Iterable[Match], policy: Policy) -> Decision:
     """Remove a row if the worst class of its matches is one that the policy removes.
 
-    Here the problem is a variant of item 7, and the solution holds item 3:
+    In this example the problem is a variant of item 7, and the solution contains item 3:
 
     >>> variant = Match(7, CLASSES.index("variant"), "problem", 0.7, 0.9, 0.9)
     >>> contained = Match(3, CLASSES.index("contained"), "solution", 0.9, 1.0, 0.2)
@@ -100,7 +100,7 @@ def decide(matches: Iterable[Match], policy: Policy) -> Decision:
 
 
 def nearest(matches: list[Match], items: list[Item]) -> list[Match]:
-    """Every same, contained and rephrased item; of the variants the nearest of each benchmark."""
+    """Return all matches, but of the variants only the nearest one of each benchmark."""
     variants: dict[str, Match] = {}
     others = []
     for match in matches:
@@ -114,7 +114,7 @@ def nearest(matches: list[Match], items: list[Item]) -> list[Match]:
 
 
 def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
-    """What a person needs to judge a match. A private item's text stays out of it."""
+    """Return what a person needs to judge a match, without the text of a private item."""
     own, other = spelling.spelled(raw), spelling.spelled(item.problem)
 
     def difference(left: spelling.Tokens, right: spelling.Tokens, *kinds: int) -> list[str]:
@@ -145,16 +145,16 @@ def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
 
 
 class Tally:
-    """Counts over all rows."""
+    """Counts of matches and decisions over all rows."""
 
     def __init__(self) -> None:
         self.hits_by_class = Counter[str]()
-        self.hits_by_benchmark = Counter[str]()  # without variants
-        self.items_hit = set[tuple[str, str]]()  # without variants
-        self.kept_by_corpus = Counter[str]()  # rows without any match as well
+        self.hits_by_benchmark = Counter[str]()  # Variants are not counted here.
+        self.items_hit = set[tuple[str, str]]()  # Variants are not counted here.
+        self.kept_by_corpus = Counter[str]()  # Rows without a match are counted as well.
         self.removed_by_reason = Counter[str]()
         self.removed_by_source = Counter[str]()
-        # Rows by corpus, source, benchmark, and the worst class of a match with it.
+        # Counts rows by corpus, source, benchmark and the worst class of a match with it.
         self.cells = Counter[tuple[str, str, str, str]]()
 
     def add_kept(self, rows: pa.RecordBatch) -> None:
@@ -178,7 +178,7 @@ class Tally:
             self.removed_by_source[row["source"]] += 1
 
     def metrics(self) -> dict[str, Any]:
-        """The tally's part of metrics/decontaminate.json."""
+        """Return the tally's part of metrics/decontaminate.json."""
         return {
             "num_items_hit": len(self.items_hit),
             "contaminated_rows_by_benchmark": dict(sorted(self.hits_by_benchmark.items())),

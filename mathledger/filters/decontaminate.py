@@ -1,9 +1,7 @@
-"""Find every training example that overlaps an item of any configured benchmark.
+"""Search all rows for overlap with benchmark items, and write the kept rows and the evidence.
 
-Problems are compared with every item of every benchmark, solutions are searched for whole items.
-The class of a pair is decided in overlap.py (`class_of`), what becomes of the row in
-decision.py (`decide`). On the way the filter measures itself on canaries, which never leave
-this stage.
+Each distinct problem is searched once, together with the canaries. `overlap.class_of` classifies a
+pair of text and item, and `decision.decide` decides about a row.
 """
 
 import tempfile
@@ -42,46 +40,47 @@ from mathledger.filters.items import Item
 from mathledger.text import canonical
 
 _PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
-# Training problems that rarity is counted in: the ones of smallest hash, so that no order matters.
+# Rarity is counted in this many training problems, those with the smallest hashes, so that the
+# order of the rows does not matter.
 SAMPLE_SIZE = 100_000
 
 Flags = npt.NDArray[np.bool_]
 
-Embeddings = embeddings.Params  # in the class, the field of this name hides the module
+Embeddings = embeddings.Params  # Inside Params, the field `embeddings` hides the module.
 
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
     action: Literal["remove", "flag", "keep"] = Field(
         description=(
-            "flag reports contaminated rows but trains on them, to see what the leak buys; keep "
-            "trains on them on purpose."
+            "remove drops contaminated rows; flag reports them but trains on them, to measure the "
+            "effect of the leak; keep trains on them on purpose."
         ),
     )
     variants: Literal["keep", "quarantine"] = Field(
-        description="What becomes of the same problem with other numbers: quarantine removes it."
+        description="Whether to keep the same problem with other numbers; quarantine removes it."
     )
-    thresholds: overlap_index.Thresholds = Field(description="Where the classes of overlap begin.")
+    thresholds: overlap_index.Thresholds = Field(description="Thresholds of the overlap classes.")
     canaries_per_benchmark: int = Field(
         ge=1,
-        description="Items that are planted as canaries, each in seven forms.",
+        description="Number of items to plant as canaries, each in up to seven forms.",
     )
     min_canary_recall: float = Field(
         description=(
-            "The stage fails if it finds a smaller share of verbatim, reformatted, rewrapped and "
-            "embedded canaries."
+            "The stage fails if it finds a smaller share of the verbatim, reformatted, rewrapped "
+            "or embedded canaries."
         ),
     )
     embeddings: Embeddings | None = Field(
         description=(
-            "Propose paraphrases and translations to a person, in candidates.parquet; null "
-            "proposes none."
+            "Model that proposes paraphrases and translations for review in candidates.parquet; "
+            "null proposes none."
         ),
     )
     seed: int = Field(description="Seed of the canaries.")
 
     def policy(self) -> Policy:
-        """Which classes remove a row, and what the others are called."""
+        """Return which classes remove a row, and which action the other rows are marked with."""
         contaminated = {"same", "contained", "rephrase"} if self.action == "remove" else set()
         variants = {"variant"} if self.variants == "quarantine" else set()
         kept_as = "flagged" if self.action == "flag" else "kept"
@@ -89,14 +88,14 @@ class Params:
 
 
 def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> dict[str, Any]:
-    """Write kept, removed, evidence.parquet and canaries.json into out; return the metrics.
+    """Write kept, removed and evidence.parquet and canaries.json into out; return the metrics.
 
     Raises:
-        InputError: there is no row, all are contaminated, or the filter misses its canaries.
+        InputError: There are no rows, all are contaminated, or the filter misses its canaries.
     """
     group, first, hashes = problem_groups(path)
     if not len(group):
-        raise InputError(f"{path} holds no rows: see metrics/deduplicate.json")
+        raise InputError(f"{path} has no rows; see metrics/deduplicate.json")
     is_first = np.zeros(len(group), np.bool_)
     is_first[first] = True
     is_sampled = np.zeros(len(group), np.bool_)
@@ -138,7 +137,7 @@ def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> d
 def problem_groups(
     path: Path,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """Of each row the number of its problem; of each problem its first row, and its hash."""
+    """Return the problem number of each row, and the first row and the hash of each problem."""
     keys = engine.map_rows(path, ["problem"], _keys, 16).copy().view(np.uint64).reshape(-1, 2)
     order = np.lexsort((keys[:, 1], keys[:, 0]))
     ordered = keys[order]
@@ -154,7 +153,7 @@ def _keys(problems: pa.Array) -> npt.NDArray[np.uint8]:
 
 
 def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.ChunkedArray:
-    """A column of the wanted rows of a file, read as a stream."""
+    """Return a column of the wanted rows of a file, which is read as a stream."""
     chunks, at = [], 0
     for batch in read_batches(path, [column]):
         chunks.append(batch.column(0).filter(pa.array(wanted[at : at + len(batch)])))
@@ -167,7 +166,7 @@ def overlapping(
 ) -> Iterator[Flags]:
     """Yield, in batches from the engine, whether each row's text overlaps any item.
 
-    `matches_of` says which items.
+    For the rows that do, `matches_of` returns the items.
     """
 
     def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
@@ -182,7 +181,7 @@ def overlapping(
 def matches_of(
     texts: pa.Array, index: overlap_index.Index, *, solutions: bool
 ) -> dict[int, list[Match]]:
-    """The matches of each text that has any, by its place."""
+    """Return the matches of each text that has any, by the text's index."""
     matches: dict[int, list[Match]] = defaultdict(list)
     place = "solution" if solutions else "problem"
     pairs = overlap.match(texts, index, solutions=solutions)
@@ -193,7 +192,7 @@ def matches_of(
 
 
 def search_problems(path: Path, index: overlap_index.Index) -> dict[str, list[Match]]:
-    """The matches of each problem of a file that has any, by its id."""
+    """Return the matches of each problem of a file that has any, by the problem's id."""
     is_match = np.concatenate([*overlapping(path, "problem", index, solutions=False)])
     texts = column_where(path, "problem", is_match).combine_chunks()
     ids = column_where(path, "id", is_match).to_pylist()
@@ -204,12 +203,12 @@ def search_problems(path: Path, index: overlap_index.Index) -> dict[str, list[Ma
 def _searched_solutions(
     path: Path, index: overlap_index.Index
 ) -> Iterator[tuple[pa.RecordBatch, dict[int, list[Match]]]]:
-    """The rows, and the matches of those whose solution has any, by place in the batch.
+    """Yield batches of rows, with the matches of their solutions by index in the batch.
 
-    The engine is ahead by as many rows as it takes at once.
+    The engine runs ahead of the reader by one of its own batches, which may be larger.
     """
     parts = ahead(overlapping(path, "solution", index, solutions=True))
-    is_match = np.empty(0, np.bool_)  # of the rows from here on
+    is_match = np.empty(0, np.bool_)  # Flags of the rows that have not been yielded yet.
     for batch in ahead(read_batches(path)):
         while len(is_match) < len(batch):
             is_match = np.append(is_match, next(parts))
@@ -232,8 +231,8 @@ def write_results(
     """Write kept, removed and evidence in one pass over the rows; return the metrics.
 
     Args:
-        group: of each row the number of its problem.
-        by_group: the matches of each problem that has any.
+        group: The problem number of each row.
+        by_group: The matches of each problem that has any.
     """
     tally, policy, at = Tally(), settings.policy(), 0
     has_match = np.isin(group, np.fromiter(by_group, np.int64, len(by_group)))
@@ -267,7 +266,7 @@ def write_results(
             shown.write(pa.Table.from_pylist(evidence_rows, schema=EVIDENCE))
             at += len(batch)
         if not kept.num_rows:
-            raise InputError(f"all {at} rows are contaminated: see decontaminate in conf/")
+            raise InputError(f"all {at} rows are contaminated; see conf/decontaminate/")
     assert kept.num_rows + removed.num_rows == len(group)
     return {
         "num_in": len(group),
@@ -280,7 +279,7 @@ def write_results(
 def _evidence_of(
     row: Row, decision: Decision, items: list[Item], ngram_size: int
 ) -> dict[Match, Row]:
-    """What is shown of each match of a row."""
+    """Return the evidence for each match of a row."""
     return {
         match: evidence(match, items[match.item], row[match.place], ngram_size)
         | {"action": decision.action}
@@ -289,7 +288,7 @@ def _evidence_of(
 
 
 def _as_rows(schema: pa.Schema) -> pa.Schema:
-    """The columns that write_sorted orders by, for rows that have no origin."""
+    """Return the schema with the origin columns by which write_sorted orders."""
     return pa.schema([*schema, EXAMPLE.field("origin_file"), EXAMPLE.field("origin_row")])
 
 

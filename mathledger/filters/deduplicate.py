@@ -1,15 +1,8 @@
-"""Remove exact and near duplicates over all corpora together, each with the row that is kept.
+"""Remove exact and near duplicates across all corpora.
 
-Exact: equal canonical problem and solution; several solutions of one problem are no duplicates.
-Near, among the unique problems: MinHash proposes, and a problem goes, with all its solutions, only
-when its own comparison with a kept one succeeds (filters/minhash.py). There is no chain of
-likeness, and a problem with another number is another problem.
-
-Of two copies the one of the corpus named first stays, then the one of smaller id. `action: keep`
-lets all copies stay; only the cap on solutions then removes rows.
-
-Texts stream through; held in memory are hashes, of 128 bits where they decide alone: too many to
-meet by chance.
+Rows are numbered through the corpora in the order given, and the first of several copies stays.
+Texts are streamed and only hashes stay in memory. Where a hash alone decides, it has 128 bits, so
+that a chance collision is practically impossible.
 """
 
 import tempfile
@@ -40,16 +33,14 @@ EVIDENCE = pa.struct(
         pa.field("kept_id", pa.string()),
         pa.field("kept_corpus", pa.string()),
         pa.field("kept_source", pa.string()),
-        pa.field(
-            "kept_problem", pa.string()
-        ),  # null where it is the removed row's, letter by letter
-        pa.field("jaccard", pa.float64()),  # of the problems' canonical n-grams
+        pa.field("kept_problem", pa.string()),  # Null if identical to the removed problem.
+        pa.field("jaccard", pa.float64()),  # Similarity of the problems' canonical n-grams.
     ]
 )
 FAMILY = pa.schema(
     [
-        pa.field("template", pa.string()),  # hash of the problem with its numbers masked
-        pa.field("id", pa.string()),  # a row of the first problem
+        pa.field("template", pa.string()),  # Hash of the problem with its numbers masked.
+        pa.field("id", pa.string()),  # Id of a row with the family's first problem.
         pa.field("num_problems", pa.int64()),
     ]
 )
@@ -57,10 +48,10 @@ _ROW = pa.schema([*EXAMPLE, pa.field("row", pa.int64())])
 _NAMED = pa.schema([_ROW.field(name) for name in ("id", "corpus", "source", "problem", "row")])
 KEPT, EXACT, NEAR, CAP = range(4)
 REASONS = ("kept", "exact_duplicate", "near_duplicate", "solution_cap")
-# A smaller source may well be a copy of a larger one.
+# Smaller sources are exempt from max_removed_rate: one may well be a copy of a larger source.
 MIN_SOURCE_ROWS = 1000
 
-# Rows by corpus, source, reason, and corpus of the row that is kept in their place.
+# Counts rows by corpus, source, reason, and the corpus of the row kept instead.
 Counts = Counter[tuple[str, str, str, str]]
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -70,33 +61,34 @@ F64 = npt.NDArray[np.float64]
 @dataclass(frozen=True, config=STRICT)
 class Params:
     action: Literal["remove", "keep"] = Field(
-        description="keep trains on copies too, which measures what they cost."
+        description="remove drops copies; keep trains on them, to measure what they cost."
     )
     num_bands: int = Field(
-        description="Bands of MinHash hashes; problems that agree in one band are compared exactly."
+        description="Number of MinHash bands; problems that agree in one band are compared exactly."
     )
     rows_per_band: int = Field(
         description=(
-            "Hashes in a band, all of which must agree: 32 bands of 4 see 99% of pairs at Jaccard"
-            " 0.6."
+            "Hashes in a band, all of which must agree; 32 bands of 4 propose 99% of the pairs "
+            "with Jaccard similarity 0.6."
         ),
     )
-    ngram_size: int = Field(description="Canonical tokens in an n-gram.")
+    ngram_size: int = Field(description="Number of canonical tokens in an n-gram.")
     jaccard: float = Field(
         description=(
-            "Near duplicates share at least this much of their n-grams; filters/minhash.py has "
+            "Smallest Jaccard similarity of near duplicates' n-grams; filters/minhash.py states "
             "the other conditions."
         ),
     )
     seed: int = Field(description="Seed of the hashes.")
     max_solutions_per_problem: Annotated[int, Field(ge=1)] | None = Field(
         description=(
-            "Distinct solutions to keep for one problem, chosen by their hash; null keeps all."
+            "Number of distinct solutions to keep per problem, chosen by hash; null keeps all."
         ),
     )
     max_removed_rate: float = Field(
         description=(
-            "The stage fails if it removes a larger share of a corpus, or of a source of 1000 rows."
+            "The stage fails if it removes a larger share of a corpus, or of a source with at "
+            "least 1000 rows."
         ),
     )
 
@@ -106,24 +98,24 @@ class Params:
 
 @plain_dataclass(frozen=True)
 class Decisions:
-    """What becomes of each row; rows are numbered through the corpora in their order."""
+    """The decision about each row; rows are numbered through the corpora in order."""
 
-    state: npt.NDArray[np.int8]  # KEPT, EXACT, NEAR or CAP
-    kept_row: I64  # the row that stays in its place: its own for a kept one
+    state: npt.NDArray[np.int8]  # One of KEPT, EXACT, NEAR and CAP.
+    kept_row: I64  # The row that is kept instead; a kept row names itself.
     jaccard: F64
 
 
 @plain_dataclass(frozen=True)
 class Families:
-    """Groups of two or more problems that differ only in numbers."""
+    """Families: groups of two or more problems that differ only in their numbers."""
 
-    template: U64  # shape (families, 2)
-    row: I64  # the first row of the first problem
+    template: U64  # Has shape (families, 2).
+    row: I64  # The first row of the family's first problem.
     num_problems: I64
 
 
 def row_keys(path: Path) -> U64:
-    """Hashes of each row's problem and solution, shape (rows, 4)."""
+    """Return hashes of each row's problem and solution, shape (rows, 4)."""
 
     def kernel(problems: pa.Array, solutions: pa.Array) -> npt.NDArray[np.uint8]:
         return np.hstack([canonical.keys(problems), canonical.keys(solutions)]).view(np.uint8)
@@ -133,7 +125,11 @@ def row_keys(path: Path) -> U64:
 
 
 def find_families(near: NearCopies, first_rows: I64) -> Families:
-    """The families among the problems that are kept; first_rows are the problems' own."""
+    """Return the families among the kept problems.
+
+    Args:
+        first_rows: The first row of each problem.
+    """
     kept = np.flatnonzero(near.kept < 0)
     sizes = np.bincount(groups.first_of(near.template[kept]), minlength=len(kept))
     several = np.flatnonzero(sizes > 1)
@@ -141,17 +137,22 @@ def find_families(near: NearCopies, first_rows: I64) -> Families:
 
 
 def decide(keys: U64, first: I64, near: NearCopies, settings: Params) -> Decisions:
-    """Decide on every row, by its keys (rows, 4) and the first row of its problem."""
+    """Decide about every row.
+
+    Args:
+        keys: Hashes of each row's problem and solution, shape (rows, 4).
+        first: The first row with the same problem, for each row.
+    """
     rows = np.arange(len(keys))
     problem = (np.cumsum(first == rows) - 1)[first]
     same = groups.first_of(keys) if settings.action == "remove" else rows
-    # Near first: an exact copy within a problem that goes has no kept row but the near one's.
+    # NEAR takes precedence: the original of an exact copy within a removed problem is not kept.
     state = np.select([near.kept[problem] >= 0, same != rows], [NEAR, EXACT], KEPT)
     if settings.max_solutions_per_problem:
         coins = keys[:, 2] * np.uint64(2 * settings.seed + 1)
         state[over_cap(problem, coins, state, settings.max_solutions_per_problem)] = CAP
         state[(state == EXACT) & (state[same] == CAP)] = CAP
-    # Of each problem the first row that stays: a cap may have taken the first of all.
+    # Find the first row of each problem that stays; the cap may have removed the very first.
     stays = np.full(len(near.kept), len(rows))
     np.minimum.at(stays, problem[state == KEPT], rows[state == KEPT])
     other = [stays[near.kept[problem]], stays[problem]]
@@ -161,9 +162,9 @@ def decide(keys: U64, first: I64, near: NearCopies, settings: Params) -> Decisio
 
 
 def over_cap(problem: I64, coins: U64, state: I64, cap: int) -> I64:
-    """The kept rows beyond the first `cap` of their problem, in the order of their coins.
+    """Return the kept rows beyond the first `cap` rows of their problem in the order of coins.
 
-    A coin is the hash of the solution: one more solution never reshuffles the others.
+    A coin is a hash of the solution, so an additional solution never reshuffles the others.
     """
     kept = np.flatnonzero(state == KEPT)
     ranked = kept[np.lexsort((coins[kept], problem[kept]))]
@@ -173,7 +174,7 @@ def over_cap(problem: I64, coins: U64, state: I64, cap: int) -> I64:
 
 
 def write_unique(paths: list[Path], is_first: npt.NDArray[np.bool_], scratch: Path) -> list[Path]:
-    """Files of the unique problems, one for each corpus."""
+    """Write the unique problems to one file per corpus and return the files."""
     schema = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
     files, at = [], 0
     for number, path in enumerate(paths):
@@ -188,7 +189,7 @@ def write_unique(paths: list[Path], is_first: npt.NDArray[np.bool_], scratch: Pa
 def routed(
     paths: list[Path], is_kept: npt.NDArray[np.bool_], is_named: npt.NDArray[np.bool_]
 ) -> Iterator[tuple[pa.Table, pa.Table, pa.Table]]:
-    """Yield batches of rows in the order of ids: kept, removed, and those that others name."""
+    """Yield, ordered by id, the kept rows, the removed rows, and the rows that others refer to."""
     for table, order in merged(paths):
         rows = table["row"].to_numpy()[order]
         masks = (is_kept[rows], ~is_kept[rows], is_named[rows])
@@ -201,7 +202,7 @@ def write_all(
 ) -> None:
     """Write the three files in one pass over the rows, in the order of their ids."""
     is_kept = decisions.state == KEPT
-    # A removed row and the one it names lie anywhere: they are joined when all have gone by.
+    # A removed row and the kept row it refers to may be far apart, so they are joined at the end.
     is_named = np.zeros(len(is_kept), np.bool_)
     is_named[decisions.kept_row[~is_kept]] = True
     is_named[families.row] = True
@@ -249,7 +250,7 @@ def write_all(
 
 
 def tally(paths: list[Path], decisions: Decisions) -> Counts:
-    """Rows by corpus, source, reason, and corpus of the row that is kept in their place."""
+    """Count rows by corpus, source, reason, and the corpus of the row that is kept instead."""
     corpora = [path.parent.name for path in paths]
     starts = np.cumsum([0, *(num_rows(path) for path in paths)])[:-1]
     counts: Counts = Counter()
@@ -269,8 +270,10 @@ def tally(paths: list[Path], decisions: Decisions) -> Counts:
 
 
 def stop_at_mass_removal(counts: Counts, limit: float) -> None:
-    """Raise InputError where a corpus, or a source of some size, loses more than the limit of its
-    rows as copies: a fault, not a finding."""
+    """Raise InputError if a corpus or a large source loses too large a share of its rows as copies.
+
+    Such a loss points to a mistake in the data or the settings.
+    """
     before: Counter[tuple[str, ...]] = Counter()
     gone: Counter[tuple[str, ...]] = Counter()
     for (corpus, source, reason, _), count in counts.items():
@@ -283,12 +286,12 @@ def stop_at_mass_removal(counts: Counts, limit: float) -> None:
         if large and count > limit * before[part]:
             raise InputError(
                 f"{count} of {before[part]} rows of {', source '.join(part)} are duplicates, more "
-                f"than deduplicate.max_removed_rate={limit}: look at them, or raise the limit"
+                f"than deduplicate.max_removed_rate={limit}; inspect them or raise the limit"
             )
 
 
 def summarise(counts: Counts) -> dict[str, Any]:
-    """The tally's part of the metrics."""
+    """Return the tally's part of the metrics."""
 
     def add_up(column: int, *, kept: bool) -> dict[str, int]:
         sums: Counter[str] = Counter()
@@ -314,13 +317,13 @@ def filter_rows(paths: list[Path], out: Path, settings: Params) -> dict[str, Any
     """Write kept, removed and families.parquet into out; return the metrics.
 
     Args:
-        paths: of the corpora's rows, <corpus>/kept.parquet, in the order of preference.
+        paths: The corpora's files, <corpus>/kept.parquet, in the order of preference.
 
     Raises:
-        InputError: there is no row, or too many of a corpus or a source are copies.
+        InputError: There are no rows, or too many rows of a corpus or a source are copies.
     """
     if not sum(num_rows(path) for path in paths):
-        raise InputError(f"{paths[0].parent.parent} holds no row that passed: see metrics/prepare/")
+        raise InputError(f"{paths[0].parent.parent} has no kept rows; see metrics/prepare/")
     keys = np.concatenate([row_keys(path) for path in paths])
     first = groups.first_of(keys[:, :2])
     is_first = first == np.arange(len(first))

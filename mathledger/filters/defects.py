@@ -1,7 +1,8 @@
-"""Which rows cannot be trained on, and the evidence.
+"""Find the rows that cannot be trained on, with a reason and evidence.
 
-Of several reasons a row has the first that `find` looks for. An answer that cannot be compared with
-the reference is not shown to be wrong: its row stays, and the verdict is counted.
+If several reasons apply, a row gets the first one that `find` checks. If an answer cannot be
+compared with the reference, nothing shows that it is wrong: the row stays and the verdict is
+counted.
 """
 
 from collections import Counter
@@ -25,8 +26,8 @@ from mathledger.grading.solutions import canonical, contradiction, final_answers
 EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])
 REMOVED = removed_schema(EVIDENCE)
 
-SHOWN = 120  # characters of a text in the evidence
-# How a text ends that was cut, and what a whole text closes; beside $$, which closes itself.
+SHOWN = 120  # Characters of a text that the evidence shows.
+# A truncated text ends like _BREAKS_OFF or leaves one of _PAIRS open; $$ is checked separately.
 _BREAKS_OFF = r"(?:\.\.\.|…|[,(=+\\])$"
 _PAIRS = ((r"\begin{", r"\end{"), (r"\[", r"\]"))
 _ASKS_FOR_PROOF = (
@@ -34,7 +35,7 @@ _ASKS_FOR_PROOF = (
 )
 
 Mask = npt.NDArray[np.bool_]
-# What a removal shows: the same for each row, a text of each row, or what a function says of a row.
+# Evidence of a removal: one text for all rows, a text per row, or a function of the row's index.
 Shown: TypeAlias = str | pa.Array | Callable[[int], str] | None
 Rate = Annotated[float, Field(ge=0, le=1)]
 Policy = Literal["remove", "keep"]
@@ -42,28 +43,33 @@ Policy = Literal["remove", "keep"]
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    max_problem_chars: int = Field(description="A row with a longer problem is removed.")
-    max_solution_chars: int = Field(description="A row with a longer solution is removed.")
+    max_problem_chars: int = Field(description="Rows with a longer problem are removed.")
+    max_solution_chars: int = Field(description="Rows with a longer solution are removed.")
     min_text_rate: Rate = Field(
         description=(
-            "Share of letters and digits among the visible characters of problem and of solution."
+            "Smallest share of letters and digits among the visible characters of the problem, "
+            "and of the solution."
         ),
     )
     max_foreign_rate: Rate = Field(
         description=(
-            "Share of a row's letters that are neither Latin nor Greek; 1.0 keeps every script."
+            "Largest share of a row's letters that are neither Latin nor Greek; 1.0 keeps every "
+            "script."
         ),
     )
     no_final_answer: Policy = Field(
-        description="What becomes of solutions that state no final answer."
+        description="Whether to remove solutions that state no final answer."
     )
     proofs: Policy = Field(
         description=(
-            "What becomes of solutions without a final answer whose problem asks for a proof."
+            "Whether to remove solutions without a final answer if the problem asks for a proof."
         ),
     )
     check_answers: bool = Field(
-        description="The solution's final answer must agree with the reference and with itself."
+        description=(
+            "Whether a solution's final answer must agree with the reference and not contradict "
+            "another boxed answer."
+        )
     )
     answer_timeout_s: int = Field(
         ge=1,
@@ -72,14 +78,14 @@ class Params:
 
 
 class Removals:
-    """The rows of a batch that go, each with its first reason."""
+    """The removed rows of a batch, each with its first reason."""
 
     def __init__(self, num_rows: int) -> None:
         self.is_left = np.ones(num_rows, np.bool_)
         self._parts: list[tuple[pa.Array, pa.Array, pa.Array]] = []
 
     def add(self, reason: str, where: Mask, expected: Shown, found: Shown) -> None:
-        """Remove the rows of a mask that are left."""
+        """Remove the rows in the mask that have not been removed yet."""
         rows = np.flatnonzero(where & self.is_left)
         self.is_left[rows] = False
         if len(rows):
@@ -88,7 +94,7 @@ class Removals:
             self._parts.append((pa.array(rows), pa.repeat(reason, len(rows)), evidence))
 
     def take(self, examples: pa.RecordBatch) -> pa.Table:
-        """The removed rows, as REMOVED."""
+        """Return the removed rows with the schema REMOVED."""
         tables = [
             pa.table([*examples.take(rows).columns, reason, evidence], REMOVED.names).cast(REMOVED)
             for rows, reason, evidence in self._parts
@@ -106,11 +112,11 @@ def _shown(texts: Shown, rows: npt.NDArray[np.int64]) -> pa.Array:
 def find(
     examples: pa.RecordBatch, messages: pa.ListArray | None, limits: Params, judges: Judges
 ) -> tuple[Removals, pa.StringArray, Counter[str]]:
-    """The rows to remove, the answer that each solution states, and the verdicts on answers.
+    """Return the rows to remove, the answer that each solution states, and verdicts on answers.
 
     Args:
-        examples: with a null where a problem or solution is blank, and reference answers.
-        messages: the contents of each row's chat, where the corpus has one.
+        examples: The rows; a blank problem or solution is null, `answer` is the reference.
+        messages: The contents of each row's chat, or None if the corpus has no chats.
     """
     removals = Removals(len(examples))
     empty = [np.asarray(pc.is_null(examples[name])) for name in ("problem", "solution")]
@@ -132,7 +138,7 @@ def find(
 def _judge_texts(
     removals: Removals, problems: pa.StringArray, solutions: pa.StringArray, limits: Params
 ) -> None:
-    """What the characters of the texts alone tell."""
+    """Remove rows because of the characters of their texts."""
     counts = _judge_text(removals, "problem", problems, limits.max_problem_chars, limits)
     counts = counts + _judge_text(
         removals, "solution", solutions, limits.max_solution_chars, limits
@@ -149,7 +155,7 @@ def _judge_texts(
 def _judge_text(
     removals: Removals, name: str, texts: pa.StringArray, max_chars: int, limits: Params
 ) -> npt.NDArray[np.int32]:
-    """Judge one text column; return its character counts."""
+    """Remove rows because of the characters of one text column; return its character counts."""
     counts = characters.count(texts)
     num_broken = counts[:, characters.BROKEN]
     rate = counts[:, [characters.LETTERS, characters.DIGITS]].sum(axis=1)
@@ -185,7 +191,7 @@ def _judge_text(
 def _judge_messages(
     removals: Removals, messages: pa.ListArray, problems: pa.StringArray, solutions: pa.StringArray
 ) -> None:
-    """Whether the chat is the problem and the solution, and nothing else."""
+    """Remove rows whose chat is not exactly the problem and the solution."""
     counts = np.asarray(pc.fill_null(pc.list_value_length(messages), 0))
     removals.add("messages_differ", counts != 2, "2 messages", lambda row: str(counts[row]))
     first = np.asarray(messages.offsets)[:-1]
@@ -204,10 +210,10 @@ def _judge_ends(
     stated: pa.StringArray,
     limits: Params,
 ) -> None:
-    """Whether the solution comes to an end, and to an answer."""
+    """Remove rows whose solution is truncated or states no answer."""
     is_silent = np.asarray(pc.is_null(stated))
     silent = pa.array(np.flatnonzero(is_silent))
-    # A typesetting slip before a stated answer cuts nothing off.
+    # If a solution states an answer, an unbalanced delimiter before it does not mean truncation.
     breaks_off, asks_for_proof = is_silent.copy(), is_silent.copy()
     breaks_off[is_silent] = _breaks_off(solutions.take(silent))
     asks_for_proof[is_silent] = pc.match_substring_regex(problems.take(silent), _ASKS_FOR_PROOF)
@@ -224,7 +230,7 @@ def _judge_ends(
 
 
 def _breaks_off(texts: pa.StringArray) -> pa.BooleanArray:
-    r"""Whether each text ends in mid-sentence, or leaves a \begin{...}, \[ or $$ open."""
+    r"""Return whether each text ends in mid-sentence or leaves a \begin{...}, \[ or $$ open."""
     is_odd = pc.equal(pc.bit_wise_and(pc.count_substring(texts, "$$"), 1), 1)
     is_cut = pc.or_(is_odd, pc.match_substring_regex(texts, _BREAKS_OFF))
     for begin, end in _PAIRS:
@@ -236,7 +242,10 @@ def _breaks_off(texts: pa.StringArray) -> pa.BooleanArray:
 def _judge_answers(
     removals: Removals, reference: pa.StringArray, stated: pa.StringArray, judges: Judges
 ) -> Counter[str]:
-    """Compare the answers of the rows that are left, each different pair once."""
+    """Remove remaining rows whose answer differs from the reference; return the verdict counts.
+
+    Each distinct pair of answers is compared once.
+    """
     has_both = np.asarray(pc.and_(pc.is_valid(reference), pc.is_valid(stated))) & removals.is_left
     is_same = np.asarray(pc.fill_null(pc.equal(reference, stated), False))
     rows = pa.array(np.flatnonzero(has_both & ~is_same))
@@ -254,7 +263,7 @@ def _judge_answers(
 
 
 def _judge_boxes(removals: Removals, solutions: pa.StringArray, boxes: Boxes) -> None:
-    """Whether two boxed answers of a solution that is left contradict each other."""
+    """Remove remaining rows whose solution has two boxed answers that contradict each other."""
     counts = np.bincount(boxes.rows, minlength=len(solutions))
     starts = np.searchsorted(boxes.rows, np.arange(len(solutions)))
     contradictions: dict[int, tuple[str, str]] = {}

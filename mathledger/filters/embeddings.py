@@ -1,7 +1,7 @@
-"""Problems close in meaning to an item that share too little of its text for any class.
+"""Propose problems that are close in meaning to an item but share too little of its text.
 
 Paraphrases and translations keep the meaning and change the words. An embedding model proposes them
-as candidates for a person to judge; it is never the ground for a removal.
+as candidates for a person to review; similarity alone never removes a row.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
 
 WEIGHTS = "model.safetensors"
-BATCH = 64  # texts
+BATCH = 64  # Number of texts encoded at a time.
 CANDIDATE = pa.schema(
     [
         pa.field("id", pa.string()),
         pa.field("problem", pa.string()),
         pa.field("benchmark", pa.string()),
         pa.field("item_id", pa.string()),
-        pa.field("item_problem", pa.string()),  # null where the benchmark is private
+        pa.field("item_problem", pa.string()),  # Null if the benchmark is private.
         pa.field("cosine", pa.float32()),
     ]
 )
@@ -49,7 +49,7 @@ class Params:
     min_cosine: float = Field(
         gt=0,
         le=1,
-        description="Cosine similarity from which a pair is proposed, such as 0.85.",
+        description="Smallest cosine similarity of a proposed pair, such as 0.85.",
     )
 
 
@@ -61,7 +61,7 @@ class Proposed:
 
 
 class Embedder:
-    """Unit vectors of texts, and the items that they are compared with."""
+    """An embedding model, and the vectors of the items with which it compares texts."""
 
     def __init__(self, settings: Params, items: list[str]) -> None:
         self._model = load(settings)
@@ -75,17 +75,17 @@ class Embedder:
         return vectors
 
     def propose(self, texts: list[str]) -> Iterator[Proposed]:
-        """Pairs of a text, by its place, and an item at min_cosine or more, in their order."""
+        """Yield the pairs of a text and an item whose cosine is at least min_cosine, in order."""
         cosines = self._encode(texts) @ self._items.T
         for row, item in np.argwhere(cosines >= self._min_cosine).tolist():
             yield Proposed(row, item, round(float(cosines[row, item]), 4))
 
 
 def load(settings: Params) -> Any:
-    """The model of a folder.
+    """Return the embedding model of a folder.
 
     Raises:
-        InputError: sentence-transformers or the folder is missing, or its weights are others.
+        InputError: sentence-transformers or the folder is missing, or the weights do not match.
     """
     weights = Path(settings.model).expanduser() / WEIGHTS
     if not weights.is_file():
@@ -96,8 +96,8 @@ def load(settings: Params) -> Any:
     digest = sha256(weights)
     if digest != settings.sha256:
         raise InputError(
-            f"{weights} has sha256 {digest}, expected {settings.sha256}: another model than "
-            "decontaminate.embeddings names. If it is meant, put the new digest into conf/"
+            f"{weights} has sha256 {digest}, expected {settings.sha256}: this is not the model "
+            "that decontaminate.embeddings pins. If it is intended, put the new digest into conf/"
         )
     try:
         from sentence_transformers import SentenceTransformer
@@ -117,12 +117,12 @@ def write_candidates(
     matches: dict[str, list[Match]],
     left_out: set[str],
 ) -> int:
-    """Write the pairs that the model proposes and no class holds; return how many.
+    """Write the proposed pairs that have no overlap class; return their number.
 
     Args:
-        problems: a file with their id and problem.
-        matches: of the problems that have any, by id.
-        left_out: ids that are not proposed.
+        problems: A file with the columns `id` and `problem`.
+        matches: The matches of each problem that has any, by id.
+        left_out: Ids that are never proposed.
     """
     classified = {(row, match.item) for row, own in matches.items() for match in own}
     embedder = Embedder(settings, [item.problem for item in items])

@@ -1,4 +1,4 @@
-"""The benchmarks' items, which training rows are compared with."""
+"""Read the benchmark items with which training rows are compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,14 +18,17 @@ class Item:
     split: str | None
     id: str
     problem: str
-    private: bool  # its text must stand in no file that is published
+    private: bool  # The item's text must not appear in any published file.
 
 
 def read_items(folder: Path, benchmarks: Iterable[str]) -> list[Item]:
-    """All items of all benchmarks, evaluated or not; folder holds a folder of each.
+    """Return all items of all benchmarks, evaluated or not.
+
+    Args:
+        folder: The folder that holds one folder per benchmark.
 
     Raises:
-        InputError: a benchmark is missing, or an item has no token to be found by.
+        InputError: A benchmark is missing, or an item has no tokens to search for.
     """
     items = []
     for benchmark in benchmarks:
@@ -33,10 +36,13 @@ def read_items(folder: Path, benchmarks: Iterable[str]) -> list[Item]:
         private = is_private(folder / benchmark)
         for row in read_rows(folder / benchmark / "all_items.parquet"):
             if not canonical.spellings(row["problem"]):
-                raise InputError(f"{benchmark}: item {row['id']} cannot be checked: no token in it")
+                raise InputError(
+                    f"{benchmark}: item {row['id']} has no tokens and cannot be searched for; "
+                    "correct or remove it"
+                )
             split = receipt.get("split")
             item = Item(benchmark, receipt["revision"], split, row["id"], row["problem"], private)
             items.append(item)
     if not items:
-        raise InputError(f"{folder} holds no benchmark item: nothing can be checked")
+        raise InputError(f"{folder} has no benchmark items to search for; choose a benchmark")
     return items

@@ -1,13 +1,14 @@
-"""Near copies among many problems: MinHash proposes pairs, a direct comparison decides.
+"""Find near copies among many problems: MinHash proposes pairs, a direct comparison decides.
 
-Each problem is reduced to a sketch of a few bytes, and only the problems of proposed pairs are
-looked at again. Two problems are near copies when
+Each problem is reduced to a sketch of a few bytes, and only the problems of proposed pairs are read
+again. Two problems are near copies if all of the following hold:
 
-- the Jaccard similarity of their token n-grams reaches a limit,
-- their numbers, operators, macros, single letters and DECISIVE words are the same in the same
-  order: a long problem hardly feels a change of one of them, and is another one with it,
-- the content words of one are all in the other: one may say more, but not another thing (the sum of
-  the roots, their product).
+- The Jaccard similarity of their token n-grams reaches a limit.
+- Their numbers, operators, macros, single letters and DECISIVE words are the same in the same
+  order. Changing one of these barely lowers the similarity of a long problem but makes it a
+  different problem.
+- One of them has all content words of the other. It may say more, but not ask for something else
+  (the product of the roots instead of their sum).
 """
 
 from typing import Any
@@ -28,15 +29,15 @@ U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-# A problem is compared with the first ones of its bucket, the rest is counted: a bucket that a
-# common phrase fills costs linear time.
+# A problem is compared only with the first few of its bucket, so a bucket that a common phrase
+# fills takes linear time. The skipped comparisons are counted.
 MAX_FIRST = 8
-# Words that turn a problem into another, as an operator does.
+# A change of one of these words makes a different problem, just like a change of an operator.
 DECISIVE = (
     "not no never without except least most more less fewer greater odd even positive negative "
     "distinct only"
 )
-# Words that a problem may have another of: all others are content.
+# Copies may differ in these function words; all other words are content words.
 FUNCTION = (
     "a an the this that these those it its he him his she her they them their we us our you your i "
     "my of in on at by for from to into with within as and or but if then so also there here is "
@@ -55,16 +56,19 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class Bands:
-    """How problems are sketched; 32 bands of 4 see 99% of the pairs of Jaccard similarity 0.6."""
+    """The shape of sketches; 32 bands of 4 propose 99% of pairs with Jaccard similarity 0.6."""
 
     num_bands: int
     rows_per_band: int
-    ngram_size: int  # canonical tokens; a shorter problem is one n-gram
+    ngram_size: int  # Canonical tokens; a shorter problem is a single n-gram.
     seed: int
 
     def dtype(self) -> np.dtype[Any]:
-        """A sketch: one bucket of each band; hashes of what must be equal, of the drawings (0
-        without any), and of the problem with its numbers masked."""
+        """Return the type of a sketch.
+
+        A sketch holds one bucket per band, and hashes of the tokens that must be equal, of the
+        drawings (0 if there are none) and of the problem with its numbers masked.
+        """
         hashes = [("exact", np.uint64), ("drawing", np.uint64), ("template", np.uint64, (2,))]
         return np.dtype([("buckets", np.uint32, (self.num_bands,)), *hashes])
 
@@ -85,13 +89,13 @@ def _is_in(value: Any, table: Any) -> bool:
 
 @kernel
 def _exact(tok: Any, count: int) -> Any:
-    """Hash of the numbers, operators, macros, single letters and decisive words in their order."""
+    """Hash the numbers, operators, macros, single letters and decisive words in order."""
     value = np.uint64(0)
     for at in range(count):
         kind = tok[at, KIND]
         is_decisive = kind in (NUMBER, OPERATOR, MACRO)
         if kind == WORD:
-            # The first may be a label (Q:), and an a is mostly an article.
+            # A first letter may be a label (Q:), and "a" is usually an article.
             letter = at > 0 and tok[at, TO] - tok[at, FROM] == 1 and tok[at, HASH] != _ARTICLE
             is_decisive = letter or _is_in(np.uint64(tok[at, HASH]), _DECISIVE)
         if is_decisive:
@@ -101,7 +105,7 @@ def _exact(tok: Any, count: int) -> Any:
 
 @kernel
 def _lower(lowest: Any, gram: Any, factors: Any, terms: Any) -> None:
-    """Multiply-shift (Dietzfelbinger 1996), each its own order of the n-grams."""
+    """Lower the minima of all multiply-shift hash functions (Dietzfelbinger 1996) by one n-gram."""
     for at in range(len(lowest)):
         value = np.uint32((factors[at] * gram + terms[at]) >> np.uint64(32))
         lowest[at] = min(lowest[at], value)
@@ -124,7 +128,7 @@ def _sketch(
         exact[row], drawings[row] = _exact(tok, count), drawing
         templates[row, 0], templates[row, 1] = template(tok, count)
         for band in range(num_bands):
-            # What must be equal is part of the bucket: fillings of one template never meet.
+            # The bucket includes the exact hash, so problems that differ in numbers never meet.
             value = exact[row]
             for at in range(band * rows_per_band, (band + 1) * rows_per_band):
                 value = mix(value * _MULTIPLIER + np.uint64(lowest[at]))
@@ -132,10 +136,7 @@ def _sketch(
 
 
 def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
-    """A sketch of every problem (a string array without nulls), shape (problems,).
-
-    Daft's minhash expression needs the canonical tokens spelled out first: a tenth of the speed.
-    """
+    """Return a sketch of every problem (a string array without nulls), shape (problems,)."""
     data, offsets = text_bytes(problems)
     chance = np.random.default_rng(bands.seed)
     shape = 2, bands.num_bands * bands.rows_per_band
@@ -154,7 +155,14 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
 
 @kernel
 def _meet(ordered: Any, exact: Any, drawings: Any, max_first: int) -> tuple[Any, int]:
-    """Pairs (later << 32 | earlier) of one band's sorted (bucket << 32 | problem); those capped."""
+    """Return the pairs of one band that share a bucket, and the number of skipped comparisons.
+
+    Args:
+        ordered: Sorted values `bucket << 32 | problem`.
+
+    Returns:
+        Pairs as `later << 32 | earlier`, and the number of skipped comparisons.
+    """
     pairs, num_pairs, num_capped, start = np.empty(1024, np.uint64), 0, 0, 0
     low = np.uint64(0xFFFFFFFF)
     for at in range(len(ordered)):
@@ -174,10 +182,11 @@ def _meet(ordered: Any, exact: Any, drawings: Any, max_first: int) -> tuple[Any,
 
 
 def propose(sketched: npt.NDArray[Any]) -> tuple[I64, int]:
-    """Pairs of problems that share a bucket and all that must be equal; comparisons left out.
+    """Propose pairs of problems that share a bucket and all tokens that must be equal.
 
     Returns:
-        Shape (pairs, 2): the later and the earlier problem, sorted, each pair once.
+        Sorted distinct pairs of a later and an earlier problem, shape (pairs, 2), and the number
+        of comparisons skipped because of MAX_FIRST.
     """
     pairs, num_capped = np.empty(0, np.uint64), 0
     numbers = np.arange(len(sketched), dtype=np.uint64)
@@ -194,7 +203,7 @@ def propose(sketched: npt.NDArray[Any]) -> tuple[I64, int]:
 
 @kernel
 def _content(tok: Any, count: int, spell: Any, out: Any) -> int:
-    """Hashes of the content words without a plural's ending, into out; returns how many."""
+    """Write hashes of the content words, without plural endings, into out; return their number."""
     size = 0
     for at in range(count):
         if tok[at, KIND] != WORD or _is_in(np.uint64(tok[at, HASH]), _FUNCTION):
@@ -239,7 +248,10 @@ def _members(
 
 
 def ngrams(problems: pa.Array, ngram_size: int) -> tuple[I64, U64]:
-    """The distinct n-grams of every problem, sorted, flat; and their counts, shape (problems,)."""
+    """Return the number of distinct n-grams of every problem, and all their hashes in one array.
+
+    Each problem's hashes are sorted. The counts have shape (problems,).
+    """
     data, offsets = text_bytes(problems)
     memory = state.scratch(state.longest(offsets))
     counts, grams = _members(data, offsets, state.tables(), memory, ngram_size)
@@ -247,17 +259,23 @@ def ngrams(problems: pa.Array, ngram_size: int) -> tuple[I64, U64]:
 
 
 def content_words(problems: pa.Array) -> tuple[I64, U64]:
-    """The same of the words that say what a problem is about, each as often as it stands there:
-    in a class of boys and girls, how many boys is one question and how many girls another."""
+    """Return the same for content words, each as often as it occurs.
+
+    Repetitions matter: in a class of boys and girls, asking for the number of boys and asking for
+    the number of girls are different problems.
+    """
     return ngrams(problems, 0)
 
 
 @kernel
 def overlap(offsets: Any, members: Any, pairs: Any) -> tuple[Any, Any]:
-    """Compare the multisets offsets[i]:offsets[i+1] of each pair (pairs, 2) of problems.
+    """Compare the multisets members[offsets[i] : offsets[i + 1]] of each pair of problems.
+
+    Args:
+        pairs: Problem numbers, shape (pairs, 2).
 
     Returns:
-        Their Jaccard similarity, and whether one holds the other.
+        The Jaccard similarity of each pair, and whether one multiset contains the other.
     """
     similarity, is_nested = np.zeros(len(pairs)), np.zeros(len(pairs), np.bool_)
     for number in range(len(pairs)):
@@ -281,10 +299,10 @@ def overlap(offsets: Any, members: Any, pairs: Any) -> tuple[Any, Any]:
 
 @kernel
 def stars(pairs: Any, similarity: Any, limit: float, num_problems: int) -> tuple[Any, Any]:
-    """Of each problem the kept one that it is a copy of, or -1; and their similarity.
+    """Return for each problem the kept problem that it copies, or -1, and their similarity.
 
-    Pairs are sorted. An earlier problem is preferred, and only a pair with one that is kept
-    removes: there is no chain of likeness.
+    The pairs must be sorted. Earlier problems are preferred, and only a pair with a kept problem
+    removes the later one, so similarity is not transitive.
     """
     kept_for, likeness = np.full(num_problems, -1, np.int64), np.zeros(num_problems)
     for number in range(len(pairs)):

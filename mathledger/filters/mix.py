@@ -1,8 +1,7 @@
-"""Sample the training set from what is left, and write it as prompt and completion.
+"""Sample rows by coins, split off the validation set, and write prompts and completions.
 
-Whether a row is taken depends on the seed and its own id alone, so that adding a corpus never
-reshuffles another. A family of problems that differ in their numbers alone falls on one side of
-the validation split, with all solutions.
+A row's coin is a number in [0, 1) that depends only on the seed and the row's id; the rows with the
+smallest coins are taken.
 """
 
 from collections import Counter
@@ -30,16 +29,16 @@ TRAINING_ROW = pa.schema(
         pa.field("id", pa.string()),
         pa.field("corpus", pa.string()),
         pa.field("source", pa.string()),
-        pa.field("repeat", pa.int32()),  # 0, and up to epochs - 1 for a row's further copies
-        pa.field("answer", pa.string()),  # null where none is known
+        pa.field("repeat", pa.int32()),  # Number of the copy, from 0 to epochs - 1.
+        pa.field("answer", pa.string()),  # Null if the answer is unknown.
         pa.field("prompt", _TURNS),
         pa.field("completion", _TURNS),
     ]
 )
-# A family that would make up more of the validation set is split by problem: a drill of one
-# template would else be all of it, or missing.
+# A family that would make up a larger share of the validation set is split by problem. Otherwise
+# a single large family would fill the validation set or be missing from it.
 MAX_FAMILY_SHARE = 0.25
-MAX_MEASURED = 10_000  # rows of a corpus whose tokens are counted
+MAX_MEASURED = 10_000  # Rows per corpus whose tokens are counted.
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -51,22 +50,22 @@ Flags = npt.NDArray[np.bool_]
 class Corpus:
     weight: float = Field(ge=0, le=1, description="Share of the corpus's rows to take.")
     max_examples: int | None = Field(
-        description="Rows of this corpus to take at most; null sets no limit."
+        description="Largest number of rows to take from this corpus; null sets no limit."
     )
     epochs: int = Field(default=1, ge=1, description="Copies of each row in the training set.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    seed: int = Field(description="Seed of the choice of sampled and held-out rows.")
+    seed: int = Field(description="Seed for the choice of sampled and held-out rows.")
     max_examples: int | None = Field(
-        description="Rows to take over all corpora, each counted once; null takes every row."
+        description="Rows to take from all corpora together, not counting repeats; null takes all."
     )
     validation_rate: float = Field(description="Share of problem families to hold out.")
 
 
 def sample(corpus: I64, coins: F64, wanted: list[Corpus], max_examples: int | None) -> Flags:
-    """Which rows to take, by the number of each row's corpus and its coin.
+    """Choose the rows to take, given each row's corpus number and coin.
 
     >>> coins = np.array([0.1, 0.7, 0.3, 0.2])
     >>> half = Corpus(weight=0.5, max_examples=2)
@@ -80,7 +79,7 @@ def sample(corpus: I64, coins: F64, wanted: list[Corpus], max_examples: int | No
 
 
 def smallest(is_taken: Flags, coins: F64, limit: int | None) -> Flags:
-    """Of the rows taken those with the smallest coins, up to the limit."""
+    """Limit the taken rows to the `limit` rows with the smallest coins."""
     rows = np.flatnonzero(is_taken)
     chosen = np.zeros(len(is_taken), np.bool_)
     chosen[rows[np.argsort(coins[rows], kind="stable")[:limit]]] = True
@@ -105,10 +104,10 @@ def split(problems: U64, templates: U64, settings: Params) -> tuple[Flags, int]:
 
 
 def read_keys(path: Path, seed: int, corpora: list[str]) -> tuple[I64, F64, U64, U64]:
-    """Of each row: number of its corpus, its coin, hashes (rows, 2) of its problem and template.
+    """Return each row's corpus number, its coin, and hashes (rows, 2) of problem and template.
 
     Raises:
-        InputError: a corpus has lost all its rows on the way here.
+        InputError: No row of a corpus has passed the filters.
     """
 
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
@@ -124,13 +123,13 @@ def read_keys(path: Path, seed: int, corpora: list[str]) -> tuple[I64, F64, U64,
         at += len(batch)
     for number in np.flatnonzero(np.bincount(corpus, minlength=len(corpora)) == 0):
         raise InputError(
-            f"no row of {corpora[number]} has passed the filters: drop it, or see metrics/"
+            f"no row of {corpora[number]} has passed the filters; drop this corpus, or see metrics/"
         )
     return corpus, coins, keys[:, :2], keys[:, 2:]
 
 
 def training_rows(rows: pa.Table, prompt: prompts.Params) -> pa.Table:
-    """The rows as prompts.training_row has them, a column at a time."""
+    """Add the columns `prompt` and `completion`, as prompts.training_row would for each row."""
     mark = "\0"
     first, *rest = prompts.user_text(prompt, mark).split(mark)
     pieces = [first, *(part for piece in rest for part in (rows["problem"], piece))]
@@ -148,7 +147,7 @@ def training_rows(rows: pa.Table, prompt: prompts.Params) -> pa.Table:
 
 
 def repeated(rows: pa.Table, copies: I64) -> pa.Table:
-    """Each row as often as told, with the number of the copy as column `repeat`."""
+    """Repeat each row as often as `copies` says, and number the copies in the column `repeat`."""
     number = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
     taken = rows.take(pa.array(np.repeat(np.arange(len(rows)), copies)))
     return taken.append_column("repeat", pa.array(number))
@@ -157,10 +156,10 @@ def repeated(rows: pa.Table, copies: I64) -> pa.Table:
 def write_parts(
     path: Path, out: Path, train: I64, validation: I64, measured: Flags, prompt: prompts.Params
 ) -> tuple[Counter[tuple[str, str]], dict[str, list[str]]]:
-    """Write both parts; `train` and `validation` tell how often each row stands in them.
+    """Write both parts; `train` and `validation` say how often each row occurs in them.
 
     Returns:
-        Training rows by corpus and source; the texts of the rows to be measured, by corpus.
+        The number of training rows by corpus and source, and the texts to measure by corpus.
     """
     counts: Counter[tuple[str, str]] = Counter()
     texts: dict[str, list[str]] = {}
@@ -185,15 +184,15 @@ def write_parts(
 
 
 def token_lengths(file: Path, texts: dict[str, list[str]]) -> dict[str, dict[str, int]]:
-    """Tokens of prompt and completion by corpus, without those that the chat template adds.
+    """Return quantiles of the row lengths in tokens by corpus, without the chat template's tokens.
 
     Raises:
-        InputError: the model has no fast tokenizer.
+        InputError: The model has no fast tokenizer.
     """
     from tokenizers import Tokenizer
 
     if not file.exists():
-        raise InputError(f"{file} is missing: the base model needs a fast tokenizer")
+        raise InputError(f"{file} is missing; choose a base model with a fast tokenizer")
     tokenizer = Tokenizer.from_file(str(file))
     measured = {}
     for corpus, own in sorted(texts.items()):
@@ -220,11 +219,11 @@ def sample_rows(
     """Write train.parquet and validation.parquet into out; return the metrics.
 
     Args:
-        path: the rows that passed the filters.
-        wanted: what to take of each corpus.
+        path: File of the rows that passed the filters.
+        wanted: How much to take from each corpus.
 
     Raises:
-        InputError: a corpus or one of the two parts is empty.
+        InputError: A corpus or one of the two parts is empty.
     """
     corpus, coins, problems, templates = read_keys(path, settings.seed, [*wanted])
     taken = sample(corpus, coins, [*wanted.values()], settings.max_examples)
@@ -234,8 +233,8 @@ def sample_rows(
     for name, part in (("train", in_train), ("validation", in_validation)):
         if not part.any():
             raise InputError(
-                f"the {name} set is empty: {taken.sum()} rows were sampled, "
-                f"mix.validation_rate is {settings.validation_rate}"
+                f"the {name} set is empty: {taken.sum()} rows were sampled and "
+                f"mix.validation_rate is {settings.validation_rate}; change it or take more rows"
             )
     measured = np.zeros(len(taken), np.bool_)
     for number in range(len(wanted)):

@@ -1,4 +1,4 @@
-"""Which of the unique problems are near copies of which: sketched, proposed, compared."""
+"""Find the near copies among the unique problems: sketch them, propose pairs, compare the pairs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,19 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NearCopies:
-    """Among the unique problems, numbered in the order of preference."""
+    """The near copies among the unique problems, which are numbered in the order of preference."""
 
-    kept: I64  # of each problem the kept one that it is a copy of, or -1
+    kept: I64  # For each problem, the kept problem that it copies, or -1.
     jaccard: F64
-    template: U64  # hash of the problem with its numbers masked, shape (problems, 2)
-    num_capped: int  # comparisons left out
+    template: U64  # Hash of the problem with its numbers masked, shape (problems, 2).
+    num_capped: int  # Number of comparisons skipped because of a cap.
 
 
 def find(files: list[Path], bands: Bands, jaccard: float | None, scratch: Path) -> NearCopies:
-    """Find near copies among the problems of the files, of at least this Jaccard similarity.
+    """Find the near copies among the problems of the files.
 
-    None finds none.
+    Args:
+        jaccard: Smallest Jaccard similarity of a near copy; None finds no near copies.
     """
 
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
@@ -48,9 +49,9 @@ def find(files: list[Path], bands: Bands, jaccard: float | None, scratch: Path) 
 
 
 def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F64:
-    """Jaccard similarity of each pair of problems; 0 where each has content words of its own.
+    """Return the Jaccard similarity of each pair, or 0 if both have content words of their own.
 
-    What is compared lies in mapped files, since all problems may be in some pair.
+    The n-grams and words are memory-mapped, because every problem may be in some pair.
     """
     num_problems = sum(num_rows(file) for file in files)
     wanted, num_seen = np.zeros(num_problems, np.bool_), 0
@@ -69,7 +70,7 @@ def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F6
 
     def overlap(number: int) -> tuple[F64, npt.NDArray[np.bool_]]:
         offsets = np.concatenate([[0], np.cumsum(sizes[number])])
-        if not offsets[-1]:  # an empty file cannot be mapped
+        if not offsets[-1]:  # An empty file cannot be mapped.
             return minhash.overlap(offsets, np.empty(0, np.uint64), pairs)
         return minhash.overlap(offsets, np.memmap(paths[number], np.uint64, "r"), pairs)
 

@@ -1,23 +1,23 @@
-"""What a training text shares with the benchmarks' items: the measures, and the classes.
+"""Measure what training texts share with benchmark items, and classify the pairs.
 
-A text is compared with every item that it shares anything rare with, by two measures:
+A text is compared with every item with which it shares something rare, by two measures:
 
-- containment: of the item's token n-grams, weighted by how rare they are in training, the share
-  that stands in the text. n is ngram_size, or the length of a shorter item.
-- stem overlap: the same of word stems, in any order, both ways: the share of the item's stems in
-  the text, and of the text's in the item.
+- Containment is the share of the item's token n-grams that occur in the text, weighted by their
+  rarity in the training data. n is ngram_size, or the length of a shorter item.
+- Stem overlap is the weighted share of the item's word stems that occur in the text, in any order,
+  and vice versa.
 
-The class is the first that fits; `class_of` decides it:
+`class_of` assigns the first class that fits:
 
-- same       equal canonical tokens
-- contained  containment >= contained, no number or operator of the item is missing, and next to
-             none of its words
-- rephrase   the numbers and operators are the item's (one more number is allowed), there are two
-             numbers at least, and mean stem overlap + 0.05 x how rare the numbers are (at most
-             12 nats) >= rephrase
-- variant    containment or stem overlap >= variant, with other numbers, operators or words
+- same       The canonical tokens are equal.
+- contained  Containment >= contained, the text has all numbers and operators of the item, and it
+             has almost all of the item's words.
+- rephrase   The numbers and operators are the same (one extra number is allowed), there are at
+             least two numbers, and the mean stem overlap + 0.05 x the rarity of the numbers (at
+             most 12 nats) >= rephrase.
+- variant    Containment or stem overlap >= variant, but numbers, operators or words differ.
 
-docs/filtering.md says what the thresholds give on labelled pairs.
+docs/filtering.md reports precision and recall of the thresholds on labelled pairs.
 """
 
 from dataclasses import dataclass
@@ -49,42 +49,42 @@ CLASSES = ("same", "contained", "rephrase", "variant")
 SAME, CONTAINED, REPHRASE, VARIANT = range(4)
 NO_CLASS = -1
 
-MIN_WORDS = 0.9  # of an item's stems, weighted: for the class contained
-MIN_STEMS = 0.2  # either way: for the class rephrase
-# Without many n-grams in common, stems which less than a tenth of the training problems have must
-# weigh MIN_RARE of either text.
+MIN_WORDS = 0.9  # For "contained", the weighted share of an item's stems that the text must have.
+MIN_STEMS = 0.2  # For "rephrase", the smallest stem overlap in either direction.
+# If a text and an item share few n-grams, their shared rare stems (in less than a tenth of the
+# training problems) must have at least this share of the weight of either text.
 MIN_RARE = 0.1
 NUMBER_WEIGHT, MAX_NUMBER_INFORMATION = 0.05, 12.0
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Pairs of a text and an item that have a class, one entry each, sorted by text, item."""
+    """The pairs of a text and an item that have a class, sorted by text and item."""
 
     rows: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]
     classes: npt.NDArray[np.int8]
     containment: npt.NDArray[np.float32]
-    item_in_text: npt.NDArray[np.float32]  # stem overlap
+    item_in_text: npt.NDArray[np.float32]  # This and the next are the stem overlap.
     text_in_item: npt.NDArray[np.float32]
 
 
 class Measures(NamedTuple):
-    """What a text and an item have in common."""
+    """The measures of a pair of text and item."""
 
-    is_equal: bool  # token by token
+    is_equal: bool  # All tokens are equal.
     is_near: bool
     is_reworded: bool
     containment: float
-    item_in_text: float  # share of the item's stems
-    num_missing_numbers: int  # of the item's, in the text
-    num_missing_signs: int
-    num_extra_signs: int  # of the text's, in the item
+    item_in_text: float  # Share of the item's stems that the text has.
+    num_missing_numbers: int  # Numbers of the item that the text lacks.
+    num_missing_signs: int  # Operators and macros of the item that the text lacks.
+    num_extra_signs: int  # Operators and macros of the text that the item lacks.
 
 
 @kernel
 def class_of(measures: Any, limits: Any, is_solution: bool) -> int:
-    """The first class that fits a pair, or NO_CLASS: the one place where it is decided.
+    """Return the first class that fits a pair, or NO_CLASS; only this function decides it.
 
     >>> from mathledger.filters.overlap_index import Limits
     >>> limits = Limits(contained=0.8, rephrase=0.7, variant=0.6)
@@ -110,7 +110,7 @@ def class_of(measures: Any, limits: Any, is_solution: bool) -> int:
 
 @kernel
 def is_near(containment: float, item_in_text: float, text_in_item: float, limits: Any) -> bool:
-    """Return True if text and item share enough to be variants of one another at least."""
+    """Return True if text and item share enough to be at least variants of each other."""
     return max(containment, min(item_in_text, text_in_item)) >= float(limits.variant)
 
 
@@ -123,9 +123,9 @@ def is_reworded(
     number_total: float,
     limits: Any,
 ) -> bool:
-    """Return True if the stems say that the item is put in other words, given its numbers.
+    """Return True if the text has enough of the item's numbers and stems to be a rewording of it.
 
-    The rarer the item's numbers (number_total, in nats), the fewer of its words are needed.
+    The rarer the item's numbers are (number_total, in nats), the fewer shared words it takes.
     """
     mean = (item_in_text + text_in_item) / 2
     information = min(MAX_NUMBER_INFORMATION, number_total)
@@ -138,7 +138,7 @@ def is_reworded(
 
 @kernel
 def _shared_stems(stems: Any, weight_here: Any) -> tuple[float, float]:
-    """The weight of an item's stems that the text has, and of the rare ones among them."""
+    """Return the weight of an item's stems that the text has, and of the rare ones among them."""
     shared, rare = 0.0, 0.0
     for stem in stems:
         weight = weight_here[stem]
@@ -149,7 +149,7 @@ def _shared_stems(stems: Any, weight_here: Any) -> tuple[float, float]:
 
 @kernel
 def _is_equal(tokens: Any, values: Any, first: int) -> bool:
-    """Return True if an item's tokens, which begin at first, are the text's."""
+    """Return True if an item's tokens, which start at `first`, equal the text's."""
     for at in range(len(tokens)):  # noqa: SIM110  (numba compiles no generator)
         if np.uint64(tokens[at, HASH]) != values[first + at]:
             return False
@@ -160,11 +160,11 @@ def _is_equal(tokens: Any, values: Any, first: int) -> bool:
 def classify(
     row: int, text: Any, num_candidates: int, index: Any, work: Any, is_solution: bool, out: Any
 ) -> Any:
-    """Append the class and the measures of the text's pairs with its candidates to out.
+    """Append the classes and measures of the text's pairs with its candidates to out.
 
-    out is pairs, measures, and how many there are; the arrays grow where they are full.
+    `out` holds the pairs, their measures and their number; full arrays are enlarged.
     """
-    # Taken out of the tuples once: in the loop below each would be counted as a new reference.
+    # We unpack the tuples once because each access in the loop would count a new reference.
     limits, stem_totals, gram_totals = index.limits, index.stem_total, index.gram_total
     token_values, token_first = index.tokens
     stem_values, stem_first = index.stems
@@ -221,7 +221,7 @@ def classify(
 
 @kernel
 def _twice(rows: Any) -> Any:
-    """The rows in an array with room for as many more."""
+    """Return the rows in an array with twice the space."""
     larger = np.empty((2 * len(rows), rows.shape[1]), rows.dtype)
     larger[: len(rows)] = rows
     return larger
@@ -231,7 +231,7 @@ def _twice(rows: Any) -> Any:
 def _match(
     data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, work: Any, solutions: bool
 ) -> Any:
-    """(pairs, 3) of row, item, class, and (pairs, 3) of the measures."""
+    """Return arrays (pairs, 3) of row, item and class, and (pairs, 3) of the measures."""
     out = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32), 0
     for row in range(len(offsets) - 1):
         count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
@@ -254,9 +254,10 @@ def _match(
 
 
 def match(texts: pa.Array, index: Index, *, solutions: bool = False) -> Matches:
-    """Every pair of a text and an item with a class.
+    """Return every pair of a text and an item that has a class.
 
-    solutions: the texts are solutions, in which only whole contained items count.
+    Args:
+        solutions: Whether the texts are solutions, in which only whole contained items count.
     """
     data, offsets = text_bytes(texts)
     memory = state.scratch(state.longest(offsets))

@@ -1,9 +1,9 @@
-"""Which items may reach a class with a text at all, so that few pairs are compared.
+"""Select the items that can reach any class with a text, so that few pairs are compared.
 
-A contained item lacks at most 1 - contained of its weight, so that some of its rarest n-grams,
-which together weigh more, stand in the text (the prefix filter of Chaudhuri et al., ICDE 2006);
-stems and the threshold of variants likewise. And a rephrased item has its rarest number in the
-text.
+A contained item lacks at most 1 - contained of its weight, so the text must have one of its rarest
+n-grams that together weigh more than that (the prefix filter of Chaudhuri et al., ICDE 2006). The
+same holds for stems and the threshold of variants. The text of a rephrased item has the item's
+rarest number.
 """
 
 import math
@@ -23,9 +23,9 @@ from mathledger.filters.overlap_features import (
 )
 from mathledger.filters.overlap_index import Index, may_hold, weight
 
-RARE = math.log(10)  # the weight of a stem that a tenth of the training problems have
-MAX_EXTRA_NUMBERS = 1  # that a rephrase may have
-_SLACK = 1e-9  # sums of the same weights in another order differ in their last bits
+RARE = math.log(10)  # The weight of a stem that a tenth of the training problems have.
+MAX_EXTRA_NUMBERS = 1  # A rephrase may have this many numbers that the item lacks.
+_SLACK = 1e-9  # Sums of the same weights in different orders differ in their last bits.
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -34,37 +34,37 @@ Flags = npt.NDArray[np.bool_]
 
 
 class Text(NamedTuple):
-    """What is compared of one text: the used parts of a thread's work."""
+    """The features of one text, as views of a thread's work arrays."""
 
     tokens: Any
-    stems: U64  # sorted, distinct
+    stems: U64  # Sorted and distinct.
     stem_weight: F64
-    total: float  # weight of all stems
-    numbers: U64  # sorted, with repeats
+    total: float  # Weight of all stems.
+    numbers: U64  # Sorted, with repeats.
     signs: U64
 
 
 class Work(NamedTuple):
-    """What a thread writes while it compares one text after the other."""
+    """The work arrays that a thread reuses for one text after the other."""
 
     ngrams: U64
     stems: U64
     numbers: U64
     signs: U64
     stem_weight: F64
-    stem_place: I64  # of each stem of the text, its place in the index, or -1
-    weight_here: F64  # of each stem of the index, its weight if the text has it, else 0
-    last_row: I64  # of each gram of the index, the last text that held it
-    gram_shared: F64  # of each item, the weight of its grams that the text has
+    stem_place: I64  # For each stem of the text, its position in the index, or -1.
+    weight_here: F64  # For each stem of the index, its weight if the text has it, else 0.
+    last_row: I64  # For each n-gram of the index, the last text that had it.
+    gram_shared: F64  # For each item, the weight of its n-grams that the text has.
     stem_shared: F64
-    touched: I64  # the items whose entries must be cleared before the next text
+    touched: I64  # Items whose entries must be cleared before the next text.
     is_touched: Flags
     candidates: I64
     is_candidate: Flags
 
 
 def workspace(index: Index, max_tokens: int) -> Work:
-    """Arrays for texts of so many tokens."""
+    """Allocate work arrays for texts of up to max_tokens tokens."""
     num_items, num_stems = len(index.gram_total), len(index.with_stem.values)
     return Work(
         ngrams=np.empty(max_tokens, np.uint64),
@@ -86,7 +86,7 @@ def workspace(index: Index, max_tokens: int) -> Work:
 
 @kernel
 def may_hold_a_whole_item(tok: Any, count: int, index: Any, work: Any) -> bool:
-    """Return True if one of the decisive n-grams stands in a solution."""
+    """Return True if a solution has one of the decisive n-grams."""
     values, bitmap = index.decisive_grams
     hashes = work.ngrams
     for size in index.sizes:
@@ -98,9 +98,10 @@ def may_hold_a_whole_item(tok: Any, count: int, index: Any, work: Any) -> bool:
 
 @kernel
 def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[int, int]:
-    """Add up the weight of shared n-grams; items with enough of it become candidates.
+    """Add up the weight of shared n-grams; items with enough weight become candidates.
 
-    Returns how many items were touched, and how many candidates there are.
+    Returns:
+        The number of touched items and the number of candidates.
     """
     values, bitmap = index.grams
     first, items = index.with_gram.first, index.with_gram.items
@@ -135,7 +136,7 @@ def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[in
 
 @kernel
 def read(tok: Any, count: int, spell: Any, index: Any, work: Any) -> Any:
-    """The Text of the tokens; weight_here and stem_place are filled on the way."""
+    """Return the Text of the tokens; this also fills weight_here and stem_place."""
     num_stems = stems(tok, count, spell, work.stems)
     num_numbers = numbers(tok, count, work.numbers)
     num_signs = signs(tok, count, work.signs)
@@ -162,10 +163,13 @@ def read(tok: Any, count: int, spell: Any, index: Any, work: Any) -> Any:
 def by_stems(
     text: Any, num_touched: int, num_candidates: int, index: Any, work: Any
 ) -> tuple[int, int]:
-    """Add up the weight of shared stems, the rarest first; and the candidates that it makes.
+    """Add up the weight of shared stems, rarest first; items with enough weight become candidates.
 
-    Once the other stems cannot make a variant of any new item, they are left out; their weight is
-    granted to all.
+    The loop stops once the remaining stems alone cannot make a variant of a new item. Every item is
+    then credited with the weight of the remaining stems.
+
+    Returns:
+        The number of touched items and the number of candidates.
     """
     first, items, stem_total = index.with_stem.first, index.with_stem.items, index.stem_total
     shared, touched, is_touched = work.stem_shared, work.touched, work.is_touched
@@ -198,7 +202,11 @@ def by_stems(
 
 @kernel
 def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
-    """Make candidates of the items whose numbers the text has, and at most one more."""
+    """Add the items whose numbers the text has, with at most MAX_EXTRA_NUMBERS others.
+
+    Returns:
+        The number of candidates.
+    """
     values, first, items = index.with_rarest_number
     number_values, number_first = index.numbers
     own_numbers, candidates, is_candidate = text.numbers, work.candidates, work.is_candidate
@@ -224,7 +232,7 @@ def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
 
 @kernel
 def clear(num_touched: int, num_stems: int, work: Any) -> None:
-    """Make the work ready for the next text."""
+    """Reset the work arrays for the next text."""
     gram_shared, stem_shared, is_touched = work.gram_shared, work.stem_shared, work.is_touched
     weight_here = work.weight_here
     for item in work.touched[:num_touched]:

@@ -1,4 +1,4 @@
-"""What is compared of a text: hashes of its n-grams, word stems, numbers and signs."""
+"""Compute the features of a text: hashes of its n-grams, word stems, numbers and signs."""
 
 from typing import Any
 
@@ -11,9 +11,10 @@ from mathledger.text.tokens import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO
 
 @kernel
 def stem(spell: Any, start: int, end: int) -> Any:
-    """Hash of a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
+    """Hash a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
 
-    Rougher than Porter's (1980), whose later steps merge words of different meaning.
+    This is simpler than Porter's stemmer (1980), whose later steps merge words with different
+    meanings.
     """
     size = end - start
     last, before = spell[end - 1], spell[end - 2] if size > 1 else np.uint8(0)
@@ -37,9 +38,9 @@ def stem(spell: Any, start: int, end: int) -> Any:
 
 @kernel
 def ngrams(tok: Any, count: int, size: int, out: Any) -> int:
-    """Write the hashes of the runs of `size` tokens into out; return how many.
+    """Write the hashes of all runs of `size` tokens into out; return their number.
 
-    Each is rolled from the last (Karp and Rabin, 1987) and mixed.
+    The hashes are rolling hashes (Karp and Rabin, 1987), mixed at the end.
     """
     num_ngrams = max(0, count - size + 1) if size > 0 else 0
     factor = np.uint64(0x9E3779B97F4A7C15)
@@ -57,7 +58,7 @@ def ngrams(tok: Any, count: int, size: int, out: Any) -> int:
 
 @kernel
 def stems(tok: Any, count: int, spell: Any, out: Any) -> int:
-    """Write the sorted distinct stems of the words into out; return how many."""
+    """Write the sorted distinct stems of the words into out; return their number."""
     size = 0
     for at in range(count):
         if tok[at, KIND] == WORD:
@@ -74,7 +75,7 @@ def stems(tok: Any, count: int, spell: Any, out: Any) -> int:
 
 @kernel
 def numbers(tok: Any, count: int, out: Any) -> int:
-    """Write the sorted hashes of the numbers, repeats included, into out; return how many."""
+    """Write the sorted hashes of the numbers, with repeats, into out; return their number."""
     size = 0
     for at in range(count):
         if tok[at, KIND] == NUMBER:
@@ -86,7 +87,7 @@ def numbers(tok: Any, count: int, out: Any) -> int:
 
 @kernel
 def signs(tok: Any, count: int, out: Any) -> int:
-    """Write the sorted hashes of the operators and macros into out, as `numbers` does."""
+    """Write the sorted hashes of operators and macros into out, as `numbers` does for numbers."""
     size = 0
     for at in range(count):
         if tok[at, KIND] in (OPERATOR, MACRO):
@@ -112,6 +113,6 @@ def num_missing(left: Any, right: Any) -> int:
 
 @kernel
 def place_in(table: Any, value: Any) -> int:
-    """Return the place of a value in a sorted table, or -1."""
+    """Return the index of a value in a sorted table, or -1."""
     at = np.searchsorted(table, value)
     return int(at) if at < len(table) and table[at] == value else -1

@@ -1,6 +1,6 @@
-"""The index of the items: which of them hold an n-gram, a stem or a number, and how rare it is.
+"""Build the index of items: which items have an n-gram, stem or number, and how rare it is.
 
-Named tuples of arrays, so that the kernels read them by name.
+The index consists of named tuples of arrays, which kernels can read by name.
 """
 
 from typing import Any, NamedTuple
@@ -18,10 +18,10 @@ from mathledger.filters.overlap_features import ngrams, numbers, place_in, signs
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
-MIN_NUMBERS = 2  # of an item, so that other words around them can be a rephrase
-MIN_TOKENS_IN_SOLUTION = 10  # a shorter item is part of many a solution
-NUM_BITS = 1 << 22  # of a bitmap: 512 KiB
-NUM_COUNTERS = 1 << 20  # of stems and numbers in the training sample
+MIN_NUMBERS = 2  # An item with fewer numbers cannot be recognised in other words.
+MIN_TOKENS_IN_SOLUTION = 10  # Shorter items occur in many solutions by chance.
+NUM_BITS = 1 << 22  # Size of a bitmap: 512 KiB.
+NUM_COUNTERS = 1 << 20  # Counters for the stems and numbers of the training sample.
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
@@ -31,29 +31,27 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, config=STRICT)
 class Thresholds:
-    """Where the classes begin: shares from 0 to 1, of n-grams of this size and of stems."""
+    """Thresholds of the overlap classes, as shares from 0 to 1 of n-grams and stems."""
 
     ngram_size: int = Field(
-        description="Canonical tokens in an n-gram; a shorter item uses its whole length."
+        description="Number of canonical tokens in an n-gram; a shorter item is one n-gram."
     )
     contained: float = Field(
         description=(
-            "Share of an item's n-grams, weighted by rarity, that a training text must hold."
+            "Share of an item's n-grams, weighted by rarity, that a training text must contain."
         ),
     )
     rephrase: float = Field(
         description=(
-            "Mean overlap of word stems, plus the evidence of shared numbers, from which a row is"
-            " a rephrase."
+            "Smallest mean overlap of word stems, plus a bonus for shared rare numbers, of a "
+            "rephrase."
         ),
     )
-    variant: float = Field(
-        description="Overlap of n-grams or of stems from which a row is reported as a variant."
-    )
+    variant: float = Field(description="Smallest overlap of n-grams or stems of a variant.")
 
 
 class Limits(NamedTuple):
-    """The thresholds, for the kernels."""
+    """The thresholds in a form that kernels can read."""
 
     contained: float
     rephrase: float
@@ -61,46 +59,46 @@ class Limits(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """A list of hashes for each item: values[first[i] : first[i + 1]]."""
+    """A list of hashes for each item i: values[first[i] : first[i + 1]]."""
 
     values: Any
     first: I64
 
 
 class Postings(NamedTuple):
-    """The items that hold a value: those of values[i] are items[first[i] : first[i + 1]]."""
+    """The items that have values[i]: items[first[i] : first[i + 1]]."""
 
-    values: U64  # sorted, distinct
+    values: U64  # Sorted and distinct.
     first: I64
     items: I32
 
 
 class Hashes(NamedTuple):
-    """A set of hashes, with a bitmap that mostly says at once that one is not in it."""
+    """A set of hashes, with a bitmap that quickly excludes most other hashes."""
 
-    values: U64  # sorted, distinct
+    values: U64  # Sorted and distinct.
     bitmap: U64
 
 
 class Index(NamedTuple):
-    """All items, numbered in the order given. A weight is in nats: how rare a value is."""
+    """The index of all items, numbered in the order given; weights (rarity) are in nats."""
 
-    sizes: I64  # of the n-grams: ngram_size, and the lengths of shorter items
+    sizes: I64  # Sizes of the n-grams: ngram_size and the lengths of shorter items.
     limits: Limits
-    tokens: Lists  # in their order
-    stems: Lists  # as places in the values of with_stem
-    numbers: Lists  # sorted, with repeats
+    tokens: Lists  # In the order of the text.
+    stems: Lists  # Positions in the values of with_stem.
+    numbers: Lists  # Sorted, with repeats.
     signs: Lists
     with_gram: Postings
     with_stem: Postings
-    with_rarest_number: Postings  # of items with MIN_NUMBERS; each under one number
+    with_rarest_number: Postings  # Items with at least MIN_NUMBERS, under their rarest number.
     grams: Hashes
-    decisive_grams: Hashes  # a solution without any of them holds no whole item
-    gram_weight: F64  # of each gram
-    gram_total: F64  # of each item's grams
+    decisive_grams: Hashes  # A solution without any of them contains no whole item.
+    gram_weight: F64  # Weight of each n-gram.
+    gram_total: F64  # Weight of all n-grams of each item.
     stem_total: F64
     number_total: F64
-    counted: F64  # weights of stems and numbers, by the low bits of their hash
+    counted: F64  # Weights of stems and numbers by the low bits of their hash.
 
 
 @kernel
@@ -111,12 +109,12 @@ def may_hold(bitmap: Any, value: Any) -> Any:
 
 @kernel
 def weight(counted: Any, value: Any) -> Any:
-    """The weight of a stem or number."""
+    """Return the weight of a stem or number."""
     return counted[np.int64(value & np.uint64(NUM_COUNTERS - 1))]
 
 
 def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
-    """The index of these items; how rare a value is, is counted in the training sample."""
+    """Build the index of these items; a value's rarity is counted in the training sample."""
     data, offsets = text_bytes(items)
     memory = state.scratch(state.longest(offsets))
     tables = state.tables()
@@ -163,9 +161,11 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
 
 @kernel
 def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int) -> Any:
-    """Tokens, n-grams, stems, numbers and signs of every item: values, and offsets (5, items + 1).
+    """Return the tokens, n-grams, stems, numbers and signs of every item.
 
-    The arrays of values are longer than what is used of them.
+    Returns:
+        Five arrays of values, which may have unused space at the end, and their offsets, shape
+        (5, items + 1).
     """
     num_items = len(offsets) - 1
     values = [np.empty(len(data) + num_items, np.uint64) for _ in range(5)]
@@ -195,7 +195,7 @@ def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: in
 
 @kernel
 def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams: Any) -> Any:
-    """Texts that hold each of the grams; texts by stem or number, in hashed counters."""
+    """Count the texts that have each n-gram and, in hashed counters, each stem or number."""
     holders, stamp = np.zeros(len(grams), np.int64), np.full(len(grams), -1, np.int64)
     counters = np.zeros(NUM_COUNTERS, np.int64)
     work = np.empty(len(scratch[0]), np.uint64)
@@ -221,7 +221,7 @@ def _counter(values: U64) -> I64:
 
 
 def _owners(lists: Lists) -> I64:
-    """The item of each value."""
+    """Return the item of each value."""
     return np.repeat(np.arange(len(lists.first) - 1), np.diff(lists.first))
 
 
@@ -235,14 +235,18 @@ def _postings(owners: I64, values: U64) -> Postings:
 
 
 def _totals(postings: Postings, weights: F64, num_items: int) -> F64:
-    """Of each item the weight of all values that it holds."""
+    """Return the weight of all values of each item."""
     total = np.zeros(num_items)
     np.add.at(total, postings.items, np.repeat(weights, np.diff(postings.first)))
     return np.maximum(total, 1e-9)
 
 
 def _rarest(postings: Postings, weights: F64, share: float) -> tuple[I32, U64]:
-    """Items, and of each its rarest values that together weigh more than a share of them all."""
+    """Return each item's rarest values that together weigh more than a share of its total.
+
+    Returns:
+        The items and the values, one entry for each pair.
+    """
     sizes = np.diff(postings.first)
     values, weight = np.repeat(postings.values, sizes), np.repeat(weights, sizes)
     order = np.lexsort((values, -weight, postings.items))
@@ -256,7 +260,7 @@ def _rarest(postings: Postings, weights: F64, share: float) -> tuple[I32, U64]:
 
 
 def _with_rarest_number(item_numbers: Lists, weights: F64) -> Postings:
-    """The items of MIN_NUMBERS and more, each under its rarest number."""
+    """Return the items with at least MIN_NUMBERS numbers, each under its rarest number."""
     owners = _owners(item_numbers)
     order = np.lexsort((item_numbers.values, -weights, owners))
     sizes = np.diff(item_numbers.first)

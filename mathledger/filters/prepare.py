@@ -1,7 +1,6 @@
-"""Map a corpus's own columns to the canonical example, and remove what cannot be trained on.
+"""Map a corpus's columns to the canonical schema and sift out rows with defects.
 
-Rows stream through in batches, whole columns at a time: mathledger/data/readers.py reads them, and
-mathledger/filters/defects.py holds the reasons.
+Rows are streamed in batches and processed a column at a time.
 """
 
 import tempfile
@@ -33,25 +32,25 @@ from mathledger.grading.judges import Judges
 
 @dataclass(frozen=True, config=STRICT)
 class Mapping:
-    """The corpus's column for each canonical one; null where it has none."""
+    """The corpus's name for each canonical column; null if the corpus has no such column."""
 
     problem: str = Field(description="Column of the problem.")
     solution: str = Field(description="Column of the worked solution.")
     answer: str | None = Field(
-        description="Column of the final answer; null takes the answer that the solution states."
+        description="Column of the final answer; null reads the answer from the solution."
     )
     source: str | None = Field(
-        description="Column that names where a row is from; null if the corpus has none."
+        description="Column that names the origin of a row; null if the corpus has none."
     )
     messages: str | None = Field(
         description=(
-            "Column of a chat that must repeat problem and solution; null if the corpus has none."
+            "Column of a chat that must equal problem and solution; null if the corpus has none."
         ),
     )
 
 
 def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Raw rows as EXAMPLE; problem, solution and answer are null where they are blank."""
+    """Return raw rows as EXAMPLE; blank problems, solutions and answers become null."""
     text = {name: _stripped(rows[name]) for name in ("problem", "solution", "answer", "source")}
     columns = {
         **text,
@@ -73,7 +72,7 @@ def _stripped(texts: pa.StringArray) -> pa.StringArray:
 
 
 class Tally:
-    """Counts over all batches."""
+    """Counts of rows and verdicts over all batches."""
 
     def __init__(self) -> None:
         self.num_in = self.num_kept = 0
@@ -91,7 +90,7 @@ class Tally:
         self.verdicts.update(verdicts)
 
     def metrics(self) -> dict[str, Any]:
-        """What metrics/prepare/<corpus>.json holds."""
+        """Return the content of metrics/prepare/<corpus>.json."""
         return {
             "num_in": self.num_in,
             "num_kept": self.num_kept,
@@ -111,7 +110,7 @@ def _counts(values: pa.Array | pa.ChunkedArray) -> Counter[str]:
 def sift(
     corpus: str, folder: Path, mapping: Mapping, limits: Params, judges: Judges, tally: Tally
 ) -> Generator[tuple[pa.RecordBatch, pa.Table], None, None]:
-    """The kept (EXAMPLE) and the removed rows (REMOVED) of each batch of a downloaded corpus."""
+    """Yield the kept (EXAMPLE) and the removed (REMOVED) rows of each batch of a corpus."""
     for rows in ahead(readers.batches(folder, vars(mapping))):
         examples = map_columns(corpus, rows)
         messages = rows["messages"] if mapping.messages else None
@@ -128,10 +127,10 @@ def sift(
 def _kept(
     sifted: Iterator[tuple[pa.RecordBatch, pa.Table]], aside: IO[bytes], folder: Path, tally: Tally
 ) -> Generator[pa.RecordBatch, None, None]:
-    """The kept rows, while the removed ones go to an arrow stream and the bar moves on.
+    """Yield the kept rows, write the removed ones to an Arrow stream and update a progress bar.
 
     Raises:
-        InputError: no row was kept.
+        InputError: No row was kept.
     """
     num_rows = read_json(folder / "receipt.json").get("num_rows")
     with (
@@ -144,7 +143,7 @@ def _kept(
             yield kept
     if not tally.num_kept:
         raise InputError(
-            f"nothing is left of {tally.num_in} rows: {dict(tally.removed_by_reason)}; "
+            f"all {tally.num_in} rows were removed: {dict(tally.removed_by_reason)}; "
             "see conf/prepare/ and the corpus's mapping"
         )
 
@@ -155,7 +154,7 @@ def filter_rows(
     """Write kept.parquet and removed.parquet of a downloaded corpus into out; return the metrics.
 
     Raises:
-        InputError: no row was kept.
+        InputError: No row was kept.
     """
     tally = Tally()
     out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The tokens of a text as a person reads them, and where two texts share them."""
+"""Spell out the tokens of a text for evidence, and locate the tokens that two texts share."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,16 +13,16 @@ from mathledger.text.tokens import BEGIN, END, FROM, KIND, NUMBER, TO, WORD
 class Token:
     spelling: str
     kind: int
-    start: int  # characters in the raw text
+    start: int  # Offset in characters of the raw text.
     end: int
 
 
 Tokens = tuple[Token, ...]
 
 
-@lru_cache(maxsize=4096)  # items, and problems with many solutions, come again and again
+@lru_cache(maxsize=4096)  # Items, and problems with many solutions, occur repeatedly.
 def spelled(raw: str) -> Tokens:
-    """The canonical tokens of a text with their places, for evidence that a person reads."""
+    """Return the canonical tokens of a text with their positions, for human-readable evidence."""
     encoded = raw.encode("utf-8", "replace")
     data = np.frombuffer(encoded, np.uint8)
     memory = state.scratch(len(data))
@@ -46,9 +46,9 @@ def spelled(raw: str) -> Tokens:
 
 
 def spans(own: Tokens, other: Tokens, ngram_size: int) -> list[dict[str, int]]:
-    """Where own tokens stand in an n-gram that the other text has too: runs of characters.
+    """Return the character ranges of the own tokens in n-grams that the other text shares.
 
-    Texts without any such n-gram are marked by their shared words and numbers.
+    If the texts share no n-gram, the ranges cover their shared words and numbers.
     """
     size = max(1, min(ngram_size, len(own), len(other)))
 

@@ -1,1 +1,1 @@
-"""When are two problems the same problem? Canonical tokens, for every filter."""
+"""Convert texts to canonical tokens, by which all filters decide if two problems are the same."""

@@ -1,6 +1,6 @@
-r"""Braces: brackets if they hold several tokens of an argument, nothing otherwise.
+r"""Read braces: around an argument of several tokens they become brackets, otherwise nothing.
 
-x^{2} is x ^ 2, and x^{n+1} is x ^ ( n + 1 ).
+x^{2} becomes x ^ 2, and x^{n+1} becomes x ^ ( n + 1 ).
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ def open_brace(state: Any, scratch: Any) -> None:
 
 @inlined
 def close_brace(state: Any, scratch: Any) -> None:
-    """Read } as the bracket that its { needs, or take that one away if it holds one token."""
+    """Read } as a closing bracket, or remove the opening one if they enclose at most one token."""
     if state.depth > 0:
         state.depth -= 1
         opened = state.brackets[state.depth]
@@ -71,9 +71,9 @@ def _append_bracket(state: Any, scratch: Any, byte: int, value: int, flags: int)
 
 @borrowing
 def _unwrap(tokens: Any, opened: int, count: int) -> int:
-    r"""Take an argument's bracket away that holds one token or none; returns the count of tokens.
+    r"""Remove the bracket of an argument with at most one token; return the number of tokens.
 
-    ^{\circ} is the degree sign alone; ^{} and _{} are nothing.
+    ^{\circ} becomes just the degree sign; ^{} and _{} disappear.
     """
     if count - opened == 2:
         move(tokens, opened + 1, opened)
@@ -93,7 +93,7 @@ def _unwrap(tokens: Any, opened: int, count: int) -> int:
 
 @borrowing
 def drop_unclosed(state: Any, tokens: Any) -> None:
-    """Take the brackets away whose braces were never closed: formatting gone wrong."""
+    """Remove the brackets of braces that were never closed, which are formatting errors."""
     while state.depth > 0:
         state.depth -= 1
         opened = state.brackets[state.depth]

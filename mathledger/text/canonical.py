@@ -1,7 +1,7 @@
-r"""When two problems are the same problem: canonical tokens, for deduplication and decontamination.
+r"""Compute canonical tokens, which are equal if two texts are the same problem.
 
-Formatting is folded away; what carries the meaning stays: numbers with their decimals, signs,
-operators, and the order of all of it.
+Formatting is removed. Everything that carries meaning stays: words, numbers with their decimals,
+signs and operators, in their order.
 
 >>> canonical(r"What is $\dfrac{1}{2}\left(1{,}000 - .50\right)$?")
 'what is \\frac 1 2 ( 1000 - 0.5 )'
@@ -23,7 +23,7 @@ operators, and the order of all of it.
 >>> canonical("A hen lays 3 eggs. [asy] draw((0,0)--(1,1)); [/asy] Find 5!")
 'a hen lays 3 eggs find 5 !'
 
-The rules are in the lexer's modules; docs/filtering.md lists them with their reasons.
+The lexer's modules implement the rules; docs/filtering.md lists them with their reasons.
 """
 
 from dataclasses import dataclass
@@ -47,14 +47,14 @@ I64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Tokens:
-    """The canonical tokens of a batch of texts, flat: those of text i are offsets[i]:offsets[i+1].
+    """The canonical tokens of a batch of texts; text i has tokens offsets[i] : offsets[i + 1].
 
-    Shapes: offsets (texts + 1,), the rest (tokens,).
+    The offsets have shape (texts + 1,), the other arrays (tokens,).
     """
 
     offsets: I64
     hashes: U64
-    begins: I32  # byte of the raw text at which each token begins
+    begins: I32  # Byte of the raw text at which each token begins.
 
 
 @kernel
@@ -62,7 +62,7 @@ def _tokenize(
     data: Any, offsets: Any, row: int, ends: Any, hashes: Any, begins: Any, tables: Any,
     scratch: Any,
 ) -> int:  # fmt: skip
-    """Fill hashes and begins from a row on; returns the row that has no room, or the end."""
+    """Fill hashes and begins from `row` on; return the first row that does not fit, or the end."""
     tokens, used = scratch.tokens, ends[row]
     while row + 1 < len(ends):
         count, _ = lex(data, offsets[row], offsets[row + 1], tables, scratch)

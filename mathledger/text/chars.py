@@ -1,4 +1,4 @@
-"""The bytes that the lexer's rules speak of, and the class of each byte."""
+"""Name the bytes in the lexer's rules, and classify all bytes."""
 
 from typing import Any
 
@@ -16,9 +16,9 @@ CARET, UNDERSCORE, SMALL_A, CURLY_LEFT, BAR, CURLY_RIGHT = b"^_a{|}"
 SQUARE_LEFT, SQUARE_RIGHT = b"[]"
 NOT_ASCII = 0x80
 
-# Classes of bytes. The first three are letters: LETTER is part of a word; IDEOGRAPH begins a letter
-# that is a token of its own (kana, ideographs, hangul: U+3000 to U+DFFF); DEGREE begins the degree
-# sign, the only code point from U+0080 to U+00FF that folding leaves.
+# Classes of bytes. The first three are letters: LETTER is part of a word, IDEOGRAPH begins a letter
+# that is a token by itself (kana, ideographs, hangul: U+3000 to U+DFFF), and DEGREE begins the
+# degree sign, the only code point from U+0080 to U+00FF that folding leaves.
 (LETTER, IDEOGRAPH, DEGREE, DIGIT, BLANK, POINT, ESCAPE, OPEN, CLOSE, SIGN, BRACKET, SYMBOL,
  SILENT) = range(13)  # fmt: skip
 
@@ -46,7 +46,7 @@ def _classes() -> U8:
 
 
 CLASS = _classes()
-# A letter of a word in lower case; 0 at every other byte.
+# Maps a letter of a word to lower case, and every other byte to 0.
 LOWER = np.array([ord(chr(b).lower()) if b < 0x80 else b for b in range(256)], np.uint8)
 LOWER[CLASS != LETTER] = 0
 
@@ -63,7 +63,7 @@ def is_digit(byte: Any) -> bool:
 
 @borrowing
 def matches(text: Any, at: int, word: Any) -> bool:
-    """Return True if the word stands at that place."""
+    """Return True if the text has this word at this position."""
     index = 0
     while index < len(word) and text[at + index] == word[index]:
         index += 1

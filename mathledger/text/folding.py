@@ -1,4 +1,4 @@
-"""Fold Unicode to the few characters that the rules speak of."""
+"""Fold Unicode to the few characters that occur in the lexer's rules."""
 
 import unicodedata
 from functools import cache
@@ -33,13 +33,13 @@ _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n"
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 
 
-FOLDED_BELOW = 0x20000  # code points from here on stand for themselves
-GROWTH = 11  # bytes that one byte becomes at most when its code point is folded: U+FDFA
+FOLDED_BELOW = 0x20000  # Code points from here on are left as they are.
+GROWTH = 11  # Largest factor by which folding lengthens a text in bytes; U+FDFA reaches it.
 
 
 @cache
 def fold_table() -> tuple[I32, U8]:
-    """Return what each code point is read as: offsets (code points + 1,), and a pool of UTF-8."""
+    """Return the folding of each code point: offsets (code points + 1,) and a pool of UTF-8."""
     pool, offsets = bytearray(), np.zeros(FOLDED_BELOW + 1, np.int32)
     for point in range(FOLDED_BELOW):
         pool += folded(chr(point)).encode("utf-8", "ignore")
@@ -48,7 +48,7 @@ def fold_table() -> tuple[I32, U8]:
 
 
 def folded(character: str) -> str:
-    """Return what a character below FOLDED_BELOW is read as."""
+    """Return the folding of a character below FOLDED_BELOW."""
     if character < "\x80":
         return character
     if character in _UNICODE:
@@ -71,11 +71,11 @@ def folded(character: str) -> str:
 
 @borrowing
 def fold(data: Any, text: Any, source: Any, points: Any, folded: Any) -> tuple[int, bool]:
-    """Write every code point of data (UTF-8) as the fold table has it, and 16 spaces behind.
+    """Write the folding of every code point of data (UTF-8) to text, followed by 16 spaces.
 
     Returns:
-        The number of bytes written, and whether all was ASCII. If not, source is filled with the
-        byte of data that each came from.
+        The number of bytes written, and whether data is ASCII. If it is not, `source` is filled
+        with the position in data of each byte written.
     """
     size, all_bits = len(data), np.uint8(0)
     for at in range(size):

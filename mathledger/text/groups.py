@@ -1,4 +1,4 @@
-"""Which rows belong together: those of equal key, and problems that differ in numbers alone."""
+"""Group rows with equal keys, and problems that differ only in their numbers."""
 
 from typing import Any
 
@@ -18,7 +18,11 @@ F64 = npt.NDArray[np.float64]
 
 @kernel
 def first_of(keys: Any) -> Any:
-    """Return the first row with each row's key: hashes, shape (rows, words), fewer than 2**31."""
+    """Return, for each row, the first row with the same key.
+
+    Args:
+        keys: Hashes, shape (rows, words), with fewer than 2**31 rows.
+    """
     num_slots = 16
     while num_slots < 2 * len(keys):
         num_slots *= 2
@@ -41,7 +45,7 @@ def first_of(keys: Any) -> Any:
 
 @kernel
 def template(tokens: Any, count: int) -> tuple[Any, Any]:
-    """Return a 128-bit hash of the tokens that `lexer.lex` wrote, with the numbers masked."""
+    """Return a 128-bit hash of the tokens from `lexer.lex`, with all numbers masked."""
     low, high = np.uint64(0), np.uint64(1)
     for at in range(count):
         token = np.uint64(tokens[at, HASH])
@@ -64,7 +68,7 @@ def _templates(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
 def templates(problems: pa.Array) -> U64:
     """Return a 128-bit hash of every problem with its numbers masked, shape (problems, 2).
 
-    Problems of one template are one family: they ask the same with other numbers.
+    Problems with the same template form a family: they ask the same with different numbers.
     """
     data, offsets = text_bytes(problems)
     keys: U64 = _templates(data, offsets, state.tables(), state.scratch(state.longest(offsets)))
@@ -83,10 +87,14 @@ def _coins(data: Any, offsets: Any, seed: int) -> Any:
 
 
 def coins(keys: pa.Array | U64, seed: int) -> F64:
-    """Draw a number in [0, 1) from the seed and each key alone: strings or hashes (keys, words)."""
+    """Return for each key a number in [0, 1) that depends only on the key and the seed.
+
+    Args:
+        keys: Strings, or hashes with shape (keys, words).
+    """
     if isinstance(keys, np.ndarray):
         data = np.ascontiguousarray(keys).view(np.uint8).ravel()
-        data.flags.writeable = False  # as those of text_bytes: one kernel is compiled
+        data.flags.writeable = False  # Like text_bytes, so that one kernel serves both.
         offsets = np.arange(len(keys) + 1) * 8 * keys.shape[1]
     else:
         data, offsets = text_bytes(keys)

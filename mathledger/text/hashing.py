@@ -1,4 +1,4 @@
-"""The 64-bit hash of a token's spelling: FNV-1a, finished by the mixer of splitmix64."""
+"""Hash a token's spelling to 64 bits: FNV-1a followed by the mixer of splitmix64."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from mathledger.core.kernels import borrowing, inlined
 
 I64 = npt.NDArray[np.int64]
 
-SEED, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # of FNV-1a
+SEED, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # The constants of FNV-1a.
 
 
 def hash_bytes(data: bytes) -> int:
-    """The 64-bit hash of a token's spelling, as `lex` computes it."""
-    value = int(SEED)  # FNV-1a, finished by splitmix64's mixer
+    """Return the 64-bit hash of a token's spelling, as `lex` computes it."""
+    value = int(SEED)
     for byte in data:
         value = ((value ^ byte) * int(PRIME)) % 2**64
     value = ((value ^ value >> 30) * 0xBF58476D1CE4E5B9) % 2**64
@@ -23,13 +23,13 @@ def hash_bytes(data: bytes) -> int:
 
 
 def signed(*words: bytes) -> I64:
-    """Hashes of words as the HASH column has them."""
+    """Return the hashes of words as signed integers, as in the HASH column."""
     return np.array([hash_bytes(word) for word in words], np.uint64).view(np.int64)
 
 
 @inlined
 def mix(value: Any) -> Any:
-    """splitmix64's finaliser: every input bit reaches every output bit (Vigna 2015)."""
+    """Mix a value so that every input bit affects every output bit (splitmix64, Vigna 2015)."""
     value = np.uint64(value)
     value ^= value >> np.uint64(30)
     value *= np.uint64(0xBF58476D1CE4E5B9)

@@ -1,8 +1,8 @@
-"""The lexer: canonical tokens of UTF-8 text in one compiled pass, which releases the GIL.
+"""Split UTF-8 text into canonical tokens in one compiled pass, which releases the GIL.
 
-`lex` hands each token to the kernel that reads its kind: words, numbers, braces, symbols. They
-share the `state`.
-tests/text/reference.py says the same rules in plain Python, and the tests compare the two.
+`lex` calls the kernel for each kind of token: words, numbers, braces and symbols. The kernels share
+the `state`. tests/text/reference.py implements the same rules in plain Python, and the tests
+compare the two.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
     """Write the canonical tokens of data[first:last] (UTF-8) into the scratch.
 
     Returns:
-        The number of tokens, and a hash of the drawings (asy code) that were left out, 0 if none.
+        The number of tokens, and a hash of the skipped drawings (asy code), 0 if there are none.
     """
     text, tokens, state = scratch.text, scratch.tokens, scratch.state[0]
     size, is_ascii = fold(data[first:last], text, scratch.source, tables.points, tables.folded)
@@ -75,7 +75,7 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
 
 @borrowing
 def _restore_places(tokens: Any, count: int, source: Any) -> None:
-    """Turn places in the folded text into places in the raw text."""
+    """Convert positions in the folded text to positions in the raw text."""
     for at in range(count):
         tokens[at, BEGIN] = source[tokens[at, BEGIN]]
         tokens[at, END] = source[tokens[at, END] - 1] + 1

@@ -1,4 +1,4 @@
-"""What the lexer leaves out whole: drawings, images, links, tags and arguments of layout macros."""
+"""Skip drawings, images, links, tags and the arguments of layout macros."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from mathledger.text import chars, vocabulary
 from mathledger.text.chars import is_letter, matches
 from mathledger.text.hashing import PRIME, SEED, mix
 
-# The second byte of what may be left out, by its first: [asy] \begin{asy} ![alt] http.
+# Maps the first byte of [asy], \begin{asy}, ![alt] and http to the second byte.
 _SECOND = np.zeros(256, np.uint8)
 _SECOND[list(b"[\\!h")] = list(b"ab[t")
 
@@ -21,7 +21,7 @@ _HTTP = np.frombuffer(b"http", np.uint8)
 
 @borrowing
 def _until(text: Any, at: int, size: int, word: Any) -> int:
-    """Return where the word stands next, size if it does not."""
+    """Return the next position of the word, or `size` if it does not occur."""
     while at < size and not matches(text, at, word):
         at += 1
     return at
@@ -29,7 +29,7 @@ def _until(text: Any, at: int, size: int, word: Any) -> int:
 
 @inlined
 def may_begin(text: Any, index: int, byte: Any) -> bool:
-    """Return False, quickly, where nothing that is left out can begin."""
+    """Return False, quickly, if nothing to skip can begin at this byte."""
     return bool(byte == chars.LESS or _SECOND[byte] == text[index + 1])
 
 
@@ -37,7 +37,7 @@ def may_begin(text: Any, index: int, byte: Any) -> bool:
 def left_out(
     text: Any, index: int, size: int, is_glued: int, slots: Any, entries: Any
 ) -> tuple[int, int]:
-    """Return where what is left out from here ends, 0 if nothing is; and a drawing's code, or 0."""
+    """Return the end of what is skipped from here, or 0, and the end of a drawing's code, or 0."""
     code_end, end = _drawing(text, index, size)
     if end == 0 and text[index] == chars.LESS:
         end = _tag_end(text, index, size, slots, entries)
@@ -50,7 +50,7 @@ def left_out(
 
 @borrowing
 def _drawing(text: Any, index: int, size: int) -> tuple[int, int]:
-    """Return where the code of a drawing or image ends, and where it ends itself; 0, 0 if none."""
+    """Return the end of a drawing's code and the end of the whole drawing; 0, 0 if none is here."""
     if matches(text, index, _ASY_OPEN):
         stop = _until(text, index + len(_ASY_OPEN), size, _ASY_CLOSE)
         return stop, stop + len(_ASY_CLOSE)
@@ -70,7 +70,7 @@ def _drawing(text: Any, index: int, size: int) -> tuple[int, int]:
 
 @borrowing
 def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
-    """Return the end of a tag that the vocabulary knows; 0 if none begins here."""
+    """Return the end of a tag that is in the vocabulary, or 0 if none begins here."""
     begin = index + 2 if text[index + 1] == chars.SLASH else index + 1
     stop, value = begin, (SEED ^ np.uint64(chars.LESS)) * PRIME
     while is_letter(text[stop]) and stop - begin < 8:
@@ -88,14 +88,14 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
     return 0
 
 
-# A second argument is left out if it holds nothing but these bytes: columns and places.
+# A second argument is skipped only if it consists of these bytes: column types and positions.
 _IS_LAYOUT = np.zeros(256, np.bool_)
 _IS_LAYOUT[list(b" {|lcr@[htb")] = True
 
 
 @borrowing
 def layout_end(text: Any, index: int, size: int) -> int:
-    r"""Return the end of a layout macro's arguments: \begin{tabular}{cc}, \color{red}."""
+    r"""Return the end of a layout macro's arguments, as in \begin{tabular}{cc} and \color{red}."""
     for group in range(2):
         at = index
         while at < size and text[at] == chars.SPACE:

@@ -1,4 +1,4 @@
-"""Numbers, with their thousands separators and decimals."""
+"""Read numbers with their thousands separators and decimals."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def begins_number(text: Any, index: int, byte_class: Any) -> bool:
 
 @inlined
 def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
-    r"""Read the number that begins with this byte; as the argument of a macro it is one digit.
+    r"""Read the number that begins with this byte; a macro's argument without braces is one digit.
 
     1,000 and 1{,}000 are spelled 1000; .50 is spelled 0.5.
     """
@@ -34,7 +34,7 @@ def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     if byte_class == chars.POINT:
         spellings[end] = chars.ZERO
         end += 1
-    elif owed > 0:  # \frac12
+    elif owed > 0:  # As in \frac12.
         spellings[end] = byte
         end += 1
         index += 1
@@ -67,12 +67,12 @@ def _copy_digits(text: Any, index: int, spellings: Any, end: int) -> tuple[int, 
 
 @borrowing
 def _read_thousands(text: Any, start: int, index: int, spellings: Any, end: int) -> tuple[int, int]:
-    """Read on over thousands separators in the number that began at start."""
+    """Continue the number that began at `start` across thousands separators."""
     while True:
         width = _separator(text, index)
         if width == 0:
             break
-        if width == 1 and start > 0:  # (100,200) is a pair
+        if width == 1 and start > 0:  # In brackets, as in (100,200), the comma separates a pair.
             before, after = text[start - 1], text[index + 4]
             if before in _LEFT_BRACKETS and after in _RIGHT_BRACKETS:
                 break
@@ -85,9 +85,9 @@ def _read_thousands(text: Any, start: int, index: int, spellings: Any, end: int)
 
 @borrowing
 def _separator(text: Any, at: int) -> int:
-    r"""Return the length of a thousands separator, before just three digits; 0 if there is none.
+    r"""Return the length of a thousands separator before exactly three digits, or 0.
 
-    Separators: , {,} \, \! ,\! {\,}
+    The separators are , {,} \, \! ,\! and {\,}.
     """
     one, two, three = text[at], text[at + 1], text[at + 2]
     width = 0

@@ -1,6 +1,6 @@
-"""What the lexer's kernels share: its tables, its working memory, and how far it has come.
+"""Define what the lexer's kernels share: its tables, its working memory and its state.
 
-A `Scratch` serves one thread, and one text at a time: `lexer.lex` starts it afresh.
+A `Scratch` serves one thread and one text at a time; `lexer.lex` resets it.
 """
 
 from typing import Any, NamedTuple
@@ -19,48 +19,48 @@ U16 = npt.NDArray[np.uint16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-MAX_DEPTH = 63  # of braces in braces; deeper ones are left out
+MAX_DEPTH = 63  # Levels of nested braces; deeper ones are ignored.
 
 STATE = np.dtype(
     [
-        ("index", np.int64),  # byte of the folded text that is read next
-        ("size", np.int64),  # bytes of the folded text; 16 spaces stand behind them
-        ("is_ascii", np.bool_),  # the text is, and its places need no translation
+        ("index", np.int64),  # Position in the folded text of the next byte to read.
+        ("size", np.int64),  # Length of the folded text in bytes, without the 16 final spaces.
+        ("is_ascii", np.bool_),  # Whether positions in the raw and the folded text agree.
         ("num_tokens", np.int64),
-        ("num_spelled", np.int64),  # bytes of the spellings in use
-        ("sentence", np.int64),  # tokens.BEGINS_SENTENCE if the next token begins one, else 0
-        ("is_glued", np.bool_),  # the last token stands right before the next byte
-        ("opens_look", np.bool_),  # behind a macro like \\text: the next brace opens no argument
-        ("capitals", np.int64),  # a bit for each single capital that was read, A the lowest
-        ("has_phrase", np.bool_),  # a token opens a phrase of boilerplate
-        ("depth", np.int64),  # open braces
-        ("brackets", np.int64, (MAX_DEPTH + 1,)),  # by depth: the token a brace became, or -1
-        ("owed", np.int64, (MAX_DEPTH + 1,)),  # by depth: how many arguments a macro still takes
+        ("num_spelled", np.int64),  # Bytes of the spellings in use.
+        ("sentence", np.int64),  # tokens.BEGINS_SENTENCE if the next token begins one, else 0.
+        ("is_glued", np.bool_),  # Whether the last token ends right before the next byte.
+        ("opens_look", np.bool_),  # Whether the next brace belongs to a macro like \\text.
+        ("capitals", np.int64),  # One bit for each single capital that was read, A the lowest.
+        ("has_phrase", np.bool_),  # Whether any token begins a boilerplate phrase.
+        ("depth", np.int64),  # Number of open braces.
+        ("brackets", np.int64, (MAX_DEPTH + 1,)),  # Per depth, the token of the brace, or -1.
+        ("owed", np.int64, (MAX_DEPTH + 1,)),  # Per depth, how many arguments a macro still takes.
     ],
     align=True,
 )
 
 
 class Tables(NamedTuple):
-    slots: U16  # vocabulary.word_table
+    slots: U16  # The first three are from vocabulary.word_table.
     entries: I64
     replacements: U8
-    points: I32  # folding.fold_table
+    points: I32  # These two are from folding.fold_table.
     folded: U8
-    phrases: I64  # vocabulary.phrases
+    phrases: I64  # These two are from vocabulary.phrases.
     phrase_ends: I32
 
 
 class Scratch(NamedTuple):
-    tokens: I64  # shape (tokens, NUM_COLUMNS)
-    spellings: U8  # of the tokens, one behind the other
-    text: U8  # with its code points folded
-    source: I32  # the raw byte that each byte of it came from; unset if the text is ASCII
-    state: npt.NDArray[np.void]  # one STATE
+    tokens: I64  # Has shape (tokens, NUM_COLUMNS).
+    spellings: U8  # The spellings of the tokens, one after the other.
+    text: U8  # The folded text.
+    source: I32  # Position in the raw text of each folded byte; unset if the text is ASCII.
+    state: npt.NDArray[np.void]  # A single STATE.
 
 
 def tables() -> Tables:
-    """Return what `lex` looks words and code points up in; they are made once."""
+    """Return the tables in which `lex` looks up words and code points; they are computed once."""
     return Tables(*word_table(), *fold_table(), *phrases())
 
 
@@ -77,13 +77,13 @@ def scratch(max_bytes: int) -> Scratch:
 
 
 def longest(offsets: I64) -> int:
-    """Return the bytes of the longest text, which `scratch` must have room for."""
+    """Return the length in bytes of the longest text, for which `scratch` must have room."""
     return int(np.diff(offsets).max(initial=0))
 
 
 @borrowing
 def start(state: Any, size: int, is_ascii: bool) -> None:
-    """Begin a text."""
+    """Reset the state for a new text."""
     state.index, state.size, state.is_ascii = 0, size, is_ascii
     state.num_tokens, state.num_spelled, state.capitals = 0, 0, 0
     state.sentence = BEGINS_SENTENCE

@@ -1,4 +1,4 @@
-"""Cut off what surrounds the question: a leading number, options, how to write the answer."""
+"""Cut off a leading problem number, multiple-choice options and instructions about the answer."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ from mathledger.text.tokens import (
 
 _OF_THE_FOLLOWING = signed(b"of", b"the", b"following")
 _MARKERS = signed(b"a", b"b", b"c", b"d")
-_ALL_MARKERS = 0b1111  # in a bit for each capital
+_ALL_MARKERS = 0b1111  # The bits of A to D in `state.capitals`.
 _PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
-_MIN_STEM = 6  # tokens before the options: fewer, and the options are the problem
+_MIN_STEM = 6  # With fewer tokens before them, the options are part of the problem.
 
 
 @borrowing
 def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
-    """Return True if a token is that capital letter, written (A) or A) or A."""
+    """Return True if a token is this capital letter, written as (A), A) or "A."."""
     if tokens[at, HASH] != letter or not tokens[at, FLAGS] & SINGLE_CAPITAL:
         return False
     if tokens[at, FLAGS] & BEFORE_STOP or (
@@ -41,9 +41,9 @@ def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
 
 @borrowing
 def _options_start(count: int, tokens: Any) -> int:
-    """Return where the options of a multiple choice begin, count if there are none.
+    """Return where multiple-choice options begin, or `count` if there are none to cut.
 
-    Options stay where they are the question: after a very short stem, or "of the following".
+    Options stay if they are part of the question: after a very short stem or "of the following".
     """
     for start in range(_MIN_STEM, count):
         if not _is_marker(start, count, _MARKERS[0], tokens):
@@ -67,7 +67,7 @@ def _options_start(count: int, tokens: Any) -> int:
 
 @borrowing
 def _is_boilerplate(start: int, end: int, phrases: Any, ends: Any, tokens: Any) -> bool:
-    """Return True if a phrase of boilerplate stands at start, and ends before end."""
+    """Return True if a boilerplate phrase begins at `start` and ends by `end`."""
     if not tokens[start, FLAGS] & OPENS_PHRASE:
         return False
     for phrase in range(len(ends) - 1):
@@ -83,7 +83,7 @@ def _is_boilerplate(start: int, end: int, phrases: Any, ends: Any, tokens: Any) 
 
 @borrowing
 def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
-    """Leave out what surrounds the question; returns the count of tokens."""
+    """Remove everything that is not part of the question; return the number of tokens."""
     count = state.num_tokens
     if state.capitals & _ALL_MARKERS == _ALL_MARKERS:
         count = _options_start(count, tokens)
@@ -96,7 +96,7 @@ def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
 
 @borrowing
 def _number_end(count: int, tokens: Any) -> int:
-    """Return how many tokens number the problem: 12. or Problem 12; 0 if none do."""
+    """Return how many tokens number the problem, as in "12." or "Problem 12"."""
     if count > 3 and tokens[0, KIND] == NUMBER and tokens[0, FLAGS] & BEFORE_STOP:
         return 1
     if count > 4:
@@ -111,9 +111,10 @@ def _number_end(count: int, tokens: Any) -> int:
 
 @borrowing
 def _drop_boilerplate(tokens: Any, start: int, count: int, phrases: Any, ends: Any) -> int:
-    """Keep the sentences from start on that say what is asked; returns the count of tokens.
+    """Remove boilerplate sentences from `start` on; return the number of remaining tokens.
 
-    A sentence of boilerplate that holds a number stays. A capitalised phrase begins a sentence too.
+    A boilerplate sentence with a number stays. A capitalised boilerplate phrase also begins a
+    sentence.
     """
     kept = 0
     while start < count:

@@ -1,4 +1,4 @@
-"""Operators, brackets and punctuation."""
+"""Read operators, brackets and punctuation."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ from mathledger.text.tokens import (
     WORD,
 )
 
-# Beside the kinds of token.
+# These two extend the kinds of token.
 _ENDS_SENTENCE, _NOTHING = 5, 6
 
 
@@ -81,7 +81,7 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
 
 @borrowing
 def _takes_mark(state: Any, tokens: Any, source: Any, byte: int) -> bool:
-    """Return True if the last token is a single letter, or if this is a prime behind a prime."""
+    """Return True if the last token is a single letter, or if a prime follows a prime."""
     last = state.num_tokens - 1
     if last < 0:
         return False
@@ -96,7 +96,10 @@ def _takes_mark(state: Any, tokens: Any, source: Any, byte: int) -> bool:
 
 @borrowing
 def _is_in_word(text: Any, index: int) -> bool:
-    """Return True if three letters touch that byte, the second and third in lower case."""
+    """Return True if a word of three or more letters touches the byte at index.
+
+    The word's second and third letters must be lower case.
+    """
     for begin in (index + 1, index - 3):
         is_word = begin >= 0 and is_letter(text[begin])
         for at in range(begin + 1, begin + 3):
@@ -108,7 +111,7 @@ def _is_in_word(text: Any, index: int) -> bool:
 
 @borrowing
 def _is_bullet(text: Any, index: int) -> bool:
-    """Return True if the sign begins an item of a list, and not a wrapped line of a formula."""
+    """Return True if the sign begins a list item and not a continued line of a formula."""
     at = index - 1
     if at < 0 or text[at] != chars.NEWLINE:
         return at < 0
@@ -133,7 +136,7 @@ def _is_bullet(text: Any, index: int) -> bool:
 
 @borrowing
 def _repeats(text: Any, index: int) -> int:
-    """Return how often the byte at index is repeated there, itself included."""
+    """Return the length of the run of equal bytes that begins at index."""
     end = index + 1
     while text[end] == text[index]:
         end += 1
@@ -147,12 +150,12 @@ def _classify(
     """Apply the rules of punctuation.
 
     Args:
-        is_glued: Whether the last token stands right before.
-        last: Its kind, -1 if there is none.
-        takes_mark: Whether a factorial or prime may follow it.
+        is_glued: Whether the last token ends right before this byte.
+        last: The kind of the last token, or -1 if there is none.
+        takes_mark: Whether a factorial or prime may follow the last token.
 
     Returns:
-        The kind of token, how many bytes were read, the bytes of the token (the first one lowest).
+        The kind of token, the number of bytes read, and the token's bytes (the first one lowest).
     """
     byte: Any = np.int64(text[index])
     after: Any = np.int64(text[index + 1])
@@ -189,7 +192,7 @@ def _classify(
             return OPERATOR, 2, byte | chars.EQUAL << 8
         return OPERATOR, 1, byte
     if byte in (chars.SQUARE_LEFT, chars.SQUARE_RIGHT):
-        if after == byte:  # [[a link]]
+        if after == byte:  # As in [[a link]].
             return _NOTHING, 2, 0
         return GROUP, 1, byte
     if byte == chars.SLASH:
@@ -219,4 +222,4 @@ def _classify(
         return _ENDS_SENTENCE, 1, 0
     if byte == chars.APOSTROPHE:
         return OPERATOR if takes_mark else _NOTHING, 1, byte if takes_mark else 0
-    return _ENDS_SENTENCE, 1, 0  # ? and ;
+    return _ENDS_SENTENCE, 1, 0  # Only ? and ; remain.

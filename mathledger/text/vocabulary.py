@@ -1,4 +1,4 @@
-"""The words and macros that the lexer knows, and what it does at each."""
+"""List the words and macros that the lexer knows, and its action for each."""
 
 from functools import cache
 from typing import Any
@@ -14,19 +14,19 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-# What the lexer does at a word or macro. The first three leave it out.
-DROP = 1
-LOOK = 2  # and read the brace that follows as formatting
-SKIP_ARGUMENT = 3  # and leave out what it is applied to
-REPLACE = 4  # by another token
-TAKES_ONE = 5  # read the next token, or the brace, as its argument
-TAKES_TWO = 6
-TEN = 7  # read a number, to which the next word may add a unit
-UNIT = 8  # read a number
-OPENS_PHRASE = 9  # look for a phrase of boilerplate here
-TAG = 10  # leave out the tag of this name
+# The lexer's actions at a word or macro.
+DROP = 1  # Drop it.
+LOOK = 2  # Drop it and treat the brace that follows as formatting.
+SKIP_ARGUMENT = 3  # Drop it together with its arguments.
+REPLACE = 4  # Replace it by another token.
+TAKES_ONE = 5  # Read the next token or brace as its argument.
+TAKES_TWO = 6  # Read the next two tokens or braces as its arguments.
+TEN = 7  # Read a number to which the next word may add a unit.
+UNIT = 8  # Read a number.
+OPENS_PHRASE = 9  # Look for a boilerplate phrase here.
+TAG = 10  # Drop the tag with this name.
 
-# Macros and words that are formatting: left out.
+# Formatting macros are dropped.
 _FORMATTING = r"""
     \left \right \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \middle
     \displaystyle \textstyle \scriptstyle \limits \nolimits \quad \qquad \hfill \newline \linebreak
@@ -34,12 +34,12 @@ _FORMATTING = r"""
     \nonumber \notag \item \rm \bf \it \cal \tt \large \Large \small \tiny \normalsize
     \mathstrut \strut \null \protect \ensuremath \boldmath \unboldmath \dollar
 """
-# Macros whose argument is left out as well.
+# Layout macros are dropped together with their arguments.
 _LAYOUT = r"""
     \begin \end \hspace \vspace \label \tag \includegraphics \color \textcolor \phantom \hphantom
     \vphantom \url \href \kern \raisebox \setlength \fontsize \rule
 """
-# Macros that only change the look of their argument.
+# These macros only change the look of their argument.
 _LOOK = r"""
     \text \textbf \textit \textrm \texttt \textsf \textsc \textnormal \textup \textsl \emph
     \mathrm \mathbf \mathit \mathsf \mathtt \mathnormal \mbox \hbox \fbox \boxed \operatorname
@@ -73,7 +73,8 @@ _NUMBER_WORDS = (
 )
 UNIT_DIGITS = dict(zip(_NUMBER_WORDS.split()[1:10], b"123456789", strict=True))
 _TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
-# A sentence that starts so and holds no number says how to write the answer, not what is asked.
+# A sentence that starts like this and has no number is about the form of the answer, not about
+# the problem.
 BOILERPLATE = (
     "express your answer", "express your final answer", "express the answer", "express each answer",
     "express all answers", "express answers", "give your answer", "give the answer",
@@ -90,17 +91,17 @@ BOILERPLATE = (
 _TAGS = ("math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "center", "asy")
 
 
-_SLOTS = 4096  # of the word table, many times its entries
+_SLOTS = 4096  # Slots of the word table, many times the number of its entries.
 
 
-# Columns of an entry: hash of its name; what the lexer does; the token that it becomes (hash, kind,
-# its spelling in the pool); the digit that it puts behind a ten, or 0.
+# The columns of an entry are the hash of its name, the lexer's action, the token that it becomes
+# (hash, kind, start and end of the spelling in the pool) and the digit that it adds to a ten, or 0.
 NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, UNIT_DIGIT = range(7)
 
 
 @cache
 def known() -> dict[str, tuple[int, str]]:
-    """Return what the lexer does at each word and macro, and the spelling that it becomes."""
+    """Return the lexer's action for each word and macro, and the spelling that it becomes."""
     words: dict[str, tuple[int, str]] = {}
     for phrase in BOILERPLATE:
         words[phrase.split()[0]] = (OPENS_PHRASE, phrase.split()[0])
@@ -120,7 +121,7 @@ def known() -> dict[str, tuple[int, str]]:
         words["<" + name] = (TAG, "")
     for number, name in enumerate(_NUMBER_WORDS.split()):
         words[name] = (UNIT, str(number))
-    words["one"] = (UNIT, "one")  # mostly a pronoun: it stays a word
+    words["one"] = (UNIT, "one")  # It is mostly a pronoun and stays a word.
     for number, name in enumerate(_TENS_WORDS.split()):
         words[name] = (TEN, str(20 + 10 * number))
     return words
@@ -131,8 +132,9 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
     """Return the vocabulary as a hash table.
 
     Returns:
-        The number of an entry for each slot, by the low bits of the name's hash (open addressing;
-        0 is free); the entries, shape (entries, 7), the first not used; the pool of spellings.
+        The entry number in each slot, found by the low bits of a name's hash (open addressing, 0
+        means free); the entries, shape (entries, 7), of which the first is unused; and the pool of
+        spellings.
     """
     slots, entries, pool = np.zeros(_SLOTS, np.uint16), [[0] * 7], bytearray()
     for name, (action, spelling) in known().items():
@@ -161,7 +163,7 @@ def kind_of(spelling: str) -> int:
 
 @cache
 def phrases() -> tuple[I64, I32]:
-    """Return the token hashes of the phrases of boilerplate, flat, and where each phrase ends."""
+    """Return the token hashes of all boilerplate phrases in one array, and each phrase's end."""
     words, offsets = list[bytes](), [0]
     for phrase in BOILERPLATE:
         words += phrase.encode().split()
@@ -171,7 +173,7 @@ def phrases() -> tuple[I64, I32]:
 
 @borrowing
 def find(value: Any, slots: Any, entries: Any) -> int:
-    """Return the number of the entry for a name's hash, 0 if there is none."""
+    """Return the number of the entry for a name's hash, or 0 if there is none."""
     slot = value & np.uint64(_SLOTS - 1)
     while slots[slot] != 0 and entries[slots[slot], NAME] != np.int64(value):
         slot = (slot + np.uint64(1)) & np.uint64(_SLOTS - 1)

@@ -1,4 +1,4 @@
-r"""Words, macros and ideographs: how they are spelled, and what the vocabulary does with them."""
+r"""Read words, macros and ideographs, and apply the vocabulary to them."""
 
 from typing import Any
 
@@ -32,15 +32,15 @@ _DEGREE_LEAD = "°".encode()[0]
 def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any) -> None:
     r"""Read the word, macro or ideograph that begins with this byte.
 
-    The vocabulary says whether it is left out (\left), is the unit of a ten (twenty-five), becomes
-    another token (\leq, twelve), takes arguments (\frac), or stays what it is.
+    The vocabulary decides whether it is dropped (\left), adds a unit to a ten (twenty-five),
+    becomes another token (\leq, twelve), takes arguments (\frac) or stays unchanged.
     """
     tokens, text, spellings = scratch.tokens, scratch.text, scratch.spellings
     entries = tables.entries
     start, first, owed = state.index, state.num_spelled, state.owed[state.depth]
     if byte_class == chars.ESCAPE:
         index, end, value = _spell_macro(text, start, spellings, first)
-    elif byte_class == chars.IDEOGRAPH or (owed > 0 and byte < chars.NOT_ASCII):  # \frac ab
+    elif byte_class == chars.IDEOGRAPH or (owed > 0 and byte < chars.NOT_ASCII):  # As in \frac ab.
         index, end, value = _spell_letter(text, start, spellings, first)
         index = min(index, state.size)
     else:
@@ -68,7 +68,7 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
             flags |= OPENS_PHRASE
             state.has_phrase = True
         elif spellings[first] == _DEGREE_LEAD and last >= 0 and tokens[last, HASH] == CARET_HASH:
-            state.num_tokens -= 1  # ^\circ is the degree sign alone
+            state.num_tokens -= 1  # ^\circ becomes just the degree sign.
     if owed > 0:
         state.owed[state.depth] = owed - 1
     if action == vocabulary.TAKES_ONE:
@@ -85,9 +85,10 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
 
 @borrowing
 def _spell_word(text: Any, index: Any, spellings: Any, end: Any) -> tuple[Any, Any, Any]:
-    """Copy a word in lower case; returns where it ends in the text and in spellings, and its hash.
+    """Copy a word in lower case; return where it ends in text and in spellings, and its hash.
 
-    The other two spell the same way: a macro keeps its case, and ends before what is not ASCII.
+    _spell_macro and _spell_letter return the same. A macro keeps its case and ends before the first
+    byte that is not ASCII.
     """
     value = SEED
     letter = LOWER[text[index]]
@@ -126,8 +127,8 @@ def _spell_letter(text: Any, index: int, spellings: Any, end: int) -> tuple[int,
 
 @borrowing
 def _leave_out(state: Any, text: Any, action: int, index: int) -> None:
-    """Go on behind a macro that is formatting, and behind the arguments of one that is layout."""
-    if text[state.index] == chars.BACKSLASH and text[index] == chars.STAR:  # \operatorname*
+    """Skip a formatting macro, or a layout macro with its arguments."""
+    if text[state.index] == chars.BACKSLASH and text[index] == chars.STAR:  # E.g. \operatorname*.
         index += 1
     if action == vocabulary.LOOK:
         state.opens_look = True
@@ -138,7 +139,7 @@ def _leave_out(state: Any, text: Any, action: int, index: int) -> None:
 
 @borrowing
 def _add_unit(tokens: Any, last: int, spellings: Any, digit: int, index: int) -> None:
-    """Put a digit in place of the last zero of twenty, thirty and so on."""
+    """Replace the zero of a ten such as twenty by a digit."""
     end = tokens[last, TO]
     spellings[end - 1] = digit
     tokens[last, HASH] = np.int64(hash_span(spellings, tokens[last, FROM], end))
@@ -148,7 +149,7 @@ def _add_unit(tokens: Any, last: int, spellings: Any, digit: int, index: int) ->
 
 @borrowing
 def _replace(entry: Any, replacements: Any, spellings: Any, end: int) -> int:
-    """Spell what the vocabulary has in a word's place; returns where it ends."""
+    """Write the vocabulary's replacement of a word to spellings; return where it ends."""
     for at in range(entry[vocabulary.NEW_FROM], entry[vocabulary.NEW_TO]):
         spellings[end] = replacements[at]
         end += 1
