@@ -4,11 +4,12 @@ We use plain HTTP through the client's own functions because its hf_hub_download
 files and needs a second transport (Xet) for speed.
 """
 
-import fcntl
 import os
 import shutil
 import time
 from pathlib import Path
+
+from filelock import FileLock
 
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id
@@ -29,8 +30,7 @@ def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
     name = content_id(repo_type, source.repo, source.revision, *source.files)
     scratch = root / ".scratch/download" / name
     scratch.parent.mkdir(parents=True, exist_ok=True)
-    with scratch.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Two experiments may download the same files.
+    with FileLock(scratch.with_suffix(".lock")):  # Two experiments may download the same files.
         for name in source.files:
             if not (scratch / name).is_file():  # A file without .partial is complete and checked.
                 _download(source, repo_type, name, scratch / name)

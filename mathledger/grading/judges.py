@@ -1,4 +1,4 @@
-r"""Grade and compare many answers, in processes that each comparison may cost one.
+r"""Grade and compare many answers in processes that a costly comparison may end.
 
 >>> with Judges(limit_s=2, num_processes=1) as judges:
 ...     judges.compare([("1/2", r"\frac{1}{2}"), ("3", "4"), ("9", "9^{9^{9^9}}")])
@@ -6,11 +6,14 @@ r"""Grade and compare many answers, in processes that each comparison may cost o
 ['equal', 'different', 'too_costly']
 [Grade(verdict='correct', extracted='2\\sqrt{2}')]
 
-math-verify can be sent into computations that no exception ends. So the operating system is asked
-to bound every comparison: a process that goes beyond its CPU time or memory dies, and another takes
-its place. CPU time, since it is the same on an idle machine and on a busy one.
+Some answers send math-verify into computations that no exception ends. The operating system
+therefore bounds every comparison: a process that exceeds its CPU time or memory dies, and another
+takes its place. The limit is CPU time because that is the same on an idle machine and on a busy
+one. Linux enforces both limits by itself. macOS enforces only the CPU time, so this process also
+watches the resident memory of the others and kills one that holds too much.
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -25,13 +28,19 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self, cast
 
+import psutil
+
+from mathledger.core.machine import num_cores
 from mathledger.grading import comparison, grades
 from mathledger.grading.comparison import Comparison
 from mathledger.grading.extraction import extract
 from mathledger.grading.grades import Grade, Verdict
 
-MAX_BYTES = 4 * 1024**3  # address space of a process
-# A process that waits for what never comes spends no CPU time: this many times the limit ends it.
+# Linux limits the address space of a process to this; elsewhere its resident memory is watched.
+MAX_BYTES = 4 * 1024**3
+WATCH_S = 0.1  # seconds between two looks at the memory
+# A process that waits for something that never comes spends no CPU time. It is killed after this
+# many times the limit of wall time.
 PATIENCE = 30
 
 # (reference, answer) to compare, or (extracted answer, reference, answer type) to grade.
@@ -39,16 +48,16 @@ Question = tuple[str, str] | tuple[str, str, str]
 
 
 class Judges:
-    """Processes that compare answers, started when the first comparison needs them.
+    """Processes that compare answers; each starts when a comparison first needs it.
 
     Args:
         limit_s: CPU seconds for one comparison; up to one more may pass.
-        num_processes: as many as the process may use cores, unless given.
+        num_processes: default: one for each core that this process may use.
     """
 
     def __init__(self, limit_s: int, num_processes: int | None = None) -> None:
         self.limit_s = limit_s
-        size = num_processes or len(os.sched_getaffinity(0))
+        size = num_processes or num_cores()
         self._threads = ThreadPoolExecutor(size)
         self._free: queue.LifoQueue[subprocess.Popen[str] | None] = queue.LifoQueue()
         for _ in range(size):
@@ -64,7 +73,7 @@ class Judges:
                 _stop(process)
 
     def compare(self, pairs: list[tuple[str, str]]) -> list[Comparison]:
-        """Compare each (reference, answer), in their order."""
+        """Compare each (reference, answer); return the results in the same order."""
         at_sight = [comparison.at_sight(*pair) for pair in pairs]
         asked = self._threads.map(
             self._ask, [pair for pair, known in zip(pairs, at_sight, strict=True) if known is None]
@@ -76,13 +85,13 @@ class Judges:
         asked: Iterable[tuple[str, str, str]],
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[Grade]:
-        """Grade each (response, reference, answer_type), in their order.
+        """Grade each (response, reference, answer_type); return the grades in the same order.
 
-        An answer whose comparison is too costly counts as none. A question that is asked twice is
-        answered once.
+        A response whose comparison is too costly counts as having no answer. A question that is
+        asked twice is answered once.
 
         Args:
-            progress: told how many more are graded, as tqdm's `update`.
+            progress: is called with the number of newly graded responses, like tqdm's `update`.
         """
         settled: list[Grade | None] = []
         open_questions: dict[tuple[str, str, str], list[int]] = {}
@@ -108,8 +117,9 @@ class Judges:
         try:
             process = process or _start(self.limit_s)
             assert process.stdin and process.stdout
-            patience = threading.Timer(PATIENCE * self.limit_s, process.kill)
-            patience.start()
+            answered = threading.Event()
+            guard = threading.Thread(target=_guard, args=(process, answered, self.limit_s))
+            guard.start()
             try:
                 process.stdin.write(json.dumps(question) + "\n")
                 process.stdin.flush()
@@ -117,7 +127,8 @@ class Judges:
             except BrokenPipeError:
                 reply = ""
             finally:
-                patience.cancel()
+                answered.set()
+                guard.join()
             if not reply:
                 _stop(process)
                 process = None
@@ -142,6 +153,15 @@ def _start(limit_s: int) -> subprocess.Popen[str]:
     return process
 
 
+def _guard(process: subprocess.Popen[str], answered: threading.Event, limit_s: int) -> None:
+    """Kill the process if it holds too much memory or does not answer for very long."""
+    end = time.monotonic() + PATIENCE * limit_s
+    while not answered.wait(WATCH_S):
+        with contextlib.suppress(psutil.Error):  # it may end meanwhile
+            if time.monotonic() > end or psutil.Process(process.pid).memory_info().rss > MAX_BYTES:
+                process.kill()
+
+
 def _stop(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
@@ -155,7 +175,9 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     comparison.compare("1/2", r"\frac{3}{6}", None)  # loads the grammar
     grades.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+    # macOS may lack or refuse this limit, or accept and ignore it; `_guard` covers each case.
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     print("ready", file=replies, flush=True)

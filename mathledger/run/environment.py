@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def packages() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine, as far as it can explain a different number. No host name."""
+    """Describe the machine as far as it can explain a different number; no host name."""
     facts: dict[str, Any] = {
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -37,8 +38,12 @@ def hardware() -> dict[str, Any]:
 
 
 def _cpu_name() -> str:
-    with contextlib.suppress(OSError):
+    """Return the processor's model, or its architecture where no system file names the model."""
+    with contextlib.suppress(OSError):  # Linux; on aarch64 it names no model
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    return platform.processor()
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # macOS
+        return subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True).strip()
+    return platform.processor() or platform.machine()

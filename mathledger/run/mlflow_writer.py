@@ -10,7 +10,6 @@ same `Recorder`, so that a rebuilt store holds what a live one does.
 """
 
 import contextlib
-import fcntl
 import gc
 import json
 import logging
@@ -21,6 +20,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 EXPERIMENT = "mathledger"
 MODEL = re.compile(r"data/model/[^/]+")  # the folder of one model
@@ -37,11 +38,10 @@ MENDS = {
 
 @contextlib.contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
-    """For what must not happen twice when several stages run at once."""
+    """Keep the block from running in two stages at once."""
     scratch = root / ".scratch"
     scratch.mkdir(exist_ok=True)
-    with (scratch / "mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(scratch / "mlflow.lock"):
         yield
 
 

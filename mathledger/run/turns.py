@@ -7,7 +7,6 @@ the same stage would both run it. docs/decisions/0005-stages-take-turns.md has t
 """
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 
+from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
 
 COMMIT_S = 600  # the longest that DVC may take to put a stage's outs into its cache
@@ -25,9 +26,9 @@ COMMIT_S = 600  # the longest that DVC may take to put a stage's outs into its c
 class Turn:
     """The right to run a stage with this fingerprint: one process on this machine has it at a time.
 
-    The lock's file names the DVC that ran the stage last, the inputs, and the digests of the outs
-    once they are written. DVC puts the outs into its cache only after the stage has ended, which
-    may take a while.
+    Beside the lock lies a record: which DVC ran the stage last, on which inputs, and the digests of
+    the outs once they are written. DVC puts the outs into its cache only after the stage has ended,
+    which may take a while.
     """
 
     def __init__(self, stage: str, fingerprint: str, inputs: Any) -> None:
@@ -38,7 +39,10 @@ class Turn:
         """
         self.stage = stage
         self._inputs = content_id(json.dumps([stage, inputs], sort_keys=True))
-        self._file = (_locks() / f"{stage}-{fingerprint}").open("a+")
+        name = f"{stage}-{fingerprint}"
+        self._record = _locks() / f"{name}.json"
+        # The operating system releases the lock when the process ends, however it ends.
+        self._lock = FileLock(_locks() / f"{name}.lock", thread_local=False)
 
     def wait(self) -> bool:
         """Wait for the turn; return True if another experiment's outs were put in place."""
@@ -50,10 +54,10 @@ class Turn:
     def _wait(self) -> bool:
         waited = False
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._lock.acquire(blocking=False)
+        except Timeout:
             print(f"{self.stage}: another experiment runs it; waiting for it", flush=True)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._lock.acquire()
             waited = True
         last = self._read()
         owner, outs = last.get("dvc"), last.get("outs")
@@ -83,18 +87,16 @@ class Turn:
         self._write(outs)
 
     def end(self) -> None:
-        self._file.close()
+        """Release the lock."""
+        self._lock.release()
 
     def _read(self) -> dict[str, Any]:
-        self._file.seek(0)
-        text = self._file.read()
-        return dict(json.loads(text)) if text else {}
+        if not self._record.exists():
+            return {}
+        return dict(json.loads(self._record.read_text()))
 
     def _write(self, outs: dict[str, str] | None) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump({"dvc": _dvc(), "inputs": self._inputs, "outs": outs}, self._file)
-        self._file.flush()
+        write_json(self._record, {"dvc": _dvc(), "inputs": self._inputs, "outs": outs})
 
 
 def rank_0_skips() -> bool:

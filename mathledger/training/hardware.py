@@ -1,6 +1,7 @@
 """What the hardware and the launcher decide: trainer arguments, and facts for the lineage."""
 
 import resource
+import sys
 from typing import Any
 
 from mathledger.model.launch import Launch
@@ -19,7 +20,8 @@ def peak_memory_mib() -> int:
 
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated()) >> 20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == "darwin" else 10)  # macOS counts bytes, Linux KiB
 
 
 def trainer_arguments(launch: Launch) -> dict[str, Any]:

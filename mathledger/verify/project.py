@@ -15,6 +15,7 @@ from mathledger.card.outputs import Outputs
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.lock import folder_md5
 from mathledger.core.errors import InputError
+from mathledger.core.machine import num_cores
 from mathledger.verify.options import VerifyOptions
 
 CHUNK = 1024 * 1024  # bytes read at once
@@ -122,7 +123,7 @@ class Project:
             total=total, unit="B", unit_scale=True, desc="digests", leave=False,
             disable=not sys.stderr.isatty(),
         )  # fmt: skip
-        with bar, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        with bar, ThreadPoolExecutor(num_cores()) as threads:
             taken = threads.map(lambda path: digests_of(path, path in self.subject), todo)
             for path, digests in zip(todo, taken, strict=True):
                 self._digests[path] = digests

@@ -1,9 +1,9 @@
 """A stage that several experiments lack is run once; the others take its outs from DVC's cache."""
 
-import fcntl
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.conftest import clean_environment
 
 
 def left(dvc: list[float], is_done: bool = True, inputs: object = ("inputs",)) -> dict[str, Any]:
-    """What the run of a stage leaves in its lock's file."""
+    """Return what the run of a stage leaves in the record beside its lock."""
     digest = content_id(json.dumps(["train", inputs]))
     return {"dvc": dvc, "inputs": digest, "outs": {"data/train": "digest"} if is_done else None}
 
@@ -27,8 +27,7 @@ def turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object = None
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     found = turns.Turn("train", "fingerprint", ["inputs"])
     if content:
-        found._file.write(json.dumps(content))
-        found._file.flush()
+        found._record.write_text(json.dumps(content))
     return found
 
 
@@ -48,7 +47,7 @@ def test_who_waited_for_a_stage_that_left_nothing_runs_it(
     """The other has failed, or its DVC was killed before it had put the outs into the cache."""
     monkeypatch.setattr(turns, "restored", lambda *_: False)
     first = turn(tmp_path, monkeypatch, left([2**22 + 1, 1.0], is_done))
-    fcntl.flock(first._file, fcntl.LOCK_EX)
+    first._lock.acquire()
     found: list[bool] = []
     waiting = threading.Thread(target=lambda: found.append(turn(tmp_path, monkeypatch).wait()))
     waiting.start()
@@ -57,6 +56,44 @@ def test_who_waited_for_a_stage_that_left_nothing_runs_it(
     first.end()
     waiting.join(10)
     assert found == [False]
+
+
+WAITER = """\
+import sys
+from mathledger.run.turns import Turn
+turn = Turn("train", "fingerprint", ["inputs"])
+turn.wait()
+print("mine", flush=True)
+if sys.argv[1:]:
+    sys.stdin.read()  # works until it is killed
+"""
+
+
+def test_a_killed_run_gives_its_turn_away(tmp_path: Path) -> None:
+    """One process holds the lock at a time, and SIGKILL releases it; the record is not torn."""
+    environment = clean_environment() | {"DVC_ROOT": str(tmp_path)}
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", WAITER, *arguments],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    first = start("works")
+    assert first.stdout and first.stdout.readline() == "mine\n"
+    second = start()
+    assert second.stdout
+    assert second.stdout.readline() == "train: another experiment runs it; waiting for it\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.5)
+    first.kill()
+    first.communicate()
+    assert second.communicate(timeout=10)[0] == "mine\n" and second.returncode == 0
+    (record,) = (tmp_path / ".scratch/locks").glob("*.json")
+    assert json.loads(record.read_text())["outs"] is None
 
 
 def test_all_processes_of_a_launcher_leave_a_stage_to_another(

@@ -1,0 +1,68 @@
+"""Make a Python process on Linux lack what macOS lacks; Python imports this by its name.
+
+`PYTHONPATH=tests/macos` reaches the processes that a command starts, too. Names that only Linux has
+are removed from the standard library. The memory limit is refused, as some versions of macOS do.
+The project's own code finds neither /proc nor /sys; the packages it uses choose by the platform,
+and so keep what they need.
+"""
+
+import contextlib
+import fcntl
+import multiprocessing
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+OWN = ("mathledger", "stages", "hydra_plugins")
+LINUX = {
+    os: (
+        "sched_getaffinity sched_setaffinity sched_getscheduler sched_setscheduler sched_getparam "
+        "sched_setparam sched_rr_get_interval posix_fadvise posix_fallocate pidfd_open "
+        "memfd_create eventfd copy_file_range splice getrandom getxattr setxattr listxattr "
+        "removexattr getresuid getresgid setresuid setresgid setns unshare fdatasync pipe2 preadv "
+        "pwritev2 O_DIRECT O_TMPFILE O_NOATIME O_LARGEFILE O_PATH timerfd_create"
+    ),
+    signal: "SIGPWR SIGSTKFLT SIGPOLL SIGCLD SIGRTMIN SIGRTMAX sigtimedwait sigwaitinfo",
+    resource: "prlimit RUSAGE_THREAD RLIMIT_NICE RLIMIT_RTPRIO RLIMIT_SIGPENDING RLIMIT_OFILE",
+    fcntl: "F_SETPIPE_SZ F_GETPIPE_SZ F_OFD_SETLK F_SETLEASE F_ADD_SEALS F_NOTIFY",
+    select: "epoll",
+    socket: "AF_NETLINK AF_VSOCK SO_PEERCRED",
+    time: "CLOCK_BOOTTIME CLOCK_TAI",
+}
+for module, names in LINUX.items():
+    for name in names.split():
+        with contextlib.suppress(AttributeError):
+            delattr(module, name)
+
+setrlimit = resource.setrlimit
+
+
+def refuse_address_space(limit: int, values: tuple[int, int]) -> None:
+    if limit == resource.RLIMIT_AS:
+        raise ValueError("current limit exceeds maximum limit")
+    setrlimit(limit, values)
+
+
+resource.setrlimit = refuse_address_space
+multiprocessing.set_start_method("spawn")
+
+
+def hide_proc(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse to open a file of /proc or /sys where a module of the project asks for it."""
+    if event != "open" or not str(arguments[0]).startswith(("/proc/", "/sys/")):
+        return
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith((sys.base_prefix, "<frozen")):
+        frame = frame.f_back  # such as pathlib
+    if frame.f_globals.get("__name__", "").split(".")[0] in OWN:
+        raise FileNotFoundError(arguments[0])
+
+
+sys.addaudithook(hide_proc)

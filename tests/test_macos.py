@@ -1,0 +1,121 @@
+"""The project runs without what only Linux has. `make check` also runs mypy as for macOS."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mathledger.core.machine import num_cores
+from mathledger.grading import judges
+from tests.conftest import ROOT, Workspace, clean_environment
+
+MAC = str(ROOT / "tests/macos")
+
+
+def on_mac(*arguments: str) -> str:
+    """Return what a Python process prints that lacks what macOS lacks."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=clean_environment() | {"PYTHONPATH": MAC},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+REMOVED = """\
+import os, resource
+from pathlib import Path
+assert not hasattr(os, "sched_getaffinity")
+try:
+    resource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40))
+except ValueError:
+    print("refused")
+from mathledger.run import environment
+from mathledger.core.machine import num_cores
+print(num_cores() == os.cpu_count(), environment.hardware()["cpu"] != "")
+assert Path("/proc/cpuinfo").exists()
+"""
+
+
+def test_the_names_are_gone() -> None:
+    assert on_mac("-c", REMOVED).splitlines() == ["refused", "True True"]
+
+
+IMPORT_ALL = """\
+import importlib, pkgutil
+import hydra_plugins, mathledger, stages
+for package in (mathledger, stages, hydra_plugins):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+            print(module.name)
+"""
+
+
+def test_every_module_can_be_imported() -> None:
+    assert len(on_mac("-c", IMPORT_ALL).splitlines()) > 200
+
+
+GRADE = """\
+from mathledger.grading import judges
+if __name__ == "__main__":
+    with judges.Judges(limit_s=1, num_processes=1) as found:
+        print(*found.compare([("1/2", r"\\frac{1}{2}"), ("9", "9^{9^{9^9}}"), ("3", "4")]))
+"""
+
+
+def test_answers_are_graded() -> None:
+    """Without a limit on memory, CPU time still ends a computation that has no end."""
+    assert on_mac("-c", GRADE) == "equal too_costly different\n"
+
+
+HUNGRY = """\
+import time
+print("ready", flush=True)
+for line in open(0):
+    if "hungry" in line:
+        hoard = b"x" * (300 * 2**20)
+        time.sleep(30)
+    print("equal", flush=True)
+"""
+
+
+def test_a_process_that_holds_too_much_memory_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the operating system does not limit it: here a process that sets no limit."""
+    start = subprocess.Popen
+    monkeypatch.setattr(judges, "MAX_BYTES", 200 * 2**20)
+    monkeypatch.setattr(
+        judges.subprocess,
+        "Popen",
+        lambda _, **options: start([sys.executable, "-c", HUNGRY], **options),
+    )
+    with judges.Judges(limit_s=10, num_processes=1) as found:
+        pairs = [(r"\sqrt{2}", "modest"), (r"\sqrt{2}", "hungry"), (r"\sqrt{2}", "modest again")]
+        assert found.compare(pairs) == ["equal", "too_costly", "equal"]
+
+
+def test_cores_are_counted_where_processes_cannot_be_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    assert num_cores() == 7
+
+
+def test_commands_run(smoke: Workspace) -> None:
+    """`verify` hashes every file, grades every response again and reruns the filter."""
+    assert "claims" in smoke.python("-m", "mathledger", "audit", "model_card/README.md", PYTHONPATH=MAC)
+    assert "tiny_chain_sum" in smoke.python("-m", "mathledger", "trace", "tiny_chain_sum", PYTHONPATH=MAC)
+    smoke.python("-m", "mathledger", "verify", "--overrides", "experiment=smoke", PYTHONPATH=MAC)
+
+
+def test_the_data_stages_run_and_record_themselves(workspace: Workspace) -> None:
+    """Locks, MLflow's writer, the engine and the grading of solutions, in the stages' own words."""
+    workspace.run("dvc", "repro", "mix", PYTHONPATH=MAC)
+    lineage = json.loads((workspace.path / "lineage/mix.json").read_text())
+    assert lineage["hardware"]["cpu"]
