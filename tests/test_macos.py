@@ -109,8 +109,12 @@ def test_cores_are_counted_where_processes_cannot_be_bound(
 
 def test_commands_run(smoke: Workspace) -> None:
     """`verify` hashes every file, grades every response again and reruns the filter."""
-    assert "claims" in smoke.python("-m", "mathledger", "audit", "model_card/README.md", PYTHONPATH=MAC)
-    assert "tiny_chain_sum" in smoke.python("-m", "mathledger", "trace", "tiny_chain_sum", PYTHONPATH=MAC)
+    assert "claims" in smoke.python(
+        "-m", "mathledger", "audit", "model_card/README.md", PYTHONPATH=MAC
+    )
+    assert "tiny_chain_sum" in smoke.python(
+        "-m", "mathledger", "trace", "tiny_chain_sum", PYTHONPATH=MAC
+    )
     smoke.python("-m", "mathledger", "verify", "--overrides", "experiment=smoke", PYTHONPATH=MAC)
 
 
