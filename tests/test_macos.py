@@ -90,8 +90,7 @@ def test_a_process_that_holds_too_much_memory_is_killed(monkeypatch: pytest.Monk
     start = subprocess.Popen
     monkeypatch.setattr(judges, "MAX_BYTES", 200 * 2**20)
     monkeypatch.setattr(
-        judges.subprocess,
-        "Popen",
+        "mathledger.grading.judges.subprocess.Popen",
         lambda _, **options: start([sys.executable, "-c", HUNGRY], **options),
     )
     with judges.Judges(limit_s=10, num_processes=1) as found:
