@@ -306,7 +306,7 @@ def test_clean_and_overlapping_items_are_all_items(project: Project) -> None:
             gap = overlapping["accuracy"] - clean["accuracy"]
             assert score["overlap_gap"]["value"] == pytest.approx(gap, abs=2e-4)
             assert score["overlap_gap"]["low"] < gap < score["overlap_gap"]["high"]
-    assert "No item in the corpora: aime, secret." in project.text
+    assert "The corpora hold no item of aime, secret." in project.text
 
 
 def test_a_subsets_values_hold_all_items_in_their_order(project: Project) -> None:
@@ -380,12 +380,12 @@ def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
 def test_how_a_score_was_measured_stands_on_the_card(repeated: Project) -> None:
     head = ("benchmark", "model", "backend", "dtype", "batch size", "task version", "grader")
     assert ["aime", "tuned", "hf", "bfloat16", "48", "2", "1"] in tables(repeated.text)[head]
-    assert "Sampled at temperature 0.6 and top_p 0.95" in repeated.text
+    assert "sampled at temperature 0.6 and top_p 0.95" in repeated.text
     assert "30 x 4" in repeated.text
 
 
 def test_greedy_is_said_of_greedy(single: Project) -> None:
-    assert "Greedy decoding, one response an item." in single.text
+    assert "Each item was answered once, with greedy decoding." in single.text
     assert "pass@" not in single.text and "Sampled" not in single.text
 
 
@@ -432,10 +432,10 @@ def test_a_claim_about_an_unknown_benchmark_is_an_error() -> None:
     wrong = settings.Claim("a/seed", "aime", 0.9, 0.9, "its card")
     with pytest.raises(
         InputError,
-        match=r"model_card\.claims\[2\]\.benchmark: there is no conf/benchmark/aime.yaml",
+        match=r"model_card\.claims\[2\]\.benchmark: conf/benchmark/aime.yaml does not exist",
     ):
         settings.check_claims([*CLAIMS, wrong], ["aime24", "math500"])
-    with pytest.raises(InputError, match=r"model_card\.claims\[0\]: low 0\.9 is above high 0\.5"):
+    with pytest.raises(InputError, match=r"model_card\.claims\[0\]: low=0\.9 exceeds high=0\.5"):
         settings.check_claims(
             [settings.Claim("a/seed", "aime24", 0.9, 0.5, "its card")], ["aime24"]
         )
@@ -466,7 +466,7 @@ def test_a_misspelled_claim_stops_the_compilation() -> None:
 
     content = OmegaConf.to_container(OmegaConf.create(text))
     assert isinstance(content, dict)
-    with pytest.raises(InputError, match=r"there is no conf/benchmark/aime\.yaml"):
+    with pytest.raises(InputError, match=r"conf/benchmark/aime\.yaml does not exist"):
         params.check_all({str(key): value for key, value in content.items()})
 
 
@@ -532,11 +532,11 @@ def test_samples_that_do_not_fit_the_items_are_an_error(change: str, tmp_path: P
         ({"deps": ["data/model/tuned"]}, "deps: Input should be an object"),
         (
             evaluated.lineage("evaluate@tuned-exam", {"data/model/tuned": "m"}),
-            "names no digest of data/download_benchmark/exam",
+            "has no digest of data/download_benchmark/exam",
         ),
         (
             evaluated.lineage("evaluate@tuned-exam", {"data/download_benchmark/exam": "b"}),
-            "names no digest of data/model/tuned",
+            "has no digest of data/model/tuned",
         ),
     ],
 )
@@ -605,7 +605,7 @@ def test_the_front_matter_has_the_derived_licence(
     data = ModelCard(text).data
     assert (data.license, data.get("license_name")) == head[:2]
     assert str(data.get("license_link")).startswith(str(head[2]))
-    assert ("Not to be published" in text) == (head[0] == "unknown")
+    assert ("Do not publish this model yet" in text) == (head[0] == "unknown")
 
 
 def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
@@ -639,12 +639,12 @@ def test_the_usage_snippet_says_how_each_benchmark_was_asked(
     """Greedy or sampled, and which benchmarks were asked otherwise."""
     assert ", do_sample=False, " in single.text
     assert ", do_sample=True, temperature=0.6, top_p=0.95, " in repeated.text
-    assert "Not so" not in single.text
+    assert "The exceptions are" not in single.text
     ledger = copy.deepcopy(single.ledger)
     ledger["params"]["benchmark"]["exam"]["task"]["num_fewshot"] = 4
     ledger["params"]["benchmark"]["secret"]["task"]["doc_to_text"] = "{problem}"
     shown = " ".join(render(ledger).split())
-    assert "Not so exam, secret, with a prompt or worked examples" in shown
+    assert "The exceptions are exam, secret, with their own prompt or worked examples" in shown
 
 
 def test_one_model_alone_is_compared_with_nothing(tmp_path: Path) -> None:

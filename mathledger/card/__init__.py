@@ -1,1 +1,1 @@
-"""The ledger of all numbers, and what is made from it: card, plots, pages, metadata."""
+"""Build the ledger of all numbers, and render card, plots, report and metadata from it."""

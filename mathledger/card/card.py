@@ -1,8 +1,8 @@
-"""The model card as Markdown, from the ledger and nothing else.
+"""Render the model card as Markdown, from the ledger alone.
 
-templates/card.md.jinja shows the card's shape, and a template beside it each section; what their
-tables and cells hold is in views/. Every number is in the ledger. A share of n items is shown
-with no more digits than one item is worth, and every score with its 95% interval.
+templates/card.md.jinja defines the order of the sections, and each section has its own template.
+views/ computes the tables and cells. Every number is in the ledger. A share of n items is rounded
+to the precision that one item justifies, and every score has its 95% interval.
 """
 
 import html
@@ -17,15 +17,15 @@ from mathledger.card.markdown import wrapped
 from mathledger.card.views import contamination, data, memorisation, responses, scores, sources
 from mathledger.evaluation import statistics
 
-# The spaces of a table at which a narrow screen must not break: in `29 of 64` and in `[34, 57]`.
+# Matches the spaces in `29 of 64` and `[34, 57]`, where a narrow screen must not break the line.
 UNBREAKABLE = re.compile(r"(?<=[\d%]) (?=of \d)|(?<=[\d%] of) (?=\d)|(?<=\d,) (?=-?[\d.]+\])")
 
 
 def text(ledger: Ledger) -> str:
-    """Return README.md.
+    """Return the text of README.md.
 
-    Links lead to files of the repository: of the published one, where params.yaml says where it is,
-    since the card is read far from it.
+    Links to files of the repository are absolute if params.yaml gives its public address, because
+    the card is usually read elsewhere.
     """
     whole = render("card", ledger=ledger)
     whole = re.sub(r"^\| .*", lambda row: UNBREAKABLE.sub("\u00a0", row[0]), whole, flags=re.M)
@@ -34,7 +34,7 @@ def text(ledger: Ledger) -> str:
 
 
 def render(template: str, **context: Any) -> str:
-    """Render a template of templates/, the whole card or a section."""
+    """Render a template from templates/: the whole card or one section."""
     return str(_environment().get_template(f"{template}.md.jinja").render(context))
 
 
@@ -45,7 +45,7 @@ def _environment() -> Any:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mathledger.card"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown: tables escape their cells; templates, what is in <pre>
+        autoescape=False,  # tables escape their cells, and templates escape text in <pre>
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -72,17 +72,17 @@ def _environment() -> Any:
 
 
 def place(ledger: Ledger, path: str) -> str:
-    """Return the address of a file of the repository; its path if params.yaml gives no address."""
+    """Return a file's public address, or its path if params.yaml gives no address."""
     url = ledger.params["model_card"]["url"]
     return f"{url.rstrip('/')}/blob/main/{path}" if url else path
 
 
 def front_matter(ledger: Ledger) -> str:
-    """Return the card's YAML head; huggingface_hub writes and checks it."""
+    """Return the card's YAML front matter, written and checked by huggingface_hub."""
     from huggingface_hub import EvalResult, ModelCardData
 
     licence = ledger.licence
-    assert licence, "only ledgers of older versions, which are not rendered, have none"
+    assert licence, "a ledger of an older version has no licence and cannot be rendered"
     results = []
     for entry in ledger.benchmarks:
         score = entry.models[scores.final_model(ledger)]

@@ -1,4 +1,4 @@
-"""Collect the ledger: every number of the card, from the files of the other stages."""
+"""Collect every number of the card from the files of the other stages."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ Settings = Mapping[str, Any]  # the content of params.yaml
 
 
 def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Ledger:
-    """Collect every number of the card.
+    """Return the ledger, which holds every number of the card.
 
     Raises:
         InputError: a file is missing or damaged, or a number has no lineage.
@@ -45,7 +45,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
         for stage in ("train", *(["reinforce"] if settings["reinforce"] else []))
     }
     stages, code = digests_read(outputs, settings)
-    reinforced: dict[str, Any] = {}  # unset, and so not written, without reinforcement
+    reinforced: dict[str, Any] = {}  # without reinforcement the ledger has no such key
     if settings["reinforce"]:
         content = outputs.metrics("reinforce")
         reinforced["reinforcement"] = Reinforcement.read(content, "metrics/reinforce.json")
@@ -75,7 +75,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
 
 
 def subject(outputs: Outputs, settings: Settings) -> list[Path]:
-    """Return the files that the ledger is about: the models, the responses and the card."""
+    """Return the files that the statement covers: the models, the responses and the card."""
     samples = [
         outputs.samples(model, benchmark)
         for model in settings["evaluated_models"]
@@ -85,7 +85,7 @@ def subject(outputs: Outputs, settings: Settings) -> list[Path]:
 
 
 def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
-    """Score the responses to each benchmark, all p values adjusted together."""
+    """Score the responses to each benchmark, and adjust all p-values together."""
     leaked = overlapping_rows(outputs.evidence)
     return scores.adjusted(
         [
@@ -110,7 +110,7 @@ def licence(base: str, corpora: Mapping[str, str]) -> Licence:
 
 
 def stated(claim: Claim, settings: Settings) -> StatedScore:
-    """Return a claim, and whether there is a measurement to draw it beside."""
+    """Return a claim, with the information whether its benchmark is evaluated here."""
     return StatedScore(
         model=claim.model,
         benchmark=claim.benchmark,
@@ -157,19 +157,19 @@ def training(outputs: Outputs) -> Training:
 
 
 def held_out(outputs: Outputs, row_id: str) -> HeldOut:
-    """Return the problem of a row of data/mix/, and its answer."""
+    """Return the problem and the answer of a row of data/mix/."""
     for split in ("validation", "train"):
         for batch in read_batches(outputs.mix(split), ["id", "prompt", "answer"]):
             for row in batch.to_pylist():
                 if row["id"] == row_id:
                     return HeldOut(problem=row["prompt"][-1]["content"], answer=row["answer"])
-    raise InputError(f"data/mix has no row {row_id}, which a samples.csv names: run `dvc repro`")
+    raise InputError(f"data/mix lacks row {row_id}, which a samples.csv names: run `dvc repro`")
 
 
 def digests_read(
     outputs: Outputs, settings: Settings
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Return the DVC digests of the data that each stage read, and of all code that ran.
+    """Return the DVC digests of the data that each stage read, and those of the code that ran.
 
     Raises:
         InputError: a number has no lineage, or two stages ran with different versions of a file.
@@ -182,7 +182,7 @@ def digests_read(
         for path, md5 in lineage.code_files.items():
             if code.setdefault(path, md5) != md5:
                 raise InputError(
-                    f"{lineage_file(stage)}: {path} is another version than in an earlier stage: "
+                    f"{lineage_file(stage)}: {path} had a different version in an earlier stage: "
                     "run `dvc repro`"
                 )
     for model, benchmark in itertools.product(settings["evaluated_models"], settings["benchmark"]):
@@ -190,7 +190,7 @@ def digests_read(
         for path in (f"data/model/{model}", f"data/download_benchmark/{benchmark}"):
             if path not in stages[stage]:
                 raise InputError(
-                    f"{lineage_file(stage)} names no digest of {path}: the score of {model} on "
-                    f"{benchmark} has no lineage; run `dvc repro evaluate@{model}-{benchmark}`"
+                    f"{lineage_file(stage)} has no digest of {path}, so the score of {model} on "
+                    f"{benchmark} has no lineage: run `dvc repro evaluate@{model}-{benchmark}`"
                 )
     return stages, dict(sorted(code.items()))

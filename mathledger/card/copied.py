@@ -1,11 +1,11 @@
-"""What responses share, word by word, with the training solutions of rows that hold their item.
+"""Measure how much of a response also appears in training solutions of the same item.
 
-A share is that of a response's distinct n-grams of canonical tokens, those of the problem left
-out. Beside the solutions found for an item stand as many unrelated ones of the training set, and
-the benchmark's own solution, by which items with overlap can be compared with those without: two
-solutions of one problem in one style are alike without any copying.
+A share counts the response's distinct n-grams of canonical tokens, without those of the problem.
+Two solutions of one problem in one style are alike without any copying, so there are two controls.
+The first is as many unrelated solutions from the training set. The second is the benchmark's own
+solution, which allows items with overlap to be compared with the others.
 
-Training rows are read as streams; what is held grows with the responses and the hits.
+Training rows are streamed; memory use grows with the responses and the hits.
 """
 
 import itertools
@@ -25,11 +25,11 @@ from mathledger.core.tables import Row, read_batches
 from mathledger.text import canonical, groups
 from mathledger.text.groups import F64, U64
 
-# PaLM's contamination report takes 8 too (Chowdhery et al. 2022): long enough that unrelated
-# solutions seldom share a run of words, short enough that three written lines have a dozen.
+# PaLM's contamination report also uses 8 (Chowdhery et al. 2022). Unrelated solutions seldom share
+# so long a run of words, yet three written lines hold a dozen.
 NGRAM_SIZE = 8
 SOLUTIONS_AT_ONCE = 1024
-SEED = 42  # of the draw of unrelated solutions
+SEED = 42  # for drawing unrelated solutions
 
 Item = tuple[str, str]  # benchmark, id
 Flags = npt.NDArray[np.bool_]
@@ -44,7 +44,12 @@ def from_solutions(
 ) -> list[ResponsesRow]:
     """Return the mean shares over items for each model and benchmark with overlap.
 
-    samples by (model, benchmark), items by benchmark; removed and kept are decontaminate's.
+    Args:
+        samples: the graded responses by (model, benchmark).
+        items: the items by benchmark.
+        hits: the training rows that hold an item.
+        removed: the file of rows that `decontaminate` removed.
+        kept: the file of rows that `decontaminate` kept.
     """
     grams = {
         (model, benchmark): response_ngrams(rows, items[benchmark])
@@ -57,7 +62,7 @@ def from_solutions(
             parts[benchmark, name] += responses
     vocabularies = {item: np.unique(np.concatenate(own)) for item, own in parts.items()}
 
-    owners: dict[str, list[Item]] = defaultdict(list)  # training row -> items that it holds
+    owners: dict[str, list[Item]] = defaultdict(list)  # training row -> its items
     paths = [removed]
     for item in vocabularies:
         for name, was_removed in hits[item[0]].get(item[1], {}).items():
@@ -117,7 +122,10 @@ def from_solutions(
 
 
 def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]]:
-    """Map each item to its responses' n-grams that the problem lacks; items without any go."""
+    """Map each item to the n-grams of its responses that are not in the problem.
+
+    An item is left out if its responses have no such n-grams.
+    """
     problems = ngrams([row["problem"] for row in items])
     of_problem = dict(zip((row["id"] for row in items), problems, strict=True))
     of_items: dict[str, list[U64]] = {}
@@ -129,7 +137,7 @@ def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]
 
 
 def ngrams(texts: list[str]) -> list[U64]:
-    """Hash each text's distinct runs of NGRAM_SIZE canonical tokens; the hashes are sorted."""
+    """Return the sorted hashes of each text's distinct runs of NGRAM_SIZE canonical tokens."""
     tokens = canonical.tokenize(pa.array(texts, pa.large_string()))
     runs = np.zeros(max(len(tokens.hashes) - NGRAM_SIZE + 1, 0), np.uint64)
     for step in range(NGRAM_SIZE):
@@ -143,7 +151,7 @@ def ngrams(texts: list[str]) -> list[U64]:
 def seen(
     vocabularies: dict[Item, U64], solutions: Iterator[tuple[Item, str]]
 ) -> tuple[dict[Item, Flags], Counter[Item]]:
-    """Mark which of each item's n-grams its solutions hold, and count the solutions."""
+    """Mark which n-grams of each item appear in its solutions, and count the solutions."""
     flags = {item: np.zeros(len(grams), np.bool_) for item, grams in vocabularies.items()}
     counts: Counter[Item] = Counter()
     while part := list(itertools.islice(solutions, SOLUTIONS_AT_ONCE)):
@@ -154,7 +162,7 @@ def seen(
 
 
 def solutions_of(paths: list[Path], owners: dict[str, list[Item]]) -> Iterator[tuple[Item, str]]:
-    """Yield the solutions of the named rows, each for every item that its row holds."""
+    """Yield the solution of each named row once for every item that the row holds."""
     wanted = pa.array(sorted(owners), pa.string())
     for path in paths:
         for batch in read_batches(path, ["id", "solution"]):
@@ -167,8 +175,11 @@ def solutions_of(paths: list[Path], owners: dict[str, list[Item]]) -> Iterator[t
 def unrelated_solutions(
     path: Path, items: list[Item], related: Iterable[str]
 ) -> Iterator[tuple[Item, str]]:
-    """For each entry of items one solution of the training set, drawn by a hash of the row's id
-    from the rows that hold no item; where these are fewer, each comes for several entries."""
+    """Yield for each entry of `items` a solution from a training row that holds no item.
+
+    Rows are drawn by a hash of their id. If there are fewer rows than entries, a row serves several
+    entries.
+    """
     excluded = pa.array(sorted(related), pa.string())
 
     def draw(batch: pa.RecordBatch) -> F64:
@@ -190,7 +201,7 @@ def unrelated_solutions(
 
 
 def against_others(overlapping: list[float], others: list[float]) -> list[Difference]:
-    """Test the means of two groups of items by permutation; no test if a group has one item."""
+    """Test the means of two groups by permutation; return no test if a group has under 2 items."""
     from scipy.stats import permutation_test
 
     if min(len(overlapping), len(others)) < 2:

@@ -1,9 +1,9 @@
-"""The training set's metadata in Croissant 1.0, by which hubs and loaders know a dataset.
+"""Describe the training set in Croissant 1.0, the metadata format of dataset hubs and loaders.
 
-https://docs.mlcommons.org/croissant/docs/croissant-spec.html. The vocabulary's context is the one
-that the format prescribes; everything else comes from the ledger and the files of data/mix/. There
-is no date in it, since the same rows give the same bytes. Paths are relative to the file itself, as
-loaders take them.
+The specification is https://docs.mlcommons.org/croissant/docs/croissant-spec.html. It prescribes
+the JSON-LD context; everything else comes from the ledger and the files of data/mix/. The metadata
+has no date, so that the same rows give the same bytes. Paths are relative to croissant.json, as
+loaders expect.
 """
 
 import json
@@ -27,7 +27,7 @@ TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integ
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    """Read croissant.yaml: the format's context, and what each column holds."""
+    """Read croissant.yaml: the format's context, and a description of each column."""
     import yaml
 
     path = resources.files("mathledger.card").joinpath("croissant.yaml")
@@ -49,11 +49,11 @@ def metadata(ledger: Ledger, outputs: Outputs) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": f"{ledger.name}-training-set",
         "description": (
-            f"What {ledger.name} was trained on and validated with: rows of "
-            f"{', '.join(corpora)}. Rows removed on the way, by reason: {reasons}."
+            f"Training and validation rows of {ledger.name}, from {', '.join(corpora)}. "
+            f"Rows removed by the filters, by reason: {reasons}."
         ),
         "version": "1.0.0",
-        # A collection: each row is under its corpus's own, whatever the model's licence is.
+        # Each row keeps its corpus's licence; the model's licence does not apply to the data.
         "license": sorted({licence_of(source.licence) for source in corpora.values()}),
         "url": ledger.params["model_card"]["url"] or "README.md",
         "citeAs": "; ".join(
@@ -77,13 +77,13 @@ def metadata(ledger: Ledger, outputs: Outputs) -> dict[str, Any]:
 
 
 def licence_of(text: str) -> str:
-    """Return the address of a licence's text, or its id; if it is unknown, what is stated."""
+    """Return the address of a licence's text, or its id, or the given text if it is unknown."""
     known = licences.find(text)
     return (known.source or known.key) if known else text
 
 
 def based_on(corpus: str, source: Corpus) -> dict[str, Any]:
-    """Describe one corpus as a source of the training set; a row's `corpus` names it."""
+    """Describe a corpus as a source of the training set, named as in the column `corpus`."""
     on_hub = {"url": f"https://huggingface.co/datasets/{source.name}"}
     return {
         "@type": "sc:Dataset",
@@ -96,7 +96,7 @@ def based_on(corpus: str, source: Corpus) -> dict[str, Any]:
 
 
 def record_set(split: str, path: Path) -> dict[str, Any]:
-    """Describe the rows of one file."""
+    """Describe the rows of one split."""
     return {
         "@type": "cr:RecordSet",
         "@id": split,
@@ -108,7 +108,7 @@ def record_set(split: str, path: Path) -> dict[str, Any]:
 
 
 def field(split: str, column: pa.Field) -> dict[str, Any]:
-    """Describe one column; of a conversation the texts of its messages."""
+    """Describe one column; a conversation is described by the texts of its messages."""
     known: dict[str, Any] = {
         "@type": "cr:Field",
         "@id": f"{split}/{column.name}",
@@ -127,5 +127,5 @@ def field(split: str, column: pa.Field) -> dict[str, Any]:
 
 
 def text(ledger: Ledger, outputs: Outputs) -> str:
-    """Return croissant.json."""
+    """Return the text of croissant.json."""
     return json.dumps(metadata(ledger, outputs), indent=1, ensure_ascii=False) + "\n"

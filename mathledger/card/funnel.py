@@ -1,4 +1,4 @@
-"""What the filters did, from the metrics of the data stages: rows by stage, reason and source."""
+"""Summarise what the filters did, from the metrics of the data stages."""
 
 import itertools
 from collections import Counter
@@ -13,11 +13,13 @@ from mathledger.data.canary_forms import CONTROLS
 from mathledger.evaluation import statistics
 
 STEPS = ("downloaded", "prepared", "deduplicated", "decontaminated", "training set")
-MAX_SOURCES = 30  # lines of a table by source; the smaller ones are added up in one
+MAX_SOURCES = 30  # lines in a table of sources; the smallest sources share the last line
 
 
 @dataclass(frozen=True)
 class Removal:
+    """The number of rows that a stage removed for one reason."""
+
     stage: str
     reason: str
     num_rows: int
@@ -25,20 +27,20 @@ class Removal:
 
 @dataclass(frozen=True)
 class Contamination:
-    """What was found of a benchmark in a source of a corpus; also where that is nothing."""
+    """The overlap of a source of a corpus with a benchmark, which may be empty."""
 
     source: str
     benchmark: str
-    num_rows: int  # contaminated, without the variants
+    num_rows: int  # contaminated rows, without variants
     num_variants: int
-    share: float  # of the source's raw rows
+    share: float  # contaminated share of the source's raw rows
     rephrase: int
     contained: int
     same: int
 
 
 def total(counts: Iterable[dict[str, int]]) -> Counter[str]:
-    """Add up counts by key."""
+    """Return the sum of counts by key."""
     return sum((Counter(each) for each in counts), Counter[str]())
 
 
@@ -55,7 +57,7 @@ def by_corpus(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
 
 
 def by_source(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
-    """Count each source's rows over all corpora after each of STEPS; the largest comes first."""
+    """Count the rows of each source after each of STEPS, over all corpora, largest first."""
     prepare = outputs.prepared(corpora).values()
     raw = total(each["in_by_source"] for each in prepare)
     gone = [
@@ -73,7 +75,7 @@ def by_source(outputs: Outputs, corpora: Sequence[str]) -> dict[str, list[int]]:
 
 
 def largest(counts: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Return the first MAX_SOURCES entries, and the others added up."""
+    """Return at most MAX_SOURCES entries; the last one sums up the entries beyond."""
     if len(counts) <= MAX_SOURCES:
         return counts
     shown = dict(itertools.islice(counts.items(), MAX_SOURCES - 1))
@@ -93,7 +95,7 @@ def removed(outputs: Outputs, corpora: Sequence[str]) -> dict[str, dict[str, int
 
 
 def removals(outputs: Outputs, corpora: Sequence[str]) -> list[Removal]:
-    """List the removals, the most frequent reason of each stage first."""
+    """List the removals by stage, with the most frequent reason first."""
     return [
         Removal(stage, reason, count)
         for stage, counts in removed(outputs, corpora).items()
@@ -104,7 +106,7 @@ def removals(outputs: Outputs, corpora: Sequence[str]) -> list[Removal]:
 def contamination(
     outputs: Outputs, corpora: Sequence[str], benchmarks: Sequence[str]
 ) -> list[Contamination]:
-    """Return a cell for each source and benchmark; the most contaminated sources come first."""
+    """Return a cell for each source and benchmark, with the most contaminated sources first."""
     raw = {
         (corpus, source): num_rows
         for corpus, prepare in outputs.prepared(corpora).items()
@@ -147,7 +149,7 @@ def contamination(
 
 
 def canaries(outputs: Outputs) -> list[Canaries]:
-    """Return how many changed copies of items the filter found, by form."""
+    """Count for each form of changed copy how many the filter was shown and how many it found."""
     counts = outputs.metrics("decontaminate")["canaries"]
     rows = []
     for form in sorted(counts, key=lambda form: form in CONTROLS):
@@ -168,7 +170,7 @@ def canaries(outputs: Outputs) -> list[Canaries]:
 
 
 def planted(outputs: Outputs, corpora: Sequence[str]) -> list[Planted]:
-    """Count, by kind of planted row, how many were planted and how many removed."""
+    """Count for each kind of planted row how many were planted and how many were removed."""
     prepare = [*outputs.prepared(corpora).values()]
     in_by_source = total(each["in_by_source"] for each in prepare)
     filters = [*prepare, *(outputs.metrics(name) for name in ("deduplicate", "decontaminate"))]

@@ -1,10 +1,10 @@
-"""The ledger: every number of the card, as typed records.
+"""The typed records of the ledger, which holds every number of the card.
 
-`model_card/ledger.json` is an in-toto Statement about these (statement.py), and
-docs/ledger.schema.json is generated from them (`make params`). A record is built once, from what
-the stages wrote or from a ledger.json, and refuses unknown keys, wrong types and NaN. Its fields
-stand in the order of the file. A field with a default is missing from older ledgers, or from those
-that have no use for it; what was never set is not written (`content`).
+`model_card/ledger.json` wraps the ledger in an in-toto Statement (statement.py), and
+docs/ledger.schema.json is generated from these records (`make params`). A record is built once,
+from the stages' files or from a ledger.json, and rejects unknown keys, wrong types and NaN. Its
+fields are in the order of the file. A field with a default may be absent: from ledgers of older
+versions, or because it does not apply. A field that was never set is not written (`content`).
 """
 
 from typing import Annotated, Any, Literal
@@ -15,11 +15,14 @@ from mathledger.core.typed import Record
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="Of a file's bytes.")]
+Sha256 = Annotated[
+    str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of a file's bytes.")
+]
 Md5 = Annotated[
     str,
     Field(
-        pattern=r"^[0-9a-f]{32}(\.dir)?$", description="DVC's digest; ends in .dir for a folder."
+        pattern=r"^[0-9a-f]{32}(\.dir)?$",
+        description="DVC's MD5 digest; the digest of a folder ends in .dir.",
     ),
 ]
 
@@ -33,7 +36,7 @@ class Interval(Record):
 
 
 class Score(Record):
-    """Accuracy over some items with its 95% interval; null for no items."""
+    """Accuracy over some items with its 95% interval, or nulls if there are no items."""
 
     num_items: Count
     num_samples: Count
@@ -48,14 +51,14 @@ class Score(Record):
 
     @property
     def interval(self) -> Interval | None:
-        """Return the accuracy with its interval; None for no items."""
+        """Return the accuracy with its interval; None if there are no items."""
         if self.accuracy is None or self.low is None or self.high is None:
             return None
         return Interval(value=self.accuracy, low=self.low, high=self.high)
 
 
 class ResponseLengths(Record):
-    """Histogram of tokens: the first bin holds 1 to bin_width, the last all that were cut."""
+    """A histogram of tokens per response; the last bin includes every response that was cut."""
 
     limit: Count
     bin_width: Count
@@ -63,20 +66,27 @@ class ResponseLengths(Record):
 
 
 class ModelScore(Score):
-    """What one model's responses to one benchmark give."""
+    """The scores and counts of one model's responses to one benchmark."""
 
     accuracy: Share
     low: Share
     high: Share
-    pass_at: dict[str, Interval] = Field(description="pass@k by k; empty for one response an item.")
+    pass_at: dict[str, Interval] = Field(
+        description="pass@k for each k; empty if there is one response per item."
+    )
     majority: Interval | None = Field(
-        description="The most frequent answer is right; null for one response an item."
+        description=(
+            "Share of items whose most frequent answer is correct; null if there is one response "
+            "per item."
+        )
     )
     items_without_overlap: Score
     items_with_overlap: Score
-    overlap_gap: Interval | None = Field(description="Accuracy with overlap minus without.")
+    overlap_gap: Interval | None = Field(
+        description="Accuracy on items with overlap minus accuracy on items without."
+    )
     subsets: dict[str, dict[str, Score]] = Field(
-        description="By key (subject, level) and each of its values."
+        description="Scores by key (subject, level) and by the key's values."
     )
     num_truncated: Count
     num_truncated_correct: Count | None = None
@@ -95,7 +105,7 @@ class ModelScore(Score):
 
 
 class Comparison(Record):
-    """Two models, paired by item."""
+    """A paired comparison of two models by item."""
 
     model: str
     against: str
@@ -104,19 +114,23 @@ class Comparison(Record):
     num_gained: Count
     num_lost: Count
     minimum_detectable: Share | None
-    p_holm: Share = Field(description="Corrected for all comparisons of the ledger.")
+    p_holm: Share = Field(description="p-value, adjusted for all comparisons of the ledger.")
 
 
 class BenchmarkSource(Record):
-    """Where a benchmark's items come from."""
+    """The source of a benchmark's items."""
 
     name: str
     revision: str
     licence: str
-    items_digest: str = Field(description="Of the texts and answers, whatever the file's encoding.")
+    items_digest: str = Field(
+        description="Digest of the texts and answers, independent of the file's encoding."
+    )
 
 
 class Benchmark(Record):
+    """A benchmark with its scores and comparisons."""
+
     benchmark: str
     about: str
     source: BenchmarkSource
@@ -128,17 +142,17 @@ class Benchmark(Record):
 
 
 class Licence(Record):
-    """The licence that the inputs ask for; id is null if that of an input is not known."""
+    """The licence that the inputs require; id is null if an input's licence is unknown."""
 
     id: str | None
     name: str | None
     source: str | None
     on_hub: bool
-    unknown: list[str] = Field(description="The inputs whose licence is not known.")
+    unknown: list[str] = Field(description="Names of the inputs with an unknown licence.")
 
 
 class StatedScore(Record):
-    """A score that another card states: not measured here."""
+    """A score that another card states and that was not measured here."""
 
     model: str
     benchmark: str
@@ -149,7 +163,7 @@ class StatedScore(Record):
 
 
 class _Input(Record):
-    """What a stage downloaded."""
+    """An input that a stage downloaded."""
 
     kind: str | None = None
     name: str
@@ -158,21 +172,27 @@ class _Input(Record):
 
 
 class BaseModelInput(_Input):
+    """The base model."""
+
     base_model: str | None
     about: str
 
 
 class File(Record):
+    """The size and the digest of a file."""
+
     bytes: Count
     sha256: Sha256
 
 
 class Corpus(_Input):
+    """A corpus with its files."""
+
     files: dict[str, File]
 
 
 class Planted(Record):
-    """Rows that were built into the corpora to be found."""
+    """Rows that were planted in the corpora to test the filters."""
 
     kind: str
     num_planted: Count
@@ -180,7 +200,7 @@ class Planted(Record):
 
 
 class Canaries(Record):
-    """Changed copies of benchmark items that the filter was shown."""
+    """Changed copies of benchmark items that test the contamination filter."""
 
     form: str
     is_control: bool
@@ -192,6 +212,8 @@ class Canaries(Record):
 
 
 class Decontamination(Record):
+    """The settings and the results of decontamination."""
+
     action: Literal["remove", "flag", "keep"]
     variants: Literal["kept", "removed"]
     canaries: list[Canaries]
@@ -200,7 +222,7 @@ class Decontamination(Record):
 
 
 class Difference(Record):
-    """A difference between two groups, with its p value before any adjustment."""
+    """A difference between two groups, with its unadjusted p-value."""
 
     against: str
     difference: float
@@ -222,7 +244,7 @@ class SignificantTest(Difference, _OfModel):
 
 
 class TwinDrop(Record):
-    """Accuracy on some items and on their number-changed twins."""
+    """Accuracy on some items, and accuracy on their number-changed twins."""
 
     num_items: Count
     accuracy: Share | None
@@ -231,13 +253,15 @@ class TwinDrop(Record):
 
 
 class TwinsRow(_OfModel):
+    """The twins probe of one model on one benchmark."""
+
     all: TwinDrop
     overlapping: TwinDrop
     tests: list[Difference]
 
 
 class Verbatim(Record):
-    """Problems that were continued from their first half."""
+    """The rate of problems that a model completes verbatim from their first half."""
 
     num: Count
     num_verbatim: Count
@@ -249,6 +273,8 @@ class Verbatim(Record):
 
 
 class CompletionsRow(_OfModel):
+    """The completion probe of one model on one benchmark."""
+
     items: Verbatim | None
     twins: Verbatim | None
     controls: Verbatim | None
@@ -257,7 +283,7 @@ class CompletionsRow(_OfModel):
 
 
 class ResponsesRow(_OfModel):
-    """Mean shares of a response's n-grams that stand in some solutions."""
+    """The mean shares of a response's n-grams that appear in training or other solutions."""
 
     num_items: Count
     num_solutions: Count
@@ -272,12 +298,16 @@ class ResponsesRow(_OfModel):
 
 
 class Twins(Record):
+    """The results of the twins probe."""
+
     rows: list[TwinsRow]
     num_tests: Count
     evidence: list[SignificantTest]
 
 
 class Completions(Record):
+    """The results of the completion probe."""
+
     rows: list[CompletionsRow]
     num_tests: Count
     evidence: list[SignificantTest]
@@ -285,6 +315,8 @@ class Completions(Record):
 
 
 class Responses(Record):
+    """The results of comparing responses with training solutions."""
+
     ngram_size: Count
     rows: list[ResponsesRow]
     num_tests: Count
@@ -292,13 +324,15 @@ class Responses(Record):
 
 
 class Memorisation(Record):
+    """The results of the three probes of memorisation."""
+
     twins: Twins
     completions: Completions
     responses: Responses
 
 
 class Training(Record):
-    """metrics/train.json, and how many examples were set aside for validation."""
+    """The content of metrics/train.json, and the number of validation examples."""
 
     num_examples: Count
     num_too_long: Count
@@ -317,7 +351,7 @@ class Training(Record):
 
 
 class Reinforcement(Record):
-    """metrics/reinforce.json."""
+    """The content of metrics/reinforce.json."""
 
     num_problems: Count
     num_rows_left_out: Count
@@ -332,7 +366,7 @@ class Reinforcement(Record):
 
 
 class Answer(Record):
-    """What the model answered to the held-out problem at a step of its training."""
+    """The model's answer to the held-out problem at a training step."""
 
     step: str
     id: str
@@ -340,14 +374,14 @@ class Answer(Record):
 
 
 class HeldOut(Record):
-    """The problem that the answers are to."""
+    """The held-out problem, with its reference answer."""
 
     problem: str
     answer: str | None
 
 
 class Ledger(Record):
-    """Every number of the card. It holds no clock, no run id and no machine."""
+    """Every number of the card, without any time stamp, run id or machine name."""
 
     name: str
     licence: Licence | None = None
@@ -357,25 +391,30 @@ class Ledger(Record):
     base_model: BaseModelInput
     corpora: Annotated[dict[str, Corpus], Field(min_length=1)]
     funnel: dict[str, Annotated[list[Count], Field(min_length=5, max_length=5)]] = Field(
-        description="By corpus the rows downloaded, then left by each stage up to the training set."
+        description=(
+            "For each corpus, the number of rows downloaded and the number left after each stage, "
+            "up to the training set."
+        )
     )
-    removed: dict[str, dict[str, Count]] = Field(description="Rows removed by stage and reason.")
+    removed: dict[str, dict[str, Count]] = Field(
+        description="Number of rows removed, by stage and reason."
+    )
     planted: list[Planted]
     decontaminate: Decontamination
     memorisation: Memorisation
     training: Training
     samples: dict[str, list[Answer]] = Field(
-        description="The model's answers while it trained, by stage."
+        description="Answers of the model during training, by stage."
     )
     held_out: dict[str, HeldOut] = Field(
-        default_factory=dict, description="The problem that `samples` answer, by stage."
+        default_factory=dict, description="Problem that `samples` answer, by stage."
     )
-    params: dict[str, Any] = Field(description="The content of params.yaml.")
+    params: dict[str, Any] = Field(description="Content of params.yaml.")
     stages: dict[str, dict[str, Md5]] = Field(
-        description="By stage, as DVC names it, the data that it read: path to digest."
+        description="Digests of the data files that each stage read, by DVC's stage name and path."
     )
     code: dict[str, Md5] = Field(
-        default_factory=dict, description="The files of code that ran: path to digest."
+        default_factory=dict, description="Digests of the code files that ran, by path."
     )
     reinforcement: Reinforcement | None = None
 

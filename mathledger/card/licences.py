@@ -1,7 +1,7 @@
-"""Which licence a model has to go under, from those of what it was made of. It is no legal advice.
+"""Derive a model's licence from the licences of its inputs. This is not legal advice.
 
-Whether the licence of a dataset binds a model that was trained on it is open; here it is taken to,
-which is the careful reading. The licences that are known are in licences.yaml.
+It is an open question whether a dataset's licence binds a model trained on it. We assume that it
+does, which is the cautious reading. licences.yaml lists the known licences.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,26 @@ from importlib import resources
 
 from mathledger.core.errors import InputError
 
-# What binds derived work to more than notices and credit.
+# These kinds of licence bind derived work to more than notices and credit.
 BINDING = ("share_alike", "restricted", "noncommercial")
 
 
 @dataclass(frozen=True)
 class Licence:
-    key: str  # the hub's id, or ours where on_hub is False
+    """A known licence, as licences.yaml describes it."""
+
+    key: str  # the hub's id, or ours if on_hub is False
     name: str
     kind: str  # see licences.yaml
-    source: str | None  # where its text is, where that is not common knowledge
+    source: str | None  # address of the text, if it is not a standard licence
     on_hub: bool
-    also_under: tuple[str, ...]  # keys that derived work may have in its place
+    also_under: tuple[str, ...]  # keys of other licences that derived work may use
     aliases: tuple[str, ...]
 
 
 @cache
 def licences() -> dict[str, Licence]:
-    """All that are known, by key."""
+    """Return all known licences by key."""
     import yaml
 
     text = resources.files("mathledger.card").joinpath("licences.yaml").read_text(encoding="utf-8")
@@ -47,7 +49,7 @@ def licences() -> dict[str, Licence]:
 
 
 def find(text: str) -> Licence | None:
-    """Find a licence by key, name or alias, in any case; None if it is unknown."""
+    """Find a licence by key, name or alias, ignoring case; return None if it is unknown."""
     wanted = text.strip().lower()
     for licence in licences().values():
         names = (licence.key, licence.name, *licence.aliases)
@@ -57,25 +59,25 @@ def find(text: str) -> Licence | None:
 
 
 def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
-    """Derive the licence of a model that was made of a base model and corpora.
-
-    It is the one that binds, or the base model's where none does; None where a licence is not
-    known, so that nobody can say.
+    """Derive the licence of a model from those of its base model and corpora.
 
     Args:
         base: the base model's licence.
-        corpora: the licence of each.
+        corpora: each corpus's licence.
+
+    Returns:
+        The binding licence, or the base model's if none binds; None if any licence is unknown.
 
     Raises:
-        InputError: two inputs bind it to different licences, or one allows no derived work.
+        InputError: two inputs bind the model to different licences, or one forbids derived work.
     """
     licences_of = {name: find(text) for name, text in {"the base model": base, **corpora}.items()}
     known = {name: licence for name, licence in licences_of.items() if licence}
     for name, licence in known.items():
         if licence.kind == "no_derivatives":
             raise InputError(
-                f"licences: {name} is under {licence.name}, which allows no derived work to be "
-                "shared: leave it out"
+                f"licences: {name} is under {licence.name}, which forbids sharing derived work: "
+                "remove this input"
             )
     binding = {name: licence for name, licence in known.items() if licence.kind in BINDING}
     fitting = [
@@ -86,8 +88,8 @@ def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
     if binding and not fitting:
         stated = "; ".join(f"{name} is under {each.name}" for name, each in binding.items())
         raise InputError(
-            f"licences: {stated}. Each binds what is derived from it to itself, so that no licence "
-            "fits this model: leave all but one of these out, or mend a licence in conf/"
+            f"licences: {stated}. Each requires its own licence for derived work, so no licence "
+            "fits this model: remove all but one of these inputs, or correct a licence in conf/"
         )
     if len(known) < len(licences_of):
         return None
@@ -95,5 +97,5 @@ def derived(base: str, corpora: Mapping[str, str]) -> Licence | None:
 
 
 def unknown(licences_of: Mapping[str, str]) -> list[str]:
-    """Return the names of the inputs whose licence is unknown."""
+    """Return the names of the inputs with an unknown licence."""
     return [name for name, text in licences_of.items() if find(text) is None]

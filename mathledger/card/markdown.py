@@ -1,4 +1,4 @@
-"""Numbers and tables as Markdown shows them: no more digits than one item is worth."""
+"""Format numbers and tables for Markdown, with no more digits than one item justifies."""
 
 import textwrap
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Interval(Protocol):
-    """A value and its 95% interval, of the ledger or of mathledger/evaluation/statistics.py."""
+    """A value with its 95% interval, from the ledger or from evaluation/statistics.py."""
 
     @property
     def value(self) -> float: ...
@@ -17,7 +17,7 @@ class Interval(Protocol):
 
 
 def percent(share: float, num_items: int) -> str:
-    """Format a share of n items with no more digits than one item is worth.
+    """Format a share of n items in percent, with no more digits than one item justifies.
 
     >>> percent(60 / 96, 96), percent(450 / 500, 500), percent(-0.001, 30)
     ('62', '90.0', '0')
@@ -26,7 +26,7 @@ def percent(share: float, num_items: int) -> str:
 
 
 def claim_range(low: float, high: float) -> str:
-    """Format a score as another card states it, in percent.
+    """Format a claimed score in percent, as a range or a single number.
 
     >>> claim_range(0.95, 0.99), claim_range(0.939, 0.939)
     ('95-99%', '93.9%')
@@ -48,12 +48,12 @@ def points(difference: Interval, num_items: int) -> str:
 
 
 def chance(p_value: float) -> str:
-    """Format a p value to two digits."""
+    """Format a p-value to two digits."""
     return "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], num_texts: int = 1) -> str:
-    """Format a Markdown table; the first columns are texts, the others right-aligned numbers."""
+    """Format a Markdown table; `num_texts` columns are left-aligned, the others right-aligned."""
     rule = ["---"] * num_texts + ["---:"] * (len(head) - num_texts)
     lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,11 +1,11 @@
-"""What speaks for memorised benchmark items, and what does not.
+"""Compute the evidence for and against memorised benchmark items.
 
-Three probes, each with its controls: number-changed twins of items, problems continued from their
-first half (stages/probe.py), and what responses share word by word with the training solutions of
-rows that hold the item. docs/memorisation.md says what each can show and what it cannot.
+There are three probes, each with its controls: number-changed twins of items, problems completed
+from their first half (stages/probe.py), and the overlap of responses with training solutions of the
+same item. docs/memorisation.md says what each probe can and cannot show.
 
-A difference is called evidence where its p, adjusted for all the tests that the probe made (Holm
-1979), is under statistics.LEVEL.
+A difference counts as evidence if its p-value, adjusted for all tests of the probe (Holm 1979), is
+below statistics.LEVEL.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,11 @@ from mathledger.evaluation import statistics
 
 
 def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) -> Memorisation:
-    """Return what the three probes found, for the ledger; the first model is the base.
+    """Return the results of the three probes for the ledger.
 
     Args:
-        benchmarks: the section of params.yaml.
+        benchmarks: the section `benchmark` of params.yaml.
+        models: the evaluated models, the base model first.
     """
     hits = overlapping_rows(outputs.evidence)
     samples = {
@@ -81,7 +82,7 @@ def num_tests(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> int:
 
 
 def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[SignificantTest]:
-    """Return those of a probe's tests that are significant after Holm's adjustment."""
+    """Return the tests of a probe that are significant after Holm's adjustment."""
     tests = [(row, test) for row in rows for test in row.tests]
     adjusted = statistics.holm([test.p_value for _, test in tests])
     return [
@@ -97,7 +98,11 @@ def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[S
 
 
 def paired(against: str, before: list[list[bool]], after: list[list[bool]]) -> Difference | None:
-    """Test how much more often outcomes, paired by item, are true after; None without a pair."""
+    """Test whether outcomes `after` are true more often than `before`, paired by item.
+
+    Returns:
+        The difference, or None if there are no pairs.
+    """
     if not before:
         return None
     result = statistics.compare(before, after)
@@ -118,8 +123,13 @@ def paired(against: str, before: list[list[bool]], after: list[list[bool]]) -> D
 def twin_drops(
     samples: dict[tuple[str, str], list[Row]], twins: dict[str, str], hits: Hits
 ) -> list[TwinsRow]:
-    """By how much each model does better on items than on their twins; twins: item's -> twin's
-    benchmark. A twin that the corpora hold is no control: its pair is left out."""
+    """Compare each model's accuracy on items with its accuracy on their twins.
+
+    A pair is left out if the corpora hold the twin, because it is no control then.
+
+    Args:
+        twins: the twin benchmark of each benchmark that has one.
+    """
     rows = []
     for (model, benchmark), own in samples.items():
         if benchmark not in twins:
@@ -149,21 +159,28 @@ def _drop(
 
 
 def _outcomes(samples: list[Row]) -> dict[str, list[bool]]:
-    """Map each item to whether each response to it is right."""
+    """Map each item to a list that says whether each response to it is correct."""
     of_items: dict[str, list[bool]] = {}
     for row in sorted(samples, key=lambda row: row["repeat"]):
         of_items.setdefault(row["item_id"], []).append(row["correct"])
     return of_items
 
 
-# --- Problems continued from their first half -----------------------------------------------------
+# --- Problems completed from their first half -----------------------------------------------------
 
 
 def continued_items(
     measured: dict[str, Any], completions: dict[str, list[Row]], twins: dict[str, str]
 ) -> list[CompletionsRow]:
-    """How many problems of each benchmark each model continues verbatim, and beside it their twins
-    and texts held out from training; by model: metrics/probe/ and rows of COMPLETION."""
+    """Return the rate of verbatim completions of each model on each benchmark, with controls.
+
+    The controls are the items' twins and held-out training problems.
+
+    Args:
+        measured: the content of metrics/probe/ by model.
+        completions: the rows of COMPLETION by model.
+        twins: the twin benchmark of each benchmark that has one.
+    """
     flags = {
         (model, row["benchmark"], row["id"]): row["is_verbatim"]
         for model, rows in completions.items()

@@ -1,25 +1,25 @@
-"""Which training rows hold a benchmark's item, from the evidence that `decontaminate` wrote."""
+"""Find the training rows that hold a benchmark item, from the evidence of `decontaminate`."""
 
 from pathlib import Path
 
 from mathledger.core.tables import Row, read_batches
 
-Hits = dict[str, dict[str, dict[str, bool]]]  # benchmark -> item -> training row -> was it removed
+Hits = dict[str, dict[str, dict[str, bool]]]  # benchmark -> item -> training row -> removed?
 
 
 def holds_item(hit: Row) -> bool:
-    """Return True if a row of the evidence holds its item; a variant is another problem."""
+    """Return True if a hit means that the row holds the item; a variant is a different problem."""
     return bool(hit["class"] != "variant")
 
 
 def overlapping_rows(path: Path) -> Hits:
-    """Read the training rows that hold an item, removed or not.
+    """Read which training rows hold an item, and whether they were removed.
 
     Args:
-        path: the file of evidence.
+        path: the evidence file of `decontaminate`.
 
     Raises:
-        InputError: it is missing.
+        InputError: the file is missing.
     """
     hits: Hits = {}
     for batch in read_batches(path, ["id", "benchmark", "item_id", "class", "action"]):

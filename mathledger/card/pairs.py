@@ -1,7 +1,7 @@
-"""Which pairs of texts a person should look at to judge the filters, and how they are shown.
+"""Choose the pairs of texts by which a person can judge the filters, and mark what they share.
 
-The files are streamed; what is held is a short list for each class and benchmark. The text of a
-private benchmark's items stays out, and so does the text of every row that overlaps one.
+The files are streamed, and memory holds a short list for each class and benchmark. Texts of private
+benchmark items are never shown, nor are rows that overlap them.
 """
 
 import difflib
@@ -20,14 +20,16 @@ from mathledger.core.tables import Row, read_batches
 
 CLASSES = ("rephrase", "contained", "same")  # from the hardest to judge to the easiest
 NUM_PAIRS, NUM_VARIANTS, PER_GROUP = 20, 6, 3
-MAX_CHARACTERS = 2000  # of a text; of a longer one the page shows what is around the first match
+MAX_CHARACTERS = 2000  # a longer text is cut to this length around its first match
 
 Span = tuple[int, int]
-Piece = tuple[str, bool]  # text, and whether the other side has it too
+Piece = tuple[str, bool]  # a text, and whether the other side shares it
 
 
 @dataclass(frozen=True)
 class Side:
+    """One text of a pair, cut into shared and other pieces."""
+
     label: str
     id: str
     pieces: list[Piece]
@@ -35,7 +37,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Pair:
-    """A training row, and the benchmark item or the kept row that it was compared with."""
+    """A training row with the benchmark item or the kept row that it was compared with."""
 
     kind: str
     action: str
@@ -44,7 +46,7 @@ class Pair:
 
 
 def marked(text: str, spans: Iterable[Span]) -> list[Piece]:
-    """Cut a text into pieces in spans and between them; a long one is cut around its first span.
+    """Split a text into pieces inside and outside the spans; shorten a long one around the first.
 
     >>> marked("Let x be 2.", [(4, 8)])
     [('Let ', False), ('x be', True), (' 2.', False)]
@@ -64,7 +66,7 @@ def marked(text: str, spans: Iterable[Span]) -> list[Piece]:
 
 
 def shared(own: str, other: str) -> tuple[list[Span], list[Span]]:
-    """Find the runs of words that two texts share, in each of them.
+    """Return the spans of the word runs that two texts share, for each of the texts.
 
     >>> shared("a red box", "a box")
     ([(0, 1), (6, 9)], [(0, 1), (2, 5)])
@@ -85,7 +87,10 @@ def shared(own: str, other: str) -> tuple[list[Span], list[Span]]:
 
 
 def doubt(hit: Row) -> tuple[Any, ...]:
-    """Return a sort key: removals with the least in common come first, variants with the most."""
+    """Return a sort key that puts the most doubtful decisions first.
+
+    These are the removals that share least with their item, and the variants that share most.
+    """
     row, item = (
         sum(span["end"] - span["start"] for span in hit[spans])
         for spans in ("row_spans", "item_spans")
@@ -100,7 +105,7 @@ def doubt(hit: Row) -> tuple[Any, ...]:
 
 
 class Shortlist:
-    """Of each group the PER_GROUP rows of smallest key, no two of the same subject."""
+    """The PER_GROUP rows with the smallest keys in each group, with one row per subject."""
 
     def __init__(self) -> None:
         self._groups: dict[str, dict[str, tuple[tuple[Any, ...], Row]]] = {}
@@ -113,12 +118,12 @@ class Shortlist:
             del own[max(own, key=lambda each: own[each][0])]
 
     def bars(self) -> dict[str, tuple[Any, ...]]:
-        """Return the largest key of each full group: what is beyond it need not be offered."""
+        """Return the largest key of each full group; rows with larger keys need not be offered."""
         full = {group: own for group, own in self._groups.items() if len(own) == PER_GROUP}
         return {group: max(key for key, _ in own.values()) for group, own in full.items()}
 
     def in_turn(self) -> list[Row]:
-        """Take the best of each group, then the second of each, and so on."""
+        """Return the best row of each group, then the second best of each, and so on."""
         keys = sorted(self._groups)
         return in_turn(
             [row for _, row in sorted(self._groups[key].values(), key=lambda each: each[0])]
@@ -127,13 +132,13 @@ class Shortlist:
 
 
 def in_turn(lists: Iterable[Iterable[Row]]) -> list[Row]:
-    """Take the first of each list, then the second of each, and so on."""
+    """Interleave lists: return the first row of each, then the second of each, and so on."""
     rounds = itertools.zip_longest(*lists)
     return [row for each in rounds for row in each if row is not None]
 
 
 def rows_of_private_items(evidence: Path) -> set[str]:
-    """Return ids of the rows that overlap an item whose text must not be shown."""
+    """Return the ids of the rows that overlap an item of a private benchmark."""
     ids: set[str] = set()
     for batch in read_batches(evidence, ["id", "item_problem"]):
         ids.update(batch["id"].filter(batch["item_problem"].is_null()).to_pylist())
@@ -141,7 +146,7 @@ def rows_of_private_items(evidence: Path) -> set[str]:
 
 
 def telling_hits(evidence: Path, private: set[str]) -> dict[str, list[Row]]:
-    """Return by class the hits that are hardest to judge, the benchmarks in turn."""
+    """Return for each class the hits that are hardest to judge, alternating between benchmarks."""
     shortlists = {kind: Shortlist() for kind in (*CLASSES, "variant")}
     hidden = pa.array(sorted(private), pa.string())
     for batch in read_batches(evidence):
@@ -152,7 +157,7 @@ def telling_hits(evidence: Path, private: set[str]) -> dict[str, list[Row]]:
 
 
 def promising(hits: pa.RecordBatch, variants: Shortlist) -> pa.RecordBatch:
-    """The hits without the variants, a third of all rows, that are beyond their benchmark's bar."""
+    """Drop the variants that cannot enter the short list; variants are a third of all rows."""
     for benchmark, (is_variant_of_removed, least, *_) in variants.bars().items():
         if not is_variant_of_removed:
             of_benchmark = pc.and_(
@@ -164,14 +169,14 @@ def promising(hits: pa.RecordBatch, variants: Shortlist) -> pa.RecordBatch:
 
 
 def telling_duplicates(duplicates: Path, private: set[str]) -> list[Row]:
-    """Return the near duplicates least like what was kept, pairs of corpora in turn."""
+    """Return the near duplicates least similar to the kept row, alternating between corpora."""
     shortlist = Shortlist()
     columns = ["id", "corpus", "source", "reason", "evidence"]
     for batch in read_batches(duplicates, columns):
         near = batch.filter(pc.equal(batch["reason"], "near_duplicate"))
         for row in near.to_pylist():
             kept = row["evidence"]
-            # What is like a row that overlaps a private item may hold that item, too.
+            # A duplicate of a row that overlaps a private item may hold that item too.
             if kept["kept_problem"] is not None and kept["kept_id"] not in private:
                 group = f"{row['corpus']} {kept['kept_corpus']}"
                 key = kept["jaccard"], row["id"]
@@ -180,7 +185,7 @@ def telling_duplicates(duplicates: Path, private: set[str]) -> list[Row]:
 
 
 def texts(paths: list[Path], ids: Iterable[str]) -> dict[str, Row]:
-    """Read id, problem and solution of some rows, by id."""
+    """Read the id, problem and solution of the named rows; return them by id."""
     wanted = pa.array(sorted(set(ids)), pa.string())
     by_id: dict[str, Row] = {}
     for path in paths:
@@ -193,7 +198,7 @@ def texts(paths: list[Path], ids: Iterable[str]) -> dict[str, Row]:
 
 
 def hit_pair(hit: Row, row: Row) -> Pair:
-    """Show a training row beside the benchmark item that it overlaps."""
+    """Pair a training row with the benchmark item that it overlaps."""
     spans = [
         [(span["start"], span["end"]) for span in hit[f"{side}_spans"]] for side in ("row", "item")
     ]
@@ -222,7 +227,7 @@ def hit_pair(hit: Row, row: Row) -> Pair:
 
 
 def duplicate_pair(removed: Row, row: Row) -> Pair:
-    """Show a removed row beside the one that is kept in its place."""
+    """Pair a removed row with the kept row that it duplicates."""
     kept = removed["evidence"]
     own, other = shared(row["problem"], kept["kept_problem"])
     return Pair(
@@ -245,7 +250,7 @@ def duplicate_pair(removed: Row, row: Row) -> Pair:
 
 
 def listed(values: list[str]) -> str:
-    """List at most twelve values in words; `none` for none."""
+    """Format a list of at most twelve values, or `none` if it is empty."""
     more = f" and {len(values) - 12} more" if len(values) > 12 else ""
     return (", ".join(values[:12]) or "none") + more
 
@@ -253,7 +258,8 @@ def listed(values: list[str]) -> str:
 def choose(outputs: Outputs) -> tuple[list[Pair], list[Pair]]:
     """Choose up to NUM_PAIRS contaminated rows and near duplicates, and NUM_VARIANTS variants.
 
-    The classes take turns, so that each is seen; they are shown one class after the other.
+    Pairs are chosen from the classes in turn, so that each class is present, and then sorted by
+    class.
     """
     private = rows_of_private_items(outputs.evidence)
     hits = telling_hits(outputs.evidence, private)

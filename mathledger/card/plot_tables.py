@@ -1,4 +1,4 @@
-"""The CSV tables that the figures and `dvc plots` draw."""
+"""Build the CSV tables for the figures and for `dvc plots`."""
 
 import csv
 import dataclasses
@@ -28,7 +28,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class LevelRow:
-    """A model's score on the items of one level."""
+    """A model's score on the items with one value of a subset, such as a level."""
 
     panel: str
     value: str
@@ -41,7 +41,7 @@ class LevelRow:
 
 @dataclass(frozen=True)
 class LengthRow:
-    """A bin of response lengths: more than tokens_from tokens, tokens_to at most."""
+    """A bin of response lengths, from more than tokens_from up to tokens_to tokens."""
 
     benchmark: str
     model: str
@@ -54,7 +54,7 @@ class LengthRow:
 
 @dataclass(frozen=True)
 class FunnelRow:
-    """The rows of a corpus that a step left."""
+    """The number of rows of a corpus after a step."""
 
     step: str
     corpus: str
@@ -74,7 +74,7 @@ def scores(ledger: Ledger) -> list[ScoreRow]:
 
 
 def levels(ledger: Ledger) -> list[LevelRow]:
-    """Return the scores by every subset whose values have an order."""
+    """Return the scores on each value of every subset with ordered values."""
     return [
         LevelRow(
             f"{entry.benchmark}, {key}",
@@ -117,7 +117,7 @@ def lengths(ledger: Ledger) -> list[LengthRow]:
 
 
 def funnel(ledger: Ledger) -> list[FunnelRow]:
-    """Count the rows left by each step, by corpus."""
+    """Count the rows of each corpus after each step."""
     return [
         FunnelRow(f"{number} {step}", corpus, counts[number])
         for corpus, counts in ledger.funnel.items()
@@ -126,7 +126,7 @@ def funnel(ledger: Ledger) -> list[FunnelRow]:
 
 
 def result_metrics(ledger: Ledger) -> dict[str, float]:
-    """Return the result run's metrics: every accuracy, how far models differ, and the loss."""
+    """Return the metrics of the result run: accuracies, differences between models, and loss."""
     accuracies = {f"{row.benchmark}.{row.model}.accuracy": row.accuracy for row in scores(ledger)}
     differences = {
         f"{entry.benchmark}.{each.model}-{each.against}.difference": each.difference.value
@@ -140,7 +140,7 @@ def result_metrics(ledger: Ledger) -> dict[str, float]:
 def texts(
     ledger: Ledger, outputs: Outputs, corpora: Sequence[str], benchmarks: Sequence[str]
 ) -> dict[str, str]:
-    """Return every table as CSV, by name."""
+    """Return every table as CSV under its name."""
     cells = contamination(outputs, corpora, benchmarks)
     return {
         "scores": _csv(ScoreRow, map(dataclasses.asdict, scores(ledger))),
@@ -153,7 +153,7 @@ def texts(
 
 
 def _csv(kind: Any, rows: Iterable[dict[str, Any]]) -> str:
-    """Write rows with a column for each field of a class; the head even without rows."""
+    """Format rows as CSV with a column for each field of a class; always write the header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(inspect.get_annotations(kind)), lineterminator="\n")
     writer.writeheader()

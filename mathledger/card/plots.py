@@ -1,6 +1,7 @@
-"""The card's figures. The same numbers give the same bytes: no date, no version in the file.
+"""Draw the card's figures.
 
-`figures` gives them all, each function below it one of a card's width; `save` writes it.
+The same numbers give the same bytes, because the files hold no date and no version. `figures`
+returns all figures, and each function below it draws one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +15,14 @@ from mathledger.card.markdown import claim_range, percent
 from mathledger.card.plot_tables import LengthRow, LevelRow, ScoreRow
 
 INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
-MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, tuned, reinforced
+MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, fine-tuned, reinforced
 CORPORA = ["#2f6f9f", "#e0a458", "#6a9c78", "#9b6a9c", "#c66b5d"]
 WIDTH = 7.2  # inches
-LINE = 0.27  # inches, of one model or claim in the plot of scores
+LINE = 0.27  # inches for one model or claim in the plot of scores
 
 
 def _figure(height: float, num_rows: int = 1, num_columns: int = 1) -> tuple[Any, list[Any]]:
-    """Make an empty figure and its axes, row by row."""
+    """Return an empty figure and its axes, row by row."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -38,8 +39,7 @@ def _figure(height: float, num_rows: int = 1, num_columns: int = 1) -> tuple[Any
 
 
 def _panels(titles: Sequence[str], height: float, x: str, y: str) -> tuple[Any, list[Any]]:
-    """A figure of a titled panel each, in two columns where there are several; `x` and `y` stand
-    along its edges."""
+    """Return a figure with a panel for each title, in up to two columns, labelled at its edges."""
     num_columns = min(2, len(titles))
     num_rows = -(-len(titles) // num_columns)
     figure, grid = _figure(0.45 + height * num_rows, num_rows, num_columns)
@@ -57,7 +57,7 @@ def _panels(titles: Sequence[str], height: float, x: str, y: str) -> tuple[Any, 
 
 
 def figures(ledger: Ledger, curve: Sequence[dict[str, str]]) -> dict[str, Any]:
-    """Draw every figure of the card by its file's name; `levels` only if items have a level.
+    """Return every figure of the card by file name; `levels` is absent if items have no level.
 
     Args:
         curve: the rows of plots/train/loss.csv.
@@ -89,13 +89,15 @@ def _legend(figure: Any, models: Sequence[str], mark: str) -> None:
 
 
 def _order(values: Iterable[str]) -> list[str]:
-    """Return each value once, in the order of its first row."""
+    """Return the distinct values in the order of their first appearance."""
     return list(dict.fromkeys(values))
 
 
 def scores(rows: Sequence[ScoreRow], claims: Sequence[StatedScore]) -> Any:
-    """Accuracy with its 95% interval: for each benchmark a line a model, the base model on top, and
-    below them, hollow, a line for each model that another card claims something about.
+    """Draw the accuracies with their 95% intervals, and hollow marks for claims of other cards.
+
+    Each benchmark has a line per model, the base model on top, and below them a line for each model
+    with a claim.
     """
     benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
     of_benchmark = {
@@ -138,7 +140,7 @@ def _measured(axes: Any, y: float, row: ScoreRow, color: str) -> None:
 
 
 def _claimed(axes: Any, y: float, claims: Sequence[StatedScore]) -> None:
-    """Draw the claims about one model: a hollow bar for a range, a hollow diamond for a number."""
+    """Draw the claims about one model: ranges as hollow bars, numbers as hollow diamonds."""
     for claim in claims:
         low, high = 100 * claim.low, 100 * claim.high
         if low == high:
@@ -153,7 +155,7 @@ def _claimed(axes: Any, y: float, claims: Sequence[StatedScore]) -> None:
 
 
 def _beside(axes: Any, y: float, low: float, high: float, text: str, color: str) -> None:
-    """Put a label on the side of a mark where there is more room."""
+    """Put a label on the side of a mark that has more room."""
     is_right = high <= 50 or (len(text) < 5 and high < 92)
     axes.annotate(
         text,
@@ -168,7 +170,7 @@ def _beside(axes: Any, y: float, low: float, high: float, text: str, color: str)
 
 
 def levels(rows: Sequence[LevelRow]) -> Any:
-    """Draw accuracy with its 95% interval by level, or another subset with an order."""
+    """Draw the accuracies with their 95% intervals by level, or by another ordered subset."""
     panels, models = _order(row.panel for row in rows), _order(row.model for row in rows)
     figure, grid = _panels(panels, 2.4, "", "right responses, %")
     for axes, panel in zip(grid, panels, strict=True):
@@ -183,7 +185,7 @@ def levels(rows: Sequence[LevelRow]) -> Any:
             axes.plot(x, y, "o-", color=MODELS[number], lw=1.4, ms=5, clip_on=False, zorder=3)
             low, high = [100 * row.low for row in line], [100 * row.high for row in line]
             axes.vlines(x, low, high, color=MODELS[number], lw=2, alpha=0.6)
-        step = -(-len(values) // 7)  # more labels than seven would touch
+        step = -(-len(values) // 7)  # more than seven labels would touch
         labels = [f"{value}\nn={items[value]}" if len(values) <= 7 else value for value in values]
         axes.set_xticks(range(0, len(values), step), labels[::step], fontsize=8.5)
         axes.set_xlim(-0.5, len(values) - 0.5)
@@ -193,7 +195,7 @@ def levels(rows: Sequence[LevelRow]) -> Any:
 
 
 def lengths(rows: Sequence[LengthRow]) -> Any:
-    """Draw the histogram of the responses' tokens, and the limit at which they are cut."""
+    """Draw histograms of tokens per response, and the limit at which responses are cut."""
     benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
     figure, grid = _panels(benchmarks, 1.9, "tokens", "responses, %")
     for axes, name in zip(grid, benchmarks, strict=True):
@@ -228,7 +230,7 @@ def lengths(rows: Sequence[LengthRow]) -> Any:
 
 
 def funnel(counts: dict[str, list[int]]) -> Any:
-    """Draw rows after each stage, stacked by corpus, from the download to the training set."""
+    """Draw the number of rows after each step, stacked by corpus."""
     figure, (axes,) = _figure(0.9 + 0.42 * len(STEPS))
     left = [0] * len(STEPS)
     for number, (corpus, values) in enumerate(counts.items()):

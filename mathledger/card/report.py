@@ -1,7 +1,7 @@
-"""report.html: which rows were removed, why, and would a person agree?
+"""Render report.html, which shows the removed rows and the reasons, so that a person can judge.
 
-`page` is one HTML file that needs nothing else: no script, no network, no clock. Its layout is in
-report.html.jinja, which escapes every text.
+The page is self-contained: it has no script and needs no network. It holds no date. Its layout is
+in report.html.jinja, which escapes every text.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from mathledger.card.outputs import Outputs
 
 
 def share(value: float) -> str:
-    """Format a share in percent, never rounded to nothing.
+    """Format a share in percent; a small positive share never rounds to 0%.
 
     >>> share(0.0), share(0.00002), share(0.25)
     ('0%', '< 0.1%', '25.0%')
@@ -24,10 +24,10 @@ def page(outputs: Outputs, name: str, corpora: Sequence[str], benchmarks: Sequen
     """Render the HTML page of a finished pipeline.
 
     Args:
-        name: the model's.
+        name: the model's name.
 
     Raises:
-        InputError: a file that it reads is missing or unreadable.
+        InputError: an input file is missing or damaged.
     """
     import jinja2
 

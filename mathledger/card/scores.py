@@ -1,4 +1,4 @@
-"""What the graded responses to a benchmark give: scores, comparisons, lengths, endings.
+"""Compute scores, comparisons and counts from the graded responses to a benchmark.
 
 The formulas are in mathledger/evaluation/statistics.py and docs/statistics.md.
 """
@@ -25,22 +25,22 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import statistics
 
-# Of a sample; its texts would take gigabytes.
+# The response texts are not read, because they may take gigabytes.
 COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "harness_correct"]
 COLUMNS += ["grader", "num_tokens", "finish_reason"]
-NUM_BINS = 32  # of a histogram of lengths
+NUM_BINS = 32  # bins in a histogram of lengths
 
-Items = Sequence[Sequence[Row]]  # the responses to each item, by repeat
+Items = Sequence[Sequence[Row]]  # the responses to each item in order of repeat
 
 
 def benchmark(
     outputs: Outputs, name: str, settings: Mapping[str, Any], leaked: set[str], models: list[str]
 ) -> Benchmark:
-    """Return the ledger's entry of one benchmark, with the digests of what it rests on.
+    """Return the ledger's entry for one benchmark, with the digests of its responses and items.
 
     Args:
         settings: benchmark.<name> of params.yaml.
-        leaked: the items that stood in the corpora.
+        leaked: the ids of the items that were found in the corpora.
     """
     receipt, items = outputs.receipt("download_benchmark", name), outputs.items(name)
     subsets = subset_places([dict(item["subsets"]) for item in items])
@@ -68,10 +68,10 @@ def benchmark(
 
 
 def read_samples(path: Path, ids: Sequence[str]) -> list[list[Row]]:
-    """Read the responses to each item in the order of the ids, by repeat, without their texts.
+    """Read the responses without their texts, in the order of the ids and repeats.
 
     Raises:
-        InputError: they are not the same number for each of these items.
+        InputError: the items do not all have the same number of responses.
     """
     of_item: dict[str, list[Row]] = {item: [] for item in ids}
     for batch in read_batches(path, COLUMNS):
@@ -80,26 +80,26 @@ def read_samples(path: Path, ids: Sequence[str]) -> list[list[Row]]:
     repeats = {len(rows) for rows in of_item.values()}
     if len(of_item) != len(ids) or len(repeats) != 1 or 0 in repeats:
         raise InputError(
-            f"{path} does not hold equally many responses to each of the benchmark's {len(ids)} "
-            "items: run `dvc repro`"
+            f"{path} does not hold the same number of responses to each of the benchmark's "
+            f"{len(ids)} items: run `dvc repro`"
         )
     return [sorted(rows, key=lambda row: row["repeat"]) for rows in of_item.values()]
 
 
 def outcomes(items: Items) -> list[list[bool]]:
-    """Return whether each response to each item is right: shape (items, repeats)."""
+    """Return whether each response is correct, in the shape (items, repeats)."""
     return [[row["correct"] for row in rows] for rows in items]
 
 
 def rounded(interval: statistics.Interval) -> Interval:
-    """Round to four digits: ample for a share, and the same on every machine."""
+    """Round an interval to four digits, so that it is the same on every machine."""
     return Interval(
         value=round(interval.value, 4), low=round(interval.low, 4), high=round(interval.high, 4)
     )
 
 
 def score_of(items: Items) -> Score:
-    """Score the responses to some items; without items, accuracy and interval are null."""
+    """Score the responses to some items; accuracy and interval are None if there are none."""
     correct = outcomes(items)
     interval = rounded(statistics.accuracy(correct)) if items else None
     return Score(
@@ -113,7 +113,7 @@ def score_of(items: Items) -> Score:
 
 
 def pass_at(items: Items) -> dict[str, Interval]:
-    """Return pass@k by k; none for one response an item, where it is the accuracy."""
+    """Return pass@k for each k above 1; for one response per item there is none."""
     return {
         str(k): rounded(statistics.pass_at(outcomes(items), k))
         for k in statistics.pass_ks(len(items[0]))
@@ -122,7 +122,7 @@ def pass_at(items: Items) -> dict[str, Interval]:
 
 
 def majority(items: Items) -> Interval | None:
-    """Return maj@k; None for one response an item, where it is the accuracy."""
+    """Return maj@k, or None for one response per item, where it equals the accuracy."""
     if len(items[0]) == 1:
         return None
     answers = [[row["extracted_answer"] for row in rows] for rows in items]
@@ -130,7 +130,7 @@ def majority(items: Items) -> Interval | None:
 
 
 def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list[int]]]:
-    """Map each key (subject, level, year) and each of its values to the items that have it.
+    """Map each key (subject, level, year) and each of its values to the indices of its items.
 
     >>> subset_places([{"level": "10"}, {"level": "9"}, {}, {"level": "9"}])
     {'level': {'9': [1, 3], '10': [0]}}
@@ -146,9 +146,10 @@ def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list
 
 
 def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
-    """Count all responses that were asked for by their tokens, up to the limit.
+    """Return a histogram of tokens per response, up to the limit.
 
-    The first bin holds 1 to bin_width tokens; the last one all that were cut.
+    Requests that were too long to send are not counted. The first bin holds responses of 1 to
+    bin_width tokens; the last one includes every response that was cut.
     """
     width = -(-limit // NUM_BINS)
     counts = [0] * -(-limit // width)
@@ -159,7 +160,11 @@ def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
 
 
 def overlap_gap(overlapping: Items, clean: Items) -> Interval | None:
-    """Return accuracy on overlapping items minus that on others; None if either group is empty."""
+    """Return the accuracy on overlapping items minus the accuracy on clean ones.
+
+    Returns:
+        The difference, or None if either group is empty.
+    """
     if not overlapping or not clean:
         return None
     parts = (statistics.accuracy(outcomes(each)) for each in (overlapping, clean))
@@ -175,7 +180,7 @@ def model_score(
     leaked: set[str],
     limit: int,
 ) -> ModelScore:
-    """Score the responses of one model to one benchmark."""
+    """Return the scores and counts of one model's responses to one benchmark."""
     measured = outputs.metrics("evaluate", f"{model}-{benchmark}")
     clean = [rows for rows in items if rows[0]["item_id"] not in leaked]
     overlapping = [rows for rows in items if rows[0]["item_id"] in leaked]
@@ -213,7 +218,7 @@ def model_score(
 
 
 def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
-    """Compare every model with every one before it, by item; p_holm is not adjusted yet."""
+    """Compare every pair of models by item; `adjusted` sets the final p_holm."""
     pairs = []
     for against, model in itertools.combinations(samples, 2):
         result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
@@ -234,7 +239,7 @@ def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
 
 
 def adjusted(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
-    """Adjust the p values of all benchmarks' comparisons together."""
+    """Return the benchmarks with the p-values of all comparisons adjusted together."""
     p_values = [each.p_value for entry in benchmarks for each in entry.comparisons]
     by_holm = iter(statistics.holm(p_values))
     return [

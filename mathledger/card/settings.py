@@ -14,15 +14,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True, config=STRICT)
 class Claim:
-    """A score that another card states. It is shown as a claim, apart from what was measured."""
+    """A score that another card states; the card shows it as a claim, not as a measurement."""
 
     model: str = Field(description="Name of the model on the hub.")
     benchmark: str = Field(description="Name of a benchmark in conf/benchmark/.")
-    low: Share = Field(description='Lower end of the claimed score: 0.95 for "95-99%".')
+    low: Share = Field(description='Lower end of the claimed score, such as 0.95 for "95-99%".')
     high: Share = Field(
         description="Upper end of the claimed score; equal to low for a single number."
     )
-    source: str = Field(description="Where the score is stated, and in which words.")
+    source: str = Field(description="Place and wording of the claim.")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -35,22 +35,24 @@ class Params:
         ),
     )
     claims: list[Claim] = Field(
-        description="Scores that other cards state, shown beside the measured ones."
+        description="Scores that other cards state, shown next to the measured ones."
     )
 
 
 def check_claims(claims: Sequence[Claim], benchmarks: Collection[str]) -> None:
-    """Raise InputError if a claim names an unknown benchmark, or its range is upside down.
+    """Raise InputError if a claim names an unknown benchmark, or its low exceeds its high.
 
     Args:
-        benchmarks: the names that conf/benchmark/ has.
+        benchmarks: the names of the benchmarks in conf/benchmark/.
     """
     for number, claim in enumerate(claims):
         where = f"model_card.claims[{number}]"
         if claim.benchmark not in benchmarks:
             raise InputError(
-                f"{where}.benchmark: there is no {CONF}/benchmark/{claim.benchmark}.yaml; "
-                f"there are {', '.join(sorted(benchmarks))}"
+                f"{where}.benchmark: {CONF}/benchmark/{claim.benchmark}.yaml does not exist; "
+                f"choose one of {', '.join(sorted(benchmarks))}"
             )
         if claim.low > claim.high:
-            raise InputError(f"{where}: low {claim.low:g} is above high {claim.high:g}")
+            raise InputError(
+                f"{where}: low={claim.low:g} exceeds high={claim.high:g}: swap or correct them"
+            )

@@ -1,11 +1,11 @@
-"""The ledger as an in-toto Statement: what is stated (predicate) of which files (subject).
+"""Wrap the ledger in an in-toto Statement: a predicate about the files in its subject.
 
     {"_type", "subject": [{"name", "digest": {"sha256"}}], "predicateType", "predicate": {...}}
 
-The form is that of https://github.com/in-toto/attestation (v1), so that any tool for attestations
-can read it. The predicate holds no clock, run id or machine: the same results give the same bytes.
-It is named by the sha256 of its canonical form (RFC 8785), which the card shows; the card itself is
-one of the subjects, so that neither can change alone.
+The format is https://github.com/in-toto/attestation (v1), so any attestation tool can read it. The
+predicate holds no time stamp, run id or machine name, so the same results give the same bytes. The
+card shows the sha256 of the predicate's canonical form (RFC 8785). The card is itself one of the
+subjects, so neither can change without the other.
 """
 
 import hashlib
@@ -28,42 +28,44 @@ PREDICATE_TYPE: Literal["urn:mathledger:ledger:1"] = "urn:mathledger:ledger:1"
 
 
 class Digest(Record):
+    """The digest of a subject."""
+
     sha256: Sha256
 
 
 class Subject(Record):
-    """A file that the ledger is about."""
+    """A file that the statement covers."""
 
     name: str
     digest: Digest
 
 
 class Statement(Record):
-    """model_card/ledger.json: an in-toto Statement about a model, its responses and its card."""
+    """An in-toto Statement about a model, its responses and its card: model_card/ledger.json."""
 
     type_: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
     subject: list[Subject] = Field(
-        min_length=1, description="The models' files, the responses and the card."
+        min_length=1, description="Files of the models, the responses and the card."
     )
     predicate_type: Literal["urn:mathledger:ledger:1"] = Field(alias="predicateType")
     predicate: Ledger
 
 
 def parse(content: Any, name: str) -> Statement:
-    """Read the statement that the JSON of a ledger.json holds, of this or an older version.
+    """Parse the JSON of a ledger.json, of this or an older version.
 
     Args:
-        name: how the file is called in errors.
+        name: the file's name in errors.
 
     Raises:
-        InputError: it is no statement of a ledger, or names each key that is wrong.
+        InputError: the JSON is not a statement about a ledger, or has wrong keys or values.
     """
     predicate(content, name)
     return Statement.read({**content, "predicate": _with_plain_stages(content["predicate"])}, name)
 
 
 def _with_plain_stages(ledger: dict[str, Any]) -> dict[str, Any]:
-    """Drop each stage's code, which the first ledgers had beside what it read."""
+    """Drop each stage's code digests, which the first ledgers kept next to its inputs."""
     stages = ledger.get("stages")
     if not isinstance(stages, dict) or "code" in ledger:
         return ledger
@@ -75,7 +77,7 @@ def _with_plain_stages(ledger: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Untitled(GenerateJsonSchema):
-    """Drop JSON-schema titles that only repeat the key."""
+    """A schema generator that drops titles, because they only repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -91,18 +93,18 @@ def schema() -> dict[str, Any]:
 
 
 def digest(ledger: Mapping[str, Any]) -> str:
-    """Return the sha256 of the canonical form of a ledger's JSON, 64 hex digits."""
+    """Return the sha256 of the canonical form of a ledger's JSON, as 64 hex digits."""
     import rfc8785
 
     return hashlib.sha256(rfc8785.dumps(dict(ledger))).hexdigest()
 
 
 def statement(ledger: Ledger, files: Sequence[Path], root: Path) -> Statement:
-    """Build what model_card/ledger.json holds.
+    """Return the statement for model_card/ledger.json.
 
     Args:
-        files: the subject: weights, responses and the card.
-        root: the folder that their names are relative to.
+        files: the subjects, which are weights, responses and the card.
+        root: the folder to which the subjects' names are relative.
     """
     return Statement(
         _type=TYPE,
@@ -116,31 +118,31 @@ def statement(ledger: Ledger, files: Sequence[Path], root: Path) -> Statement:
 
 
 def text(content: Mapping[str, Any] | Record) -> str:
-    """Format a statement as it is always written: in lines, so that git shows what changed."""
+    """Format a statement as indented JSON, so that git diffs show what changed."""
     content = content.content() if isinstance(content, Record) else content
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def predicate(content: Any, name: str) -> dict[str, Any]:
-    """Return the JSON of the ledger of a statement.
+    """Return the ledger's JSON from a statement's JSON.
 
     Args:
-        name: how the file is called where it is none.
+        name: the file's name in errors.
 
     Raises:
-        InputError: it is no statement of a ledger of this version.
+        InputError: the JSON is not a statement about a ledger of this version.
     """
     kind = content.get("predicateType") if isinstance(content, dict) else None
     if kind != PREDICATE_TYPE or not isinstance(content.get("predicate"), dict):
         raise InputError(
-            f"{name} is no statement of a ledger (predicateType {kind!r}, expected "
+            f"{name} is not a statement about a ledger (predicateType is {kind!r}, expected "
             f"{PREDICATE_TYPE!r}): run `dvc repro model_card`"
         )
     return dict(content["predicate"])
 
 
 def stage_names(settings: Mapping[str, Any]) -> list[str]:
-    """Return the stages that a ledger rests on, as DVC names them, all but `model_card`.
+    """Return the DVC names of all stages whose results a ledger holds, without `model_card`.
 
     Args:
         settings: the content of params.yaml, of this commit or an older one.

@@ -134,5 +134,5 @@ def test_the_first_ledgers_had_the_code_with_each_stage() -> None:
 
 def test_a_file_that_is_no_statement_is_named(tmp_path: Path) -> None:
     for content in (None, [], {}, {"predicateType": "urn:other", "predicate": {}}):
-        with pytest.raises(InputError, match=f"{NAME} is no statement of a ledger"):
+        with pytest.raises(InputError, match=f"{NAME} is not a statement about a ledger"):
             statement.parse(content, NAME)

@@ -32,7 +32,11 @@ def test_the_licence_that_binds_is_the_models(
     [
         ("llama3", {"web": "cc-by-sa-4.0"}, "web is under CC-BY-SA-4.0"),
         ("gemma", {"web": "cc-by-nc-4.0"}, "the base model is under the Gemma terms"),
-        ("mit", {"web": "CC BY ND 4.0"}, "web is under CC-BY-ND-4.0, which allows no derived"),
+        (
+            "mit",
+            {"web": "CC BY ND 4.0"},
+            "web is under CC-BY-ND-4.0, which forbids sharing",
+        ),
         ("unknown", {"a": "deepseek", "b": "cc-by-sa-4.0"}, "b is under CC-BY-SA-4.0"),
     ],
 )

@@ -250,13 +250,13 @@ def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
     assert "| b | tuned | 12 of 20: 60% [39, 78] | 0 of 20: 0% [0, 16] |" in shown
     assert "| b | tuned | 10, 0 kept | 100% of 10 items | 0% of 10 items |" in shown
     assert (
-        shown.count("Evidence (") == 3
+        shown.count("There is evidence (") == 3
         and "**b**, tuned model, against the twins (p < 0.001)" in shown
     )
     assert shown.count("would mean that") == 3
 
     calm = findings(BENCHMARKS, ["base"])
-    assert section(calm).count("No evidence beyond noise") == 3
+    assert section(calm).count("There is no evidence beyond noise") == 3
     assert "Evidence (" not in section(calm)
 
 
@@ -265,7 +265,7 @@ def test_a_card_without_twins_or_overlap_says_so(project: Path) -> None:
     found = findings({"b": BENCHMARKS["b"]}, ["base", "tuned"])
     shown = section(found)
     assert "No benchmark was evaluated together with its twins." in shown
-    assert "No item stands in the corpora, or no response to one is long enough." in shown
+    assert "The corpora hold no item, or no response to one is long enough." in shown
     assert "| b | tuned | 12 of 20: 60% [39, 78] | none | 0 of 20: 0% [0, 16] |" in shown
 
 

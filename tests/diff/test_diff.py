@@ -340,7 +340,7 @@ def test_cards_of_no_use_are_refused_in_one_line(
     ledger.write_text(json.dumps(statement | {"predicateType": "https://slsa.dev/provenance/v1"}))
     assert "slsa.dev" in error("start", str(tmp_path))
     ledger.write_text(json.dumps(statement["predicate"]))  # as it was before it was a statement
-    assert "is no statement of a ledger" in error("start", str(ledger))
+    assert "is not a statement about a ledger" in error("start", str(ledger))
     del statement["predicate"]["benchmarks"][0]["models"]["base"]["accuracy"]
     ledger.write_text(json.dumps(statement))
     assert "benchmarks.0.models.base.accuracy: missing key" in error("start", str(ledger))

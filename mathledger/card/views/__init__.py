@@ -1,4 +1,4 @@
-"""What the tables and cells of the card's sections hold; its templates call these functions.
+"""Compute the tables and cells of the card's sections for its templates.
 
-A table is returned as Markdown, with every cell escaped for it.
+Functions return a table as Markdown with escaped cells.
 """

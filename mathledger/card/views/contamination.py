@@ -1,4 +1,4 @@
-"""What overlaps the training data, and whether the models do better on it."""
+"""Tabulate the overlap of benchmarks with the training data, and the scores on it."""
 
 from mathledger.card.ledger import Ledger
 from mathledger.card.markdown import points, table
@@ -6,7 +6,7 @@ from mathledger.card.views.scores import score_cell
 
 
 def overlap_table(ledger: Ledger) -> str:
-    """Tabulate scores on items that the corpora held and on others; empty if they held none."""
+    """Tabulate the scores on items with and without overlap; return "" if none overlaps."""
     rows = []
     for entry in ledger.benchmarks:
         if not entry.num_items_overlapping_training_candidates:
@@ -16,12 +16,12 @@ def overlap_table(ledger: Ledger) -> str:
             fewest = min(clean.num_items, overlapping.num_items)
             gap = points(score.overlap_gap, fewest) if score.overlap_gap else ""
             rows.append([entry.benchmark, name, score_cell(clean), score_cell(overlapping), gap])
-    head = ["benchmark", "model", "items free of overlap", "overlapping items"]
+    head = ["benchmark", "model", "items without overlap", "overlapping items"]
     return table([*head, "difference, points"], rows, 2) if rows else ""
 
 
 def without_overlap(ledger: Ledger) -> list[str]:
-    """Return the benchmarks of which the corpora held no item."""
+    """Return the benchmarks without any item in the corpora."""
     return [
         entry.benchmark
         for entry in ledger.benchmarks
@@ -30,10 +30,10 @@ def without_overlap(ledger: Ledger) -> list[str]:
 
 
 def canary_table(ledger: Ledger) -> str:
-    """Tabulate the filter's own test, by form of the changed copies."""
+    """Tabulate the results of testing the filter on changed copies, by form of change."""
     rows = [
         [row.form, row.num, row.num_found, "none" if row.is_control else "all"]
         for row in ledger.decontaminate.canaries
     ]
-    head = ["changed copy of a benchmark item", "shown", "called contamination", "should be"]
+    head = ["changed copy of a benchmark item", "shown", "called contamination", "expected"]
     return table(head, rows)

@@ -1,4 +1,4 @@
-"""What the filters removed, and how the model was trained."""
+"""Tabulate what the filters removed, and describe how the model was trained."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from mathledger.card.markdown import table
 
 
 def funnel_table(ledger: Ledger) -> str:
-    """Tabulate the rows left after each step, by corpus."""
+    """Tabulate the rows of each corpus after each step."""
     rows = [[corpus, *counts] for corpus, counts in ledger.funnel.items()]
     return table(["corpus", *STEPS], rows)
 
 
 def removal_table(ledger: Ledger) -> str:
-    """Tabulate the rows removed by stage and reason."""
+    """Tabulate the removed rows by stage and reason."""
     rows = [
         [stage, reason, count]
         for stage, counts in ledger.removed.items()
@@ -24,16 +24,16 @@ def removal_table(ledger: Ledger) -> str:
 
 
 def planted_table(ledger: Ledger) -> str:
-    """Tabulate the rows that were planted to be found."""
+    """Tabulate the rows that were planted to test the filters."""
     rows = [[row.kind, row.num_planted, row.num_removed] for row in ledger.planted]
-    return table(["built in", "rows", "removed"], rows)
+    return table(["planted", "rows", "removed"], rows)
 
 
 def trained_part(train: dict[str, Any]) -> str:
-    """Say what of the model was trained: all weights, or an adapter.
+    """Describe the trained part of the model: all weights, or an adapter.
 
     Args:
-        train: the section of params.yaml.
+        train: the section `train` of params.yaml.
     """
     lora = train["lora"]
     if not lora:

@@ -1,11 +1,11 @@
-"""The three probes of memorisation."""
+"""Tabulate the three probes of memorisation."""
 
 from mathledger.card.ledger import Completions, Responses, TwinDrop, Twins, Verbatim
 from mathledger.card.markdown import percent, table
 
 
 def twins_table(probe: Twins) -> str:
-    """Tabulate how much better each model does on items than on their twins."""
+    """Tabulate each model's scores on items and on their twins."""
     rows = [
         [
             row.benchmark,
@@ -18,16 +18,16 @@ def twins_table(probe: Twins) -> str:
         for row in probe.rows
     ]
     head = ["benchmark", "model", "items right", "twins right", "drop, points"]
-    return table([*head, "drop, items found in the corpora"], rows, 2)
+    return table([*head, "drop on items found in the corpora"], rows, 2)
 
 
 def share_cell(share: float | None, num_items: int) -> str:
-    """`62% of 96 items`."""
+    """Format a share of items as `62% of 96 items`."""
     return "no items" if share is None else f"{percent(share, num_items)}% of {num_items} items"
 
 
 def drop_cell(part: TwinDrop) -> str:
-    """`+12 [-4, 29], p = 0.25 (n = 24)`, in percentage points."""
+    """Format a drop in percentage points as `+12 [-4, 29], p = 0.25 (n = 24)`."""
     drop = part.drop
     if drop is None or drop.low is None or drop.high is None:
         return "no items"
@@ -38,12 +38,12 @@ def drop_cell(part: TwinDrop) -> str:
 
 
 def p_of(p_value: float) -> str:
-    """`p = 0.25`, `p < 0.001`."""
+    """Format a p-value as `p = 0.25` or `p < 0.001`."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def completions_table(probe: Completions) -> str:
-    """Tabulate how many problems each model continues verbatim, beside the controls."""
+    """Tabulate how many problems each model completes verbatim, next to the controls."""
 
     def rouge(part: Verbatim | None) -> str:
         return percent(part.mean_rouge_l, part.num) if part else "-"
@@ -64,7 +64,7 @@ def completions_table(probe: Completions) -> str:
 
 
 def verbatim_cell(part: Verbatim | None) -> str:
-    """`0 of 24: 0% [0, 14]`."""
+    """Format a rate of verbatim completions as `0 of 24: 0% [0, 14]`."""
     if part is None:
         return "none"
     shares = (part.verbatim_rate, part.verbatim_low, part.verbatim_high)
@@ -73,12 +73,12 @@ def verbatim_cell(part: Verbatim | None) -> str:
 
 
 def left_out_cell(reasons: dict[str, int]) -> str:
-    """`none: 64 too short`."""
+    """Format the reasons why no item was probed as `none: 64 too short`."""
     return "none: " + ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in reasons.items())
 
 
 def solutions_table(probe: Responses) -> str:
-    """Tabulate what responses share with the solutions of the rows that hold their item."""
+    """Tabulate how much responses share with training solutions of the same item."""
     rows = [
         [
             row.benchmark,
@@ -91,5 +91,5 @@ def solutions_table(probe: Responses) -> str:
         ]
         for row in probe.rows
     ]
-    head = ["benchmark", "model", "solutions found", "shared with them", "with as many others"]
-    return table([*head, "with the benchmark's own", "the same, other items"], rows, 2)
+    head = ["benchmark", "model", "solutions found", "shared with them", "with unrelated ones"]
+    return table([*head, "with the benchmark's own", "same for other items"], rows, 2)

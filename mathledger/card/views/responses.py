@@ -1,11 +1,11 @@
-"""How the responses ended, and how each score was measured."""
+"""Tabulate how the responses ended, and how each score was measured."""
 
 from mathledger.card.ledger import Ledger
 from mathledger.card.markdown import percent, table
 
 
 def endings_table(ledger: Ledger) -> str:
-    """Tabulate how the responses ended, and how long they were."""
+    """Tabulate how the responses ended and how long they were."""
     rows = []
     for entry in ledger.benchmarks:
         for name in ledger.models:
@@ -37,7 +37,7 @@ def methods_table(ledger: Ledger) -> str:
 
 
 def judged_otherwise(ledger: Ledger) -> dict[str, list[str]]:
-    """Count, by benchmark and model, the responses that lm-eval's own task judges otherwise."""
+    """Count the responses that lm-eval's own task grades differently, by benchmark and model."""
     counts = {
         entry.benchmark: [
             f"{score.num_harness_disagreements} of {score.num_judged_by_harness:,} ({name})"

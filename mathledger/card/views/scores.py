@@ -1,4 +1,4 @@
-"""The scores, their comparisons and what they are by subset."""
+"""Tabulate the scores, their comparisons and the scores by subset."""
 
 from mathledger.card.ledger import Benchmark, Comparison, Interval, Ledger, ModelScore, Score
 from mathledger.card.markdown import chance, percent, points, table
@@ -7,24 +7,24 @@ from mathledger.evaluation import statistics
 
 
 def final_model(ledger: Ledger) -> str:
-    """Return the name of the last model: what the card is about."""
+    """Return the name of the last model, which the card describes."""
     return ledger.models[-1]
 
 
 def reference(score: ModelScore) -> str:
-    """Return the responses' short name: the head of their sha256 in the ledger."""
+    """Return the first digits of the responses' sha256 as their short name."""
     return score.samples_sha256[:8]
 
 
 def interval_cell(interval: Interval, num_items: int) -> str:
-    """`62 [53, 71]`, in percent."""
+    """Format an interval in percent as `62 [53, 71]`."""
     shares = (interval.value, interval.low, interval.high)
     value, low, high = (percent(share, num_items) for share in shares)
     return f"{value} [{low}, {high}]"
 
 
 def score_cell(score: Score) -> str:
-    """`60 of 96: 62% [53, 71]`; where items were answered several times, without the count."""
+    """Format a score as `60 of 96: 62% [53, 71]`, or without the count if items have repeats."""
     if not score.interval:
         return "no items"
     num_items, interval = score.num_items, score.interval
@@ -36,13 +36,13 @@ def score_cell(score: Score) -> str:
 
 
 def count_cell(entry: Benchmark) -> str:
-    """`96`, or `30 x 16` for sixteen responses an item."""
+    """Format the number of items as `96`, or as `30 x 16` for 16 responses per item."""
     repeats = f" x {entry.num_repeats}" if entry.num_repeats > 1 else ""
     return f"{entry.num_items:,}{repeats}"
 
 
 def verdict(comparison: Comparison) -> str:
-    """Say what the paired test shows, given all comparisons of the card."""
+    """Return in words what the paired test shows, adjusted for all comparisons of the card."""
     if comparison.p_value >= statistics.LEVEL:
         return "no difference shown"
     word = "better" if comparison.difference.value > 0 else "worse"
@@ -50,7 +50,7 @@ def verdict(comparison: Comparison) -> str:
 
 
 def summary(entry: Benchmark) -> str:
-    """Sum up one benchmark in a line, for the terminal."""
+    """Summarise one benchmark in a line for the terminal."""
     shown = [f"{model} {score_cell(score)}" for model, score in entry.models.items()]
     shown += [f"{each.model} {verdict(each)}" for each in entry.comparisons]
     return ", ".join(shown)
@@ -70,7 +70,7 @@ def score_table(ledger: Ledger) -> str:
 
 
 def repeats_table(ledger: Ledger) -> str:
-    """Tabulate pass@k and maj@k of benchmarks with several responses an item; empty for none."""
+    """Tabulate pass@k and maj@k of benchmarks with repeats; return "" if there are none."""
     entries = [entry for entry in ledger.benchmarks if entry.num_repeats > 1]
     if not entries:
         return ""
@@ -87,7 +87,7 @@ def repeats_table(ledger: Ledger) -> str:
 
 
 def comparison_table(ledger: Ledger) -> str:
-    """Compare every pair of models on every benchmark."""
+    """Tabulate the comparison of every pair of models on every benchmark."""
     rows = [
         [
             entry.benchmark,
@@ -108,7 +108,7 @@ def comparison_table(ledger: Ledger) -> str:
 
 
 def subset_tables(ledger: Ledger) -> dict[str, str]:
-    """Map a title such as `exam, by level` to the table of accuracy by value."""
+    """Map titles such as `exam, by level` to tables of accuracy by value."""
     names = ledger.models
     return {
         f"{entry.benchmark}, by {key}": table(
@@ -124,7 +124,7 @@ def subset_tables(ledger: Ledger) -> dict[str, str]:
 
 
 def has_levels(ledger: Ledger) -> bool:
-    """Return True if a subset is drawn in levels.png."""
+    """Return True if levels.png shows any subset."""
     return any(
         are_levels(values)
         for entry in ledger.benchmarks

@@ -1,4 +1,4 @@
-"""Other cards' claims, how to use the model, what it was made of and what to cite."""
+"""Prepare the sections on claims of other cards, use, inputs and citation."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ from mathledger.card.views.scores import final_model
 
 
 def claim_table(ledger: Ledger) -> str:
-    """Tabulate what other cards state."""
+    """Tabulate the claims of other cards."""
     rows = [
         [
             claim.model,
@@ -32,18 +32,18 @@ def claim_table(ledger: Ledger) -> str:
 
 
 def base_name(model: BaseModelInput) -> str:
-    """Return the base model's name on the hub; its source if it has none."""
+    """Return the base model's name on the hub, or its source if it has none."""
     return model.base_model or f"{model.name} ({model.revision})"
 
 
 def longest_limit(ledger: Ledger) -> int:
-    """Return the most tokens that a benchmark allowed for a response."""
+    """Return the largest token limit of any benchmark."""
     name = final_model(ledger)
     return max(entry.models[name].response_lengths.limit for entry in ledger.benchmarks)
 
 
 def asked_otherwise(ledger: Ledger) -> list[str]:
-    """Return the benchmarks that were asked with another prompt than the usage snippet's."""
+    """Return the benchmarks whose prompt differs from the one in the usage snippet."""
     prompt = ledger.params["prompt"]["template"]
     tasks = {name: each["task"] for name, each in ledger.params["benchmark"].items()}
     return [
@@ -52,7 +52,7 @@ def asked_otherwise(ledger: Ledger) -> list[str]:
 
 
 def input_table(ledger: Ledger) -> str:
-    """Tabulate where the base model, the corpora and the benchmarks come from."""
+    """Tabulate the sources of the base model, the corpora and the benchmarks."""
     sources: dict[str, BaseModelInput | Corpus | BenchmarkSource] = {
         "base model": ledger.base_model,
         **ledger.corpora,
@@ -69,7 +69,7 @@ def citation_key(ledger: Ledger) -> str:
 
 
 def works_cited(ledger: Ledger) -> list[dict[str, Any]]:
-    """List once each known work that the base model, the corpora or the benchmarks come from."""
+    """List the known works behind the base model, the corpora and the benchmarks, each once."""
     names = [ledger.base_model.base_model, ledger.base_model.name]
     names += [corpus.name for corpus in ledger.corpora.values()]
     names += [entry.source.name for entry in ledger.benchmarks]
@@ -78,7 +78,7 @@ def works_cited(ledger: Ledger) -> list[dict[str, Any]]:
 
 @cache
 def works() -> dict[str | None, dict[str, Any]]:
-    """Read what to cite, by the name of a source."""
+    """Read the works to cite, by the name of their source."""
     import yaml
 
     path = resources.files("mathledger.card").joinpath("citations.yaml")
@@ -87,7 +87,7 @@ def works() -> dict[str | None, dict[str, Any]]:
 
 
 def bibtex_fields(work: dict[str, Any]) -> dict[str, Any]:
-    """Format the fields of an entry; its title keeps its capitals."""
+    """Return the BibTeX fields of a work; braces protect the capitals of its title."""
     fields = {
         "author": work["author"],
         "title": f"{{{work['title']}}}",
