@@ -11,12 +11,21 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests import durations
+from tests.forkserver import ForkServer
+
 ROOT = Path(__file__).resolve().parent.parent
 # `make test` runs two processes of tests beside each other (pytest-xdist), each with one thread:
 # threads of several processes that wait for each other on two cores double the time of training.
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
-if IS_WORKER:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The server of this process of tests; none where no test needs a pipeline, and off Linux.
+_forks: list[ForkServer] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.chdir(ROOT)  # tests read the project's files, wherever pytest was started
+    config.pluginmanager.register(durations.Durations(lambda: sum(f.cpu_seconds() for f in _forks)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +33,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if IS_WORKER:
         long = ("again", "smoke_copy", "smoke")
         items.sort(key=lambda item: [name not in item.fixturenames for name in long])  # type: ignore[attr-defined]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the fork server beside the first tests if any of them reads the smoke run."""
+    needs_smoke = any("smoke" in getattr(item, "fixturenames", ()) for item in session.items)
+    is_controller = getattr(session.config.option, "numprocesses", None)
+    if needs_smoke and sys.platform == "linux" and not is_controller:
+        if not session.config.option.collectonly:
+            _forks.append(ForkServer(clean_environment()))
+
+
+def pytest_sessionfinish() -> None:
+    for forks in _forks:
+        forks.stop()
 
 
 @dataclass(frozen=True)
@@ -38,11 +61,15 @@ class Workspace:
         return Workspace(path)
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> str:
-        """Run a command there; returns stdout and stderr. Fails the test unless it does as told."""
+        """Run a command there; returns stdout and stderr. Fails the test unless it does as told.
+
+        What it starts as `python -m stages.x` is forked from a process that waits with all
+        libraries imported: tests/forkserver.py.
+        """
         done = subprocess.run(
             command,
             cwd=self.path,
-            env=clean_environment() | environment,
+            env=forking_environment() | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -53,13 +80,13 @@ class Workspace:
         return done.stdout
 
     def python(self, *arguments: str, ok: bool = True, **environment: str) -> str:
-        return self.run(sys.executable, *arguments, ok=ok, **environment)
+        return self.run("python", *arguments, ok=ok, **environment)
 
     def repro(self, *arguments: str, ok: bool = True) -> str:
         return self.run("dvc", "repro", *arguments, ok=ok)
 
     def popen(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a command in a session of its own, so that a test can kill all of it."""
+        """Start a command in a session of its own, in real processes alone: a test can kill all."""
         return subprocess.Popen(
             command,
             cwd=self.path,
@@ -86,6 +113,13 @@ def clean_environment() -> dict[str, str]:
         "GIT_COMMITTER_NAME": "t",
         "GIT_COMMITTER_EMAIL": "t@example.org",
     }
+
+
+def forking_environment() -> dict[str, str]:
+    """The clean one, in which `python` asks the fork server."""
+    clean = clean_environment()
+    folders = [str(forks.folder) for forks in _forks]
+    return clean | {"PATH": os.pathsep.join([*folders, clean["PATH"]])}
 
 
 def slurm_job(num_nodes: int) -> dict[str, str]:
@@ -164,6 +198,8 @@ def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFac
 
     def make(path: Path) -> Workspace:
         workspace = start.copy(path)
+        for forks in _forks:
+            forks.wait()
         workspace.repro()
         workspace.run("git", "add", "--all")
         workspace.run("git", "commit", "--quiet", "--message", "results")
@@ -175,7 +211,11 @@ def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def again(shared: Shared, smoke: Workspace) -> Workspace:
-    """The smoke run a second time, from nothing: no cache, no scratch folder, and two threads."""
+    """The smoke run a second time, from nothing: no cache, no scratch folder, and two threads.
+
+    Its stages are real processes, for libraries have read OMP_NUM_THREADS before a fork could set
+    it; the smoke run's were forks. So what is the same here does not depend on that either.
+    """
 
     def make(path: Path) -> Workspace:
         workspace = smoke.copy(path)

@@ -1,0 +1,312 @@
+"""Run `python -m stages.x` in a fork of a process that has torch, TRL and MLflow imported already.
+
+Importing them takes 9 s of a stage's 10 in the smoke run. The server imports them once and never
+the project's own code. `launchers` writes a small `python`, to stand first on PATH, that hands
+its arguments, its environment, its working folder and its three open files to the server. The
+server forks; the fork changes to that folder and runs the module as `python -m` would. The small
+`python` waits, passes signals on and ends with the fork's status.
+
+Whatever the fork cannot do faithfully runs in a real process: other commands than `-m` with a
+module of the project, and an environment that libraries may have read when they were imported.
+"""
+
+import array
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROJECT = ("docs", "mathledger", "stages")
+# Variables of the environment that nothing reads before a stage runs. If any other differs from
+# the server's, the command runs in a real process.
+READ_LATE = ("AWS_", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "MLFLOW_TRACKING_", "OLDPWD", "PATH")
+READ_LATE += ("PWD", "PYTEST_", "SHELL", "SHLVL", "_")
+PRELOADED = (
+    "accelerate", "bitsandbytes", "codecarbon", "datasets", "dvc.repo", "huggingface_hub",
+    "huggingface_hub.hf_api", "hydra", "jinja2", "jsonschema", "lm_eval.api.task",
+    "lm_eval.models.huggingface", "lm_eval.tasks", "math_verify", "matplotlib.figure", "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store", "numba", "numba.np.ufunc", "omegaconf", "pandas",
+    "peft", "psutil", "pyarrow.compute", "pyarrow.parquet", "reasoning_gym", "safetensors.torch",
+    "scipy.optimize", "scipy.stats", "torch", "torch._dynamo", "transformers",
+    "transformers.models.llama.modeling_llama", "trl.trainer.grpo_trainer",
+    "trl.trainer.sft_trainer",
+)  # fmt: skip
+LAUNCHER = """#!/bin/sh
+'''exec' '{python}' -ISE "$0" "$@"
+' '''
+import sys
+PYTHON, SERVER, PROJECT = {python!r}, {server!r}, {project!r}
+arguments = sys.argv[1:]
+is_stage = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in PROJECT
+if is_stage:
+    import array, json, os, signal, socket
+    server = socket.socket(socket.AF_UNIX)
+    request = {{"arguments": arguments[1:], "environment": dict(os.environ), "cwd": os.getcwd(),
+               "parent": os.getppid(), "executable": sys.argv[0]}}
+    pid, early = 0, []
+    def forward(number, frame):
+        if pid:
+            os.kill(pid, number)
+        else:
+            early.append(number)
+    try:
+        server.connect(SERVER)
+    except OSError:  # not ready yet
+        reply = b""
+    else:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, forward)
+        files = array.array("i", [0, 1, 2])
+        body = json.dumps(request).encode()
+        server.sendmsg([len(body).to_bytes(4, "big")],
+                       [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
+        server.sendall(body)
+        lines = server.makefile("rb")
+        reply = lines.readline()
+    if reply.startswith(b"pid "):
+        pid = int(reply.split()[1])
+        for number in early:
+            os.kill(pid, number)
+        status = int(lines.readline())
+        if status < 0:
+            if -status in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(-status, signal.SIG_DFL)
+            os.kill(os.getpid(), -status)
+        os._exit(status)
+import os, signal
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+os.execv(PYTHON, [PYTHON, *arguments])
+"""
+
+
+@dataclass
+class ForkServer:
+    """The server, as the process that started it sees it.
+
+    A path of a socket has at most 107 characters, so `folder` is one of the system's.
+    """
+
+    environment: dict[str, str]
+    preloaded: tuple[str, ...] = PRELOADED
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="forks-")))
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.launcher.write_text(
+            LAUNCHER.format(python=sys.executable, server=str(self.socket), project=PROJECT)
+        )
+        self.launcher.chmod(0o755)
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, str(self.socket), *self.preloaded],
+                env=self.environment,
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def launcher(self) -> Path:
+        return self.folder / "python"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
+
+    def wait(self) -> None:
+        """Until it has imported what it keeps ready."""
+        while not self.socket.exists():
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            time.sleep(0.05)
+
+    def cpu_seconds(self) -> float:
+        """Of the server and of all forks that have ended."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            return float(sum(psutil.Process(self.process.pid).cpu_times()[:4]))
+        return 0.0
+
+    def stop(self) -> None:
+        """It ends with its stdin, and takes its forks with it."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+
+@dataclass
+class Fork:
+    """A module that runs, and the small `python` that waits for it."""
+
+    pid: int
+    launcher: socket.socket
+
+
+def serve(address: str, preloaded: list[str]) -> None:
+    before = dict(os.environ)
+    for name in preloaded:
+        importlib.import_module(name)
+    assert other_threads() <= {"jemalloc_bg_thd"}, "every fork would lack a thread"
+    assert not [name for name in sys.modules if name.split(".")[0] in PROJECT]
+    assert dict(os.environ).items() >= before.items()
+    gc.collect()
+    gc.freeze()
+    imported_files = open_files()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{address}.new")
+    listener.listen(64)
+    Path(f"{address}.new").rename(address)
+    forks: dict[int, Fork] = {}  # by the number of a file that shows its end
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(0, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd == 0:  # the tests are over
+                    for fork in {fork.pid for fork in forks.values()}:
+                        os.kill(fork, signal.SIGKILL)
+                    return
+                if key.fileobj is listener:
+                    launcher, _ = listener.accept()
+                    with contextlib.suppress(ConnectionError):
+                        start(launcher, before, imported_files, selector, forks)
+                elif key.fd in forks:
+                    end(key.fd, selector, forks)
+
+
+def start(
+    launcher: socket.socket,
+    before: dict[str, str],
+    imported_files: set[int],
+    selector: selectors.BaseSelector,
+    forks: dict[int, Fork],
+) -> None:
+    """Fork for a request, or let the small `python` run it in a real process."""
+    files = array.array("i")
+    size, ancillary, _, _ = launcher.recvmsg(4, socket.CMSG_SPACE(3 * files.itemsize))
+    for _, _, content in ancillary:
+        files.frombytes(content)
+    body = b""
+    while len(body) < int.from_bytes(size, "big"):
+        body += launcher.recv(1 << 20)
+    request = json.loads(body)
+    if not is_late(before, request["environment"]):
+        launcher.close()
+    elif pid := os.fork():
+        launcher.sendall(f"pid {pid}\n".encode())
+        ended = os.pidfd_open(pid)
+        for file in (ended, launcher.fileno()):
+            forks[file] = Fork(pid, launcher)
+            selector.register(file, selectors.EVENT_READ)
+    else:
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        for file in open_files() - imported_files:
+            with contextlib.suppress(OSError):
+                os.close(file)
+        run(request)
+    for file in files:
+        os.close(file)
+
+
+def other_threads() -> set[str]:
+    """Names; jemalloc, which starts a thread to return memory, does without it after a fork."""
+    others = (f for f in Path("/proc/self/task").iterdir() if f.name != str(os.getpid()))
+    return {(folder / "comm").read_text().strip() for folder in others}
+
+
+def open_files() -> set[int]:
+    return {int(path.name) for path in Path("/proc/self/fd").iterdir()}
+
+
+def is_late(before: dict[str, str], after: dict[str, str]) -> bool:
+    """Return True if the two differ only in what nothing reads before a stage runs."""
+    differing = {name for name, _ in before.items() ^ after.items()}
+    return all(name.startswith(READ_LATE) for name in differing)
+
+
+def end(file: int, selector: selectors.BaseSelector, forks: dict[int, Fork]) -> None:
+    """A fork has ended, or the small `python` that waits for it was killed: so is the fork."""
+    fork = forks[file]
+    if file == fork.launcher.fileno():
+        os.kill(fork.pid, signal.SIGKILL)
+    _, status = os.waitpid(fork.pid, 0)
+    with contextlib.suppress(OSError):
+        fork.launcher.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    for each in [number for number, other in forks.items() if other.pid == fork.pid]:
+        selector.unregister(each)
+        del forks[each]
+        if each != fork.launcher.fileno():
+            os.close(each)
+    fork.launcher.close()
+
+
+def run(request: dict[str, Any]) -> None:
+    """In the fork: become `python -m MODULE ...`, and end."""
+    import psutil
+
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["cwd"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    module, *arguments = request["arguments"]
+    sys.argv = [module, *arguments]
+    sys.path.insert(0, request["cwd"])
+    sys.executable = request["executable"]  # what the stage starts comes back here
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    own, true_ppid = os.getpid(), psutil.Process.ppid
+
+    def ppid(process: psutil.Process) -> int:
+        """Stages look for the DVC that started them: it started the small `python`."""
+        return int(request["parent"] if process.pid == own else true_ppid(process))
+
+    psutil.Process.ppid = ppid
+    status = 1
+    try:
+        runpy._run_module_as_main(module)  # type: ignore[attr-defined]
+        status = 0
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+        else:
+            status = error.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # this folder
+    serve(sys.argv[1], sys.argv[2:])

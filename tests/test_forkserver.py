@@ -1,0 +1,140 @@
+"""What runs in a fork cannot be told from a process of its own, but by its speed.
+
+That results are the same bytes is seen in tests/test_pipeline.py: the smoke run is made by forks,
+the one that it is compared with by real processes.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import clean_environment
+from tests.forkserver import ForkServer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+    found = ForkServer(clean_environment(), preloaded=("tabnanny",))
+    found.wait()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "stages").mkdir()
+    return tmp_path
+
+
+def start(
+    server: ForkServer, project: Path, code: str, *arguments: str, **environment: str
+) -> subprocess.Popen[str]:
+    (project / "stages/x.py").write_text(textwrap.dedent(code))
+    return subprocess.Popen(
+        [server.launcher, "-m", "stages.x", *arguments],
+        cwd=project,
+        env=server.environment | environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+IS_FORK = "import sys; print('tabnanny' in sys.modules)\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "shown"),
+    [
+        ("", 0, ""),
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit('error: x')", 1, "error: x\n"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, ""),
+    ],
+)
+def test_it_ends_as_a_process_does(
+    server: ForkServer, project: Path, code: str, status: int, shown: str
+) -> None:
+    process = start(server, project, "import sys\n" + code)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (status, shown)
+
+
+def test_an_exception_shows_its_traceback(server: ForkServer, project: Path) -> None:
+    process = start(server, project, "1 / 0")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "stages/x.py" in errors and errors.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_it_has_the_arguments_files_folder_and_environment_of_its_caller(
+    server: ForkServer, project: Path
+) -> None:
+    code = """
+        import atexit, os, psutil, sys, threading, time
+        print(sys.argv[1:], sys.stdin.read(), os.getcwd(), os.environ["DVC_X"], __name__)
+        print(psutil.Process().parent().pid, sys.modules["__main__"].__file__)
+        atexit.register(print, "at exit")
+        threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+        """
+    process = start(server, project, IS_FORK + textwrap.dedent(code), "a", "b c", DVC_X="7")
+    output, errors = process.communicate("typed", timeout=30)
+    assert errors == ""
+    assert output.splitlines() == [
+        "True",
+        f"['a', 'b c'] typed {project} 7 __main__",
+        f"{os.getpid()} {project / 'stages/x.py'}",
+        "thread",
+        "at exit",
+    ]
+
+
+def test_what_libraries_have_read_already_makes_it_a_real_process(
+    server: ForkServer, project: Path
+) -> None:
+    process = start(server, project, IS_FORK, HF_ENDPOINT="http://127.0.0.1:9")
+    assert process.communicate(timeout=30)[0] == "False\n"
+    command = [server.launcher, "-c", "import sys; print('tabnanny' in sys.modules)"]
+    assert subprocess.check_output(command, env=server.environment, text=True) == "False\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_it_is_killed_with_the_process_that_stands_for_it(
+    server: ForkServer, project: Path, number: signal.Signals
+) -> None:
+    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"
+    process = start(server, project, code)
+    assert process.stdout
+    pid = int(process.stdout.readline())
+    assert pid != process.pid
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == -number
+    end = time.monotonic() + 10
+    while psutil.pid_exists(pid):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_it_may_end_in_its_own_way_when_it_is_asked_to(server: ForkServer, project: Path) -> None:
+    code = """
+        import signal, sys, time
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        print("ready", flush=True)
+        time.sleep(60)
+        """
+    process = start(server, project, code)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert process.wait(timeout=30) == 143
