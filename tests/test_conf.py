@@ -1,4 +1,4 @@
-"""Every option and every experiment of conf/ composes, and every section of it loads."""
+"""Every option and experiment of conf/ composes, and all of their sections load."""
 
 import itertools
 import re
@@ -22,7 +22,7 @@ OPTIONS = [
     if group.name not in ("experiment", "ablation")
 ]
 LAUNCHERS = sorted(path.stem for path in Path("conf/train/launch").glob("*.yaml"))
-# What a user has to fill in, by the option that wants it.
+# Values that the user must supply, by option.
 WANTED = {
     "local": "{group}.local.source.files={{a.jsonl: " + "a" * 64 + "}}",
     "frontiermath_tier1": "{group}.frontiermath_tier1.source.files={{a.jsonl: " + "a" * 64 + "}}",
@@ -35,7 +35,7 @@ ABLATIONS = sorted(path.stem for path in Path("conf/ablation").glob("*.yaml"))
 
 
 def overrides(experiment: str) -> list[str]:
-    """The experiment, with what it wants from the user filled in."""
+    """Return overrides that choose the experiment and supply the user's values."""
     text = Path(f"conf/experiment/{experiment}.yaml").read_text()
     return [f"experiment={experiment}"] + [
         wanted.format(group="") for option, wanted in WANTED.items() if option in text
@@ -79,7 +79,7 @@ def test_experiment_loads(experiment: str) -> None:
 
 
 def sweep(command: list[str]) -> list[list[str]]:
-    """The overrides of each experiment of a command, as `dvc exp run --queue` takes it apart."""
+    """Return the overrides of each experiment that `dvc exp run --queue` makes from a command."""
     from dvc.utils.hydra import get_hydra_sweeps
 
     chosen = [value for flag, value in itertools.pairwise(command) if flag == "-S"]
@@ -87,7 +87,7 @@ def sweep(command: list[str]) -> list[list[str]]:
 
 
 def head(group: str, option: str) -> str:
-    """The comment at the top, without the line for Hydra."""
+    """Return the comment at the top without Hydra's line."""
     lines = Path(f"conf/{group}/{option}.yaml").read_text().splitlines()
     assert lines[0] == "# @package _global_"
     end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
@@ -99,7 +99,7 @@ def head(group: str, option: str) -> str:
     [("experiment", each) for each in EXPERIMENTS] + [("ablation", each) for each in ABLATIONS],
 )
 def test_experiments_and_ablations_are_headed_by_their_command(group: str, option: str) -> None:
-    """The command is a shell's line that chooses the option and composes."""
+    """The command is a shell line that chooses the option and composes."""
     command = shlex.split(head(group, option).splitlines()[0].split("   ")[0])
     assert command[:3] == ["dvc", "exp", "run"]
     wanted = overrides(option)[1:] if group == "experiment" else []
@@ -123,7 +123,7 @@ def test_ablation_states_a_hypothesis_and_is_named(ablation: str) -> None:
 
 @pytest.mark.parametrize("ablation", ABLATIONS)
 def test_ablation_changes_what_a_run_computes(ablation: str) -> None:
-    """Of one value of a sweep at least; else it would answer no question."""
+    """At least one value of a sweep must change something, or the ablation answers no question."""
     command = shlex.split(head("ablation", ablation).splitlines()[0])
     composed = {compose(each) for each in sweep(command)}
     assert composed - {compose([])}
@@ -141,7 +141,7 @@ def test_two_ablations_at_once() -> None:
 
 
 def test_keys_are_not_booleans_of_yaml_1_1() -> None:
-    """n, y, no, on, off would become true and false."""
+    """YAML 1.1 would read n, y, no, on and off as booleans."""
     for path in Path("conf").rglob("*.yaml"):
         keys = [line.split(":")[0].strip() for line in path.read_text().splitlines()]
         assert not {"n", "y", "no", "yes", "on", "off"} & set(keys), path
@@ -149,8 +149,10 @@ def test_keys_are_not_booleans_of_yaml_1_1() -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_no_key_is_invisible_to_the_run_cache(experiment: str) -> None:
-    """DVC leaves keys of these names out of its run cache's digest, in params too, so that a run
-    with another value would be given the old outs: docs/decisions/0004-no-param-named-size.md."""
+    """DVC omits keys with these names from its run cache's digest, even in params.
+
+    A run with another value would get the old outputs: docs/decisions/0004-no-param-named-size.md.
+    """
     text = compose(overrides(experiment))
     content = OmegaConf.to_container(OmegaConf.create(text))
 
@@ -168,7 +170,7 @@ def test_no_key_is_invisible_to_the_run_cache(experiment: str) -> None:
 def test_a_corpus_that_is_not_called_as_its_file_is_refused(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a copied file the first line is what one forgets."""
+    """Users who copy a file tend to forget its first line."""
     shutil.copytree("conf", tmp_path / "conf")
     text = Path("conf/corpus/local.yaml").read_text()
     mine = text.replace("# @package corpus.local\n", line)

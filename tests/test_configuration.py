@@ -1,4 +1,4 @@
-"""The reference page and the editors' schemas know every key that the code knows."""
+"""The reference page and the editor schemas cover every key that the code accepts."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ from mathledger.run.compose import compose
 
 def test_the_page_is_current() -> None:
     assert configuration.PAGE.read_text(encoding="utf-8") == configuration.page(), (
-        "run `make params`, and commit docs/configuration.md"
+        "run `make params` and commit docs/configuration.md"
     )
 
 
 def leaves(node: object, is_named: Callable[[str], bool], path: str = "") -> Iterator[str]:
-    """The paths of all values; keys that are names are called NAME, as on the page."""
+    """Yield the paths of all values; keys that are names become NAME, as on the page."""
     if not isinstance(node, dict):
         yield path
         return
@@ -51,13 +51,13 @@ def test_every_key_has_a_meaning() -> None:
 def test_the_schemas_are_current() -> None:
     files = params_schema.files()
     present = {params_schema.SETTINGS, *params_schema.FOLDER.iterdir()}
-    assert present == set(files), "run `make params`, and commit docs/schemas/ and .vscode/"
+    assert present == set(files), "run `make params` and commit docs/schemas/ and .vscode/"
     for path, content in files.items():
-        assert path.read_text(encoding="utf-8") == content, f"run `make params`, and commit {path}"
+        assert path.read_text(encoding="utf-8") == content, f"run `make params` and commit {path}"
 
 
 def schema_of(path: Path) -> Any:
-    """The schema that an editor checks the file with."""
+    """Return the schema with which an editor checks the file."""
     associated = json.loads(params_schema.SETTINGS.read_text(encoding="utf-8"))["yaml.schemas"]
     names = [
         name

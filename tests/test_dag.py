@@ -1,4 +1,4 @@
-"""dvc.yaml and stages/ say the same: one name, one section, every room declared."""
+"""dvc.yaml and stages/ agree: each stage has one name and one section and declares its rooms."""
 
 import ast
 import itertools
@@ -16,26 +16,26 @@ from mathledger.core.paths import is_code
 from tests.conftest import clean_environment
 
 STAGES: dict[str, Any] = {
-    name: stage.get("do", stage)  # what a foreach repeats
+    name: stage.get("do", stage)  # A foreach repeats its `do`.
     for name, stage in yaml.safe_load(Path("dvc.yaml").read_text())["stages"].items()
 }
 LAUNCHERS = {name: f"${{{name}.launch.command}}" for name in ("train", "evaluate")}
 LAUNCHERS["reinforce"] = "${item.launch.command}"
 MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "params"}
-# An edit here changes no result, and must not retrain a model: how a run is recorded and shares the
-# machine with others, how params.yaml is read and composed.
+# An edit here changes no result and must not retrain a model. These modules record a run, share the
+# machine between runs, and read and compose params.yaml.
 NOT_DEPS = {"mathledger/run"}
-# Besides a stage's own section: that of its matrix item, and what several stages agree on.
+# A stage may read its own section, that of its matrix item, and these shared sections.
 SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "prompt"}
 
 
 def room(module: Path) -> str:
-    """The folder of the package that a module is in: the unit of invalidation."""
+    """Return the folder of the package that a module is in, the unit of cache invalidation."""
     return Path(*module.parts[:2]).as_posix()
 
 
 def imports(path: Path) -> set[Path]:
-    """The package's modules that a file imports, also in functions, also through another."""
+    """Return the package's modules that a file imports, also inside functions and indirectly."""
     found: set[Path] = set()
     todo = [path]
     while todo:
@@ -83,7 +83,7 @@ def test_code_dependencies_are_declared(name: str) -> None:
 
 
 def test_no_stage_is_imported() -> None:
-    """A stage owns its paths and hands them down; params.py compiles, and serves people alone."""
+    """A stage owns its paths and passes them on; params.py compiles and is only for people."""
     for path in [*Path("mathledger").rglob("*.py"), *Path("stages").glob("*.py")]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"^\s*(from stages|import stages)", text, re.MULTILINE), path
@@ -92,7 +92,7 @@ def test_no_stage_is_imported() -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_params_are_the_stages_own_section_or_a_shared_one(name: str) -> None:
     sections = {param.split(".")[0] for param in STAGES[name]["params"]}
-    if name == "model_card":  # shows them all
+    if name == "model_card":  # The card reads every section.
         assert sections == {path.name for path in Path("conf").iterdir() if path.is_dir()} - {
             "experiment",
             "ablation",
@@ -131,7 +131,7 @@ def test_outs_carry_the_stages_name(name: str) -> None:
 
 
 def test_every_stage_but_the_card_has_all_outs_in_the_cache() -> None:
-    """With one out that is not, DVC never restores the stage from its run cache."""
+    """If one output is not cached, DVC never restores the stage from its run cache."""
     for name in set(STAGES) - {"model_card"}:
         assert not [out for out in STAGES[name]["outs"] if isinstance(out, dict)], name
 
@@ -149,7 +149,7 @@ def test_every_data_dependency_is_made_by_a_stage() -> None:
 
 
 def test_importing_a_stage_does_not_import_torch_trl_or_mlflow() -> None:
-    """They cost seconds; only the functions that use them import them."""
+    """These imports take seconds, so only the functions that use the packages import them."""
     import subprocess
     import sys
 

@@ -1,4 +1,4 @@
-"""Benchmark items are found in training problems, with evidence; other numbers are variants."""
+"""Benchmark items are found in training problems, and items with other numbers are variants."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ OTHERS = [
 
 
 def classes(problem: str, *items: str) -> list[str]:
-    """The classes of a problem's pairs with these items (default: ITEM)."""
+    """Return the classes of a problem's pairs with these items (default: ITEM)."""
     index = overlap_index.build(
         pa.array(items or [ITEM]),
         pa.array([*OTHERS, problem]),

@@ -1,4 +1,4 @@
-"""Duplicates go, each with the row that stays; problems with other numbers are other problems."""
+"""Duplicates are removed and name the kept row; problems with different numbers are kept."""
 
 import itertools
 import json
@@ -39,12 +39,12 @@ def ngrams(problem: str) -> set[tuple[str, ...]]:
 
 
 def jaccard(one: str, other: str) -> float:
-    """The definition, by sets."""
+    """Return the Jaccard similarity as defined on sets."""
     return len(ngrams(one) & ngrams(other)) / len(ngrams(one) | ngrams(other))
 
 
 def near(*problems: str) -> dict[int, tuple[int, float]]:
-    """Number of each near copy -> the kept problem, and their similarity."""
+    """Map the number of each near copy to the kept problem and their similarity."""
     array = pa.array(problems)
     pairs, _ = minhash.propose(minhash.sketches(array, SETTINGS.bands()))
     similarity, is_nested = (
@@ -100,7 +100,7 @@ def test_another_problem_is_kept(one: str, other: str) -> None:
 
 
 def test_removal_needs_a_direct_likeness_to_a_kept_problem() -> None:
-    """Each link of the chain says two words more; its ends share too little to be copies."""
+    """Each text in a chain adds two words, and its two ends share too little to be copies."""
     chain = [STORY]
     for word in "abcdef":
         chain.append(f"{chain[-1]} Mind the{word} so{word}.")
@@ -112,7 +112,7 @@ def test_removal_needs_a_direct_likeness_to_a_kept_problem() -> None:
 
 
 def test_minhash_misses_next_to_nothing_that_comparison_of_all_pairs_finds() -> None:
-    """The oracle compares every pair; copies are texts with up to two words left out."""
+    """The oracle compares every pair; the copies omit up to two words of a text."""
     chance = random.Random(3)
     vocabulary = [a + b + c for a in "bdfg" for b in "aeiou" for c in "klmn"]
     originals = [[chance.choice(vocabulary) for _ in range(40)] for _ in range(80)]
@@ -133,7 +133,7 @@ def test_minhash_misses_next_to_nothing_that_comparison_of_all_pairs_finds() -> 
 
 
 def test_a_full_bucket_costs_linear_time_and_is_counted() -> None:
-    """All share every bucket, so each meets the first ones alone."""
+    """All problems share every bucket, so each is compared only with the first few."""
     size, bands = 100, SETTINGS.bands()
     sketched = np.zeros(size, bands.dtype())
     pairs, num_capped = minhash.propose(sketched)
@@ -145,7 +145,7 @@ def test_a_full_bucket_costs_linear_time_and_is_counted() -> None:
 def decide(
     solutions: list[tuple[str, str]], cap: int | None, seed: int = 42, action: str = "remove"
 ) -> deduplicate.Decisions:
-    """On rows given as (problem, solution) without near copies."""
+    """Decide about rows given as (problem, solution), without near copies."""
     columns = [pa.array(column) for column in zip(*solutions, strict=True)]
     keys = np.hstack([canonical.keys(column) for column in columns])
     first = groups.first_of(keys[:, :2])
@@ -215,7 +215,7 @@ def examples(corpus: str, pairs: list[tuple[str, str]]) -> list[Row]:
 
 
 def plant(workspace: Workspace) -> None:
-    """Write what prepare would have: each row of the first corpus is there for a reason."""
+    """Write outputs of prepare in which each row of the first corpus has a purpose."""
     names = ["Ann", "Bob", "Cy", "Di", "Eve"]
     first = [
         (STORY, "There are 21."),
@@ -241,7 +241,7 @@ def plant(workspace: Workspace) -> None:
 
 @pytest.fixture(scope="module")
 def done(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stage, run on planted corpora."""
+    """Run the stage on planted corpora."""
     workspace = start.copy(tmp_path_factory.mktemp("planted") / "project")
     plant(workspace)
     workspace.python("-m", "stages.deduplicate")

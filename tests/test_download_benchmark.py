@@ -1,4 +1,4 @@
-"""Benchmarks: pinned wheels, the canonical form, and no item that cannot be scored."""
+"""Benchmarks are pinned and canonical, and every evaluated item can be scored."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ def item(name: str, answer: str | None = "3", problem: str = "What is 1 + 2?") -
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A wheel `tiny_bench` that pip finds in a folder, with no index to ask."""
+    """Build a wheel `tiny_bench` that pip finds in a folder without an index."""
     path = tmp_path / "index/tiny_bench-1.0-py3-none-any.whl"
     path.parent.mkdir()
     problems = {"P1": {"_text": "1 + 2?", "_answer": "3", "category": "sum", "solution": {}}}
@@ -124,7 +124,7 @@ def test_numbers_lose_their_thousands_commas() -> None:
 
 
 def test_integers_leave_other_numbers_out() -> None:
-    """A leading zero, as AIME writes it, says nothing."""
+    """A leading zero, as in AIME answers, is ignored."""
     whole = dataclasses.replace(MAPPING, answer_type="integer")
     rows = [item("a", answer="025"), item("b", answer="1,080"), item("c", answer="0.5")]
     kept, left_out = download_benchmark.select(rows, whole)
@@ -211,7 +211,7 @@ SECRETS = (
 
 @pytest.fixture(scope="module")
 def private(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
-    """A workspace with a private benchmark that was brought in, and what was shown meanwhile."""
+    """Download a private benchmark; return the workspace and the printed output."""
     workspace = start.copy(tmp_path_factory.mktemp("private") / "project")
     file = write_jsonl(
         workspace.path.parent / "frontier.jsonl",
@@ -237,14 +237,14 @@ def test_a_private_benchmark_is_mapped(private: tuple[Workspace, str]) -> None:
 
 
 def test_private_text_is_in_the_items_alone(private: tuple[Workspace, str]) -> None:
-    """Neither shown nor in any other file: MLflow's store, the scratch folders, what git holds."""
+    """The text is neither printed nor in MLflow's store, scratch folders or git."""
     workspace, shown = private
     workspace.run("git", "add", "--all")
     search = ["grep", "-rlaF", "--exclude-dir=tests", "--exclude=*items.parquet"]
     for secret in SECRETS:
         assert secret not in shown
         found = subprocess.run([*search, "--", secret, str(workspace.path)], capture_output=True)
-        assert (found.returncode, found.stdout) == (1, b"")  # nothing found, without an error
+        assert (found.returncode, found.stdout) == (1, b"")  # grep found nothing and had no error.
         assert not workspace.run(
             "git", "grep", "-lF", "--cached", secret, "--", ":!tests", ok=False
         )
@@ -297,7 +297,7 @@ def test_canonical_form(smoke: Workspace) -> None:
 
 
 def test_the_committed_champ_pin_is_what_the_index_serves(tmp_path: Path) -> None:
-    """The real wheel, 7 MB: its digest, its columns, and the answers that can be graded."""
+    """The real wheel (7 MB) has the pinned digest, the expected columns and gradable answers."""
     from mathledger.run import params
 
     pinned = params.load("benchmark.champ.source", sources.BenchmarkSource)

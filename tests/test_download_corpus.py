@@ -1,4 +1,4 @@
-"""Corpora come byte for byte, whatever hub and network do; practice corpora hold what they say."""
+"""Corpora arrive byte for byte despite failures; practice corpora contain what their labels say."""
 
 import hashlib
 import itertools
@@ -80,7 +80,7 @@ def test_committed_seeds_do_not_overlap() -> None:
         ranges[name] = (source["seed"], max(source["tasks"].values()))
     for name, benchmark in content["benchmark"].items():
         source = benchmark["source"]
-        # Twins are made from the seed of their items, and checked against them.
+        # Twins use the seed of their items and are checked against the items.
         if source["kind"] == "practice" and "twins_of" not in source:
             ranges[name] = (source["seed"], source["num_items"])
     taken = sorted(ranges.values())
@@ -123,7 +123,7 @@ def test_a_local_file_with_other_bytes_is_refused(workspace: Workspace) -> None:
     renamed = mine.rename(mine.with_name("renamed.jsonl"))
     file = workspace.path / "params.yaml"
     file.write_text(file.read_text().replace(str(mine), str(renamed)))
-    workspace.python("-m", "stages.download_corpus", "mine")  # by hand: DVC clears nothing before
+    workspace.python("-m", "stages.download_corpus", "mine")  # Run by hand, so DVC clears nothing.
     receipt = json.loads((workspace.path / "data/download_corpus/mine/receipt.json").read_text())
     assert list(receipt["files"]) == ["renamed.jsonl"]
 
@@ -140,13 +140,13 @@ def test_identity_names_the_pinned_revision() -> None:
 
 BIG = "datasets/org/big/train.jsonl"
 LINE = json.dumps({"problem": "1 + 1", "solution": "x" * 960}) + "\n"
-NUM_LINES = 25_000  # more than two of the pieces that the client writes at a time
+NUM_LINES = 25_000  # More than two of the chunks that the client writes.
 
 
 def pinned(
     repo: str, files: dict[str, str | None], num_rows: int = 3, revision: str | None = None
 ) -> sources.HubDataset:
-    """A source in the test's hub; repo is datasets/org/name."""
+    """Return a source in the test's hub; repo is datasets/org/name."""
     return sources.HubDataset(
         kind="hub",
         licence="MIT",
@@ -158,7 +158,7 @@ def pinned(
     )
 
 
-# What HF_ENDPOINT gives when the client is imported; in a test it already is.
+# The client reads HF_ENDPOINT when it is imported, and in a test it is already imported.
 URL = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
 FILE = "/{repo_id}/resolve/{revision}/{filename}"
 
@@ -169,7 +169,7 @@ def digest_of(hub: Hub, path: str) -> str:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """org/whole: two files of three rows together, one large (kept by its sha256), one small."""
+    """Serve org/whole: two files with three rows, one large (with a sha256) and one small."""
     root = tmp_path / "hub/datasets/org/whole"
     (root / "data").mkdir(parents=True)
     pq.write_table(pa.table({"problem": ["1 + 1", "2 + 2"]}), root / "data/a.parquet")
@@ -293,7 +293,7 @@ def test_offline_says_which_switch_to_turn(
 def remote(
     start: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Workspace, Hub]]:
-    """A workspace whose corpus `big` lies on a hub, 25 MB in one file."""
+    """Return a workspace whose corpus `big` is on a hub, 25 MB in one file."""
     tmp_path = tmp_path_factory.mktemp("remote")
     workspace = start.copy(tmp_path / "project")
     path = tmp_path / "hub" / BIG
@@ -317,11 +317,11 @@ STAGE = ("-m", "stages.download_corpus", "big")
 
 
 def test_a_killed_download_goes_on_where_it_stopped(remote: tuple[Workspace, Hub]) -> None:
-    """Through a slow server, and then through one that drops the connection once."""
+    """The first server is slow, and the second drops the connection once."""
     workspace, hub = remote
     hub.seconds_per_piece[BIG] = 0.05
     process = workspace.popen(sys.executable, *STAGE, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
-    step = 10 * 1024**2  # what the client writes at a time
+    step = 10 * 1024**2  # Size of the chunks that the client writes.
     scratch = workspace.path / ".scratch/download"
     while not any(path.stat().st_size >= step for path in scratch.glob("*/train.jsonl.partial")):
         assert process.poll() is None, process.communicate()

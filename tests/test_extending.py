@@ -1,4 +1,4 @@
-"""docs/extending.md, followed to the letter: its files are written and its commands are run."""
+"""The files and commands of docs/extending.md work exactly as the page shows them."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from tests.hub import serve
 
 PAGE = Path("docs/extending.md")
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
-OTHERWISE = {  # the environment is the tests' own
+OTHERWISE = {  # The tests have their own environment.
     "source .venv/bin/activate": "true",
     "make params": "make --old-file .venv/.ready params",
 }
@@ -22,7 +22,7 @@ OTHERWISE = {  # the environment is the tests' own
 
 @dataclass
 class Followed:
-    """What the page shows, and where that should stand: an output, the card."""
+    """The texts that the page shows, and where they should appear: an output or the card."""
 
     workspace: Workspace
     outputs: list[tuple[str, str]] = field(default_factory=list)
@@ -30,14 +30,14 @@ class Followed:
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
-    """The prose before each block of the page, the block's language, and the block."""
+    """Yield the prose before each block of the page, the block's language and the block."""
     parts = re.split(r"^```(\w+)\n(.*?)^```\n", PAGE.read_text(encoding="utf-8"), flags=re.M | re.S)
     yield from zip(parts[::3], parts[1::3], parts[2::3], strict=False)
 
 
 @pytest.fixture(scope="module")
 def followed(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """In a clone with results; for the hub stands one that has a tiny model under the name."""
+    """Follow the page in a clone with results; a test hub serves a tiny model under the name."""
     folder = tmp_path_factory.mktemp("extending")
     found = Followed(smoke.copy(folder / "project"))
     top, output = found.workspace.path, ""

@@ -1,4 +1,4 @@
-"""Sampling is by each row's own coin; the validation set shares no problem with training."""
+"""Each row is sampled by its own coin, and validation and training share no problem."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ ALL = mix.Corpus(weight=1.0, max_examples=None)
 def sample(
     sizes: dict[str, int], wanted: dict[str, mix.Corpus], max_examples: int | None = None
 ) -> set[str]:
-    """Ids of the rows taken from corpora of these sizes."""
+    """Return the ids of the rows taken from corpora of these sizes."""
     ids = [f"{corpus}{number}" for corpus, size in sizes.items() for number in range(size)]
     number_of = [number for number, size in enumerate(sizes.values()) for _ in range(size)]
     coins = groups.coins(pa.array(ids), SETTINGS.seed)
@@ -54,7 +54,7 @@ def test_a_smaller_sample_is_part_of_the_larger() -> None:
 
 
 def test_solutions_and_numbers_of_one_problem_stay_on_one_side() -> None:
-    """300 families of two problems, one of them written in two ways; none is large."""
+    """There are 300 small families of two problems, one of which is written in two ways."""
     words = [f"{a}{b}{c}" for a in "bdfgklmnpr" for b in "aeiou" for c in "klmnrt"]
     problems = [
         problem
@@ -105,7 +105,7 @@ def test_rows_are_prompt_and_completion(smoke: Workspace) -> None:
 
 
 def test_token_lengths_are_the_tokenizers_own(smoke: Workspace) -> None:
-    """The smoke model reads bytes."""
+    """The smoke model's tokens are bytes."""
     metrics = json.loads((smoke.path / "metrics/mix.json").read_text())
     longest: Counter[str] = Counter()
     for row in pq.read_table(smoke.path / "data/mix/train.parquet").to_pylist():

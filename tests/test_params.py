@@ -1,4 +1,4 @@
-"""conf/ compiles to params.yaml; mistakes are named before any stage runs."""
+"""conf/ compiles to params.yaml, and mistakes are reported before any stage runs."""
 
 import pytest
 
@@ -64,5 +64,5 @@ def test_a_section_edited_by_hand_is_checked_when_a_stage_reads_it(
 
 
 def test_scientific_notation_is_a_number() -> None:
-    """PyYAML alone reads 1e-05 as a string."""
+    """PyYAML by itself reads 1e-05 as a string."""
     assert "learning_rate: 1.0e-05" in compose(["train.learning_rate=1e-5"])

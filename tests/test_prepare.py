@@ -1,4 +1,4 @@
-"""Columns are mapped, answers checked, and no row is lost without a reason."""
+"""Columns are mapped, answers are checked, and no row is removed without a reason."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def judges() -> Iterator[Judges]:
 
 
 def write_raw(folder: Path, rows: list[Row], name: str = "a.jsonl") -> Path:
-    """A downloaded corpus of one file."""
+    """Write a downloaded corpus of one file."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "receipt.json").write_text(json.dumps({"files": {name: {}}}))
     if name.endswith(".parquet"):
@@ -63,7 +63,7 @@ def sift(
     mapping: prepare.Mapping = OPENMATH,
     limits: prepare.Params = LIMITS,
 ) -> tuple[pa.Table, pa.Table, dict[str, Any]]:
-    """Kept rows, removed rows and metrics of a corpus."""
+    """Return the kept rows, the removed rows and the metrics of a corpus."""
     tally = prepare.Tally()
     parts = [*prepare.sift("c", folder, mapping, limits, judges, tally)]
     kept = pa.concat_tables([pa.table(part).cast(EXAMPLE) for part, _ in parts])

@@ -1,6 +1,6 @@
-"""The tree stays one that a newcomer can read: no circle of imports, nothing too long to see whole.
+"""The code has no circular imports, and no function or module is too long to read.
 
-The direction of the arrows between rooms is held by import-linter (`make check`).
+import-linter checks the direction of imports between rooms (`make check`).
 """
 
 import ast
@@ -9,12 +9,12 @@ from pathlib import Path
 import grimp
 import pytest
 
-MAX_FUNCTION, MAX_MODULE, MAX_STAGE = 80, 400, 120  # lines
+MAX_FUNCTION, MAX_MODULE, MAX_STAGE = 80, 400, 120  # In lines.
 MODULES = sorted([*Path("mathledger").rglob("*.py"), *Path("stages").glob("*.py")])
 
 
 def functions(path: Path) -> dict[str, int]:
-    """Lines of each function by name."""
+    """Return the number of lines of each function by name."""
     return {
         node.name: (node.end_lineno or node.lineno) - node.lineno + 1
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -23,7 +23,7 @@ def functions(path: Path) -> dict[str, int]:
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    """Imports inside functions count too."""
+    """Imports inside functions count as well."""
     graph = grimp.build_graph("mathledger", "stages", cache_dir=None)
     waiting = {
         module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules
@@ -31,7 +31,7 @@ def test_no_module_imports_itself_through_others() -> None:
     while free := {module for module, imported in waiting.items() if not imported & waiting.keys()}:
         for module in free:
             del waiting[module]
-    assert not waiting, f"these modules are in a circle, or rest on one: {sorted(waiting)}"
+    assert not waiting, f"these modules are in an import cycle or depend on one: {sorted(waiting)}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

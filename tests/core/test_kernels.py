@@ -1,4 +1,4 @@
-"""Compiled kernels are those of the code as it stands, in all of its modules."""
+"""Compiled kernels always match the current code of every module that they use."""
 
 import os
 import shutil
@@ -12,7 +12,11 @@ from mathledger.core import kernels
 from tests.conftest import ROOT
 
 DECORATORS = "@kernel", "@inlined", "@borrowing"
-HASH_CONSTANT = "0xBF58476D1CE4E5B9", "0xFF51AFD7ED558CCD"  # of text's hash, and another
+# A constant of text/hashing.py and its replacement.
+HASH_CONSTANT = (
+    "0xBF58476D1CE4E5B9",
+    "0xFF51AFD7ED558CCD",
+)
 ASK = """
 import pyarrow as pa
 from mathledger.text import groups
@@ -21,7 +25,7 @@ print(groups.coins(pa.array(["row-a", "row-b"]), 7), sum(groups._coins.stats.cac
 
 
 def coins(checkout: Path, cache: Path) -> tuple[str, bool]:
-    """What the kernels of a checkout give, and whether they came from the cache."""
+    """Return the coins that a checkout's kernels draw, and whether the cache had the kernels."""
     done = subprocess.run(
         [sys.executable, "-c", ASK],
         cwd=checkout,
@@ -42,7 +46,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def edit(checkout: Path) -> None:
-    """Change a constant that the kernels of other modules use too."""
+    """Change a constant that kernels of other modules also use."""
     old, new = HASH_CONSTANT
     (found,) = (p for p in checkout.glob("mathledger/text/*.py") if old in p.read_text("utf-8"))
     assert found.name != "groups.py"
@@ -69,7 +73,7 @@ def test_checkouts_with_the_same_code_share_what_was_compiled(
 
 
 def test_every_module_that_a_kernel_can_see_is_in_the_digest(checkout: Path) -> None:
-    """Each kernel module, and what it takes constants from; the rest of the package is not."""
+    """The digest covers kernel modules and the modules they import, but not the whole package."""
     package = checkout / "mathledger"
     found = kernels.modules(package)
     assert package / "core/kernels.py" in found

@@ -27,11 +27,11 @@ def test_a_twin_has_other_numbers_and_another_answer(task: str) -> None:
         assert original.answer != twin.answer
         assert twin.solution.endswith(f"\\boxed{{{twin.answer}}}.")
     texts = [item.problem for pair in found for item in pair]
-    assert len(set(texts)) == len(texts)  # none equals another twin or any original
+    assert len(set(texts)) == len(texts)  # No twin equals another twin or any original.
 
 
 def test_a_word_problems_twin_has_its_template() -> None:
-    """Two items of one template share most of their words; of two templates they do not."""
+    """Two items share most of their words only if they have the same template."""
 
     def likeness(left: Problem, right: Problem) -> float:
         one, other = (set(re.findall("[a-z]+", item.problem)) for item in (left, right))
@@ -57,7 +57,7 @@ def test_more_items_leave_the_first_twins_as_they_are() -> None:
 
 
 def test_no_twin_stands_in_the_quickstarts_corpora() -> None:
-    """Planted rows included: a twin that was trained on would be no control."""
+    """Not even a planted row may be a twin: a twin in the training set would not be a control."""
     content = params.read()
     twins = {item.problem for item in practice.twins("gsm_symbolic", *SEEDS["gsm_symbolic"])}
     for name in content["corpus"]:

@@ -60,7 +60,7 @@ def make_files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def pinned_locally(group: str, name: str, files: Samples) -> dict[str, str]:
     """Return path and digest of each sample of the files that an option of conf/ names.
 
-    A sample has another number of shards than the published split.
+    A sample may have a different number of shards than the published split.
     """
     source = CONTENT[group][name]["source"]
     first = Path(next(iter(source["files"])))
@@ -86,7 +86,7 @@ def download_benchmark(name: str, files: Samples, folder: Path) -> list[dict[str
 
 @dataclass(frozen=True)
 class Filtered:
-    """A project's folder with all data stages done, and their metrics."""
+    """A project folder with the outputs of all data stages, and their metrics."""
 
     folder: Path
     files: Samples
@@ -102,7 +102,7 @@ def filtered(files: Samples, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("filtered")
     items = {name: download_benchmark(name, files, folder) for name in BENCHMARKS}
     limits = configuration.check("prepare", CONTENT["prepare"], prepare.Params)
-    # To check the answers of all published rows takes minutes; tests/grading reads those.
+    # Checking the answers of all published rows takes minutes; tests/grading reads them.
     limits = replace(limits, check_answers=files.root != real_data.DATASETS)
     prepared = {}
     for name in CORPORA:
@@ -241,7 +241,7 @@ def test_no_answer_of_gsm8k_keeps_a_comma(filtered: Filtered) -> None:
 
 
 def test_a_private_benchmark_is_evaluated_in_its_tier_alone(files: Samples, tmp_path: Path) -> None:
-    """The items of other tiers, and of none, are only searched for."""
+    """Items of other tiers or without a tier are only searched for."""
     content = composed("benchmark=[frontiermath_tier1]", PRIVATE_PIN)
     params.check_all(content)
     node = content["benchmark"]["frontiermath_tier1"]
@@ -292,7 +292,7 @@ def test_the_corpora_hold_the_same_train_rows(filtered: Filtered) -> None:
 
 
 def test_a_solution_of_its_own_is_no_duplicate(filtered: Filtered) -> None:
-    """Several solutions of one problem stay, and so does a problem with other numbers."""
+    """Several solutions of one problem stay, and so do problems with different numbers."""
     if filtered.files.root == real_data.DATASETS:
         table = pq.read_table(filtered.folder / "data/deduplicate/kept.parquet")
         assert table["corpus"].to_pylist().count("openmathinstruct2") > 0

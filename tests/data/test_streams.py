@@ -12,7 +12,7 @@ from mathledger.data.streams import ahead, merged
 
 
 def test_merged_files_are_sorted_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of different lengths and an empty one, read three rows at a time; some ids repeat."""
+    """The files differ in length, one is empty, ids repeat, and three rows are read at a time."""
     monkeypatch.setattr(tables, "ROWS_PER_GROUP", 3)
     chance = random.Random(1)
     schema = pa.schema([tables.EXAMPLE.field("id"), tables.EXAMPLE.field("corpus")])

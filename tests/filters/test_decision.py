@@ -1,4 +1,4 @@
-"""What becomes of a row follows from the worst class of its matches and from the params alone."""
+"""The decision about a row depends only on the worst class of its matches and on the params."""
 
 import json
 from dataclasses import replace

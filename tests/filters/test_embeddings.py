@@ -1,4 +1,4 @@
-"""An embedding model proposes paraphrases that no class holds; a person decides on them."""
+"""An embedding model proposes paraphrases that have no class, for a person to review."""
 
 import json
 from pathlib import Path

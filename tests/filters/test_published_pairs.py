@@ -1,4 +1,4 @@
-"""What the filter finds on published pairs and training sets, where ../shared is present.
+"""The filter meets its gates on published pairs and training sets, if ../shared is present.
 
 test_quality.py holds the gates that any clone must pass.
 """
@@ -52,7 +52,7 @@ def math500() -> list[str]:
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Counter[str | None]]:
-    """By set of pairs: how many have each class. Rarity is counted in the training sets."""
+    """Return for each set of pairs how many have each class; rarity is counted in training sets."""
     rows: list[dict[str, Any]] = [
         json.loads(line) for line in real_data.PAIRS.read_text(encoding="utf-8").splitlines()
     ]
@@ -77,7 +77,7 @@ def found() -> dict[str, Counter[str | None]]:
 
 
 def share(found: dict[str, Counter[str | None]], names: tuple[str, ...], *kinds: str) -> float:
-    """Of the pairs of sets whose name begins so, the share that has one of the classes."""
+    """Return the share of pairs with one of the classes, in the sets with this name prefix."""
     counts = sum((found[name] for name in found if name.startswith(names)), Counter())
     assert counts.total()
     return sum(counts[kind] for kind in kinds) / counts.total()

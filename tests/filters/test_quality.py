@@ -1,9 +1,9 @@
-"""What the filters find on labelled pairs of problems of our own: the gates they must pass.
+"""The filters meet their gates of recall and false positives on labelled pairs of problems.
 
-Every row of pairs.jsonl has a training problem (query), a benchmark's item (ref), the label that a
-reader gave the pair, and the set that says how the query came about. All texts were written for
-this project. Recall and false hits are measured on this file alone, without any download; the
-published pairs that test_published_pairs.py reads are more numerous and wilder.
+Every row of pairs.jsonl has a training problem (query), a benchmark item (ref), the label that a
+reader gave the pair, and a set that says how the query was made. All texts were written for this
+project, so these tests need no download. test_published_pairs.py reads more pairs, which are also
+more varied.
 """
 
 import json
@@ -30,12 +30,12 @@ CONTAMINATION = {"same", "contained", "rephrase"}
 
 
 class Gate(NamedTuple):
-    """How many pairs of a set may have each verdict: the fewest and the most."""
+    """The smallest and largest number of pairs of a set that may have each verdict."""
 
     num_pairs: int
-    contaminated: tuple[int, int]  # decontaminate removes the query
-    variant: tuple[int, int]  # decontaminate reports the query and keeps it
-    duplicate: tuple[int, int]  # deduplicate removes one of the two
+    contaminated: tuple[int, int]  # decontaminate removes the query.
+    variant: tuple[int, int]  # decontaminate reports the query and keeps it.
+    duplicate: tuple[int, int]  # deduplicate removes one of the two.
     label: str
 
 
@@ -64,7 +64,7 @@ GATES = {
 
 @pytest.fixture(scope="module")
 def matches() -> overlap.Matches:
-    """Match all queries with all items; rarity is counted in the queries, the training set here."""
+    """Match all queries with all items; rarity is counted in the queries."""
     queries = pa.array([pair["query"] for pair in PAIRS])
     index = overlap_index.build(pa.array(ITEMS), queries, SEARCH.thresholds)
     return overlap.match(queries, index)
@@ -72,7 +72,7 @@ def matches() -> overlap.Matches:
 
 @pytest.fixture(scope="module")
 def classes(matches: overlap.Matches) -> list[str | None]:
-    """Return the class of each query against its own item, as the stage decontaminate gives it."""
+    """Return the class of each query and its own item, as the stage decontaminate assigns it."""
     number = {item: place for place, item in enumerate(ITEMS)}
     pairs = zip(matches.rows.tolist(), matches.items.tolist(), strict=True)
     found = dict(zip(pairs, matches.classes.tolist(), strict=True))
@@ -81,7 +81,7 @@ def classes(matches: overlap.Matches) -> list[str | None]:
 
 
 def is_duplicate(one: str, other: str) -> bool:
-    """Return True if deduplicate keeps one of two problems alone, solutions being equal."""
+    """Return True if deduplicate keeps only one of two problems with equal solutions."""
     both = pa.array([one, other])
     keys = canonical.keys(both)
     if np.array_equal(keys[0], keys[1]):

@@ -1,4 +1,4 @@
-"""Bare answers compared, as the training corpora are checked."""
+"""Bare answers of training corpora are compared leniently."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Grades: the conformance file, the benchmarks' own answers, and what no response may do."""
+"""Grades follow the conformance file, fit the benchmarks' answers and survive hostile responses."""
 
 import importlib.metadata
 import json
@@ -31,7 +31,7 @@ def test_every_conformance_case_gets_its_verdict() -> None:
 
 
 def test_the_conformance_file_holds_right_and_wrong_answers_of_every_type() -> None:
-    """Each id occurs once, no question twice, and each case has a source."""
+    """No id and no question occurs twice, and each case has a source."""
     verdicts = defaultdict(set)
     for case in CASES:
         verdicts[case["answer_type"]].add(case["verdict"])
@@ -44,7 +44,7 @@ def test_the_conformance_file_holds_right_and_wrong_answers_of_every_type() -> N
 
 
 def expect_own_answer_alone(answers: list[str], answer_type: str) -> None:
-    """In a box and in plain forms an answer equals itself; a different next one is wrong."""
+    """In a box and in plain forms an answer equals itself, but not the next different answer."""
     answers = sorted(set(answers))
     forms = ("So it is $\\boxed{%s}$.", "The answer is %s.", "Therefore $%s$.")
     for answer, other in zip(answers, [*answers[1:], answers[0]], strict=True):
@@ -133,7 +133,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_response_is_read_and_settled_in_a_moment(name: str) -> None:
-    """What the parent process does with a response, before one that may die is asked."""
+    """The parent process settles or rejects a response quickly before it asks a judge."""
     for answer_type in get_args(grades.AnswerType):
         start = time.process_time()
         extracted = extraction.extract(HOSTILE[name], answer_type, is_list=True)
@@ -142,7 +142,7 @@ def test_a_hostile_response_is_read_and_settled_in_a_moment(name: str) -> None:
 
 
 def test_the_version_names_the_library_in_use() -> None:
-    """So that an update of math-verify cannot pass as the same grader."""
+    """An update of math-verify must not pass as the same grader."""
     assert grades.VERSION.endswith(f"/math-verify-{importlib.metadata.version('math-verify')}")
 
 

@@ -1,4 +1,4 @@
-"""Many answers compared, none of which may stop the others."""
+"""Many answers are compared, and none of them can block the others."""
 
 from mathledger.grading.grades import Grade
 from mathledger.grading.judges import Judges
@@ -12,7 +12,7 @@ HARMLESS = [
     (r"2\sqrt{2}", r"\sqrt{8}"),
 ]
 HARMLESS_COMPARISONS = ["equal", "equal", "equal", "different", "equal", "equal"]
-# A tower of powers, a factorial of a factorial, and more characters than an answer has.
+# A tower of powers, a factorial of a factorial, and an answer that is too long.
 HARMFUL = [("9", "9^{9^{9^9}}"), ("5", "10!!!!!!"), ("1", "x" * 100_000)]
 
 
@@ -32,7 +32,7 @@ def test_nothing_to_compare_starts_no_process() -> None:
 
 
 def test_a_costly_answer_counts_as_none_and_leaves_the_others_their_grade() -> None:
-    """In the order asked; the bar moves on by one for each response."""
+    """The grades keep the order, and the progress bar advances by one per response."""
     answers = [
         ("9^{9^{9^9}}", Grade("no_answer", None)),
         (r"2\sqrt{2}", Grade("correct", r"2\sqrt{2}")),
@@ -50,7 +50,7 @@ def test_a_costly_answer_counts_as_none_and_leaves_the_others_their_grade() -> N
 
 
 def test_the_same_question_is_asked_once() -> None:
-    """As the k samples of an item ask it."""
+    """The k samples of an item often ask the same question."""
     asked = []
     with Judges(limit_s=1, num_processes=2) as judges:
         judges._ask = lambda question: asked.append(question) or "correct"  # type: ignore

@@ -1,4 +1,4 @@
-"""Numbers: which texts denote one, and when two are the same."""
+"""Numbers are parsed from texts and compared exactly or as roundings."""
 
 from mathledger.grading.numbers import number, same_number
 

@@ -1,4 +1,4 @@
-"""The final answer of a solution, as it is written in real corpora."""
+"""The final answer of a solution is found in the forms that real corpora use."""
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +63,7 @@ def test_boxes_know_their_place() -> None:
 
 
 def test_a_text_of_nothing_but_boxes_takes_no_longer_than_any_other() -> None:
-    """Each box nested in the one before, 100,000 deep: to look for each one's end would not end."""
+    """With 100,000 nested boxes, searching for the end of each one would take quadratic time."""
     texts = pa.array(["\\boxed{" * 100_000, "\\boxed{" * 100_000 + "1" + "}" * 100_000])
     assert find_boxes(texts).is_cut.tolist() == [True, False]
 
@@ -108,7 +108,7 @@ def test_parts_of_an_answer_do_not_contradict_one_another(
 
 
 def test_the_answer_read_in_our_sample_solutions_is_the_stated_one() -> None:
-    """Boxes, fractions, intervals, and `####` behind a calculator's notes."""
+    """The samples have boxes, fractions, intervals, and `####` after a calculator's notes."""
     rows = [*samples.GSM8K_TEST, *samples.GSM8K_TRAIN, *(row[:3] for row in samples.MATH500)]
     rows += samples.PLAIN
     read = solutions.final_answers(pa.array([solution for _, solution, _ in rows]))

@@ -1,6 +1,7 @@
-"""The rules of `mathledger.text.lexer` in plain Python, for reading.
+"""Implement the rules of `mathledger.text.lexer` in plain, readable Python.
 
-It shares the vocabulary and the folding of characters with the compiled lexer, and no other code.
+This module shares the vocabulary and the folding of characters with the compiled lexer, and no
+other code.
 """
 
 import re
@@ -12,10 +13,10 @@ from mathledger.text import folding, vocabulary
 from mathledger.text.hashing import hash_bytes, mix
 from mathledger.text.tokens import GROUP, MACRO, NUMBER, OPERATOR, WORD
 
-LETTERS = re.compile(rb"[A-Za-z\x80-\xff]+")  # every byte of a code point beyond ASCII is a letter
-IDEOGRAPH = re.compile(rb"[\xe3-\xed]..", re.DOTALL)  # U+3000 to U+DFFF: each is a word
+LETTERS = re.compile(rb"[A-Za-z\x80-\xff]+")  # Every byte of a non-ASCII code point is a letter.
+IDEOGRAPH = re.compile(rb"[\xe3-\xed]..", re.DOTALL)  # A word from U+3000 to U+DFFF.
 DEGREE = "°".encode()
-WORD_LETTERS = re.compile(rb"[A-Za-z\x80-\xc1\xc3-\xe2\xee-\xff]+")  # neither of the two
+WORD_LETTERS = re.compile(rb"[A-Za-z\x80-\xc1\xc3-\xe2\xee-\xff]+")  # Neither ideograph nor degree.
 IN_WORD = re.compile(rb"[A-Za-z\x80-\xff][a-z\x80-\xff]{2}")
 MACRO_NAME = re.compile(rb"(?=\\[A-Za-z\x80-\xff])\\[A-Za-z]*")
 
@@ -45,9 +46,9 @@ class Token:
     begin: int
     end: int
     begins_sentence: bool = False
-    is_capital: bool = False  # one letter, a capital
+    is_capital: bool = False  # The token is one capital letter.
     is_capitalised: bool = False
-    is_argument: bool = False  # the bracket that an argument's brace became
+    is_argument: bool = False  # The token is a bracket that replaces a brace.
     takes_unit: bool = False
     before_stop: bool = False
     opens_phrase: bool = False
@@ -55,17 +56,17 @@ class Token:
 
 @dataclass
 class Reader:
-    text: bytes  # folded
-    source: list[int]  # the raw byte that each byte of it came from
+    text: bytes  # The folded text.
+    source: list[int]  # Position in the raw text of each byte of the folded text.
     index: int = 0
     tokens: list[Token] = field(default_factory=list)
     drawings: int = 0
     begins_sentence: bool = True
-    is_glued: bool = False  # the last token stands right before the index
-    opens_look: bool = False  # the next brace only changes the look
+    is_glued: bool = False  # Whether the last token ends right before the index.
+    opens_look: bool = False  # Whether the next brace only changes the look.
     capitals: set[bytes] = field(default_factory=set)
-    brackets: list[int | None] = field(default_factory=list)  # of open braces: their token
-    owed: list[int] = field(default_factory=lambda: [0])  # by depth: arguments a macro still takes
+    brackets: list[int | None] = field(default_factory=list)  # Tokens of the open braces.
+    owed: list[int] = field(default_factory=lambda: [0])  # Per depth, arguments still to read.
 
     def __post_init__(self) -> None:
         self.size = len(self.text)
@@ -92,7 +93,7 @@ class Reader:
             elif letter := IDEOGRAPH.match(self.text, self.index):
                 self.read_word(letter[0], WORD)
             elif word := WORD_LETTERS.match(self.text, self.index):
-                is_letter = self.owed[-1] and byte < b"\x80"  # of \frac ab
+                is_letter = self.owed[-1] and byte < b"\x80"  # As in \frac ab.
                 self.read_word(byte if is_letter else word[0], WORD)
             elif byte.isdigit() or POINT.match(self.text, self.index):
                 self.read_number()
@@ -102,7 +103,7 @@ class Reader:
                 self.close_brace()
             else:
                 self.read_symbol(byte)
-        for opened in reversed(self.brackets):  # a brace that is never closed is formatting
+        for opened in reversed(self.brackets):  # An unclosed brace is formatting.
             if opened is not None and opened < len(self.tokens) and self.tokens[opened].is_argument:
                 del self.tokens[opened]
 
@@ -118,7 +119,7 @@ class Reader:
         self.index, self.is_glued, self.opens_look = end, True, False
         return token
 
-    # --- what is left out -------------------------------------------------------------------------
+    # --- skipped parts ----------------------------------------------------------------------------
 
     def left_out(self) -> int:
         for pattern in DRAWINGS:
@@ -132,7 +133,7 @@ class Reader:
         return link.end() if link and not self.is_glued else 0
 
     def skip_arguments(self) -> None:
-        r"""Of a layout macro; a second one only if it is columns or a place: \begin{array}{cc}."""
+        r"""Skip a layout macro's arguments; a second one only if it is layout, as {cc}."""
         for number in range(2):
             space = ARGUMENT.match(self.text, self.index, self.size)
             if not space:
@@ -307,7 +308,7 @@ class Reader:
             self.skip(1)
 
     def group(self, byte: bytes, width: int, ends_arguments: bool = True) -> None:
-        """A bracket leaves it to the token behind it to begin the sentence (\\lbrace does not)."""
+        """Append a bracket; the next token still begins the sentence, except after \\lbrace."""
         begins_sentence = self.begins_sentence
         self.emit(byte, GROUP, width).begins_sentence = False
         self.begins_sentence = begins_sentence
@@ -343,7 +344,7 @@ class Reader:
             self.skip(1)
 
     def takes_mark(self, byte: bytes) -> bool:
-        """A factorial or prime follows a single letter, and a prime another prime."""
+        """Return True if a factorial or prime follows a single letter, or a prime another prime."""
         if not self.tokens or not self.is_glued:
             return False
         token = self.tokens[-1]
@@ -359,7 +360,7 @@ class Reader:
         return bool(IN_WORD.match(behind) or IN_WORD.match(self.text, ahead))
 
     def is_bullet(self) -> bool:
-        """It begins a line, and the line before has ended: in a word or a mark, or it is empty."""
+        """Return True at the start of a line if the previous line is empty or complete."""
         before = self.text[: self.index]
         if not before or before == b"\n" or before.endswith(b"\n\n"):
             return True
@@ -374,7 +375,7 @@ class Reader:
 
 
 def lex(raw: str) -> tuple[list[Token], int]:
-    """Return the canonical tokens, with places in the UTF-8 of raw, and a hash of the drawings."""
+    """Return the canonical tokens, with positions in raw's UTF-8, and a hash of the drawings."""
     text, source, place = bytearray(), list[int](), 0
     for character in raw:
         is_folded = ord(character) < folding.FOLDED_BELOW
@@ -395,7 +396,7 @@ def lex(raw: str) -> tuple[list[Token], int]:
 
 
 def options_start(tokens: list[Token]) -> int:
-    """Where the options of a multiple choice begin, unless they are the question."""
+    """Return where multiple-choice options begin, unless they are part of the question."""
 
     def is_marker(at: int, letter: bytes) -> bool:
         around = [token.spelling for token in tokens[max(0, at - 1) : at + 2]]
@@ -418,7 +419,7 @@ def options_start(tokens: list[Token]) -> int:
 
 
 def number_end(tokens: list[Token]) -> int:
-    """How many tokens number the problem: 12. or Problem 12."""
+    """Return how many tokens number the problem, as in "12." or "Problem 12"."""
     if len(tokens) > 3 and tokens[0].kind == NUMBER and tokens[0].before_stop:
         return 1
     if len(tokens) > 4 and tokens[0].spelling in (b"problem", b"example", b"question", b"exercise"):
@@ -427,7 +428,7 @@ def number_end(tokens: list[Token]) -> int:
 
 
 def without_boilerplate(tokens: list[Token]) -> list[Token]:
-    """Leave out sentences that begin with a phrase of boilerplate and hold no number."""
+    """Remove sentences that begin with a boilerplate phrase and have no number."""
     kept: list[Token] = []
     start = 0
     while start < len(tokens):

@@ -1,4 +1,4 @@
-"""Canonical tokens fold formatting and keep meaning."""
+"""Canonical tokens remove formatting and keep the meaning."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Grouping by hashes, families of problems, and coins that depend on their key alone."""
+"""Rows are grouped by hashes and problems by families, and a coin depends only on its key."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The compiled lexer does what its rules say: it agrees with the plain-Python reference."""
+"""The compiled lexer agrees with the plain-Python reference."""
 
 import json
 from pathlib import Path
@@ -17,9 +17,9 @@ from tests import real_data
 from tests.conftest import ROOT
 from tests.text import reference
 
-NUM_REAL = 60  # texts of each file, spread over it
+NUM_REAL = 60  # Texts taken from each file, evenly spread.
 
-# What the rules speak of, and what stands close to it.
+# Characters that occur in the rules, and similar ones.
 PIECES = r"""
     a b c x y z A B C D N 0 1 2 3 4 5 6 7 8 9 \ { } ( ) [ ] $ ^ _ + - * / = < > | ! ? . , ; : ' "
     % & ~ # @ -- __ .. ... ** [[ ]] != <= >= \| \{ \} \% \\ 1,000 10,000,000 0,123 1{,}000 1\,000
@@ -85,11 +85,11 @@ def test_they_agree_on_practice_problems(task: str) -> None:
 
 @pytest.mark.parametrize("path", ["filters/pairs.jsonl", "grading/cases.jsonl"])
 def test_they_agree_on_our_own_texts(path: str) -> None:
-    """Problems in several typesettings and languages, and the responses of the grader's cases."""
+    """The texts are problems in several notations and languages, and the grader's cases."""
     for line in (ROOT / "tests" / path).read_text(encoding="utf-8").splitlines():
         for value in json.loads(line).values():
             if isinstance(value, str):
-                assert_agrees(value.encode("utf-8", "replace").decode())  # lone surrogates
+                assert_agrees(value.encode("utf-8", "replace").decode())  # Replace lone surrogates.
 
 
 def published_files() -> list[Path]:
