@@ -13,10 +13,7 @@ from tests.conftest import ROOT
 
 DECORATORS = "@kernel", "@inlined", "@borrowing"
 # A constant of text/hashing.py and its replacement.
-HASH_CONSTANT = (
-    "0xBF58476D1CE4E5B9",
-    "0xFF51AFD7ED558CCD",
-)
+HASH_CONSTANT = "0xBF58476D1CE4E5B9", "0xFF51AFD7ED558CCD"
 ASK = """
 import pyarrow as pa
 from mathledger.text import groups
