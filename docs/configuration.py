@@ -1,8 +1,8 @@
-"""Write docs/configuration.md, the reference of every key of conf/, from the code that checks it.
+"""Write docs/configuration.md, the reference of all keys of conf/, from the code that checks them.
 
     python -m docs.configuration
 
-A key's type and meaning come from the field of its dataclass, its value from the options in conf/.
+A key's type and meaning come from its dataclass field, and its values from the options in conf/.
 """
 
 import dataclasses
@@ -25,14 +25,14 @@ PAGE = Path("docs/configuration.md")
 HEAD = """\
 # Configuration reference
 
-<!-- Written by `python -m docs.configuration`; a test fails where it is not current. -->
+<!-- Written by `python -m docs.configuration`; a test fails if it is out of date. -->
 
-Every key of [conf/](../conf), which compiles to `params.yaml`. `-S GROUP=OPTION` chooses an option
-of a group (of `corpus` and `benchmark` several: `-S 'corpus=[A,B]'`), `-S KEY=VALUE` sets a value,
-and `-S +KEY=VALUE` one that no option sets. The values here are the default option's;
-*(option: value)* says where another has its own. A key that is not here is an error, and so is one
-that is missing or of another type. The names in `train`, `reinforce` and `benchmark.NAME.task` are
-those of TRL, transformers and lm-evaluation-harness, and mean what they mean there.
+This page lists every key of [conf/](../conf), which compiles to `params.yaml`. `-S GROUP=OPTION`
+chooses an option of a group; `corpus` and `benchmark` take several, as in `-S 'corpus=[A,B]'`.
+`-S KEY=VALUE` sets a value, and `-S +KEY=VALUE` adds a key that no option sets. The values shown
+are those of the default option; *(option: value)* marks an option with another value. Unknown keys,
+missing keys and values of the wrong type are errors. The keys in `train`, `reinforce` and
+`benchmark.NAME.task` are those of TRL, transformers and lm-evaluation-harness and mean the same.
 """
 BELOW = "keys below"
 WORDS = {int: "integer", float: "number", bool: "boolean", str: "text"}
@@ -43,7 +43,7 @@ NOTHING = object()
 class Key:
     path: str
     type: str
-    default: Any  # of the dataclass; NOTHING where it has none
+    default: Any  # The field's default, or NOTHING if it has none.
     meaning: str
 
 
@@ -51,7 +51,7 @@ class Key:
 
 
 def keys(into: Any, path: str) -> Iterator[Key]:
-    """The keys of a dataclass, those of the dataclasses in it after each."""
+    """Yield the keys of a dataclass, each followed by the keys of the dataclasses in it."""
     hints = get_type_hints(into, include_extras=True)
     for name, field in into.__pydantic_fields__.items():
         default = NOTHING if field.is_required() else field.get_default(call_default_factory=True)
@@ -63,7 +63,7 @@ def keys(into: Any, path: str) -> Iterator[Key]:
 
 
 def dataclasses_in(hint: Any) -> Iterator[tuple[Any, str]]:
-    """The dataclass that a value of this type holds, and how one gets there from its key."""
+    """Yield the dataclasses that a value of this type may hold, with their path below its key."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         yield hint, ""
     elif get_origin(hint) is Annotated:
@@ -78,7 +78,7 @@ def dataclasses_in(hint: Any) -> Iterator[tuple[Any, str]]:
 
 
 def type_text(hint: Any) -> str:
-    """A type in words: that of `Annotated[int, Field(ge=1)] | None` is "integer >= 1, or null"."""
+    """Return a type in words; `Annotated[int, Field(ge=1)] | None` is "integer >= 1, or null"."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return f"{type_text(parts[0])} {', '.join(_bounds(parts[1:]))}".strip()
@@ -109,7 +109,7 @@ def _bounds(metadata: tuple[Any, ...]) -> Iterator[str]:
 
 
 def options(group: str) -> list[Path]:
-    """The options' files, the default one first."""
+    """Return the files of a group's options, with the default option first."""
     chosen = yaml.safe_load((configuration.CONF / "config.yaml").read_text(encoding="utf-8"))[
         "defaults"
     ]
@@ -119,7 +119,7 @@ def options(group: str) -> list[Path]:
 
 
 def head(path: Path) -> str:
-    """The first sentence of the comment at a file's head."""
+    """Return the first sentence of the comment at the top of a file."""
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
@@ -150,7 +150,7 @@ def page() -> str:
     for section, into in params.sections().items():
         if section == "model":
             parts += [title(section), *members(section, {"": into})]
-        elif section != "evaluated_models":  # conf/reinforce/ sets that
+        elif section != "evaluated_models":  # The options of conf/reinforce/ set it.
             parts += [title(section), single(section, into)]
     for section, into in params.members().items():
         parts += [title(section), *members(f"{section}.NAME", into)]
@@ -170,7 +170,7 @@ def title(group: str) -> str:
 
 
 def single(section: str, into: Any) -> str:
-    """A section of which each option says all."""
+    """Return the table of a section in which each option sets all keys."""
     ((inner, _),) = dataclasses_in(into)
     prefix = section if inner is into else f"{section}.grpo"
     paths = options(section)
@@ -185,7 +185,7 @@ def single(section: str, into: Any) -> str:
 
 
 def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
-    """The parts that each option of a group fills in for itself, of a source one for each kind."""
+    """Yield the tables of the parts that each option fills in; a source has one for each kind."""
     rows: list[tuple[str, str, str, str]] = []
     for part, into in parts.items():
         where = f"{prefix}.{part}".removesuffix(".")
@@ -193,7 +193,7 @@ def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
         is_shared = part and shared.exists()
         values = OmegaConf.to_container(OmegaConf.load(shared)) if is_shared else {}
         if into is str:
-            rows.append((where, type_text(into), "", "What the card says about it."))
+            rows.append((where, type_text(into), "", "Text about it that the card shows."))
             continue
         inners = [inner for inner, _ in dataclasses_in(into)]
         for inner in inners:
@@ -217,7 +217,7 @@ def members(prefix: str, parts: dict[str, Any]) -> Iterator[str]:
 
 
 def cell(key: Key, values: dict[str, Any]) -> str:
-    """The first option's value, else the dataclass's; the others' where they differ."""
+    """Return the default option's or the field's value, and the values of options that differ."""
     usual, *_ = values.values()
     usual = key.default if usual is NOTHING else usual
     others: dict[str, list[str]] = {}

@@ -12,7 +12,7 @@ SCHEMA = Path("docs/ledger.schema.json")
 
 
 def text() -> str:
-    """The content of ledger.schema.json."""
+    """Return the content of ledger.schema.json."""
     return json.dumps(statement.schema(), indent=2, ensure_ascii=False) + "\n"
 
 

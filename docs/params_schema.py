@@ -1,9 +1,9 @@
-"""Write docs/schemas/, with which editors check params.yaml and conf/, from the params' types.
+"""Write the schemas with which editors check params.yaml and conf/, from the params' types.
 
     python -m docs.params_schema
 
-.vscode/settings.json says which schema is for which files. params.yaml itself names none, because
-DVC composes it byte for byte.
+.vscode/settings.json maps files to schemas, because params.yaml, which DVC composes byte for byte,
+cannot name its own.
 """
 
 import json
@@ -18,15 +18,15 @@ from stages import params
 FOLDER = Path("docs/schemas")
 SETTINGS = Path(".vscode/settings.json")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# What Hydra replaces before a value is checked: ${other.key}, and ??? that the user has to fill in.
+# Hydra replaces these before a value is checked: ${other.key}, and ??? for the user to fill in.
 REPLACED = {"type": "string", "pattern": r"^\?\?\?$|\$\{.+\}"}
 
 Schema = dict[str, Any]
 
 
 def files() -> dict[Path, str]:
-    """The content of every file that this module writes."""
-    globs: dict[str, list[str]] = {}  # of the files that a schema is for
+    """Return the content of every file that this module writes."""
+    globs: dict[str, list[str]] = {}  # Maps a schema to its files.
     folders = [CONF, *sorted(path for path in CONF.rglob("*") if path.is_dir())]
     for folder in folders:
         schema = text(conf_schema(folder))
@@ -48,7 +48,7 @@ def text(content: Any) -> str:
 
 
 def params_schema() -> Schema:
-    """The schema of params.yaml: every section, complete."""
+    """Return the schema of params.yaml, with all sections complete."""
     types = {(name, ""): into for name, into in params.sections().items()}
     members = params.members()
     types |= {(group, part): into for group in members for part, into in members[group].items()}
@@ -73,7 +73,7 @@ def mapping(properties: Schema) -> Schema:
 
 
 def cleaned(schema: Any) -> Any:
-    """The schema without titles, which repeat the keys, and without OpenAPI's `discriminator`."""
+    """Remove the titles, which repeat the keys, and OpenAPI's `discriminator` from a schema."""
     if isinstance(schema, list):
         return [cleaned(each) for each in schema]
     if not isinstance(schema, dict):
@@ -83,9 +83,9 @@ def cleaned(schema: Any) -> Any:
 
 
 def renamed(schema: Schema) -> Schema:
-    """The schema with definitions named by the key that holds them where pydantic uses the module.
+    """Name definitions by their key in the schema if pydantic names them by their module.
 
-    So a class can move to another module, and the files stay as they are.
+    The files then stay the same if a class moves to another module.
     """
     names: dict[str, str] = {}
 
@@ -114,7 +114,7 @@ def renamed(schema: Schema) -> Schema:
 
 
 def conf_schema(folder: Path) -> Schema:
-    """The schema of the files in a folder of conf/, of which each holds a part of the whole."""
+    """Return the schema of the files in a folder of conf/, each of which sets some of the keys."""
     whole = params_schema()
     node = whole
     if not is_global(folder):
@@ -126,19 +126,19 @@ def conf_schema(folder: Path) -> Schema:
 
 
 def is_global(folder: Path) -> bool:
-    """Return True if the folder's files set keys anywhere: recipes, and those that say so."""
+    """Return True if the folder's files may set any key, as recipes do."""
     heads = [path.read_text(encoding="utf-8").split("\n")[0] for path in folder.glob("*.yaml")]
     return folder == CONF or "# @package _global_" in heads
 
 
 def below(node: Schema, key: str, definitions: Schema) -> Schema:
-    """The schema of a key's value; of a member's or an alternative's name, that of the node."""
+    """Return the schema of a key's value, or the node if the key names a member or an option."""
     node = resolved(node, definitions)
     below_it = node.get("properties", {}).get(key)
     if below_it is None:
         return node
     below_it = resolved(below_it, definitions)
-    # A section of members: each file holds one of them.
+    # In a section of members each file holds one member.
     return below_it.get("additionalProperties") or below_it
 
 
@@ -149,7 +149,7 @@ def resolved(node: Schema, definitions: Schema) -> Schema:
 
 
 def partial(schema: Any) -> Any:
-    """The schema with no key required and with values that Hydra replaces."""
+    """Return the schema with no required keys, and allow the values that Hydra replaces."""
     if isinstance(schema, list):
         return [partial(each) for each in schema]
     if not isinstance(schema, dict):
@@ -161,7 +161,7 @@ def partial(schema: Any) -> Any:
         if key == "properties":
             made[key] = {name: replaceable(partial(each)) for name, each in value.items()}
         else:
-            # Without `kind`, a part of a source fits several of the alternatives.
+            # Without `kind`, a part of a source may fit several alternatives.
             made["anyOf" if key == "oneOf" else key] = partial(value)
     return made
 
@@ -171,13 +171,13 @@ def replaceable(schema: Schema) -> Schema:
         return schema
     kept: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
     value = {key: schema[key] for key in schema if key not in kept}
-    # Of files of the user's own, an option of conf/ names none yet: null.
+    # An option for the user's own files has null until the user lists them.
     unset = [{"type": "null"}] if value.get("type") == "object" else []
     return {"anyOf": [value, REPLACED, *unset], **kept}
 
 
 def used(schema: Schema) -> Schema:
-    """The schema with those definitions alone that it reaches."""
+    """Return the schema with only those definitions that it refers to."""
     definitions = schema.pop("$defs")
     reached: Schema = {}
     todo: list[Any] = [schema]

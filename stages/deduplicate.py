@@ -8,7 +8,8 @@ Metrics metrics/deduplicate.json
 An exact duplicate has the same canonical problem and solution as another row; a second solution of
 the same problem is not a duplicate. A near duplicate is removed, with all its solutions, only if
 a direct comparison with a kept problem confirms what MinHash proposed (filters/minhash.py).
-Similarity is therefore not transitive, and problems with different numbers are never duplicates.
+Chains of similar problems are therefore not merged, and problems with different numbers are never
+duplicates.
 
 Of two copies, the one from the corpus named first stays, then the one with the smaller id. With
 `action: keep` all copies stay, and only the cap on solutions removes rows.

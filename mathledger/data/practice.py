@@ -87,8 +87,8 @@ class PracticeBenchmark:
     twins_of: str | None = Field(
         default=None,
         description=(
-            "Benchmark with the same task, seed and size whose items these items are twins of; "
-            "null if they are not twins."
+            "Benchmark that these items are twins of, with the same task, seed and size; null if "
+            "they are not twins."
         ),
     )
 
@@ -117,7 +117,7 @@ def twins(task: str, seed: int, count: int) -> list[Problem]:
     for index, original in enumerate(originals):
         shape = _shape(original.problem) if task == "chain_sum" else None
         for draw in range(1, MAX_DRAWS):
-            # The seed with which the generator was made has fixed the template of a word problem.
+            # The template of a word problem was fixed by the seed when the generator was made.
             generator.seed = seed + draw * TWIN_STEP
             twin = _problem(task, generator[index])
             is_alike = shape is None or _shape(twin.problem) == shape

@@ -302,7 +302,7 @@ def stars(pairs: Any, similarity: Any, limit: float, num_problems: int) -> tuple
     """Return for each problem the kept problem that it copies, or -1, and their similarity.
 
     The pairs must be sorted. Earlier problems are preferred, and only a pair with a kept problem
-    removes the later one, so similarity is not transitive.
+    removes the later one, so chains of similar problems are not merged.
     """
     kept_for, likeness = np.full(num_problems, -1, np.int64), np.zeros(num_problems)
     for number in range(len(pairs)):

@@ -38,7 +38,7 @@ _FUNCTIONS = r"arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln"
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
-        (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # escaped twice
+        (rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))", r"\\"),  # Unescape commands.
         (r"\\(?:displaystyle|textstyle|limits|nolimits|hline|small|large|Large)(?![a-zA-Z])", ""),
         (r"\\\\(?:\[[^\]]*\])?|\\cr(?![a-zA-Z])|\\newline(?![a-zA-Z])", ROW),
         (r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\.?", ""),
@@ -47,8 +47,8 @@ _REWRITES = [
         (r"\\(?:langle)(?![a-zA-Z])", "("),
         (r"\\(?:rangle)(?![a-zA-Z])", ")"),
         (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
-        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # delimiters, $, **
-        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # a thousands mark
+        (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # Drop $ and **.
+        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # Mark thousands.
         (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
         (r"(?<=\d)\ue001(?=\d{3})", ""),
         (_MARK, ","),
