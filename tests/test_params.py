@@ -59,7 +59,7 @@ def test_a_section_edited_by_hand_is_checked_when_a_stage_reads_it(
 
     with pytest.raises(InputError, match=r"mix\.validation_rate: .*got '0\.1'"):
         params.load("mix", mix.Params)
-    with pytest.raises(InputError, match="there is no corpus"):
+    with pytest.raises(InputError, match=r"params\.yaml has no corpus"):
         params.load("corpus.x.mix", mix.Corpus)
 
 

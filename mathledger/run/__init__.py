@@ -1,1 +1,4 @@
-"""How a stage runs: params, MLflow, lineage, turns, GPUs. It is in no stage's dependencies."""
+"""Support code for running a stage: params, MLflow, lineage, turns, GPUs.
+
+No stage depends on this package, so an edit here reruns nothing.
+"""

@@ -1,4 +1,4 @@
-"""Keep DVC from starting an experiment in a checkout in which a stage runs: docs/experiments.md."""
+"""Keep DVC from starting an experiment in a checkout where a stage runs: docs/experiments.md."""
 
 import contextlib
 import time
@@ -10,11 +10,11 @@ from mathledger.core.errors import InputError
 
 @contextlib.contextmanager
 def checkout_in_use(stage: str) -> Iterator[None]:
-    """While a stage runs in this folder, DVC refuses to start or queue an experiment from it.
+    """Make DVC refuse to start or queue an experiment from this folder while a stage runs.
 
-    For that, `dvc exp run` stashes all edits and resets the files, those of a running stage as
-    well. It looks for an owner of "workspace" in DVC's table of locks first; here is one. Several
-    stages may be.
+    To start an experiment, `dvc exp run` stashes all edits and resets the files, including those of
+    a running stage. But first it looks for an owner of "workspace" in DVC's lock table, so we add
+    an owner. Several stages may own it at once.
 
     Raises:
         InputError: an experiment has been starting for a minute.
@@ -24,11 +24,11 @@ def checkout_in_use(stage: str) -> Iterator[None]:
     from dvc.rwlock import rwlock
 
     folder = Path(".dvc/tmp/exps").resolve()
-    if not Path(".dvc").is_dir():  # no checkout; what reads the stage's deps says so
+    if not Path(".dvc").is_dir():  # not a checkout; reading the stage's deps reports this
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    why = f"stage {stage} is running in this checkout, and would lose its files: wait for its end, "
+    why = f"stage {stage} is running in this checkout and would lose its files: wait for its end, "
     why += "or run the experiment from another clone"
     end = time.monotonic() + 60
     while True:
@@ -43,5 +43,5 @@ def checkout_in_use(stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(LockError):  # DVC itself forgets an owner that has ended
+        with contextlib.suppress(LockError):  # DVC itself drops owners whose process has ended
             lock.__exit__(None, None, None)

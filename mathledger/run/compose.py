@@ -1,11 +1,11 @@
-"""Compose conf/ with Hydra to the text of params.yaml, byte for byte as `dvc exp run` does."""
+"""Compose conf/ with Hydra into the text of params.yaml, byte for byte as `dvc exp run` does."""
 
 from mathledger.core.configuration import CONF
 from mathledger.core.errors import InputError
 
 
 def compose(overrides: list[str]) -> str:
-    """The text of params.yaml for these Hydra overrides, all interpolations resolved."""
+    """Return the text of params.yaml for some Hydra overrides, with interpolations resolved."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -17,12 +17,12 @@ def compose(overrides: list[str]) -> str:
             config = hydra_compose("config", overrides=overrides)
         OmegaConf.resolve(config)
         if missing := OmegaConf.missing_keys(config):
-            raise InputError(f"{CONF}/: no value for {', '.join(sorted(missing))}")
+            raise InputError(f"{CONF}/ has no value for {', '.join(sorted(missing))}")
         return OmegaConf.to_yaml(config)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(f"{CONF}/ does not compose: {error}") from error
 
 
 def choices(group: str) -> list[str]:
-    """Return the names that a group of conf/ has, sorted."""
+    """Return the sorted names of the options in a group of conf/."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))

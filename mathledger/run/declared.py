@@ -1,4 +1,4 @@
-"""Ask DVC what a stage depends on and what it writes."""
+"""Read a stage's dependencies, params and outputs from DVC."""
 
 import logging
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from mathledger.core.paths import is_code
 def declared(
     name: str,
 ) -> tuple[dict[str, str], dict[str, str], dict[str, Any], list[Any]]:
-    """Ask DVC what a stage depends on and what it writes.
+    """Read a stage's dependencies, params and outputs from DVC.
 
     Returns:
-        The digests of its dependencies as dvc.lock will hold them, by path; of these that are
-        code, the md5 of every file; its params, flat; its outs, as DVC's objects.
+        The digests of its dependencies by path, as dvc.lock will hold them; the md5 of every file
+        in its code dependencies; its params, flattened; its outputs as DVC objects.
     """
     from dvc.dependency import ParamsDependency
     from dvc.parsing import ResolveError
@@ -36,9 +36,9 @@ def declared(
             raise InputError(
                 f"dvc.yaml does not fit params.yaml ({error}): run `python -m stages.params`"
             ) from None
-        if len(stages) != 1:  # several: the name of a matrix without an item
+        if len(stages) != 1:  # several stages match a matrix name without an item
             raise InputError(
-                "params.yaml names no such stage: `dvc stage list` shows those there are; "
+                "params.yaml names no such stage: `dvc stage list` lists the stages; "
                 "`python -m stages.params` with overrides chooses corpora and benchmarks"
             )
         (stage,) = stages
@@ -56,12 +56,12 @@ def declared(
 
 
 def _files_of(dep: Any) -> dict[str, str]:
-    """The md5 of every file of a dependency that DVC has hashed, by path."""
+    """Return the md5 of every file of a dependency that DVC has hashed, by path."""
     if not dep.hash_info.isdir:
         return {dep.def_path: dep.hash_info.value}
     return {"/".join((dep.def_path, *key)): digest.value for key, _, digest in dep.obj}
 
 
 def digests(outs: Iterable[Any]) -> dict[str, str]:
-    """The digests of those outs that exist, by path, as dvc.lock will hold them."""
+    """Return the digests of the existing outputs by path, as dvc.lock will hold them."""
     return {out.def_path: out.get_hash().value for out in outs if out.exists}

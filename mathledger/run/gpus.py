@@ -1,4 +1,4 @@
-"""Give each worker of `dvc queue start -j N` GPUs of its own: docs/experiments.md."""
+"""Give each worker of `dvc queue start -j N` its own GPUs: docs/experiments.md."""
 
 import contextlib
 import os
@@ -9,18 +9,18 @@ import psutil
 
 from mathledger.core.errors import InputError
 
-WORKER = re.compile(r"dvc-exp-[0-9a-f]+-(\d+)@localhost")  # as DVC names the worker's process
+WORKER = re.compile(r"dvc-exp-[0-9a-f]+-(\d+)@localhost")  # DVC's name of a worker process
 GPUS_PER_WORKER = "GPUS_PER_WORKER"
 
 
 def assign_gpus() -> None:
-    """Show a queue's worker its own GPUs alone: worker 1 the first GPUS_PER_WORKER, and so on.
+    """Make only its own GPUs visible to a queue worker: the first GPUS_PER_WORKER to worker 1, etc.
 
-    Of those that CUDA_VISIBLE_DEVICES names where the queue was started, else of all. CUDA reads it
-    when it is first used, so that this must come before.
+    The GPUs are those in CUDA_VISIBLE_DEVICES when the queue was started, or all. Call this before
+    CUDA is first used, because CUDA reads the variable then.
 
     Raises:
-        InputError: there are fewer than all workers want.
+        InputError: there are not enough GPUs for this worker.
     """
     number = worker()
     gpus = visible_gpus() if number else []
@@ -28,20 +28,19 @@ def assign_gpus() -> None:
         return
     text = os.environ.get(GPUS_PER_WORKER, "1")
     if not text.isdigit() or not int(text):
-        raise InputError(f"{GPUS_PER_WORKER}={text} is not a number of 1 or more")
+        raise InputError(f"{GPUS_PER_WORKER}={text} must be a whole number of 1 or more")
     share = int(text)
     own = gpus[(number - 1) * share : number * share]
     if len(own) < share:
         raise InputError(
-            f"worker {number} of the queue has no GPUs left: {share} for each worker, and there "
-            f"are {len(gpus)}: `dvc queue start -j {len(gpus) // share}`, or a lower "
-            f"{GPUS_PER_WORKER}"
+            f"no GPUs are left for worker {number} of the queue ({share} per worker, {len(gpus)} "
+            f"in all): run `dvc queue start -j {len(gpus) // share}`, or lower {GPUS_PER_WORKER}"
         )
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(own)
 
 
 def worker() -> int | None:
-    """The number of the queue's worker that runs this stage, from 1; null outside a queue."""
+    """Return the number, from 1, of the queue worker that runs this stage; None outside a queue."""
     for parent in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
             if match := WORKER.search(" ".join(parent.cmdline())):
@@ -50,7 +49,7 @@ def worker() -> int | None:
 
 
 def visible_gpus() -> list[str]:
-    """GPUs as CUDA_VISIBLE_DEVICES names them."""
+    """Return the visible GPUs under the names that CUDA_VISIBLE_DEVICES takes."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [each.strip() for each in named.split(",") if each.strip() not in ("", "-1")]

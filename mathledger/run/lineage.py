@@ -1,7 +1,7 @@
-"""What a stage records of its own run, in lineage/<stage>[/<item>].json: ids, digests, machine.
+"""The lineage file of a stage's run, lineage/<stage>[/<item>].json: ids, digests, machine.
 
-The stage writes the file as it ends (tracking.py). It holds clocks and MLflow's run id, so that no
-result may rest on it; the digests in it say what the stage ran with.
+The stage writes the file when it ends (tracking.py). Results must not depend on it, because it
+holds time stamps and MLflow's run id. Its digests identify the stage's inputs.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ LINEAGE = Path("lineage")
 
 
 def lineage_file(name: str) -> Path:
-    """Return the lineage file of a stage by DVC's name for it; `reinforce` leaves its method out.
+    """Return the lineage file of a stage by its DVC name; that of `reinforce` omits the method.
 
     >>> lineage_file("evaluate@tuned-champ").as_posix(), lineage_file("reinforce@grpo").as_posix()
     ('lineage/evaluate/tuned-champ.json', 'lineage/reinforce.json')
@@ -30,9 +30,9 @@ def lineage_file(name: str) -> Path:
 
 
 class Hardware(Record):
-    """The machine, as far as it can explain a different number; no host name."""
+    """The machine's properties that can explain a different number, without a host name."""
 
-    model_config = ConfigDict(extra="allow")  # another version may record more
+    model_config = ConfigDict(extra="allow")  # other versions may record more
 
     platform: str | None = None
     python: str | None = None
@@ -43,29 +43,29 @@ class Hardware(Record):
 
 
 class Origin(Record):
-    """What is known of a run as it starts.
+    """The facts about a run that are known when it starts.
 
-    A field with a default is missing from older files, or from those of stages that have no use
-    for it.
+    A field with a default may be missing: from older files, or because it does not apply to the
+    stage.
     """
 
-    model_config = ConfigDict(extra="allow")  # what a stage adds of its own: times, memory
+    model_config = ConfigDict(extra="allow")  # stages add facts such as times and memory
 
     stage: str
     item: str | None
-    experiment: str | None  # DVC's name of the experiment that ran it; null for `dvc repro`
+    experiment: str | None  # name of the DVC experiment; null for `dvc repro`
     git_revision: str
     code_is_dirty: bool  # code or configuration differed from git_revision
     visible_gpus: str | None = None  # CUDA_VISIBLE_DEVICES, or "all"
-    deps: dict[str, str]  # path -> DVC's md5, as dvc.lock has it
-    code: dict[str, str] | None = None  # path -> md5 of every file in the deps that are code
-    params: dict[str, Any]  # by dotted key
+    deps: dict[str, str]  # path -> DVC's md5, as in dvc.lock
+    code: dict[str, str] | None = None  # path -> md5 of every file in the code dependencies
+    params: dict[str, Any]  # dotted key -> value
 
     @property
     def code_files(self) -> dict[str, str]:
-        """The md5 of every file of code that the run read, by path.
+        """Return the md5 of every code file that the run read, by path.
 
-        Stages of old commits depended on single modules, which stand among `deps` alone.
+        Stages of old commits depended on single modules, which are listed in `deps` only.
         """
         if self.code is not None:
             return self.code
@@ -73,12 +73,12 @@ class Origin(Record):
 
     @property
     def name(self) -> str:
-        """The stage as DVC names it: evaluate@tuned-champ."""
+        """Return the stage's DVC name, such as evaluate@tuned-champ."""
         return f"{self.stage}@{self.item}" if self.item else self.stage
 
 
 class Lineage(Origin):
-    """A run that has ended: the content of a lineage file."""
+    """The facts about a run that has ended, as a lineage file holds them."""
 
     mlflow_run_id: str
     packages: dict[str, str]  # installed versions
@@ -90,20 +90,20 @@ class Lineage(Origin):
     precision: str | None = None
     num_processes: int | None = None
     num_threads: int | None = None
-    resumed_from: str | None = None  # the checkpoint that training went on from
+    resumed_from: str | None = None  # checkpoint from which training resumed
     train_seconds: float | None = None
     energy_kwh: float | None = None
 
     @classmethod
     def load(cls, name: str, root: Path = Path()) -> Self:
-        """The lineage of a stage, as it stands in the project.
+        """Read the lineage file of a stage from the working tree.
 
         Args:
-            name: the stage as DVC names it.
+            name: the stage's DVC name.
             root: the project's folder.
 
         Raises:
-            InputError: the file is missing, or names each key that is wrong.
+            InputError: the file is missing, or has wrong keys or values.
         """
         file = lineage_file(name)
         content = read_json(root / file)

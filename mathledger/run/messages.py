@@ -1,6 +1,6 @@
-"""The messages that a stage's run sends to the Recorder (mlflow_writer.py).
+"""Build the messages that a stage's run sends to the Recorder (mlflow_writer.py).
 
-`mathledger sync-mlflow` builds the same messages from git and lineage/ when a run is over.
+`mathledger sync-mlflow` later builds the same messages from git and lineage/.
 """
 
 from collections.abc import Iterable
@@ -12,17 +12,18 @@ from mathledger.run.lineage import Origin
 
 
 def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, Any]:
-    """The message that opens a stage's MLflow run: see mlflow_writer.Recorder.start.
+    """Return the message that opens a stage's MLflow run; see mlflow_writer.Recorder.start.
 
     Args:
-        outs: the paths of the stage's outs.
-        time: of the start, in milliseconds since 1970.
+        origin: the facts about the run.
+        outs: the paths of the stage's outputs.
+        time: the start time in milliseconds since 1970.
     """
     stage, experiment = origin.stage, origin.experiment
     is_result = stage == "model_card"
     datasets = {path: md5 for path, md5 in origin.deps.items() if not is_code(path)}
-    # What the MLflow UI filters by, and what joins runs without a parent. The model card's run is
-    # the experiment's result row, and named by it: it holds all params and all scores.
+    # The MLflow UI filters by these tags, and they group runs that have no parent. The run of the
+    # model card holds all params and scores, so it is the experiment's result and has its name.
     tags = {
         "mathledger.kind": "result" if is_result else "stage",
         "mathledger.stage": stage,
@@ -33,7 +34,7 @@ def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, A
         "mlflow.source.name": f"stages/{stage}.py",
         "mlflow.source.git.commit": origin.git_revision,
     }
-    if origin.visible_gpus is not None:  # files from before it was recorded lack it
+    if origin.visible_gpus is not None:  # older lineage files lack it
         tags["mathledger.gpus"] = origin.visible_gpus
     return {
         "do": "start",
@@ -47,7 +48,7 @@ def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, A
 
 
 def outs_message(outs: dict[str, str]) -> dict[str, Any]:
-    """The message of what a stage made, for Recorder.outs: data, models and the card."""
+    """Return the message for Recorder.outs, which lists the data, models and card of a stage."""
     kept = {
         path: md5
         for path, md5 in outs.items()
@@ -57,7 +58,7 @@ def outs_message(outs: dict[str, str]) -> dict[str, Any]:
 
 
 def numbers_of(tree: dict[str, Any]) -> dict[str, float]:
-    """What MLflow takes as metrics: nested keys become dots, what is no number stays out.
+    """Return the numbers in a tree under dotted keys, which MLflow takes as metrics.
 
     >>> numbers_of({"kept": {"champ": 3}, "dtype": "float32", "is_new": True})
     {'kept.champ': 3.0}

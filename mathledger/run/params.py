@@ -1,4 +1,4 @@
-"""Read params.yaml: all of it, or the section of one stage."""
+"""Read params.yaml as a whole, or one section of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,10 @@ Section = TypeVar("Section")
 
 
 def read(path: Path = PARAMS) -> dict[str, Any]:
-    """Return the content of params.yaml, by OmegaConf: yaml.safe_load reads 1e-05 as a string."""
+    """Return the content of params.yaml.
+
+    OmegaConf reads it, because yaml.safe_load reads 1e-05 as a string.
+    """
     from omegaconf import OmegaConf
     from yaml import YAMLError
 
@@ -22,12 +25,12 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     except YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds no sections: run `python -m stages.params`")
+        raise InputError(f"{path} has no sections: run `python -m stages.params`")
     return {str(key): value for key, value in content.items()}
 
 
 def evaluated_models(content: Mapping[str, Any]) -> list[str]:
-    """Return the models that answer every benchmark; older commits call this list `models`."""
+    """Return the evaluated models; older commits name this list `models`."""
     models: list[str] = content["evaluated_models" if "evaluated_models" in content else "models"]
     return models
 
@@ -35,16 +38,16 @@ def evaluated_models(content: Mapping[str, Any]) -> list[str]:
 @overload
 def load(section: str, into: type[Section]) -> Section: ...
 @overload
-def load(section: str, into: Any) -> Any: ...  # a union of dataclasses, told apart by `kind`
+def load(section: str, into: Any) -> Any: ...  # a union of dataclasses with a field `kind`
 def load(section: str, into: Any) -> Any:
-    """Return a section of params.yaml, checked: load("corpus.champ.source", Source)."""
+    """Return a section of params.yaml as a checked record: load("corpus.champ.source", Source)."""
     node: Any = read()
     for depth, key in enumerate(section.split(".")):
         if not isinstance(node, dict) or key not in node:
             where = ".".join(section.split(".")[: depth + 1])
             raise InputError(
-                f"{PARAMS}: there is no {where}; run `python -m stages.params`, "
-                f"and see {CONF}/ for the options"
+                f"{PARAMS} has no {where}: run `python -m stages.params`, and see {CONF}/ for the "
+                "options"
             )
         node = node[key]
     return check(section, node, into)

@@ -1,4 +1,4 @@
-"""End a stage with the DVC that started it."""
+"""End a stage when the DVC process that started it ends."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ BETWEEN = {"sh", "bash", "dash", "zsh", "fish", "ksh", "torchrun", "accelerate"}
 
 
 def end_with_dvc() -> None:
-    """Turn SIGTERM into an exit that closes the run, and follow a DVC that is killed.
+    """Turn SIGTERM into an exit that closes the run, and exit if DVC is killed.
 
-    DVC killed with SIGTERM or SIGKILL leaves its stages running; they would write into outs that
-    the next `dvc repro` is writing too. A shell and a launcher may stand between; a launcher that
-    is killed leaves its processes running as well.
+    If DVC is killed with SIGTERM or SIGKILL, its stages keep running, and would write to the same
+    outputs as the next `dvc repro`. The same holds for a launcher. Shells and launchers may run
+    between DVC and the stage.
     """
 
     def terminated(number: int, frame: object) -> None:
@@ -25,16 +25,16 @@ def end_with_dvc() -> None:
 
     signal.signal(signal.SIGTERM, terminated)
     if "DVC_STAGE" not in os.environ:
-        return  # started by hand, maybe under nohup: it may outlive its parent
+        return  # the stage was started by hand, maybe under nohup, and may outlive its parent
     parents = psutil.Process().parents()
     others = (n for n, parent in enumerate(parents) if parent.name() not in BETWEEN)
-    dvc = next(others, len(parents) - 1)  # on another node than DVC's there may be shells alone
+    dvc = next(others, len(parents) - 1)  # on a node without DVC there may be only shells
 
     def watch() -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             while all(p.is_running() and p.status() != "zombie" for p in parents[: dvc + 1]):
                 time.sleep(0.5)
-        while True:  # an exit that is raised inside a destructor or a callback may be swallowed
+        while True:  # repeat, because a destructor or a callback may swallow the exit
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(10)
 

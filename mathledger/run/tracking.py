@@ -1,7 +1,8 @@
-"""One MLflow run and one lineage file for each executed stage.
+"""Record each executed stage as one MLflow run and one lineage file.
 
-MLflow shows; git, dvc.lock and lineage/ prove. The lineage file is an out of its stage, so that
-DVC's run cache restores it with the data: a skipped stage still names the run that made its outs.
+MLflow shows results; git, dvc.lock and lineage/ prove them. The lineage file is an output of its
+stage, so DVC's run cache restores it together with the data, and a skipped stage still names the
+run that made its outputs.
 """
 
 import contextlib
@@ -31,7 +32,8 @@ from mathledger.run.messages import numbers_of, outs_message, start_message
 from mathledger.run.mlflow_writer import REFUSED
 from mathledger.run.parent import end_with_dvc
 
-# What decides a result. Data, metrics and dvc.lock change while the pipeline runs; these must not.
+# These paths determine a result, so they must not change during a run. Data, metrics and dvc.lock
+# do change.
 CODE = [
     "mathledger",
     "stages",
@@ -44,21 +46,21 @@ CODE = [
 
 
 def is_main_process() -> bool:
-    """Whether this process reports and writes: the first that a launcher started, or the only."""
+    """Return True on rank 0, which reports and writes; a single process is rank 0."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def store_uri(root: Path) -> str:
-    """Where MLflow's runs of the project in this folder are."""
+    """Return the URI of the MLflow store for the project in this folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
 
 
-# What decides a stage's unfinished work (JSON), from its deps and its params.
+# A function of a stage's deps and params that returns, as JSON, what determines its scratch folder.
 Decides = Callable[[dict[str, str], dict[str, Any]], Any]
 
 
 class Run:
-    """What a stage reports to while it works."""
+    """The handle through which a stage's body reads its inputs and reports results."""
 
     def __init__(
         self,
@@ -67,26 +69,26 @@ class Run:
         fingerprint: str,
         writer: "Writer | None",
     ) -> None:
-        self.deps = deps  # path -> DVC md5
-        self.params = params  # the declared sections of params.yaml, flat
-        self.fingerprint = fingerprint  # names the scratch folder; "" but on rank 0
-        self.facts: dict[str, Any] = {}  # what the stage adds to its lineage: times, device
+        self.deps = deps  # path -> DVC's md5
+        self.params = params  # the stage's sections of params.yaml, flattened
+        self.fingerprint = fingerprint  # names the scratch folder; set on rank 0 only
+        self.facts: dict[str, Any] = {}  # facts for the lineage, such as times and device
         self._writer = writer
 
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
-        """Log the numbers of a tree under dotted keys; other values are skipped."""
+        """Log the numbers in a tree under dotted keys; skip other values."""
         numbers = numbers_of(metrics)
         if self._writer:
             self._writer.send({"do": "metrics", "rows": [[step or 0, numbers]]})
 
     def log_text(self, text: str, file: str) -> None:
-        """A text artifact of the run."""
+        """Log a text as an artifact of the run."""
         if self._writer:
             self._writer.send({"do": "text", "text": text, "file": file})
 
 
 class Writer:
-    """The pipe to the process that writes the MLflow run; see mlflow_writer.py."""
+    """A pipe to the process that writes the MLflow run; see mlflow_writer.py."""
 
     def __init__(self, root: Path) -> None:
         self.uri = uri = store_uri(root)
@@ -95,7 +97,7 @@ class Writer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is for the stage; the writer ends with its pipe
+            start_new_session=True,  # Ctrl-C must not reach the writer, which ends with its pipe
         )
 
     def send(self, message: dict[str, Any]) -> None:
@@ -107,7 +109,7 @@ class Writer:
             raise self._failed(self._heard()) from None
 
     def ask(self, message: dict[str, Any]) -> str:
-        """Send, and wait for the answer: a line."""
+        """Send a message, and return the one-line answer."""
         self.send(message)
         answer = self._heard()
         if not answer or answer.startswith(REFUSED):
@@ -121,23 +123,23 @@ class Writer:
     def _failed(self, answer: str) -> InputError:
         return InputError(
             answer.removeprefix(REFUSED)
-            or f"MLflow at {self.uri} could not be written: its message stands above"
+            or f"MLflow at {self.uri} could not be written: see its message above"
         )
 
 
 @contextlib.contextmanager
 def stage_run(stage: str, item: str | None = None, decides: Decides | None = None) -> Iterator[Run]:
-    """Run a stage's body as one MLflow run and write lineage/<stage>[/<item>].json at its end.
+    """Run a stage's body as one MLflow run, and write lineage/<stage>[/<item>].json at its end.
+
+    A user error is printed as one line without a traceback, and the process exits with status 1.
+    The run gets the status FINISHED only if the body succeeds.
 
     Args:
-        decides: of the stage's deps and params, what decides the unfinished work that a later run
-            may go on with; all of them unless given.
-
-    A mistake of the user's is printed as one line without a traceback; the process then ends with
-    status 1. Whatever ends the body, the run is not FINISHED unless the body was.
+        decides: returns the part of the stage's deps and params that determines whether a later
+            run can resume unfinished work; by default all deps and params.
     """
     end_with_dvc()
-    # On some CPUs it warns of a package that would speed up 4-bit models, whatever is trained.
+    # On some CPUs bitsandbytes warns about a package for 4-bit models, even if none is trained.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name = f"{stage}@{item}" if item else stage
     try:
@@ -152,9 +154,9 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
     except InputError as error:
         sys.exit(f"error: {name}: {error}")
     except KeyboardInterrupt:
-        sys.exit(f"error: {name}: interrupted; run again to go on")
+        sys.exit(f"error: {name}: interrupted; run again to continue")
     except Exception as error:
-        # By its text: pyarrow and safetensors give errors of their own, without an errno.
+        # Match the text, because pyarrow and safetensors raise their own errors without an errno.
         if os.strerror(errno.ENOSPC) not in str(error):
             raise
         sys.exit(f"error: {name}: the disk is full ({error}): free some space and run again")
@@ -162,7 +164,7 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
 
 @contextlib.contextmanager
 def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) -> Iterator[Run]:
-    """The MLflow run and the lineage file of stage_run."""
+    """Record the body of `stage_run` in MLflow and in the lineage file."""
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
     writer = Writer(root.resolve())
@@ -170,7 +172,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
     key = fingerprint(decides(deps, params) if decides else [deps, params])
     turn = turns.Turn(name, key, [deps, params])
     if turn.wait():
-        sys.exit(0)  # the writer was told nothing, so that there is no run
+        sys.exit(0)  # nothing was sent to the writer, so MLflow has no run
     try:
         origin = Origin(
             stage=stage,
@@ -185,7 +187,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         )
         writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
         if not writer.uri.startswith("sqlite:"):
-            # What a server refuses ends the stage before its work; it costs MLflow's import, 4 s.
+            # Fail before the work if the server refuses the run; MLflow's import takes 4 s.
             writer.ask({"do": "run_id"})
         run = Run(deps, params, key, writer)
         yield run
@@ -205,7 +207,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         writer.ask({"do": "end", "status": "FINISHED"})
         turn.done(made | digests(out for out in outs if is_lineage(out.def_path)))
     except (KeyboardInterrupt, SystemExit):
-        raise  # the closing pipe ends the run as KILLED
+        raise  # when the pipe closes, the writer ends the run as KILLED
     except BaseException as error:
         with contextlib.suppress(InputError):
             writer.send({"do": "text", "text": f"{error}\n", "file": "error.txt"})
@@ -216,12 +218,12 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
 
 
 def fingerprint(decides: Any) -> str:
-    """A digest of what decides a stage's unfinished work, and of the versions of the packages."""
+    """Return a digest of what determines a stage's unfinished work, and of package versions."""
     return content_id(json.dumps([decides, packages()], sort_keys=True))
 
 
 def code_is_dirty() -> bool:
-    """Whether code or configuration differs from the commit, new files included."""
+    """Return True if code or configuration differs from the commit or has untracked files."""
     return bool(_git("status", "--porcelain", "--", *CODE))
 
 

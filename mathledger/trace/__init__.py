@@ -1,12 +1,11 @@
-"""`mathledger trace`: from a number, a training row or a benchmark item back to where it is from.
+"""`mathledger trace`: trace a number, a training row or a benchmark item back to its origin.
 
-    mathledger trace BENCHMARK[@MODEL]     the number on the card, and all that it rests on
-    mathledger trace row ID                one training row, through every stage, to the raw row
-    mathledger trace item BENCHMARK/ID     one item: its responses, and the rows that overlap it
+    mathledger trace BENCHMARK[@MODEL]     a number on the card, with every stage behind it
+    mathledger trace row ID                a training row, through every stage, to the raw row
+    mathledger trace item BENCHMARK/ID     an item, its responses, and the rows that overlap it
 
-git, dvc.lock and the files of lineage/ are what is followed; MLflow is only linked to.
-
-number, row, item (what the chain records) -> render_number, render_row, render_item -> tree, JSON.
+The command follows git, dvc.lock and lineage/, and only links to MLflow. The modules number, row
+and item read the chain, and render_number, render_row and render_item format it as a tree or JSON.
 """
 
 import argparse
@@ -20,19 +19,19 @@ from mathledger.trace.tree import Branch, printed
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was asked for.
+    """Print the trace of a target.
 
     Raises:
-        InputError: the target is none, or the chain to it is broken; the text says where.
+        InputError: the target is malformed, or its chain is broken; the message says where.
     """
     what, *rest = arguments.target
     if len(rest) > 1 or (rest and what not in ("row", "item")):
         raise InputError(
-            f"{' '.join(arguments.target)} is no target: give BENCHMARK[@MODEL], `row ID` or "
+            f"{' '.join(arguments.target)} is not a target: give BENCHMARK[@MODEL], `row ID` or "
             "`item BENCHMARK/ID`"
         )
     if rest and arguments.html:
-        raise InputError(f"--html shows the chain of a number, not one {what}")
+        raise InputError(f"--html shows the chain of a number, not of one {what}")
     chain = Chain.open(arguments.rev)
     if rest:
         show = show_row if what == "row" else show_item
@@ -66,7 +65,7 @@ def show_item(chain: Chain, target: str, as_json: bool) -> None:
 
 
 def show(rendered: Branch | dict[str, Any]) -> None:
-    """Print a tree, or JSON."""
+    """Print a tree, or anything else as JSON."""
     if isinstance(rendered, Branch):
         print(printed(rendered))
     else:

@@ -1,4 +1,4 @@
-"""One benchmark item: the responses to it, and the rows that the filter matched to it."""
+"""Trace a benchmark item: the responses to it, and the rows that the filter matched to it."""
 
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -25,29 +25,31 @@ TEXTS |= {"item_problem"}
 
 @dataclass(frozen=True)
 class ItemTrace:
+    """A benchmark item with its responses and the rows that overlap it."""
+
     revision: str
     commit: str | None
     benchmark: str
     is_private: bool
-    left_out: str | None  # why it is not evaluated
+    left_out: str | None  # reason why the item is not evaluated
     item: Row
     is_overlapping: bool
-    responses: list[Row]  # with their model
-    hits: list[Row]  # of the evidence, with the problem and the solution of their row
+    responses: list[Row]  # each with its model
+    hits: list[Row]  # rows of the evidence, each with the texts of its training row
 
 
 def trace(chain: Chain, target: str) -> ItemTrace:
     """Gather an item, its responses and the rows that the filter matched to it.
 
     Args:
-        target: BENCHMARK/ID.
+        target: the item as BENCHMARK/ID.
 
     Raises:
-        InputError: there is no such item, or a file is missing.
+        InputError: the item does not exist, or a file is missing.
     """
     benchmark, _, name = target.partition("/")
     if not name:
-        raise InputError(f"{target} is no item: give BENCHMARK/ID")
+        raise InputError(f"{target} is not an item: give BENCHMARK/ID")
     models = list(chain.benchmark(benchmark).models)
     item, left_out = _item(chain, benchmark, name)
     responses = [
@@ -71,9 +73,9 @@ def trace(chain: Chain, target: str) -> ItemTrace:
 
 
 def _item(chain: Chain, benchmark: str, name: str) -> tuple[Row, str | None]:
-    """Return an item, and why it is not evaluated; None if it is."""
+    """Return an item, and the reason why it is not evaluated, or None if it is."""
     folder = f"data/download_benchmark/{benchmark}"
-    # Of all of the source: the filter looks for items that are not evaluated as well.
+    # Search all items of the source, because the filter also checks those that are not evaluated.
     items = list(rows_where(chain, f"{folder}/all_items.parquet", *having("id", name)))
     if not items:
         others = rows_where(chain, f"{folder}/all_items.parquet", ["id"], everything, ["id"])
@@ -105,10 +107,10 @@ def _hits(chain: Chain, benchmark: str, name: str) -> list[Row]:
 
 
 def texts(chain: Chain, ids: list[str]) -> dict[str, Row]:
-    """Read problem and solution of rows that reached the filter, removed or not, by id.
+    """Read the problems and solutions of rows that reached the filter, removed or not, by id.
 
     Raises:
-        InputError: one is missing.
+        InputError: a row is missing.
     """
     rows = {
         each.pop("id"): each
@@ -122,14 +124,14 @@ def texts(chain: Chain, ids: list[str]) -> dict[str, Row]:
     }
     for lost in set(ids) - rows.keys():
         raise InputError(
-            f"data/decontaminate of {chain.label} has evidence of row {lost}, but no such row: "
-            "run `dvc repro`"
+            f"data/decontaminate of {chain.label} has evidence about row {lost}, but lacks the "
+            "row: run `dvc repro`"
         )
     return rows
 
 
 def withheld(trace: ItemTrace) -> ItemTrace:
-    """Drop the texts: those of a private benchmark stay out of every output."""
+    """Return the trace without texts, because a private benchmark's texts must not be shown."""
     return replace(
         trace,
         item=_without_texts(trace.item),

@@ -1,7 +1,7 @@
-"""Rows of the cache's parquet files, looked up by the values of a column.
+"""Look up rows of cached parquet files by the values of a column.
 
-Files are read a row group at a time, at first the column that is asked for alone, so that memory
-does not grow with the corpus.
+Files are read one row group at a time, and the condition's columns first, so that memory use does
+not grow with the corpus.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 
-MAX_NAMED = 5  # ids in a message
+MAX_NAMED = 5  # most ids in a message
 WITHHELD = "(withheld: it is of a private benchmark)"
 
-Where = Callable[[pa.Table], Any]  # of some columns: which rows, as booleans
+Where = Callable[[pa.Table], Any]  # takes some columns, and returns a boolean for each row
 
 
 def rows_where(
@@ -27,10 +27,11 @@ def rows_where(
     """Yield the rows of a cached parquet file that meet a condition on some columns.
 
     Args:
-        wanted: the columns of these rows; all unless given.
+        columns: the columns that `where` needs.
+        wanted: the columns to return; by default all.
 
     Raises:
-        InputError: the file is not in the cache, no parquet file, or lacks a column.
+        InputError: the file is not in the cache, is not a parquet file, or lacks a column.
     """
     try:
         with pq.ParquetFile(chain.cached(path), pre_buffer=False) as file:
@@ -43,7 +44,7 @@ def rows_where(
 
 
 def having(column: str, *values: str) -> tuple[list[str], Where]:
-    """Return the condition that a column has one of these values."""
+    """Return the condition that a column has one of some values, as arguments of `rows_where`."""
     return [column], lambda table: pc.is_in(table[column], pa.array(values, pa.string()))
 
 

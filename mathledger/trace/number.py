@@ -1,4 +1,4 @@
-"""The chain of a number on the card: the number, and each stage that it rests on."""
+"""Trace a number on the card: the number, and each stage behind it."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from mathledger.trace.predictions import Predictions, predictions
 from mathledger.trace.steps import Step, step
 from mathledger.trace.store import Store
 
-# The modules that graded before there was a room for them.
+# These modules graded before mathledger/grading existed.
 GRADING_BEFORE = {
     f"stages/common/{name}.py"
     for name in ("grading", "extraction", "answers", "equality", "algebra", "notation", "spelling")
@@ -18,24 +18,24 @@ GRADING_BEFORE = {
 
 
 def is_grading(path: str) -> bool:
-    """Return True if a module of code decides grades."""
+    """Return True if a code file belongs to the grader."""
     return is_within(path, "mathledger/grading") or path in GRADING_BEFORE
 
 
 @dataclass(frozen=True)
 class NumberTrace:
-    """All that a number rests on."""
+    """A number with everything behind it."""
 
     revision: str
     commit: str | None
     model: str
-    benchmark: Benchmark  # as the ledger has it
+    benchmark: Benchmark  # the ledger's entry
     ledger_sha256: str
     predictions: Predictions
-    grading_code: dict[str, str]  # path -> md5 of the modules that graded
+    grading_code: dict[str, str]  # path -> md5 of the grader's files
     store: Store
-    steps: list[Step]  # that of the responses first
-    remarks: list[str]  # where the chain does not hold, or cannot be followed
+    steps: list[Step]  # the evaluation first, then upstream
+    remarks: list[str]  # gaps and breaks in the chain
 
     @property
     def score(self) -> ModelScore:
@@ -46,7 +46,7 @@ def trace(chain: Chain, target: str) -> NumberTrace:
     """Follow a number back to the downloads.
 
     Args:
-        target: BENCHMARK or BENCHMARK@MODEL; by default the last of the card's models.
+        target: BENCHMARK or BENCHMARK@MODEL; the default model is the card's last one.
 
     Raises:
         InputError: the card has no such number, or a link of its chain is missing.

@@ -1,7 +1,7 @@
-"""The chain of a number as an HTML page: a graph, and the details of each node.
+"""Render the chain of a number as an HTML page: a graph, and the details of each node.
 
-A node is a link to its details, and CSS shows the details that the address names, so that the page
-needs no script, works with the keyboard, and an address leads to a node.
+A node links to its details, and CSS shows the details that the address names. So the page needs no
+script, works with the keyboard, and every node has an address.
 """
 
 from collections import defaultdict
@@ -13,8 +13,8 @@ from mathledger.trace import render_number
 from mathledger.trace.number import NumberTrace
 from mathledger.trace.steps import Step
 
-WIDTH, HEIGHT, GAP, ROW = 156, 62, 22, 78  # of a node, and from one to the next, in pixels
-LETTERS = 22  # that fit a node's width
+WIDTH, HEIGHT, GAP, ROW = 156, 62, 22, 78  # size and spacing of the nodes, in pixels
+LETTERS = 22  # characters that fit in a node
 NUMBER = "number"
 
 
@@ -29,7 +29,7 @@ class Node:
     summary: str
     reads: list[str]
     read_by: list[str]
-    step: Step | None  # null: the number
+    step: Step | None  # null for the number
     x: int
     y: int
 
@@ -39,7 +39,7 @@ class Node:
 
 
 def page(trace: NumberTrace) -> str:
-    """Render the HTML page."""
+    """Return the HTML page of a trace."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -71,7 +71,7 @@ def page(trace: NumberTrace) -> str:
 
 
 def layout(trace: NumberTrace) -> list[Node]:
-    """Place the nodes: left of what reads them, and in a layer near to what they read."""
+    """Place each node left of its readers, and near the nodes that it reads."""
     steps = {step.stage: step for step in trace.steps}
     reads = {name: step.reads for name, step in steps.items()}
     reads |= {NUMBER: [trace.steps[0].stage]}
@@ -102,7 +102,7 @@ def _node(
 
 
 def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
-    """Return the layer and the row of each node, from what it reads."""
+    """Return the layer and the row of each node, computed from the nodes that it reads."""
     layers: dict[str, int] = {}
 
     def layer(name: str) -> int:
@@ -112,7 +112,7 @@ def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
 
     for name in reads:
         layer(name)
-    # What nothing leads to is next to its first reader, not at the far left.
+    # Put a node without inputs next to its first reader, not at the far left.
     for name in [each for each in reads if not reads[each]]:
         layers[name] = min(layers[each] for each in reads if name in reads[each]) - 1
     columns: dict[int, list[str]] = defaultdict(list)
@@ -127,7 +127,7 @@ def _places(reads: dict[str, list[str]]) -> dict[str, tuple[int, float]]:
             if reads[name]
         }
         middle = (highest - len(names)) / 2
-        # Those that a later layer reads, too, stand last: their lines pass below the others.
+        # Put nodes that a later layer also reads last, so that their lines pass below the others.
         skips = {
             name: any(name in reads[each] and layers[each] > layers[name] + 1 for each in reads)
             for name in names
@@ -155,12 +155,12 @@ def short(step: Step) -> str:
 
 
 def curve(left: Node, right: Node) -> str:
-    """The path of an edge: level from the right of a node, then over the last gap to another."""
+    """Return the SVG path of an edge, which is level and bends in the last gap."""
     x, y = left.x + WIDTH, left.y + HEIGHT / 2
     to_x, to_y = right.x, right.y + HEIGHT / 2
     return f"M{x} {y:g}H{to_x - GAP}C{to_x} {y:g} {to_x - GAP} {to_y:g} {to_x} {to_y:g}"
 
 
 def cut(text: str) -> str:
-    """Cut a text to a node's width."""
+    """Shorten a text to a node's width."""
     return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"

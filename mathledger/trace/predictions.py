@@ -1,4 +1,4 @@
-"""The responses behind a number."""
+"""Summarise the responses behind a number."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from mathledger.core.paths import is_data
 
 @dataclass(frozen=True)
 class Predictions:
+    """A file of graded responses, with its digests and counts."""
+
     path: str
     sha256: str
     md5: str
@@ -25,15 +27,15 @@ class Predictions:
 
 
 def predictions(chain: Chain, stage: Stage) -> Predictions:
-    """Count the responses that a stage gathered, by verdict.
+    """Count the responses of an evaluation by verdict.
 
     Raises:
-        InputError: dvc.lock names no output of the stage that could hold them.
+        InputError: dvc.lock lists no data output of the stage.
     """
     folder = next((path for path in stage.outs if is_data(path)), None)
     if folder is None:
         raise InputError(
-            f"{LOCK} of {chain.label} names no data that {stage.name} wrote: run "
+            f"{LOCK} of {chain.label} lists no data output of {stage.name}: run "
             f"`dvc repro {stage.name}`"
         )
     path = f"{folder}/samples.parquet"

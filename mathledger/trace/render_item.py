@@ -1,4 +1,4 @@
-"""A benchmark item, its responses and the rows that overlap it, as JSON and as a tree."""
+"""Format the trace of a benchmark item as JSON or as a tree."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ DIFFERENCES = ("missing_numbers", "extra_numbers", "missing_operators", "extra_o
 
 
 def content(trace: ItemTrace) -> dict[str, Any]:
-    """Return the item as `--json` prints it."""
+    """Return the trace as `--json` prints it."""
     return vars(trace)
 
 
 def tree(trace: ItemTrace) -> Branch:
-    """Draw the item with a branch for each response and each row that was matched."""
+    """Return a tree with a branch for each response and each matched row."""
     item = trace.item
-    counted = "overlapping the corpora" if trace.is_overlapping else "free of overlap"
+    counted = "overlapping the corpora" if trace.is_overlapping else "without overlap"
     how = f"not evaluated ({trace.left_out})," if trace.left_out else "counts as"
     top = Branch(f"{trace.benchmark}/{item['id']}", f"{how} {counted}")
     top.lines = text_lines(item, "problem", "solution")
@@ -28,7 +28,7 @@ def tree(trace: ItemTrace) -> Branch:
     top.branches = [_response(response, is_repeated) for response in trace.responses]
     top.branches += [_hit(hit) for hit in trace.hits]
     if not trace.hits:
-        top.branches.append(Branch("rows", "the filter matched none to it"))
+        top.branches.append(Branch("rows", "the filter matched no row to it"))
     return top
 
 

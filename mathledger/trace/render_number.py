@@ -1,4 +1,4 @@
-"""The chain of a number as JSON and as a tree."""
+"""Format the chain of a number as JSON or as a tree."""
 
 import json
 import re
@@ -67,17 +67,17 @@ def _digest(digest: Digest) -> dict[str, Any]:
 
 
 def run_record(step: Step) -> dict[str, Any]:
-    """Return what was recorded of a run itself: ids, times, and what the stage added."""
+    """Return the record of a run itself: ids, times, and the facts that the stage added."""
     recorded = step.lineage.content()
     own = {key: value for key, value in recorded.items() if key not in NOT_OF_THE_RUN}
     return {**own, "link": step.link, "has_commit": step.has_commit}
 
 
 def tree(trace: NumberTrace) -> Branch:
-    """Draw the tree: predictions, grader, items, then the model with all that it rests on."""
+    """Return the tree: predictions, grader, items, then the model with everything behind it."""
     steps = {step.stage: step for step in trace.steps}
     evaluate = trace.steps[0]
-    owners: dict[str, str] = {}  # a stage that several read hangs on the one nearest to the number
+    owners: dict[str, str] = {}  # a stage with several readers hangs on the one nearest the number
     for step in trace.steps:
         for name in step.reads:
             owners.setdefault(name, step.stage)
@@ -90,7 +90,7 @@ def tree(trace: NumberTrace) -> Branch:
         made = Branch(name, summary(step), [*details(step), *_also(above)])
         made.branches = [branch(each) for each in own]
         if name.startswith("download_benchmark@") and name != benchmark:
-            made.lines = made.lines[:1]  # read by the filter alone
+            made.lines = made.lines[:1]  # only the filter reads it
         return made
 
     items = branch(benchmark)
@@ -105,20 +105,20 @@ def tree(trace: NumberTrace) -> Branch:
             items,
             *(branch(name) for name in evaluate.reads if name != benchmark),
             *_in_common(trace),
-            Branch("more", "with --json: digests whole and of every file, params that are not set"),
+            Branch("more", "--json shows full digests, digests of every file, and unset params"),
             *(Branch("remark", remark) for remark in trace.remarks),
         ],
     )
 
 
 def _about(trace: NumberTrace) -> list[str]:
-    """Name the ledger that has the number, and the items that overlap the corpora."""
+    """Return lines on the ledger that has the number, and on the overlap with the corpora."""
     clean, num = trace.score.items_without_overlap, trace.benchmark
     num_overlapping = num.num_items_overlapping_training_candidates
     on_others = clean.num_items > 0 and num_overlapping > 0
     return [
         f"{trace.revision}: {LEDGER}, sha256 {trace.ledger_sha256[:SHOWN]}",
-        f"{num_overlapping} of {trace.score.num_items} items stood in the corpora"
+        f"{num_overlapping} of {trace.score.num_items} items were found in the corpora"
         + (f"; on the others {share(clean)}" if on_others else ""),
         *([trace.benchmark.about] if trace.benchmark.about else []),
     ]
@@ -127,7 +127,7 @@ def _about(trace: NumberTrace) -> list[str]:
 def _predictions(trace: NumberTrace) -> Branch:
     own = trace.predictions
     counts = [f"{count} {name.replace('_', ' ')}" for name, count in own.by_verdict.items()]
-    cut = {"truncated": own.num_truncated, "too long to be asked": own.num_too_long}
+    cut = {"truncated": own.num_truncated, "too long to send": own.num_too_long}
     counts += [f"{count} {how}" for how, count in cut.items() if count]
     return Branch(
         "predictions",
@@ -142,7 +142,7 @@ def _grader(trace: NumberTrace) -> Branch:
 
 
 def share(score: Score) -> str:
-    """45.3% [33.7, 57.4], 29 of 64 responses."""
+    """Format a score as `45.3% [33.7, 57.4], 29 of 64 responses`."""
     accuracy, low, high = (100 * (part or 0) for part in (score.accuracy, score.low, score.high))
     return (
         f"{accuracy:.1f}% [{low:.1f}, {high:.1f}], {score.num_correct:,} of "
@@ -151,7 +151,7 @@ def share(score: Score) -> str:
 
 
 def summary(step: Step) -> str:
-    """Sum up a stage: its rows, what it downloaded, or how long it trained."""
+    """Summarise a stage in a line: its rows, its download, or its training."""
     told, kind = step.reported, step.kind
     if kind.startswith("download_"):
         rows = f", {told['num_rows']:,} rows" if told.get("num_rows") else ""
@@ -185,7 +185,7 @@ def _by_reason(told: Mapping[str, Any]) -> dict[str, int]:
 
 
 def details(step: Step) -> list[str]:
-    """What it wrote, its canaries, params and run: a line each. The first names what it wrote."""
+    """Return lines on a stage's outputs (the first line), canaries, params and run."""
     written = [f"{path} md5 {out.md5[:SHOWN]}" for path, out in step.outs.items() if is_data(path)]
     lines = [", ".join(written)]
     files = step.reported.get("files", {})
@@ -199,10 +199,10 @@ def details(step: Step) -> list[str]:
 
 
 def params(step: Step) -> str:
-    """Return the params that the stage read and that are set.
+    """Format the params that the stage read and that are set.
 
-    Of all corpora or benchmarks, a stage that reads them together uses what is named after it, and
-    the names.
+    A stage that reads all corpora or benchmarks uses only their names, and the section with the
+    stage's name.
     """
     shown = {}
     others: dict[str, list[str]] = {}
@@ -215,7 +215,7 @@ def params(step: Step) -> str:
         elif value is None:
             continue
         elif section in ("corpus", "benchmark") and not is_of_all:
-            shown[".".join(rest[1:])] = value  # of the one that the stage's name says
+            shown[".".join(rest[1:])] = value  # the stage's name already says which one
         else:
             shown[key.removeprefix(f"{step.kind}.")] = value
     texts = [f"{key}={spelled(value)}" for key, value in shown.items()]
@@ -224,7 +224,7 @@ def params(step: Step) -> str:
 
 
 def spelled(value: Any) -> str:
-    """Spell a param's value on a line; a digest is cut."""
+    """Format a param's value on a line; a digest is shortened."""
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{40,}", value):
         return value[:SHOWN]
     if isinstance(value, str) and value and not set(value) & set(' \n,="'):
@@ -248,7 +248,7 @@ def _also(names: Sequence[str]) -> list[str]:
 
 
 def _in_common(trace: NumberTrace) -> list[Branch]:
-    """Draw code, packages, hardware and links once for all stages that share them."""
+    """Return branches for code, packages, hardware and links, with the stages that share them."""
     steps = trace.steps
     made = []
     for name, texts in (
@@ -268,7 +268,7 @@ def _in_common(trace: NumberTrace) -> list[Branch]:
 def _code(step: Step) -> str:
     return (
         f"{step.lineage.git_revision[:10]}, "
-        + ("with changes that were not committed" if step.lineage.code_is_dirty else "clean")
+        + ("with uncommitted changes" if step.lineage.code_is_dirty else "clean")
         + ("" if step.has_commit else "; not in this clone")
     )
 

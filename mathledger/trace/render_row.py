@@ -1,4 +1,4 @@
-"""A training row's way as JSON and as a tree."""
+"""Format the trace of a training row as JSON or as a tree."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +9,7 @@ from mathledger.trace.tree import SHOWN, Branch, lines_of, text_lines
 
 
 def content(trace: RowTrace) -> dict[str, Any]:
-    """Return the row as `--json` prints it."""
+    """Return the trace as `--json` prints it."""
     return {
         "revision": trace.revision,
         "commit": trace.commit,
@@ -48,7 +48,7 @@ def is_sampled(sampled: Sampled) -> bool:
 
 
 def tree(trace: RowTrace) -> Branch:
-    """Draw a branch for each copy, on it the stages, and under the last the raw row."""
+    """Return a tree with a branch for each copy of the row, from the mix back to the raw row."""
     num_copies = len(trace.copies)
     top = Branch(f"row {trace.id}", "" if num_copies == 1 else f"{num_copies} rows of one text")
     top.branches = [_branch(copy) for copy in trace.copies]
@@ -83,7 +83,7 @@ def in_mix(sampled: Sampled) -> str:
 
 
 def outcome(stage: Passage) -> tuple[str, list[str]]:
-    """Say if the row was kept or removed, and why."""
+    """Return whether the row was kept or removed, with lines of evidence."""
     if stage.removal:
         evidence = stage.removal.evidence if isinstance(stage.removal.evidence, dict) else {}
         lines = [
@@ -98,7 +98,7 @@ def outcome(stage: Passage) -> tuple[str, list[str]]:
 
 
 def hit_line(hit: Row) -> str:
-    """same as chain_sum/chain_sum-900003 in the problem: kept."""
+    """Format a hit as `same chain_sum/chain_sum-900003, in the problem, containment 1.00: kept`."""
     return (
         f"{hit['class']} {hit['benchmark']}/{hit['item_id']}, in the {hit['place']}, containment "
         f"{hit['containment']:.2f}: {hit['action']}"

@@ -1,4 +1,4 @@
-"""One training row through every stage, back to its row of the download."""
+"""Trace a training row through every stage, back to its row in the download."""
 
 import re
 from dataclasses import dataclass, replace
@@ -21,32 +21,36 @@ from mathledger.trace.lookup import (
     rows_where,
 )
 
-ORIGIN = ("corpus", "origin_file", "origin_row")  # tells rows of equal id apart: exact copies
+ORIGIN = ("corpus", "origin_file", "origin_row")  # distinguishes exact copies, which share an id
 FILTERS = ("deduplicate", "decontaminate")
 
 
 @dataclass(frozen=True)
 class Removal:
+    """The reason why a stage removed a row, with evidence."""
+
     reason: str
     evidence: Row | None
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A row in a stage."""
+    """A row's passage through one stage."""
 
     stage: str
-    removal: Removal | None  # null: the stage kept it
+    removal: Removal | None  # null if the stage kept the row
 
 
 @dataclass(frozen=True)
 class Decontaminated(Passage):
-    hits: list[Row]  # of the evidence
+    """A row's passage through `decontaminate`, with its rows of the evidence."""
+
+    hits: list[Row]
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """How often the mix drew a row."""
+    """The number of times that the mix drew a row for each split."""
 
     train: int
     validation: int
@@ -54,13 +58,13 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Raw:
-    """The row of the download as it is there, and the file that holds it."""
+    """The raw row of the download, with its file and source."""
 
     file: str
-    row: int  # from 0
-    sha256: str  # of the file, as its md5
+    row: int  # counted from 0
+    sha256: str  # digest of the file
     md5: str
-    name: str  # of the source, as revision and licence
+    name: str  # name of the source
     revision: str
     licence: str
     content: Row
@@ -68,20 +72,22 @@ class Raw:
 
 @dataclass(frozen=True)
 class Copy:
-    """One of the rows that have the same text, and so the same id."""
+    """One of the rows with the same text and therefore the same id."""
 
     corpus: str
     source: str
     problem: str
     solution: str
     answer: str | None
-    sampled: Sampled | None  # null: it was removed before
-    stages: list[Passage]  # those that it reached, the last one first
+    sampled: Sampled | None  # null if the row was removed before the mix
+    stages: list[Passage]  # the stages that the row reached, the last one first
     raw: Raw
 
 
 @dataclass(frozen=True)
 class RowTrace:
+    """A training row with all its copies."""
+
     revision: str
     commit: str | None
     id: str
@@ -90,9 +96,9 @@ class RowTrace:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of one id in the files of the later stages."""
+    """The rows with one id in the files of the later stages."""
 
-    by_file: dict[tuple[str, str], list[Row]]  # by stage, and KEPT or REMOVED
+    by_file: dict[tuple[str, str], list[Row]]  # keyed by stage, and KEPT or REMOVED
     hits: list[Row]
     sampled: Sampled
 
@@ -101,10 +107,10 @@ def trace(chain: Chain, head: str) -> RowTrace:
     """Follow a training row through every stage.
 
     Args:
-        head: its id, or as much of it as no other id begins with.
+        head: the row's id, or a unique prefix of it.
 
     Raises:
-        InputError: no row, or more than one, has such an id; or a file is missing.
+        InputError: no row or more than one matches the prefix, or a file is missing.
     """
     name = whole_id(chain, head)
     rows = _Rows(
@@ -159,7 +165,7 @@ def follow(chain: Chain, row: Row, prepared: Passage, rows: _Rows) -> Copy:
 
 
 def _filtered(chain: Chain, row: Row, stage: str, rows: _Rows) -> Passage:
-    """Return what a filter did with one copy of a row."""
+    """Return the passage of one copy of a row through a filter."""
     reached = [
         (part, each)
         for part in (KEPT, REMOVED)
@@ -168,8 +174,8 @@ def _filtered(chain: Chain, row: Row, stage: str, rows: _Rows) -> Passage:
     ]
     if not reached:
         raise InputError(
-            f"data/{stage} of {chain.label} holds row {row['id']} of {row['origin_file']} "
-            "neither as kept nor as removed: run `dvc repro`"
+            f"data/{stage} of {chain.label} neither kept nor removed row {row['id']} of "
+            f"{row['origin_file']}: run `dvc repro`"
         )
     removal = _removal(*reached[-1])
     if stage == "decontaminate":
@@ -178,7 +184,7 @@ def _filtered(chain: Chain, row: Row, stage: str, rows: _Rows) -> Passage:
 
 
 def overlaps_private(chain: Chain, copies: list[Copy]) -> bool:
-    """Return True if a row, or the one that it duplicates, overlaps a private benchmark's item."""
+    """Return True if the row, or the row it duplicates, overlaps an item of a private benchmark."""
     stages = [stage for copy in copies for stage in copy.stages]
     originals = {
         stage.removal.evidence["kept_id"]
@@ -195,7 +201,7 @@ def overlaps_private(chain: Chain, copies: list[Copy]) -> bool:
 
 
 def withheld(copy: Copy) -> Copy:
-    """Drop the texts, and keep where the row is in the download."""
+    """Return the copy without texts, but with its position in the download."""
     return replace(
         copy,
         problem=WITHHELD,
@@ -221,9 +227,9 @@ def _without_texts(row: Row) -> Row:
 
 
 def whole_id(chain: Chain, head: str) -> str:
-    """Complete the first digits of an id."""
+    """Return the only row id with this prefix."""
     if not re.fullmatch("[0-9a-f]{1,32}", head):
-        raise InputError(f"{head} is no id of a row: 32 digits of 0-9 and a-f, or the first of one")
+        raise InputError(f"{head} is not a row id: give 32 hex digits (0-9, a-f), or the first few")
     ids: set[str] = set()
     for corpus in chain.params["corpus"]:
         for part in (KEPT, REMOVED):
@@ -237,23 +243,23 @@ def whole_id(chain: Chain, head: str) -> str:
             for each in rows:
                 ids.add(each["id"])
                 if len(ids) > MAX_NAMED:
-                    break  # enough to say so
+                    break  # enough ids for the error message
     if not ids:
         raise InputError(
             f"no row of {', '.join(chain.params['corpus'])} has an id that begins with {head} in "
-            f"{chain.label}; the column `id` of data/mix/train.parquet names those trained on"
+            f"{chain.label}: the column `id` of data/mix/train.parquet lists the training rows"
         )
     if len(ids) > 1:
         named = ", ".join(sorted(ids)[:MAX_NAMED]) + (", ..." if len(ids) > MAX_NAMED else "")
-        raise InputError(f"{head} begins the ids of several rows: {named}; give more digits")
+        raise InputError(f"{head} is a prefix of several row ids: {named}; give more digits")
     return ids.pop()
 
 
 def raw(chain: Chain, row: Row) -> Raw:
-    """Return the row of the download that a training row was made from.
+    """Return the row of the download from which a training row was made.
 
     Raises:
-        InputError: there is no such row, or it has another text than the training row.
+        InputError: the raw row does not exist, or its text differs from the training row's.
     """
     corpus, name, number = (row[key] for key in ORIGIN)
     path = f"data/download_corpus/{corpus}/{name}"
@@ -264,7 +270,7 @@ def raw(chain: Chain, row: Row) -> Raw:
         if text_of(content.get(mapping[column])) != row[column]:
             raise InputError(
                 f"{path}, row {number}: {mapping[column]} is not the {column} of row "
-                f"{row['id']}: the download is another than `prepare` read; run `dvc repro`"
+                f"{row['id']}, so the download has changed since `prepare` read it: run `dvc repro`"
             )
     return Raw(
         path,
@@ -282,7 +288,7 @@ def raw_row(chain: Chain, path: str, number: int) -> Row:
     """Return a row of a downloaded file, counted from 0.
 
     Raises:
-        InputError: the file cannot be read, or has no such row.
+        InputError: the file cannot be read, or is shorter.
     """
     try:
         row = readers.raw_row(chain.cached(path), Path(path).suffix, number)
@@ -294,7 +300,7 @@ def raw_row(chain: Chain, path: str, number: int) -> Row:
 
 
 def text_of(value: Any) -> str | None:
-    """Return a text as `prepare` reads it: without space around it; None if none is left."""
+    """Return a text as `prepare` reads it, stripped of white space, or None if it is empty."""
     return (
         pc.utf8_trim_whitespace(pa.scalar(readers.valid_text(value), pa.string())).as_py() or None
     )

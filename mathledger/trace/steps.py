@@ -1,4 +1,4 @@
-"""The stages that a number rests on."""
+"""Read the records of the stages behind a number."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,27 +16,27 @@ from mathledger.trace.store import Store
 
 @dataclass(frozen=True)
 class Digest:
-    """A file or folder that a stage read or wrote."""
+    """The digest of a file or folder that a stage read or wrote."""
 
     md5: str
     bytes: int
-    files: dict[str, str] | None = None  # of a folder that it wrote: path -> md5
+    files: dict[str, str] | None = None  # path -> md5 for the files of an output folder
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of the chain: what it reports, read and wrote, and the run that did."""
+    """One stage of the chain with its metrics, inputs, outputs and run."""
 
     stage: str
-    reads: list[str]  # the stages whose outputs it read
+    reads: list[str]  # stages whose outputs it read
     reported: dict[str, Any]  # its metrics, or the receipt of its download
-    params: dict[str, Any]  # by dotted key
+    params: dict[str, Any]  # dotted key -> value
     deps: dict[str, Digest]
     outs: dict[str, Digest]
     command: str
     lineage: Lineage
-    link: str | None  # to its run in MLflow
-    has_commit: bool  # whether this clone has the commit that it ran at
+    link: str | None  # address of its run in MLflow
+    has_commit: bool  # True if this clone has the commit that it ran at
 
     @property
     def kind(self) -> str:
@@ -44,15 +44,15 @@ class Step:
 
 
 def step(chain: Chain, stage: Stage, store: Store) -> Step:
-    """Gather what is recorded of one stage of the chain.
+    """Gather the records of one stage of the chain.
 
     Raises:
-        InputError: it has no lineage, so that nothing says which run made its outs.
+        InputError: the stage has no lineage, so the run that made its outputs is unknown.
     """
     if chain.out(stage.lineage) is None:
         raise InputError(
-            f"{stage.name} of {chain.label} has no lineage: dvc.lock names no {stage.lineage}, so "
-            "nothing says which run made its results; run `dvc repro`"
+            f"{stage.name} of {chain.label} has no lineage: dvc.lock does not list "
+            f"{stage.lineage}, so the run that made its results is unknown; run `dvc repro`"
         )
     lineage = chain.lineage(stage)
     return Step(
@@ -70,12 +70,12 @@ def step(chain: Chain, stage: Stage, store: Store) -> Step:
 
 
 def written(chain: Chain, out: Out) -> Digest:
-    """Return the digest of an output; of a folder those of its files, too."""
+    """Return the digest of an output, and those of its files if it is a folder."""
     return Digest(out.md5, out.size, None if out.num_files is None else chain.files(out))
 
 
 def reported(chain: Chain, stage: Stage) -> dict[str, Any]:
-    """Return what a stage reports: its metrics, and the receipt of what it downloaded."""
+    """Return a stage's metrics, and the receipt of its download."""
     content: dict[str, Any] = {}
     for path in stage.outs:
         if is_metric(path):

@@ -1,4 +1,4 @@
-"""Where MLflow keeps the runs, for links to them. Only a SQLite file is looked into."""
+"""Find the MLflow store of the runs, and link to them; only a SQLite store is searched."""
 
 import os
 import sqlite3
@@ -8,22 +8,22 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mathledger.core.errors import InputError
 
-UI = "http://127.0.0.1:5000"  # where `make ui` serves mlflow.db
+UI = "http://127.0.0.1:5000"  # address at which `make ui` serves mlflow.db
 
 
 class Store:
-    """The store that MLFLOW_TRACKING_URI names, by default the project's mlflow.db."""
+    """The MLflow store at MLFLOW_TRACKING_URI, which defaults to the project's mlflow.db."""
 
     def __init__(self, at: Path) -> None:
         set_uri = os.environ.get("MLFLOW_TRACKING_URI")
         uri = set_uri or f"sqlite:///{at}/mlflow.db"
         parts = urlsplit(uri)
         self.base: str | None = None
-        # The id in the store of each run by the id that lineage/ names; None: not looked into.
+        # Maps a run's id in lineage/ to its id in the store; None if the store was not searched.
         self.runs: dict[str, str] | None = None
         self.is_missing = False
         if parts.scheme in ("http", "https"):
-            # Without user and password, which such an address may hold.
+            # Drop a user name and password from the address.
             host = parts.netloc.rpartition("@")[2]
             self.base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
             self.name, self.how = self.base, f"at {self.base}"
@@ -42,7 +42,7 @@ class Store:
             self.how = f"in the MLflow store that MLFLOW_TRACKING_URI names ({self.name})"
 
     def _read(self, file: Path) -> dict[str, str]:
-        """A run that `sync-mlflow` wrote has an id of its own, and the first one as a tag."""
+        """Read the run ids; a run that `sync-mlflow` wrote keeps its first id as a tag."""
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
                 query = (
@@ -53,11 +53,11 @@ class Store:
                 return dict(store.execute(query))
         except sqlite3.Error as error:
             raise InputError(
-                f"{self.name} is no MLflow store that can be read ({error}): move it away"
+                f"{self.name} cannot be read as an MLflow store ({error}): move it away"
             ) from None
 
     def link(self, run: str) -> str | None:
-        """Return the page of a run; None if no page is known."""
+        """Return the address of a run's page, or None if it is unknown."""
         if self.base is None or (self.runs is not None and run not in self.runs):
             return None
         return f"{self.base}/#/runs/{self.runs[run] if self.runs else run}"

@@ -1,4 +1,4 @@
-"""A tree for a terminal: branches with a title, lines and further branches."""
+"""Draw a tree in a terminal, with branches that have a title, lines and further branches."""
 
 import json
 import textwrap
@@ -8,13 +8,13 @@ from typing import Any
 
 from mathledger import terminal
 
-SHOWN = 12  # digits of a digest
+SHOWN = 12  # digits shown of a digest
 BOLD, DIM, YELLOW, CYAN = "1", "2", "33", "36"
 
 
 @dataclass
 class Branch:
-    """A line of the tree, those below it, and what hangs on it."""
+    """A branch of the tree: a title, lines below it, and further branches."""
 
     name: str
     title: str
@@ -23,12 +23,12 @@ class Branch:
 
 
 def printed(branch: Branch) -> str:
-    """Print a tree in the terminal's width; in colour if stdout is a terminal."""
+    """Format a tree for the terminal's width, in colour if stdout is a terminal."""
     return "\n".join(draw(branch, terminal.width(), terminal.has_colour()))
 
 
 def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
-    """Yield the lines of a tree, none longer than the width unless a word is."""
+    """Yield the lines of a tree, wrapped at the width."""
 
     def paint(code: str, words: str) -> str:
         return terminal.paint(code, words) if has_colour else words
@@ -67,12 +67,12 @@ def wrap(words: str, width: int, indent: str = "") -> list[str]:
 
 
 def text_lines(texts: Mapping[str, Any], *keys: str) -> list[str]:
-    """List texts, each after its name, with its own lines."""
+    """Return the lines of some texts, each text after its name."""
     return [line for key in keys for line in lines_of(key, texts[key])]
 
 
 def lines_of(key: str, value: Any) -> list[str]:
-    """Put a value after its name; a text keeps its lines."""
+    """Return a value after its name as lines; a text keeps its line breaks."""
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     first, *more = shown.splitlines() or [""]
     return [f"{key}: {first}", *(f"  {line}" for line in more)]

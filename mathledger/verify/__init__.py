@@ -1,8 +1,8 @@
-"""`mathledger verify`: does everything that the card rests on still hold, down to the byte?
+"""`mathledger verify`: check byte for byte that everything behind the card still holds.
 
-It works on a clone after `dvc pull`, trusts neither DVC's nor git's notes of what changed, and goes
-link by link from the files to the card. Each link ends in PASS or in FAIL with every reason, and a
-link that cannot be checked has failed. docs/verify.md says what each link proves.
+The command works on a clone after `dvc pull`. It does not rely on DVC's or git's records of
+changes, and checks link by link from the files to the card. Each link ends in PASS, or in FAIL with
+every reason; a link that cannot be checked fails. docs/verify.md says what each link proves.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from mathledger.verify.links import Result, check
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check every link that is asked for. The exit status is 0 if all hold, 1 otherwise."""
+    """Check every requested link; return 0 if all hold, else 1."""
     asked = options.from_arguments(arguments)
     if arguments.json:
         result = check(asked)
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check_aloud(asked: options.VerifyOptions) -> Result:
-    """Check every link, and print a line for each as it ends, then one for all of them."""
+    """Check every link, print a line for each when it ends, then print a summary."""
     result = check(asked, render.show_start, render.show_end)
     print(f"\n{render.summary(result)}")
     return result

@@ -1,4 +1,4 @@
-"""The link of the digests: every file that a stage read or wrote is what dvc.lock records."""
+"""Check the link `digests`: every file that a stage read or wrote is the one in dvc.lock."""
 
 import contextlib
 import time
@@ -15,8 +15,8 @@ from mathledger.verify.records import recorded_md5
 
 
 def digests(project: Project) -> Check:
-    """Every file that a stage read or wrote has the digest and the size that the lock records."""
-    entries: dict[Out, Stage] = {}  # the same file is recorded by all stages that read it
+    """Check that every file that a stage read or wrote has the digest and size in dvc.lock."""
+    entries: dict[Out, Stage] = {}  # each file once, though several stages record it
     for stage in project.chain.stages.values():
         for out in [*stage.outs.values(), *stage.deps.values()]:
             entries.setdefault(out, stage)
@@ -26,9 +26,9 @@ def digests(project: Project) -> Check:
     project.hash(files)
     seconds = time.perf_counter() - started
     size = sum(project.digests(file).size for file in set(files))
-    missing = {out.path: how for out in entries if (how := mend_of_missing(out.path))}
+    missing = {out.path: how for out in entries if (how := how_to_restore(out.path))}
     for how in sorted(set(missing.values())):
-        lost = [path for path, mend in missing.items() if mend == how]
+        lost = [path for path, command in missing.items() if command == how]
         some = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
         yield f"{some} {'is' if len(lost) == 1 else 'are'} missing: run `{how}`"
     for out, stage in entries.items():
@@ -37,18 +37,19 @@ def digests(project: Project) -> Check:
     return f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
 
 
-def mend_of_missing(path: str) -> str | None:
-    """The command that brings a file which is missing; None if it is there."""
+def how_to_restore(path: str) -> str | None:
+    """Return the command that restores a missing file, or None if the file exists."""
     if Path(path).exists():
         return None
     return "dvc pull" if is_data(path) or is_lineage(path) else f"git checkout {path}"
 
 
 def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
-    """One entry of the lock against what stands there."""
+    """Compare one entry of dvc.lock with the file or folder on disk."""
     path = Path(out.path)
     if path.is_dir() != out.md5.endswith(".dir"):
-        yield f"{out.path} is {'a folder' if path.is_dir() else 'a file'}; {LOCK} has the other"
+        kinds = ("a folder", "a file") if path.is_dir() else ("a file", "a folder")
+        yield f"{out.path} is {kinds[0]}, but {LOCK} records {kinds[1]}"
     elif path.is_dir():
         md5, size, num_files = project.folder(out.path)
         if md5 != out.md5:
@@ -61,20 +62,20 @@ def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
     else:
         present = project.digests(out.path)
         if present.md5 != out.md5:
-            yield f"{out.path}: md5 is {present.md5}, {LOCK} ({stage.name}) has {out.md5}"
+            yield f"{out.path}: md5 is {present.md5}, but {LOCK} ({stage.name}) has {out.md5}"
         elif present.size != out.size:
             yield f"{LOCK}, {stage.name}: {out.path} has {present.size} bytes, not {out.size}"
 
 
 def differing_files(project: Project, out: Out, stage: Stage, md5: str) -> Iterator[str]:
-    """Name the files of a folder that differ, or the folder where nothing says which do."""
+    """Report the files of a folder that differ, or the folder if its files are not recorded."""
     wanted = recorded_files(project, out, stage)
     present = {file: project.digests(file).md5 for file in project.files_in(out.path)}
-    mend = "git checkout {}" if is_code(out.path) else "dvc pull"
+    command = "git checkout {}" if is_code(out.path) else "dvc pull"
     reasons = [
         f"{path} is not what {stage.name} recorded"
         if path in present
-        else f"{path} is missing: run `{mend.format(path)}`"
+        else f"{path} is missing: run `{command.format(path)}`"
         for path, recorded in wanted.items()
         if present.get(path) != recorded
     ]
@@ -83,13 +84,13 @@ def differing_files(project: Project, out: Out, stage: Stage, md5: str) -> Itera
         for path in present
         if wanted and path not in wanted and ".git" not in path
     ]
-    yield from reasons or [f"{out.path}: digest is {md5}, {LOCK} ({stage.name}) has {out.md5}"]
+    yield from reasons or [f"{out.path}: digest is {md5}, but {LOCK} ({stage.name}) has {out.md5}"]
 
 
 def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
-    """The files of a folder, path -> md5, as they were recorded; none where nothing lists them.
+    """Return the recorded files of a folder, path -> md5, or nothing if they are not recorded.
 
-    The lineage or the commit list code, the cache lists the outputs of a stage.
+    Lineage or the commit lists code files, and the cache lists the files of a stage's outputs.
     """
     chain = project.chain
     if is_code(out.path):
@@ -99,7 +100,7 @@ def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
         return {path: md5 for path, md5 in code.items() if is_within(path, out.path)}
     with contextlib.suppress(InputError):
         return chain.files(out)
-    # A folder of several stages' outputs has no listing of its own.
+    # A folder with the outputs of several stages has no listing itself.
     files: dict[str, str] = {}
     for maker in chain.makers(out.path):
         for own in maker.outs.values():
@@ -110,7 +111,7 @@ def recorded_files(project: Project, out: Out, stage: Stage) -> dict[str, str]:
 
 
 def _code_of_run(stage: Stage) -> dict[str, str]:
-    """The code that a stage says it ran with; none if its lineage is not whole."""
+    """Return the code files in a stage's lineage, or nothing if the lineage is damaged."""
     try:
         return Lineage.load(stage.name).code_files
     except InputError:
@@ -118,7 +119,7 @@ def _code_of_run(stage: Stage) -> dict[str, str]:
 
 
 def _code_of_head(room: str, at: Path) -> dict[str, str]:
-    """The files of a room as the current commit holds them."""
+    """Return the files of a room in the current commit, path -> md5."""
     head = git("rev-parse", "HEAD", at=at)
     paths = git("ls-tree", "-r", "--name-only", "HEAD", "--", room, at=at).splitlines()
     return {path: md5 for path in paths if (md5 := md5_at(head, path, at))}

@@ -1,4 +1,4 @@
-"""The links of the training set: no canary in it, and the filter decides again as it did."""
+"""Check the links of the training set: it holds no canary, and the filter is reproducible."""
 
 import tempfile
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from mathledger.core.errors import InputError
 from mathledger.verify.project import Check, Project
 
-# What names something only this machine has, or takes its time for no verdict.
+# The candidates for review need an embedding model, and the filter's decisions ignore them.
 NOT_COMPARED = ("candidates.parquet",)
 
 
 def canaries(project: Project) -> Check:
-    """No canary, and no item of a benchmark where those are removed, is in the training set."""
+    """Check that the training set holds no canary, and no benchmark item if they are removed."""
     from mathledger.core.tables import read_batches
     from mathledger.filters import decontaminate
     from mathledger.filters.canaries import choose
@@ -39,14 +39,12 @@ def canaries(project: Project) -> Check:
             num_rows += len(batch)
             for row in batch.column(0).to_pylist():
                 if row not in kept:
-                    yield f"{path}: row {row} did not come through the filter"
-    return (
-        f"{num_rows:,} training rows came through the filter, none of {len(hidden):,} canaries did"
-    )
+                    yield f"{path}: row {row} did not pass the filter"
+    return f"{num_rows:,} training rows passed the filter, and none of {len(hidden):,} canaries did"
 
 
 def again(project: Project) -> Check:
-    """The filter, run once more on the same rows, writes the same bytes."""
+    """Check that the filter writes the same bytes if it runs again on the same rows."""
     from mathledger.core.files import write_json
     from mathledger.filters import decontaminate
     from mathledger.filters.items import read_items
@@ -73,5 +71,5 @@ def again(project: Project) -> Check:
             if not own.is_file():
                 yield f"{own} is missing: run `dvc pull`"
             elif own.read_bytes() != path.read_bytes():
-                yield f"{own} is not what the filter writes"
-    return f"run once more, it writes the same bytes ({len(compared)} files)"
+                yield f"{own} differs from what the filter writes"
+    return f"the filter writes the same bytes again ({len(compared)} files)"

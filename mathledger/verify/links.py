@@ -1,4 +1,4 @@
-"""The links of the chain, in their order, and what checking them gives."""
+"""Define the links of the chain in their order, and check them."""
 
 import contextlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from mathledger.verify.project import Check, Project
 
 @dataclass(frozen=True)
 class Link:
-    """One check, which yields each reason why it fails and returns what it looked at."""
+    """A named check, which yields each reason why it fails and returns a summary."""
 
     name: str
     check: Callable[[Project], Check]
@@ -22,9 +22,11 @@ class Link:
 
 @dataclass(frozen=True)
 class LinkResult:
+    """The result of checking one link."""
+
     name: str
-    reasons: tuple[str, ...]  # why it does not hold; empty if it holds
-    looked_at: str  # empty if it does not hold
+    reasons: tuple[str, ...]  # reasons why the link fails; empty if it holds
+    looked_at: str  # summary of what was checked; empty if the link fails
 
     @property
     def holds(self) -> bool:
@@ -33,11 +35,13 @@ class LinkResult:
 
 @dataclass(frozen=True)
 class Result:
+    """The results of checking all requested links."""
+
     links: tuple[LinkResult, ...]
 
     @property
     def failed(self) -> list[str]:
-        """The links that do not hold."""
+        """Return the names of the links that fail."""
         return [link.name for link in self.links if not link.holds]
 
     @property
@@ -66,14 +70,15 @@ def check(
     on_start: Callable[[str], None] = lambda name: None,
     on_end: Callable[[LinkResult], None] = lambda link: None,
 ) -> Result:
-    """Check the project in the current folder, or above it, link by link.
+    """Check the project in the current folder or above it, link by link.
 
     Args:
+        options: the options of the command line.
         on_start: called with the name of a link before it is checked.
         on_end: called with the result of each link.
 
     Raises:
-        InputError: there is no data that could be verified.
+        InputError: there is no data to verify.
     """
     links = [*LINKS]
     if options.num_regenerated:
@@ -82,13 +87,13 @@ def check(
         links.append(Link("signature", signature.signature))
     chain = Chain.open()
     checked = []
-    # The one change of folder: params.load, conf/, DVC's Repo and the paths of dvc.lock all start
-    # from the current one.
+    # params.load, conf/, DVC's Repo and the paths in dvc.lock are relative to the current folder.
+    # No other code changes it.
     with contextlib.chdir(chain.at):
         if not _has_data(chain):
             raise InputError(
-                "there is no data here that could be verified: run `dvc pull`, or, where the "
-                "repository names no DVC remote, `make repro`"
+                "there is no data to verify: run `dvc pull`, or `make repro` if the repository has "
+                "no DVC remote"
             )
         project = Project(chain, options)
         for link in links:
@@ -114,6 +119,6 @@ def _checked(link: Link, project: Project) -> LinkResult:
         looked_at = stop.value
     except InputError as error:
         reasons = [str(error)]
-    except Exception as error:  # files may hold anything; what stops the check fails the link
+    except Exception as error:  # files may hold anything, so any error fails the link
         reasons = [f"could not be checked: {type(error).__name__}: {error}"]
     return LinkResult(link.name, tuple(reasons), "" if reasons else looked_at)

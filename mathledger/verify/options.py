@@ -1,4 +1,4 @@
-"""What a verification is asked for."""
+"""Parse the options of a verification."""
 
 import argparse
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mathledger.signing import Authorities, Identity, Key, Verifier
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature to check, and whose it must be: it proves nothing without its signer."""
+    """A signature to check, with its expected signer, without which it proves nothing."""
 
     file: Path
     verifier: Verifier
@@ -18,30 +18,32 @@ class Signature:
 
 @dataclass(frozen=True)
 class VerifyOptions:
-    overrides: tuple[str, ...] = ()  # what params.yaml was compiled with
-    num_regenerated: int = 0  # responses to generate again, chosen by chance
+    """The options of a verification."""
+
+    overrides: tuple[str, ...] = ()  # overrides with which params.yaml was compiled
+    num_regenerated: int = 0  # number of responses to regenerate, drawn at random
     signature: Signature | None = None
 
 
 def from_arguments(arguments: argparse.Namespace) -> VerifyOptions:
-    """The options that the command line of `verify` gives.
+    """Return the options on the command line of `verify`.
 
     Raises:
-        InputError: a signature does not come with exactly one way to check it.
+        InputError: a signature is not given with exactly one way to check it.
     """
     return VerifyOptions(overrides(arguments), arguments.deep or 0, signature(arguments))
 
 
 def overrides(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """What the command line says that params.yaml was compiled with."""
+    """Return the overrides on the command line, with which params.yaml was compiled."""
     return tuple(arguments.overrides or ())
 
 
 def signature(arguments: argparse.Namespace) -> Signature | None:
-    """The signature that the command line of `verify` or `publish` asks to check.
+    """Return the signature to check from the command line of `verify` or `publish`.
 
     Raises:
-        InputError: it does not come with exactly one way to check it.
+        InputError: the signature is not given with exactly one way to check it.
     """
     verifiers: list[Verifier] = []
     if arguments.public_key:
@@ -52,14 +54,14 @@ def signature(arguments: argparse.Namespace) -> Signature | None:
         verifiers.append(Identity(arguments.identity, arguments.identity_provider))
     if not arguments.signature:
         if verifiers or arguments.identity or arguments.identity_provider:
-            raise InputError("a signer is given, but no --signature to check")
+            raise InputError("a signer is given without a signature: add --signature FILE")
         return None
     if len(verifiers) != 1:
         raise InputError(
-            "--signature wants one of --public-key, --certificate-chain, or --identity with "
-            "--identity-provider: a signature proves nothing without its signer"
+            "--signature needs exactly one of --public-key, --certificate-chain, or --identity "
+            "with --identity-provider: a signature proves nothing without its signer"
         )
     for path in (arguments.public_key, *(arguments.certificate_chain or [])):
         if path and not path.is_file():
-            raise InputError(f"{path}: there is no such key or certificate")
+            raise InputError(f"{path} does not exist: name a key or certificate file")
     return Signature(arguments.signature, verifiers[0])

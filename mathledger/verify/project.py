@@ -1,4 +1,4 @@
-"""What the links of a verification share: the chain, and the digests of the files as they stand."""
+"""Share the chain and the digests of the files on disk among the links of a verification."""
 
 import hashlib
 import os
@@ -20,21 +20,21 @@ from mathledger.verify.options import VerifyOptions
 
 CHUNK = 1024 * 1024  # bytes read at once
 
-# A check yields each reason why its link does not hold, and returns what it looked at.
+# A check yields each reason why its link fails, and returns a summary of what it checked.
 Check = Generator[str, None, str]
 
 
 @dataclass(frozen=True)
 class Digests:
-    """The digests and the size of one file as it stands."""
+    """The digests and the size of a file on disk."""
 
-    md5: str  # DVC's
-    sha256: str | None  # the ledger's, of its subject
+    md5: str  # as in dvc.lock
+    sha256: str | None  # computed for the subjects of the ledger only
     size: int  # bytes
 
 
 def digests_of(path: str, with_sha256: bool) -> Digests:
-    """Hash a file, reading it once for both digests."""
+    """Return both digests of a file, which is read once."""
     md5, sha, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
     buffer = memoryview(bytearray(CHUNK))
     with Path(path).open("rb", buffering=0) as file:
@@ -48,7 +48,7 @@ def digests_of(path: str, with_sha256: bool) -> Digests:
 
 @dataclass
 class Project:
-    """The checkout that is verified. Its top is the current folder, which `links.check` sets."""
+    """The checkout under verification; `links.check` makes its top the current folder."""
 
     chain: Chain
     options: VerifyOptions
@@ -56,38 +56,38 @@ class Project:
 
     @cached_property
     def statement(self) -> Any:
-        """model_card/ledger.json."""
+        """Return the JSON of model_card/ledger.json."""
         return self.chain.json(LEDGER)
 
     @cached_property
     def subject(self) -> dict[str, str]:
-        """The files that the ledger is about: path -> sha256; none where it is unreadable."""
+        """Return the subjects of the ledger, path -> sha256, or nothing if it is unreadable."""
         try:
             return {each.name: each.digest.sha256 for each in self.chain.statement.subject}
         except InputError:
-            return {}  # the link `ledger` says so
+            return {}  # the link `ledger` reports this
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The content of params.yaml, as the stages read it."""
+        """Return the content of params.yaml as the stages read it."""
         from mathledger.run import params
 
         return params.read()
 
     @cached_property
     def evaluations(self) -> list[tuple[str, str]]:
-        """Each model with each benchmark that it answered."""
+        """Return every pair of evaluated model and benchmark."""
         models, benchmarks = self.settings["evaluated_models"], self.settings["benchmark"]
         return [(model, benchmark) for model in models for benchmark in benchmarks]
 
     @cached_property
     def outputs(self) -> Outputs:
-        """What the stages wrote, as it stands."""
+        """Return the stages' outputs on disk."""
         return Outputs(Path())
 
     @cached_property
     def ledger_again(self) -> Ledger:
-        """The ledger, computed anew from the files as they stand."""
+        """Return the ledger, recomputed from the files on disk."""
         from mathledger.card import collect, settings
         from mathledger.run import params
 
@@ -96,7 +96,7 @@ class Project:
 
     @cached_property
     def _list_folder(self) -> Callable[[str], list[str]]:
-        """List a folder's files as DVC does: without those that .dvcignore names."""
+        """Return a function that lists a folder's files as DVC does, honouring .dvcignore."""
         from dvc.repo import Repo
 
         repo = Repo(".")
@@ -108,7 +108,7 @@ class Project:
         return files
 
     def files_in(self, path: str) -> list[str]:
-        """The files of a path that DVC counts, sorted: the path itself, or those in the folder."""
+        """Return the path itself, or the sorted files that DVC counts in a folder."""
         return self._list_folder(path) if Path(path).is_dir() else [path]
 
     def hash(self, paths: Iterable[str]) -> None:
@@ -116,7 +116,7 @@ class Project:
         from tqdm import tqdm  # type: ignore[import-untyped]
 
         todo = [path for path in dict.fromkeys(paths) if path not in self._digests]
-        # The largest first, so that no core is left with it at the end.
+        # Hash the largest files first, so that all cores finish at about the same time.
         todo.sort(key=lambda path: -Path(path).stat().st_size)
         total = sum(Path(path).stat().st_size for path in todo)
         bar = tqdm(
@@ -130,12 +130,12 @@ class Project:
                 bar.update(digests.size)
 
     def digests(self, path: str) -> Digests:
-        """The digests of one file."""
+        """Return the digests of one file."""
         self.hash([path])
         return self._digests[path]
 
     def folder(self, path: str) -> tuple[str, int, int]:
-        """A folder's DVC digest, its bytes and its number of files."""
+        """Return a folder's DVC digest, its size in bytes and its number of files."""
         files = self.files_in(path)
         md5s = {Path(file).relative_to(path).as_posix(): self.digests(file).md5 for file in files}
         return folder_md5(md5s), sum(self.digests(file).size for file in files), len(files)

@@ -1,4 +1,4 @@
-"""The links of what is recorded: the commit, the history, params.yaml, dvc.lock and the lineage."""
+"""Check the links of the records: commit, history, params.yaml, dvc.lock and lineage."""
 
 import difflib
 import hashlib
@@ -17,9 +17,9 @@ from mathledger.verify.project import Check, Project
 
 
 def commit(project: Project) -> Check:
-    """Every file that git holds is byte for byte the commit's; nothing was added to the code.
+    """Check that every tracked file has the commit's bytes, and that no code was added.
 
-    The bytes are read: git itself goes by times and sizes, which can be set.
+    This reads the bytes, because git itself relies on times and sizes, which can be forged.
     """
     at = project.chain.at
     head = git("rev-parse", "HEAD", at=at)
@@ -32,60 +32,60 @@ def commit(project: Project) -> Check:
         try:
             data = Path(path).read_bytes()
         except FileNotFoundError:
-            yield f"{path} is missing: `git checkout {path}`"
+            yield f"{path} is missing: run `git checkout {path}`"
             continue
         digest = hashlib.new("sha256" if len(blob) == 64 else "sha1", usedforsecurity=False)
         digest.update(b"blob %d\0" % len(data))
         digest.update(data)
         if digest.hexdigest() != blob:
-            yield f"{path} is not the commit's: `git diff {path}`"
+            yield f"{path} differs from the commit: see `git diff {path}`"
     others = git("ls-files", "--others", "--exclude-standard", "--", *CODE_FOLDERS, "conf", at=at)
     for path in others.splitlines():
-        yield f"{path} is in no commit: add it, or remove it"
-    return f"{len(entries)} tracked files are those of {head[:10]}"
+        yield f"{path} is not in the commit: commit it, or remove it"
+    return f"{len(entries)} tracked files equal those of commit {head[:10]}"
 
 
 def history(project: Project) -> Check:
-    """The commits that the stages say they ran at are here, and hold the code that ran."""
+    """Check that this clone has the commits that the stages ran at, and that they hold the code."""
     chain = project.chain
     is_clone_shallow = is_shallow(chain.at)
     commits = set()
     num_dirty = 0
     for stage in chain.stages.values():
         if stage.name == "model_card" and not Path(stage.lineage).exists():
-            yield f"{stage.lineage} is missing: `git checkout {stage.lineage}`"
+            yield f"{stage.lineage} is missing: run `git checkout {stage.lineage}`"
             continue
         lineage = Lineage.load(stage.name)
         commit = lineage.git_revision
         if not has_commit(commit, chain.at):
-            mend = (
-                "this clone is shallow: `git fetch --unshallow`"
+            remedy = (
+                "it is shallow, so run `git fetch --unshallow`"
                 if is_clone_shallow
-                else "history was rewritten, or the commit never pushed; `git fetch` its branch, "
-                "or run the stage anew"
+                else "history was rewritten, or the commit was never pushed; `git fetch` its "
+                "branch, or run the stage again"
             )
-            yield f"{stage.lineage}: commit {commit[:10]} is not here: {mend}"
+            yield f"{stage.lineage}: this clone lacks commit {commit[:10]}: {remedy}"
             continue
         commits.add(commit)
         code = lineage.code_files
         for path, dep in stage.deps.items():
             if is_code(path) and recorded_md5(code, path) != dep.md5:
-                yield f"{stage.lineage}: `code` does not list {path} as {LOCK} has it"
+                yield f"{stage.lineage}: the digest of {path} in `code` differs from {LOCK}"
         others = [path for path, md5 in code.items() if md5_at(commit, path, chain.at) != md5]
         num_dirty += bool(others)
         if others and not lineage.code_is_dirty:
-            yield f"{stage.lineage}: it ran other code than commit {commit[:10]}'s {others[0]}"
-    text = f"{len(chain.stages)} stages ran at {len(commits)} commits"
+            yield f"{stage.lineage}: the code that ran differs from {commit[:10]} in {others[0]}"
+    text = f"{len(chain.stages)} stages ran at {len(commits)} commit{'s' * (len(commits) != 1)}"
     if num_dirty:
-        text += f"; {num_dirty} with code that was not yet committed, now proved by its digests"
+        text += f"; {num_dirty} ran with uncommitted code, which its digests identify"
     return text
 
 
 def recorded_md5(code: Mapping[str, str], path: str) -> str | None:
-    """DVC's digest of a module or a room, as a run's record of its code has it.
+    """Return DVC's digest of a module or a room, computed from the code files of a run.
 
     Args:
-        code: the md5 of every file of code that the run read, by path.
+        code: the md5 of every code file that the run read, by path.
     """
     if path in code:
         return code[path]
@@ -96,7 +96,7 @@ def recorded_md5(code: Mapping[str, str], path: str) -> str | None:
 
 
 def params(project: Project) -> Check:
-    """params.yaml is what conf/ compiles to, with the overrides that are given."""
+    """Check that params.yaml is what conf/ compiles to with the given overrides."""
     from mathledger.run.compose import compose
 
     overrides = project.options.overrides
@@ -110,13 +110,13 @@ def params(project: Project) -> Check:
         yield (
             f"params.yaml is not what conf/ compiles to ({len(changed)} lines): "
             + "; ".join(changed[:4])
-            + ("" if overrides else "; results of other params want `--overrides KEY=VALUE ...`")
+            + ("" if overrides else "; if you changed params, pass `--overrides KEY=VALUE ...`")
         )
     return f"params.yaml is what conf/ compiles to ({len(current.splitlines())} lines)"
 
 
 def lock(project: Project) -> Check:
-    """dvc.lock records just the stages of dvc.yaml, with their commands, deps, outs and params."""
+    """Check that dvc.lock has the stages of dvc.yaml, with their commands, deps, outs and params."""
     from dvc.dependency import ParamsDependency
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -126,9 +126,9 @@ def lock(project: Project) -> Check:
     content = parse_yaml(text, LOCK)
     locked = project.chain.stages
     if dumps_yaml(content) != text:
-        yield f"{LOCK} is not written as DVC writes it: `git log -p {LOCK}` shows who changed it"
+        yield f"{LOCK} is not formatted as DVC writes it: `git log -p {LOCK}` shows who changed it"
     if content.get("schema") != "2.0" or set(content) != {"schema", "stages"}:
-        yield f"{LOCK} is not of schema 2.0"
+        yield f"{LOCK} does not have schema 2.0"
     try:
         with Repo(".") as repo:
             stages = [each for each in repo.index.stages if hasattr(each, "name")]
@@ -143,7 +143,7 @@ def lock(project: Project) -> Check:
             continue
         recorded, entry = locked[stage.name], content["stages"][stage.name]
         if recorded.cmd != stage.cmd:
-            yield f"{LOCK}, {stage.name}: cmd is {recorded.cmd!r}, dvc.yaml has {stage.cmd!r}"
+            yield f"{LOCK}, {stage.name}: cmd is {recorded.cmd!r}, but dvc.yaml has {stage.cmd!r}"
         deps = {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
         outs = {out.def_path for out in stage.outs}
         yield from same_names(f"{LOCK}, {stage.name}: deps", set(recorded.deps), deps)
@@ -155,10 +155,10 @@ def lock(project: Project) -> Check:
         yield from same_names(f"{LOCK}, {stage.name}: params", set(recorded.params), keys)
         for key in sorted(keys & set(recorded.params)):
             if recorded.params[key] != value_at(project.chain.params, key):
-                yield f"{LOCK}, {stage.name}: params {key} are not those of params.yaml"
-    seen = f"{len(stages)} stages as dvc.yaml and params.yaml have them"
+                yield f"{LOCK}, {stage.name}: params {key} differ from params.yaml"
+    seen = f"{len(stages)} stages are as dvc.yaml and params.yaml say"
     if old := len(content["stages"]) - len(locked):
-        seen += f"; {old} of other params are left from before"
+        seen += f"; entries of other params are left from earlier runs: {old}"
     return seen
 
 
@@ -170,28 +170,29 @@ def same_names(where: str, locked: set[str], wanted: set[str]) -> Iterator[str]:
 
 
 def well_formed(where: str, entry: dict[str, Any]) -> Iterator[str]:
-    """An entry of the lock has the keys that DVC writes, and no other."""
+    """Check that an entry of dvc.lock has exactly the keys that DVC writes."""
     for key in set(entry) - {"cmd", "deps", "params", "outs"}:
         yield f"{where}: unknown key {key}"
     for each in [*entry.get("deps", []), *entry.get("outs", [])]:
         if set(each) - {"nfiles"} != {"path", "hash", "md5", "size"} or each["hash"] != "md5":
-            yield f"{where}: {each.get('path')} lacks a key, or has one too many"
+            yield f"{where}: {each.get('path')} lacks a key, or has an unknown one"
     for file in set(entry.get("params", {})) - {"params.yaml"}:
-        yield f"{where}: params of {file}, which dvc.yaml does not name"
+        yield f"{where}: params of {file}, which dvc.yaml does not list"
 
 
 def lineage(project: Project) -> Check:
-    """What each stage wrote of its own run is what the lock records of it."""
+    """Check that each stage's lineage file agrees with dvc.lock."""
     for stage in project.chain.stages.values():
         lineage = Lineage.load(stage.name)
-        # The file of `reinforce` does not have the method in its name, nor always in its content.
+        # The lineage file of `reinforce` omits the method in its name and sometimes in its content.
         is_named_by_kind = stage.kind == "reinforce"
         name = lineage.stage if is_named_by_kind else lineage.name
         if name != (stage.kind if is_named_by_kind else stage.name):
-            yield f"{stage.lineage} is of {name}, not of {stage.name}"
+            yield f"{stage.lineage} belongs to {name}, not to {stage.name}"
         for path in changed_deps(stage, lineage):
             locked = stage.deps[path].md5 if path in stage.deps else None
-            yield f"{stage.lineage}: read {path} as {lineage.deps.get(path)}, {LOCK} has {locked}"
+            read = lineage.deps.get(path)
+            yield f"{stage.lineage}: the run read {path} as {read}, but {LOCK} has {locked}"
         for key in changed_params(stage, lineage):
-            yield f"{stage.lineage}: params {key} are not those of {LOCK}"
-    return f"{len(project.chain.stages)} stages ran with what {LOCK} records"
+            yield f"{stage.lineage}: params {key} differ from {LOCK}"
+    return f"{len(project.chain.stages)} stages ran with the inputs and params in {LOCK}"

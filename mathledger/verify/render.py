@@ -1,4 +1,4 @@
-"""How a verification is shown: a line for each link as it ends, or JSON."""
+"""Show a verification as a line for each link, or as JSON."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from typing import Any
 from mathledger import terminal
 from mathledger.verify.links import LinkResult, Result
 
-MAX_REASONS = 20  # of one link; the others are counted
+MAX_REASONS = 20  # reasons shown for one link; the others are counted
 
 
 def content(result: Result) -> dict[str, Any]:
-    """The result for JSON, with every reason."""
+    """Return the result as `--json` prints it, with every reason."""
     links = [
         {
             "name": link.name,
@@ -25,7 +25,7 @@ def content(result: Result) -> dict[str, Any]:
 
 
 def text(link: LinkResult) -> str:
-    """The lines of one link."""
+    """Return the lines for one link."""
     if link.holds:
         return f"PASS  {link.name:10}  {link.looked_at}"
     first, *others = link.reasons
@@ -37,7 +37,7 @@ def text(link: LinkResult) -> str:
 
 
 def summary(result: Result) -> str:
-    """The last line."""
+    """Return the last line, which sums up all links."""
     if result.holds:
         return f"PASS: all {len(result.links)} links hold"
     failed = result.failed
@@ -45,12 +45,12 @@ def summary(result: Result) -> str:
 
 
 def show_start(name: str) -> None:
-    """Say what is being checked, on a terminal only."""
+    """Show which link is being checked, on a terminal only."""
     _progress(f"{name} ...")
 
 
 def show_end(link: LinkResult) -> None:
-    """Print one link."""
+    """Print the result of one link."""
     _progress("")
     print(terminal.printable(text(link)), flush=True)
 

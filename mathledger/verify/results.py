@@ -1,4 +1,4 @@
-"""The links from the responses to the card: everything is computed anew and compared."""
+"""Check the links from the responses to the card: recompute everything and compare."""
 
 import difflib
 import json
@@ -23,7 +23,7 @@ NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def ledger(project: Project) -> Check:
-    """The ledger is well formed, its subject is at hand, and computing it anew gives the same."""
+    """Check that the ledger is well formed, its subjects exist, and recomputing it agrees."""
     import jsonschema
 
     from mathledger.card import collect
@@ -37,28 +37,28 @@ def ledger(project: Project) -> Check:
         where = "/".join(str(key) for key in error.absolute_path)
         yield ": ".join(filter(None, [LEDGER, where, error.message[:200]]))
     if text != statement.text(content):
-        yield f"{LEDGER} is not written as the pipeline writes it"
+        yield f"{LEDGER} is not formatted as the pipeline writes it"
     for path, digest in project.subject.items():
         if not Path(path).is_file():
             yield f"{path}, a subject of the ledger, is missing: run `dvc pull`"
         elif project.digests(path).sha256 != digest:
-            yield f"{path}: sha256 is {project.digests(path).sha256}, {LEDGER} has {digest}"
+            yield f"{path}: sha256 is {project.digests(path).sha256}, but {LEDGER} has {digest}"
     settings = project.settings
     wanted = {path.as_posix() for path in collect.subject(project.outputs, settings)}
     for path in sorted(wanted ^ set(project.subject)) if is_well_formed else ():
-        what = "is no subject of it" if path in wanted else "should be no subject of it"
+        what = "is missing from its subjects" if path in wanted else "should not be a subject"
         yield f"{LEDGER}: {path} {what}"
     again = project.ledger_again.content()
     for where, stated, computed in differences(content.get("predicate"), again):
-        yield f"{LEDGER}: {where} is {stated}, computed anew {computed}"
+        yield f"{LEDGER}: {where} is {stated}, but recomputed {computed}"
     return (
-        f"{len(project.evaluations)} scores computed anew; "
-        f"{len(project.subject)} files are its subject; sha256 {statement.digest(again)[:10]}"
+        f"scores recomputed: {len(project.evaluations)}; "
+        f"{len(project.subject)} files are its subjects; sha256 {statement.digest(again)[:10]}"
     )
 
 
 def differences(stated: Any, again: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
-    """Where two JSON values differ: the dotted key, and what either has there.
+    """Yield the differences of two JSON values: the dotted key, and the value on each side.
 
     >>> list(differences({"a": [1, 2]}, {"a": [1, 3]}))
     [('a.1', '2', '3')]
@@ -67,12 +67,12 @@ def differences(stated: Any, again: Any, where: str = "") -> Iterator[tuple[str,
         for key in [*stated, *(key for key in again if key not in stated)]:
             inner = f"{where}.{key}" if where else str(key)
             if key not in stated or key not in again:
-                has = ["there" if key in each else "missing" for each in (stated, again)]
+                has = ["present" if key in each else "missing" for each in (stated, again)]
                 yield inner, has[0], has[1]
             else:
                 yield from differences(stated[key], again[key], inner)
         if list(stated) != list(again) and stated.keys() == again.keys():
-            yield where or "predicate", "in another order", "as written"
+            yield where or "predicate", "in a different order", "as written"
     elif isinstance(stated, list) and isinstance(again, list) and len(stated) == len(again):
         for number, (one, other) in enumerate(zip(stated, again, strict=True)):
             yield from differences(one, other, f"{where}.{number}" if where else str(number))
@@ -86,7 +86,7 @@ def _short(value: Any) -> str:
 
 
 def card(project: Project) -> Check:
-    """The card is what the ledger gives; a number that the ledger does not carry is named."""
+    """Check that the card is what the ledger renders to, and name numbers not in the ledger."""
     from mathledger.card import card as card_text
 
     wanted = card_text.text(project.ledger_again)
@@ -103,14 +103,14 @@ def card(project: Project) -> Check:
             what = f"{', '.join(foreign)} is not in the ledger: " if foreign else ""
             yield f"{CARD}:{at + 1}: {what}{new[at][:100]!r}"
         if tag == "delete":
-            yield f"{CARD}:{new_from + 1}: a line is gone: {old[old_from][:100]!r}"
+            yield f"{CARD}:{new_from + 1}: a line is missing: {old[old_from][:100]!r}"
     if current.splitlines() == old and current != wanted:
-        yield f"{CARD}: the ends of lines are not those that the pipeline writes"
-    return f"{len(NUMBER.findall(current)):,} numbers in it are the ledger's"
+        yield f"{CARD}: the line endings differ from those that the pipeline writes"
+    return f"{len(NUMBER.findall(current)):,} numbers on the card come from the ledger"
 
 
 def responses(project: Project) -> Check:
-    """Each response answers the prompt that the params give, and grading it anew says the same."""
+    """Check that each response belongs to the prompt of the params, and that its grade holds."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     from mathledger.core.tables import read_rows
@@ -142,7 +142,7 @@ def responses(project: Project) -> Check:
         private = questions.is_private or is_private(project.settings, benchmark)
         asked = {each.key for each in questions.requests}
         for item, repeat in sorted(asked ^ set(given)):
-            has = "is missing" if (item, repeat) in asked else "was never asked"
+            has = "is missing" if (item, repeat) in asked else "belongs to no request"
             yield f"{path}: the response to item {item}, repeat {repeat} {has}"
         if asked != set(given):
             continue
@@ -152,15 +152,16 @@ def responses(project: Project) -> Check:
                 if old[column] != new[column]:
                     where = f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column}"
                     if private:
-                        yield f"{where} is not what it is anew"
+                        yield f"{where} differs from the recomputed value"
                     else:
-                        yield f"{where} is {_short(old[column])}, anew {_short(new[column])}"
+                        stored_value, value = _short(old[column]), _short(new[column])
+                        yield f"{where} is {stored_value}, but recomputed {value}"
         num_responses += len(stored)
-    return f"{num_responses:,} responses graded anew, their prompts made anew"
+    return f"{num_responses:,} responses regraded, and their prompts rendered again"
 
 
 def metrics(project: Project) -> Check:
-    """The scores in metrics/ are those of the responses."""
+    """Check that the scores in metrics/ follow from the responses."""
     from mathledger.core.files import read_json
     from mathledger.core.tables import read_rows
     from mathledger.evaluation.samples import summarise
@@ -172,16 +173,16 @@ def metrics(project: Project) -> Check:
         stated = read_json(path)
         for key, value in computed.items():
             if stated.get(key) != value:
-                yield f"{path}: {key} is {stated.get(key)}, the responses give {value}"
+                yield f"{path}: {key} is {stated.get(key)}, but the responses give {value}"
         num_values += len(computed)
-    return f"{num_values} values computed anew from the responses"
+    return f"{num_values} values recomputed from the responses"
 
 
 def generation(project: Project) -> Check:
-    """Responses that are chosen by chance come out the same when they are generated again.
+    """Check that responses drawn at random are the same if they are generated again.
 
-    Each model and benchmark is given to the stage that generated them, in a process of its own: an
-    engine keeps its memory, and a GPU's, until its process ends.
+    Each pair of model and benchmark runs in its own process of the stage that generated it, because
+    an engine holds memory, also of the GPU, until its process ends.
     """
     from mathledger.core.files import read_json
     from mathledger.evaluation.spot_check import SpotCheck
@@ -208,4 +209,4 @@ def generation(project: Project) -> Check:
             for each in again.responses:
                 if each.difference:
                     yield f"{model} on {benchmark}: {each.text}{other}"
-    return f"{same} of {num_again} responses, chosen by chance, came out the same"
+    return f"{same} of {num_again} responses, drawn at random, were regenerated identically"

@@ -188,10 +188,10 @@ def test_a_key_of_another_kind_is_refused_in_one_line(
         (["attest", "--private-key", "README.md"], "README.md cannot sign"),
         (["verify", "--signature"], "a signature proves nothing without its signer"),
         (["verify", "--public-key", "README.md"], "no --signature to check"),
-        (["verify", "--signature", "--public-key", "no.pub"], "no.pub: there is no such key"),
+        (["verify", "--signature", "--public-key", "no.pub"], "no.pub does not exist: name a key"),
         (["attest", "--private-key", "README.md", "--signature", "docs"], "docs is a folder"),
         (["verify", "--signature", "--public-key", "a", "--identity", "b",
-          "--identity-provider", "c"], "wants one of"),
+          "--identity-provider", "c"], "needs exactly one of"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_get_one_line(

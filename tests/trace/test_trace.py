@@ -278,7 +278,7 @@ def test_ids_that_name_no_row_or_several_are_refused(smoke: Workspace, trace: Tr
     for unknown in ("0" * 32, "0" * 31):
         assert f"begins with {unknown}" in trace.refused(smoke.path, "row", unknown)
     for wrong in ("xyz", "0" * 33, ""):
-        assert "is no id of a row" in trace.refused(smoke.path, "row", wrong)
+        assert "is not a row id" in trace.refused(smoke.path, "row", wrong)
 
 
 def test_a_download_that_reads_otherwise_is_found(smoke_copy: Workspace, trace: Tracer) -> None:
@@ -397,11 +397,11 @@ def test_what_would_steer_a_terminal_is_spelled_out() -> None:
         (["nothing"], f"has no number for nothing; it has {BENCHMARK}"),
         ([f"{BENCHMARK}@other"], "has no number of other on tiny_chain_sum; it has those of base"),
         ([BENCHMARK, "--rev", "nowhere"], "names no revision and no experiment"),
-        (["item", BENCHMARK], "is no item: give BENCHMARK/ID"),
+        (["item", BENCHMARK], "is not an item: give BENCHMARK/ID"),
         (["item", f"{BENCHMARK}/x"], "has no item x; it has"),
         (["item", "nothing/x"], "has no number for nothing"),
-        (["a", "b"], "a b is no target"),
-        (["row", "00", "11"], "row 00 11 is no target"),
+        (["a", "b"], "a b is not a target"),
+        (["row", "00", "11"], "row 00 11 is not a target"),
         (["row", "00", "--html", "page.html"], "--html shows the chain of a number"),
         ([BENCHMARK, "--html", "no/such/folder/page.html"], "No such file or directory"),
     ],
@@ -490,7 +490,7 @@ def test_a_stage_that_has_read_other_data_is_remarked(
     made["md5"] = other["md5"]
     (smoke_copy.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": lock}))
     remarks = trace.json(smoke_copy.path, BENCHMARK)["remarks"]
-    (remark,) = [each for each in remarks if "has read" in each]
+    (remark,) = [each for each in remarks if "has since written" in each]
     assert remark.startswith(f"{reader} has read {made['path']}")
     assert f"{stage} has since written" in remark
 
@@ -511,7 +511,7 @@ def test_without_an_mlflow_store_only_the_links_are_missing(
         del step["run"]["link"]
     assert with_store["steps"] == without["steps"]
     (smoke_copy.path / "mlflow.db").write_text("no database")
-    assert "is no MLflow store that can be read" in trace.refused(smoke_copy.path, BENCHMARK)
+    assert "cannot be read as an MLflow store" in trace.refused(smoke_copy.path, BENCHMARK)
 
 
 @pytest.mark.parametrize("kind", ["shallow", "rewritten"])

@@ -131,7 +131,7 @@ def test_a_run_with_code_that_its_commit_does_not_have_must_say_so(repository: R
     repository.write({ROOM[1]: "A = 2\n"})
     code = repository.code()
     (reason,) = repository.reasons(commit, code, rooms(code))
-    assert "it ran other code than commit" in reason and reason.endswith(ROOM[1])
+    assert "the code that ran differs from" in reason and reason.endswith(ROOM[1])
     assert repository.reasons(commit, code, rooms(code), is_dirty=True) == []
 
 
@@ -151,7 +151,9 @@ def test_a_forged_list_of_code_is_not_what_the_lock_has(
         "empty": {},
     }[forgery]
     reasons = repository.reasons(commit, forged, rooms(ran), is_dirty=is_dirty)
-    assert any("`code` does not list mathledger/text as dvc.lock has it" in r for r in reasons)
+    assert any(
+        "the digest of mathledger/text in `code` differs from dvc.lock" in r for r in reasons
+    )
 
 
 def test_a_record_from_before_there_were_rooms_is_checked_too(repository: Repository) -> None:
@@ -165,5 +167,5 @@ def test_a_record_from_before_there_were_rooms_is_checked_too(repository: Reposi
     assert repository.reasons(commit, None, code) == []
     forged = {**code, OLD[1]: md5("D = 5\n")}
     (reason,) = repository.reasons(commit, None, forged)
-    assert "it ran other code than commit" in reason and reason.endswith(OLD[1])
+    assert "the code that ran differs from" in reason and reason.endswith(OLD[1])
     assert repository.reasons(commit, None, forged, is_dirty=True) == []

@@ -156,7 +156,7 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     assert f"item {rows[0]['item_id']}, repeat 0: verdict" in found["responses"]
     assert "97.3 is not in the ledger" in found["card"]
     assert "kept.parquet: row" in found["canaries"] and item["id"] in found["canaries"]
-    assert "kept.parquet is not what the filter writes" in found["filter"]
+    assert "kept.parquet differs from what the filter writes" in found["filter"]
     assert output.splitlines()[-1].startswith("FAIL: ")
 
 
@@ -189,7 +189,7 @@ def test_a_file_that_no_stage_made_is_named(smoke_copy: Workspace) -> None:
     with opened(smoke_copy.path) as project:
         assert any("extra.bin was made by no stage" in each for each in digests.digests(project))
         assert list(records.commit(project)) == [
-            "stages/extra.py is in no commit: add it, or remove it"
+            "stages/extra.py is not in the commit: commit it, or remove it"
         ]
 
 
@@ -204,7 +204,7 @@ def test_an_uncommitted_change_is_found_though_its_time_and_size_are_the_old(
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     with opened(smoke_copy.path) as project:
         assert list(records.commit(project)) == [
-            "Makefile is not the commit's: `git diff Makefile`"
+            "Makefile differs from the commit: see `git diff Makefile`"
         ]
 
 
