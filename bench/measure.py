@@ -25,7 +25,7 @@ from mathledger.run.tracking import CODE
 
 RESULTS = Path("bench/results")
 SAMPLE_SECONDS = 0.05
-PACKAGES = ["daft", "lm-eval", "math-verify", "numba", "numpy", "pyarrow", "torch"]
+PACKAGES = ["lm-eval", "math-verify", "numba", "numpy", "pyarrow", "torch"]
 PACKAGES += ["transformers", "trl"]
 
 

@@ -13,7 +13,7 @@ import mathledger
 from mathledger import cli
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"daft", "dvc", "mlflow", "numba", "numpy", "pyarrow", "pydantic", "scipy", "torch", "yaml"}
+HEAVY = {"dvc", "mlflow", "numba", "numpy", "pyarrow", "pydantic", "scipy", "torch", "yaml"}
 
 
 def subcommands() -> dict[str, argparse.ArgumentParser]:

@@ -59,8 +59,14 @@ def read_rows(path: Path) -> list[Row]:
     return [row for batch in read_batches(path) for row in batch.to_pylist()]
 
 
-def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def read_batches(
+    path: Path, columns: list[str] | None = None, row_groups: list[int] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a parquet file in order, at most ROWS_PER_GROUP at a time.
+
+    Args:
+        columns: All of them by default.
+        row_groups: All of them by default.
 
     Raises:
         InputError: The file is missing or is not parquet.
@@ -68,7 +74,7 @@ def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.Re
     try:
         # Without pre_buffer=False the whole compressed file would stay in memory.
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)
+            yield from file.iter_batches(ROWS_PER_GROUP, row_groups, columns)
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None
     except (pa.ArrowInvalid, OSError) as error:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ["accelerate", "daft", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
+PACKAGES = ["accelerate", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
 PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
 
 

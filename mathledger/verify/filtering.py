@@ -56,7 +56,7 @@ def again(project: Project) -> Check:
     with tempfile.TemporaryDirectory(dir=scratch, prefix="verify-") as name:
         again, metrics = Path(name) / "data", Path(name) / "metrics.json"
         try:
-            # No engine.start: any runner gives the same bytes, and Daft's own takes every core.
+            # Without engine.start: every runner gives the same bytes, and threads are the default.
             items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
             rows = project.outputs.deduplicated
             write_json(metrics, decontaminate.filter_rows(rows, items, again, settings))

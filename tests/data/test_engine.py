@@ -1,10 +1,12 @@
-"""The same bytes on any number of threads, from any files and row groups, in any order, on Daft's
-own runner and on a cluster of Ray."""
+"""The same bytes on any number of threads, from any files and row groups, in any order, on threads
+and on a cluster of Ray."""
 
 import json
 import random
 import re
 import shutil
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from bench.make_corpus import MIN_ROWS, write_corpus
+from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows, write_rows
 from mathledger.data import engine
 from mathledger.data.benchmarks import ALL_ITEM
+from mathledger.text import canonical
 from tests.conftest import Workspace
 from tests.test_deduplicate import FIRST, STORY, plant
 
@@ -173,14 +180,72 @@ def test_neither_files_nor_their_order_change_a_row(done: Workspace, raw_rows: p
         assert arranged(done, table, num_files) == first
 
 
-def test_rows_come_back_in_the_order_of_the_file(tmp_path: Path) -> None:
-    names = [f"{number:032x}" for number in range(500)]
-    texts = [str(number) * (number % 9) for number in range(500)]
+def lengths(column: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    time.sleep(random.random() / 100)  # so that threads finish in any order
+    return np.array([[len(text)] for text in column.to_pylist()], np.uint8).reshape(-1, 1)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the runner as it was."""
+    monkeypatch.setattr(engine, "_settings", engine._settings)
+    yield
+
+
+@given(
+    texts=st.lists(st.text(max_size=9), max_size=60),
+    row_group_size=st.integers(1, 70),
+    num_threads=st.integers(1, 5),
+)
+@pytest.mark.usefixtures("settings")
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_rows_come_back_in_the_order_of_the_file(
+    tmp_path: Path, texts: list[str], row_group_size: int, num_threads: int
+) -> None:
     path = tmp_path / "rows.parquet"
-    pq.write_table(pa.table({"id": names, "text": texts}), path, row_group_size=11)
+    table = pa.table({"text": pa.array(texts, pa.string())})
+    pq.write_table(table, path, row_group_size=row_group_size)
+    engine.start(engine.Params("native", num_threads, None))
+    found = engine.map_rows(path, ["text"], lengths, 1)
+    assert found.tolist() == [[len(text)] for text in texts]
 
-    def length(column: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-        return np.array([[len(text)] for text in column.to_pylist()], np.uint8)
 
-    found = engine.map_rows(path, ["text"], length, 1)
-    assert found.ravel().tolist() == [len(text) for text in texts]
+@pytest.mark.usefixtures("settings")
+def test_memory_is_bounded_by_the_threads_and_not_by_the_file(tmp_path: Path) -> None:
+    """Row groups whose results are not used yet are as many as the threads and one more."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": ["a"] * 100}), path, row_group_size=1)
+    begun: list[int] = []
+
+    def count(column: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+        begun.append(1)
+        return np.zeros((len(column), 1), np.uint8)
+
+    engine.start(engine.Params("native", 2, None))
+    for used, _ in enumerate(engine.stream_rows(path, ["text"], count, 1)):
+        time.sleep(0.002)
+        assert len(begun) <= used + 3
+    assert len(begun) == 100
+
+
+def test_an_error_in_a_kernel_reaches_the_caller(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"text": [None, "a"]}), path)
+    with pytest.raises(ValueError, match="no nulls"):
+        engine.map_rows(path, ["text"], lambda texts: canonical.keys(texts).view(np.uint8), 16)
+    with pytest.raises(InputError, match=r"rows\.gone is missing: run `dvc repro`"):
+        engine.map_rows(path.with_suffix(".gone"), ["text"], lengths, 1)
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_missing_ray_is_one_line_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"needs Ray.*pip install 'mathledger\[ray\]'"):
+        engine.start(engine.Params("ray", None, None))
+
+
+@pytest.mark.usefixtures("settings")
+def test_an_address_without_a_cluster_is_one_line() -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match=r"engine\.ray_address=auto: start one with `ray start"):
+        engine.start(engine.Params("ray", None, "auto"))
