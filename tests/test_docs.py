@@ -132,7 +132,7 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             assert all(Path(path).exists() for path in paths)
         case ["python", "-m", "stages.params", *overrides]:
             check_overrides([each for each in overrides if each != "--check"])
-        case ["python", "-m", "bench.report" | "docs.configuration"]:
+        case ["python", "-m", "bench.report" | "docs.configuration" | "docs.outputs"]:
             check_mention(words)  # take no argument
         case ["python", "-m", module, *arguments]:
             monkeypatch.setattr(sys, "argv", [module, *arguments])
