@@ -1,12 +1,12 @@
-"""Experiments side by side: the table that a paper prints.
+"""`mathledger compare`: compare experiments in a table, as a paper prints it.
 
-Each row is a commit or an experiment: the final model's score on each benchmark with its interval,
-as its ledger has them; the difference from the baseline, paired by item (docs/statistics.md), its p
-adjusted by Holm for all that were tested; the rows it was trained on, and what training cost, from
-the lineage. From the stored responses come the tests, and the split by overlap: what a leak buys
-shows on the items that stand in the corpora, and not on the others.
+Each row is a commit or an experiment. The ledger gives the final model's score on each benchmark
+with its interval, and the lineage gives the cost of training. The stored responses give the
+difference from the baseline by paired tests (docs/statistics.md), with Holm's adjustment for all
+tests. They also give the split by overlap: the gain from a leak shows on the items that are in the
+corpora, and not on the others.
 
-load (what each state records) -> compute (tests, the split) -> render (four forms).
+The module load reads the states, compute runs the tests, and render formats the result.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mathledger.compare import compute, load, render
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the comparison in the form that is asked for."""
+    """Print the comparison in the requested format."""
     baseline, others = load.chosen(arguments.revisions, arguments.baseline)
     experiments = [load.experiment(chain, baseline) for chain in (baseline, *others)]
     comparison = compute.compare(experiments, load.overlapping_items(baseline))

@@ -1,4 +1,4 @@
-"""Each experiment against the baseline: a test for each benchmark, and the split by overlap."""
+"""Compare each experiment with the baseline by benchmark, also split by overlap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mathledger.evaluation.statistics import FamilyTest, Interval
 
 @dataclass(frozen=True)
 class Part:
-    """The score on some of the items."""
+    """The score on a part of the items."""
 
     num_items: int
     num_samples: int
@@ -19,12 +19,12 @@ class Part:
     accuracy: float
     low: float
     high: float
-    difference: Interval | None  # from the baseline, whose own is null
+    difference: Interval | None  # difference from the baseline; null for the baseline
 
 
 @dataclass(frozen=True)
 class Split:
-    """The scores on the items that stand in the baseline's corpora, and on the others."""
+    """The scores on the items that the baseline's corpora hold, and on the others."""
 
     items_with_overlap: Part
     items_without_overlap: Part
@@ -32,22 +32,26 @@ class Split:
 
 @dataclass(frozen=True)
 class Result:
-    """An experiment on a benchmark."""
+    """The result of an experiment on a benchmark."""
 
     responses: Responses
-    test: FamilyTest | None  # null for the baseline, and where `not_tested` says why
+    test: FamilyTest | None  # null for the baseline, or if `not_tested` gives a reason
     not_tested: str | None
-    by_overlap: Split | None  # null where all items are of one kind, or not the baseline's
+    by_overlap: Split | None  # null if all items are of one kind, or differ from the baseline's
 
 
 @dataclass(frozen=True)
 class Row:
+    """An experiment with its result on each benchmark."""
+
     experiment: Experiment
-    results: dict[str, Result]  # by benchmark
+    results: dict[str, Result]
 
 
 @dataclass(frozen=True)
 class Comparison:
+    """The baseline and the experiments that are compared with it."""
+
     baseline: Row
     others: list[Row]
     num_tests: int
@@ -58,10 +62,10 @@ class Comparison:
 
 
 def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str]]) -> Comparison:
-    """Set the first experiment, the baseline, against each of the others.
+    """Compare each experiment with the first one, which is the baseline.
 
     Args:
-        overlapping: by benchmark, the items that stand in the baseline's corpora.
+        overlapping: for each benchmark, the items that the baseline's corpora hold.
     """
     baseline, *others = experiments
     tests = _tests(baseline, others)
@@ -85,7 +89,7 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
 
 
 def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], FamilyTest]:
-    """Test each number that can be paired; keys are the experiment's place and the benchmark."""
+    """Test each number that can be paired, keyed by the experiment's index and the benchmark."""
     pairs = {
         (number, benchmark): pair(baseline.responses[benchmark], own, benchmark, other.name)
         for number, other in enumerate(others)
@@ -96,12 +100,12 @@ def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int
 
 
 def why_not_tested(baseline: Experiment, benchmark: str, own: Responses) -> str | None:
-    """Say why a score cannot be paired with the baseline's; None if it can."""
+    """Return the reason why a score cannot be paired with the baseline's, or None if it can."""
     before = baseline.responses.get(benchmark)
     if before is None:
-        return "the baseline has not answered it"
+        return "the baseline has no responses to it"
     if before.items_digest != own.items_digest:
-        return "the baseline answered other items"
+        return "the baseline answered different items"
     return None
 
 
@@ -115,21 +119,21 @@ def pair(
     """
     if before.outcomes.keys() != after.outcomes.keys():
         raise InputError(
-            f"{benchmark} has one items_digest in the baseline and in {name}, and responses to "
-            "other items: run `mathledger verify` on both"
+            f"{benchmark} has the same items_digest in the baseline and in {name}, but responses "
+            "to different items: run `mathledger verify` on both"
         )
     items = sorted(before.outcomes)
     return [before.outcomes[item] for item in items], [after.outcomes[item] for item in items]
 
 
 def by_overlap(own: Outcomes, before: Outcomes | None, overlapping: set[str]) -> Split | None:
-    """Score the items that overlap and the others, and how each changed.
+    """Score the overlapping items and the others, with their differences from the baseline.
 
     Args:
         before: the baseline's responses to the same items; None for the baseline itself.
 
     Returns:
-        None if all items are of one kind.
+        The two scores, or None if all items are of one kind.
     """
     items = sorted(own.keys() & overlapping), sorted(own.keys() - overlapping)
     if not all(items):

@@ -1,4 +1,4 @@
-"""What the states that are compared record: ledger, lock, lineage and stored responses."""
+"""Load the states to compare, from ledger, dvc.lock, lineage and stored responses."""
 
 import json
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from mathledger.run.params import evaluated_models
 
 TRAINING = ("train", "reinforce")
 
-Outcomes = dict[str, list[bool]]  # by item, whether each response to it is right
+Outcomes = dict[str, list[bool]]  # for each item, whether each response to it is correct
 
 
 @dataclass(frozen=True)
 class Responses:
-    """A model's responses to a benchmark, and the score that the ledger has of them."""
+    """A model's responses to a benchmark, with their score in the ledger."""
 
     score: Score
     items_digest: str
@@ -33,21 +33,21 @@ class Responses:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the training of the final model took."""
+    """The cost of training the final model."""
 
     train_seconds: float
-    energy_kwh: float | None  # null: it could not be estimated
-    is_resumed: bool  # what went before a checkpoint that a killed run left is not in the two
+    energy_kwh: float | None  # null if it could not be estimated
+    is_resumed: bool  # True if the two exclude work before the checkpoint of a killed run
     device: str
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One of those that are compared."""
+    """A state that is compared."""
 
     name: str
     commit: str | None
-    changed: list[str]  # against the baseline
+    changed: list[str]  # differences of params and code from the baseline
     num_rows_trained_on: int
     cost: Cost
     model: str
@@ -55,10 +55,10 @@ class Experiment:
 
 
 def chosen(revisions: list[str], baseline: str | None) -> tuple[Chain, list[Chain]]:
-    """Open the baseline and what is compared with it; by default HEAD and its experiments.
+    """Open the baseline and the states to compare with it; by default HEAD and its experiments.
 
     Raises:
-        InputError: one of them names nothing, or HEAD has no experiments.
+        InputError: a revision does not exist, or HEAD has no experiments.
     """
     if revisions:
         first = Chain.open(baseline or revisions[0])
@@ -81,17 +81,18 @@ def experiments_of_head(at: Path) -> list[Chain]:
     own = [each for each in experiments(at) if each.baseline == head]
     if not own:
         raise InputError(
-            "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one; those of other "
-            "commits (`dvc exp list --all-commits`), branches and tags are compared by name"
+            "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one; to compare "
+            "branches, tags, or experiments of other commits (`dvc exp list --all-commits`), name "
+            "them"
         )
     return [Chain(each.name, each.commit, at) for each in own]
 
 
 def experiment(chain: Chain, baseline: Chain) -> Experiment:
-    """Read what ledger, lock and lineage say of one experiment.
+    """Read an experiment from its ledger, dvc.lock and lineage.
 
     Raises:
-        InputError: it has no ledger, or one that does not belong to its lock.
+        InputError: the experiment has no ledger, or one that does not belong to its dvc.lock.
     """
     expect_whole(chain)
     ledger, before = chain.ledger, baseline.ledger
@@ -105,7 +106,7 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
 
 
 def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
-    """Return a score of the ledger with the responses that it was computed from."""
+    """Return a score of the ledger with the responses behind it."""
     path = facts.responses(chain, model, benchmark.benchmark)
     outcomes: Outcomes = {}
     for batch in read_batches(path, ["item_id", "correct"]):
@@ -116,8 +117,8 @@ def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
 
 
 def expect_whole(chain: Chain) -> None:
-    """Raise InputError if only a part of the pipeline has run: its numbers mix two states."""
-    mend = "run all of it (`dvc repro`, or the experiment without a target), or leave it out"
+    """Raise InputError if only a part of the pipeline has run, so that numbers mix two states."""
+    mend = "run the whole pipeline (`dvc repro`, or the experiment without a target), or omit it"
     if chain.ledger.params != chain.params:
         raise InputError(f"{LEDGER} of {chain.label} has other params than its params.yaml: {mend}")
     facts.expect_ledger_of_lock(chain, mend)
@@ -128,19 +129,19 @@ def expect_whole(chain: Chain) -> None:
             ]
             if made and made != [md5]:
                 raise InputError(
-                    f"in {chain.label}, {name} read another {path} than there is now: {mend}"
+                    f"in {chain.label}, {path} has changed since {name} read it: {mend}"
                 )
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """Describe where two trees of params differ.
+    """Yield a description of each difference between two trees of params.
 
     >>> list(changes({"a": {"c": 2}, "d": {"e": 5}}, {"a": {"c": 3}, "f": {"g": 4}}))
     ['a.c=3', 'no d', 'with f']
     """
     pairs = param_differences(flatten(before), flatten(after))
     for key, old, new in sorted(pairs, key=lambda pair: pair[0]):
-        # Null in place of a section is none, as in `lora: null`.
+        # Null in place of a section means no section, as in `lora: null`.
         if new is ABSENT or (new is None and isinstance(old, dict)):
             yield f"no {key}"
         elif old is ABSENT or (old is None and isinstance(new, dict)):
@@ -150,7 +151,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 
 def cost(chain: Chain) -> Cost:
-    """Add up the seconds of training and the kWh of the runs that made the final model."""
+    """Return the total seconds and kWh of the training runs behind the final model."""
     runs = [chain.lineage(stage) for stage in chain.stages.values() if stage.kind in TRAINING]
     if not runs:
         raise InputError(f"dvc.lock of {chain.label} has no stage train: run `dvc repro` there")
@@ -166,6 +167,6 @@ def cost(chain: Chain) -> Cost:
 
 
 def overlapping_items(chain: Chain) -> dict[str, set[str]]:
-    """Return, by benchmark, the items that its corpora hold, in rows removed or not."""
+    """Return for each benchmark the items that the corpora hold, in removed or kept rows."""
     hits = overlapping_rows(chain.cached(EVIDENCE))
     return {benchmark: set(items) for benchmark, items in hits.items()}

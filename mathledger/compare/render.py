@@ -1,4 +1,4 @@
-"""A comparison as text for the terminal, Markdown, CSV or JSON."""
+"""Format a comparison as text for the terminal, Markdown, CSV or JSON."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ CHANGES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: its first columns are texts, the others numbers."""
+    """A table with a title; the first columns are texts, and the others are numbers."""
 
     title: str
     num_texts: int
@@ -41,7 +41,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def sheets(comparison: Comparison) -> Iterator[Sheet]:
-    """Yield the scores with rows and cost, the differences from the baseline, the overlap split."""
+    """Yield the tables of scores and cost, differences from the baseline, and the overlap split."""
     rows, baseline = comparison.rows, comparison.baseline.experiment.name
     benchmarks = list(dict.fromkeys(name for row in rows for name in row.results))
     yield Sheet(
@@ -82,7 +82,7 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
     ]
     if split:
         yield Sheet(
-            f"Items that stand in the corpora of {baseline}, and the others, % [95% interval]",
+            f"Items found in the corpora of {baseline}, and the others, % [95% interval]",
             2,
             [
                 "benchmark",
@@ -97,23 +97,24 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
 
 
 def notes(comparison: Comparison) -> str:
-    """Explain the tables' signs, and say what does not fit into them."""
+    """Return notes on the signs in the tables, and on numbers that were not tested."""
     text = ""
     if comparison.num_tests:
         text = (
-            f"{comparison.num_tests} exact tests, paired by item; p is adjusted by Holm for all of "
-            f"them; * marks p < {statistics.LEVEL}. "
+            f"The {comparison.num_tests} exact tests are paired by item, and p is adjusted by Holm "
+            f"for all of them; * marks p < {statistics.LEVEL}. "
         )
     results = [result for row in comparison.others for result in row.results.values()]
     reasons = sorted({each.not_tested for each in results if each.not_tested})
-    text += "".join(f"Not tested: {reason}. " for reason in reasons)
+    text += "".join(f"Some scores were not tested: {reason}. " for reason in reasons)
     costs = [row.experiment.cost for row in comparison.rows]
     if any(cost.is_resumed for cost in costs):
-        text += "+ marks a training that went on from a checkpoint: what went before is not in it. "
+        text += "+ marks a resumed training, whose cost excludes the work before the checkpoint. "
     devices = {cost.device for cost in costs}
     if len(devices) > 1:
         text += (
-            f"Trained on different machines, so times do not compare: {'; '.join(sorted(devices))}."
+            "Times are not comparable, because training ran on different machines: "
+            f"{'; '.join(sorted(devices))}."
         )
     return wrapped(text) if text else ""
 
@@ -166,7 +167,7 @@ def aligned(head: list[str], lines: list[list[str]]) -> str:
 
 
 def csv_text(comparison: Comparison) -> str:
-    """Write one line for each experiment and benchmark, with all digits."""
+    """Return CSV with one line for each experiment and benchmark, at full precision."""
     test_head = ("difference", "difference_low", "difference_high", "p_value", "p_holm")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

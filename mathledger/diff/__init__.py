@@ -1,8 +1,8 @@
-"""What changed between the numbers of two states: `mathledger diff A B [BENCHMARK[@MODEL]]`.
+"""`mathledger diff A B [BENCHMARK[@MODEL]]`: show why the numbers of two states differ.
 
-sides (what both record) -> numbers, causes and attribution, rows and responses (what changed, and
-what that did) -> report. What a person changed is told apart from what followed; where nothing
-recorded explains a difference, that is said.
+The module sides reads both states; numbers, causes, attribution, rows and responses compare them;
+report formats the result. It separates what a person changed from the consequences, and says so if
+nothing recorded explains a difference.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from mathledger.diff.sides import open_side
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the differences. The exit status is 0 whatever they are."""
+    """Print the differences; return 0 even if there are some."""
     a, b = open_side(arguments.a), open_side(arguments.b)
     compared = difference.compare(a, b, arguments.benchmark)
     if arguments.json:

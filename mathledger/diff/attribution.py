@@ -1,4 +1,4 @@
-"""Which numbers each change leads to, which changes lead to none, and what nothing explains."""
+"""Attribute differing numbers to changes; list changes without effect and unexplained stages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ Identity = tuple[str, str, str, str]
 
 @dataclass
 class Cause:
-    """A change, with its stages and the numbers that it leads to."""
+    """A change with the stages where it happened and the numbers that it affects."""
 
     change: Change
-    stages: list[str] = field(default_factory=list)  # empty: a card does not say which read it
+    stages: list[str] = field(default_factory=list)  # empty for a card, which does not name them
     numbers: list[str] = field(default_factory=list)
-    git_revisions: tuple[str | None, str | None] | None = None  # of code: at which both sides ran
+    git_revisions: tuple[str | None, str | None] | None = None  # commits of both sides, for code
 
     def add(self, stages: Sequence[str], number: str | None = None) -> None:
         self.stages += [stage for stage in stages if stage not in self.stages]
@@ -28,7 +28,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Unexplained:
-    """A stage whose output differs, with the same inputs and nothing recorded to have changed."""
+    """A stage with a different output although its inputs and everything recorded are the same."""
 
     stage: str
     numbers: list[str]
@@ -36,13 +36,15 @@ class Unexplained:
 
 @dataclass(frozen=True)
 class Attribution:
+    """The causes of differing numbers, the unexplained stages, and the changes without effect."""
+
     causes: list[Cause]  # upstream first
     unexplained: list[Unexplained]
     without_effect: list[Cause]
 
 
 def attribute(a: Side, b: Side, numbers: Sequence[NumberDifference]) -> Attribution:
-    """Follow each number that differs back to what changed."""
+    """Trace each number that differs back to the changes that caused it."""
     order = list(dict.fromkeys([*a.runs, *b.runs]))
     active: dict[Identity, Cause] = {}
     unexplained: dict[str, list[str]] = {}
@@ -74,16 +76,16 @@ def attribute(a: Side, b: Side, numbers: Sequence[NumberDifference]) -> Attribut
 
 
 def _route(a: Side, b: Side, difference: NumberDifference) -> causes.Route | None:
-    """Return the stages that lead to a number that differs; None if it does not."""
+    """Return the stages that lead to a number that differs, or None if it does not differ."""
     if not difference.has_same_responses:
         return causes.trace(a, b, difference.number)
-    if not difference.is_same:  # computed otherwise from the same responses
+    if not difference.is_same:  # computed differently from the same responses
         return causes.Route(["model_card"], [])
     return None
 
 
 def _on_route(a: Side, b: Side, route: causes.Route) -> Iterator[tuple[Change, list[str]]]:
-    """Yield the changes at a route's stages, and those of a card, which names no stages."""
+    """Yield the changes at a route's stages, and changes in a card, which have no stages."""
     for stage in route.stages:
         for change in causes.own_changes(a, b, stage):
             yield change, [stage]
@@ -99,7 +101,7 @@ def _idle(
     reached: set[str],
     active: dict[Identity, Cause],
 ) -> dict[Identity, Cause]:
-    """Collect the changes that lead to no number, at the stages that the numbers rest on."""
+    """Return the changes that affect no number, at stages upstream of the numbers."""
     idle: dict[Identity, Cause] = {}
     shared = [difference.number for difference in numbers]
     rested_on = causes.upstream(a, shared) | causes.upstream(b, shared)

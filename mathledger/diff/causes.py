@@ -1,9 +1,9 @@
-"""Which recorded changes can have changed a number: a walk up the data that differs.
+"""Find the recorded changes that can have changed a number, by walking up the data that differs.
 
-A change of a stage (code, params, packages, hardware, or what it downloaded) is a cause of a number
-where data that differs leads from that stage to the number's responses. A stage that ran otherwise
-and wrote the same bytes is none. Where several changes meet, two states cannot tell their shares
-apart: all are causes.
+A change at a stage (code, params, packages, hardware, or its download) is a cause if differing data
+leads from that stage to the number's responses. A stage that ran differently but wrote the same
+bytes is not a cause. If several changes meet, all are causes, because two states cannot separate
+their effects.
 """
 
 from collections.abc import Collection, Iterable
@@ -22,8 +22,10 @@ IDLE = ("model_card", "probe")  # stages and sections that no number rests on
 
 @dataclass(frozen=True)
 class Change:
+    """A recorded value that differs between the two sides."""
+
     kind: str  # data, code, params, packages or hardware
-    key: str  # corpora.web.revision, stages/train.py, train.seed, torch, cpu
+    key: str  # for example corpora.web.revision, stages/train.py, train.seed, torch, cpu
     a: Any
     b: Any
 
@@ -34,14 +36,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Route:
-    """The stages whose output differs on the way to a number's responses, upstream first."""
+    """The stages with differing output on the way to a number's responses, upstream first."""
 
     stages: list[str]
-    unexplained: list[str]  # those that did so from the same inputs, and with nothing changed
+    unexplained: list[str]  # stages with the same inputs and no recorded change
 
 
 def makers(path: str, stages: Collection[str]) -> list[str]:
-    """Return the stages that made some data: data/KIND[/ITEM], and of models data/model/NAME.
+    """Return the stages that made a path data/KIND[/ITEM] or data/model/NAME.
 
     >>> makers("data/prepare", ["prepare@web", "prepare@books", "mix"])
     ['prepare@web', 'prepare@books']
@@ -57,7 +59,7 @@ def makers(path: str, stages: Collection[str]) -> list[str]:
     ]
 
 
-# Of a run, and how the two sides of it are compared.
+# Maps each part of a run's record to the function that compares it.
 RECORDED = {
     "code": differences,
     "params": param_differences,
@@ -67,7 +69,7 @@ RECORDED = {
 
 
 def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
-    """Return what is recorded to have changed at a stage itself, whatever it read."""
+    """Return the recorded changes at a stage itself, except those of its inputs."""
     downloads = differences(_source(a, stage), _source(b, stage))
     changes = [Change("data", key, *values) for key, *values in downloads]
     old, new = a.runs.get(stage), b.runs.get(stage)
@@ -81,7 +83,7 @@ def own_changes(a: Side, b: Side, stage: str) -> list[Change]:
 
 
 def _source(side: Side, stage: str) -> dict[str, Any]:
-    """Return what a stage downloaded, as the ledger names it, by dotted key."""
+    """Return the ledger's record of a stage's download, by dotted key."""
     kind, _, item = stage.partition("@")
     if kind == "download_corpus":
         if corpus := side.ledger.corpora.get(item):
@@ -106,9 +108,10 @@ def _named(name: str, source: Corpus | BaseModelInput | BenchmarkSource) -> dict
 
 
 def unattributed(a: Side, b: Side) -> list[Change]:
-    """Return changed code and params of ledgers, which do not say what read them.
+    """Return changes of code and params in ledgers, which do not name the stages that read them.
 
-    Between two chains there are none: lineage says which stage read what."""
+    Two chains have no such changes, because their lineage names the stages.
+    """
     if a.chain and b.chain:
         return []
     code = differences(a.ledger.code, b.ledger.code)
@@ -120,7 +123,7 @@ def unattributed(a: Side, b: Side) -> list[Change]:
 
 
 def can_lead_to_numbers(change: Change) -> bool:
-    """Return True if a number may rest on what a change of unknown stages leads to."""
+    """Return True if a change without known stages may affect a number."""
     if not is_code(change.key):
         return change.key.partition(".")[0] not in IDLE
     path = PurePosixPath(change.key)
@@ -128,20 +131,20 @@ def can_lead_to_numbers(change: Change) -> bool:
 
 
 def is_same_run(a: Side, b: Side, stage: str) -> bool:
-    """Return True if a stage read the same data and nothing recorded of it has changed."""
+    """Return True if a stage read the same data, and none of its records changed."""
     old, new = a.runs.get(stage), b.runs.get(stage)
     same = old is not None and new is not None and old.inputs == new.inputs
     return same and not own_changes(a, b, stage)
 
 
 def trace(a: Side, b: Side, number: Number) -> Route:
-    """Follow responses that differ back to the stages whose output differs."""
+    """Trace responses that differ back to the stages with differing output."""
     stages = list(dict.fromkeys([*a.runs, *b.runs]))
     route = Route([], [])
     is_loose = bool(unattributed(a, b))
 
     def visit(stage: str, is_changed: bool) -> None:
-        """Args: is_changed: whether it is known that its output differs."""
+        """Visit upstream stages first; `is_changed` says that the output is known to differ."""
         if stage in route.stages:
             return
         old, new = a.runs.get(stage), b.runs.get(stage)
@@ -162,7 +165,7 @@ def trace(a: Side, b: Side, number: Number) -> Route:
 
 
 def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
-    """Return whether it is known if a stage's output differs, and whether it does."""
+    """Return whether both outputs of a stage are known, and whether they differ."""
     if old is None or new is None:
         return True, True
     if old.outputs is None or new.outputs is None:
@@ -171,7 +174,7 @@ def _output(old: Run | None, new: Run | None) -> tuple[bool, bool]:
 
 
 def upstream(side: Side, numbers: Iterable[Number]) -> set[str]:
-    """Return the stages that some numbers rest on."""
+    """Return the stages upstream of some numbers."""
     waiting = [number.stage for number in numbers]
     seen = set[str]()
     while waiting:

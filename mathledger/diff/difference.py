@@ -1,4 +1,4 @@
-"""All that differs between two sides: numbers, what changed, and what followed from it."""
+"""Collect the differences between two sides: numbers, their causes, and the consequences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from mathledger.diff.sides import Number, Side
 
 @dataclass(frozen=True)
 class Values:
-    """A value that differs; ABSENT on a side that does not have the key."""
+    """A value that differs; a side without the key has ABSENT."""
 
     key: str
     a: Any
@@ -25,7 +25,7 @@ class Values:
 
 @dataclass(frozen=True)
 class Weights:
-    """A model that is not the same, with DVC's digests; null where it did not answer."""
+    """A model whose weights differ, with DVC's digests; null if the side lacks the model."""
 
     model: str
     a: str | None
@@ -34,26 +34,28 @@ class Weights:
 
 @dataclass(frozen=True)
 class Difference:
+    """All differences between two sides."""
+
     a: Side
     b: Side
-    numbers: list[NumberDifference]  # that both have
+    numbers: list[NumberDifference]  # numbers that both sides have
     only_in_a: list[Number]
     only_in_b: list[Number]
     attribution: Attribution
     rows: list[RowsDifference]
-    funnel: list[Values]  # by corpus, the rows after each stage
+    funnel: list[Values]  # rows after each stage, by corpus
     training: list[Values]
     weights: list[Weights]
 
 
 def compare(a: Side, b: Side, name: str | None = None) -> Difference:
-    """Find all that differs.
+    """Return all differences between two sides.
 
     Args:
-        name: BENCHMARK or BENCHMARK@MODEL, to which the comparison is restricted.
+        name: BENCHMARK or BENCHMARK@MODEL, to restrict the comparison.
 
     Raises:
-        InputError: a side lacks it, or what is needed is not in the cache.
+        InputError: a side lacks the number, or a file is not in the cache.
     """
     in_a, in_b = _asked(a, name), _asked(b, name)
     shared = [number for number in in_a if number in in_b]
@@ -75,10 +77,10 @@ def compare(a: Side, b: Side, name: str | None = None) -> Difference:
 
 
 def _asked(side: Side, name: str | None) -> list[Number]:
-    """Return the numbers of a side that are compared.
+    """Return the requested numbers of a side.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: the side has no such number.
     """
     if name is None:
         return list(side.numbers)
@@ -97,7 +99,7 @@ def _asked(side: Side, name: str | None) -> list[Number]:
 
 
 def _rows(a: Side, b: Side, ran: set[str]) -> Iterator[RowsDifference]:
-    """Yield the rows that the data stages gained and lost; a card has no rows to compare."""
+    """Yield the rows that data stages gained and lost; cards have no rows to compare."""
     is_private = any(
         facts.is_private(side.ledger.params, name) for side in (a, b) for name in side.benchmarks
     )
@@ -117,7 +119,7 @@ def _weights(a: Side, b: Side, shared: Sequence[Number]) -> Iterator[Weights]:
 
 
 def _model_md5(side: Side, number: Number) -> str | None:
-    """Return the digest of the model that answered."""
+    """Return the digest of the model behind a number."""
     run = side.runs.get(number.stage)
     return run.inputs.get(f"data/model/{number.model}") if run else None
 

@@ -1,9 +1,8 @@
-"""The numbers of two states, and whether their difference is beyond noise.
+"""Compare the numbers of two states, and test whether their difference is beyond noise.
 
-Two states' responses to the same items are paired by item (docs/statistics.md): the exact sign-flip
-test, its p adjusted by Holm for the numbers that were tested. If the items are others, or the
-responses of a card are missing, the two are compared as independent scores, by the interval of
-their difference alone.
+Responses to the same items are compared by a paired test (docs/statistics.md): the exact sign-flip
+test, with Holm's adjustment for all tested numbers. If the items differ, or a card has no
+responses, the scores are compared as independent ones, by the interval of their difference.
 """
 
 from collections.abc import Sequence
@@ -19,16 +18,16 @@ from mathledger.diff.sides import Number, Side
 from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import FamilyTest, Interval
 
-Outcomes = list[list[bool]]  # by item, whether each response is right
+Outcomes = list[list[bool]]  # for each item, whether each response is correct
 Pairs = dict[Number, tuple[Outcomes, Outcomes]]
 
 
 @dataclass(frozen=True)
 class UnpairedTest:
-    """Both sides as independent scores."""
+    """A comparison of both sides as independent scores."""
 
     difference: Interval
-    reason: str  # why they cannot be paired
+    reason: str  # reason why they cannot be paired
 
     @property
     def is_significant(self) -> bool:
@@ -37,23 +36,23 @@ class UnpairedTest:
 
 @dataclass(frozen=True)
 class NumberDifference:
-    """A number on both sides."""
+    """A number that both sides have."""
 
     number: Number
     a: ModelScore
     b: ModelScore
     has_same_responses: bool
-    test: FamilyTest | UnpairedTest | None  # null: the model was not asked anew
+    test: FamilyTest | UnpairedTest | None  # null if both sides share one evaluation run
     responses: Changes | None
 
     @property
     def is_same(self) -> bool:
-        """Return True if neither the responses nor what was computed from them differ."""
+        """Return True if neither the responses nor the scores differ."""
         return self.has_same_responses and self.a.statistics() == self.b.statistics()
 
 
 def compare(a: Side, b: Side, numbers: Sequence[Number]) -> list[NumberDifference]:
-    """Set each number against the other side's, with a test if the model was asked anew."""
+    """Compare each number on both sides, with a test if the model was evaluated again."""
     pairs: Pairs = {}
     differences = [_compare(a, b, number, pairs) for number in numbers]
     tests = statistics.compare_all(pairs)
@@ -64,7 +63,7 @@ def compare(a: Side, b: Side, numbers: Sequence[Number]) -> list[NumberDifferenc
 
 
 def _compare(a: Side, b: Side, number: Number, pairs: Pairs) -> NumberDifference:
-    """Compare a number; put its outcomes into `pairs` if they are to be tested."""
+    """Compare a number, and add its outcomes to `pairs` if they need a paired test."""
     old, new = a.numbers[number], b.numbers[number]
     is_same = old.samples_sha256 == new.samples_sha256
     untested = NumberDifference(number, old, new, is_same, None, None)
@@ -81,8 +80,8 @@ def _compare(a: Side, b: Side, number: Number, pairs: Pairs) -> NumberDifference
     before, after = responses.read(a, number), responses.read(b, number)
     if set(before) != set(after):
         raise InputError(
-            f"{number.benchmark} has one items_digest on both sides, and responses to other items: "
-            "run `mathledger verify` on both"
+            f"{number.benchmark} has the same items_digest on both sides, but responses to "
+            "different items: run `mathledger verify` on both"
         )
     is_private = any(facts.is_private(side.ledger.params, number.benchmark) for side in (a, b))
     changes = None if is_same else responses.compare(before, after, is_private)

@@ -1,4 +1,4 @@
-"""The differences as text (the numbers first, then causes, then what followed) and as JSON."""
+"""Format the differences as text (numbers, causes, consequences) or as JSON."""
 
 import json
 import textwrap
@@ -16,14 +16,14 @@ from mathledger.diff.sides import Side
 from mathledger.evaluation.statistics import FamilyTest
 
 WIDTH = 100
-SHOWN = 3  # causes of a number in its line, names in a list
-FLIPS = 5  # of a model on a benchmark
+SHOWN = 3  # most causes in a number's line, or names in a list
+FLIPS = 5  # most flips shown for a model on a benchmark
 EVIDENCE = ("benchmark", "item_id", "containment", "kept_id", "jaccard", "expected", "found")
 STEPS = ("downloaded", "prepared", "deduplicated", "decontaminated", "training set")
 
 
 def text(difference: Difference) -> str:
-    """Return what the command prints."""
+    """Return the text that the command prints."""
     lines = [f"A  {_side(difference.a)}", f"B  {_side(difference.b)}", ""]
     parts = (_numbers, _causes, _unexplained, _idle, _rows, _training, _responses)
     for part in parts:
@@ -33,7 +33,7 @@ def text(difference: Difference) -> str:
 
 
 def _side(side: Side) -> str:
-    return f"{side.label}{'' if side.chain else ', a card: its ledger alone'}"
+    return f"{side.label}{'' if side.chain else ' (a card: only its ledger is compared)'}"
 
 
 def _numbers(difference: Difference) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _numbers(difference: Difference) -> Iterator[str]:
     same = [each.number.name for each in difference.numbers if each.is_same]
     others = [each for each in difference.numbers if not each.is_same]
     if not others and difference.numbers:
-        yield f"No number differs; the same responses: {_listed(same)}"
+        yield f"No number differs. Same responses: {_listed(same)}"
     width = max((len(each.number.name) for each in others), default=0)
     for each in others:
         yield f"{each.number.name:{width}}  {_score(each)}; {_cause(difference, each.number.name)}"
@@ -51,30 +51,30 @@ def _numbers(difference: Difference) -> Iterator[str]:
         if only:
             yield f"Only in {side}: {_listed([number.name for number in only])}"
     if not difference.numbers:
-        yield "No number is in both."
+        yield "No number is on both sides."
     yield from _tests(difference.numbers, others)
 
 
 def _tests(numbers: Sequence[NumberDifference], shown: Sequence[NumberDifference]) -> Iterator[str]:
-    """Say how the numbers that are shown were tested."""
+    """Explain how the numbers shown were tested."""
     num_paired = sum(isinstance(each.test, FamilyTest) for each in numbers)
     if any(isinstance(each.test, FamilyTest) for each in shown):
         yield ""
         yield (
-            "Brackets: 95% intervals of the difference, in points. p: exact test paired by item"
-            + (f", by Holm for {num_paired} tests." if num_paired > 1 else ".")
+            "Brackets are 95% intervals of the difference in points. p is from an exact paired test"
+            + (f", adjusted by Holm for {num_paired} tests." if num_paired > 1 else ".")
         )
     reasons = [each.test.reason for each in shown if isinstance(each.test, UnpairedTest)]
     for reason in dict.fromkeys(reasons):
-        yield f"Unpaired, as {reason}: judged by the interval alone, each number by itself."
+        yield f"Unpaired because {reason}: each number is judged by its own interval."
 
 
 def _score(each: NumberDifference) -> str:
-    """Format a number: 29/64 -> 31/64 (+3 points [-9, 16], p = 0.69: within noise)."""
+    """Format a number as `29/64 -> 31/64 (+3 [-9, 16], p = 0.69: within noise)`."""
     sides = " -> ".join(f"{score.num_correct}/{score.num_samples}" for score in (each.a, each.b))
     test = each.test
     if test is None:
-        return f"{sides} (computed otherwise from the same responses)"
+        return f"{sides} (computed differently from the same responses)"
     num_items = min(each.a.num_items, each.b.num_items)
     p_value = "unpaired"
     if isinstance(test, FamilyTest):
@@ -104,15 +104,15 @@ def _causes(difference: Difference) -> Iterator[str]:
     causes = difference.attribution.causes
     if not causes:
         return
-    yield "CAUSES, upstream first: what changed and leads to responses that differ"
+    yield "CAUSES, upstream first: changes that lead to differing responses"
     yield from _changes(causes)
     if len({(cause.change.kind, cause.change.key) for cause in causes}) > 1:
-        yield "  Several changed at once: two states cannot tell their shares apart."
+        yield "  Several changed at once, and two states cannot separate their effects."
 
 
 def _idle(difference: Difference) -> Iterator[str]:
     if difference.attribution.without_effect:
-        yield "CHANGED WITHOUT EFFECT: it leads to no response that differs"
+        yield "CHANGED WITHOUT EFFECT: changes that lead to no differing response"
         yield from _changes(difference.attribution.without_effect)
 
 
@@ -147,21 +147,19 @@ def _unexplained(difference: Difference) -> Iterator[str]:
     if not difference.attribution.unexplained:
         return
     yield "NO RECORDED CAUSE"
-    what = "inputs, code, params, packages and hardware are the same, as far as recorded"
+    what = "the recorded inputs, code, params, packages and hardware are the same"
     if not (difference.a.chain and difference.b.chain):
-        what = (
-            "inputs, code and params are the same; a ledger records neither packages nor hardware"
-        )
+        what = "inputs, code and params are the same (a ledger records no packages or hardware)"
     for each in difference.attribution.unexplained:
-        line = f"{each.stage}: its output differs; {what}."
+        line = f"{each.stage}: its output differs, but {what}."
         yield textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _rows(difference: Difference) -> Iterator[str]:
-    """Yield the rows that changed between two chains; the funnel where a side is a card."""
+    """Yield the rows that changed between two chains, or the funnel if a side is a card."""
     if difference.rows:
         yield "ROWS"
-    told = set[str]()  # a row that comes or goes does so in every later file, too
+    told = set[str]()  # show a row once, though it also changes every later file
     for file in difference.rows:
         yield f"  {file.file}: {file.num_a} -> {file.num_b}"
         for change, other, by in (("lost", "B", file.lost_by), ("gained", "A", file.gained_by)):
@@ -169,7 +167,7 @@ def _rows(difference: Difference) -> Iterator[str]:
                 reasons = ", ".join(f"{reason} {num}" for reason, num in by.items())
                 yield f"    {change} {sum(by.values())} (in {other}: {reasons})"
         if file.columns:
-            yield f"    the same ids; the content of {', '.join(file.columns)} differs"
+            yield f"    the ids are the same, but the content of {', '.join(file.columns)} differs"
         for row in file.examples:
             if row.id not in told:
                 yield from _row(row)
@@ -213,7 +211,7 @@ def _responses(difference: Difference) -> Iterator[str]:
         own = each.responses
         if own is None:
             continue
-        asked = f", {own.num_prompts_changed} asked otherwise" if own.num_prompts_changed else ""
+        asked = f", {own.num_prompts_changed} prompts differ" if own.num_prompts_changed else ""
         yield (
             f"  {each.number.name}: {own.num_texts_changed} of {own.num_compared} texts differ"
             f"{asked}; {len(own.flips)} verdicts flipped"
@@ -222,7 +220,7 @@ def _responses(difference: Difference) -> Iterator[str]:
         for flip in own.flips[:FLIPS]:
             yield f"    {_flip(flip, is_repeated)}"
         if len(own.flips) > FLIPS:
-            yield f"    and {len(own.flips) - FLIPS} more (--json has all)"
+            yield f"    and {len(own.flips) - FLIPS} more (--json lists all)"
 
 
 def _flip(flip: Flip, is_repeated: bool) -> str:
@@ -231,7 +229,7 @@ def _flip(flip: Flip, is_repeated: bool) -> str:
     if flip.answers:
         answers = f"{_answer(flip.answers.a)} -> {_answer(flip.answers.b)}"
         told += f": {answers} (right: {_answer(flip.answers.reference)})"
-    return told + (", the same text" if flip.is_same_text else "")
+    return told + (", same text" if flip.is_same_text else "")
 
 
 def _answer(answer: str | None) -> str:
@@ -242,7 +240,7 @@ def _answer(answer: str | None) -> str:
 
 
 def content(difference: Difference) -> dict[str, Any]:
-    """Return all of it as `--json` prints it; a side that lacks a key has no value for it."""
+    """Return all differences as `--json` prints them; a side without a key has no value for it."""
     own = difference.attribution
     return {
         "a": _side_content(difference.a),

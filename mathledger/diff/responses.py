@@ -1,4 +1,4 @@
-"""The responses behind a number: which texts differ, and which verdicts flipped."""
+"""Compare the responses behind a number: differing texts and flipped verdicts."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ COLUMNS += ["verdict", "correct"]
 
 @dataclass(frozen=True)
 class Response:
-    """A graded response, its text as a hash."""
+    """A graded response, with its text as a hash."""
 
     text: int
     prompt_sha256: str
@@ -22,14 +22,14 @@ class Response:
     correct: bool
 
 
-Responses = dict[str, dict[int, Response]]  # by item and repeat
+Responses = dict[str, dict[int, Response]]  # keyed by item and repeat
 
 
 def read(side: Side, number: Number) -> Responses:
     """Read the responses behind a number.
 
     Raises:
-        InputError: they are not in the cache, or not those that the ledger names.
+        InputError: they are not in the cache, or are not the responses in the ledger.
     """
     assert side.chain
     benchmark, model = number
@@ -44,7 +44,7 @@ def read(side: Side, number: Number) -> Responses:
 
 @dataclass(frozen=True)
 class Answers:
-    """What was extracted on both sides, and what is right."""
+    """The extracted answers on both sides, and the reference."""
 
     reference: str
     a: str | None
@@ -53,23 +53,23 @@ class Answers:
 
 @dataclass(frozen=True)
 class Flip:
-    """A response whose verdict went from right to not right, or back."""
+    """A response whose verdict changed between correct and not correct."""
 
     item_id: str
     repeat: int
     is_same_text: bool
     verdicts: tuple[str, str]
-    answers: Answers | None  # null: they are of a private benchmark
+    answers: Answers | None  # null if the benchmark is private
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How the responses of two states to the same items differ."""
+    """The differences between two states' responses to the same items."""
 
     num_compared: int
     num_prompts_changed: int
     num_texts_changed: int
-    flips: list[Flip]  # by item and repeat
+    flips: list[Flip]  # in order of item and repeat
 
 
 def compare(before: Responses, after: Responses, is_private: bool) -> Changes:

@@ -1,8 +1,8 @@
-"""Rows that a data stage gained and lost: a merge walk over the sorted ids of two files.
+"""Find the rows that a data stage gained and lost, by merging the sorted ids of two files.
 
-Only the id column is read, a batch at a time, and where both files have one digest nothing is. What
-became of a row is looked up in the sorted ids of the stage's other files during the walk; texts
-are then read for the few rows that are shown.
+Only the id column is read, one batch at a time, and files with equal digests are skipped. During
+the walk, the reason for each difference is looked up in the sorted ids of the stage's other files.
+Texts are read only for the few rows that are shown.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row, num_rows, read_batches
 
-EXAMPLES = 2  # of each reason
+EXAMPLES = 2  # rows shown for each reason
 NOT_IN_INPUT = "not in its input"
 MIX = ("train.parquet", "validation.parquet")
 MIXED = f"data/decontaminate/{KEPT}"
@@ -26,27 +26,27 @@ MIXED = f"data/decontaminate/{KEPT}"
 
 @dataclass(frozen=True)
 class Example:
-    """One of the rows that a file gained or lost."""
+    """An example of the rows that a file gained or lost."""
 
     id: str
     change: str  # gained or lost
     reason: str
-    problem: str | None  # null, as its evidence, if a benchmark is private
+    problem: str | None  # null, like the evidence, if a benchmark is private
     evidence: Row | None
 
 
 @dataclass(frozen=True)
 class RowsDifference:
-    """A file of rows that is not the same on both sides."""
+    """A file of rows that differs between the sides."""
 
     stage: str
     file: str
     num_a: int
     num_b: int
-    gained_by: dict[str, int]  # reason, which is the other side's -> rows
+    gained_by: dict[str, int]  # reason for the absence on the other side -> number of rows
     lost_by: dict[str, int]
     examples: list[Example]
-    columns: list[str]  # in which rows of the same ids differ
+    columns: list[str]  # columns that differ although the ids are the same
 
     @property
     def num_gained(self) -> int:
@@ -58,7 +58,7 @@ class RowsDifference:
 
 
 def walk(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Yield each id that only one of two sorted streams has, and if it was gained; copies count.
+    """Yield each id in only one of two sorted streams, and whether it was gained; copies count.
 
     >>> list(walk(["a", "b", "b", "d"], ["b", "c", "d"]))
     [('a', False), ('b', False), ('c', True)]
@@ -78,7 +78,7 @@ def walk(old: Iterable[str], new: Iterable[str]) -> Iterator[tuple[str, bool]]:
 
 
 class Lookup:
-    """Texts by id, from a sorted stream; ids are looked up in ascending order.
+    """A lookup of texts by id in a sorted stream, for ids in ascending order.
 
     >>> lookup = Lookup(iter([("b", "same"), ("d", "too_long")]))
     >>> [lookup.find(row) for row in ("a", "b", "b", "c", "d", "e")]
@@ -99,13 +99,13 @@ def ids(path: Path) -> Iterator[str]:
     """Yield the ids of a file of rows.
 
     Raises:
-        InputError: they are not in their order.
+        InputError: the ids are not sorted.
     """
     return (row for row, _ in _said(path, None))
 
 
 def _said(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
-    """Yield pairs of id and a column's text; "" if no column is given."""
+    """Yield pairs of an id and a column's text, which is "" if no column is given."""
     last = ""
     for batch in read_batches(path, ["id", *([column] if column else [])]):
         own = batch["id"]
@@ -113,17 +113,17 @@ def _said(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
             continue
         is_less = pc.any(pc.less(own.slice(1), own.slice(0, len(own) - 1))).as_py()
         if is_less or own[0].as_py() < last:
-            raise InputError(f"{path}: its ids are not in their order: no data stage wrote it so")
+            raise InputError(f"{path}: the ids are not sorted: run `dvc repro` to rewrite the file")
         texts = batch[column].to_pylist() if column else [""] * len(own)
         yield from zip(own.to_pylist(), texts, strict=True)
         last = own[-1].as_py()
 
 
 def differences(a: Chain, b: Chain, stage: str, is_private: bool) -> list[RowsDifference]:
-    """Find the rows gained and lost in each file of rows that a stage passes on.
+    """Return the rows gained and lost in each file of rows that a stage passes on.
 
     Args:
-        is_private: whether a benchmark's text must not be shown, nor that of a row like it.
+        is_private: True if a benchmark is private, so that no texts may be shown.
     """
     kind, _, item = stage.partition("@")
     folder = f"data/{kind}/{item}" if item else f"data/{kind}"
@@ -176,7 +176,7 @@ def ids_in_any_order(path: Path) -> list[str]:
 
 
 def _lookups(chain: Chain, path: str) -> list[Lookup]:
-    """Return lookups that say where a state has the rows that one of its files lacks."""
+    """Return lookups for the reason why a row is absent from a file of this state."""
     folder, _, name = path.rpartition("/")
     if name == KEPT:
         return [Lookup(_said(chain.cached(f"{folder}/{REMOVED}"), "reason"))]
@@ -192,11 +192,11 @@ def _lookups(chain: Chain, path: str) -> list[Lookup]:
 def _examples(
     a: Chain, b: Chain, path: str, shown: dict[tuple[str, str], list[str]], is_private: bool
 ) -> list[Example]:
-    """Read the text of the rows shown, and the evidence of those that were removed."""
+    """Return examples with their texts, and with the evidence if they were removed."""
     folder, _, name = path.rpartition("/")
     examples = []
     for (change, reason), rows in shown.items():
-        # A row's text is where it is; the evidence where it was removed.
+        # Read a row's text on the side that has it, and the evidence on the side that removed it.
         here, there = (b, a) if change == "gained" else (a, b)
         texts = {} if is_private else _read(here.cached(path), rows)
         evidence = {}
@@ -216,14 +216,14 @@ def _examples(
 
 
 def _problem(row: Row) -> str | None:
-    """Return a row's problem; of a training row the last message to the model."""
+    """Return a row's problem, which in a training row is the last message to the model."""
     if "prompt" in row:
         return str(row["prompt"][-1]["content"])
     return row.get("problem")
 
 
 def _read(path: Path, rows: list[str]) -> dict[str, Row]:
-    """Read a few rows of a file by id; texts are read only from their row groups."""
+    """Read a few rows of a file by id, and only from the row groups that hold them."""
     by_id: dict[str, Row] = {}
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
@@ -237,7 +237,7 @@ def _read(path: Path, rows: list[str]) -> dict[str, Row]:
 
 
 def _changed_columns(old: Path, new: Path) -> list[str]:
-    """Return the columns in which two files of the same ids differ."""
+    """Return the columns that differ between two files with the same ids."""
     columns_changed: dict[str, None] = {}
     for before, after in zip(read_batches(old), read_batches(new), strict=True):
         columns = dict.fromkeys([*before.schema.names, *after.schema.names])

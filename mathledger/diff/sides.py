@@ -1,4 +1,4 @@
-"""What is compared: a state of the project, or a card that has a ledger beside it."""
+"""Open the two sides of a comparison: states of the project, or cards with a ledger."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.paths import is_data
 
-# Of a lineage file, beside its `hardware`: how the run used the machine.
+# These fields of a lineage file say how the run used the hardware.
 USE = ("device", "precision", "dtype", "num_processes", "num_threads", "resumed_from")
 
 
@@ -30,13 +30,13 @@ class Number(NamedTuple):
 
     @property
     def stage(self) -> str:
-        """Return the stage that asked the model."""
+        """Return the stage that evaluated the model."""
         return f"evaluate@{self.model}-{self.benchmark}"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is recorded of a stage's run. Null is not recorded: a ledger alone says less."""
+    """The record of a stage's run; a field is null if a ledger alone does not record it."""
 
     inputs: dict[str, str]  # path -> md5
     code: dict[str, str] | None  # path -> md5
@@ -44,16 +44,16 @@ class Run:
     params: dict[str, Any] | None  # by dotted key
     packages: dict[str, str] | None
     hardware: dict[str, Any] | None
-    git_revision: str | None  # null, too, where the code was not the commit's
+    git_revision: str | None  # also null if the code was uncommitted
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared."""
+    """One side of the comparison."""
 
     label: str
     ledger: Ledger
-    chain: Chain | None  # null: of a card only the ledger is there
+    chain: Chain | None  # null for a card, which has only a ledger
 
     @cached_property
     def benchmarks(self) -> dict[str, Benchmark]:
@@ -71,10 +71,11 @@ class Side:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """Return what is recorded of each stage's run, upstream stages first.
+        """Return the record of each stage's run, upstream stages first.
 
         Raises:
-            InputError: a lineage file is not in the cache, or is of another run than the ledger.
+            InputError: a lineage file is not in the cache, or belongs to another run than the
+                ledger.
         """
         stages = self.ledger.stages
         if self.chain is None:
@@ -108,7 +109,7 @@ def open_side(text: str) -> Side:
     """Open the state or card that an argument names.
 
     Raises:
-        InputError: it names nothing, a revision and a path alike, or a card without a ledger.
+        InputError: it names nothing, both a revision and a path, or a card without a ledger.
     """
     path = Path(text)
     is_path = text != WORKSPACE and path.exists()
@@ -129,7 +130,7 @@ def _refuse_revision(text: str) -> None:
     except InputError:
         return
     raise InputError(
-        f"{text} is a path and names a revision, too: write ./{text} for the path, "
+        f"{text} is both a path and a revision: write ./{text} for the path, or "
         f"{str(commit)[:10]} for the revision"
     )
 
@@ -141,8 +142,8 @@ def _card(path: Path) -> Side:
         content = parse_json(file.read_bytes(), str(file))
     except FileNotFoundError:
         raise InputError(
-            f"{path} has no {file.name} beside it: there is nothing that its numbers could be "
-            "traced by; `mathledger audit` reads such a card"
+            f"{path} has no {file.name} next to it, so its numbers cannot be compared; "
+            "`mathledger audit` can read this card"
         ) from None
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
@@ -153,10 +154,10 @@ def _card(path: Path) -> Side:
 
 
 def _check_is_card(path: Path, statement: Statement) -> None:
-    """Raise InputError if a file is not the card that the statement beside it describes."""
+    """Raise InputError if a file is not the card that the statement covers."""
     digests = {each.name: each.digest.sha256 for each in statement.subject}
     if digests.get(CARD) != sha256(path):
         raise InputError(
-            f"{path} is not the card that the ledger beside it was written with (its sha256 is "
-            "another): restore it, or name ledger.json to compare what that says"
+            f"{path} is not the card that the ledger next to it covers (the sha256 differs): "
+            "restore the card, or name ledger.json to compare the ledger alone"
         )

@@ -116,7 +116,7 @@ def params(project: Project) -> Check:
 
 
 def lock(project: Project) -> Check:
-    """Check that dvc.lock has the stages of dvc.yaml, with their commands, deps, outs and params."""
+    """Check that dvc.lock has the stages of dvc.yaml, with the same commands, deps and params."""
     from dvc.dependency import ParamsDependency
     from dvc.exceptions import DvcException
     from dvc.repo import Repo

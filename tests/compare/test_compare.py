@@ -64,7 +64,7 @@ def test_p_is_adjusted_for_all_tests_of_the_table() -> None:
     assert [test.p_holm for test in tests if test] == pytest.approx(expected)
     assert [test.is_significant for test in tests if test] == [True, False, False, False]
     assert cells(comparison, 1)["x"]["a"].endswith(", 0.031*")
-    assert "4 exact tests" in render.notes(comparison)
+    assert "The 4 exact tests" in render.notes(comparison)
 
 
 def test_what_cannot_be_paired_is_not_tested_and_says_why() -> None:
@@ -76,8 +76,8 @@ def test_what_cannot_be_paired_is_not_tested_and_says_why() -> None:
     assert cells(comparison, 1)["x"] == {"changed": "nothing", "a": "-", "b": "-"}
     assert cells(comparison, 0)["base"]["b"] == "-"
     notes = render.notes(comparison)
-    assert "Not tested: the baseline answered other items." in notes
-    assert "Not tested: the baseline has not answered it." in notes
+    assert "not tested: the baseline answered different items." in notes
+    assert "not tested: the baseline has no responses to it." in notes
 
 
 def test_cost_says_where_it_is_not_whole_or_not_comparable() -> None:
@@ -91,8 +91,8 @@ def test_cost_says_where_it_is_not_whole_or_not_comparable() -> None:
     assert costs["x"]["train s"] == "61+" and costs["x"]["kWh"] == "1,234+"
     assert costs["y"]["kWh"] == "-"  # it could not be estimated
     notes = " ".join(render.notes(comparison).split())
-    assert "+ marks a training that went on from a checkpoint" in notes
-    assert "Trained on different machines, so times do not compare: CPU; H100" in notes
+    assert "+ marks a resumed training" in notes
+    assert "because training ran on different machines: CPU; H100" in notes
 
 
 def test_a_leak_shows_on_the_items_that_overlap() -> None:
@@ -135,9 +135,9 @@ def test_csv_and_json_have_all_digits() -> None:
     test = other["scores"]["a"]["against_baseline"]
     assert (test["num_items_gained"], test["p_holm"]) == (6, 2 / 2**6)
     assert test["difference"].keys() == {"value", "low", "high"}
-    assert other["scores"]["b"]["not_tested"] == "the baseline has not answered it"
+    assert other["scores"]["b"]["not_tested"] == "the baseline has no responses to it"
 
 
 def test_one_items_digest_with_other_items_is_an_error() -> None:
-    with pytest.raises(InputError, match="exam has one items_digest in the baseline and in x"):
+    with pytest.raises(InputError, match="exam has the same items_digest in the baseline and in x"):
         compute.pair(responses("1"), responses("11"), "exam", "x")

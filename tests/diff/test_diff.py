@@ -332,11 +332,11 @@ def test_cards_of_no_use_are_refused_in_one_line(
     card = tmp_path / "README.md"
     for content in (b"caf\xe9", b"<!DOCTYPE html><html></html>", b"| 1 | 2 |\n" * 500_000):
         card.write_bytes(content)
-        assert f"{card} has no ledger.json beside it" in error("start", str(card))
+        assert f"{card} has no ledger.json next to it" in error("start", str(card))
     ledger = tmp_path / "ledger.json"
     statement = read_json(project.path / "model_card/ledger.json")
     ledger.write_text(json.dumps(statement))
-    assert "is not the card that the ledger beside it was written with" in error("start", str(card))
+    assert "is not the card that the ledger next to it covers" in error("start", str(card))
     ledger.write_text(json.dumps(statement | {"predicateType": "https://slsa.dev/provenance/v1"}))
     assert "slsa.dev" in error("start", str(tmp_path))
     ledger.write_text(json.dumps(statement["predicate"]))  # as it was before it was a statement
@@ -360,7 +360,7 @@ def test_names_that_stand_for_nothing_or_for_two_states_are_refused(
     project.git("update-ref", f"refs/exps/bb/{seed}/warm", start)
     assert "warm names 2 experiments" in error("start", "warm")
     (project.path / "start").mkdir()
-    assert "start is a path and names a revision, too: write ./start" in error("start", seed)
+    assert "start is both a path and a revision: write ./start" in error("start", seed)
     (project.path / "start").rmdir()
 
 
@@ -424,7 +424,7 @@ def test_the_walk_finds_what_two_multisets_do_not_share() -> None:
 def test_ids_out_of_order_are_an_error_and_no_wrong_count(tmp_path: Path) -> None:
     path = tmp_path / "kept.parquet"
     pq.write_table(pa.table({"id": ["a", "b", "c", "b"]}), path, row_group_size=3)
-    with pytest.raises(InputError, match="not in their order"):
+    with pytest.raises(InputError, match="ids are not sorted"):
         list(rows.ids(path))
 
 
