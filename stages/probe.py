@@ -39,7 +39,6 @@ def main() -> None:
         benchmarks = list(params.load("benchmark", dict))
 
         import transformers
-        from rouge_score.rouge_scorer import RougeScorer
 
         transformers.utils.logging.disable_progress_bar()
         model, tokenizer = probe.load_model(MODELS / name, settings.dtype)
@@ -59,13 +58,12 @@ def main() -> None:
         every = [each for own in texts.values() for each in own.items]
         every += [each for own in texts.values() for each in own.controls]
         completions = probe.complete(model, tokenizer, every, settings.batch_size)
-        scorer = RougeScorer(["rougeL"])
         completed, summaries = [], {}
         for benchmark, own in sorted(texts.items()):
-            rows = probe.completion_rows(benchmark, own.items, completions, False, scorer)
+            rows = probe.completion_rows(benchmark, own.items, completions, False)
             if is_private(BENCHMARKS / benchmark):
                 rows = probe.without_text(rows)
-            rows += probe.completion_rows(benchmark, own.controls, completions, True, scorer)
+            rows += probe.completion_rows(benchmark, own.controls, completions, True)
             summaries[benchmark] = probe.summarise(rows, own.left_out)
             completed += rows
         write_rows(OUT / name / "completions.parquet", completed, probe.COMPLETION)

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rouge_score.rouge_scorer import RougeScorer
 
 from mathledger.core.files import write_json
 from mathledger.core.tables import BENCHMARK_ITEM, write_rows
@@ -73,8 +72,7 @@ def test_a_text_learned_by_heart_is_continued_verbatim_and_an_unseen_one_is_not(
     model, tokenizer = probe.load_model(parrot, "float32")
     texts = halves(tokenizer, LEARNED | UNSEEN)
     completions = probe.complete(model, tokenizer, texts, 4)
-    scorer = RougeScorer(["rougeL"])
-    found = {each.id: probe.measure(each, completions[each.problem], scorer) for each in texts}
+    found = {each.id: probe.measure(each, completions[each.problem]) for each in texts}
     for name in LEARNED:
         assert found[name] == probe.Likeness(True, 1.0, 1.0)
     for name in UNSEEN:
@@ -156,7 +154,7 @@ def test_verbatim_means_all_canonical_tokens_of_the_rest(
 ) -> None:
     problem = "A farmer has a flock. Find $\\frac{1}{2}$ of 30 sheep."
     each = probe.Halves("x", problem, "A farmer has a flock. Find", 9)
-    found = probe.measure(each, completion, RougeScorer(["rougeL"]))
+    found = probe.measure(each, completion)
     assert (found.is_verbatim, found.prefix_rate) == (is_verbatim, pytest.approx(prefix_rate))
 
 

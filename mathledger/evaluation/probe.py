@@ -25,7 +25,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from mathledger.core.configuration import STRICT
 from mathledger.core.hashing import uniform
 from mathledger.core.tables import Row, read_batches
-from mathledger.evaluation import statistics
+from mathledger.evaluation import rouge, statistics
 from mathledger.evaluation.engines.engine import choose_dtype
 from mathledger.model import prompts
 from mathledger.text import canonical
@@ -279,19 +279,19 @@ def complete(model: Any, tokenizer: Any, texts: list[Halves], batch_size: int) -
     return completions
 
 
-def measure(halves: Halves, completion: str, scorer: Any) -> Likeness:
+def measure(halves: Halves, completion: str) -> Likeness:
     """Compare a completion with the rest of its problem, in canonical tokens and by ROUGE-L."""
     rest = canonical_rest(halves, halves.problem)
     own = canonical_rest(halves, halves.prompt + completion)
     shared = min(len(rest), len(own))
     differs = np.flatnonzero(rest[:shared] != own[:shared])
     num_common = int(differs[0]) if len(differs) else shared
-    rouge_l = float(scorer.score(halves.rest, completion)["rougeL"].fmeasure)
+    rouge_l = rouge.rouge_l(halves.rest, completion)
     return Likeness(num_common == len(rest), num_common / len(rest), rouge_l)
 
 
 def completion_rows(
-    benchmark: str, texts: list[Halves], completions: dict[str, str], is_control: bool, scorer: Any
+    benchmark: str, texts: list[Halves], completions: dict[str, str], is_control: bool
 ) -> list[Row]:
     """Return a row of COMPLETION for each problem, sorted by id."""
     return [
@@ -303,7 +303,7 @@ def completion_rows(
             "prompt": each.prompt,
             "rest": each.rest,
             "completion": completions[each.problem],
-            **vars(measure(each, completions[each.problem], scorer)),
+            **vars(measure(each, completions[each.problem])),
         }
         for each in sorted(texts, key=lambda each: each.id)
     ]
