@@ -439,11 +439,21 @@ def test_counts_in_the_readme_and_tutorial_are_those_of_the_metrics() -> None:
     responses = sum(
         score["num_samples"] for each in ledger["benchmarks"] for score in each["models"].values()
     )
-    assert f"{responses} responses graded" in pages[0]
+    assert f"{responses} responses regraded" in pages[0]
     training = read_json(Path("metrics/train.json"))
     assert f"{training['num_examples']} training examples" in pages[0]
     losses = (training["first_validation_loss"], training["last_validation_loss"])
     assert "validation loss {:.3f} -> {:.3f}".format(*losses) in pages[1]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/verify.md"])
+def test_what_verify_prints_is_worded_as_on_the_page(page: str) -> None:
+    given = [text for path in Path("mathledger/verify").glob("*.py") for text in texts(path)]
+    patterns = [".*".join(map(re.escape, text.split("..."))) for text in given if " " in text]
+    shown = re.findall(r"^PASS  \w+ +(.*)$", Path(page).read_text(encoding="utf-8"), re.M)
+    assert shown
+    for line in shown:
+        assert any(re.fullmatch(pattern, line) for pattern in patterns), line
 
 
 def test_the_ablation_shown_first_is_the_one_of_its_page() -> None:
