@@ -11,6 +11,7 @@ Playwright.
 """
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 OUT = Path("docs/images")
 TRACE = Path(".scratch/trace.html")
 CLONE = Path(".scratch/compare")
+SHARPNESS = 1.5  # pixels of the picture for each pixel of the page
 
 
 @contextlib.contextmanager
@@ -42,8 +44,18 @@ def browser_page(width: int, height: int) -> Iterator["Page"]:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", *quiet]
         )
-        yield browser.new_page(viewport={"width": width, "height": height})
+        yield browser.new_page(
+            viewport={"width": width, "height": height}, device_scale_factor=SHARPNESS
+        )
         browser.close()
+
+
+def save(page: "Page", name: str) -> None:
+    """Write what a page shows to docs/images/, in 128 colours."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        picture.convert("RGB").quantize(128).save(OUT / name, optimize=True)
 
 
 @contextlib.contextmanager
@@ -113,16 +125,16 @@ def photograph_trace() -> None:
     subprocess.run(command, check=True)
     with browser_page(1450, 650) as page:
         page.goto(f"{TRACE.resolve().as_uri()}#decontaminate")
-        page.screenshot(path=str(OUT / "trace.png"))
+        save(page, "trace.png")
 
 
 def photograph_report() -> None:
     """Take the top of the report on the filters, and its first pairs to judge."""
     with browser_page(1000, 700) as page:
         page.goto(Path("model_card/report.html").resolve().as_uri())
-        page.screenshot(path=str(OUT / "report.png"))
+        save(page, "report.png")
         page.evaluate("document.querySelector('#pairs').scrollIntoView()")
-        page.screenshot(path=str(OUT / "report_pairs.png"))
+        save(page, "report_pairs.png")
 
 
 def photograph_run() -> None:
@@ -135,7 +147,7 @@ def photograph_run() -> None:
         page.get_by_label("Toggle sidebar").click()
         page.get_by_placeholder("Search metric charts").fill("eval_loss|grad_norm|learning_rate")
         page.wait_for_timeout(4000)  # charts are drawn one by one
-        page.screenshot(path=str(OUT / "mlflow_run.png"))
+        save(page, "mlflow_run.png")
 
 
 def photograph_ablation() -> None:
@@ -150,7 +162,7 @@ def photograph_ablation() -> None:
         page.get_by_role("button", name="Visualizations").click()
         page.get_by_label("Parameters - Show diff only").click()
         page.wait_for_timeout(2000)  # sections slide
-        page.screenshot(path=str(OUT / "mlflow_compare.png"))
+        save(page, "mlflow_compare.png")
 
 
 def main() -> None:
