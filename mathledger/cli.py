@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mathledger import __version__, terminal
 from mathledger.core.errors import InputError
@@ -24,9 +24,34 @@ class Commands(Protocol):
     def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...
 
 
+class PrintCompletion(argparse.Action):
+    """Print the completion script of a shell, then exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, *__: object) -> None:
+        import shtab
+
+        for command in [parser, *_commands_of(parser)]:
+            for argument in command._actions:
+                if argument.type in (Path, absolute):
+                    argument.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, shell))
+        parser.exit()
+
+
+def _commands_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    (found,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return list(found.choices.values())
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mathledger", description="Explain and check results.")
     top.add_argument("--version", action="version", version=f"mathledger {__version__}")
+    top.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=("bash", "zsh", "tcsh"),
+        help="print a script that completes commands and options in this shell",
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in ADD:
         add(commands)

@@ -1,7 +1,9 @@
-"""Text that others wrote, made safe to print: responses, card texts, file names, error messages.
+"""Print the results of commands: styled by rich on a terminal, as plain text elsewhere.
 
-Such text may hold anything. Escape sequences would steer the terminal, bidirectional controls would
-reorder what is read, and lone surrogates would stop the print; all of them are spelled out.
+Most of what is printed was written by others: responses, card texts, file names, error messages. It
+may hold anything. Escape sequences would steer the terminal, bidirectional controls would reorder
+the text, and lone surrogates would stop the print, so all of them are spelled out. rich is given
+such text as `Text`, in which nothing is markup.
 """
 
 import json
@@ -9,7 +11,11 @@ import os
 import re
 import shutil
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MIN_WIDTH, MAX_WIDTH = 60, 110
 # C0 without tab and line feed, DEL, C1, bidirectional marks and overrides, separators, surrogates.
@@ -37,6 +43,50 @@ def json_text(content: Any, indent: int) -> str:
     return CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
 
 
+def show(text: str, styles: Mapping[str, str] | None = None) -> None:
+    """Print a text with its control characters spelled out.
+
+    Args:
+        styles: On a terminal, what each regular expression finds gets a style of rich's.
+    """
+    shown = printable(text)
+    if not is_terminal():
+        sys.stdout.write(shown)
+        sys.stdout.flush()
+        return
+    from rich.text import Text
+
+    styled = Text(shown)
+    for pattern, style in (styles or {}).items():
+        styled.highlight_regex(re.compile(pattern, re.MULTILINE), style)
+    _console().print(styled, soft_wrap=True, end="")
+
+
+def show_table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Draw a table on a terminal, in which cells wrap so that each row fits the width."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD)
+    for name in head:
+        table.add_column(Text(printable(name)), overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(printable(cell)) for cell in line))
+    _console().print(table)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    # NO_COLOR also drops bold and dim, so that a terminal without styles gets none.
+    return Console(highlight=False, color_system="auto" if has_colour() else None)
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
 def width() -> int:
     """Columns to fill: the terminal's, within bounds that can be read."""
     return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
@@ -44,7 +94,7 @@ def width() -> int:
 
 def has_colour() -> bool:
     """Return True if stdout is a terminal and NO_COLOR is not set."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return is_terminal() and not os.environ.get("NO_COLOR")
 
 
 def paint(code: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,8 @@ import mathledger
 from mathledger import cli
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"dvc", "mlflow", "numba", "numpy", "pyarrow", "pydantic", "scipy", "torch", "yaml"}
+HEAVY = {"dvc", "mlflow", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "shtab"}
+HEAVY |= {"torch", "yaml"}
 
 
 def subcommands() -> dict[str, argparse.ArgumentParser]:
@@ -48,6 +50,30 @@ def test_the_console_command_is_the_modules_main() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, _, function = scripts["mathledger"].partition(":")
     assert getattr(importlib.import_module(module), function) is cli.main
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_shell_is_told_of_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--print-completion", shell])
+    script = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert all(name in script for name in subcommands())
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash completes in bash")
+def test_bash_completes_commands_and_options() -> None:
+    script = subprocess.run(
+        [sys.executable, "-m", "mathledger", "--print-completion", "bash"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for words, expected in (("mathledger tr", "trace"), ("mathledger diff --js", "--json")):
+        asked = f"""COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_shtab_mathledger; echo "${{COMPREPLY[@]}}\""""
+        done = subprocess.run(
+            ["bash", "-c", f"{script}\n{asked}"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == [expected], done.stderr
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -6,6 +6,7 @@ Each test runs a command in all its forms; what it would read is replaced by ran
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import re
 import tempfile
@@ -42,14 +43,16 @@ from mathledger.trace.steps import Digest, Step
 from mathledger.trace.store import Store
 from mathledger.verify import links as verify_links
 from mathledger.verify import render as verify_render
-from tests.texts import TEXTS, is_control
+from tests.texts import TEXTS, Terminal, is_control
 
 CHAIN = Chain("A", None, Path())
 
 
-def printed(run: Callable[[], object]) -> str:
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+STYLE = re.compile("\x1b\\[[0-9;]*m")  # what rich and trace colour a terminal with
+
+
+def printed(run: Callable[[], object], out: io.StringIO | None = None) -> str:
+    with contextlib.redirect_stdout(out or io.StringIO()) as out:
         run()
     return out.getvalue()
 
@@ -60,11 +63,11 @@ def expect_clean(text: str) -> None:
 
 
 def in_each_form(command: Any, forms: list[str], **options: Any) -> None:
-    """Run a command with none of its forms, and with each."""
-    for chosen in (None, *forms):
+    """Run a command with none of its forms, and with each, to a file and to a terminal."""
+    for chosen, out in itertools.product((None, *forms), (io.StringIO, Terminal)):
         chosen_form = {form: form == chosen for form in forms}
-        text = printed(lambda: command.run(argparse.Namespace(**options | chosen_form)))  # noqa: B023
-        expect_clean(text)
+        text = printed(lambda: command.run(argparse.Namespace(**options | chosen_form)), out())  # noqa: B023
+        expect_clean(STYLE.sub("", text) if out is Terminal else text)
         if chosen == "json":
             json.loads(text)
 

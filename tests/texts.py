@@ -1,5 +1,6 @@
 """Texts that nobody thought of, to be printed."""
 
+import io
 import unicodedata
 
 from hypothesis import strategies as st
@@ -15,3 +16,10 @@ def is_control(character: str) -> bool:
         unicodedata.category(character) in ("Cc", "Cs")
         or unicodedata.bidirectional(character) in BIDI
     )
+
+
+class Terminal(io.StringIO):
+    """An output that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True

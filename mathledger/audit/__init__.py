@@ -5,7 +5,6 @@ known by name stands in benchmarks.yaml and inputs.yaml, the arithmetic of k of 
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -102,5 +101,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(terminal.json_text(report.as_json(result), 2))
     else:
-        sys.stdout.write(terminal.printable(report.markdown(result)))
+        terminal.show(report.markdown(result), {r"^#+ .*": "bold"})
     return 0

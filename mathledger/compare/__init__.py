@@ -10,7 +10,6 @@ The module load reads the states, compute runs the tests, and render formats the
 """
 
 import argparse
-import sys
 
 from mathledger import terminal
 from mathledger.compare import compute, load, render
@@ -25,10 +24,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(terminal.json_text(render.content(comparison), 1))
         return 0
     if arguments.csv:
-        text = render.csv_text(comparison)
+        terminal.show(render.csv_text(comparison))
     elif arguments.markdown:
-        text = render.markdown(comparison)
+        terminal.show(render.markdown(comparison))
+    elif terminal.is_terminal():
+        for sheet in render.sheets(comparison):
+            terminal.show_table(sheet.title, sheet.head, sheet.lines)
+        terminal.show(render.notes(comparison))
     else:
-        text = render.text(comparison)
-    sys.stdout.write(terminal.printable(text))
+        terminal.show(render.text(comparison))
     return 0

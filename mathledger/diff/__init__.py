@@ -6,11 +6,12 @@ nothing recorded explains a difference.
 """
 
 import argparse
-import sys
 
 from mathledger import terminal
 from mathledger.diff import difference, report
 from mathledger.diff.sides import open_side
+
+STYLES = {r"^[A-Z][A-Z ]{3,}\b": "bold", r"\bbeyond noise\b": "bold", r"\bwithin noise\b": "dim"}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(terminal.json_text(report.content(compared), 2))
     else:
-        sys.stdout.write(terminal.printable(report.text(compared)))
+        terminal.show(report.text(compared), STYLES)
     return 0

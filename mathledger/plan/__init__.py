@@ -38,5 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
         rows = inputs.measure_rows(mix, base, settings.max_length)
     plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
     text = report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation)
-    print(terminal.printable(text))
+    terminal.show(f"{text}\n", {"^fits +yes$": "green", "^fits +no;": "red"})
     return 0

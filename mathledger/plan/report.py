@@ -72,4 +72,4 @@ def advice(plan: Estimate) -> str:
 
 def columns(rows: list[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+    return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in rows)

@@ -26,5 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
 def check_aloud(asked: options.VerifyOptions) -> Result:
     """Check every link, print a line for each when it ends, then print a summary."""
     result = check(asked, render.show_start, render.show_end)
-    print(f"\n{render.summary(result)}")
+    terminal.show(f"\n{render.summary(result)}\n", render.STYLES)
     return result

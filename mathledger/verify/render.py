@@ -7,6 +7,7 @@ from typing import Any
 from mathledger import terminal
 from mathledger.verify.links import LinkResult, Result
 
+STYLES = {"^PASS": "green", "^FAIL": "bold red"}
 MAX_REASONS = 20  # reasons shown for one link; the others are counted
 
 
@@ -52,7 +53,7 @@ def show_start(name: str) -> None:
 def show_end(link: LinkResult) -> None:
     """Print the result of one link."""
     _progress("")
-    print(terminal.printable(text(link)), flush=True)
+    terminal.show(f"{text(link)}\n", STYLES)
 
 
 def _progress(line: str) -> None:
