@@ -23,10 +23,10 @@ from mathledger.core.errors import InputError
 from mathledger.core.machine import num_cores
 from mathledger.core.tables import num_rows, read_batches
 
-# Row groups of one file that Ray is given at once, and so the most cores that can work on them.
+# Ray gets this many row groups of a file at once, so at most this many cores work on them.
 GROUPS_ON_RAY = 240
 
-# A function of string arrays of one length, one for each column, to a fixed number of bytes a row.
+# Maps string arrays of equal length, one per column, to a fixed number of bytes per row.
 Kernel = Callable[..., npt.NDArray[np.uint8]]
 Bytes = npt.NDArray[np.uint8]
 
@@ -34,14 +34,15 @@ Bytes = npt.NDArray[np.uint8]
 @dataclass(frozen=True, config=STRICT)
 class Params:
     runner: Literal["native", "ray"] = Field(
-        description="native: threads on this machine; ray: tasks on Ray."
+        description="native uses threads on this machine; ray uses tasks on Ray."
     )
     num_threads: int | None = Field(
         description="Threads of the native runner; null takes every core."
     )
     ray_address: str | None = Field(
         description=(
-            "null starts Ray on this machine; auto: the cluster it belongs to; else HOST:6379."
+            "null starts Ray on this machine; auto joins this machine's cluster; HOST:6379 joins "
+            "another."
         ),
     )
 
@@ -50,7 +51,7 @@ _settings = Params("native", None, None)
 
 
 def start(settings: Params) -> None:
-    """Choose the runner of this process; without it, threads on every core.
+    """Choose the runner of this process; the default is one thread per core.
 
     Raises:
         InputError: Ray is not installed, or no cluster answers at the address.
@@ -89,9 +90,9 @@ def stream_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> I
     shape (batch, width). It runs on several threads at once, or in Ray's workers.
 
     Raises:
-        InputError: the file is missing or not parquet.
+        InputError: The file is missing or is not parquet.
     """
-    num_rows(path)  # raises the InputError
+    num_rows(path)  # Raises the InputError.
     groups = range(pq.read_metadata(path).num_row_groups)
     if _settings.runner == "ray":
         yield from _on_ray(path, columns, kernel, width, groups)
@@ -101,13 +102,13 @@ def stream_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> I
             futures = (
                 threads.submit(run_group, path, columns, kernel, width, group) for group in groups
             )
-            # One more than work at once, so that no thread waits for the caller.
+            # One task more than there are threads, so that no thread waits for the caller.
             for future in _begun(futures, num_threads + 1):
                 yield future.result()
 
 
 def _begun(tasks: Iterator[Any], num_ahead: int) -> Iterator[Any]:
-    """Yield tasks in their order while so many of them have begun; drawing one begins it."""
+    """Yield tasks in order, with up to num_ahead of them begun; drawing a task begins it."""
     begun: deque[Any] = deque()
     for task in tasks:
         begun.append(task)
@@ -129,18 +130,18 @@ def _on_ray(
     """Yield the results of the row groups, each of which is a task that any node may take."""
     import ray
 
-    # Kernels are compiled for arrays that may be written to. Ray would make those in the function
-    # read-only, so it is given the function's pickle.
+    # Kernels are compiled for writable arrays, but Ray would make the arrays in the function
+    # read-only. Ray therefore gets the function's pickle.
     pickled = ray.put(ray.cloudpickle.dumps(kernel))  # type: ignore[no-untyped-call]
     task = ray.remote(scheduling_strategy="SPREAD")(_run_pickled)
     place = path.absolute()  # Ray's workers were started in folders of their own.
-    # In a list, so that Ray hands the workers the reference and each fetches the pickle once.
+    # The list makes Ray pass the reference to the workers, each of which fetches the pickle once.
     tasks = (task.remote([pickled], place, columns, width, group) for group in groups)
     for begun in _begun(tasks, GROUPS_ON_RAY):
         try:
             yield ray.get(begun)
         except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, InputError):  # without Ray's traceback
+            if isinstance(error.cause, InputError):  # Hide Ray's traceback.
                 raise InputError(f"on a node of Ray: {error.cause}") from None
             raise
 
@@ -153,7 +154,7 @@ def _run_pickled(
 
 @lru_cache(maxsize=1)
 def _unpickled(pickled: Any) -> Kernel:
-    """Fetch and unpickle a kernel once for all row groups that a worker is given."""
+    """Fetch and unpickle a kernel once for all row groups of a worker."""
     import ray
 
     kernel: Kernel = ray.cloudpickle.loads(ray.get(pickled))

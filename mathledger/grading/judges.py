@@ -38,12 +38,12 @@ from mathledger.grading.grades import Grade, Verdict
 
 # Linux limits the address space of a process to this; elsewhere its resident memory is watched.
 MAX_BYTES = 4 * 1024**3
-WATCH_S = 0.1  # seconds between two looks at the memory
+WATCH_S = 0.1  # Seconds between two checks of the memory.
 # A process that waits for something that never comes spends no CPU time. It is killed after this
 # many times the limit of wall time.
 PATIENCE = 30
 
-# (reference, answer) to compare, or (extracted answer, reference, answer type) to grade.
+# Either (reference, answer) to compare, or (extracted answer, reference, answer type) to grade.
 Question = tuple[str, str] | tuple[str, str, str]
 
 
@@ -51,8 +51,8 @@ class Judges:
     """Processes that compare answers; each starts when a comparison first needs it.
 
     Args:
-        limit_s: CPU seconds for one comparison; up to one more may pass.
-        num_processes: default: one for each core that this process may use.
+        limit_s: CPU seconds for one comparison; it may exceed the limit by up to a second.
+        num_processes: Number of processes; the default is one per core that this process may use.
     """
 
     def __init__(self, limit_s: int, num_processes: int | None = None) -> None:
@@ -157,7 +157,7 @@ def _guard(process: subprocess.Popen[str], answered: threading.Event, limit_s: i
     """Kill the process if it holds too much memory or does not answer for very long."""
     end = time.monotonic() + PATIENCE * limit_s
     while not answered.wait(WATCH_S):
-        with contextlib.suppress(psutil.Error):  # it may end meanwhile
+        with contextlib.suppress(psutil.Error):  # It may have ended.
             if time.monotonic() > end or psutil.Process(process.pid).memory_info().rss > MAX_BYTES:
                 process.kill()
 
@@ -171,9 +171,9 @@ def main() -> None:
     """Answer each line of stdin, a Question in JSON, with the verdict or the comparison."""
     limit_s = int(sys.argv[1])
     replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is no reply
+    os.dup2(2, 1)  # Libraries must not print replies.
     logging.disable(logging.CRITICAL)
-    comparison.compare("1/2", r"\frac{3}{6}", None)  # loads the grammar
+    comparison.compare("1/2", r"\frac{3}{6}", None)  # Load the grammar.
     grades.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")
     # macOS may lack or refuse this limit, or accept and ignore it; `_guard` covers each case.
     with contextlib.suppress(AttributeError, ValueError, OSError):
