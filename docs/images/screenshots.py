@@ -130,7 +130,7 @@ def photograph_trace() -> None:
 
 def photograph_report() -> None:
     """Take the top of the report on the filters, and its first pairs to judge."""
-    with browser_page(1000, 700) as page:
+    with browser_page(1000, 600) as page:
         page.goto(Path("model_card/report.html").resolve().as_uri())
         save(page, "report.png")
         page.evaluate("document.querySelector('#pairs').scrollIntoView()")
