@@ -1,8 +1,9 @@
-"""A finished pipeline's files without a pipeline: what `model_card` reads, made up in a moment.
+"""Make up the files of a finished pipeline that `model_card` reads, without running one.
 
-Three benchmarks, answered by a base and a tuned model: `exam` (60 items with level and subject, one
-response each, also judged by a harness task), `aime` (30 items, one of them too long to be asked)
-and `secret` (240 items, nothing known of them). Of `exam` items 0 to 9 stood in the corpora.
+A base and a tuned model have answered three benchmarks: `exam` (60 items with level and subject,
+one response each, also judged by a harness task), `aime` (30 items, one of which is too long to
+ask) and `secret` (240 items about which nothing is known). Items 0 to 9 of `exam` were in the
+corpora.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ def item(benchmark: str, number: int) -> Row:
 
 
 def samples(benchmark: str, model: str, num_repeats: int) -> list[Row]:
-    """Graded responses; an item is as hard for all models, and those of a low level are easier."""
+    """Return graded responses; an item is equally hard for all models, low levels are easier."""
     hardness = np.random.default_rng([*benchmark.encode()]).beta(0.6, 0.6, SIZES[benchmark])
     rng = np.random.default_rng([*f"{benchmark} {model}".encode()])
     rows = []
@@ -88,11 +89,11 @@ def write_evaluation(benchmark: str, models: list[str], num_repeats: int) -> Non
 
 
 def lineage(name: str, deps: dict[str, str]) -> dict[str, Any]:
-    """What a stage records of its run.
+    """Return what a stage records about its run.
 
     Args:
-        name: the stage as DVC names it.
-        deps: path -> DVC's md5.
+        name: DVC's name of the stage.
+        deps: DVC's md5 by path.
     """
     stage, _, item = name.partition("@")
     return {
@@ -114,10 +115,10 @@ def lineage(name: str, deps: dict[str, str]) -> dict[str, Any]:
 def write_project(
     settings: dict[str, Any], num_repeats: int, models: list[str] | None = None
 ) -> dict[str, Any]:
-    """Write the files into the current folder; returns the content of their params.yaml.
+    """Write the files into the current folder and return the content of their params.yaml.
 
     Args:
-        settings: the content of a params.yaml, of which sections are replaced.
+        settings: The content of a params.yaml; some sections are replaced.
     """
     models = models or ["base", "tuned"]
     cell = {

@@ -1,7 +1,7 @@
-"""A small Hugging Face hub over a folder, with faults on demand, for tests that download.
+"""Serve a folder as a small Hugging Face hub, with faults on demand, for tests that download.
 
-It speaks what the hub's client asks of it: HEAD and GET of a file at a commit, with the headers
-that carry commit, size and digest; large files redirected to a storage host; byte ranges; the
+The server supports what the hub's client needs: HEAD and GET of a file at a commit, with headers
+for commit, size and digest; redirects of large files to a storage host; byte ranges; and the
 listing of a repository. Any token opens a gated repository.
 
     with serve(folder) as hub:
@@ -20,28 +20,28 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-NUM_BYTES = 256 * 1024  # written at a time
+NUM_BYTES = 256 * 1024  # Size of a written chunk.
 
 
 def commit_of(repo: str) -> str:
-    """The one commit of `datasets/org/name`, or of a model: `org/name`."""
+    """Return the only commit of a data set `datasets/org/name` or of a model `org/name`."""
     return hashlib.sha1(repo.encode()).hexdigest()
 
 
 @dataclass
 class Hub:
-    """What is served, what shall go wrong, and what was asked for. Keys are paths in the folder."""
+    """A running hub, its planned faults and the requests it got; keys are paths in the folder."""
 
     folder: Path
-    url: str = ""  # of the hub; the client's HF_ENDPOINT
-    storage: str = ""  # of the large files: another host, as the real hub's
-    gated: set[str] = field(default_factory=set)  # repositories, such as datasets/org/name
-    moved: set[str] = field(default_factory=set)  # repositories that answer with another commit
-    cut_after: dict[str, int] = field(default_factory=dict)  # once, after so many bytes
-    errors: dict[str, int] = field(default_factory=dict)  # answers 500 so many times
-    wrong_bytes: set[str] = field(default_factory=set)  # one bit, and so another sha256
-    seconds_per_piece: dict[str, float] = field(default_factory=dict)  # a slow server
-    ranges: list[tuple[str, int]] = field(default_factory=list)  # of each GET: path, first byte
+    url: str = ""  # Address for the client's HF_ENDPOINT.
+    storage: str = ""  # Large files have another host, as on the real hub.
+    gated: set[str] = field(default_factory=set)  # E.g. datasets/org/name.
+    moved: set[str] = field(default_factory=set)  # These answer with another commit.
+    cut_after: dict[str, int] = field(default_factory=dict)  # Cut once, after this many bytes.
+    errors: dict[str, int] = field(default_factory=dict)  # Answer 500 this many times.
+    wrong_bytes: set[str] = field(default_factory=set)  # Flip one bit, which changes the sha256.
+    seconds_per_piece: dict[str, float] = field(default_factory=dict)  # Delay each chunk.
+    ranges: list[tuple[str, int]] = field(default_factory=list)  # Path and first byte of each GET.
     _digests: dict[str, str] = field(default_factory=dict)
 
     def sha256(self, name: str) -> str:
@@ -51,14 +51,14 @@ class Hub:
         return self._digests[name]
 
     def is_large(self, name: str) -> bool:
-        """Whether the hub keeps the file by its sha256 and not in git."""
+        """Return True if the hub stores the file by its sha256 and not in git."""
         num_bytes = (self.folder / name).stat().st_size
         return name.endswith((".parquet", ".safetensors")) or num_bytes > 10_000_000
 
 
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Hub]:
-    """The folder as a hub on a free port, with datasets/ORG/NAME/ and ORG/NAME/."""
+    """Serve a folder with datasets/ORG/NAME/ and ORG/NAME/ as a hub on a free port."""
     hub = Hub(folder)
 
     class Handler(_Handler):
@@ -105,9 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(404, "RepoNotFound")
 
     def _may_read(self, repo: str, revision: str) -> bool:
-        """Send the hub's refusal where there is one."""
+        """Return True if the client may read the repository; otherwise send the hub's refusal."""
         if not (self.hub.folder / repo).is_dir():
-            self._fail(401, "RepoNotFound")  # the real one does not tell missing from private
+            self._fail(401, "RepoNotFound")  # Missing or private: the real hub does not say.
         elif repo in self.hub.gated and not self.headers["Authorization"]:
             self._fail(401, "GatedRepo")
         elif revision not in ("main", commit_of(repo)):
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.hub.cut_after:
             last = self.hub.cut_after.pop(name)
             self.close_connection = True
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the client was killed
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # The client was killed.
             for start in range(first, last, NUM_BYTES):
                 self.wfile.write(data[start : min(start + NUM_BYTES, last)])
                 time.sleep(self.hub.seconds_per_piece.get(name, 0))

@@ -1,4 +1,4 @@
-"""A small server that speaks OpenAI's protocol, with faults on demand, for tests of evaluation.
+"""Serve OpenAI's protocol, with faults on demand, for tests of evaluation.
 
 with serve(answer) as server:
     server.errors = 3          # the next three requests are answered with 503
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# From a request's body: the text, its tokens and how it ended.
+# Maps a request's body to the text, its tokens and the finish reason.
 Answer = Callable[[dict[str, Any]], tuple[str, int, str]]
 
 
@@ -24,14 +24,14 @@ class Server:
     url: str = ""
     errors: int = 0
     dies_after: int | None = None
-    seconds: float = 0.0  # before each answer
-    asked: list[dict[str, Any]] = field(default_factory=list)  # answered requests' bodies
+    seconds: float = 0.0  # Delay before each answer.
+    asked: list[dict[str, Any]] = field(default_factory=list)  # Bodies of answered requests.
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @contextlib.contextmanager
 def serve(answer: Answer) -> Iterator[Server]:
-    """The server on a free port of the loopback; url ends in /v1."""
+    """Serve on a free port of the loopback interface; the url ends in /v1."""
     state = Server(answer)
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
-"""A project whose results are made up (tests/evaluated.py), with a lock, a cache and lineages.
+"""Build a project with made-up results (tests/evaluated.py), a lock, a cache and lineages.
 
-Its stages, their deps, params and outs are those of dvc.yaml. A state is written in a moment, so
-that a test can have any two: `write` puts all files there, lets a test change some, and commits.
+Its stages have the deps, params and outs of dvc.yaml. Writing a state is fast, so a test can
+compare any two: `write` creates all files, lets the test change some of them, and commits.
 """
 
 import contextlib
@@ -40,14 +40,14 @@ Change = Callable[["State"], None]
 
 @dataclass
 class State:
-    """What a test may change before a state is written; the files of data/ it changes itself."""
+    """The parts of a state that a test may change; it edits the files of data/ directly."""
 
     settings: dict[str, Any]
-    code: dict[str, str]  # path -> another version
-    packages: dict[str, dict[str, str]]  # by stage, beside the others'
+    code: dict[str, str]  # Other versions of code, by path.
+    packages: dict[str, dict[str, str]]  # Extra packages by stage.
     hardware: dict[str, dict[str, Any]]
-    revision: str = "0" * 40  # at which the stages ran
-    is_old: bool = False  # as before there were rooms: code in stages/common, and older names
+    revision: str = "0" * 40  # Commit at which the stages ran.
+    is_old: bool = False  # Use the old layout with stages/common.
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Project:
     path: Path
 
     def write(self, change: Change | None = None) -> str:
-        """Write a state and commit it; returns the commit."""
+        """Write a state, commit it and return the commit."""
         with contextlib.chdir(self.path):
             for folder in ("data", "lineage", "metrics", "model_card", "plots"):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -80,7 +80,7 @@ class Project:
         return done.stdout.strip()
 
     def _record(self, state: State) -> None:
-        """Write the lineages, the lock, the cache and the ledger of the files as they stand."""
+        """Write the lineages, the lock, the cache and the ledger for the current files."""
         settings = state.settings
         held_out = read_rows(Path("data/mix/train.parquet"))[0]["id"]
         write_text(Path("data/train/samples.csv"), f"id,step,response\n{held_out},0,It is 4.\n")
@@ -121,7 +121,7 @@ class Project:
         write_text(Path("model_card/ledger.json"), statement.text(content))
 
     def _md5(self, path: Path, state: State) -> str:
-        """The digest of a file or folder, which is put into the cache as DVC does."""
+        """Put a file or folder into the cache as DVC does and return its digest."""
         if path.parts[0] == "stages":
             text = f"{path} {state.code.get(str(path), 'as it was')}"
             return hashlib.md5(text.encode()).hexdigest()
@@ -141,7 +141,7 @@ class Project:
 
 
 def _before_rooms(path: str) -> str:
-    """The module that held a room's code once; other paths are what they were."""
+    """Return the module that once held a room's code; other paths are unchanged."""
     top, _, room = path.partition("/")
     return f"stages/common/{room}.py" if top == "mathledger" else path
 
@@ -152,7 +152,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _filled(stage: Any, items: dict[str, str]) -> dict[str, list[str]]:
-    """A stage's deps, params and outs, with its item's names in them."""
+    """Return a stage's deps, params and outs with the names of its item filled in."""
 
     def filled(text: str) -> str:
         for key, value in items.items():
@@ -176,7 +176,7 @@ def _section(settings: dict[str, Any], dotted: str) -> Any:
 
 
 def rows_of(corpus: str) -> list[Row]:
-    """The rows of a corpus, in the order of their ids."""
+    """Return the rows of a corpus in the order of their ids."""
     return [
         example(f"{corpus}-{number:03}", f"What is {number} + {number}?", corpus=corpus)
         for number in range(NUM_ROWS)
@@ -184,10 +184,10 @@ def rows_of(corpus: str) -> list[Row]:
 
 
 def write_data(lost: dict[str, tuple[str, dict[str, Any]]] | None = None) -> None:
-    """The files of the data stages and of the models.
+    """Write the files of the data stages and of the models.
 
     Args:
-        lost: the rows that the filter removes, by id, with the class and what its evidence says.
+        lost: The rows that the filter removes, by id, with the class and the evidence.
     """
     lost = lost or {}
     every = [row for corpus in sorted(CORPORA) for row in rows_of(corpus)]

@@ -1,4 +1,4 @@
-"""The command line itself: what it offers, and what it costs to ask."""
+"""The command line lists its commands and answers quickly."""
 
 import argparse
 import importlib
@@ -77,7 +77,7 @@ _shtab_mathledger; echo "${{COMPREPLY[@]}}\""""
 
 
 def test_nothing_heavy_is_imported() -> None:
-    """Help, and a mistyped option, are answered at once."""
+    """Help and the error for a mistyped option appear quickly."""
     code = (
         f"import sys; from mathledger import cli; cli.parser(); print({HEAVY} & set(sys.modules))"
     )

@@ -1,4 +1,4 @@
-"""The base model is a plain `from_pretrained` folder, the same on every run."""
+"""The base model becomes a plain `from_pretrained` folder that is the same on every run."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_receipt_of_the_base_model(smoke: Workspace) -> None:
 
 
 def test_the_quickstart_model_speaks(tmp_path: Path) -> None:
-    """The real wheel, 93 MB: dequantised, saved, loaded, and it still answers in English."""
+    """The model in the real wheel (93 MB), dequantised and saved, still answers in English."""
     from transformers import pipeline
 
     from mathledger.run import params

@@ -1,8 +1,8 @@
-"""Experiments in a queue, as a user runs them: shared work, own GPUs, the same numbers everywhere.
+"""Queued experiments share work, get GPUs of their own and show the same numbers everywhere.
 
-One queue of three experiments, run by two workers: `half` and `full` train a model that nobody has
-trained yet, the same one, and differ in what answers the benchmark; so does `broken`, whose server
-fails after eight answers: the six items of one model, and two of the other's.
+Two workers run a queue of three experiments. `half` and `full` train the same model, which has not
+been trained before, and differ in the server that answers the benchmark. The server of `broken`
+fails after eight answers: all six items of one model and two of the other's.
 """
 
 import csv
@@ -30,7 +30,7 @@ GPUS = ["GPU-a", "GPU-b"]
 @dataclass(frozen=True)
 class Queue:
     workspace: Workspace
-    logs: dict[str, str]  # of each experiment
+    logs: dict[str, str]  # Output of each experiment.
     server: openai_server.Server
 
     def mlflow(self, where: str) -> list[Any]:
@@ -40,7 +40,7 @@ class Queue:
         return list(client.search_runs([found.experiment_id], where))
 
     def at(self, name: str, path: str) -> Any:
-        """A JSON file in an experiment's commit."""
+        """Return a JSON file from an experiment's commit."""
         return json.loads(self.workspace.run("git", "show", f"{self.ref(name)}:{path}"))
 
     def ref(self, name: str) -> str:
@@ -52,7 +52,7 @@ class Queue:
 
 
 def answer(body: dict[str, Any]) -> tuple[str, int, str]:
-    """`full` does every sum, `half` those that begin with an even number."""
+    """Answer every sum for `full`, and for `half` only those that begin with an even number."""
     problem = re.search(r"problem: ([-+ 0-9]+) =", body["messages"][-1]["content"])
     assert problem
     terms = problem[1]
@@ -62,7 +62,7 @@ def answer(body: dict[str, Any]) -> tuple[str, int, str]:
 
 
 def failing(server: openai_server.Server) -> openai_server.Answer:
-    """To `broken` no more than eight answers."""
+    """Answer `broken` at most eight times."""
 
     def found(body: dict[str, Any]) -> tuple[str, int, str]:
         if body["model"] == "broken" and len(problems(server)) > 8:
@@ -73,7 +73,7 @@ def failing(server: openai_server.Server) -> openai_server.Answer:
 
 
 def problems(server: openai_server.Server) -> list[str]:
-    """What `broken` asked, in this order."""
+    """Return the problems that `broken` asked, in order."""
     asked = [each for each in server.asked if each["model"] == "broken"]
     return [each["messages"][-1]["content"] for each in asked]
 
@@ -104,7 +104,7 @@ def enqueue(workspace: Workspace, name: str, server: openai_server.Server) -> No
 
 
 def work_off(workspace: Workspace) -> None:
-    """What is queued, by two workers; to look is a whole DVC, a second of the workers' CPU."""
+    """Run the queue with two workers; each look at it costs them a second of CPU time."""
 
     def is_over() -> bool:
         return not {"Queued", "Running"} & {status for _, status in statuses(workspace)}
@@ -114,7 +114,7 @@ def work_off(workspace: Workspace) -> None:
 
 
 def statuses(workspace: Workspace) -> list[tuple[str, str]]:
-    """Name and status of all that was queued."""
+    """Return the name and status of every queued experiment."""
     lines = workspace.run("dvc", "queue", "status").splitlines()[1:]
     rows = [line.split() for line in lines if re.match("[0-9a-f]{7} ", line)]
     return [(row[1], row[-1]) for row in rows]
@@ -124,7 +124,7 @@ def test_a_model_that_two_experiments_lack_is_trained_once(queue: Queue) -> None
     ended = {"half": "Success", "full": "Success", "broken": "Failed"}
     assert dict(statuses(queue.workspace)) == ended
     trained = queue.mlflow("attributes.run_name = 'train'")
-    assert len(trained) == 2  # with that of the first run
+    assert len(trained) == 2  # Including the first run's.
     made = [
         queue.workspace.run("git", "show", f"{queue.ref(n)}:dvc.lock") for n in ("half", "full")
     ]
@@ -167,7 +167,7 @@ def test_a_failed_experiment_keeps_its_log_and_its_responses(queue: Queue) -> No
 
 @pytest.mark.parametrize("name", ["half", "full"])
 def test_everyone_shows_the_same_numbers(queue: Queue, name: str) -> None:
-    """The metrics file, the ledger, MLflow, `dvc exp show` and `mathledger compare`."""
+    """The metrics file, the ledger, MLflow, `dvc exp show` and `mathledger compare` agree."""
     metrics = queue.at(name, "metrics/evaluate/tuned-tiny_chain_sum.json")
     (entry,) = queue.ledger(name)["benchmarks"]
     score = entry["models"]["tuned"]
@@ -214,12 +214,12 @@ def test_compare_shows_head_and_its_experiments(queue: Queue) -> None:
     assert set(rows) == {"HEAD", "half", "full"} and found["baseline"] == "HEAD"
     assert found["num_tests"] == 2
     num_rows = [rows[name]["num_rows_trained_on"] for name in ("HEAD", "full")]
-    assert num_rows[1] == num_rows[0] + 2  # the two leaks that were kept
+    assert num_rows[1] == num_rows[0] + 2  # The two leaks were kept.
     assert "decontaminate.action=flag" in rows["full"]["changed"]
     assert rows["full"]["train_seconds"] == rows["half"]["train_seconds"] > 0
     test = rows["full"]["scores"]["tiny_chain_sum"]["against_baseline"]
     assert (test["num_items_gained"], test["num_items_lost"]) == (6, 0)
-    assert test["p_value"] == pytest.approx(2 / 2**6)  # all six items changed one way
+    assert test["p_value"] == pytest.approx(2 / 2**6)  # All six items changed the same way.
     assert test["p_holm"] == pytest.approx(4 / 2**6) and not test["is_significant"]
     assert rows["HEAD"]["scores"]["tiny_chain_sum"]["num_correct"] == 0
 
@@ -240,14 +240,14 @@ def test_compare_in_all_forms_has_the_same_rows(queue: Queue) -> None:
 
 
 def test_a_failed_experiment_that_is_queued_again_goes_on_from_its_responses(queue: Queue) -> None:
-    """Last of those that look at the queue, for it mends what they find broken."""
+    """This runs after the other tests of the queue, because it repairs the failed experiment."""
     *answered, refused = problems(queue.server)
     num_runs = len(queue.mlflow("attributes.run_name = 'train'"))
     queue.server.answer = answer
     enqueue(queue.workspace, "broken", queue.server)
     work_off(queue.workspace)
     assert ("broken", "Success") in statuses(queue.workspace)
-    # Both models are asked the same six items; of one's all were answered, of the other's two.
+    # Both models get the same six items; one had answered all of them, the other two.
     rest = problems(queue.server)[9:]
     assert len(answered) == 8 and len(rest) == 4 and refused in rest
     assert set(Counter(answered + rest).values()) == {2}

@@ -1,4 +1,4 @@
-"""Jobs for clusters: what they run exists and composes, and a stage that is to stop may save."""
+"""Cluster jobs run commands that exist and compose, and let a stopped stage save its state."""
 
 import os
 import re
@@ -21,7 +21,7 @@ JOBS = [Path("jobs") / name for name in ("kubernetes.yaml", "skypilot.yaml", "sl
 
 
 def script(job: Path) -> str:
-    """All shell in it."""
+    """Return all shell code in it."""
     text = job.read_text()
     if job.suffix != ".yaml":
         return text
@@ -85,7 +85,7 @@ time.sleep(60)
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Path:
-    """A clone in which a stage that trains is all there is to run, by a DVC that only starts it."""
+    """Make a clone with one stage that trains, and a stand-in for DVC that only starts it."""
     folder, root = tmp_path / "clone", Path.cwd()
     git = ["git", "-C", str(folder)]
     subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "origin.git")], check=True)
@@ -110,18 +110,18 @@ def stand_in(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("to_all", [False, True], ids=["the script alone", "every process"])
 def test_a_job_that_is_asked_to_stop_lets_training_save(stand_in: Path, to_all: bool) -> None:
-    """Schedulers differ in whom they signal. DVC must live to see its stage fail."""
+    """Schedulers differ in which process they signal; DVC must survive to see its stage fail."""
     assert stopped(stand_in, to_all) == ["dvc repro --pull train", "saved", "dvc goes on"]
 
 
 def test_a_job_of_several_nodes_leaves_it_to_slurm_to_tell_them(stand_in: Path) -> None:
-    """An srun that gets a SIGTERM kills what it has started, checkpoint or not."""
+    """An srun that gets SIGTERM kills its processes, whether or not they have saved."""
     calls = stopped(stand_in, False, SLURM_NNODES="2", SLURM_JOB_ID="7")
     assert calls == ["scancel --signal=TERM 7", "saved", "dvc goes on"]
 
 
 def stopped(stand_in: Path, to_all: bool, **environment: str) -> list[str]:
-    """Send SIGTERM in the middle of training; the last three things that happened."""
+    """Send SIGTERM in the middle of training; return the last three events."""
     environment = clean_environment() | environment
     environment["PATH"] = f"{stand_in / 'bin'}{os.pathsep}{environment['PATH']}"
     command = ["bash", "jobs/run.sh", "topic", "experiment=smoke"]
@@ -138,7 +138,7 @@ def stopped(stand_in: Path, to_all: bool, **environment: str) -> list[str]:
 
 
 def test_a_job_leaves_its_results_with_the_team(smoke_copy: Workspace, tmp_path: Path) -> None:
-    """The card on the branch, the data in the remote: a clone has both."""
+    """A clone gets the card from the branch and the data from the remote."""
     origin = tmp_path / "origin.git"
     smoke_copy.run("git", "init", "--quiet", "--bare", str(origin))
     smoke_copy.run("git", "remote", "add", "origin", str(origin))

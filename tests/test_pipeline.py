@@ -1,4 +1,4 @@
-"""`dvc repro` and `dvc exp run` as a user runs them."""
+"""`dvc repro` and `dvc exp run` work as a user runs them."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def test_second_repro_does_nothing(smoke: Workspace) -> None:
 
 
 def test_git_shows_no_difference_after_a_second_run_from_nothing(again: Workspace) -> None:
-    """Metrics and card are the same bytes when all is made again without any cache."""
+    """Metrics and card are byte-identical when everything is rebuilt without a cache."""
     changed = again.run("git", "status", "--porcelain", "--", "metrics", "model_card", "plots")
     assert changed == ""
 
@@ -85,12 +85,12 @@ def test_exp_run_reruns_only_what_changed_and_the_cache_restores(smoke_copy: Wor
     )
     tuned = {"evaluate@tuned-tiny_chain_sum", "probe@tuned"}
     assert ran(shown) == {"train", "model_card"} | tuned
-    # The mix was not made again: its lineage still names the run that made it.
+    # The mix was not rebuilt: its lineage still names the run that made it.
     assert (smoke_copy.path / "lineage/mix.json").read_text() == before
     assert "learning_rate: 0.0001" in smoke_copy.run("cat", "params.yaml")
 
     back = smoke_copy.run("dvc", "exp", "run", "-S", "experiment=smoke")
-    assert ran(back) <= {"model_card"}  # all else comes from the run cache
+    assert ran(back) <= {"model_card"}  # The rest comes from the run cache.
 
 
 def test_a_benchmark_more_runs_it_and_what_it_touches(smoke_copy: Workspace) -> None:
@@ -98,7 +98,7 @@ def test_a_benchmark_more_runs_it_and_what_it_touches(smoke_copy: Workspace) -> 
     options += ["-S", "benchmark.gsm_symbolic.source.num_items=3"]
     options += ["-S", "benchmark.gsm_symbolic.task.max_gen_toks=4"]
     shown = smoke_copy.run("dvc", "exp", "run", *options)
-    # Nothing new overlaps it, so the training set is the same and the model is not trained again.
+    # The new benchmark overlaps nothing more, so the training set and the model stay the same.
     assert ran(shown) == {
         "download_benchmark@gsm_symbolic",
         "decontaminate",
@@ -116,26 +116,26 @@ def test_a_benchmark_more_runs_it_and_what_it_touches(smoke_copy: Workspace) -> 
 
 
 def test_every_changed_param_reaches_the_data(smoke_copy: Workspace) -> None:
-    """Also through the run cache, which looks up all but the changed value: decisions/0004."""
+    """This holds for the run cache too, although it ignores some keys (decisions/0004)."""
     path = smoke_copy.path / "data/download_corpus/tiny_numinamath_cot/train.jsonl"
     key = "corpus.tiny_numinamath_cot.source.tasks.chain_sum"
     counts = []
     for number in (24, 25, 24):
         smoke_copy.python("-m", "stages.params", "experiment=smoke", f"{key}={number}")
-        (smoke_copy.path / "dvc.lock").unlink()  # leaves the run cache alone to decide
+        (smoke_copy.path / "dvc.lock").unlink()  # Only the run cache can decide now.
         smoke_copy.repro("download_corpus@tiny_numinamath_cot")
         counts.append(len(path.read_text().splitlines()))
     assert counts == [40, 41, 40]
 
 
 def test_a_temporary_experiment(smoke_copy: Workspace) -> None:
-    """One in a queue: tests/test_experiments.py."""
+    """tests/test_experiments.py tests queued experiments."""
     head = smoke_copy.run("git", "rev-parse", "HEAD").strip()
     options = ["-S", "experiment=smoke", "-S", "evaluate.batch_size=4"]
     shown = smoke_copy.run("dvc", "exp", "run", "--temp", "--name", "small", *options)
     assert "evaluate@base-tiny_chain_sum" in ran(shown) and "train" not in ran(shown)
     assert "small" in smoke_copy.run("dvc", "exp", "list", "--rev", head)
-    # It wrote to this repository's store, not to one in its temporary folder.
+    # The experiment wrote to this repository's store, not to one in its temporary folder.
     names = {run.data.tags["mathledger.experiment"] for run in runs(smoke_copy)}  # type: ignore[attr-defined]
     assert names == {"repro", "small"}
     assert smoke_copy.run("git", "status", "--porcelain") == ""
@@ -147,7 +147,7 @@ def test_a_temporary_experiment(smoke_copy: Workspace) -> None:
 def test_a_killed_repro_leaves_no_process_no_result_and_no_finished_run(
     smoke_copy: Workspace, number: signal.Signals, shell: str
 ) -> None:
-    """DVC alone is killed, as by the out-of-memory killer; the stage follows it."""
+    """Only DVC is killed, as by the out-of-memory killer, and the stage ends too."""
     smoke_copy.python("-m", "stages.params", "experiment=smoke", "train.max_steps=5000")
     running = smoke_copy.popen("dvc", "repro", "train", SHELL=shell)
     wait_for(lambda: "RUNNING" in statuses(smoke_copy, "train"))

@@ -1,6 +1,6 @@
-"""What the commands print of texts that are not ours: no control character gets through.
+"""Commands print untrusted text without its control characters.
 
-Each test runs a command in all its forms; what it would read is replaced by random texts.
+Each test runs a command in all its forms and replaces its input by random texts.
 """
 
 import argparse
@@ -48,7 +48,7 @@ from tests.texts import TEXTS, Terminal, is_control
 CHAIN = Chain("A", None, Path())
 
 
-STYLE = re.compile("\x1b\\[[0-9;]*m")  # what rich and trace colour a terminal with
+STYLE = re.compile("\x1b\\[[0-9;]*m")  # The colours of rich and trace.
 
 
 def printed(run: Callable[[], object], out: io.StringIO | None = None) -> str:
@@ -59,11 +59,11 @@ def printed(run: Callable[[], object], out: io.StringIO | None = None) -> str:
 
 def expect_clean(text: str) -> None:
     assert not {character for character in text if is_control(character)}
-    text.encode("utf-8")  # so that it can be printed
+    text.encode("utf-8")  # It can be printed.
 
 
 def in_each_form(command: Any, forms: list[str], **options: Any) -> None:
-    """Run a command with none of its forms, and with each, to a file and to a terminal."""
+    """Run a command with none and with each of its forms, to a file and to a terminal."""
     for chosen, out in itertools.product((None, *forms), (io.StringIO, Terminal)):
         chosen_form = {form: form == chosen for form in forms}
         text = printed(lambda: command.run(argparse.Namespace(**options | chosen_form)), out())  # noqa: B023
@@ -76,10 +76,10 @@ def scored() -> ledger.Score:
     return ledger.Score(num_items=2, num_samples=2, num_correct=1, accuracy=0.5, low=0.1, high=0.9)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_audit(text: str) -> None:
-    text = text.encode("utf-8", "replace").decode()  # a card is UTF-8
+    text = text.encode("utf-8", "replace").decode()  # A card is UTF-8.
     escaped = "".join(f"\\U{ord(character):08x}" for character in text)
     card = (
         f'---\nlicense: "{escaped}"\n---\n# Model {text}\n\n{text} on GSM8K: 72% {text}\n\n'
@@ -92,7 +92,7 @@ def test_audit(text: str) -> None:
         in_each_form(audit, ["json"], **options)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_an_error(text: str) -> None:
     err = io.StringIO()
@@ -101,7 +101,7 @@ def test_an_error(text: str) -> None:
     expect_clean(err.getvalue())
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_trace_of_a_number(text: str) -> None:
     score = ledger.ModelScore.model_construct(
@@ -142,7 +142,7 @@ def test_trace_of_a_number(text: str) -> None:
         in_each_form(trace, ["json"], target=["exam"], rev=None, html=None)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_trace_of_a_row(text: str) -> None:
     hit = {"class": text, "benchmark": text, "item_id": text, "place": "problem"}
@@ -160,7 +160,7 @@ def test_trace_of_a_row(text: str) -> None:
         in_each_form(trace, ["json"], target=["row", "0"], rev=None, html=None)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_trace_of_an_item(text: str) -> None:
     own = {"id": text, "problem": text, "solution": text, "answer": text, "answer_type": text}
@@ -188,15 +188,15 @@ def test_trace_of_an_item(text: str) -> None:
         in_each_form(trace, ["json"], target=["item", "a/b"], rev=None, html=None)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS, st.booleans())
 def test_a_tree(text: str, has_colour: bool) -> None:
-    """All that trace shows is a tree; its own colours are the only escape sequences in it."""
+    """Everything that trace prints is a tree, whose only escape sequences are its colours."""
     lines = tree.draw(tree.Branch(text, text, [text], [tree.Branch(text, text)]), 60, has_colour)
     expect_clean(re.sub("\x1b\\[\\d+m", "", "\n".join(lines)))
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_compare(text: str) -> None:
     def experiment(name: str) -> Experiment:
@@ -211,10 +211,10 @@ def test_compare(text: str) -> None:
         in_each_form(compare, ["json", "csv", "markdown"], revisions=[], baseline=None)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_diff(text: str) -> None:
-    own: Any = scored()  # of the score only what every score has is shown
+    own: Any = scored()  # Only the common fields are shown.
     side = Side(text, None, None)  # type: ignore[arg-type]
     interval = Interval(0.5, 0.1, 0.9)
     flip = Flip(text, 0, True, (text, text), Answers(text, text, None))
@@ -261,7 +261,7 @@ def test_diff(text: str) -> None:
         in_each_form(diff, ["json"], a="A", b="B", benchmark=None)
 
 
-@settings(deadline=None)  # the first run imports
+@settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_verify(text: str) -> None:
     for reasons, looked_at in (((text, text), ""), ((), text)):

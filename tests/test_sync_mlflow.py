@@ -1,4 +1,4 @@
-"""The MLflow store can be lost: git and lineage/ give it back, once."""
+"""A lost MLflow store can be rebuilt from git and lineage/ without duplicates."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ NAMES = ("mathledger.", "mlflow.source.name", "mlflow.source.git.commit", "mlflo
 
 
 class Store:
-    """What a store shows, with names in place of the ids that MLflow gives."""
+    """The content of a store, with names in place of MLflow's ids."""
 
     def __init__(self, path: Path) -> None:
         self.uri = f"sqlite:///{path}"
@@ -58,7 +58,7 @@ class Store:
         }
 
     def curves(self, run: Run) -> dict[str, dict[int, float]]:
-        """metric -> step -> value."""
+        """Return the values by metric and step."""
         return {
             key: {
                 each.step: each.value
@@ -78,7 +78,7 @@ class Store:
 
 @pytest.fixture(scope="module")
 def clone(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh clone of the finished run, with its cache within reach and nothing checked out."""
+    """Return a fresh clone of the finished run that can reach its cache but has no data."""
     path = tmp_path_factory.mktemp("sync") / "clone"
     smoke.run("git", "clone", "--quiet", str(smoke.path), str(path))
     config = f"[cache]\n    dir = {smoke.path}/.dvc/cache\n"
@@ -87,7 +87,7 @@ def clone(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sync(folder: Path, *arguments: str) -> int:
-    """The command, in a folder."""
+    """Run the command in a folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -96,7 +96,7 @@ def sync(folder: Path, *arguments: str) -> int:
 
 @pytest.fixture(scope="module")
 def rebuilt(clone: Path) -> Store:
-    """An empty store, after one sync from the clone."""
+    """Return a store that was empty before one sync from the clone."""
     path = clone.parent / "rebuilt.db"
     assert sync(clone, "--uri", f"sqlite:///{path}") == 0
     return Store(path)
@@ -104,7 +104,7 @@ def rebuilt(clone: Path) -> Store:
 
 @pytest.fixture(scope="module")
 def live(smoke: Workspace) -> Store:
-    """What the stages wrote as they ran."""
+    """Return the store that the stages wrote as they ran."""
     return Store(smoke.path / "mlflow.db")
 
 
@@ -124,7 +124,7 @@ def test_a_rebuilt_store_has_every_number_at_its_step(live: Store, rebuilt: Stor
     for name, run in live.runs().items():
         curves, others = live.curves(run), rebuilt.curves(again[name])
         assert others.keys() == curves.keys(), name
-        for key, steps in curves.items():  # the files hold six digits
+        for key, steps in curves.items():  # The files have six digits.
             assert others[key] == pytest.approx(steps, rel=1e-5, abs=1e-6), (name, key)
     assert len(curves) > 0 and len(live.curves(live.runs()["train"])["loss"]) > 1
 
@@ -154,7 +154,7 @@ def test_a_model_shows_its_scores_by_benchmark_and_the_run_that_made_it(
     assert accuracy.dataset_name == "data/download_benchmark/tiny_chain_sum"
     assert accuracy.dataset_digest == digests["data/download_benchmark/tiny_chain_sum"]
     assert live.client.get_run(accuracy.run_id).info.run_name == "evaluate@tuned-tiny_chain_sum"
-    # What training measured is not about the model that it started from.
+    # The metrics of training are not about the model from which it started.
     assert not {"loss", "first_loss"} & {each.key for each in models["base-repro"].metrics}
 
 
@@ -198,7 +198,7 @@ def test_a_sync_that_was_cut_off_is_finished(
     assert {name: cut.of_run(run) for name, run in again.items()} == {
         name: rebuilt.of_run(run) for name, run in rebuilt.runs().items()
     }
-    assert len(cut.models()) == len(rebuilt.models())  # a digest is one model
+    assert len(cut.models()) == len(rebuilt.models())  # Each digest is one model.
 
 
 def test_a_lineage_file_of_another_run_is_not_taken_for_this_one(
@@ -245,7 +245,7 @@ def test_a_store_that_cannot_be_reached_is_one_line(
 def test_an_experiment_is_written_when_asked_for(
     clone: Path, rebuilt: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that differs in its card's run only; the stages before it are those of HEAD."""
+    """The experiment differs only in its card's run; the earlier stages are those of HEAD."""
     other = tmp_path / "other"
     shutil.copytree(clone, other, symlinks=True)
     workspace = Workspace(other)

@@ -1,4 +1,4 @@
-"""What a team shares: results in an S3 remote, experiments through git, runs in a common MLflow."""
+"""A team shares results in an S3 remote, experiments through git and runs in MLflow."""
 
 import shutil
 import socket
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
-    """Until a server answers."""
+    """Wait until a server answers."""
     for _ in range(int(seconds * 10)):
         assert process.poll() is None, f"the server ended: {url}"
         try:
@@ -38,7 +38,7 @@ def wait_for(url: str, process: subprocess.Popen[str], seconds: float = 60) -> N
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """The endpoint of a local server that speaks S3, with an empty bucket."""
+    """Start a local S3 server with an empty bucket and yield its endpoint."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     server = subprocess.Popen(
         [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
@@ -61,7 +61,7 @@ def s3() -> Iterator[str]:
 def pushed(
     smoke: Workspace, s3: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Workspace, Path]:
-    """A project whose results were pushed to S3 and whose commits to a bare repository."""
+    """Return a project with its results pushed to S3 and its commits to a bare repository."""
     folder = tmp_path_factory.mktemp("shared")
     shutil.copytree(smoke.path, folder / "project", symlinks=True)
     first = Workspace(folder / "project")
@@ -77,7 +77,7 @@ def pushed(
 
 @pytest.fixture(scope="module")
 def second(pushed: tuple[Workspace, Path], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A colleague's clone after `dvc pull`, with a cache of its own."""
+    """Return a colleague's clone after `dvc pull`, with a cache of its own."""
     path = tmp_path_factory.mktemp("second") / "project"
     command = ["git", "clone", "--quiet", "--branch=main", str(pushed[1]), str(path)]
     subprocess.run(command, check=True)
@@ -114,7 +114,7 @@ def test_verify_passes_in_a_second_clone(second: Workspace) -> None:
 def test_an_experiment_travels_with_its_results(
     pushed: tuple[Workspace, Path], second: Workspace
 ) -> None:
-    """Pushed by one, pulled by the other under its name, with the number that it gave."""
+    """One person pushes it, and another pulls it by its name and gets the same number."""
     first, _ = pushed
     first.run("dvc", "exp", "run", "--name", "german", "-S", "experiment=smoke",
               "-S", "model_card.language=de")  # fmt: skip
@@ -122,7 +122,7 @@ def test_an_experiment_travels_with_its_results(
     second.run("dvc", "exp", "pull", "origin", "german", **KEYS)
     assert "german" in second.run("dvc", "exp", "show", "--csv")
     card = second.run("git", "show", "german:model_card/README.md", ok=False)
-    assert "language: de" not in card  # a name of DVC's, not of git's
+    assert "language: de" not in card  # The name is DVC's, not git's.
     shown = second.run("dvc", "exp", "list", "--all-commits", "--sha-only")
     card = second.run("git", "show", f"{shown.strip().splitlines()[-1]}:model_card/README.md")
     assert "language: de" in card

@@ -1,5 +1,4 @@
-"""A team's MLflow server on PostgreSQL, with users: several writers at once, a server that goes
-away, and one that refuses."""
+"""A team's MLflow server on PostgreSQL handles parallel writers, and outages lose no runs."""
 
 import contextlib
 import json
@@ -25,7 +24,7 @@ ADMIN, ANN, BOB = ({NAME: name, PASSWORD: f"{name}'s password"} for name in ("ad
 
 @dataclass
 class Server:
-    """An MLflow server whose store and whose users are in PostgreSQL, as docs/team.md starts it."""
+    """An MLflow server with its store and its users in PostgreSQL, started as in docs/team.md."""
 
     store: str
     users: str
@@ -63,7 +62,7 @@ class Server:
         wait_for(f"{self.url}/health", self.processes[-1], 120)
 
     def stop(self) -> None:
-        """At once, with all that it started: a machine that goes down."""
+        """Kill the server and its children at once, as if the machine went down."""
         process = self.processes.pop()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -84,7 +83,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     try:
         found.start()
         for name, value in ADMIN.items():
-            patch.setenv(name, value)  # whom this process is to the server
+            patch.setenv(name, value)  # The user of this process.
         users = get_app_client("basic-auth", tracking_uri=found.url)
         for each in (ANN, BOB):
             users.create_user(each[NAME], each[PASSWORD])
@@ -104,8 +103,10 @@ def start_message(name: str) -> str:
 
 
 def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> None:
-    """On machines that know nothing of each other, on a store that is new. Ann's password is in the
-    file that she has at home."""
+    """The machines do not know each other, and the store is new.
+
+    Ann's password is in a file in her home folder.
+    """
     (tmp_path / ".mlflow").mkdir()
     lines = [f"{name.lower()} = {value}\n" for name, value in ANN.items()]
     (tmp_path / ".mlflow/credentials").write_text("".join(["[mlflow]\n", *lines]))
@@ -147,8 +148,10 @@ def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> 
 def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     server: Server, smoke_copy: Workspace
 ) -> None:
-    """It goes while the stage works; what it has missed is written by the next sync. Both are
-    Bob's, in the experiment that Ann was the first to write to."""
+    """The server goes down while the stage works, and the next sync writes what it missed.
+
+    Both runs are Bob's, in an experiment that Ann created.
+    """
     top = smoke_copy.path
     team = {"MLFLOW_TRACKING_URI": server.url, **BOB}
     train = smoke_copy.popen("dvc", "repro", "--force", "--single-item", "train", **team)
@@ -186,7 +189,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
 def test_a_stage_that_the_server_refuses_does_no_work_and_says_why_in_one_line(
     host: str, password: str, said: str, server: Server, smoke: Workspace
 ) -> None:
-    """So does the sync. The server was told of 127.0.0.1 alone."""
+    """The sync is refused as well, because the server only accepts the host 127.0.0.1."""
     url = f"http://{host}:{server.port}"
     team = {"MLFLOW_TRACKING_URI": url, **BOB, PASSWORD: password}
     before = server_runs(server, "mix")
@@ -197,7 +200,7 @@ def test_a_stage_that_the_server_refuses_does_no_work_and_says_why_in_one_line(
 
 
 def server_runs(server: Server, name: str) -> list[str]:
-    """The ids of the runs of a stage."""
+    """Return the ids of a stage's runs."""
     from mlflow import MlflowClient
 
     client = MlflowClient(server.url)
@@ -209,9 +212,9 @@ def server_runs(server: Server, name: str) -> list[str]:
 
 
 def wait_until(found: Callable[[], str | None]) -> str:
-    """Until there is one."""
+    """Return the first result that is not empty; fail after two minutes."""
     for _ in range(1200):
         if name := found():
             return name
         time.sleep(0.1)
-    raise AssertionError("it did not come")
+    raise AssertionError("waited two minutes in vain")

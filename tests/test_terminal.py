@@ -1,4 +1,4 @@
-"""Text that is not ours is printed without its control characters, and otherwise as it is."""
+"""Untrusted text is printed without its control characters and is otherwise unchanged."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from tests.texts import TEXTS, Terminal, is_control
 def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
     printable = terminal.printable(text)
     assert not any(map(is_control, printable))
-    printable.encode("utf-8")  # so that it can be printed
+    printable.encode("utf-8")  # It can be printed.
 
 
 @given(TEXTS)
@@ -47,8 +47,8 @@ def shown(out: io.StringIO, text: str) -> str:
 @given(TEXTS)
 @example("[bold]a[/bold] [link=x]b[/link] :smile: " + "long " * 100)
 def test_a_terminal_shows_the_same_text_as_a_file(text: str) -> None:
-    """Nothing in it is markup, and no line is wrapped or cut."""
-    text = text.replace("\t", " ")  # which rich expands
+    """Nothing in the text is markup, and no line is wrapped or cut."""
+    text = text.replace("\t", " ")  # rich expands tabs.
     assert ANSI.sub("", shown(Terminal(), text)) == shown(io.StringIO(), text)
 
 
@@ -72,7 +72,7 @@ def test_colours_are_for_terminals_that_want_them(
 
 @given(TEXTS)
 def test_a_table_keeps_the_text_of_its_cells(text: str) -> None:
-    """In a narrow terminal a cell is folded, and nothing of it is lost."""
+    """In a narrow terminal a cell is wrapped, but loses no text."""
     text = "".join(text.split())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "60")
