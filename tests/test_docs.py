@@ -177,7 +177,8 @@ def check_mention(words: list[str]) -> None:
                 or (Path(module.replace(".", "/")) / "__main__.py").exists()
             )
         case ["mathledger", name, *_]:
-            assert name in _subcommands(cli.parser())
+            parser = cli.parser()
+            assert name in {*_subcommands(parser), *parser._option_string_actions}
         case ["dvc", *arguments]:
             from dvc.cli.parser import get_main_parser
 
