@@ -1,9 +1,9 @@
-"""Make and check signatures of what is published, in the format of OpenSSF model signing.
+"""Sign and verify published folders in the format of OpenSSF model signing.
 
-What is signed is the folder as it is published: the final model's files and those of model_card/
-side by side, so that the command line of https://github.com/sigstore/model-transparency checks a
-published folder without this project. The ledger in it holds the digests of the responses and of
-all that they rest on, so that one signature covers the chain.
+The signature covers the folder as it is published, with the files of the final model and of
+model_card/ side by side. So the command line of https://github.com/sigstore/model-transparency can
+check a published folder without this project. The ledger holds the digests of the responses and of
+everything upstream, so that one signature covers the whole chain.
 """
 
 import contextlib
@@ -19,19 +19,19 @@ from mathledger.core.errors import InputError
 from mathledger.run.params import evaluated_models
 
 CARD = "model_card"
-MISMATCH = re.compile(r"Hash mismatch for '([^']*)'")  # in the library's text
+MISMATCH = re.compile(r"Hash mismatch for '([^']*)'")  # part of the library's error message
 
 
 @dataclass(frozen=True)
 class Key:
-    """An elliptic-curve key: private to sign with, public to check with."""
+    """An elliptic-curve key, private to sign or public to verify."""
 
     file: Path
 
 
 @dataclass(frozen=True)
 class CertifiedKey:
-    """A private key with its certificate, and those that lead from it to an authority."""
+    """A private key with its certificate, and the certificate chain to an authority."""
 
     file: Path
     certificate: Path
@@ -40,7 +40,7 @@ class CertifiedKey:
 
 @dataclass(frozen=True)
 class Authorities:
-    """The root certificates, one of which must stand behind the signer's certificate."""
+    """Root certificates, one of which must have issued the signer's certificate."""
 
     files: tuple[Path, ...]
 
@@ -49,13 +49,13 @@ class Authorities:
 class Identity:
     """A person or machine that an identity provider vouches for, through Sigstore."""
 
-    name: str  # a mail address
-    provider: str  # a URL
+    name: str  # mail address
+    provider: str  # URL
 
 
 @dataclass(frozen=True)
 class Keyless:
-    """Sign by one's own identity, which Sigstore asks for in the browser; needs network."""
+    """A signer's identity, which Sigstore asks for in the browser; it needs a network."""
 
 
 Signer = Key | CertifiedKey | Keyless
@@ -64,16 +64,16 @@ Verifier = Key | Authorities | Identity
 
 @contextlib.contextmanager
 def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
-    """A folder of links to the files that are published, under their names there.
+    """Yield a folder of links to the published files, under their published names.
 
-    It has the card's name, which the signature states, and the final model's files.
+    The folder has the model's name from the card, which the signature records.
 
     Args:
         settings: the content of params.yaml.
         root: the project's folder.
 
     Raises:
-        InputError: a file is missing, or two of them have one name.
+        InputError: a folder is missing, or two files have the same name.
     """
     model = f"data/model/{evaluated_models(settings)[-1]}"
     for folder in (model, CARD):
@@ -88,7 +88,7 @@ def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
                 if link.is_symlink():
                     raise InputError(
                         f"{path.relative_to(root)}: {model} and {CARD} both have a file of this "
-                        "name"
+                        "name: rename or remove one"
                     )
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(path.resolve())
@@ -96,12 +96,12 @@ def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
 
 
 def num_files(folder: Path) -> int:
-    """How many files a signature of a folder is about."""
+    """Return the number of files that a signature of a folder covers."""
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
 def hashing_config() -> Any:
-    """sha256 of whole files. The links lead out of the folder, which must be allowed.
+    """Return the library's configuration for sha256 digests of files, with links allowed.
 
     Raises:
         InputError: the library is not installed.
@@ -116,10 +116,10 @@ def hashing_config() -> Any:
 
 
 def signing_config(signer: Signer) -> Any:
-    """What signs a folder: model_signing's own object, with a method `sign`.
+    """Return model_signing's configuration of a signer, which has a method `sign`.
 
     Raises:
-        InputError: a file is missing, or is no key that can sign.
+        InputError: a file is missing, or is not a key that can sign.
     """
     hashing = hashing_config()
     from model_signing import signing
@@ -136,19 +136,18 @@ def signing_config(signer: Signer) -> Any:
                 certificate_chain=[existing(path, "certificate") for path in signer.chain],
             )
         return config.use_elliptic_key_signer(private_key=key)
-    except (ValueError, TypeError, AttributeError) as error:  # the last of a key of another kind
+    except (ValueError, TypeError, AttributeError) as error:  # AttributeError for other key types
         raise InputError(
-            f"{key} cannot sign: {error}; an elliptic-curve key is made with `openssl ecparam "
-            "-name prime256v1 -genkey -noout -out KEY`, "
-            "and it must not be encrypted"
+            f"{key} cannot sign: {error}; make an unencrypted elliptic-curve key with `openssl "
+            "ecparam -name prime256v1 -genkey -noout -out KEY`"
         ) from None
 
 
 def sign(folder: Path, signature: Path, config: Any) -> None:
-    """Sign a folder; the signature is written aside, then renamed.
+    """Sign a folder, and write the signature atomically.
 
     Args:
-        config: what `signing_config` returned.
+        config: the configuration from `signing_config`.
 
     Raises:
         InputError: the signature cannot be written.
@@ -163,10 +162,10 @@ def sign(folder: Path, signature: Path, config: Any) -> None:
 
 
 def mismatches(folder: Path, signature: Path, verifier: Verifier) -> list[str]:
-    """Why a signature is not of this signer and of all files of a folder; empty if it is.
+    """Return the reasons why a signature is invalid for a signer and a folder; none if it is valid.
 
     Raises:
-        InputError: a file that is needed to check it is missing.
+        InputError: the signature, a key or a certificate is missing.
     """
     existing(signature, "signature")
     hashing = hashing_config()
@@ -186,7 +185,7 @@ def mismatches(folder: Path, signature: Path, verifier: Verifier) -> list[str]:
         config.verify(folder, signature)
     except InputError:
         raise
-    except Exception as error:  # the library's errors for a bad signature are of many kinds
+    except Exception as error:  # the library raises many types of errors for a bad signature
         differing = MISMATCH.findall(str(error).replace("\\", ""))
         if differing:
             return [f"{signature}: {name} is not the file that was signed" for name in differing]
@@ -195,7 +194,7 @@ def mismatches(folder: Path, signature: Path, verifier: Verifier) -> list[str]:
 
 
 def shown(verifier: Verifier) -> str:
-    """Who signed, for messages."""
+    """Return the signer's name for messages."""
     match verifier:
         case Key(file):
             return str(file)
@@ -206,11 +205,11 @@ def shown(verifier: Verifier) -> str:
 
 
 def existing(path: Path, what: str) -> Path:
-    """The path of a file that is there.
+    """Return the path if the file exists.
 
     Raises:
-        InputError: it is not.
+        InputError: the file does not exist.
     """
     if not path.is_file():
-        raise InputError(f"{path}: there is no such {what}")
+        raise InputError(f"{path} does not exist: name a {what} file")
     return path

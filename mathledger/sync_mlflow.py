@@ -1,10 +1,10 @@
-"""`mathledger sync-mlflow`: write into MLflow the runs that git and lineage/ know and it does not.
+"""`mathledger sync-mlflow`: write the runs that MLflow lacks, from git and lineage/.
 
-MLflow is a projection: all that it shows of a run is in the run's lineage file, in dvc.lock, and in
-the metrics, plots and samples that the stage wrote. This command rebuilds from them the messages
-that the stage sent when it ran, and the same Recorder writes them. MLflow gives each run a new id;
-the tag `mathledger.run_id` keeps the id that lineage/ names. Whole runs in the store stay as they
-are.
+MLflow is a projection. Everything that it shows of a run is in the run's lineage file, in dvc.lock,
+and in the metrics, plots and samples that the stage wrote. From these the command rebuilds the
+messages that the stage sent when it ran, and the same Recorder writes them. MLflow gives each run a
+new id, and the tag `mathledger.run_id` keeps the id in lineage/. The command does not touch
+complete runs in the store.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PLOTS = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.c
 
 @dataclass(frozen=True)
 class Past:
-    """A run that has ended, in a state of the project that records it."""
+    """A run that has ended, with the state of the project that records it."""
 
     chain: Chain
     stage: Stage
@@ -43,12 +43,12 @@ class Past:
 
     @property
     def run_id(self) -> str:
-        """The id that MLflow gave it when it ran."""
+        """Return the id that MLflow gave the run."""
         return self.lineage.mlflow_run_id
 
     @property
     def started(self) -> int:
-        """Milliseconds since 1970, to the second."""
+        """Return the start time in milliseconds since 1970, rounded to seconds."""
         return int(datetime.fromisoformat(self.lineage.started).timestamp() * 1000)
 
     @property
@@ -57,7 +57,7 @@ class Past:
 
 
 def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
-    """The runs that made what a state's dvc.lock records, and what is left out, with the reason.
+    """Return the runs behind a state's dvc.lock, and a line for each run that is left out.
 
     Raises:
         InputError: a lineage file is not in the cache.
@@ -66,13 +66,14 @@ def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
     for stage in chain.stages.values():
         where = f"{stage.name} of {chain.label}"
         if not chain.is_cached(stage.lineage) and not chain.has(stage.lineage):
-            left_out.append(f"{where}: there is no {stage.lineage}, so its run is not known")
+            left_out.append(f"{where}: {stage.lineage} is missing, so its run is unknown")
             continue
         lineage = chain.lineage(stage)
         if changed_deps(stage, lineage) or changed_params(stage, lineage):
             left_out.append(
-                f"{where}: {stage.lineage} is of another run, for {LOCK} has other deps or params; "
-                f"`dvc repro --force --single-item {stage.name}` there writes both"
+                f"{where}: {stage.lineage} belongs to another run, because {LOCK} has other deps "
+                f"or params; `dvc repro --force --single-item {stage.name}` in that state writes "
+                "both"
             )
             continue
         past.append(Past(chain, stage, lineage))
@@ -80,12 +81,12 @@ def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
 
 
 def table(text: str) -> list[dict[str, str]]:
-    """The rows of a CSV text by column."""
+    """Parse a CSV text into one dict per row."""
     return list(csv.DictReader(io.StringIO(text)))
 
 
 def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
-    """Yield what a stage that trains logs as it goes: each step, with numbers by TRL's names."""
+    """Yield the steps that a training stage logged, with their numbers under TRL's names."""
     from mathledger.training import grpo, sft
 
     kind = run.stage.kind
@@ -108,7 +109,7 @@ def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def results(run: Past) -> dict[str, float]:
-    """The numbers that a stage logs at its end."""
+    """Return the numbers that a stage logs when it ends."""
     chain, stage = run.chain, run.stage
     match stage.kind:
         case "download_corpus":
@@ -130,10 +131,10 @@ def results(run: Past) -> dict[str, float]:
 
 
 def sent(run: Past) -> list[dict[str, Any]]:
-    """What the stage sent to the Recorder when it ran, with the times of that run.
+    """Return the messages that the stage sent to the Recorder, with the times of that run.
 
     Raises:
-        InputError: a file that holds part of it is not in the cache.
+        InputError: a file with part of the content is not in the cache.
     """
     outs = {path: out.md5 for path, out in run.stage.outs.items()}
     start = messages.start_message(run.lineage, outs, run.started)
@@ -157,10 +158,10 @@ def sent(run: Past) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def connected(uri: str, at: Path) -> Iterator[Recorder]:
-    """A Recorder that writes to an MLflow store.
+    """Yield a Recorder that writes to an MLflow store.
 
     Raises:
-        InputError: there is no MLflow, or one of another version, or it refuses.
+        InputError: the store cannot be reached, has another version, or refuses the run.
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's 7 take minutes
     from mlflow.exceptions import MlflowException
@@ -176,10 +177,10 @@ def connected(uri: str, at: Path) -> Iterator[Recorder]:
 
 
 def known(recorder: Recorder, ended: set[str]) -> set[str]:
-    """The ids, as lineage/ names them, of the runs that the store holds whole.
+    """Return the ids, as in lineage/, of the complete runs in the store.
 
-    This deletes partial runs from the store: those that an earlier sync began and did not finish,
-    and those that have ended but lost their MLflow server on the way.
+    This deletes partial runs from the store: those that an earlier sync did not finish, and those
+    that ended after they lost their MLflow server.
 
     Args:
         ended: the ids of runs that have a lineage file.
@@ -199,7 +200,7 @@ def known(recorder: Recorder, ended: set[str]) -> set[str]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the runs that the store lacks. The exit status is 1 if a run had to be left out."""
+    """Write the runs that the store lacks; return 1 if a run had to be left out, else 0."""
     at = root()
     chains = [Chain.open(each) for each in arguments.revisions or [WORKSPACE]]
     if arguments.all_experiments:
@@ -215,15 +216,15 @@ def run(arguments: argparse.Namespace) -> int:
         there = known(recorder, set(runs))
         missing = [each for each in runs.values() if each.run_id not in there]
         new = sorted(missing, key=lambda each: each.started)
-        # All is read before anything is written: a file that is missing leaves the store as it was.
+        # Read everything before writing, so that a missing file leaves the store unchanged.
         for of_run in [sent(each) for each in new]:
             for message in of_run:
                 getattr(recorder, message["do"])(message)
     for line in left_out:
         print(terminal.printable(f"left out {line}"))
     if new:
-        result = f"wrote {len(new)} runs; {len(runs) - len(new)} were there"
+        result = f"wrote {len(new)} of {len(runs)} runs; the others were already there"
     else:
-        result = f"nothing to write; all {len(runs)} runs are there"
+        result = f"nothing to write; all {len(runs)} runs are already there"
     print(terminal.printable(f"{uri}: {result}"))
     return 1 if left_out else 0

@@ -275,7 +275,7 @@ def test_compare_needs_experiments_or_names(smoke: Workspace) -> None:
     shown = smoke.python("-m", "mathledger", "compare", ok=False)
     assert "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one" in shown
     shown = smoke.python("-m", "mathledger", "compare", "HEAD~1", ok=False)
-    assert "HEAD~1" in shown and "holds no model_card/ledger.json" in shown
+    assert "HEAD~1" in shown and "has no file model_card/ledger.json" in shown
 
 
 def test_an_experiment_from_a_file_outside_git_is_refused_and_edits_stay(

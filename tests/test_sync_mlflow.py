@@ -171,7 +171,10 @@ def test_a_second_sync_writes_nothing(
 ) -> None:
     before = Path(rebuilt.uri.removeprefix("sqlite:///")).read_bytes()
     assert sync(clone, "HEAD", "--uri", rebuilt.uri) == 0
-    assert f"nothing to write; all {len(rebuilt.runs())} runs are there" in capsys.readouterr().out
+    assert (
+        f"nothing to write; all {len(rebuilt.runs())} runs are already there"
+        in capsys.readouterr().out
+    )
     assert Path(rebuilt.uri.removeprefix("sqlite:///")).read_bytes() == before
 
 
@@ -193,7 +196,7 @@ def test_a_sync_that_was_cut_off_is_finished(
     cut.client.update_run(runs["evaluate@base-tiny_chain_sum"].info.run_id, status="RUNNING")
     cut.client.delete_run(runs["model_card"].info.run_id)
     assert sync(clone, "--uri", cut.uri) == 0
-    assert f"wrote 2 runs; {len(runs) - 2} were there" in capsys.readouterr().out
+    assert f"wrote 2 of {len(runs)} runs" in capsys.readouterr().out
     again = cut.runs()
     assert {name: cut.of_run(run) for name, run in again.items()} == {
         name: rebuilt.of_run(run) for name, run in rebuilt.runs().items()
@@ -212,10 +215,12 @@ def test_a_lineage_file_of_another_run_is_not_taken_for_this_one(
     path.write_text(json.dumps(lineage | {"mlflow_run_id": "f" * 32}))
     assert sync(other, "--uri", rebuilt.uri) == 1
     shown = capsys.readouterr().out
-    assert "left out model_card of workspace: lineage/model_card.json is of another run" in shown
+    assert (
+        "left out model_card of workspace: lineage/model_card.json belongs to another run" in shown
+    )
     path.unlink()
     assert sync(other, "--uri", rebuilt.uri) == 1
-    assert "there is no lineage/model_card.json, so its run is not known" in capsys.readouterr().out
+    assert "lineage/model_card.json is missing, so its run is unknown" in capsys.readouterr().out
     assert "f" * 32 not in {run.data.tags[RUN_ID] for run in rebuilt.runs().values()}
 
 

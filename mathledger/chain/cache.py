@@ -1,7 +1,7 @@
-"""Where DVC keeps its cache, found as DVC finds it without importing DVC.
+"""Find DVC's cache folder as DVC does, but without importing DVC.
 
-DVC reads four files, each of which overrides those before it: the system's, the user's,
-.dvc/config, and .dvc/config.local (https://dvc.org/doc/user-guide/project-structure/configuration).
+DVC reads four files, and each overrides the ones before it: the system's, the user's, .dvc/config,
+and .dvc/config.local (https://dvc.org/doc/user-guide/project-structure/configuration).
 """
 
 import os
@@ -14,23 +14,23 @@ from mathledger.core.errors import InputError
 
 
 def cache_folder(project: Path) -> Path:
-    """The folder of a project's cache: `cache.dir` of the last file that has one, or .dvc/cache.
+    """Return a project's cache folder: the last `cache.dir` in the files, or .dvc/cache.
 
     Raises:
-        InputError: a file is not in DVC's form, or its `cache.dir` is no folder of this machine.
+        InputError: a file cannot be parsed, or its `cache.dir` is not a local folder.
     """
     folder = project / ".dvc" / "cache"
     for file in _config_files(project):
         if (text := _cache_dir(file)) is not None:
             if "://" in text:
-                raise InputError(f"{file}: cache.dir is {text}: only a folder can be read here")
+                raise InputError(f"{file}: cache.dir is {text}: set it to a local folder")
             # A relative folder is relative to the file that names it.
             folder = file.parent / Path(text).expanduser()
-    return Path(os.path.abspath(folder))  # noqa: PTH100  (links stay what they are)
+    return Path(os.path.abspath(folder))  # noqa: PTH100  (does not resolve links)
 
 
 def _config_files(project: Path) -> list[Path]:
-    """DVC's files of settings, each of which overrides those before it."""
+    """Return DVC's configuration files; each overrides the ones before it."""
     system = os.environ.get("DVC_SYSTEM_CONFIG_DIR") or platformdirs.site_config_dir(
         "dvc", "iterative"
     )
@@ -46,8 +46,8 @@ def _config_files(project: Path) -> list[Path]:
 
 
 def _cache_dir(file: Path) -> str | None:
-    """`cache.dir` of one file. DVC takes sections and keys in any case of letters."""
-    from configobj import ConfigObj, ConfigObjError  # what DVC itself reads them with
+    """Return `cache.dir` of one file; like DVC, ignore the case of sections and keys."""
+    from configobj import ConfigObj, ConfigObjError  # DVC itself uses this parser
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -55,7 +55,7 @@ def _cache_dir(file: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError, ConfigObjError) as error:
-        raise InputError(f"{file} cannot be read as DVC's settings: {error}") from None
+        raise InputError(f"{file} cannot be read as a DVC configuration: {error}") from None
     for name, section in sections.items():
         if name.lower() == "cache" and isinstance(section, dict):
             for key, value in section.items():

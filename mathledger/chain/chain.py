@@ -1,7 +1,7 @@
-"""One state of the project, read without DVC: a commit, an experiment, or the files as they stand.
+"""Read one state of the project without DVC: a commit, an experiment, or the working tree.
 
-What proves a result is git, dvc.lock and the objects of DVC's cache that the lock names. `Chain`
-reads just these; importing DVC would take longer than any command here may.
+A result is proved by git, dvc.lock and the cache objects that dvc.lock names. `Chain` reads only
+these, because importing DVC takes longer than these commands should.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ from mathledger.run.lineage import Lineage
 
 LEDGER = "model_card/ledger.json"
 CARD = "model_card/README.md"
-WORKSPACE = "workspace"  # DVC's name, too, for the files as they stand
+WORKSPACE = "workspace"  # also DVC's name for the working tree
 
 
 class _NamesOfStages(Record):
-    """What `stage_names` reads of params.yaml, of this commit or an older one."""
+    """The parts of params.yaml that `stage_names` reads, in this commit or an older one."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -41,18 +41,18 @@ class _NamesOfStages(Record):
 
 @dataclass(frozen=True)
 class Chain:
-    """All that one state of the project records of its results.
+    """The records of one state of the project about its results.
 
-    Paths are those of the project, "data/mix/train.parquet"; digests are DVC's md5.
+    Paths are relative to the project, such as "data/mix/train.parquet"; digests are DVC's md5.
     """
 
     name: str  # as the user gave it
-    commit: str | None  # None: the files as they stand
-    at: Path  # the project's folder
+    commit: str | None  # None for the working tree
+    at: Path  # folder of the project
 
     @classmethod
     def open(cls, revision: str | None = None) -> "Chain":
-        """The chain of a revision or an experiment; by default of the files as they stand."""
+        """Open the chain of a revision or an experiment; by default of the working tree."""
         at = git.root()
         if revision in (None, WORKSPACE):
             return cls(WORKSPACE, None, at)
@@ -60,58 +60,60 @@ class Chain:
 
     @property
     def label(self) -> str:
-        """The name, and the commit if the name does not show it; for messages and heads."""
+        """Return the name for messages, with the commit if the name does not show it."""
         if self.commit is None or self.commit.startswith(self.name):
             return self.name
         return f"{self.name} ({self.commit[:10]})"
 
     def read(self, path: str) -> bytes:
-        """A file that git holds, such as dvc.lock, a metric or the card."""
+        """Read a file that git tracks, such as dvc.lock, a metric or the card."""
         if self.commit is None:
             try:
                 return (self.at / path).read_bytes()
             except FileNotFoundError:
-                mend = "`python -m stages.params`" if path == "params.yaml" else "`dvc repro`"
-                raise InputError(f"{path} is missing: run {mend}, or check it out") from None
+                command = "`python -m stages.params`" if path == "params.yaml" else "`dvc repro`"
+                raise InputError(f"{path} is missing: run {command}, or check it out") from None
         data = git.read_file(self.commit, path, self.at)
         if data is None:
-            raise InputError(f"{self.label} holds no {path}")
+            raise InputError(f"{self.label} has no file {path}")
         return data
 
     def has(self, path: str) -> bool:
-        """Return True if git holds the file; of the workspace, if it is there."""
+        """Return True if the commit, or the working tree, has the file."""
         if self.commit is None:
             return (self.at / path).is_file()
         return git.has_file(self.commit, path, self.at)
 
     def text(self, path: str) -> str:
-        """A file that git holds, as UTF-8."""
+        """Read a file that git tracks as UTF-8 text."""
         try:
             return self.read(path).decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError(f"{path} of {self.label} is not UTF-8: {error}") from None
 
     def json(self, path: str) -> Any:
-        """A JSON file: an output that the cache holds, or a file that git holds."""
+        """Parse a JSON file, which is an output in the cache or a file that git tracks."""
         data = self.cached(path).read_bytes() if self.is_cached(path) else self.read(path)
         return parse_json(data, f"{path} of {self.label}")
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """The content of params.yaml."""
+        """Return the content of params.yaml."""
         content = parse_yaml(self.text("params.yaml"), f"params.yaml of {self.label}")
         if not isinstance(content, dict):
-            raise InputError(f"params.yaml of {self.label} holds no sections")
+            raise InputError(
+                f"params.yaml of {self.label} has no sections: run `python -m stages.params`"
+            )
         return content
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
-        """What dvc.lock records of the stages that params.yaml asks for, by name.
+        """Return the entries of dvc.lock for the stages of params.yaml, by name.
 
-        DVC also leaves in it what it recorded of other corpora, benchmarks and models.
+        DVC also keeps older entries for other corpora, benchmarks and models in dvc.lock.
 
         Raises:
-            InputError: a file is missing, or names each key that is missing or of a wrong type.
+            InputError: a file is missing, or has missing keys or wrong types.
         """
         label = f"{LOCK} of {self.label}"
         content = parse_yaml(self.text(LOCK), label)
@@ -119,15 +121,15 @@ class Chain:
         return parse_lock(content, {*stage_names(self.params), "model_card"}, label)
 
     def stage(self, name: str) -> Stage:
-        """Return a stage of the lock.
+        """Return a stage of dvc.lock.
 
         Raises:
-            InputError: the lock has no stage of this name, so nothing says how its outs were made.
+            InputError: dvc.lock has no stage of this name.
         """
         if name not in self.stages:
             raise InputError(
-                f"{LOCK} of {self.label} has no stage {name}: nothing there has been run for it; "
-                "run `dvc repro` and commit dvc.lock"
+                f"{LOCK} of {self.label} has no stage {name}, so it has not run in this state: run "
+                "`dvc repro` and commit dvc.lock"
             )
         return self.stages[name]
 
@@ -136,7 +138,7 @@ class Chain:
         return {path: stage for stage in self.stages.values() for path in stage.outs}
 
     def makers(self, path: str) -> list[Stage]:
-        """The stages whose outs are this path, hold it, or lie in it."""
+        """Return the stages with an output that equals, contains or is inside a path."""
         return [
             stage
             for out, stage in self._by_out.items()
@@ -144,12 +146,12 @@ class Chain:
         ]
 
     def parents(self, stage: Stage) -> list[Stage]:
-        """The stages that made what this one read, in the lock's order."""
+        """Return the stages whose outputs a stage reads, in the order of dvc.lock."""
         makers = {each.name: each for path in stage.deps for each in self.makers(path)}
         return [each for each in makers.values() if each.name != stage.name]
 
     def walk(self, stage: Stage) -> Iterator[Stage]:
-        """Yield the stage and all that it rests on, each once, the nearest first."""
+        """Yield the stage and everything upstream of it, nearest first and each once."""
         queue, seen = [stage], {stage.name}
         while queue:
             here = queue.pop(0)
@@ -160,32 +162,32 @@ class Chain:
                     queue.append(each)
 
     def out(self, path: str) -> Out | None:
-        """The output of the lock that is this path or holds it; None if no stage makes it."""
+        """Return the output in dvc.lock that is or contains a path; None if no stage makes it."""
         for out, stage in self._by_out.items():
             if is_within(path, out):
                 return stage.outs[out]
         return None
 
     def is_cached(self, path: str) -> bool:
-        """Return True if DVC's cache holds the file; git holds all others.
+        """Return True if DVC's cache holds the file; git tracks all others.
 
-        Git, too, holds one lineage file: that of the stage model_card.
+        Git also tracks one lineage file, that of the stage model_card.
         """
         return (is_data(path) or is_lineage(path)) and self.out(path) is not None
 
     @cached_property
     def cache(self) -> Path:
-        """The folder of DVC's cache that holds files by their md5."""
+        """Return the folder of DVC's cache that holds files by md5."""
         return cache_folder(self.at) / "files" / "md5"
 
     def object(self, md5: str, path: str) -> Path:
-        """The cache's file of this digest.
+        """Return the cached file with a digest.
 
         Args:
-            path: what it is, for the message.
+            path: the file's path in the project, for the error message.
 
         Raises:
-            InputError: it is not in the cache.
+            InputError: the cache has no such file.
         """
         file = self.cache / md5[:2] / md5[2:]
         if not file.is_file():
@@ -194,7 +196,7 @@ class Chain:
         return file
 
     def files(self, out: Out) -> dict[str, str]:
-        """The files of an output in the cache, path -> md5: itself, or all that lie in a folder."""
+        """Return the md5 digests of a cached file, or of the files in a cached folder, by path."""
         if not out.md5.endswith(".dir"):
             return {out.path: out.md5}
         label = f"the cache's {out.md5}"
@@ -202,51 +204,53 @@ class Chain:
         return {f"{out.path}/{path}": md5 for path, md5 in parse_folder(listed, label).items()}
 
     def md5(self, path: str) -> str:
-        """The digest that the lock, or the folder that it names, has for a file or an output."""
+        """Return the digest of an output or of a file inside one."""
         out = self.out(path)
         if out is None:
-            raise InputError(f"{LOCK} of {self.label} names no output that holds {path}")
+            raise InputError(
+                f"{LOCK} of {self.label} lists no output with {path}: run `dvc repro` there"
+            )
         if out.path == path:
             return out.md5
         files = self.files(out)
         if path not in files:
             inside = ", ".join(str(PurePosixPath(each).name) for each in list(files)[:8])
-            raise InputError(f"{out.path} of {self.label} holds no {path}; it has {inside}")
+            raise InputError(f"{out.path} of {self.label} does not contain {path}; it has {inside}")
         return files[path]
 
     def cached(self, path: str) -> Path:
-        """The cache's file of an output or of a file in one, for reading."""
+        """Return the cached file of an output, or of a file inside one."""
         return self.object(self.md5(path), path)
 
     def lineage(self, stage: Stage) -> Lineage:
-        """What a stage recorded of its own run.
+        """Return the lineage that a stage recorded of its run.
 
         Raises:
-            InputError: the file is missing, or names each key that is wrong.
+            InputError: the file is missing, or has wrong keys or values.
         """
         name = f"{stage.lineage} of {self.label}"
         return Lineage.read(self.json(stage.lineage), name)
 
     @cached_property
     def statement(self) -> Statement:
-        """model_card/ledger.json: the ledger, and the digests of the files that it is about."""
+        """Return model_card/ledger.json: the ledger with the digests of its subjects."""
         return parse(self.json(LEDGER), f"{LEDGER} of {self.label}")
 
     @property
     def ledger(self) -> Ledger:
-        """Every number of the card."""
+        """Return the ledger, which holds every number of the card."""
         return self.statement.predicate
 
     @property
     def ledger_sha256(self) -> str:
-        """The digest of the ledger as it is written, which the card shows."""
+        """Return the digest of the ledger, which the card shows."""
         return digest(predicate(self.json(LEDGER), f"{LEDGER} of {self.label}"))
 
     def benchmark(self, name: str) -> Benchmark:
-        """What the ledger says of a benchmark.
+        """Return the ledger's entry for a benchmark.
 
         Raises:
-            InputError: no model has answered it.
+            InputError: the ledger has no entry for it.
         """
         benchmarks = {each.benchmark: each for each in self.ledger.benchmarks}
         if name not in benchmarks:
@@ -257,15 +261,15 @@ class Chain:
         return benchmarks[name]
 
     def score(self, model: str, benchmark: str) -> ModelScore:
-        """What the ledger says of a model on a benchmark.
+        """Return the ledger's score of a model on a benchmark.
 
         Raises:
-            InputError: the model has not answered it.
+            InputError: the ledger has no such score.
         """
         models = self.benchmark(benchmark).models
         if model not in models:
             raise InputError(
-                f"{LEDGER} of {self.label} has no number of {model} on {benchmark}; it has those "
-                f"of {', '.join(models)}"
+                f"{LEDGER} of {self.label} has no number for {model} on {benchmark}; choose one of "
+                f"the models {', '.join(models)}"
             )
         return models[model]

@@ -1,4 +1,4 @@
-"""What several commands ask of a state: do its records belong together, what is private?"""
+"""Answer questions about a state for several commands: is it consistent, and what is private?"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,67 +18,67 @@ def is_private(params: Mapping[str, Any], benchmark: str) -> bool:
     """Return True if the text of a benchmark's items must not be shown.
 
     Args:
-        params: the content of params.yaml, which the receipts in data/ follow.
+        params: the content of params.yaml, with which the receipts in data/ agree.
     """
     source = params.get("benchmark", {}).get(benchmark, {}).get("source", {})
     return bool(source.get("private"))
 
 
-def expect_ledger_of_lock(chain: Chain, mend: str = "run `dvc repro model_card`") -> None:
-    """Check that the ledger is of the runs that dvc.lock records.
+def expect_ledger_of_lock(chain: Chain, advice: str = "run `dvc repro model_card`") -> None:
+    """Check that the ledger belongs to the runs in dvc.lock.
 
     Args:
-        mend: what to do, for the error.
+        advice: the advice in the error message.
 
     Raises:
-        InputError: names a stage that has been run with other data since the ledger was written.
+        InputError: a stage has run with other data since the ledger was written.
     """
     for name, inputs in chain.ledger.stages.items():
         if chain.stage(name).data_read != inputs:
             raise InputError(
-                f"{LEDGER} of {chain.label} speaks of another run of {name} than {LOCK}: {mend}"
+                f"{LEDGER} of {chain.label} belongs to another run of {name} than {LOCK}: {advice}"
             )
 
 
 def expect_ledger_of_run(chain: Chain, name: str) -> None:
-    """Check that the ledger is of the run that a stage's lineage records.
+    """Check that the ledger belongs to the run in a stage's lineage.
 
     Raises:
-        InputError: the run read other data, or ran with code that the ledger does not name.
+        InputError: the run read other data, or ran with other code than the ledger lists.
     """
     lineage, ledger = chain.lineage(chain.stage(name)), chain.ledger
     inputs = {path: md5 for path, md5 in lineage.deps.items() if is_data(path)}
-    # The first ledgers named no code apart from their stages.
+    # The first ledgers listed code only under their stages.
     has_other_code = bool(ledger.code) and not lineage.code_files.items() <= ledger.code.items()
     if inputs != ledger.stages[name] or has_other_code:
         raise InputError(
-            f"{LEDGER} of {chain.label} speaks of another run of {name} than {LOCK}: "
+            f"{LEDGER} of {chain.label} belongs to another run of {name} than {LOCK}: "
             "run `dvc repro model_card`"
         )
 
 
 def changed_deps(stage: Stage, lineage: Lineage) -> list[str]:
-    """Return the dependencies that a run read as other files than the lock records, sorted."""
+    """Return the sorted dependencies with different digests in a run and in dvc.lock."""
     recorded = {path: dep.md5 for path, dep in stage.deps.items()}
     return sorted(path for path, *_ in differences(lineage.deps, recorded))
 
 
 def changed_params(stage: Stage, lineage: Lineage) -> list[str]:
-    """Return the params, by dotted key, whose values in a run are not the lock's, sorted."""
+    """Return the sorted keys of the params with different values in a run and in dvc.lock."""
     return sorted(key for key, *_ in differences(lineage.params, flatten(stage.params)))
 
 
 def responses(chain: Chain, model: str, benchmark: str) -> Path:
-    """Return the cache's file of the responses that a number was computed from.
+    """Return the cached file of the responses from which a number was computed.
 
     Raises:
-        InputError: it is not in the cache, or the ledger speaks of other responses.
+        InputError: the file is not in the cache, or the ledger belongs to other responses.
     """
     name = responses_path(model, benchmark)
     path = chain.cached(name)
     if sha256(path) != chain.score(model, benchmark).samples_sha256:
         raise InputError(
-            f"{LEDGER} of {chain.label} speaks of other responses than {name}: "
+            f"{LEDGER} of {chain.label} belongs to other responses than {name}: "
             "run `dvc repro model_card`"
         )
     return path

@@ -1,4 +1,4 @@
-"""What the chain asks of git: the project's folder, commits, experiments, and files at a commit."""
+"""Query git for the project's folder, commits, experiments, and files at a commit."""
 
 import functools
 import hashlib
@@ -12,17 +12,19 @@ NOT_EXPERIMENTS = ("stash", "exec", "celery", "apply", "push")  # of refs/exps/
 
 
 def root() -> Path:
-    """Find the folder of dvc.yaml: the current one or the nearest above.
+    """Return the folder with dvc.yaml: the current one or the nearest above.
 
     Raises:
-        InputError: there is none, or it is not the top of a git repository.
+        InputError: there is no such folder, or it is not the top of a git repository.
     """
     here = Path.cwd()
     top = next((each for each in (here, *here.parents) if (each / "dvc.yaml").is_file()), None)
     if top is None:
-        raise InputError(f"{here} is in no project (no dvc.yaml here or above): cd into a clone")
+        raise InputError(
+            f"{here} is not in a project (no dvc.yaml here or above): change into a clone"
+        )
     if not (top / ".git").exists():
-        raise InputError(f"{top} is no git repository: results are traced through its commits")
+        raise InputError(f"{top} is not a git repository: use a clone, whose commits are traced")
     return top
 
 
@@ -30,7 +32,7 @@ def git(*arguments: str, at: Path) -> str:
     """Return the output of a git command.
 
     Raises:
-        InputError: it fails; the text is git's own.
+        InputError: the command fails; the message is git's.
     """
     done = subprocess.run(["git", *arguments], cwd=at, capture_output=True, text=True)
     if done.returncode:
@@ -39,17 +41,17 @@ def git(*arguments: str, at: Path) -> str:
 
 
 def is_shallow(at: Path) -> bool:
-    """Return True if the clone lacks history, as one made with `git clone --depth` does."""
+    """Return True if the clone is shallow, as `git clone --depth` makes it."""
     return git("rev-parse", "--is-shallow-repository", at=at) == "true"
 
 
 def has_commit(commit: str, at: Path) -> bool:
-    """Return True if the repository holds a commit of this hash."""
+    """Return True if the repository has a commit with this hash."""
     return _succeeds("cat-file", "-e", f"{commit}^{{commit}}", at=at)
 
 
 def has_file(commit: str, path: str, at: Path) -> bool:
-    """Return True if a commit holds a file."""
+    """Return True if a commit has a file."""
     return _succeeds("cat-file", "-e", f"{commit}:{path}", at=at)
 
 
@@ -58,7 +60,7 @@ def _succeeds(*arguments: str, at: Path) -> bool:
 
 
 def read_file(commit: str, path: str, at: Path) -> bytes | None:
-    """Read a file at a commit; None if the commit holds no such file."""
+    """Read a file at a commit; return None if the commit has no such file."""
     command = ["git", "cat-file", "blob", f"{commit}:{path}"]
     done = subprocess.run(command, cwd=at, capture_output=True)
     return None if done.returncode else done.stdout
@@ -66,9 +68,9 @@ def read_file(commit: str, path: str, at: Path) -> bytes | None:
 
 @functools.cache
 def md5_at(commit: str, path: str, at: Path) -> str | None:
-    """Return the md5 of a file at a commit; None if the commit holds no such file.
+    """Return the md5 of a file at a commit, or None if the commit has no such file.
 
-    Many stages ran at one commit with the same code, so that answers are kept.
+    Results are cached, because many stages ran at one commit with the same code.
     """
     data = read_file(commit, path, at)
     return None if data is None else hashlib.md5(data, usedforsecurity=False).hexdigest()
@@ -76,7 +78,7 @@ def md5_at(commit: str, path: str, at: Path) -> str | None:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A commit of `dvc exp run`, and the commit that it started from."""
+    """A commit of `dvc exp run`, with the commit that it started from."""
 
     name: str
     commit: str
@@ -84,7 +86,7 @@ class Experiment:
 
 
 def experiments(at: Path) -> list[Experiment]:
-    """Return DVC's experiments, the oldest first. A name may stand for several."""
+    """Return DVC's experiments, oldest first; several may share a name."""
     form = "--format=%(refname) %(objectname)"
     listed = git("for-each-ref", "--sort=committerdate", form, "refs/exps/", at=at)
     known = []
@@ -97,10 +99,10 @@ def experiments(at: Path) -> list[Experiment]:
 
 
 def resolve(revision: str, at: Path) -> str:
-    """Return the commit that a revision or the name of an experiment names.
+    """Return the commit of a revision or of an experiment's name.
 
     Raises:
-        InputError: it names nothing, or more than one commit.
+        InputError: the name matches no commit, or more than one.
     """
     command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
     of_git = subprocess.run(command, cwd=at, capture_output=True, text=True).stdout.strip()
@@ -111,14 +113,14 @@ def resolve(revision: str, at: Path) -> str:
         raise InputError(
             f"{revision} names {len(commits)} {kinds}: "
             + ", ".join(commit[:10] for commit in commits)
-            + "; give the commit"
+            + "; give the commit instead"
         )
     if not commits:
-        mend = (
+        remedy = (
             "this clone is shallow: `git fetch --unshallow` first"
             if is_shallow(at)
-            else "`git log` and `dvc exp list` show those there are; another clone's come with "
-            "`git fetch` and `dvc exp pull`"
+            else "`git log` and `dvc exp list` list them; `git fetch` and `dvc exp pull` bring "
+            "those of another clone"
         )
-        raise InputError(f"{revision} names no revision and no experiment here; {mend}")
+        raise InputError(f"{revision} names no revision and no experiment here; {remedy}")
     return commits[0]

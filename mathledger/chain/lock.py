@@ -1,4 +1,4 @@
-"""The stages that dvc.lock records, with what each read and wrote."""
+"""Read the stages in dvc.lock, with their inputs and outputs."""
 
 import hashlib
 import json
@@ -17,19 +17,19 @@ LOCK = "dvc.lock"
 
 @dataclass(frozen=True)
 class Out:
-    """A dependency or an output as the lock has it."""
+    """A dependency or an output in dvc.lock."""
 
     path: str
     md5: str  # ends in .dir for a folder
     size: int  # bytes
-    num_files: int | None  # of a folder
+    num_files: int | None  # null for a file
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as dvc.lock records its last run."""
+    """The last run of a stage, as recorded in dvc.lock."""
 
-    name: str  # evaluate@tuned-champ
+    name: str  # for example evaluate@tuned-champ
     cmd: str
     deps: dict[str, Out]
     outs: dict[str, Out]
@@ -37,45 +37,45 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        """The module and group of the name: evaluate."""
+        """Return the part of the name before the @, such as evaluate."""
         return self.name.partition("@")[0]
 
     @property
     def item(self) -> str | None:
-        """What follows the kind: tuned-champ."""
+        """Return the part of the name after the @, such as tuned-champ."""
         return self.name.partition("@")[2] or None
 
     @property
     def data_read(self) -> dict[str, str]:
-        """The digests of the data that it read, by path."""
+        """Return the digests of the data that the stage read, by path."""
         return {path: dep.md5 for path, dep in self.deps.items() if is_data(path)}
 
     @property
     def lineage(self) -> str:
-        """The path of its lineage file."""
+        """Return the path of the stage's lineage file."""
         return lineage_file(self.name).as_posix()
 
 
 class _OutEntry(Record):
-    """A dependency or an output in the lock."""
+    """An entry for a dependency or an output in dvc.lock."""
 
     model_config = ConfigDict(extra="ignore")
 
     path: str
-    md5: str | None = None  # None: DVC knows it by another digest, such as an ETag
+    md5: str | None = None  # None if DVC uses another digest, such as an ETag
     size: int = 0
     nfiles: int | None = None
 
 
 class _StageEntry(Record):
-    """A stage in the lock."""
+    """An entry for a stage in dvc.lock."""
 
     model_config = ConfigDict(extra="ignore")
 
     cmd: str
     deps: list[_OutEntry] = Field(default_factory=list)
     outs: list[_OutEntry] = Field(default_factory=list)
-    params: dict[str, dict[str, Any]] = Field(default_factory=dict)  # by file, then dotted key
+    params: dict[str, dict[str, Any]] = Field(default_factory=dict)  # file -> dotted key -> value
 
     def stage(self, name: str) -> Stage:
         params = self.params.get("params.yaml", {})
@@ -83,7 +83,7 @@ class _StageEntry(Record):
 
 
 class _LockFile(Record):
-    """dvc.lock, whose stages are read one by one: it keeps those of other params, too."""
+    """The content of dvc.lock; stages are parsed on request, as some belong to other params."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -99,15 +99,15 @@ def _outs(entries: list[_OutEntry]) -> dict[str, Out]:
 
 
 def parse_lock(content: Any, names: Collection[str], label: str) -> dict[str, Stage]:
-    """Some stages of a lock, by name.
+    """Parse some stages of dvc.lock, and return them by name.
 
     Args:
         content: the YAML of dvc.lock.
-        names: the stages to read; one that the lock lacks is left out.
-        label: how the file is called in errors.
+        names: the stages to parse; stages that are not in dvc.lock are skipped.
+        label: the file's name in errors.
 
     Raises:
-        InputError: names each key that is missing or of a wrong type.
+        InputError: a key is missing or has a wrong type.
     """
     stages = _LockFile.read_yaml(content, label).stages
     return {
@@ -118,33 +118,37 @@ def parse_lock(content: Any, names: Collection[str], label: str) -> dict[str, St
 
 
 class _FileOfFolder(Record):
+    """A file in DVC's listing of a folder."""
+
     md5: str
     relpath: str
 
 
 class _Folder(Record):
+    """DVC's listing of a folder."""
+
     files: list[_FileOfFolder]
 
 
 def parse_folder(content: Any, label: str) -> dict[str, str]:
-    """The files of a folder, path relative to it -> md5.
+    """Parse DVC's listing of a folder, and return md5 digests by relative path.
 
     Args:
-        content: the JSON that DVC's cache holds of the folder.
-        label: how the file is called in errors.
+        content: the JSON of the listing in DVC's cache.
+        label: the file's name in errors.
 
     Raises:
-        InputError: names each key that is unknown, missing or of a wrong type.
+        InputError: a key is unknown or missing, or has a wrong type.
     """
     folder = _Folder.read({"files": content}, label)
     return {each.relpath: each.md5 for each in folder.files}
 
 
 def folder_md5(files: Mapping[str, str]) -> str:
-    """DVC's digest of a folder.
+    """Return DVC's digest of a folder.
 
     Args:
-        files: path relative to the folder -> md5, of every file that DVC counts to it.
+        files: the md5 digests of the folder's files, by relative path.
     """
     entries = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
     listed = json.dumps(entries, sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""Read YAML as DVC reads it, and JSON without the constants that JSON does not have."""
+"""Parse YAML as DVC does, and JSON without constants such as NaN."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 from mathledger.core.errors import InputError
 
-# What DVC and OmegaConf read as a number: YAML 1.2 has 1e-05, for which PyYAML wants 1.0e-05.
+# DVC and OmegaConf read 1e-05 as a number, as in YAML 1.2; PyYAML would require 1.0e-05.
 FLOAT = re.compile(
     r"""[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+
     |\.[0-9_]+(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
@@ -21,7 +21,7 @@ def _loader() -> Any:
 
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     loader = type("Loader", (base,), {})
-    # Floats first: of the resolvers of one first character the earliest that matches wins.
+    # Replace the float resolvers; among those for one first character the first match wins.
     loader.yaml_implicit_resolvers = {  # type: ignore[attr-defined]
         key: [each for each in resolvers if each[0] != "tag:yaml.org,2002:float"]
         for key, resolvers in base.yaml_implicit_resolvers.items()
@@ -31,10 +31,13 @@ def _loader() -> Any:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The content of a YAML file, with numbers read as DVC reads them.
+    """Parse a YAML text, with numbers as DVC reads them.
 
     Args:
-        name: how the file is called in errors.
+        name: the file's name in errors.
+
+    Raises:
+        InputError: the text is not valid YAML.
     """
     import yaml
 
@@ -45,14 +48,17 @@ def parse_yaml(text: str, name: str) -> Any:
 
 
 def parse_json(text: str | bytes, name: str) -> Any:
-    """The content of a JSON file.
+    """Parse a JSON text.
 
     Args:
-        name: how the file is called in errors.
+        name: the file's name in errors.
+
+    Raises:
+        InputError: the text is not valid JSON.
     """
 
     def refuse(name: str) -> None:
-        raise ValueError(f"{name} is no number of JSON")
+        raise ValueError(f"{name} is not a JSON number")
 
     try:
         return json.loads(text, parse_constant=refuse)

@@ -118,10 +118,12 @@ def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
 
 def expect_whole(chain: Chain) -> None:
     """Raise InputError if only a part of the pipeline has run, so that numbers mix two states."""
-    mend = "run the whole pipeline (`dvc repro`, or the experiment without a target), or omit it"
+    advice = "run the whole pipeline (`dvc repro`, or the experiment without a target), or omit it"
     if chain.ledger.params != chain.params:
-        raise InputError(f"{LEDGER} of {chain.label} has other params than its params.yaml: {mend}")
-    facts.expect_ledger_of_lock(chain, mend)
+        raise InputError(
+            f"{LEDGER} of {chain.label} has other params than its params.yaml: {advice}"
+        )
+    facts.expect_ledger_of_lock(chain, advice)
     for name in chain.ledger.stages:
         for path, md5 in chain.stage(name).data_read.items():
             made = [
@@ -129,7 +131,7 @@ def expect_whole(chain: Chain) -> None:
             ]
             if made and made != [md5]:
                 raise InputError(
-                    f"in {chain.label}, {path} has changed since {name} read it: {mend}"
+                    f"in {chain.label}, {path} has changed since {name} read it: {advice}"
                 )
 
 

@@ -1,9 +1,9 @@
-"""What a training run will need, before a GPU is rented: `mathledger plan`.
+"""`mathledger plan`: estimate what a training run needs, before you rent a GPU.
 
-inputs (configuration of the base model, lengths of rows) -> size, memory -> estimate -> report. It
-loads no weights and writes nothing. Memory is counted part by part (memory.py), time from the
-operations that a token takes (size.py). bench/training.py compares both with a measured run:
-docs/benchmarks.md.
+The module inputs reads the base model's configuration and the lengths of rows, size counts
+parameters and operations, memory adds up memory part by part, estimate combines them, and report
+formats the result. The command loads no weights and writes nothing. bench/training.py compares the
+estimates with a measured run; see docs/benchmarks.md.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from mathledger.training import models, sft
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.gpu not in GPUS:
-        raise InputError(f"--gpu {arguments.gpu} is not known; known are {', '.join(GPUS)}")
+        raise InputError(f"--gpu {arguments.gpu} is unknown: choose one of {', '.join(GPUS)}")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # see tracking.stage_run
     settings = params.load("train", sft.Params)
-    outputs = Outputs(Path())  # params.load, too, reads the current folder
+    outputs = Outputs(Path())  # params.load also reads from the current folder
     base, mix = outputs.model("base"), outputs.mix("train")
     config = inputs.base_config(params.load("model", download.Params).source, base)
     models.check_context(config, settings.max_length)

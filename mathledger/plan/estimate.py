@@ -1,4 +1,4 @@
-"""Steps, tokens, memory and hours of a training run, by arithmetic."""
+"""Estimate the steps, tokens, memory and hours of a training run by arithmetic."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from mathledger.plan.memory import memory, smallest_change
 from mathledger.plan.size import Size, flops_per_token
 from mathledger.training import sft
 
-# Memory in GiB and dense bf16 operations a second, as their makers state them (data sheets).
+# Memory in GiB and dense bf16 operations per second, from the vendors' data sheets.
 GPUS = {
     "A100-40GB": (40, 312e12),
     "A100-80GB": (80, 312e12),
@@ -19,20 +19,20 @@ GPUS = {
     "L40S-48GB": (48, 362e12),
     "RTX4090-24GB": (24, 165e12),
 }
-FREE_SHARE = 0.1  # of a GPU's memory that allocator, CUDA context and NCCL take: a rule of thumb
+FREE_SHARE = 0.1  # share of GPU memory for allocator, CUDA context and NCCL; a rule of thumb
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run needs; upper bounds while the rows' lengths are unknown."""
+    """The needs of a run, or upper bounds if the rows' lengths are unknown."""
 
-    batch: int  # rows a step
+    batch: int  # rows per step
     tokens_per_step: float
-    num_steps: int | None  # None: it follows from rows that are not mixed yet
+    num_steps: int | None  # None if it depends on rows that are not mixed yet
     epochs: float | None
-    memory: dict[str, float]  # GiB of each GPU, by part
-    free_memory: float  # GiB of each GPU that a run may use
-    change: str | None  # overrides under which it would fit, if it does not
+    memory: dict[str, float]  # GiB on each GPU, by part
+    free_memory: float  # GiB on each GPU that a run may use
+    change: str | None  # overrides that would make the run fit, if it does not
     seconds: float | None
 
     @property
@@ -43,10 +43,10 @@ class Estimate:
 def estimate(
     settings: sft.Params, size: Size, rows: Rows | None, gpu: str, utilisation: float
 ) -> Estimate:
-    """Count what a run needs on a kind of GPU.
+    """Estimate the needs of a run on a kind of GPU.
 
     Args:
-        utilisation: share of the GPU's peak that the model's operations reach (MFU).
+        utilisation: the share of the GPU's peak that the model's operations reach (MFU).
     """
     launch, capacity, peak = settings.launch, *GPUS[gpu]
     micro = settings.per_device_train_batch_size

@@ -1,4 +1,4 @@
-"""What the plan reads: the base model's configuration, and the lengths of the mixed rows."""
+"""Read the inputs of the plan: the base model's configuration, and the lengths of mixed rows."""
 
 import tempfile
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from mathledger.model import prompts
 from mathledger.run.lineage import Lineage, lineage_file
 from mathledger.training.sft import tokenise
 
-MAX_MEASURED = 5_000  # rows that are tokenised
+MAX_MEASURED = 5_000  # most rows to tokenise
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Tokens of the training rows that fit max_length, after the chat template."""
+    """The lengths in tokens of the training rows that fit max_length, with the chat template."""
 
     num: int
     num_too_long: int
@@ -29,10 +29,10 @@ class Rows:
 
 
 def base_config(source: sources.ModelSource, base: Path) -> Any:
-    """Load the base model's configuration from its folder, or from the hub until it is there.
+    """Load the base model's configuration from its folder, or from the hub if it is missing.
 
     Raises:
-        InputError: the folder is not there yet and the hub has no config.json.
+        InputError: the folder does not exist yet, and the hub has no config.json.
     """
     from transformers import AutoConfig
 
@@ -41,7 +41,7 @@ def base_config(source: sources.ModelSource, base: Path) -> Any:
     if receipt.exists() and wanted.items() <= read_json(receipt).items():
         return AutoConfig.from_pretrained(base)
     if not isinstance(source, sources.Hub):
-        raise InputError(f"{base} is not there yet: run `dvc repro download_model`")
+        raise InputError(f"{base} does not exist yet: run `dvc repro download_model`")
     try:
         with tempfile.TemporaryDirectory() as cache:
             return AutoConfig.from_pretrained(
@@ -50,15 +50,18 @@ def base_config(source: sources.ModelSource, base: Path) -> Any:
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"no config.json of {source.repo} at {source.revision}: {reason}"
+            f"cannot load config.json of {source.repo} at {source.revision}: {reason}"
         ) from None
 
 
 def is_made_with(stage: str, params: dict[str, Any]) -> bool:
-    """Return True if a stage's lineage file exists and records these params (flat).
+    """Return True if a stage's lineage file exists and records these params.
+
+    Args:
+        params: the content of params.yaml, flattened.
 
     Raises:
-        InputError: the file names no params, or is otherwise damaged.
+        InputError: the file has no params, or is damaged.
     """
     if not lineage_file(stage).exists():
         return False
@@ -67,10 +70,10 @@ def is_made_with(stage: str, params: dict[str, Any]) -> bool:
 
 
 def measure_rows(path: Path, base: Path, max_length: int) -> Rows:
-    """Tokenise up to MAX_MEASURED evenly spread rows of the training set.
+    """Measure the lengths of up to MAX_MEASURED evenly spaced rows of the training set.
 
     Raises:
-        InputError: none of them fits max_length.
+        InputError: no row fits max_length.
     """
     table = pq.read_table(path)
     num = len(table)
@@ -79,6 +82,6 @@ def measure_rows(path: Path, base: Path, max_length: int) -> Rows:
     lengths = np.array(tokenise(rows, prompts.load_tokenizer(base))["length"])
     fits = lengths[lengths <= max_length]
     if not len(fits):
-        raise InputError(f"no row of {path} fits train.max_length={max_length}")
+        raise InputError(f"no row of {path} fits train.max_length={max_length}: raise it")
     num_fitting = round(num * len(fits) / len(lengths))
     return Rows(num_fitting, num - num_fitting, float(fits.mean()), int(fits.max()))

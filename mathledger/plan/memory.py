@@ -1,4 +1,4 @@
-"""Memory of each GPU in a training run, counted part by part."""
+"""Estimate the memory on each GPU in a training run, part by part."""
 
 from dataclasses import replace
 
@@ -7,15 +7,15 @@ from mathledger.plan.size import Size
 from mathledger.training import sft
 
 GIB = 2**30
-NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # a weight, its block's 8-bit scale, the scales' scale
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # a weight, its block's 8-bit scale, the scale of scales
 
 
 def memory(settings: sft.Params, size: Size, tokens: int, on_gpu: bool) -> dict[str, float]:
-    """Return the GiB on each GPU at the peak, part by part.
+    """Return the peak memory on each GPU in GiB, by part.
 
     Args:
-        tokens: in one micro-batch on one GPU, padding included.
-        on_gpu: count bf16 under autocast; else fp32, as the stage trains on a CPU.
+        tokens: the number of tokens in one micro-batch on one GPU, with padding.
+        on_gpu: True to count bf16 under autocast, False for fp32 as on a CPU.
     """
     lora, launch = settings.lora, settings.launch
     shards = launch.num_processes if launch.sharding == "fsdp2" else 1
@@ -32,28 +32,29 @@ def memory(settings: sft.Params, size: Size, tokens: int, on_gpu: bool) -> dict[
         "optimizer states": 8 * size.trainable / shards,  # AdamW's two moments, fp32
     }
     if launch.sharding == "fsdp2":
-        # Of two layers at a time and of the embeddings: weights and gradients, not yet scattered.
+        # FSDP holds unsharded weights and gradients of two layers and the embeddings at a time.
         parts["gathered weights"] = 2 * compute * (2 * size.layer + size.embeddings)
     elif on_gpu and not lora:
-        parts["bf16 copies of the weights"] = 2 * size.linear  # autocast keeps them for a pass
+        parts["bf16 copies of the weights"] = 2 * size.linear  # autocast caches them for a pass
     if launch.sharding == "none" and launch.num_processes > 1:
-        parts["buckets of gradients"] = 4 * size.trainable  # DDP
+        parts["buckets of gradients"] = 4 * size.trainable  # DDP copies gradients into buckets
     parts["activations"] = activations(settings, size, tokens, compute)
     return {name: each / GIB for name, each in parts.items()}
 
 
 def activations(settings: sft.Params, size: Size, tokens: int, compute: int) -> float:
-    """Return the bytes kept for the backward pass.
+    """Return the bytes of activations kept for the backward pass.
 
-    With activation checkpointing that is each layer's input, else all inputs of its linear maps:
-    the two norms' inputs and outputs, queries, keys and values, attention's output; gate, up,
-    activation and product of the MLP. Attention over the length is not kept (SDPA, flash). TRL
-    computes the head in chunks, so only its input and gradient count, not the logits.
+    With activation checkpointing, each layer keeps only its input. Without, it keeps all inputs of
+    its linear maps: the inputs and outputs of both norms, queries, keys and values, and the output
+    of attention; in the MLP gate, up, activation and product. SDPA and flash attention do not keep
+    the attention matrix. TRL computes the head in chunks, so its input and gradient count, but not
+    the logits.
     """
     whole = compute * (8 * size.hidden + 2 * size.key_value + 4 * size.intermediate)
     kept = compute * size.hidden
     if settings.activation_checkpointing:
-        layers = size.num_layers * kept + whole  # one layer at a time is made again
+        layers = size.num_layers * kept + whole  # one layer at a time is recomputed
     else:
         layers = size.num_layers * whole
     return tokens * (layers + 2 * 4 * size.hidden)

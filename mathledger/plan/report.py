@@ -1,4 +1,4 @@
-"""A plan as two columns of text."""
+"""Format a plan as two columns of text."""
 
 from mathledger.plan.estimate import GPUS, Estimate
 from mathledger.plan.inputs import Rows
@@ -14,7 +14,7 @@ def render(
     gpu: str,
     utilisation: float,
 ) -> str:
-    """Return the lines that `mathledger plan` prints."""
+    """Return the text that `mathledger plan` prints."""
     launch, capacity, peak = settings.launch, *GPUS[gpu]
     bound = "" if rows else "at most "
     unknown = "unknown until `dvc repro mix`"
@@ -28,33 +28,33 @@ def render(
         tokens = f"{bound}{plan.num_steps * plan.tokens_per_step:,.0f}"
         gpu_hours = launch.num_processes * plan.seconds / 3600
         hours = f"{bound}{plan.seconds / 3600:,.1f} ({gpu_hours:,.1f} GPU hours) at "
-        hours += f"{utilisation:.0%} of {peak / 1e12:.0f} TFLOP/s, evaluation left out"
+        hours += f"{utilisation:.0%} of {peak / 1e12:.0f} TFLOP/s, without evaluation"
     if rows and plan.epochs:
         epochs = f"{plan.epochs:.3g} of {rows.num:,} rows, mean {rows.mean:.0f} tokens, longest "
         epochs += f"{rows.longest}; {rows.num_too_long} do not fit {settings.max_length}"
     needed = sum(plan.memory.values())
     return columns(
         [
-            ("parameters", f"{size.total:,}, of them trained {size.trainable:,} ({method})"),
+            ("parameters", f"{size.total:,}, {size.trainable:,} of them trained ({method})"),
             (
                 "processes",
                 f"{launch.num_processes} x {gpu} (`{launch.command}`, {launch.sharding})",
             ),
             (
                 "batch",
-                f"{plan.batch} = {settings.per_device_train_batch_size} a GPU x "
+                f"{plan.batch} = {settings.per_device_train_batch_size} per GPU x "
                 f"{settings.gradient_accumulation_steps} accumulated x {launch.num_processes} "
                 f"GPUs, {'packed' if settings.packing else 'padded'}",
             ),
-            ("tokens a step", f"{bound}{plan.tokens_per_step:,.0f}"),
+            ("tokens per step", f"{bound}{plan.tokens_per_step:,.0f}"),
             ("steps", f"{plan.num_steps:,}" if plan.num_steps else unknown),
-            ("tokens in all", tokens),
+            ("total tokens", tokens),
             ("epochs", epochs),
-            ("memory a GPU", ""),
+            ("memory per GPU", ""),
             *((f"  {name}", f"{each:8.2f} GiB") for name, each in plan.memory.items()),
             (
-                "  all",
-                f"{needed:8.2f} GiB of {capacity}, {plan.free_memory:.0f} of them for this",
+                "  total",
+                f"{needed:8.2f} GiB of {capacity}, of which {plan.free_memory:.0f} are available",
             ),
             ("fits", "yes" if plan.fits else f"no; {advice(plan)}"),
             ("hours", hours),
@@ -63,11 +63,11 @@ def render(
 
 
 def advice(plan: Estimate) -> str:
-    """Return what to change for a run that does not fit."""
+    """Return advice on how to make a run fit."""
     if not plan.change:
         return "try train=lora, train=qlora or a smaller batch"
-    more = "" if "checkpointing" in plan.change else ", with activation checkpointing"
-    return f"it would with {plan.change}{more}, or try train=lora, train=qlora"
+    more = "" if "checkpointing" in plan.change else " with activation checkpointing"
+    return f"it would fit with {plan.change}{more}; or try train=lora or train=qlora"
 
 
 def columns(rows: list[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""How large a model is, and how many operations a token takes."""
+"""Count a model's parameters, and the operations for a token."""
 
 import warnings
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from mathledger.training.lora import Lora, peft_config
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers of parameters, and the shape of the layers."""
+    """A model's numbers of parameters, and the shape of its layers."""
 
     total: int
     trainable: int
-    embeddings: int  # input and output embeddings, which a token does not multiply with twice
-    output: int  # of the output embedding, tied or not: what every token is multiplied with
-    linear: int  # in the layers' linear maps: what QLoRA holds in 4 bits
-    layer: int  # of the largest layer: what FSDP gathers at once
+    embeddings: int  # parameters of input and output embeddings; tied ones count once
+    output: int  # parameters of the output embedding, tied or not
+    linear: int  # parameters of the layers' linear maps, which QLoRA holds in 4 bits
+    layer: int  # parameters of the largest layer, which FSDP gathers at once
     num_layers: int
     hidden: int
     intermediate: int
@@ -25,7 +25,7 @@ class Size:
 
 
 def size_of(config: Any, lora: Lora | None) -> Size:
-    """Count a model's parameters without allocating them (torch's meta device)."""
+    """Count a model's parameters on torch's meta device, which allocates no memory."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -34,7 +34,7 @@ def size_of(config: Any, lora: Lora | None) -> Size:
         total = sum(each.numel() for each in model.parameters())
         tables = {id(t): t for t in (model.get_input_embeddings(), model.get_output_embeddings())}
         embeddings = sum(
-            {id(t.weight): t.weight.numel() for t in tables.values()}.values()  # tied: once
+            {id(t.weight): t.weight.numel() for t in tables.values()}.values()  # tied ones once
         )
         layers = model.get_decoder().layers
         linear = sum(
@@ -46,7 +46,7 @@ def size_of(config: Any, lora: Lora | None) -> Size:
             from peft import get_peft_model
 
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
+                warnings.simplefilter("ignore", FutureWarning)  # peft triggers one in transformers
                 adapted = get_peft_model(model, peft_config(lora))
             trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
             total += trainable
@@ -70,9 +70,10 @@ def size_of(config: Any, lora: Lora | None) -> Size:
 def flops_per_token(size: Size, length: float, lora: bool) -> float:
     """Return the operations for one token of a sequence of `length`, forward and backward.
 
-    6 for each weight that multiplies it (Kaplan et al. 2020), 12 x layers x width x length for
-    attention (Chowdhery et al. 2022, appendix B). Recomputed activations are not counted, as in
-    their definition of utilisation (MFU). LoRA needs no gradients of the frozen weights: 4, not 6.
+    Each weight that multiplies the token takes 6 (Kaplan et al. 2020), and attention takes 12 x
+    layers x width x length (Chowdhery et al. 2022, appendix B). Recomputed activations do not
+    count, as in their definition of utilisation (MFU). With LoRA a frozen weight takes 4, because
+    it needs no gradient.
     """
     weights = size.total - size.embeddings + size.output
     return (4 if lora else 6) * weights + 12 * size.num_layers * size.hidden * length

@@ -1,12 +1,11 @@
-"""`mathledger publish`: the folders that go to the hub, and their upload when told to.
+"""`mathledger publish`: write the folders for the hub, and upload them on request.
 
-    FOLDER/model/    the final model's files, the card, the ledger, the signature: a model's
-                     repository
-    FOLDER/results/  every response with its verdict, a parquet file for each model and benchmark,
-                     with a card: a dataset's repository
+    FOLDER/model/    the repository of the model: weights, card, ledger and signature
+    FOLDER/results/  the repository of a dataset: every response with its verdict, one parquet file
+                     for each model and benchmark, and a card
 
-The command refuses to publish while `verify` fails, while the licence is not known, and if any file
-holds a text of a private benchmark. The folder is written aside, then renamed.
+The command refuses to publish if `verify` fails, if the licence is unknown, or if any file holds a
+text of a private benchmark. It writes the folder atomically.
 """
 
 import argparse
@@ -27,7 +26,7 @@ from mathledger.core.errors import InputError
 from mathledger.verify import options
 from mathledger.verify.options import VerifyOptions
 
-MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may stand anywhere by chance
+MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may appear in any text by chance
 TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
 
 
@@ -39,12 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
     if folder.exists():
         raise InputError(f"{folder} exists: name a new folder, or remove it")
     if not folder.parent.is_dir():
-        raise InputError(f"there is no folder {folder.parent} to write into")
+        raise InputError(f"{folder.parent} does not exist: create it, or name another folder")
     if arguments.upload and not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments.upload):
-        raise InputError(f"--upload {arguments.upload}: ORG/NAME is wanted")
+        raise InputError(f"--upload {arguments.upload} is not a repository: give ORG/NAME")
     refuse_unknown_licence(chain.ledger)
     if not verify.check_aloud(asked).holds:
-        raise InputError("what does not verify is not published: see the links above")
+        raise InputError("verification failed, so nothing was published: fix the links above")
     aside = folder.with_name(folder.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     write_model(aside / "model", chain, arguments.signature)
@@ -53,9 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_private_texts(aside, private)
     aside.rename(folder)
     if not arguments.signature:
-        print("not signed: `mathledger attest` makes a signature, --signature adds it")
+        print("not signed: make a signature with `mathledger attest`, and add it with --signature")
     if not chain.params["model_card"]["url"]:
-        print("model_card.url names no repository: the card's links lead nowhere from the hub")
+        print("model_card.url is not set, so the card's links will be broken on the hub")
     print(terminal.printable(f"{folder}/model and {folder}/results are ready"))
     if arguments.upload:
         upload(folder, arguments.upload)
@@ -63,22 +62,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def refuse_unknown_licence(ledger: Ledger) -> None:
-    """Refuse to publish while an input's licence is unknown.
-
-    Raises:
-        InputError: an input's licence is not known, so that nothing says what the model's is.
-    """
+    """Raise InputError if an input's licence is unknown, and with it the model's licence."""
     if ledger.licence is None:
-        raise InputError(f"{LEDGER} says nothing of a licence: run `dvc repro model_card`")
+        raise InputError(f"{LEDGER} has no licence: run `dvc repro model_card`")
     if unknown := ledger.licence.unknown:
         raise InputError(
-            f"the licence of {', '.join(unknown)} is not known, so that the model's cannot be "
-            "said: name it in conf/ (source.licence), run `dvc repro`, and publish then"
+            f"the licence of {', '.join(unknown)} is unknown, so the model's licence cannot be "
+            "derived: set it in conf/ (source.licence), run `dvc repro`, and publish again"
         )
 
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
-    """The items of each private benchmark, by its name."""
+    """Return the items of each private benchmark, by name."""
     outputs = Outputs(chain.at)
     return {
         name: outputs.items(name)
@@ -88,7 +83,7 @@ def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
 
 
 def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
-    """Write the files that `attest` signs, and the signature."""
+    """Write the files that `attest` signs, and the signature if there is one."""
     with signing.published(chain.params, chain.at) as links:
         shutil.copytree(links, folder)
     if signature:
@@ -96,7 +91,7 @@ def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
 
 
 def write_results(folder: Path, chain: Chain, private: dict[str, Any]) -> None:
-    """Write the responses to benchmarks that are not private, and their card."""
+    """Write the responses to public benchmarks, and their card."""
     ledger, outputs = chain.ledger, Outputs(chain.at)
     folder.mkdir(parents=True, exist_ok=True)
     published = [entry for entry in ledger.benchmarks if entry.benchmark not in private]
@@ -111,11 +106,11 @@ def write_results(folder: Path, chain: Chain, private: dict[str, Any]) -> None:
 
 
 def results_card(ledger: Ledger, published: list[Benchmark], private: list[str]) -> str:
-    """The card of the dataset: where its files are, and what they say.
+    """Return the card of the dataset, which lists its files and describes them.
 
     Args:
-        published: the benchmarks whose responses are in it.
-        private: the names of those that are left out.
+        published: the benchmarks with responses in the dataset.
+        private: the names of the benchmarks that are left out.
     """
     import jinja2
     from huggingface_hub import DatasetCardData
@@ -150,13 +145,10 @@ def results_card(ledger: Ledger, published: list[Benchmark], private: list[str])
 
 
 def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]]) -> None:
-    """Refuse to publish a folder in which a file holds a private item's text.
+    """Delete the folder and raise InputError if a file holds the text of a private item.
 
     Args:
-        private: what `private_benchmarks` gives.
-
-    Raises:
-        InputError: a file that would be published holds the problem of a private item.
+        private: the items of the private benchmarks, by name.
     """
     secrets = {
         " ".join(item["problem"].split()): f"item {item['id']} of {name}"
@@ -169,12 +161,13 @@ def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]])
             if secret in text:
                 shutil.rmtree(folder)
                 raise InputError(
-                    f"{path.relative_to(folder)} holds the text of {item}, which is private"
+                    f"{path.relative_to(folder)} holds the text of {item}, which is private: "
+                    "nothing was published"
                 )
 
 
 def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield every text of every file, with runs of white space as one space."""
+    """Yield the texts of every file, with each run of white space replaced by one space."""
     from mathledger.core.tables import read_batches
 
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
@@ -189,7 +182,7 @@ def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _strings(node: Any) -> Iterator[str]:
-    """Yield the texts in a JSON value, unescaped, with runs of white space as one space."""
+    """Yield the unescaped texts in a JSON value, with runs of white space replaced by one space."""
     if isinstance(node, dict):
         node = [*node.keys(), *node.values()]
     if isinstance(node, list):
@@ -217,7 +210,7 @@ def upload(folder: Path, name: str) -> None:
             )
         except (HfHubHTTPError, httpx2.HTTPError, OSError, ValueError) as error:
             raise InputError(
-                f"{repo} could not be uploaded: {' '.join(str(error).split())}; {folder} is whole: "
-                "log in with `hf auth login`, and publish it again, or upload it with `hf upload`"
+                f"{repo} could not be uploaded: {' '.join(str(error).split())}; {folder} is "
+                "complete: log in with `hf auth login`, then upload it with `hf upload`"
             ) from None
         print(terminal.printable(f"{folder}/{part} -> {commit.commit_url}"), file=sys.stderr)

@@ -1,6 +1,6 @@
-"""`mathledger attest`: vouch for the final model and its ledger with a signature.
+"""`mathledger attest`: verify the project, then sign the final model and its ledger.
 
-What does not verify is not signed. mathledger/signing.py says what is signed, and in which format.
+mathledger/signing.py documents the signed files and the format.
 """
 
 import argparse
@@ -19,17 +19,17 @@ def run(arguments: argparse.Namespace) -> int:
     chain = Chain.open()
     config = signing.signing_config(signer(arguments))
     if not verify.check_aloud(VerifyOptions(options.overrides(arguments))).holds:
-        raise InputError("what does not verify is not signed: see the links above")
+        raise InputError("verification failed, so nothing was signed: fix the links above")
     with signing.published(chain.params, chain.at) as folder:
         num_files = signing.num_files(folder)
         signing.sign(folder, arguments.signature, config)
-    what = f"{num_files} files, the final model's and {signing.CARD}/"
+    what = f"{num_files} files of the final model and {signing.CARD}/"
     print(terminal.printable(f"{arguments.signature}: signed {what}"))
     return 0
 
 
 def signer(arguments: argparse.Namespace) -> signing.Signer:
-    """Who signs, as the command line says."""
+    """Return the signer that the command line names."""
     if arguments.keyless:
         return signing.Keyless()
     if arguments.certificate:

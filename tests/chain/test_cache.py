@@ -84,7 +84,7 @@ def test_the_folders_of_settings_are_dvcs(
 def test_what_cannot_be_read_is_one_line(project: Path) -> None:
     file = file_of("local", project)
     file.write_text("[cache\n    dir = cache\n")
-    with pytest.raises(InputError, match=r"config\.local cannot be read as DVC's settings"):
+    with pytest.raises(InputError, match=r"config\.local cannot be read as a DVC configuration"):
         cache_folder(project)
     file.write_text("[cache]\n    dir = s3://bucket/cache\n")
     with pytest.raises(InputError, match="only a folder can be read here"):

@@ -56,7 +56,7 @@ def test_a_stage_that_ran_again_is_named(project: Path) -> None:
     lock["stages"][EXAM]["params"]["params.yaml"]["evaluate"]["seed"] = 99
     path.write_text(yaml.safe_dump(lock))
     chain = Chain.open()
-    with pytest.raises(InputError, match=rf"speaks of another run of {EXAM} than dvc\.lock: stop"):
+    with pytest.raises(InputError, match=rf"belongs to another run of {EXAM} than dvc\.lock: stop"):
         facts.expect_ledger_of_lock(chain, "stop")
     stage = chain.stage(EXAM)
     lineage = chain.lineage(stage)
@@ -83,7 +83,7 @@ def test_a_ledger_of_other_data_code_or_responses_is_refused(project: Path) -> N
     score["models"]["tuned"]["samples_sha256"] = "f" * 64
     write_json(path, content)
     name = re.escape(facts.responses_path("tuned", "exam"))
-    with pytest.raises(InputError, match=f"speaks of other responses than {name}"):
+    with pytest.raises(InputError, match=f"belongs to other responses than {name}"):
         facts.responses(Chain.open(), "tuned", "exam")
 
 

@@ -377,7 +377,7 @@ def test_a_ledger_of_another_run_than_the_lock_is_refused(
     project: Project, seed: str, error: Callable[..., str]
 ) -> None:
     project.git("checkout", "--quiet", seed, "--", "dvc.lock")
-    assert "speaks of another run of evaluate@tuned-exam than dvc.lock" in error(seed, "workspace")
+    assert "belongs to another run of evaluate@tuned-exam than dvc.lock" in error(seed, "workspace")
 
 
 def test_a_shallow_clone_says_what_it_lacks(

@@ -46,18 +46,18 @@ def test_the_seed_recipe_is_planned_from_the_hubs_config_alone(
         workspace.python("-m", "stages.params", *recipe)
         shown = planned(workspace, **real)
         # Two embeddings of 102400 x 4096; 30 layers of 4 maps, 3 of the MLP and 2 norms; a norm.
-        assert shown["parameters"].startswith("6,910,365,696, of them trained 6,910,365,696")
-        assert shown["batch"].startswith("32 = 8 a GPU x 4 accumulated x 1 GPUs")
+        assert shown["parameters"].startswith("6,910,365,696, 6,910,365,696 of them trained")
+        assert shown["batch"].startswith("32 = 8 per GPU x 4 accumulated x 1 GPUs")
         assert shown["steps"] == "5,500"
-        assert shown["tokens a step"] == f"at most {32 * 4096:,}"
+        assert shown["tokens per step"] == f"at most {32 * 4096:,}"
         assert shown["epochs"] == "unknown until `dvc repro mix`"
         # 16 bytes a parameter are 103 GiB before a single activation.
-        assert shown["fits"].startswith("no; it would with train/launch=fsdp2")
+        assert shown["fits"].startswith("no; it would fit with train/launch=fsdp2")
 
         sharded = ["train/launch=fsdp2", "train.launch.num_processes=8"]
         workspace.python("-m", "stages.params", *recipe, *sharded)
         shown = planned(workspace, **real)
-        assert shown["fits"] == "yes" and shown["batch"].startswith("256 = 8 a GPU")
+        assert shown["fits"] == "yes" and shown["batch"].startswith("256 = 8 per GPU")
 
         workspace.python("-m", "stages.params", *recipe, "train=qlora", "train.max_length=1024")
         shown = planned(workspace, "--gpu", "RTX4090-24GB", **real)
@@ -72,7 +72,7 @@ def test_the_seed_recipe_says_what_is_to_be_pinned(workspace: Workspace) -> None
 def test_the_plan_counts_what_training_then_does(smoke: Workspace) -> None:
     measured = read_json(smoke.path / "metrics/train.json")
     shown = planned(smoke)
-    assert shown["parameters"].startswith(f"{measured['num_trainable_parameters']:,}, of them")
+    assert shown["parameters"].startswith(f"{measured['num_trainable_parameters']:,}, ")
     assert shown["steps"] == str(measured["num_steps"])
     assert f"of {measured['num_examples']} rows" in shown["epochs"]
     assert f"longest {measured['longest_row_tokens']}" in shown["epochs"]
@@ -123,7 +123,7 @@ def test_sharding_divides_what_is_trained(
     ("options", "message"),
     [
         (["--utilisation", "2"], "2 is no share, above 0 and up to 1"),
-        (["--gpu", "H900"], "--gpu H900 is not known; known are A100-40GB,"),
+        (["--gpu", "H900"], "--gpu H900 is unknown: choose one of A100-40GB,"),
     ],
 )
 def test_wrong_options(smoke: Workspace, options: list[str], message: str) -> None:
@@ -133,5 +133,5 @@ def test_wrong_options(smoke: Workspace, options: list[str], message: str) -> No
 def test_a_model_that_is_not_there_yet(workspace: Workspace) -> None:
     shown = workspace.python("-m", "mathledger", "plan", ok=False)
     assert shown == (
-        "mathledger plan: data/model/base is not there yet: run `dvc repro download_model`\n"
+        "mathledger plan: data/model/base does not exist yet: run `dvc repro download_model`\n"
     )

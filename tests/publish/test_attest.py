@@ -167,7 +167,7 @@ def test_what_does_not_verify_is_not_signed(
     with contextlib.chdir(smoke_copy.path):
         assert main(arguments) == 2
     printed = capsys.readouterr()
-    assert "97 is not in the ledger" in printed.out and "is not signed" in printed.err
+    assert "97 is not in the ledger" in printed.out and "nothing was signed" in printed.err
     assert not (tmp_path / "s.sig").exists()
 
 
@@ -184,10 +184,10 @@ def test_a_key_of_another_kind_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["attest", "--private-key", "none.pem"], "none.pem: there is no such private key"),
+        (["attest", "--private-key", "none.pem"], "none.pem does not exist: name a private key file"),
         (["attest", "--private-key", "README.md"], "README.md cannot sign"),
         (["verify", "--signature"], "a signature proves nothing without its signer"),
-        (["verify", "--public-key", "README.md"], "no --signature to check"),
+        (["verify", "--public-key", "README.md"], "add --signature FILE"),
         (["verify", "--signature", "--public-key", "no.pub"], "no.pub does not exist: name a key"),
         (["attest", "--private-key", "README.md", "--signature", "docs"], "docs is a folder"),
         (["verify", "--signature", "--public-key", "a", "--identity", "b",

@@ -202,7 +202,7 @@ def test_what_does_not_verify_is_not_published(
     (smoke_copy.path / "Makefile").write_text("all:\n")
     with contextlib.chdir(smoke_copy.path):
         assert main(["publish", str(tmp_path / "out")]) == 2
-    assert "what does not verify is not published" in capsys.readouterr().err
+    assert "verification failed, so nothing was published" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -250,7 +250,7 @@ def test_a_licence_that_is_not_known_and_a_folder_that_exists_are_refused(
     write_json(path, content)
     with contextlib.chdir(smoke_copy.path):
         assert main(["publish", str(tmp_path / "out")]) == 2
-        assert "the licence of web is not known" in capsys.readouterr().err
+        assert "the licence of web is unknown" in capsys.readouterr().err
         assert main(["publish", str(tmp_path)]) == 2
         assert f"{tmp_path} exists: name a new folder" in capsys.readouterr().err
     shutil.rmtree(smoke_copy.path / "model_card")

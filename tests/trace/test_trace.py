@@ -395,7 +395,10 @@ def test_what_would_steer_a_terminal_is_spelled_out() -> None:
     ("arguments", "says"),
     [
         (["nothing"], f"has no number for nothing; it has {BENCHMARK}"),
-        ([f"{BENCHMARK}@other"], "has no number of other on tiny_chain_sum; it has those of base"),
+        (
+            [f"{BENCHMARK}@other"],
+            "has no number for other on tiny_chain_sum; choose one of the models base",
+        ),
         ([BENCHMARK, "--rev", "nowhere"], "names no revision and no experiment"),
         (["item", BENCHMARK], "is not an item: give BENCHMARK/ID"),
         (["item", f"{BENCHMARK}/x"], "has no item x; it has"),
@@ -413,7 +416,7 @@ def test_what_cannot_be_traced_is_said_in_one_line(
 
 
 def test_outside_a_project_it_says_so(trace: Tracer, tmp_path: Path) -> None:
-    assert "is in no project" in trace.refused(tmp_path, BENCHMARK)
+    assert "is not in a project" in trace.refused(tmp_path, BENCHMARK)
 
 
 def test_a_missing_link_of_the_chain_is_named_with_its_mend(
