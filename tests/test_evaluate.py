@@ -1,4 +1,4 @@
-"""Evaluation: every item its graded responses, the same whatever the batch, none lost."""
+"""Evaluation grades every item, whatever the batch size, and loses no response."""
 
 import dataclasses
 import hashlib
@@ -86,7 +86,7 @@ def test_a_verdict_belongs_to_its_item(tokenizer: Any) -> None:
 
 
 def test_any_text_is_a_response(tokenizer: Any, tmp_path: Path) -> None:
-    """Empty, huge, half a surrogate pair: graded, and written to a file."""
+    """An empty, a huge and an ill-formed response are graded and written to a file."""
     rows = graded(tokenizer, ["", "x" * 100_000 + "\\boxed{0.5}", "\ud800 \\boxed{-3}"])
     assert [rows[name]["verdict"] for name in "abc"] == ["no_answer", "correct", "correct"]
     write_rows(tmp_path / "a.parquet", rows.values(), SAMPLE)
@@ -120,7 +120,7 @@ def test_sampling_asks_an_item_several_times_with_recorded_seeds(tokenizer: Any)
 
 
 def test_prompts_beyond_the_context_are_an_error_or_wrong(tokenizer: Any) -> None:
-    """Counted in both cases, never cut."""
+    """Overlong prompts are counted in both cases and never cut."""
     items = [item("a", "short", "7"), item("long", "x" * 2040, "1")]
     asked = questions.render("t", items, TASK, GREEDY, tokenizer)
     with pytest.raises(InputError, match=r"1 of 2 prompts exceed .* 2048 .* item long"):
@@ -161,7 +161,7 @@ def test_vllm_and_servers_need_no_process_for_each_gpu(monkeypatch: pytest.Monke
 def test_two_processes_that_share_the_work_make_the_same_bytes(
     smoke_copy: Workspace, launch: str
 ) -> None:
-    """On one node or on two. Each writes its responses to a file of its own."""
+    """The processes run on one node or on two, and each writes to a file of its own."""
     path = smoke_copy.path / SAMPLES
     before = sha256(path)
     smoke_copy.run("rm", "-r", ".scratch/evaluate")
@@ -174,7 +174,7 @@ def test_two_processes_that_share_the_work_make_the_same_bytes(
 
 
 def test_a_run_killed_in_the_middle_goes_on_with_what_it_has(smoke_copy: Workspace) -> None:
-    """SIGKILL between two responses; the samples are those of a run that was not stopped."""
+    """After SIGKILL between two responses, the samples equal those of an undisturbed run."""
     long = ["benchmark.tiny_chain_sum.task.max_gen_toks=400", "evaluate.batch_size=1"]
     configure(smoke_copy, *long)
     smoke_copy.repro("--single-item", f"evaluate@{CELL}")
@@ -209,7 +209,7 @@ def test_a_spot_check_finds_a_changed_response(smoke_copy: Workspace) -> None:
 
 
 def test_bad_input_is_a_line(smoke_copy: Workspace) -> None:
-    """What is wrong, where, and the mend."""
+    """The line says what is wrong, where, and how to fix it."""
     template = smoke_copy.path / "data/model/tuned/chat_template.jinja"
     text = template.read_text()
     template.unlink()

@@ -1,4 +1,4 @@
-"""The card shows what the ledger holds, and no more; the ledger what the responses give."""
+"""The card shows exactly what the ledger holds, and the ledger what the responses give."""
 
 import contextlib
 import copy
@@ -40,12 +40,12 @@ CLAIMS = [
 
 
 def make_ledger(content: dict[str, Any], claims: Any) -> dict[str, Any]:
-    """The JSON of the ledger of the project in this folder."""
+    """Return the ledger's JSON for the project in this folder."""
     return collect.ledger(Outputs(Path()), content, claims).content()
 
 
 def render(content: dict[str, Any]) -> str:
-    """The card of a ledger's JSON."""
+    """Return the card for a ledger's JSON."""
     return card.text(Ledger.read(content, "ledger"))
 
 
@@ -54,7 +54,7 @@ NUMBER = r"\d(?:[\d,]*\d)?(?:\.\d+)?"
 
 @dataclass(frozen=True)
 class Project:
-    """A made-up project (tests/evaluated.py), and what became of it."""
+    """A made-up project (tests/evaluated.py), its ledger and its card."""
 
     path: Path
     settings: dict[str, Any]
@@ -68,7 +68,7 @@ class Project:
         return next(e for e in self.ledger["benchmarks"] if e["benchmark"] == benchmark)
 
     def samples(self, model: str, benchmark: str) -> dict[str, list[Row]]:
-        """The responses by item."""
+        """Return the responses by item."""
         rows = read_rows(self.path / f"data/evaluate/{model}-{benchmark}/samples.parquet")
         return {
             item: list(own) for item, own in itertools.groupby(rows, lambda row: row["item_id"])
@@ -85,19 +85,19 @@ def make(
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """One response an item."""
+    """Build a project with one response per item."""
     return make(tmp_path_factory.mktemp("single"), 1)
 
 
 @pytest.fixture(scope="module")
 def repeated(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Four responses an item."""
+    """Build a project with four responses per item."""
     return make(tmp_path_factory.mktemp("repeated"), 4)
 
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Three models, and claims about one benchmark that is evaluated and one that is not."""
+    """Build a project with three models and claims about two benchmarks, one not evaluated."""
     own = {"name": "three", "language": "en", "url": None}
     models = ["base", "tuned", "reinforced"]
     claims = [settings.Claim("b/other", "exam", 0.7, 0.7, "about 70%"), *CLAIMS]
@@ -122,7 +122,7 @@ def leaves(node: Any) -> Iterator[Any]:
 
 
 def tables(text: str) -> dict[tuple[str, ...], list[list[str]]]:
-    """The rows of every table by its head."""
+    """Return the rows of every table by its header."""
     found: dict[tuple[str, ...], list[list[str]]] = {}
     for block in re.findall(r"(?:^\|.*\|\n)+", text, flags=re.M):
         head, _, *rows = [
@@ -134,8 +134,10 @@ def tables(text: str) -> dict[tuple[str, ...], list[list[str]]]:
 
 
 def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None:
-    """As it is, with thousands separated, or as a share in percent; but for the constants of the
-    methods (95% intervals) and what stands in code and links."""
+    """A number may have thousands separators or be a percentage of a share.
+
+    Exempt are the constants of the methods (95% intervals), code and links.
+    """
     numbers = {"95"}
     for leaf in leaves(project.ledger):
         if isinstance(leaf, str):
@@ -143,7 +145,7 @@ def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None
         elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
             numbers |= {f"{leaf:,}", f"{leaf:g}", f"{leaf:.2g}", f"{abs(100 * leaf):.4g}"}
             numbers |= {f"{abs(100 * leaf):.{digits}f}" for digits in (0, 1)}
-    numbers.add("0.001")  # p <0.001
+    numbers.add("0.001")  # As in p <0.001.
     for entry in project.ledger["benchmarks"]:
         for score in entry["models"].values():
             total = score["num_samples"]
@@ -157,7 +159,7 @@ def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None
 
 
 def test_a_typed_number_would_be_noticed(single: Project) -> None:
-    """The card follows the ledger: change a number there, and the old one is gone."""
+    """If a number in the ledger changes, the old one disappears from the card."""
     ledger = json.loads(json.dumps(single.ledger))
     ledger["benchmarks"][0]["models"]["tuned"]["num_correct"] = 987
     changed = "987\u00a0of\u00a060: "
@@ -172,13 +174,13 @@ def test_the_card_is_made_from_the_ledger_alone(
 
 
 def test_the_committed_card_is_the_one_of_the_committed_ledger() -> None:
-    """So a change of the card's text shows in a commit, and nobody edits the card by hand."""
+    """Changes of the card's text show in a commit, and manual edits are noticed."""
     content = json.loads((ROOT / "model_card/ledger.json").read_text("utf-8"))["predicate"]
     assert render(content) == (ROOT / "model_card/README.md").read_text("utf-8")
 
 
 def test_texts_of_the_ledger_are_no_code_and_no_markup(single: Project) -> None:
-    """Of a template, of a table's columns, or of HTML where a model's text stands."""
+    """They cannot break a template, a table's columns or the HTML around a model's text."""
     ledger = copy.deepcopy(single.ledger)
     code = "{{ 7 * 7 }} {% if x %}"
     ledger["name"] = f"My {code}"
@@ -195,7 +197,7 @@ def test_texts_of_the_ledger_are_no_code_and_no_markup(single: Project) -> None:
 
 
 def test_an_edited_figure_or_template_reruns_the_card_alone(smoke_copy: Workspace) -> None:
-    """The room is a dependency: code that draws, and templates, count as what they draw."""
+    """Drawing code and templates are dependencies of the card."""
     for name in ("plots.py", "templates/limits.md.jinja"):
         path = smoke_copy.path / "mathledger/card" / name
         before = path.read_text("utf-8")
@@ -219,7 +221,7 @@ def test_single_scores_are_those_of_the_responses(single: Project) -> None:
 
 
 def test_repeated_scores_are_those_of_the_responses(repeated: Project) -> None:
-    """avg@k is the plain mean, pass@k at all repeats any right, and both bracket maj@k."""
+    """avg@k is the mean, pass@k means any correct response, and maj@k is between the two."""
     for entry in repeated.ledger["benchmarks"]:
         for model, score in entry["models"].items():
             items = repeated.samples(model, entry["benchmark"]).values()
@@ -283,7 +285,7 @@ def test_the_verdict_goes_by_the_adjusted_p(
 
 
 def test_clean_and_overlapping_items_are_all_items(project: Project) -> None:
-    """Ten items of exam stood in the corpora; a variant of an aime item is no overlap."""
+    """The corpora contained ten items of exam; a variant of an aime item does not count."""
     for entry in project.ledger["benchmarks"]:
         leaked = evaluated.NUM_LEAKED if entry["benchmark"] == "exam" else 0
         assert entry["num_items_overlapping_training_candidates"] == leaked
@@ -343,7 +345,7 @@ def test_how_the_responses_ended_is_counted(project: Project) -> None:
 
 
 def test_where_the_harness_judges_otherwise_is_said(project: Project) -> None:
-    """In exam, of one item; the other benchmarks have no such task."""
+    """The harness differs on one item of exam; the other benchmarks have no such task."""
     repeats = project.entry("exam")["num_repeats"]
     said = f"- exam: {repeats} of {60 * repeats} (base), {repeats} of {60 * repeats} (tuned)"
     assert said in project.text
@@ -361,7 +363,8 @@ def test_no_score_of_30_items_has_a_decimal(project: Project) -> None:
         ("benchmark", *project.settings["evaluated_models"], "items", "ledger")
     ]
     assert all("." not in cell for row in scores if row[0] == "aime" for cell in row)
-    assert any("." in cell for row in scores if row[0] == "secret" for cell in row)  # of 240
+    # 240 items are enough for a decimal.
+    assert any("." in cell for row in scores if row[0] == "secret" for cell in row)
 
 
 def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
@@ -390,7 +393,7 @@ def test_greedy_is_said_of_greedy(single: Project) -> None:
 
 
 def test_claims_are_no_measurements(three: Project) -> None:
-    """They stand in a table of their own, change no measured number and never reach the head."""
+    """Claims have their own table, change no measured number and stay out of the header."""
     without = make_again(three)
     assert {**three.ledger, "claims": []} == without
     rows = tables(three.text)[
@@ -408,7 +411,7 @@ def test_claims_are_no_measurements(three: Project) -> None:
 
 
 def make_again(project: Project) -> dict[str, Any]:
-    """The ledger without claims."""
+    """Return the ledger without claims."""
     with contextlib.chdir(project.path):
         return make_ledger(project.settings, [])
 
@@ -471,7 +474,7 @@ def test_a_misspelled_claim_stops_the_compilation() -> None:
 
 
 def test_the_seed_cards_claims_are_all_there() -> None:
-    """Those of the benchmarks that the experiment evaluates, and the one that it does not."""
+    """They cover the benchmarks that the experiment evaluates and one that it does not."""
     text = compose(["model_card=seed_claims"])
     from omegaconf import OmegaConf
 
@@ -581,7 +584,7 @@ def test_a_damaged_metric_is_named_with_its_key(tmp_path: Path) -> None:
 
 
 def test_no_line_breaks_within_a_count_or_an_interval(project: Project) -> None:
-    """On a narrow screen a cell breaks at plain spaces only."""
+    """On a narrow screen a cell breaks only at plain spaces."""
     rows = [line for line in project.text.splitlines() if line.startswith("| ")]
     whole = "\n".join(rows)
     assert "[" in whole and not re.search(r"\d of \d|\[-?[\d.]+, ", whole)
@@ -609,7 +612,7 @@ def test_the_front_matter_has_the_derived_licence(
 
 
 def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
-    """Each known work once, by its source's name or the base model's; others are left out."""
+    """Each known work is cited once, by the name of its source or of the base model."""
     ledger = copy.deepcopy(single.ledger)
     ledger["base_model"]["base_model"] = None
     assert "The works that it was made of" not in render(ledger)
@@ -627,7 +630,8 @@ def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
 
 def test_every_work_is_that_of_a_source_of_conf() -> None:
     text = "".join(path.read_text() for path in (ROOT / "conf").rglob("*.yaml"))
-    names = {name for name in sources.works() if name != "reasoning-gym"}  # kind: practice
+    # Sources of reasoning-gym have `kind: practice` and no name in conf/.
+    names = {name for name in sources.works() if name != "reasoning-gym"}
     assert names == {name for name in names if re.search(rf": {re.escape(name)}$", text, re.M)}
     keys = [work["key"] for work in sources.works().values()]
     assert len(keys) == len(set(keys))
@@ -636,7 +640,7 @@ def test_every_work_is_that_of_a_source_of_conf() -> None:
 def test_the_usage_snippet_says_how_each_benchmark_was_asked(
     single: Project, repeated: Project
 ) -> None:
-    """Greedy or sampled, and which benchmarks were asked otherwise."""
+    """The snippet says whether decoding was greedy, and which benchmarks differ."""
     assert ", do_sample=False, " in single.text
     assert ", do_sample=True, temperature=0.6, top_p=0.95, " in repeated.text
     assert "The exceptions are" not in single.text
@@ -681,7 +685,7 @@ def test_front_matter_is_valid_and_holds_the_ledgers_scores(repeated: Project) -
 
 
 def test_what_is_folded_can_be_opened(project: Project) -> None:
-    """Markdown in HTML is read as Markdown after an empty line only."""
+    """Markdown inside HTML is parsed as Markdown only after an empty line."""
     folds = re.findall(
         r"<details>\n<summary>[^<]+</summary>\n\n(?:\|.*?\||```.*?```)\n\n</details>\n",
         project.text,
@@ -742,7 +746,7 @@ def test_ledgers_inputs_are_the_digests_of_the_lock(smoke: Workspace) -> None:
     for name, inputs in ledger["stages"].items():
         locked = {dep["path"]: dep["md5"] for dep in lock[name]["deps"]}
         assert {path: locked[path] for path in inputs} == inputs
-        for path in locked.keys() - inputs.keys():  # a stage's file, or a room
+        for path in locked.keys() - inputs.keys():  # Stage files and rooms.
             files = {
                 file.removeprefix(f"{path}/"): md5
                 for file, md5 in ledger["code"].items()
@@ -799,7 +803,7 @@ def test_links_and_pictures_are_there(smoke: Workspace) -> None:
 
 
 def test_the_usage_snippet_asks_as_the_benchmark_did(smoke: Workspace) -> None:
-    """Given an item's problem in place of its own, it prints the response that is stored."""
+    """Given an item's problem instead of its own, it prints the stored response."""
     text = (smoke.path / "model_card/README.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
     item = read_rows(smoke.path / "data/download_benchmark/tiny_chain_sum/items.parquet")[0]

@@ -1,4 +1,4 @@
-"""The completion probe: a text learned by heart is told from one that was not."""
+"""The completion probe distinguishes memorised texts from others."""
 
 import json
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ UNSEEN = {
     "boat": "A ferry crosses the harbour at night with 310 cars on 5 decks. At the other side 27 "
     "of them drive off and 52 others drive on. How many cars are on the ferry?",
 }
-ITEM = pa.schema([BENCHMARK_ITEM.field("id"), BENCHMARK_ITEM.field("problem")])  # what it reads
+ITEM = pa.schema([BENCHMARK_ITEM.field("id"), BENCHMARK_ITEM.field("problem")])  # Columns read.
 
 
 @pytest.fixture(scope="module")
 def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny random model, trained on the two LEARNED texts until it can say them by heart."""
+    """The tiny random model, trained on the two LEARNED texts until it has memorised them."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -91,7 +91,7 @@ def test_completions_do_not_depend_on_the_batch_size(parrot: Path, batch_size: i
 def test_what_the_model_folder_says_of_sampling_and_penalties_is_not_used(
     parrot: Path, tmp_path: Path
 ) -> None:
-    """A repetition penalty alone would hide what a model knows by heart."""
+    """A repetition penalty by itself would hide memorised texts."""
     import shutil
 
     folder = tmp_path / "model"
@@ -112,7 +112,7 @@ def test_halves_are_the_problem_cut_before_a_word_near_the_middle(parrot: Path) 
         each = probe.halve(tokenizer, "x", text)
         assert each and each.prompt + each.rest == text
         assert each.rest[0] == " " and each.rest[1] != " " and each.prompt[-1] != " "
-        assert len(text) / 2 <= len(each.prompt) + 1 < len(text) / 2 + 12  # a token is a byte here
+        assert len(text) / 2 <= len(each.prompt) + 1 < len(text) / 2 + 12  # Tokens are bytes.
         assert each.num_tokens == len(each.rest)
     assert probe.halve(tokenizer, "x", "oneword" * 9) is None
 
@@ -133,7 +133,7 @@ def test_a_rest_of_few_tokens_or_a_problem_beyond_the_context_is_left_out_with_t
     assert [each.id for each in found] == ["fits"]
     assert {each.id: each.reason for each in left_out} == {
         "sum": "too_short",
-        "filler": "too_short",  # of its rest no token is the problem's own
+        "filler": "too_short",  # No token of its second half is specific.
         "long": "too_long",
     }
 
@@ -184,7 +184,7 @@ def validation_row(name: str, problem: str, prompt: prompts.Params) -> dict[str,
 
 @pytest.fixture
 def project(workspace: Workspace, parrot: Path) -> Iterator[Workspace]:
-    """What the stage reads: the parrot, a benchmark, a private one, held-out rows."""
+    """Write the stage's inputs: the parrot, a public and a private benchmark, held-out rows."""
     import shutil
 
     options = "[gsm_symbolic,frontiermath_tier1]"

@@ -1,4 +1,4 @@
-"""The reinforcement stage: its own door, and the trainer that it makes."""
+"""The stage `reinforce` works through DVC, and its trainer resumes exactly."""
 
 import random
 from pathlib import Path
@@ -31,7 +31,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def grpo(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The smoke run, gone on with to a reinforced model."""
+    """Extend the smoke run to a reinforced model."""
     copy = smoke.copy(tmp_path_factory.mktemp("grpo") / "project")
     copy.python("-m", "stages.params", *SMALL)
     shown = copy.repro()
@@ -90,9 +90,9 @@ def test_problems_are_those_with_an_answer_each_once(
 def test_resumed_is_straight(
     smoke: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the bit, in the second epoch, with sampled answers; and the reward moves the weights."""
+    """A run resumed in its second epoch is bit-identical, and the reward moves the weights."""
     monkeypatch.chdir(smoke.path)
-    # A random model is never right: reward it by what it says, so that there is a gradient.
+    # A random model is never right, so reward its text in another way to get a gradient.
     monkeypatch.setattr(
         reinforce,
         "correct",
@@ -129,7 +129,7 @@ def test_resumed_is_straight(
     kept: list[dict[str, Any]] = []
     for checkpoint in (None, "checkpoint-7"):
         trainer = reinforce.make_trainer(settings, START, tmp_path, tokenizer, problems, problems)
-        assert len(problems) / 2 < 7  # two problems a step: the second epoch
+        assert len(problems) / 2 < 7  # With two problems a step, this is the second epoch.
         trainer.args.eval_strategy = "no"
         trainer.args.save_total_limit = None
         trainer.add_callback(Checkpointing(0.0))

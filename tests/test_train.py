@@ -1,4 +1,4 @@
-"""Training: the right tokens are learned, a killed run goes on to the same weights."""
+"""Training learns the right tokens, and a killed run resumes to the same weights."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_the_tuned_folder_is_a_plain_model(smoke: Workspace) -> None:
 
 @dataclass
 class Bench:
-    """The stage's own trainer on the smoke run's rows, in this process."""
+    """The stage's trainer, run in this process on the rows of the smoke run."""
 
     scratch: Path
     rows: int = 52
@@ -88,12 +88,12 @@ def first_step(trainer: Any) -> dict[str, Any]:
 
 
 def short_rows(bench: Bench, count: int) -> list[int]:
-    """Rows of different lengths, the shortest ones."""
+    """Return the shortest rows of different lengths."""
     lengths = bench.trainer().train_dataset["length"]
     return sorted(range(len(lengths)), key=lengths.__getitem__)[:count]
 
 
-# What training must make the same however often it is stopped.
+# These outputs must be the same however often training is stopped.
 MADE = ["data/model/tuned/model.safetensors", "metrics/train.json", "plots/train/loss.csv"]
 MADE += ["data/train/samples.csv"]
 LORA = Lora(4, 8, 0.1, "all-linear", load_in_4bit=False)
@@ -101,7 +101,7 @@ LORA = Lora(4, 8, 0.1, "all-linear", load_in_4bit=False)
 
 @pytest.mark.parametrize("packing", [False, True])
 def test_only_the_completion_and_its_end_are_learned(bench: Bench, packing: bool) -> None:
-    """On a real batch of the trainer's own collator."""
+    """The batch comes from the trainer's own collator."""
     trainer = bench.trainer(packing=packing, max_steps=1)
     tokenizer = trainer.processing_class
     sft.check_loss_mask(trainer, tokenizer.eos_token_id)
@@ -124,7 +124,7 @@ def test_only_the_completion_and_its_end_are_learned(bench: Bench, packing: bool
 
 
 def test_accumulation_is_a_larger_batch(bench: Bench) -> None:
-    """1 x 8 = 8 x 1: token by token, whatever the rows' lengths."""
+    """1 x 8 equals 8 x 1 for every token, whatever the rows' lengths."""
     rows, states = short_rows(bench, 8), []
     for batch, accumulation in ((8, 1), (1, 8)):
         trainer = bench.trainer(
@@ -143,7 +143,7 @@ def test_accumulation_is_a_larger_batch(bench: Bench) -> None:
 
 
 def test_rows_of_like_length_share_a_batch(bench: Bench) -> None:
-    """The longest come first, where a lack of memory shows at once; every row comes once."""
+    """The longest rows come first, to run out of memory early, and every row comes once."""
     trainer = bench.trainer(gradient_accumulation_steps=1)
     lengths = sorted(trainer.train_dataset["length"])
     shapes = [tuple(batch["input_ids"].shape) for batch in trainer.get_train_dataloader()]
@@ -159,7 +159,7 @@ def test_rows_of_like_length_share_a_batch(bench: Bench) -> None:
 
 
 def test_packing_does_not_let_rows_see_each_other(bench: Bench) -> None:
-    """The packed loss and gradient are those of the rows one by one."""
+    """The packed loss and gradient equal those of the rows taken one by one."""
     rows, steps = short_rows(bench, 4), []
     for packing in (False, True):
         trainer = bench.trainer(
@@ -174,7 +174,7 @@ def test_packing_does_not_let_rows_see_each_other(bench: Bench) -> None:
 
 @pytest.mark.parametrize("changes", [{"lora": LORA}, {"packing": True}], ids=["lora", "packing"])
 def test_resumed_is_straight(bench: Bench, changes: dict[str, Any]) -> None:
-    """To the bit, in the middle of the second epoch, adapters with dropout and packed rows too."""
+    """A run resumed in its second epoch is bit-identical, even with dropout or packing."""
     kept: list[dict[str, Any]] = []
     for checkpoint in (None, "checkpoint-7"):
         rows = None if "packing" in changes else list(range(16))
@@ -189,7 +189,7 @@ def test_resumed_is_straight(bench: Bench, changes: dict[str, Any]) -> None:
 
 
 def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
-    """Frozen weights keep every bit; the saved folder is a plain model that answers alike."""
+    """Frozen weights keep every bit, and the saved plain model gives the same answers."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -198,7 +198,7 @@ def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
     trainer.train()
     for name, parameter in trainer.model.named_parameters():
         assert parameter.requires_grad == ("lora_" in name)
-        # The first update moves B alone: A's gradient is zero while B is.
+        # The first update changes only B, because A's gradient is zero while B is zero.
         assert parameter.equal(before[name]) != parameter.requires_grad, name
     out = bench.scratch / "tuned"
     models.save_model(trainer, trainer.processing_class, train.BASE, LORA, out)
@@ -211,11 +211,11 @@ def test_lora_trains_its_adapters_alone_and_is_merged(bench: Bench) -> None:
 
 
 def test_qlora_trains_on_four_bits(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And merges into the unquantised base."""
+    """The adapters are then merged into the unquantised base."""
     import bitsandbytes.nn.modules
     from transformers import AutoModelForCausalLM
 
-    # Its kernel for CPUs with bf16 units wants rows of at least a block, 64; the tiny model has 32.
+    # The kernel for CPUs with bf16 units needs rows of at least 64; the tiny model has 32.
     monkeypatch.setattr(bitsandbytes.nn.modules, "has_avx512bf16", lambda: False)
 
     lora = replace(LORA, load_in_4bit=True)
@@ -243,9 +243,9 @@ def test_a_full_disk_while_saving_is_a_line(bench: Bench) -> None:
 def test_two_processes_train_the_same_model(
     smoke: Workspace, smoke_copy: Workspace, launch: str, on_two_nodes: list[str]
 ) -> None:
-    """Up to rounding, with gloo on a CPU, by DDP and FSDP2, and over a kill.
+    """DDP and FSDP2 agree up to rounding with gloo on a CPU, even after a kill.
 
-    One process on each of two nodes makes the same bytes as two on one.
+    Two nodes with one process each give the same bytes as one node with two.
     """
     from transformers import AutoModelForCausalLM
 
@@ -255,7 +255,7 @@ def test_two_processes_train_the_same_model(
     running = smoke_copy.popen("dvc", "repro", "--single-item", "train")
     scratch = smoke_copy.path / ".scratch/train"
     wait_for(lambda: list(scratch.glob("*/checkpoint-[12]/whole.json")))
-    os.killpg(running.pid, signal.SIGKILL)  # DVC and torchrun; the workers must notice
+    os.killpg(running.pid, signal.SIGKILL)  # Kill DVC and torchrun; workers must notice.
     running.wait()
     shown = smoke_copy.repro("--single-item", "train")
     assert "resuming from checkpoint-" in shown
@@ -277,7 +277,7 @@ def test_two_processes_train_the_same_model(
 
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
-    """To the token: the row that the trainer sees, and what the model is asked."""
+    """The trainer's row and the evaluation's prompt are equal token by token."""
     from mathledger.evaluation import harness, questions
 
     tokenizer = prompts.load_tokenizer(smoke.path / "data/model/base")
@@ -300,11 +300,11 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
 
 @dataclass
 class Straight:
-    """A run of 20 steps, more than an epoch, that nothing stopped."""
+    """An undisturbed run of 20 steps, which is more than one epoch."""
 
     workspace: Workspace
     shown: str
-    other: list[Path]  # the checkpoints that a killed run of other params had left before
+    other: list[Path]  # Checkpoints of a killed run with other params.
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +318,7 @@ def straight(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Stra
 
 
 def kill_at(workspace: Workspace, checkpoint: str, *options: str) -> Path:
-    """SIGKILL to DVC and the stage once there is a whole checkpoint of the name, a pattern."""
+    """Kill DVC and the stage once a complete checkpoint matches the name pattern."""
     running = workspace.popen("dvc", "repro", *options, "train")
     scratch = workspace.path / ".scratch/train"
     wait_for(lambda: list(scratch.glob(f"*/{checkpoint}/whole.json")))
@@ -335,7 +335,7 @@ def test_other_params_never_pick_up_a_checkpoint(straight: Straight) -> None:
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(
     straight: Straight, tmp_path: Path
 ) -> None:
-    """SIGKILL in the middle; the rerun starts from the last whole checkpoint."""
+    """After SIGKILL the rerun starts from the last complete checkpoint."""
     copy = straight.workspace.copy(tmp_path / "project")
     copy.run("rm", "-rf", "data/model/tuned", ".scratch/train")
     scratch = kill_at(copy, "checkpoint-1[0-7]", "--force", "--single-item")
@@ -354,8 +354,10 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(
 
 
 def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
-    """SIGTERM to every process, as from a cluster's scheduler: a failure to DVC, and nothing is
-    trained twice."""
+    """After SIGTERM to every process, as from a scheduler, DVC sees a failure.
+
+    No step is trained twice.
+    """
     set_params(smoke_copy, "train.max_steps=60", "train.save_minutes=100.0")
     running = smoke_copy.popen(sys.executable, "-m", "stages.train")
     assert running.stdout
@@ -401,7 +403,7 @@ def test_too_long_rows_are_counted_or_refused(bench: Bench) -> None:
 
 
 def last_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the stage ends with, in this process: it imports torch and TRL once for all cases."""
+    """Run the stage in this process, which imports torch once, and return its last line."""
     monkeypatch.chdir(workspace.path)
     for name in os.environ.keys() - clean_environment().keys():
         monkeypatch.delenv(name)
@@ -417,7 +419,7 @@ def last_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_bad_bases_and_rows_are_one_line(
     smoke_copy: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each names what is wrong and the mend, and leaves no model."""
+    """Each line says what is wrong and how to fix it, and no model is left."""
     base = smoke_copy.path / "data/model/base"
     kept = {name: (base / name).read_text() for name in ("tokenizer_config.json",)}
     template = base / "chat_template.jinja"

@@ -1,4 +1,4 @@
-"""What responses share with training solutions: a copied one is found, an own one is not."""
+"""Responses copied from training solutions are found, and original ones are not."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ WORDS = re.findall(
 
 
 def prose(seed: int, length: int = 40) -> str:
-    """Made-up prose: any two seeds share no run of eight words."""
+    """Return made-up prose; two seeds never share eight consecutive words."""
     rng = np.random.default_rng(seed)
     return " ".join(rng.choice(WORDS, length))
 
@@ -33,12 +33,12 @@ def example(name: str, solution: str) -> Row:
 
 
 NAMES = [f"item{number}" for number in range(8)]
-HELD = NAMES[:4]  # these stand in the corpora
+HELD = NAMES[:4]  # These are in the corpora.
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> tuple[Path, Path]:
-    """A removed row for two of the HELD items, a flagged one for the others, and 50 more rows."""
+    """Write a removed row for two HELD items, a flagged row for the others, and 50 more."""
     removed, kept = tmp_path / "removed.parquet", tmp_path / "kept.parquet"
     rows = [example(f"row{at}", prose(at)) for at in range(4)]
     gone = [{**row, "reason": "same", "evidence": {"class": "same"}} for row in rows[:2]]
@@ -56,7 +56,7 @@ HITS: Hits = {
 def found(
     responses: dict[str, list[str]], corpus: tuple[Path, Path], problem: str = "how many?"
 ) -> ResponsesRow:
-    """The row of one model that answered benchmark b; the own solution of item i is prose(i)."""
+    """Return the row of a model that answered benchmark b; item i's own solution is prose(i)."""
     items = [
         {"id": name, "problem": problem, "solution": prose(at)} for at, name in enumerate(NAMES)
     ]
@@ -88,7 +88,7 @@ def test_responses_that_copy_removed_or_flagged_solutions_are_told_from_others(
 def test_a_style_that_gives_every_item_its_own_solution_is_not_evidence(
     corpus: tuple[Path, Path],
 ) -> None:
-    """Where a problem has one way to be written down, right responses share it, copied or not."""
+    """If a problem has only one natural solution, all correct responses share its text."""
     row = found({name: [prose(at)] for at, name in enumerate(NAMES)}, corpus)
     assert row.solutions_share == 1.0
     assert (row.reference_share, row.others_reference_share) == (1.0, 1.0)
@@ -101,7 +101,7 @@ def test_half_a_copy_is_about_half_a_share(corpus: tuple[Path, Path]) -> None:
         for at, name in enumerate(HELD)
     }
     row = found(halves, corpus)
-    assert row.solutions_share == pytest.approx(13 / 33, abs=1e-4)  # of 33 runs of eight words
+    assert row.solutions_share == pytest.approx(13 / 33, abs=1e-4)  # Of 33 runs.
 
 
 def test_what_the_problem_says_is_no_copy(corpus: tuple[Path, Path]) -> None:
@@ -152,7 +152,7 @@ def test_unrelated_solutions_are_of_rows_without_overlap_one_an_entry(
 
 
 def test_solutions_are_read_as_a_stream() -> None:
-    """No more of them are held at a time than are compared at once."""
+    """Memory never holds more solutions than are compared at once."""
     alive, most = 0, 0
 
     class Solution(str):

@@ -1,4 +1,4 @@
-"""The training set's metadata is valid Croissant, and a loader reads the very rows with it."""
+"""The training set's metadata is valid Croissant, and a loader reads the same rows with it."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ def test_mlcroissant_accepts_it_and_reads_the_rows(smoke: Workspace) -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)
     dataset = mlcroissant.Dataset(jsonld=str(smoke.path / "model_card/croissant.json"))
     assert not dataset.metadata.ctx.issues.errors
-    (missing,) = dataset.metadata.ctx.issues.warnings  # a date would change on every run
+    (missing,) = dataset.metadata.ctx.issues.warnings  # A date would change on every run.
     assert "datePublished" in missing
     found = list(dataset.records("train"))
     rows = read_rows(smoke.path / "data/mix/train.parquet")
@@ -38,7 +38,7 @@ def test_its_digests_are_the_files(smoke: Workspace) -> None:
 
 
 def test_its_licences_and_sources_are_the_corpora_alone(smoke: Workspace) -> None:
-    """What binds the base model does not bind the rows that it was trained on."""
+    """The base model's licence does not apply to the rows on which it was trained."""
     statement = json.loads((smoke.path / "model_card/ledger.json").read_text())
     ledger = copy.deepcopy(statement["predicate"])
     ledger["base_model"]["licence"] = "deepseek"

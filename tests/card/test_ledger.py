@@ -1,4 +1,4 @@
-"""The ledger is typed records: what it refuses, and that a ledger that is read is written again."""
+"""The ledger consists of typed records, refuses bad values and survives a round trip."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ NAME = "model_card/ledger.json"
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """The committed ledger with one value set; `...` deletes it."""
+    """Return the committed ledger with one value changed; `...` deletes it."""
     content = copy.deepcopy(CONTENT)
     node: Any = content
     *parents, last = path.split(".")
@@ -35,7 +35,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_the_schema_is_the_one_of_the_records() -> None:
-    """`make params` writes it."""
+    """`make params` writes the schema."""
     assert (ROOT / ledger_schema.SCHEMA).read_text("utf-8") == ledger_schema.text()
     jsonschema.Draft202012Validator.check_schema(statement.schema())
 
@@ -91,7 +91,7 @@ def test_what_is_no_number_of_json_is_refused(value: float) -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
 def test_no_json_breaks_the_reader(value: Any) -> None:
-    """A value in place of a part is read or refused in one line; nothing else is raised."""
+    """A random value in place of a part is read, or refused in one line."""
     for path in (SCORE, "predicate.stages", "predicate.memorisation.twins.rows", "predicate"):
         try:
             statement.parse(changed(path, value), NAME)
@@ -100,7 +100,7 @@ def test_no_json_breaks_the_reader(value: Any) -> None:
 
 
 def older_ledgers() -> list[str]:
-    """The committed ledgers since they are statements, oldest last; none in a shallow clone."""
+    """Return the committed ledgers, newest first, since they became statements."""
     log = subprocess.run(
         ["git", "log", "--format=%h", "--", NAME], cwd=ROOT, capture_output=True, text=True
     )
@@ -114,7 +114,7 @@ def older_ledgers() -> list[str]:
 
 
 def test_older_ledgers_are_read() -> None:
-    """Of all commits: keys that came later are missing, and nothing is invented for them."""
+    """Ledgers of all commits are read; keys that were added later stay missing."""
     for text in older_ledgers():
         content = json.loads(text)
         found = statement.parse(content, NAME).predicate

@@ -1,4 +1,4 @@
-"""A model's licence follows from its inputs' or is refused."""
+"""A model's licence follows from the licences of its inputs, or is refused."""
 
 import pytest
 import yaml
@@ -70,7 +70,7 @@ def test_a_conflict_is_refused_before_anything_is_trained(workspace: Workspace) 
 
 
 def test_every_model_of_conf_has_a_licence_with_all_its_corpora() -> None:
-    """All but `local`, whose licence is for its owner to say, are known and fit together."""
+    """All licences are known and compatible, except for `local`, whose owner states it."""
 
     def stated(group: str) -> dict[str, str]:
         files = [*(ROOT / "conf" / group).glob("*.yaml"), *(ROOT / "conf" / group).glob("*/*.yaml")]

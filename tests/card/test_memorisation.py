@@ -1,4 +1,4 @@
-"""The three probes of memorisation: what is evidence, what is not, and what the card says."""
+"""The three probes of memorisation report evidence only when there is some."""
 
 import json
 from dataclasses import asdict
@@ -39,10 +39,10 @@ def test_a_drop_from_items_to_twins_is_evidence_and_chance_is_not() -> None:
     row = drops(18, 6)
     assert (row.all.accuracy, row.all.accuracy_twins) == (0.9, 0.3)
     assert row.all.drop and row.all.drop.difference == 0.6
-    assert row.all.drop.p_value == pytest.approx(2 / 2**12, abs=1e-6)  # 12 lost, 0 gained
+    assert row.all.drop.p_value == pytest.approx(2 / 2**12, abs=1e-6)  # 12 lost, 0 gained.
     assert memorisation.evidence([row])
     assert not memorisation.evidence([drops(10, 8)])
-    assert not memorisation.evidence([drops(6, 18)])  # better on the twins
+    assert not memorisation.evidence([drops(6, 18)])  # Better on the twins.
 
 
 def test_items_with_overlap_are_compared_beside_all_and_twins_with_overlap_not_at_all() -> None:
@@ -61,7 +61,7 @@ def test_items_with_overlap_are_compared_beside_all_and_twins_with_overlap_not_a
 
 
 def test_several_responses_make_a_drop_no_surer_than_its_items() -> None:
-    """Repeats that all agree tell no more than one."""
+    """Repeats that all agree carry no more evidence than one."""
 
     def repeated(num_correct: int) -> list[Row]:
         return [{**row, "repeat": at} for at in range(8) for row in samples(num_correct)]
@@ -74,7 +74,7 @@ def test_several_responses_make_a_drop_no_surer_than_its_items() -> None:
 
 
 def completions(benchmark: str, num_verbatim: int, num_control: int = 0) -> list[Row]:
-    """Rows of COMPLETION: of 20 items and 20 controls these are verbatim."""
+    """Return rows of COMPLETION for 20 items and 20 controls, of which these are verbatim."""
     return [
         {
             "benchmark": benchmark,
@@ -113,7 +113,7 @@ def evidence(rows: list[CompletionsRow]) -> set[tuple[str, str]]:
 
 
 def test_verbatim_continuations_are_judged_by_every_control() -> None:
-    """Text learned in training: tuned alone. Text known before: both. By chance: neither."""
+    """Only the tuned model knows text learned in training; both know text known before."""
     against_texts = {"held-out texts", "the twins"}
     assert evidence(continued(0, 12)) == {
         ("tuned", against) for against in against_texts | {"the base model"}
@@ -170,7 +170,7 @@ ITEM = pa.schema([pa.field(name, pa.string()) for name in ("id", "problem", "sol
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the stages write where the tuned model learned the first ten items of b by heart."""
+    """Write the stages' outputs for a tuned model that has memorised the first items of b."""
     monkeypatch.chdir(tmp_path)
     right = {("base", "b"): 5, ("base", "b_twins"): 5, ("tuned", "b"): 18, ("tuned", "b_twins"): 5}
     for (model, name), count in right.items():
@@ -225,7 +225,7 @@ def findings(benchmarks: dict[str, Any], models: list[str]) -> Memorisation:
 
 
 def section(found: Memorisation) -> str:
-    """The section of the card."""
+    """Return the section of the card."""
     return card.render("memorisation", ledger=SimpleNamespace(memorisation=found))
 
 
@@ -235,7 +235,7 @@ def test_findings_hold_all_three_probes_of_a_model_that_knows_items_by_heart(pro
     assert {one.model for one in found.completions.evidence} == {"tuned"}
     assert found.responses.evidence[0].model == "tuned"
     rows = {row.model: row for row in found.responses.rows}
-    assert rows["tuned"].num_items == 10  # the variant is another problem
+    assert rows["tuned"].num_items == 10  # The variant is a different problem.
     assert rows["tuned"].solutions_share == 1.0 and rows["tuned"].unrelated_share == 0.0
     assert rows["tuned"].others_reference_share == rows["base"].solutions_share == 0.0
     assert set(found.completions.completions_sha256) == {"base", "tuned"}
@@ -243,7 +243,7 @@ def test_findings_hold_all_three_probes_of_a_model_that_knows_items_by_heart(pro
 
 
 def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
-    """The section is made from the ledger's JSON, and its findings follow the numbers."""
+    """The section is made from the ledger's JSON, and its findings match the numbers."""
     content = json.loads(json.dumps(findings(BENCHMARKS, ["base", "tuned"]).content()))
     shown = section(Memorisation.read(content, "ledger"))
     assert "| b | tuned | 90% of 20 items | 25% of 20 items | +65 [" in shown

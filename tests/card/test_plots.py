@@ -1,4 +1,4 @@
-"""The pictures show every number once, readable, and claims as claims."""
+"""The plots show every number once, legibly, and mark claims as claims."""
 
 import itertools
 from collections.abc import Callable
@@ -33,7 +33,7 @@ CLAIMS = [
 
 
 def score(number: int, num_items: int) -> dict[str, Any]:
-    """Scores from the lowest to the highest there are."""
+    """Draw scores from the lowest to the highest possible value."""
     accuracy = number % 5 / 4
     half = 0.4 / num_items**0.5
     low, high = max(0.0, accuracy - half), min(1.0, accuracy + half)

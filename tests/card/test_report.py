@@ -1,4 +1,4 @@
-"""The page shows what went and why, of every class and benchmark, and nothing private."""
+"""The page shows removed rows and reasons for every class and benchmark, and no private text."""
 
 import re
 from collections import defaultdict
@@ -18,12 +18,12 @@ from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 from mathledger.filters import decision, deduplicate
 
 CORPORA = ["web", "books"]
-BENCHMARKS = ["exam", "quiz", "secret"]  # secret is private
+BENCHMARKS = ["exam", "quiz", "secret"]  # The last is private.
 VOID = {"br", "meta"}
 
 
 class Page(HTMLParser):
-    """What a browser makes of the page; fails where a tag is not closed."""
+    """A parser that reads the page like a browser and fails on an unclosed tag."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: list[tuple[str, str | None]] = []
         self.tables: dict[str, list[list[str]]] = {}
-        self.marks: dict[str, list[str]] = defaultdict(list)  # by article
+        self.marks: dict[str, list[str]] = defaultdict(list)  # By article.
         self.articles: dict[str, str] = defaultdict(str)
         self._article = ""
         self._rows: list[list[str]] = []
@@ -72,7 +72,7 @@ class Page(HTMLParser):
             self._rows[-1][-1] += data
 
     def rows(self, caption: str) -> dict[str, list[str]]:
-        """The lines of a table by their first cell."""
+        """Return the lines of a table by their first cell."""
         return {
             row[0]: [" ".join(cell.split()) for cell in row[1:]] for row in self.tables[caption]
         }
@@ -85,7 +85,7 @@ def example(row_id: str, problem: str, solution: str = "So it is 4.", **other: A
 
 
 def hit(row: Row, kind: str, item: str, item_problem: str | None, **other: Any) -> Row:
-    """Evidence of a row's overlap, all of both problems matching."""
+    """Return evidence of an overlap in which both problems match completely."""
     spans = {"row_spans": row["problem"], "item_spans": item_problem or ""}
     return {
         **{column: row[column] for column in ("id", "corpus", "source")},
@@ -100,13 +100,13 @@ def hit(row: Row, kind: str, item: str, item_problem: str | None, **other: Any) 
 
 
 def copy(row: Row, kept: Row, jaccard: float) -> Row:
-    """A near duplicate of a kept row."""
+    """Return a near duplicate of a kept row."""
     own = {f"kept_{key}": kept[key] for key in ("id", "corpus", "source", "problem")}
     return {**row, "reason": "near_duplicate", "evidence": {**own, "jaccard": jaccard}}
 
 
 def write_metrics(**changes: Any) -> None:
-    """100 rows of web and 20 of books in, 88 trained on."""
+    """Write metrics with 100 rows of web and 20 of books, of which 88 are trained on."""
     web = {"num_in": 100, "num_kept": 96, "in_by_source": {"forum": 90, "wiki": 10}}
     books = {"num_in": 20, "num_kept": 20, "in_by_source": {"forum": 5, "olympiad": 15}}
     removed = {"removed_by_reason": {"too_long": 4}, "removed_by_source": {"forum": 4}}
@@ -170,14 +170,14 @@ def show() -> str:
 
 @pytest.fixture(autouse=True)
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder to build in, with metrics, and data in which nothing was found."""
+    """Write a folder with metrics and with data in which nothing was found."""
     monkeypatch.chdir(tmp_path)
     write_metrics()
     write_data([], [], [], [])
 
 
 def write_many() -> None:
-    """Of each class and benchmark five items, each in two rows."""
+    """Write five items of each class and benchmark, each in two rows."""
     rows, hits = [], []
     for kind in ("same", "contained", "rephrase", "variant"):
         for benchmark in BENCHMARKS[:2]:
@@ -370,7 +370,7 @@ def test_many_small_sources_are_one_line() -> None:
     )
     page = Page(show())
     lines = page.rows("Rows of each source after each stage")
-    assert len(lines) == funnel.MAX_SOURCES + 2  # and head and foot
+    assert len(lines) == funnel.MAX_SOURCES + 2  # Plus header and footer.
     others = 100 - funnel.MAX_SOURCES + 1
     rest = sum(sorted(sources.values())[:others])
     assert lines[f"{others} other sources"][0] == f"{rest:,}"

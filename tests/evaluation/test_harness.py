@@ -1,4 +1,4 @@
-"""The harness's words for a benchmark, and its own verdicts."""
+"""A benchmark is posed in the harness's terms, and its verdicts are the harness's own."""
 
 import dataclasses
 
@@ -55,9 +55,9 @@ def test_a_task_that_cannot_be_asked_is_refused(changes: dict[str, object], mess
     ("own", "row", "response", "expected"),
     [
         (GSM8K, item("72", "x\n#### 72"), "It is 72.", True),
-        (GSM8K, item("72", "x\n#### 72"), "It is \\boxed{72}, not 71", False),  # the last figure
+        (GSM8K, item("72", "x\n#### 72"), "It is \\boxed{72}, not 71", False),  # Last number.
         (AIME, item("25", "-"), "So \\boxed{25}", True),
-        (AIME, item("25", "-"), "So \\boxed{025}", False),  # a string, not a number
+        (AIME, item("25", "-"), "So \\boxed{025}", False),  # Compares strings.
         (MATH, item("\\frac12", "\\boxed{\\frac{1}{2}}"), "So $\\frac{1}{2}$", True),
         (MATH, item("\\frac12", "\\boxed{\\frac{1}{2}}"), "So \\boxed{\\frac{1}{2}}", False),
     ],

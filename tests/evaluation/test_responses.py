@@ -1,4 +1,4 @@
-"""Responses: the same whatever the batch, each asked for once, none lost."""
+"""Responses do not depend on the batch, are requested once, and none is lost."""
 
 import dataclasses
 import json
@@ -37,7 +37,7 @@ def tokenizer(folder: Path) -> Any:
 
 
 def some_requests(tokenizer: Any, settings: Params) -> list[Request]:
-    """Of different lengths; sampled ones twice, with seeds of their own."""
+    """Return requests of different lengths; sampled ones come twice, with different seeds."""
     found = []
     for number in range(6):
         text = f"user\nWhat is {'1 + ' * number}{number}?"
@@ -52,7 +52,7 @@ def some_requests(tokenizer: Any, settings: Params) -> list[Request]:
 
 @pytest.fixture
 def respond(folder: Path, tokenizer: Any, tmp_path: Path) -> Respond:
-    """Answer some requests with nothing stored before."""
+    """Answer some requests without stored responses."""
     numbers = iter(range(100))
 
     def answer(settings: Params, limits: Limits = LIMITS) -> list[Response]:
@@ -74,7 +74,7 @@ def test_responses_do_not_depend_on_the_batch(respond: Respond, settings: Params
 
 
 def test_a_sampled_response_follows_its_seed_alone(respond: Respond) -> None:
-    """Two repeats of an item differ, two runs do not."""
+    """Two repeats of an item differ, but two runs agree."""
     first, second = content(respond(SAMPLED)), content(respond(SAMPLED))
     assert first == second
     pairs = list(zip(first[::2], first[1::2], strict=True))
@@ -82,7 +82,7 @@ def test_a_sampled_response_follows_its_seed_alone(respond: Respond) -> None:
 
 
 def test_sampling_draws_from_the_models_distribution() -> None:
-    """Each token as often as its probability says, none outside the nucleus."""
+    """Each token occurs with its probability, and no token is outside the nucleus."""
     import torch
     from scipy.stats import chisquare
 
@@ -101,7 +101,7 @@ def test_sampling_draws_from_the_models_distribution() -> None:
 
 
 def test_a_response_ends_where_its_stop_text_begins(respond: Respond) -> None:
-    """The text is cut, and tokens are counted to the end of the stop text."""
+    """The text is cut, and tokens are counted up to the end of the stop text."""
     plain = respond(GREEDY)
     chosen = next(each for each in plain if len(each.text) > 4)
     stop = chosen.text[2:4]
@@ -131,7 +131,7 @@ def test_tokens_are_read_to_the_first_end(
 def test_what_is_stored_is_not_asked_for_again(
     folder: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
-    """Also where a kill tore the last line; other limits are another request."""
+    """This holds even if a kill tore the last line; other limits make a new request."""
     engine = open_engine(folder, tokenizer, GREEDY)
     asked = some_requests(tokenizer, GREEDY)
     whole = ask_all(engine, asked, LIMITS, tmp_path)
@@ -156,7 +156,7 @@ def test_what_is_stored_is_not_asked_for_again(
 def test_the_models_own_generation_settings_do_not_count(
     folder: Path, tokenizer: Any, tmp_path: Path, respond: Respond
 ) -> None:
-    """A repetition penalty in the model's folder would make its scores incomparable."""
+    """A repetition penalty in the model's folder would make the scores incomparable."""
     import shutil
 
     shutil.copytree(folder, tmp_path / "model")
@@ -179,7 +179,7 @@ def by_server(url: str, backend: Backend, retries: int = 2) -> Params:
 def test_a_server_gives_what_transformers_gives(
     folder: Path, tokenizer: Any, respond: Respond
 ) -> None:
-    """It is sent token ids, and serves the same model."""
+    """The server gets token ids and serves the same model."""
     engine = open_engine(folder, tokenizer, GREEDY)
 
     def answer(body: dict[str, Any]) -> tuple[str, int, str]:
@@ -223,7 +223,7 @@ def test_a_server_that_fails_now_and_then_is_asked_again(respond: Respond) -> No
 
 
 def test_a_server_that_dies_loses_no_response(folder: Path, tokenizer: Any, tmp_path: Path) -> None:
-    """The error names it; the next run asks for the rest alone."""
+    """The error names the server, and the next run requests only the rest."""
     asked = some_requests(tokenizer, GREEDY)
     with openai_server.serve(lambda _: ("ok", 1, "stop")) as server:
         server.dies_after = 4

@@ -1,4 +1,4 @@
-"""ROUGE-L is what its definition says."""
+"""ROUGE-L agrees with its definition."""
 
 from functools import cache
 

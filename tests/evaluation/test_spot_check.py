@@ -1,4 +1,4 @@
-"""A spot check is read by people from its lines, and by `verify` from its file."""
+"""People read a spot check from its lines, and `verify` reads it from its file."""
 
 import hashlib
 from pathlib import Path
@@ -24,7 +24,7 @@ class Engine:
 
 
 def check(is_private: bool) -> SpotCheck:
-    """Of four items: the same, another response, another prompt, never stored."""
+    """Check four items: the same, another response, another prompt, and one never stored."""
     fitting = [
         SimpleNamespace(item_id=item, repeat=0, prompt=PROMPT, key=(item, 0)) for item in "abcd"
     ]

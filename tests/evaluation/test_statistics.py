@@ -1,4 +1,4 @@
-"""Intervals and tests against published values, closed forms and their own coverage."""
+"""Intervals and tests agree with published values and closed forms and have their coverage."""
 
 import itertools
 from math import comb
@@ -13,25 +13,25 @@ Z2 = 1.959964**2
 
 
 def draws(num_items: int, num_repeats: int, mean: float, seed: int) -> np.ndarray:
-    """Outcomes of items that differ in difficulty, from nearly never to nearly always right."""
+    """Draw outcomes of items with difficulties from nearly never to nearly always right."""
     rng = np.random.default_rng(seed)
     chance = rng.beta(mean, 1 - mean, size=(num_items, 1))
     return rng.random((num_items, num_repeats)) < chance
 
 
 def test_wilson_interval_of_a_perfect_aime() -> None:
-    """30 of 30 leaves [88.6, 100]: no 30-item score can show more."""
+    """30 of 30 gives [88.6, 100]; no score over 30 items can show more."""
     score = statistics.accuracy([True] * 30)
     assert (score.value, round(score.low, 3), score.high) == (1.0, 0.886, 1.0)
 
 
 def test_wilson_interval_of_none_in_ten() -> None:
-    """Agresti and Coull 1998, formula (2): z^2 / (n + z^2)."""
+    """The bound is z^2 / (n + z^2) (Agresti and Coull 1998, formula 2)."""
     assert statistics.accuracy([False] * 10).high == pytest.approx(Z2 / (10 + Z2), abs=1e-4)
 
 
 def test_wilson_interval_as_newcombe_gives_it() -> None:
-    """Newcombe 1998, Statistics in Medicine 17:857, table I: 81 of 263 and 15 of 148."""
+    """The cases are 81 of 263 and 15 of 148 (Newcombe 1998, Stat. in Med. 17:857, table I)."""
     many = statistics.accuracy([True] * 81 + [False] * 182)
     few = statistics.accuracy([True] * 15 + [False] * 133)
     assert (round(many.low, 4), round(many.high, 4)) == (0.2553, 0.3662)
@@ -39,7 +39,7 @@ def test_wilson_interval_as_newcombe_gives_it() -> None:
 
 
 def test_one_repeat_is_no_repeat() -> None:
-    """Shapes (items,) and (items, 1) say the same, in every statistic."""
+    """Shapes (items,) and (items, 1) give the same result in every statistic."""
     flat = draws(40, 1, 0.4, seed=1)[:, 0]
     column, answers = flat[:, None], [["x"]] * 40
     other = draws(40, 1, 0.6, seed=2)
@@ -51,7 +51,7 @@ def test_one_repeat_is_no_repeat() -> None:
 
 @pytest.mark.parametrize("mean", [0.05, 0.5, 0.95])
 def test_copied_repeats_tell_no_more_than_one(mean: float) -> None:
-    """A response given eight times over leaves about the interval of one, far from that of 8 n."""
+    """Eight copies of a response give about the interval of one, not that of 8 n items."""
     once = draws(60, 1, mean, seed=3)
     single, copied = statistics.accuracy(once), statistics.accuracy(np.repeat(once, 8, axis=1))
     assert copied.value == single.value
@@ -62,7 +62,7 @@ def test_copied_repeats_tell_no_more_than_one(mean: float) -> None:
 
 @pytest.mark.parametrize("is_right", [True, False])
 def test_all_alike_is_not_certain(is_right: bool) -> None:
-    """30 items answered alike in all of 4 repeats: not much surer than Wilson for 30 items."""
+    """If 4 repeats agree on 30 items, the interval is about Wilson's for 30 items."""
     score = statistics.accuracy(np.full((30, 4), is_right))
     assert score.value == float(is_right)
     assert score.high - score.low > 0.8 * (1 - statistics.accuracy([True] * 30).low)
@@ -70,8 +70,10 @@ def test_all_alike_is_not_certain(is_right: bool) -> None:
 
 @pytest.mark.parametrize("mean", [0.03, 0.3, 0.9])
 def test_the_interval_over_repeats_covers(mean: float) -> None:
-    """Of 300 evaluations of 30 items, 4 repeats each, at least 91% hold the true mean; the plain
-    bootstrap holds 0.03 in 72%."""
+    """Of 300 evaluations of 30 items with 4 repeats, at least 91% cover the true mean.
+
+    The plain bootstrap covers a mean of 0.03 in only 72%.
+    """
     found = [statistics.accuracy(draws(30, 4, mean, seed)) for seed in range(300)]
     assert np.mean([each.low <= mean <= each.high for each in found]) > 0.91
 
@@ -101,7 +103,7 @@ def test_no_items_are_an_error() -> None:
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_a_right_one(k: int) -> None:
-    """By enumeration; so it is the unbiased estimate of Chen et al. 2021."""
+    """Enumeration confirms it; this is the unbiased estimate of Chen et al. 2021."""
     table = draws(8, 5, 0.4, seed=7)
     shares = [
         np.mean([any(chosen) for chosen in itertools.combinations(row, k)])
@@ -111,7 +113,7 @@ def test_pass_at_k_is_the_share_of_all_choices_of_k_that_hold_a_right_one(k: int
 
 
 def test_pass_at_k_is_unbiased_where_plugging_in_is_not() -> None:
-    """10 repeats, right with chance 0.1: pass@5 is 1 - 0.9^5; 1 - (1 - c / n)^5 falls short."""
+    """With 10 repeats right with chance 0.1, pass@5 is 1 - 0.9^5; the plug-in is lower."""
     table = np.random.default_rng(8).random((20_000, 10)) < 0.1
     scores = 1 - np.array([comb(10 - c, 5) for c in table.sum(axis=1)]) / comb(10, 5)
     truth = 1 - 0.9**5
@@ -136,12 +138,12 @@ def test_pass_at_more_than_there_are_is_an_error() -> None:
 def test_majority_counts_right_answers_as_one_however_written() -> None:
     rows = [[True, True, False, False], [False, False, True, False]]
     answers = [["1/2", "0.5", "7", "7"], ["3", "3", "2", "2"]]
-    # A tie of two, then "3" twice against one right and one wrong "2".
+    # First a tie of two answers, then "3" twice against one right and one wrong "2".
     assert statistics.majority(rows, answers).value == (0.5 + 0) / 2
 
 
 def test_a_tie_counts_as_its_expected_value() -> None:
-    """Choosing by chance among the most frequent answers gives the same on average."""
+    """Choosing at random among the most frequent answers gives the same mean."""
     rng = np.random.default_rng(10)
     correct, said = [True, False, False, True, False], ["4", "5", "6", "4", "5"]
     chosen = [rng.choice(["4", "5"]) == "4" for _ in range(4000)]
@@ -154,7 +156,7 @@ def test_a_response_without_answer_does_not_vote() -> None:
 
 
 def test_majority_gains_over_the_average_where_the_right_answer_is_the_likeliest() -> None:
-    """Condorcet: right with chance 0.6 in each of 15 responses, against one wrong answer."""
+    """Condorcet's case: each of 15 responses is right with chance 0.6, else the same wrong."""
     table = np.random.default_rng(11).random((200, 15)) < 0.6
     answers = [["7" if right else "8" for right in row] for row in table.tolist()]
     found = statistics.majority(table, answers)
@@ -165,10 +167,10 @@ def test_majority_gains_over_the_average_where_the_right_answer_is_the_likeliest
 @pytest.mark.parametrize(
     ("gained", "lost", "num_items", "low", "high", "p_value"),
     [
-        # Fagerland, Lydersen and Laake 2017, chapter 8: Cavo et al. 2012, Bentur et al. 2009.
+        # From Fagerland, Lydersen and Laake 2017, chapter 8: Cavo et al. 2012, Bentur et al. 2009.
         (6, 16, 161, -0.1240, -0.0054, 0.052479),
         (1, 7, 21, -0.5172, -0.0260, 0.0703),
-        # R's PropCIs::scoreci.mp(20, 60, 1000).
+        # From R's PropCIs::scoreci.mp(20, 60, 1000).
         (60, 20, 1000, 0.0231, 0.0584, None),
     ],
 )
@@ -186,7 +188,7 @@ def test_paired_interval_and_test_as_published(
 
 
 def test_equal_answers_are_no_difference_but_not_a_certain_one() -> None:
-    """Where no item changed, +-z^2 / (n + z^2): what a share of none in n leaves open."""
+    """If no item changed, the interval is +-z^2 / (n + z^2), as for a share of 0 in n."""
     found = statistics.compare([True, False] * 12, [True, False] * 12)
     assert (found.p_value, found.difference.value) == (1.0, 0.0)
     bound = Z2 / (24 + Z2)
@@ -207,7 +209,7 @@ def test_models_that_change_places_change_the_sign() -> None:
 
 @pytest.mark.parametrize(("up", "down"), [(0.0, 0.0), (0.1, 0.0), (0.3, 0.1), (0.45, 0.45)])
 def test_the_paired_interval_covers(up: float, down: float) -> None:
-    """Exactly, over all outcomes of 24 items that are gained and lost with these chances."""
+    """The coverage is exact, over all outcomes of 24 items gained or lost with these chances."""
     covered = 0.0
     for gained in range(25):
         for lost in range(25 - gained):
@@ -221,7 +223,7 @@ def test_the_paired_interval_covers(up: float, down: float) -> None:
 
 
 def test_the_paired_interval_over_repeats_covers() -> None:
-    """Of 200 pairs of evaluations at least 93% hold the true difference."""
+    """Of 200 pairs of evaluations at least 93% cover the true difference."""
     held = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
@@ -241,7 +243,7 @@ def test_sign_flip_is_mcnemars_exact_test_for_single_runs() -> None:
 
 
 def test_sign_flip_is_the_exact_permutation_test() -> None:
-    """scipy turns every sign pattern of 10 items in turn."""
+    """scipy enumerates every sign pattern of 10 items."""
     steps = np.array([3, -1, 2, 2, 0, -4, 1, 1, 3, 2])
     wanted = permutation_test(
         (steps, np.zeros(10)),
@@ -267,8 +269,10 @@ def test_sign_flip_finds_no_more_than_5_percent_where_there_is_nothing() -> None
 def test_the_minimum_detectable_difference_has_80_percent_power(
     num_items: int, disagreement: float
 ) -> None:
-    """Exact power of McNemar's test, over all outcomes, at the difference named; being discrete,
-    the test keeps below its 5% and so below the nominal power where n is small."""
+    """McNemar's test has this exact power over all outcomes at the stated difference.
+
+    The test is discrete, so for small n it stays below 5% and below the nominal power.
+    """
     difference = statistics.minimum_detectable(disagreement, num_items)
     assert difference
     changing = max(disagreement, difference)
@@ -283,13 +287,13 @@ def test_the_minimum_detectable_difference_has_80_percent_power(
 
 
 def test_the_minimum_detectable_difference_is_millers_for_repeats() -> None:
-    """Miller 2024, section 5: (z + z_power) sd / sqrt(n), where the models disagree on much."""
+    """It is (z + z_power) sd / sqrt(n) if the models disagree often (Miller 2024, section 5)."""
     found = statistics.minimum_detectable(0.125, 1000)
     assert found == pytest.approx((1.96 + 0.8416) * np.sqrt(0.125 / 1000), rel=0.01)
 
 
 def test_too_few_items_show_no_difference() -> None:
-    """Five items that all change give p = 2 / 32; six give p = 2 / 64."""
+    """Five items that all change give p = 2 / 32, and six give p = 2 / 64."""
     assert statistics.compare([False] * 5, [True] * 5).p_value > 0.05
     assert statistics.compare([False] * 6, [True] * 6).p_value < 0.05
     assert statistics.minimum_detectable(0.5, 5) is None
@@ -297,7 +301,7 @@ def test_too_few_items_show_no_difference() -> None:
 
 
 def test_the_gap_of_two_groups_as_newcombe_gives_it() -> None:
-    """Newcombe 1998, Statistics in Medicine 17:873, table II: 56/70 - 48/80 and 9/10 - 3/10."""
+    """The cases are 56/70 - 48/80 and 9/10 - 3/10 (Newcombe 1998, 17:873, table II)."""
     found = statistics.gap(
         statistics.accuracy([True] * 56 + [False] * 14),
         statistics.accuracy([True] * 48 + [False] * 32),
@@ -310,7 +314,7 @@ def test_the_gap_of_two_groups_as_newcombe_gives_it() -> None:
 
 
 def test_holms_worked_example() -> None:
-    """Of these, 5% over all leaves the first two: 0.05 is compared with 4, 3, 2 and 1 times p."""
+    """At 5% overall the first two pass: 4, 3, 2 and 1 times p are compared with 0.05."""
     assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
@@ -335,7 +339,7 @@ def test_a_family_of_tests_is_its_tests_with_their_p_adjusted() -> None:
 
 
 def test_holm_lets_pass_one_family_in_twenty() -> None:
-    """20 tests of nothing: any at 5% in two of three families, with Holm's p in one of twenty."""
+    """Of families of 20 null tests, two in three pass one at 5%, one in twenty with Holm."""
     families = np.random.default_rng(15).random((1000, 20))
     plain = np.mean([min(each) < 0.05 for each in families])
     held = np.mean([min(statistics.holm(each.tolist())) < 0.05 for each in families])
@@ -343,7 +347,7 @@ def test_holm_lets_pass_one_family_in_twenty() -> None:
 
 
 def test_a_large_bootstrap_is_scipys() -> None:
-    """With many items, the items beside those seen no longer matter."""
+    """With many items, the added pseudo-items no longer matter."""
     table = draws(2000, 4, 0.5, seed=16)
     wanted = bootstrap((table.mean(axis=1),), np.mean, n_resamples=2000, rng=1).confidence_interval
     found = statistics.accuracy(table)

@@ -1,4 +1,4 @@
-"""The key of the store of responses: all that decides a response, and nothing else."""
+"""The key of the response store covers everything that decides a response, and no more."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def edited(package: Path, name: str) -> str:
-    """The digest after an edit of one module, which is taken back."""
+    """Return the digest after an edit of one module, and revert the edit."""
     path = package / name
     text = path.read_text("utf-8")
     path.write_text(text + "# edited\n", "utf-8")
@@ -27,7 +27,7 @@ def edited(package: Path, name: str) -> str:
 
 def test_an_edit_of_what_decides_a_response_asks_anew(package: Path) -> None:
     before = code_digest(package)
-    assert before == code_digest()  # a copy elsewhere has the same key
+    assert before == code_digest()  # A copy has the same key.
     modules = ["evaluation/responses.py", "evaluation/settings.py", "core/hashing.py"]
     modules += [f"evaluation/engines/{path.name}" for path in package.glob("evaluation/engines/*")]
     for name in modules:
@@ -39,7 +39,7 @@ def test_an_edit_of_what_decides_a_response_asks_anew(package: Path) -> None:
     [
         "evaluation/statistics.py",
         "evaluation/samples.py",
-        "evaluation/questions.py",  # the prompt and the seed are in the key of each response
+        "evaluation/questions.py",  # The prompt and the seed are in each key.
         "grading/grades.py",
         "run/tracking.py",
         "card/report.py",
@@ -50,7 +50,7 @@ def test_an_edit_elsewhere_leaves_the_stored_responses_valid(package: Path, name
 
 
 def test_a_module_that_moved_and_a_model_that_is_no_dependency_are_errors(package: Path) -> None:
-    """Not a key without them."""
+    """The key is never computed without them."""
     (package / "evaluation/responses.py").rename(package / "evaluation/store.py")
     with pytest.raises(FileNotFoundError):
         code_digest(package)

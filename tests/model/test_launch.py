@@ -1,4 +1,4 @@
-"""A stage refuses to run in other processes than the configuration says."""
+"""A stage refuses to run in a different number of processes than the configuration says."""
 
 import pytest
 

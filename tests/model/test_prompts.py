@@ -1,4 +1,4 @@
-"""A prompt's template is refused unless it asks every problem as it is."""
+"""A prompt template is refused unless it inserts every problem unchanged."""
 
 import pytest
 from hypothesis import example, given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mathledger.model import prompts
 
 LITERALS = st.text().map(lambda text: text.replace("{", "{{").replace("}", "}}"))
-# Mostly braces and what may stand between them, so that many texts are nearly templates.
+# Mostly braces and what may be between them, so that many texts are almost templates.
 NEAR = st.lists(
     st.sampled_from(["{", "}", "{{", "}}", "{problem}", "problem", "!r", ":>9", "[0]", ".x", "0"])
 ).map("".join)

@@ -1,4 +1,4 @@
-"""What a stage that is run by hand is told when the project has no such stage."""
+"""A stage run by hand ends with a clear error if the project has no such stage."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Each worker of a queue sees GPUs of its own."""
+"""Each worker of a queue sees its own GPUs."""
 
 import os
 

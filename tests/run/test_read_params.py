@@ -1,4 +1,4 @@
-"""params.yaml of this commit and of older ones."""
+"""params.yaml is read from this commit and from older ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Runs end as their stages do, and a new store survives a race."""
+"""Runs end with the status of their stages, and a new store survives a race."""
 
 import shutil
 import subprocess

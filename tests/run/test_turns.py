@@ -1,4 +1,4 @@
-"""A stage that several experiments lack is run once; the others take its outs from DVC's cache."""
+"""A stage that several experiments need runs once; the others get its outputs from the cache."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.conftest import clean_environment
 
 
 def left(dvc: list[float], is_done: bool = True, inputs: object = ("inputs",)) -> dict[str, Any]:
-    """Return what the run of a stage leaves in the record beside its lock."""
+    """Return the record that a stage's run leaves next to its lock."""
     digest = content_id(json.dumps(["train", inputs]))
     return {"dvc": dvc, "inputs": digest, "outs": {"data/train": "digest"} if is_done else None}
 
@@ -34,7 +34,7 @@ def turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object = None
 def test_a_stage_that_is_run_again_on_purpose_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As by `dvc repro --force`: the one that ran it has long ended."""
+    """With `dvc repro --force`, the process that ran the stage before has ended."""
     monkeypatch.setattr(turns, "restored", lambda *_: pytest.fail("was looked up"))
     ended = left([2**22 + 1, 1.0])
     assert not turn(tmp_path, monkeypatch, ended).wait()
@@ -44,7 +44,7 @@ def test_a_stage_that_is_run_again_on_purpose_is_run(
 def test_who_waited_for_a_stage_that_left_nothing_runs_it(
     is_done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other has failed, or its DVC was killed before it had put the outs into the cache."""
+    """The other process failed, or its DVC was killed before it cached the outputs."""
     monkeypatch.setattr(turns, "restored", lambda *_: False)
     first = turn(tmp_path, monkeypatch, left([2**22 + 1, 1.0], is_done))
     first._lock.acquire()
@@ -70,7 +70,7 @@ if sys.argv[1:]:
 
 
 def test_a_killed_run_gives_its_turn_away(tmp_path: Path) -> None:
-    """One process holds the lock at a time, and SIGKILL releases it; the record is not torn."""
+    """One process holds the lock at a time, SIGKILL releases it, and the record stays whole."""
     environment = clean_environment() | {"DVC_ROOT": str(tmp_path)}
 
     def start(*arguments: str) -> subprocess.Popen[str]:
@@ -103,7 +103,7 @@ def test_all_processes_of_a_launcher_leave_a_stage_to_another(
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr(turns, "restored", lambda *_: True)
     myself = psutil.Process()
-    own = left([myself.pid, myself.create_time()])  # one that is alive
+    own = left([myself.pid, myself.create_time()])  # This process is alive.
     assert turn(tmp_path, monkeypatch, own).wait()
     assert turns.rank_0_skips()
 
@@ -111,7 +111,7 @@ def test_all_processes_of_a_launcher_leave_a_stage_to_another(
 def test_a_run_on_other_inputs_is_waited_for_but_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two evaluations that share their responses may grade them by other code."""
+    """Two evaluations that share responses may grade them with different code."""
     monkeypatch.setattr(turns, "restored", lambda *_: pytest.fail("was looked up"))
     myself = psutil.Process()
     other = left([myself.pid, myself.create_time()], inputs=("others",))
@@ -160,7 +160,7 @@ def test_outs_are_taken_from_the_cache_once_it_has_all_of_them(
         digests = {out.def_path: out.hash_info.value for out in stage.outs}
     shutil.rmtree("folder")
     Path("file.json").write_text("unfinished")
-    Path("dvc.lock").unlink()  # as in an experiment that has not run the stage
+    Path("dvc.lock").unlink()  # The experiment has not run the stage.
 
     assert not turns.restored("make", {"folder": digests["folder"]})
     assert not turns.restored("make", digests | {"file.json": "0" * 32})

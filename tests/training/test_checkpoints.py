@@ -18,7 +18,7 @@ def test_the_newest_complete_checkpoint_is_taken_and_torn_ones_are_removed(tmp_p
     folders = {step: make_checkpoint(tmp_path, step) for step in (2, 9, 10, 11, 12, 13)}
     for step in (2, 9, 10, 11, 12):
         checkpoints.seal(folders[step])
-    (folders[10] / "model.safetensors").write_bytes(b"weigh")  # shorter than it was sealed
+    (folders[10] / "model.safetensors").write_bytes(b"weigh")  # Truncated after sealing.
     (folders[11] / "inner/state.json").unlink()
     (folders[12] / checkpoints.SEAL).write_text('{"model.safetensors": ')
     assert checkpoints.last_checkpoint(tmp_path) == folders[9]

@@ -1,4 +1,4 @@
-"""The trainer's log becomes a table with one row for each step."""
+"""The trainer's log becomes a table with one row per step."""
 
 from mathledger.training import sft
 from mathledger.training.curves import curves_csv

@@ -1,4 +1,4 @@
-"""Energy is an estimate: a training never fails for want of it."""
+"""Energy is an estimate, and training never fails without it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from mathledger.training.energy import measured_energy
 def test_an_energy_that_cannot_be_estimated_ends_no_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """codecarbon asks scontrol in a Slurm job; a container need not have it."""
+    """codecarbon calls scontrol in a Slurm job, but a container may lack it."""
     monkeypatch.setattr("codecarbon.core.util.SLURM_JOB_ID", "1")
     monkeypatch.setenv("PATH", "")
     with measured_energy() as facts:

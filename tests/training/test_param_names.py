@@ -1,4 +1,4 @@
-"""Params have the names that TRL, transformers and peft give them today."""
+"""Params have the names that the pinned TRL, transformers and peft use."""
 
 import dataclasses
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from mathledger.training import grpo, sft
 from mathledger.training.lora import Lora
 
-# min_lr_rate is an argument of the scheduler, attn_implementation one of the model.
+# min_lr_rate is an argument of the scheduler, and attn_implementation of the model.
 OTHERS = {"min_lr_rate", "attn_implementation"}
 OURS = {"max_too_long_rate", "save_minutes", "lora", "launch"}
 
 
 def names(config: Any) -> set[str]:
-    """Fields of a configuration that are not deprecated."""
+    """Return the fields of a configuration that are not deprecated."""
     return {
         field.name
         for field in dataclasses.fields(config)
