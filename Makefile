@@ -1,29 +1,42 @@
-# Mathledger: `make repro` and `make test` need Python 3.11+, git and make, nothing else.
+# Mathledger: `make repro` and `make test` need Python 3.11 to 3.14, git and make, nothing else.
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+EXTRAS := $(VENV)/.ready-extras
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+# Wheels with a known digest. What exists as source alone is pure Python and needs no compiler.
+LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --only-binary :all: \
+  --no-binary antlr4-python3-runtime,jsonpath-rw,rouge-score,sqlitedict,word2number
+FAILED := { echo "error: installing packages failed (see above); fix the cause and run make again"; exit 1; }
 # DVC runs the stages and the stages call `python`: both must find the environment's own programs.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
-.PHONY: help setup repro smoke params check lock test ui clean
+.PHONY: help setup extras repro smoke params check lock test locks ui clean
 
 help:  ## show this help
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamp is written last. Without it the environment may be incomplete and is rebuilt.
-$(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: $(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
-	@test -e $@ || { echo "Setting up $(VENV) (about 4 minutes, once)"; $(PYTHON) -m venv --clear $(VENV); }
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev]' || \
-	  { echo "error: installing packages failed (see above); fix the cause and run make again"; exit 1; }
+# torch is pinned by version alone, so that an index of builds for CPUs can take the place of CUDA's.
+$(READY): pyproject.toml locks/build.txt locks/pipeline.txt locks/torch.txt
+	@$(PYTHON) locks/supported.py
+	@test -e $@ || { echo "Setting up $(VENV) (about 2 minutes, once)"; $(PYTHON) -m venv --clear $(VENV); }
+	@$(PIP) --require-hashes --only-binary :all: --requirement locks/build.txt || $(FAILED)
+	@$(LOCKED) --requirement locks/pipeline.txt || $(FAILED)
+	@$(PIP) --only-binary :all: --constraint locks/torch.txt torch || $(FAILED)
+	@PYTHONWARNINGS=ignore $(PIP) --no-deps --no-build-isolation --editable . || $(FAILED)
 	@touch $@
 
-setup: $(READY)  ## create .venv and install the pinned packages
+$(EXTRAS): $(READY) locks/all.txt
+	@$(LOCKED) --requirement locks/all.txt || $(FAILED)
+	@touch $@
+
+setup: $(READY)  ## create .venv and install what the pipeline needs, at its pinned versions
+
+extras: $(EXTRAS)  ## add what the tests and the options need: S3, Ray, 4 bits, signatures, ...
 
 # A DVC process killed while writing leaves an empty lock table, and DVC then refuses to start.
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
@@ -39,7 +52,7 @@ smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a 
 params: $(READY)  ## compile conf/ to params.yaml and write its reference and the schemas
 	@python -m stages.params && python -m docs.configuration && python -m docs.params_schema && python -m docs.ledger_schema
 
-check: $(READY)  ## ruff, mypy (for Linux and macOS), imports between rooms, and whether params.yaml is current
+check: $(EXTRAS)  ## ruff, mypy (for Linux and macOS), imports between rooms, and whether params.yaml is current
 	@ruff check . && ruff format --check . && mypy mathledger stages bench docs && \
 	  mypy --platform darwin --cache-dir .mypy_cache/darwin mathledger stages && lint-imports && python -m stages.params --check
 
@@ -51,8 +64,18 @@ lock: $(READY)  ## check that the last commit's dvc.lock matches its code and pa
 	  test $$status = 0 && ! grep -q '^Running' dry.txt || \
 	  { echo "error: dvc.lock does not match this commit: run make repro and commit the changes"; exit 1; }
 
-test: $(READY)  ## the whole test suite, in two processes
+test: $(EXTRAS)  ## the whole test suite, in two processes
 	@python -m pytest --numprocesses 2 --dist worksteal
+
+# uv keeps the versions that the files have; `uv pip compile --upgrade-package NAME` raises one.
+UV := uv pip compile --quiet --no-header --no-annotate --python-version 3.11
+locks: $(EXTRAS)  ## write locks/ anew from pyproject.toml; needs network
+	@echo torch | $(UV) --no-config --universal --constraint locks/all.txt - --output-file locks/torch.txt
+	@$(UV) pyproject.toml --extra dev --group practice --constraint locks/torch.txt --output-file locks/all.txt
+	@$(UV) pyproject.toml --extra pipeline --group practice --constraint locks/torch.txt --constraint locks/all.txt \
+	  --output-file locks/pipeline.txt
+	@$(UV) pyproject.toml --constraint locks/all.txt --output-file locks/base.txt
+	@printf 'pip\nsetuptools\n' | $(UV) --constraint locks/all.txt - --output-file locks/build.txt
 
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
 	@test -e mlflow.db || { echo "error: there is no MLflow store, mlflow.db: run 'make repro', or rebuild it" \

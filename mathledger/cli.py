@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from mathledger import __version__, terminal
 from mathledger.core.errors import InputError
+from mathledger.core.extras import what_is_missing
 
 SIGNATURE = Path("model.sig")
 
@@ -320,6 +321,11 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
     except InputError as error:
         print(terminal.printable(f"mathledger {arguments.command}: {error}"), file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if not (missing := what_is_missing(error)):
+            raise
+        print(f"mathledger {arguments.command}: {missing}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -132,7 +132,11 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             assert all(Path(path).exists() for path in paths)
         case ["python", "-m", "stages.params", *overrides]:
             check_overrides([each for each in overrides if each != "--check"])
-        case ["python", "-m", "bench.report" | "docs.configuration" | "docs.outputs"]:
+        case [
+            "python",
+            "-m",
+            "bench.report" | "docs.configuration" | "docs.outputs" | "locks.platforms",
+        ]:
             check_mention(words)  # take no argument
         case ["python", "-m", module, *arguments]:
             monkeypatch.setattr(sys, "argv", [module, *arguments])
@@ -245,7 +249,7 @@ def check_install(wanted: list[str]) -> None:
             assert extra[1] in EXTRAS
         else:
             # What only the pictures of the docs are made with.
-            assert word in {"--requirement", "--constraint", "-e", "--editable", "playwright"}
+            assert word in {"--requirement", "--constraint", "-e", "--editable", "playwright", "."}
 
 
 # --- Run ------------------------------------------------------------------------------------------

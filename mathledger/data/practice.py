@@ -12,8 +12,11 @@ usually other names, and another answer (GSM-Symbolic, Mirzadeh et al. 2024).
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from typing import Any, Literal
 
 from pydantic import Field
@@ -28,6 +31,12 @@ PLANTED = ("planted_wrong_answer", "planted_leak", "planted_exact_copy", "plante
 CONFIG: dict[str, dict[str, Any]] = {
     "chain_sum": {"min_terms": 2, "max_terms": 4, "min_digits": 1, "max_digits": 2},
     "gsm_symbolic": {},
+}
+
+# The module that registers each generator.
+MODULES = {
+    "chain_sum": "reasoning_gym.arithmetic.chain_sum",
+    "gsm_symbolic": "reasoning_gym.arithmetic.gsm_symbolic.gsm_symbolic",
 }
 
 TaskName = Literal["chain_sum", "gsm_symbolic"]
@@ -152,9 +161,25 @@ def expect_twins(benchmarks: dict[str, Any]) -> None:
 
 
 def _generator(task: str, seed: int, count: int) -> Any:
-    import reasoning_gym
+    """Make a generator of reasoning-gym, of which no more than its task's modules is imported.
 
-    return reasoning_gym.create_dataset(task, seed=seed, size=count, **CONFIG[task])
+    The package's own __init__ imports every game, and with them packages that need a compiler
+    (docs/decisions/0008-locks-and-wheels.md).
+
+    Raises:
+        InputError: reasoning-gym is not installed.
+    """
+    for package in ("reasoning_gym", "reasoning_gym.arithmetic"):
+        if package not in sys.modules:
+            if not (spec := find_spec(package)):
+                raise InputError(
+                    "practice problems need reasoning-gym: run `make setup`, or "
+                    "`pip install --no-deps reasoning-gym`"
+                )
+            sys.modules[package] = module_from_spec(spec)
+    import_module(MODULES[task])
+    factory = import_module("reasoning_gym.factory")
+    return factory.create_dataset(task, seed=seed, size=count, **CONFIG[task])
 
 
 def _problem(task: str, item: dict[str, Any]) -> Problem:

@@ -104,7 +104,7 @@ def load(settings: Params) -> Any:
     except ImportError:
         raise InputError(
             "decontaminate.embeddings needs sentence-transformers: "
-            "pip install --constraint constraints.txt '.[embeddings]'"
+            "run `pip install 'mathledger[embeddings]'`"
         ) from None
     return SentenceTransformer(str(weights.parent), local_files_only=True)
 

@@ -41,7 +41,7 @@ CODE = [
     "dvc.yaml",
     "params.yaml",
     "pyproject.toml",
-    "constraints.txt",
+    "locks",
 ]
 
 

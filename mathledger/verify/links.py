@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
+from mathledger.core.extras import what_is_missing
 from mathledger.verify import digests, filtering, records, results, signature
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Check, Project
@@ -119,6 +120,8 @@ def _checked(link: Link, project: Project) -> LinkResult:
         looked_at = stop.value
     except InputError as error:
         reasons = [str(error)]
+    except ModuleNotFoundError as error:
+        reasons = [f"could not be checked: {what_is_missing(error) or error}"]
     except Exception as error:  # files may hold anything, so any error fails the link
         reasons = [f"could not be checked: {type(error).__name__}: {error}"]
     return LinkResult(link.name, tuple(reasons), "" if reasons else looked_at)

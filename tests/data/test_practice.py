@@ -1,6 +1,9 @@
 """Practice problems: twins keep an item's template and change its numbers."""
 
+import hashlib
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +13,10 @@ from mathledger.data.practice import Problem
 from mathledger.run import params
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+WHOLE_PACKAGE = {
+    "chain_sum": "287787ddf9badfd3c7eb0f0e63b6e60820a3f800345fdb04263772bbd162727e",
+    "gsm_symbolic": "d6bac6401eb77899ac27c267a4bcfbdc89f8a99768b956bc3bf574d2cad48061",
+}
 SEEDS = {"chain_sum": (900_000, 64), "gsm_symbolic": (910_000, 24)}
 
 
@@ -83,3 +90,30 @@ def test_twins_of_another_seed_than_their_originals_are_refused() -> None:
     with pytest.raises(InputError, match=r"benchmark\.b\.source\.seed is 5, .* a, .* 910000"):
         practice.expect_twins(benchmarks)
     practice.expect_twins({"b": benchmarks["b"]})
+
+
+def test_problems_are_those_of_the_whole_package() -> None:
+    """Digests made with all of reasoning-gym imported, as `import reasoning_gym` does."""
+    seeds = (0, 1, 2, 7, 42, 1000, 100_000, 200_000, 150_000, 250_000, 900_000, 910_000, 123456789)
+    for task, digest in WHOLE_PACKAGE.items():
+        found = hashlib.sha256()
+        for seed in seeds:
+            for item in practice.problems(task, seed, 120) + practice.twins(task, seed, 40):
+                found.update(repr(item).encode())
+        assert found.hexdigest() == digest
+
+
+def test_no_game_of_the_package_is_imported() -> None:
+    """With the games would come pycosat, which needs a compiler."""
+    code = "import sys; from mathledger.data.practice import problems; problems('chain_sum', 0, 1)"
+    code += "; print(*(name for name in sys.modules if name.startswith('reasoning_gym.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name.split(".")[1] for name in done.stdout.split()} == {
+        "arithmetic",
+        "coaching",
+        "composite",
+        "dataset",
+        "factory",
+        "utils",
+        "version_manager",
+    }

@@ -28,7 +28,9 @@ def load(folder: Path, settings: Params) -> Engine:
         from lm_eval.models.vllm_causallms import VLLM
         from vllm import SamplingParams
     except ImportError as error:
-        raise InputError(f"vLLM cannot be imported ({error}): pip install '.[vllm]'") from None
+        raise InputError(
+            f"vLLM cannot be imported ({error}): run `pip install 'mathledger[vllm]'`"
+        ) from None
 
     dtype = choose_dtype(settings.dtype)
     lm = VLLM(
