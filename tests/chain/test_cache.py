@@ -1,4 +1,4 @@
-"""The cache is where DVC finds it, whichever of its four files of settings names the folder."""
+"""The cache is found where DVC finds it, whichever of the four settings files names it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ LEVELS = ("system", "global", "repo", "local")
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of DVC's, with a home and settings of its own."""
+    """Create a DVC project with its own home and settings."""
     for name in ("system", "user", "home", "project/.dvc", "project/.git"):
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(tmp_path / "system"))
@@ -69,7 +69,7 @@ def test_the_nearest_file_wins_as_with_dvc(project: Path, levels: tuple[str, ...
 def test_the_folders_of_settings_are_dvcs(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no variable names them they are the platform's."""
+    """If no variable names them, they are the platform's."""
     from dvc.dirs import global_config_dir
 
     monkeypatch.delenv("DVC_GLOBAL_CONFIG_DIR")

@@ -1,4 +1,4 @@
-"""Ledger, lock, lineage and responses of a state belong together, or it is said what does not."""
+"""Ledger, lock, lineage and responses of a state must match; the error names what does not."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> states.Project:
 
 @pytest.fixture
 def project(made: states.Project, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project as it was written; a test changes what git holds."""
+    """Return the project as it was written; a test changes the files in git."""
     made.git("checkout", "--quiet", "--force", "HEAD", "--", ".")
     monkeypatch.chdir(made.path)
     return made.path
@@ -47,7 +47,7 @@ def test_what_was_written_together_belongs_together(project: Path) -> None:
 
 
 def test_a_stage_that_ran_again_is_named(project: Path) -> None:
-    """As after `dvc repro evaluate@tuned-exam`: the lock is new, the ledger is not."""
+    """After `dvc repro evaluate@tuned-exam` the lock is new and the ledger is not."""
     path = project / "dvc.lock"
     lock = yaml.safe_load(path.read_text())
     for dep in lock["stages"][EXAM]["deps"]:
@@ -62,7 +62,7 @@ def test_a_stage_that_ran_again_is_named(project: Path) -> None:
     lineage = chain.lineage(stage)
     assert facts.changed_deps(stage, lineage) == ["data/model/tuned"]
     assert facts.changed_params(stage, lineage) == ["evaluate.seed"]
-    facts.expect_ledger_of_run(chain, EXAM)  # the ledger is still of the run in lineage/
+    facts.expect_ledger_of_run(chain, EXAM)  # It matches the run in lineage/.
 
 
 def test_a_ledger_of_other_data_code_or_responses_is_refused(project: Path) -> None:

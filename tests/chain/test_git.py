@@ -1,4 +1,4 @@
-"""Git's references of DVC's experiments, read in a repository that has nothing else."""
+"""The git references of DVC's experiments are read from a bare-bones repository."""
 
 import subprocess
 from pathlib import Path

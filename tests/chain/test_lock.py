@@ -1,4 +1,4 @@
-"""dvc.lock becomes typed records; one that is damaged is one line that names file and key."""
+"""dvc.lock becomes typed records; a damaged one gives one line that names file and key."""
 
 import datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_a_damaged_lock_is_one_line_with_file_and_key(content: Any, problem: str
 
 def test_params_that_name_no_stages_are_one_line_with_file_and_key(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": {}}))
-    params = {"corpus": {}, "benchmark": 3, "models": ["base"]}  # `models` in older commits
+    params = {"corpus": {}, "benchmark": 3, "models": ["base"]}  # Older commits say `models`.
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(InputError) as refused:
         _ = Chain("HEAD", None, tmp_path).stages

@@ -1,4 +1,4 @@
-"""Commits from before there were rooms are traced and compared: other paths, names and records."""
+"""Commits from before the rooms, with other paths, names and records, are traced and compared."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def old(state: State) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """HEAD is as stages write it now, `before` as they did when code lay in stages/common."""
+    """HEAD is as stages write it now, and `before` is from when code was in stages/common."""
     made = Project(tmp_path_factory.mktemp("project"))
     made.git("init", "--quiet")
     shutil.copy(ROOT / "dvc.yaml", made.path)
@@ -40,7 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def found(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Any]:
-    """What a command says as JSON."""
+    """Return a command's JSON output."""
     monkeypatch.chdir(project.path)
 
     def run(*arguments: str) -> Any:
@@ -64,7 +64,7 @@ def test_a_number_of_an_old_commit_is_traced(found: Callable[..., Any]) -> None:
 
 
 def test_an_old_commit_is_compared_with_a_new_one(found: Callable[..., Any]) -> None:
-    """The code has moved, and a list of the params has another name; the numbers are the same."""
+    """Code moved and a list in the params was renamed, but the numbers are the same."""
     diff = found("diff", "before", "HEAD")
     assert diff["numbers"] and all(each["has_same_responses"] for each in diff["numbers"])
     assert not diff["causes"] and not diff["unexplained"]
@@ -94,7 +94,7 @@ def test_an_old_chain_has_its_ledger_its_stages_and_the_code_of_its_runs(
 
 
 def test_a_lineage_from_before_what_is_recorded_today_is_read() -> None:
-    """As the first commits wrote it, down to what they had no name for yet."""
+    """The first commits wrote lineage without some of today's fields."""
     content: dict[str, Any] = {
         "stage": "mix",
         "item": None,
@@ -121,7 +121,7 @@ def test_a_lineage_from_before_what_is_recorded_today_is_read() -> None:
     reason="no git checkout, so not checked: reading the card of an older commit",
 )
 def test_the_card_of_this_repositorys_own_history_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commit before the rooms; a clone without history lacks it."""
+    """This reads the commit before the rooms, which a shallow clone lacks."""
     monkeypatch.chdir(ROOT)
     from mathledger.chain.git import has_commit
 

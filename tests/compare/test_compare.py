@@ -1,4 +1,4 @@
-"""The table says what it could not test, and what its numbers leave out."""
+"""The table says which tests are missing and what its numbers leave out."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from mathledger.evaluation import statistics
 
 
 def responses(text: str) -> Responses:
-    """Of responses given as a text of 1 (right) and 0; "v1:1100" names the items v1."""
+    """Return responses given as 1 (right) and 0; "v1:1100" names the items v1."""
     items, _, outcomes = text.rpartition(":")
     right = [each == "1" for each in outcomes]
     interval = statistics.accuracy(right)
@@ -35,7 +35,7 @@ def responses(text: str) -> Responses:
 
 
 def experiment(name: str, scores: dict[str, str], **cost: Any) -> Experiment:
-    """An experiment with scores by benchmark, each as in `responses`."""
+    """Return an experiment with responses by benchmark, each written as for `responses`."""
     costs = {"train_seconds": 61.2, "energy_kwh": 0.0123, "is_resumed": False, "device": "CPU"}
     by_benchmark = {benchmark: responses(text) for benchmark, text in scores.items()}
     return Experiment(name, name, [], 1234, Cost(**costs | cost), "tuned", by_benchmark)
@@ -89,7 +89,7 @@ def test_cost_says_where_it_is_not_whole_or_not_comparable() -> None:
     costs = cells(comparison, 0)
     assert costs["base"]["train s"] == "61" and costs["base"]["kWh"] == "0.012"
     assert costs["x"]["train s"] == "61+" and costs["x"]["kWh"] == "1,234+"
-    assert costs["y"]["kWh"] == "-"  # it could not be estimated
+    assert costs["y"]["kWh"] == "-"  # It could not be estimated.
     notes = " ".join(render.notes(comparison).split())
     assert "+ marks a resumed training" in notes
     assert "because training ran on different machines: CPU; H100" in notes
@@ -103,14 +103,14 @@ def test_a_leak_shows_on_the_items_that_overlap() -> None:
         overlapping={"a": {"0", "1", "2", "3"}},
     )
     base, leaky, other = (row.results["a"].by_overlap for row in comparison.rows)
-    assert other is None  # it answered other items
+    assert other is None  # It answered other items.
     assert base and leaky
     assert (base.items_with_overlap.num_correct, base.items_without_overlap.num_correct) == (1, 6)
     parts = (leaky.items_with_overlap, leaky.items_without_overlap)
     assert [part.num_correct for part in parts] == [4, 5]
     changes = [part.difference.value for part in parts if part.difference]
     assert changes == pytest.approx([3 / 4, -1 / 6])
-    assert comparison.baseline.results["b"].by_overlap is None  # no item overlaps
+    assert comparison.baseline.results["b"].by_overlap is None  # No item overlaps.
 
     sheet = list(render.sheets(comparison))[2]
     assert "the corpora of base" in sheet.title

@@ -1,4 +1,4 @@
-"""What `mathledger diff` says changed is what was changed, with what followed, and nothing else."""
+"""`mathledger diff` reports exactly what a test changed and what followed from it."""
 
 import json
 import os
@@ -28,12 +28,12 @@ from tests.states import Project, State, rows_of, write_bytes, write_data
 
 TUNED = Path("data/model/tuned/model.safetensors")
 EXAM = Path("data/evaluate/tuned-exam/samples.parquet")
-FLIPPED = 12  # of the 60 responses to exam
+FLIPPED = 12  # Of the 60 responses to exam.
 Found = dict[str, Any]
 
 
 def flip() -> None:
-    """Turn the verdicts of the first wrong responses, and what was said there."""
+    """Flip the verdicts and answers of the first wrong responses."""
     found = read_rows(EXAM)
     for row in [row for row in found if not row["correct"]][:FLIPPED]:
         said = {"extracted_answer": "4", "response": "It is 4."}
@@ -42,7 +42,7 @@ def flip() -> None:
 
 
 def other_seed(state: State) -> None:
-    """Training with another seed gives other weights, and those other responses."""
+    """Train with another seed, which gives other weights and other responses."""
     state.settings["train"]["seed"] = 43
     write_bytes(TUNED, b"other")
     flip()
@@ -62,20 +62,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def seed(project: Project) -> str:
-    """The commit of the state with another seed."""
+    """Return the commit of the state with another seed."""
     return project.write(other_seed)
 
 
 @pytest.fixture(autouse=True)
 def inside(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the project, with the files of git as the first state has them."""
+    """Enter the project with the files of the first state checked out."""
     project.git("checkout", "--quiet", "--force", "--detach", "start")
     monkeypatch.chdir(project.path)
 
 
 @pytest.fixture
 def text(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """What the command prints."""
+    """Return what the command prints."""
 
     def run(*arguments: str) -> str:
         assert main(["diff", *arguments]) == 0
@@ -91,7 +91,7 @@ def found(text: Callable[..., str]) -> Callable[..., Found]:
 
 @pytest.fixture
 def error(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """The one line that bad input gives."""
+    """Return the single error line for bad input."""
 
     def run(*arguments: str) -> str:
         assert main(["diff", *arguments]) == 2
@@ -109,7 +109,7 @@ def changed(entries: list[Found]) -> set[tuple[str, str]]:
 
 
 def responses(commit: str) -> list[Row]:
-    """Those of the tuned model to exam in a state."""
+    """Return the tuned model's responses to exam in a state."""
     return read_rows(Chain.open(commit).cached(str(EXAM)))
 
 
@@ -139,7 +139,7 @@ def test_a_changed_param_is_the_cause_of_the_numbers_that_rest_on_it(
         "a": 42,
         "b": 43,
         "stages": ["train"],
-        "numbers": ["exam@tuned"],  # the others' responses are the same
+        "numbers": ["exam@tuned"],  # The other responses are the same.
     }
     assert content["unexplained"] == []
     assert [each["model"] for each in content["weights"]] == ["tuned"]
@@ -151,7 +151,7 @@ def test_a_changed_param_is_the_cause_of_the_numbers_that_rest_on_it(
 def test_the_difference_is_tested_by_item_and_adjusted_for_all_that_were_tested(
     seed: str, found: Callable[..., Found]
 ) -> None:
-    """aime and secret were asked anew, too, of the other weights, with the same responses."""
+    """aime and secret were also asked again, of the other weights, with the same responses."""
     content = found("start", seed)
     own = number(content, "exam@tuned")
     before, after = ([row["correct"] for row in responses(each)] for each in ("start", seed))
@@ -224,7 +224,7 @@ def test_a_change_that_gave_the_same_data_is_no_cause(
 
 
 def lose(state: State) -> None:
-    """The filter takes three rows of web: two as the same problem, one as a rephrased one."""
+    """The filter removes three rows of web: two are the same problem, one is rephrased."""
     state.settings["decontaminate"]["thresholds"]["rephrase"] = 0.5
     evidence = {"class": "same", "benchmark": "exam", "item_id": "exam-003", "containment": 1.0}
     lost = {f"web-00{number}": ("same", evidence) for number in (5, 7)}
@@ -246,7 +246,7 @@ def test_rows_are_followed_from_where_they_went_with_reason_and_evidence(
     assert first["evidence"]["item_id"] == "exam-003"
     assert (mixed["file"], mixed["lost_by"]) == ("data/mix/train.parquet", {"not in its input": 3})
     assert changed(content["causes"]) == {("params", "decontaminate.thresholds.rephrase")}
-    # The other way round they are gained, and A says why they were not there.
+    # In the other direction they are gained, and A says why they were missing.
     back = found(commit, "start")["rows"][0]
     assert (back["num_lost"], back["gained_by"]) == (0, {"same": 2, "rephrase": 1})
     shown = text("start", commit)
@@ -320,7 +320,7 @@ def test_a_card_is_compared_by_what_its_ledger_holds(
         "a card does not hold its responses",
     )
     assert changed(content["causes"]) == {("params", "train.seed")}
-    monkeypatch.chdir(tmp_path)  # outside of any project
+    monkeypatch.chdir(tmp_path)  # This is outside any project.
     both = [text("one", f"other/{file}") for file in ("", "ledger.json", "README.md")]
     assert len({shown.split("\n", 2)[2] for shown in both}) == 1
     assert "train.seed: 42 -> 43" in both[0]
@@ -339,7 +339,7 @@ def test_cards_of_no_use_are_refused_in_one_line(
     assert "is not the card that the ledger next to it covers" in error("start", str(card))
     ledger.write_text(json.dumps(statement | {"predicateType": "https://slsa.dev/provenance/v1"}))
     assert "slsa.dev" in error("start", str(tmp_path))
-    ledger.write_text(json.dumps(statement["predicate"]))  # as it was before it was a statement
+    ledger.write_text(json.dumps(statement["predicate"]))  # The old form.
     assert "is not a statement about a ledger" in error("start", str(ledger))
     del statement["predicate"]["benchmarks"][0]["models"]["base"]["accuracy"]
     ledger.write_text(json.dumps(statement))
@@ -429,7 +429,7 @@ def test_ids_out_of_order_are_an_error_and_no_wrong_count(tmp_path: Path) -> Non
 
 
 def test_an_experiment_differs_in_what_it_was_run_with(smoke_copy: Workspace) -> None:
-    """The pipeline itself, through `dvc exp run`."""
+    """This runs the real pipeline through `dvc exp run`."""
     smoke_copy.run(
         "dvc",
         "exp",

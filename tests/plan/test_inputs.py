@@ -1,4 +1,4 @@
-"""What the plan reads of a mix that was made before."""
+"""The plan reads the lengths of rows from an existing mix."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The plan of a training run, through `mathledger plan`."""
+"""`mathledger plan` estimates the needs of a training run."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.hub import commit_of, serve
 
 BASE = Outputs(Path()).model("base")
 REPO = "deepseek-ai/deepseek-math-7b-rl"
-# As its publisher gives them.
+# The values are the publisher's.
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -45,13 +45,13 @@ def test_the_seed_recipe_is_planned_from_the_hubs_config_alone(
         real = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
         workspace.python("-m", "stages.params", *recipe)
         shown = planned(workspace, **real)
-        # Two embeddings of 102400 x 4096; 30 layers of 4 maps, 3 of the MLP and 2 norms; a norm.
+        # Two embeddings of 102400 x 4096; 30 layers with 4 attention and 3 MLP maps and 2 norms; a norm.
         assert shown["parameters"].startswith("6,910,365,696, 6,910,365,696 of them trained")
         assert shown["batch"].startswith("32 = 8 per GPU x 4 accumulated x 1 GPUs")
         assert shown["steps"] == "5,500"
         assert shown["tokens per step"] == f"at most {32 * 4096:,}"
         assert shown["epochs"] == "unknown until `dvc repro mix`"
-        # 16 bytes a parameter are 103 GiB before a single activation.
+        # At 16 bytes per parameter these are 103 GiB without any activation.
         assert shown["fits"].startswith("no; it would fit with train/launch=fsdp2")
 
         sharded = ["train/launch=fsdp2", "train.launch.num_processes=8"]

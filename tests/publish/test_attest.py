@@ -1,4 +1,4 @@
-"""A signature holds for the files it was made of and the key that made it, and for nothing else."""
+"""A signature is valid only for the signed files and the key that signed them."""
 
 import contextlib
 import shutil
@@ -23,7 +23,7 @@ def openssl(*arguments: str | Path) -> None:
 
 
 def make_key(folder: Path, name: str) -> None:
-    """name.pem and name.pub."""
+    """Write a key pair, name.pem and name.pub."""
     key = folder / f"{name}.pem"
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
     openssl("ec", "-in", key, "-pubout", "-out", folder / f"{name}.pub")
@@ -31,7 +31,7 @@ def make_key(folder: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two keys, and a certificate of a key by an authority of our own."""
+    """Write two keys, and a key with a certificate from a test authority."""
     folder = tmp_path_factory.mktemp("keys")
     make_key(folder, "one")
     make_key(folder, "other")
@@ -55,7 +55,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def signed(
     smoke: Workspace, keys: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Workspace, Path]:
-    """The smoke project and its signature by the key `one`."""
+    """Return the smoke project, signed with the key `one`."""
     signature = tmp_path_factory.mktemp("signed") / "model.sig"
     with contextlib.chdir(smoke.path):
         assert not sign(keys, signature)
@@ -63,9 +63,9 @@ def signed(
 
 
 def sign(keys: Path, signature: Path, *more: str) -> int:
-    """Sign the project of the current folder with the key `one`; returns the exit status.
+    """Sign the project in the current folder with the key `one`; return the exit status.
 
-    What is signed must verify, which has tests of its own.
+    Signing requires that the project verifies, which other tests cover.
     """
     key = f"{keys}/one.pem"
     with pytest.MonkeyPatch.context() as patch:
@@ -74,7 +74,7 @@ def sign(keys: Path, signature: Path, *more: str) -> int:
 
 
 def reasons(top: Path, signature: Path, verifier: signing.Verifier) -> list[str]:
-    """Why a signature does not hold."""
+    """Return the reasons why a signature is invalid."""
     with contextlib.chdir(top):
         options = VerifyOptions(signature=Signature(signature, verifier))
         return list(check_signature(Project(Chain.open(), options)))
@@ -131,7 +131,7 @@ def test_a_file_that_was_added_or_removed_is_found(
 def test_a_signature_of_another_result_does_not_hold_here(
     signed: tuple[Workspace, Path], keys: Path, tmp_path: Path
 ) -> None:
-    """Replayed: made by the right key, for results that are no longer these."""
+    """A replayed signature has the right key but belongs to other results."""
     project, signature = signed
     top = published_copy(project, tmp_path)
     ledger = top / "model_card/ledger.json"
@@ -145,7 +145,7 @@ def test_a_signature_of_another_result_does_not_hold_here(
 
 
 def published_copy(project: Workspace, tmp_path: Path) -> Path:
-    """A copy of what is signed, and of what names it."""
+    """Copy the signed files and the files that refer to them."""
     top = tmp_path / "project"
     for name in ("model_card", "data/model/tuned"):
         shutil.copytree(project.path / name, top / name)
@@ -159,7 +159,7 @@ def test_what_does_not_verify_is_not_signed(
     smoke_copy: Workspace, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """A card that says more than its ledger."""
+    """Here the card says more than its ledger."""
     monkeypatch.setattr(links, "LINKS", [each for each in links.LINKS if each.name == "card"])
     card = smoke_copy.path / "model_card/README.md"
     card.write_text(card.read_text().replace("## Scores", "## Scores\n\nAIME: 97%"))
@@ -184,7 +184,7 @@ def test_a_key_of_another_kind_is_refused_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["attest", "--private-key", "none.pem"], "none.pem does not exist: name a private key file"),
+        (["attest", "--private-key", "none.pem"], "none.pem does not exist: name a private key"),
         (["attest", "--private-key", "README.md"], "README.md cannot sign"),
         (["verify", "--signature"], "a signature proves nothing without its signer"),
         (["verify", "--public-key", "README.md"], "add --signature FILE"),

@@ -1,4 +1,4 @@
-"""What goes to the hub: whole, verified, with nothing private in it; or nothing at all."""
+"""The hub gets complete, verified results without private text, or nothing at all."""
 
 import base64
 import contextlib
@@ -28,11 +28,11 @@ from tests.publish.test_attest import make_key
 
 @dataclass
 class Hub:
-    """The hub's upload protocol: create, preupload, LFS, commit."""
+    """A hub that supports the upload protocol: create, preupload, LFS, commit."""
 
     url: str = ""
-    repos: dict[str, dict[str, bytes]] = field(default_factory=dict)  # name -> path -> content
-    blobs: dict[str, bytes] = field(default_factory=dict)  # LFS, by sha256
+    repos: dict[str, dict[str, bytes]] = field(default_factory=dict)  # Content by name and path.
+    blobs: dict[str, bytes] = field(default_factory=dict)  # LFS files by sha256.
     refuse: bool = False
 
 
@@ -126,7 +126,7 @@ LARGE = (".safetensors", ".parquet", ".png")
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All links hold; what `verify` finds has tests of its own."""
+    """Make every link of `verify` pass; other tests cover what it finds."""
     monkeypatch.setattr(links, "LINKS", [])
 
 
@@ -162,7 +162,7 @@ def test_what_is_uploaded_is_the_folder_which_carries_the_signature(
 def test_the_published_folder_is_checked_without_this_project(
     smoke: Workspace, tmp_path: Path
 ) -> None:
-    """By OpenSSF's own verifier, from the folder, the signature in it and the key alone."""
+    """OpenSSF's own verifier needs only the folder, the signature in it and the key."""
     from model_signing import verifying
 
     make_key(tmp_path, "one")
@@ -210,13 +210,13 @@ def test_what_does_not_verify_is_not_published(
 def test_a_private_text_in_any_file_is_found_and_nothing_is_left(
     smoke_copy: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A response that repeats it, in the results of another benchmark."""
+    """A response in another benchmark's results repeats the private text."""
     folder = smoke_copy.path / "data/download_benchmark/tiny_chain_sum"
     with contextlib.chdir(smoke_copy.path):
         chain = Chain.open()
         out = tmp_path / "out"
         publish.write_results(out / "results", chain, {})
-        publish.refuse_private_texts(out, publish.private_benchmarks(chain))  # nothing is private
+        publish.refuse_private_texts(out, publish.private_benchmarks(chain))  # Nothing is private.
         chain.params["benchmark"]["tiny_chain_sum"]["source"]["private"] = True
         item = read_rows(folder / "items.parquet")[0]
         note = out / "results" / "notes.json"

@@ -1,4 +1,4 @@
-"""The responses behind a number, and a lock that has lost them."""
+"""A number is traced to its responses, also if the lock no longer lists them."""
 
 from pathlib import Path
 

@@ -1,5 +1,7 @@
-"""`mathledger trace`: every digest it shows is the lock's, every row ends at its raw row, and
-where a link of the chain is missing it says which and what mends it."""
+"""`mathledger trace` shows the lock's digests and leads every row to its raw row.
+
+If a link of the chain is missing, the message says which one and how to fix it.
+"""
 
 import contextlib
 import json
@@ -34,13 +36,13 @@ CORPORA = ("tiny_numinamath_cot", "tiny_openmathinstruct2")
 
 @pytest.fixture(autouse=True)
 def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """80 columns, no colour, and no store but the project's own."""
+    """Use 80 columns, no colour and only the project's own store."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 class Tracer:
-    """The command, run in a project."""
+    """Runs the command in a project."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.capsys = capsys
@@ -56,7 +58,7 @@ class Tracer:
         return json.loads(self(project, *arguments, "--json"))
 
     def refused(self, project: Path, *arguments: str) -> str:
-        """What it says where it ends with status 2: one line, and nothing else."""
+        """Return the single line that it prints if it exits with status 2."""
         with contextlib.chdir(project):
             status = cli.main(["trace", *arguments])
         done = self.capsys.readouterr()
@@ -151,7 +153,7 @@ def test_the_tree_fits_80_columns_and_names_every_stage(smoke: Workspace, trace:
     text, found = trace(smoke.path, BENCHMARK), trace.json(smoke.path, BENCHMARK)
     assert "\x1b" not in text
     too_long = [line for line in text.splitlines() if len(line) > 80]
-    # A word longer than what the tree leaves of the line stands alone on it.
+    # A word that is longer than the rest of the line gets a line of its own.
     assert all(len(line.strip("│├└─ ").split()) == 1 for line in too_long)
     for step in found["steps"][1:]:
         assert len(re.findall(rf"─ {step['stage']}  ", text)) == 1
@@ -165,7 +167,7 @@ def test_the_tree_fits_80_columns_and_names_every_stage(smoke: Workspace, trace:
 
 
 class Page(HTMLParser):
-    """What stands in a page: tags, ids and addresses."""
+    """The tags, ids and addresses in a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -215,7 +217,7 @@ def test_nothing_heavy_is_imported() -> None:
 
 
 def all_rows(project: Path) -> dict[tuple[str, str, int], Row]:
-    """Every row that `prepare` saw, by its origin."""
+    """Return every row that `prepare` saw, by its origin."""
     return {
         (row["corpus"], row["origin_file"], row["origin_row"]): row
         for path in sorted((project / "data/prepare").rglob("*.parquet"))
@@ -350,14 +352,14 @@ def test_the_text_of_a_private_benchmark_stays_out(smoke_copy: Workspace, trace:
         text = trace(smoke_copy.path, "item", f"{BENCHMARK}/{item['id']}", *form)
         assert "withheld" in text and hit["id"] in text
         assert item["problem"][-12:] not in " ".join(text.split())
-        for row in (hit["id"], *copies):  # what overlaps an item, or is a copy of such a row
+        for row in (hit["id"], *copies):  # Rows that overlap, and their copies.
             text = trace(smoke_copy.path, "row", row, *form)
             assert "withheld" in text and "train.jsonl" in text
             assert item["problem"][-12:] not in " ".join(text.split())
 
 
 def test_an_item_that_is_not_evaluated_is_traced_too(smoke_copy: Workspace, trace: Tracer) -> None:
-    """The filter looks for all items of a source; it is said why this one has no response."""
+    """The filter searches for all items of a source; trace says why this one has no response."""
     folder = f"data/download_benchmark/{BENCHMARK}"
     with contextlib.chdir(smoke_copy.path):
         chain = Chain.open()
@@ -367,7 +369,7 @@ def test_an_item_that_is_not_evaluated_is_traced_too(smoke_copy: Workspace, trac
     table = pq.read_table(items)
     name = table["id"][0].as_py()
     for file in (items, left_out):
-        file.unlink()  # the cache's files may be read-only
+        file.unlink()  # Files in the cache may be read-only.
     pq.write_table(table.slice(1), items)
     left_out.write_text(json.dumps([{"id": name, "reason": "max_items"}]))
     found = trace.json(smoke_copy.path, "item", f"{BENCHMARK}/{name}")
@@ -378,7 +380,7 @@ def test_an_item_that_is_not_evaluated_is_traced_too(smoke_copy: Workspace, trac
 
 
 def test_what_would_steer_a_terminal_is_spelled_out() -> None:
-    """A corpus or a model may hold escape sequences; in name, title and lines none gets through."""
+    """Escape sequences of a corpus or a model do not reach name, title or lines."""
     text = tree.printed(
         tree.Branch(
             "\x1b]0;a\x07", "\x9b31m b", ["c \x1b[2J", "d \u202e e"], [tree.Branch("\x00", "f")]
@@ -437,7 +439,7 @@ def test_a_missing_link_of_the_chain_is_named_with_its_mend(
         said = trace.refused(at, *arguments)
         assert path in said and "`dvc pull`" in said
         (at / "aside").rename(file)
-    # A number with no lineage: the lock names none for one stage.
+    # A number without lineage: the lock lists none for one stage.
     lock["mix"]["outs"] = [each for each in lock["mix"]["outs"] if each["path"][:8] != "lineage/"]
     (at / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": lock}))
     assert "mix of workspace has no lineage" in trace.refused(at, BENCHMARK)
@@ -476,15 +478,15 @@ def test_results_that_do_not_fit_each_other_are_remarked(
 @pytest.mark.parametrize(
     ("stage", "reader", "donor"),
     [
-        ("mix", "train", "deduplicate"),  # a folder
+        ("mix", "train", "deduplicate"),  # A folder.
         ("train", f"evaluate@tuned-{BENCHMARK}", "deduplicate"),
-        ("deduplicate", "decontaminate", "decontaminate"),  # a file of one
+        ("deduplicate", "decontaminate", "decontaminate"),  # A file in a folder.
     ],
 )
 def test_a_stage_that_has_read_other_data_is_remarked(
     smoke_copy: Workspace, trace: Tracer, stage: str, reader: str, donor: str
 ) -> None:
-    """Its input was made anew (with the donor's content), and it was not run again."""
+    """Its input was rebuilt (with the donor's content), but the stage was not run again."""
     lock = lock_of(smoke_copy.path)
     made, other = (
         next(each for each in lock[name]["outs"] if each["path"].startswith("data/"))

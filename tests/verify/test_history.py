@@ -1,4 +1,4 @@
-"""`verify` knows the code that a stage ran with, file by file, from old records and new ones."""
+"""`verify` reads the code that a stage ran with, file by file, from old and new records."""
 
 import hashlib
 import subprocess
@@ -26,7 +26,7 @@ def md5(text: str) -> str:
 
 @dataclass
 class Repository:
-    """A repository with one stage, `mix`, whose code a test edits and records as having run."""
+    """A repository with one stage, `mix`; a test edits its code and records runs."""
 
     at: Path
 
@@ -38,7 +38,7 @@ class Repository:
         ).stdout.strip()
 
     def write(self, texts: dict[str, str]) -> None:
-        """Write files, by path."""
+        """Write files by path."""
         for name, text in texts.items():
             path = self.at / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def code(self) -> dict[str, str]:
-        """The md5 of every file of code as it stands."""
+        """Return the md5 of every code file."""
         paths = [path for path in self.at.rglob("*.py") if path.is_file()]
         return {path.relative_to(self.at).as_posix(): md5(path.read_text()) for path in paths}
 
@@ -62,7 +62,7 @@ class Repository:
         *,
         is_dirty: bool = False,
     ) -> list[str]:
-        """What the link `history` says of a run.
+        """Return the reasons that the link `history` gives for a run.
 
         Args:
             code: what its lineage lists of code; None for a record from before there was one.
@@ -101,7 +101,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 
 
 def rooms(code: dict[str, str]) -> dict[str, str]:
-    """The dependencies as the lock has them: the stage's file, and the folder of the room."""
+    """Return the lock's dependencies: the stage's file and the folder of the room."""
     inside = {
         path.removeprefix("mathledger/text/"): digest
         for path, digest in code.items()
@@ -140,7 +140,7 @@ def test_a_run_with_code_that_its_commit_does_not_have_must_say_so(repository: R
 def test_a_forged_list_of_code_is_not_what_the_lock_has(
     repository: Repository, forgery: str, is_dirty: bool
 ) -> None:
-    """The code that ran is edited out of the record, and dvc.lock still names the room's digest."""
+    """The record omits the code that ran, but dvc.lock still has the room's digest."""
     commit, committed = repository.commit(), repository.code()
     repository.write({ROOM[1]: "A = 2\n", "mathledger/text/more.py": "C = 3\n"})
     ran = repository.code()
@@ -155,7 +155,7 @@ def test_a_forged_list_of_code_is_not_what_the_lock_has(
 
 
 def test_a_record_from_before_there_were_rooms_is_checked_too(repository: Repository) -> None:
-    """Its stages depended on single files of code, which stand among `deps` alone."""
+    """Its stages depended on single code files, which only `deps` lists."""
     repository.git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "mathledger")
     for path in ROOM:
         (repository.at / path).unlink()

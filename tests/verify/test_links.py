@@ -1,4 +1,4 @@
-"""What `verify` prints, and its exit status, whatever the links say."""
+"""`verify` prints every link and exits with a status that follows from them."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with data, so that there is something to verify."""
+    """Create a project with data to verify."""
     made = states.Project(tmp_path_factory.mktemp("project"))
     made.git("init", "--quiet")
     shutil.copy(ROOT / "dvc.yaml", made.path)
@@ -55,12 +55,12 @@ def breaking(project: Project) -> Check:
 def verified(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
-    """The exit status and the output of `verify` with some links."""
+    """Return the exit status and the output of `verify` with some links."""
 
     def run(checks: dict[str, Any], *arguments: str) -> tuple[int, str]:
         made = [Link(name, check) for name, check in checks.items()]
         monkeypatch.setattr(links, "LINKS", made)
-        monkeypatch.chdir(path / "data")  # the project is found from any folder in it
+        monkeypatch.chdir(path / "data")  # Any folder of the project works.
         status = main(["verify", *arguments])
         return status, capsys.readouterr().out
 

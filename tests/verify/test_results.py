@@ -1,4 +1,4 @@
-"""The links from the responses to the card."""
+"""The links from the responses to the card are checked."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ SECRET = "a solution that must not be shown"
 def test_a_text_is_shown_only_where_neither_receipt_nor_params_say_private(
     of_receipt: bool, of_params: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Params may have changed since the benchmark was downloaded."""
+    """The params may have changed since the benchmark was downloaded."""
     stored = [
         {
             "item_id": "1",

@@ -1,4 +1,4 @@
-"""What `mathledger verify` finds: nothing on what the pipeline wrote, every byte changed after."""
+"""`mathledger verify` accepts what the pipeline wrote and finds every byte changed later."""
 
 import contextlib
 import random
@@ -24,7 +24,7 @@ VERIFY = ("-m", "mathledger", "verify", "--overrides", "experiment=smoke")
 
 
 def lines(output: str) -> dict[str, str]:
-    """Of each link its verdict and what follows it."""
+    """Return the verdict of each link and the text after it."""
     found: dict[str, str] = {}
     name = ""
     for line in output.splitlines():
@@ -42,7 +42,7 @@ def failed(output: str) -> set[str]:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Project]:
-    """The project at a path, as the links see it."""
+    """Return the project at a path, as the links see it."""
     with contextlib.chdir(path):
         yield Project(Chain.open(), VerifyOptions(("experiment=smoke",)))
 
@@ -78,7 +78,7 @@ def test_a_changed_byte_of_any_file_of_the_lock_is_found_and_named(
             flip(Path(path), chance.randrange(Path(path).stat().st_size), chance.randrange(8))
     with opened(tmp_path / "p") as project:
         found = "\n".join(digests.digests(project))
-        # Those that git alone holds lie in folders whose files no lock lists.
+        # Files that only git holds are in folders whose files no lock lists.
         listed = {path for path in paths if not path.endswith(".gitignore")}
         assert not {path for path in listed if path not in found and "model_card/" not in path}
         assert "model_card" in found
@@ -95,7 +95,7 @@ def test_a_changed_bit_anywhere_in_the_lock_is_found(smoke_copy: Workspace) -> N
             with opened(smoke_copy.path) as project:
                 assert any(records.lock(project)) or any(digests.digests(project)), (at, bit)
         except InputError:
-            pass  # the lock is not readable, which ends in one line that says so
+            pass  # The lock is unreadable, which gives one line.
         path.write_bytes(whole)
 
 
@@ -107,7 +107,7 @@ def test_a_changed_bit_anywhere_in_ledger_card_and_params_is_found(
     whole = path.read_bytes()
     chance = random.Random(8)
     with opened(smoke_copy.path) as project:
-        again = project.ledger_again  # of the files as they were
+        again = project.ledger_again  # From the original files.
     links = {
         "model_card/ledger.json": results.ledger,
         "model_card/README.md": results.card,
@@ -128,7 +128,7 @@ def test_a_changed_bit_anywhere_in_ledger_card_and_params_is_found(
 def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     smoke_copy: Workspace,
 ) -> None:
-    """A verdict, a number of the card and a training row are changed; then lock and git agree."""
+    """A verdict, a card's number and a training row change, and lock and git are adapted."""
     top = smoke_copy.path
     samples = top / "data/evaluate/tuned-tiny_chain_sum/samples.parquet"
     rows = pq.read_table(samples).to_pylist()
