@@ -1,25 +1,22 @@
-r"""Write a corpus of realistic shape, as large as wanted, equal for equal seeds.
+r"""Write a generated corpus of realistic shape, as large as wanted, equal for equal seeds.
 
-    python -m bench.make_corpus FOLDER --rows 5200000
+`write_corpus` writes FOLDER/numinamath_cot/*.parquet and FOLDER/openmathinstruct2/*.parquet, shards
+in these data sets' columns; FOLDER/benchmark.jsonl, items of which some are planted in the corpus;
+and FOLDER/manifest.json with rows, problems, what was planted, and the sha256 of every file.
 
-Writes  FOLDER/numinamath_cot/*.parquet, FOLDER/openmathinstruct2/*.parquet: shards in these data
-        sets' columns; FOLDER/benchmark.jsonl: items of which some are planted in the corpus;
-        FOLDER/manifest.json: rows, problems, what was planted, and the sha256 of every file
-
-16.5% of the rows are in NuminaMath-CoT's columns, one solution a problem; the others in
+16.5% of the rows are in NuminaMath-CoT's columns, one solution a problem. The others are in
 OpenMathInstruct-2's, with 23 solutions for a third of the problems and one for the rest. A row is
 about 1.2 kB; 5.2 million rows hold 1.4 million problems. Planted among the problems are near copies
-(2%), copies with another number (1%) and copies of benchmark items (about 300).
-Every text is a function of the seed and of its number alone: no row depends on another, on the
+(2%), copies with another number (1%) and copies of benchmark items (about 300). Words follow Zipf's
+law. Every text is a function of the seed and of its number alone: no row depends on another, on the
 shards or on the threads.
 """
 
-import argparse
 import json
 import math
 import os
+import re
 import shutil
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,8 +29,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import yaml
 
-from bench import vocabulary
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json, write_json, write_text
 from mathledger.core.hashing import content_id, sha256
@@ -45,7 +42,13 @@ NUM_LEAKS = 300
 SOLUTIONS = 23  # of one problem: OpenMathInstruct-2's 14 million rows over 600 thousand problems
 NUM_STEPS = 14
 MIN_ROWS = 10_000
-# What a problem is.
+VOCABULARY = Path(__file__).with_name("words.yaml")
+WORDS, RULES = (yaml.safe_load(VOCABULARY.read_text())[key] for key in ("words", "rules"))
+PARTS = ("opening", "continuation", "middle", "condition", "question")
+STORY, FORMAL = ([f"{style}_{part}" for part in PARTS] for style in ("story", "formal"))
+NUM_PEOPLE = 3_000  # names made of syllables: the long tail of the vocabulary
+SLOT = re.compile(r"<(\w+)>")
+# The kinds of problems.
 KINDS = ("genuine", "reformatted", "edited", "other_number", "benchmark_item")
 GENUINE, REFORMATTED, EDITED, OTHER_NUMBER, BENCHMARK_ITEM = range(5)
 
@@ -82,7 +85,7 @@ def below(limit: int, seed: int, stream: int, keys: Keys) -> Numbers:
 
 @dataclass(frozen=True)
 class Shape:
-    """How rows are divided: `many` problems have SOLUTIONS solutions, the others one."""
+    """The division of rows: `many` problems have SOLUTIONS solutions each, the others one."""
 
     num_rows: int
 
@@ -121,15 +124,13 @@ class Generator:
 
     def __init__(self, num_problems: int, seed: int) -> None:
         self.num_problems, self.seed = num_problems, seed
-        self.pools = [
-            [self._pool(name) for name in names] for names in (vocabulary.STORY, vocabulary.FORMAL)
-        ]
+        self.pools = [[self._pool(name) for name in names] for names in (STORY, FORMAL)]
         self.steps = self._pool("step")
 
     def _pool(self, name: str) -> pa.StringArray:
         # The last fragment is empty: a place that a text leaves out.
         random = np.random.default_rng([self.seed, *name.encode()])
-        return pa.concat_arrays([vocabulary.expand(name, POOL_SIZE, random), pa.array([""])])
+        return pa.concat_arrays([expand(name, POOL_SIZE, random), pa.array([""])])
 
     def kinds(self, keys: Keys) -> tuple[Numbers, Keys]:
         """What each problem is (an index of KINDS), and the problem it was made of.
@@ -267,7 +268,7 @@ def write_corpus(folder: Path, num_rows: int, seed: int) -> dict[str, Any]:
     """
     if num_rows < MIN_ROWS:
         raise InputError(f"{num_rows} rows: below {MIN_ROWS} what is planted outweighs the rest")
-    code = content_id(Path(__file__).read_text(), Path(vocabulary.__file__).read_text())
+    code = content_id(Path(__file__).read_text(), VOCABULARY.read_text())
     wanted = {"num_rows": num_rows, "seed": seed, "code": code}
     done = folder / "manifest.json"
     if done.exists():
@@ -324,20 +325,57 @@ def write_shard(path: Path, table: Callable[[Numbers], pa.Table], rows: Numbers)
     aside.rename(path)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--rows", type=int, required=True, help=f"at least {MIN_ROWS}")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    try:
-        write_corpus(arguments.folder, arguments.rows, arguments.seed)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    print(f"{arguments.folder}: {arguments.rows} rows, see manifest.json")
+def expand(name: str, count: int, random: np.random.Generator) -> pa.StringArray:
+    """`count` expansions of a word list or rule; equal random states give equal ones."""
+    match name:
+        case "person":
+            people = np.asarray(_people(), dtype=object)
+            return pa.array(people[_zipf(len(people), count, random)])
+        case "digit":
+            return pa.array(random.integers(2, 10, count)).cast(pa.string())
+        case "small":
+            return pa.array(random.integers(2, 61, count)).cast(pa.string())
+        case "number":
+            return _numbers(count, random)
+    if name in WORDS:
+        words = np.asarray(WORDS[name].split(), dtype=object)
+        return pa.array(words[_zipf(len(words), count, random)])
+    templates = RULES[name]
+    chosen = random.integers(0, len(templates), count)
+    parts = []
+    for number, template in enumerate(templates):
+        # split() puts text at even places, slot names at odd ones
+        pieces = SLOT.split(template)
+        own = int((chosen == number).sum())
+        texts = [
+            expand(piece, own, random) if place % 2 else pa.repeat(piece, own)
+            for place, piece in enumerate(pieces)
+        ]
+        parts.append(pc.binary_join_element_wise(*texts, ""))
+    back = np.argsort(np.argsort(chosen, kind="stable"), kind="stable")
+    return pa.concat_arrays(parts).take(pa.array(back))
 
 
-if __name__ == "__main__":
-    main()
+def _zipf(size: int, count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Ranks in [0, size), rank r in proportion to 1 / (r + 2): few words are common, most rare."""
+    weights = 1 / np.arange(2, size + 2)
+    return np.searchsorted(np.cumsum(weights) / weights.sum(), random.random(count), side="right")
+
+
+def _people() -> list[str]:
+    random = np.random.default_rng(0)  # the same people in every corpus
+    syllables = WORDS["syllable"].split()
+    people: dict[str, None] = {}  # keeps its order, unlike a set
+    while len(people) < NUM_PEOPLE:
+        name = "".join(random.choice(syllables, size=random.integers(2, 4)))
+        people[name.capitalize()] = None
+    return list(people)
+
+
+def _numbers(count: int, random: np.random.Generator) -> pa.StringArray:
+    """Mostly small; some large, some decimal."""
+    kind = random.random(count)
+    whole = np.where(kind < 0.8, random.integers(2, 100, count), random.integers(100, 10000, count))
+    text = pa.array(whole).cast(pa.string())
+    decimals = pa.array(random.integers(1, 10, count)).cast(pa.string())
+    return pc.if_else(pa.array(kind < 0.9), text, pc.binary_join_element_wise(text, decimals, "."))

@@ -1,5 +1,10 @@
-"""Run a command and measure it; say on what machine; write the result."""
+"""What every benchmark shares: options, a quiet machine, rounds that alternate, one table.
 
+A script's `main` reads its options with `options`, measures, and ends with `report`. Each claim of
+speed is a ratio of two things that ran side by side in the same rounds.
+"""
+
+import argparse
 import json
 import os
 import resource
@@ -9,24 +14,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.run.environment import hardware
-from mathledger.run.tracking import CODE
 
 RESULTS = Path("bench/results")
+MIN_ROUNDS, MAX_LOAD = 3, 1.0
 SAMPLE_SECONDS = 0.05
-PACKAGES = ["lm-eval", "math-verify", "numba", "numpy", "pyarrow", "torch"]
-PACKAGES += ["transformers", "trl"]
+PACKAGES = ("math-verify", "numba", "numpy", "pyarrow", "torch", "transformers", "trl")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,116 @@ class Measured:
     """One run of a command."""
 
     seconds: float  # wall time, from start to exit
-    peak_rss_mb: (
-        float  # highest sum over its process tree, shared pages counted in each; MB = 1e6 B
+    peak_mb: float  # highest sum over its process tree, shared pages counted in each; 1e6 bytes
+
+
+def options(
+    description: str | None, arguments: Sequence[str] | None, *more: Any, is_timed: bool = True
+) -> Any:
+    """Parse a script's options; each of `more` is a name and the keywords of `add_argument`.
+
+    Args:
+        is_timed: the script claims a speed, which needs rounds and a quiet machine.
+
+    Raises:
+        InputError: the machine is busy or the rounds are too few for a claim.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    for name, keywords in more:
+        parser.add_argument(name, **keywords)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where raw results go")
+    if is_timed:
+        parser.add_argument("--rounds", type=int, default=MIN_ROUNDS, help="at least 3")
+        parser.add_argument(
+            "--loaded", action="store_true", help="run on a busy machine or for fewer rounds"
+        )
+    chosen = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    print(f"load average: {load:.2f}", file=sys.stderr)
+    if is_timed and not chosen.loaded and (load > MAX_LOAD or chosen.rounds < MIN_ROUNDS):
+        raise InputError(
+            f"the load average is {load:.2f} and the rounds are {chosen.rounds}: a claim needs at "
+            f"most {MAX_LOAD:.0f} and at least {MIN_ROUNDS}; --loaded measures nevertheless"
+        )
+    chosen.facts = circumstances(load, chosen.rounds if is_timed else None)
+    return chosen
+
+
+def circumstances(load: float, rounds: int | None) -> dict[str, Any]:
+    """Return when, where and with what is measured."""
+
+    def git(*command: str) -> str:
+        done = subprocess.run(["git", *command], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    machine = hardware()
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": git("rev-parse", "HEAD"),
+        "code_is_dirty": bool(git("status", "--porcelain", "--", "mathledger", "stages", "bench")),
+        "load_before": round(load, 2),
+        "rounds": rounds,
+        "cpu": machine["cpu"],
+        "num_cpus": machine["num_cpus"],
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "packages": {"python": machine["python"], **versions(PACKAGES)},
+    }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed here."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def report(
+    name: str, chosen: Any, n: str, head: Sequence[str], rows: Sequence[Sequence[Any]], raw: Any
+) -> None:
+    """Print the table with what it rests on, and write it with the raw results as JSON.
+
+    Args:
+        n: what was measured and how much of it.
+        rows: text as it is, numbers to three digits.
+    """
+    facts = chosen.facts
+    cells = [[each if isinstance(each, str) else f"{each:,.4g}" for each in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in [head, *cells]]
+    lines.insert(1, "|---" * len(head) + "|")
+    dirty = " with changes" if facts["code_is_dirty"] else ""
+    rounds = f"; medians of {facts['rounds']} rounds" if facts["rounds"] else ""
+    foot = (
+        f"n: {n}{rounds}. {facts['num_cpus']} cores of {facts['cpu']}, "
+        f"{facts['memory_gb']} GB; {facts['date']}, commit {facts['commit'][:12]}{dirty}; load "
+        f"before {facts['load_before']}."
+    )
+    text = "\n".join([*lines, "", foot])
+    write_json(chosen.results / f"{name}.json", {**facts, "n": n, "table": text, "raw": raw})
+    print(text)
+
+
+def alternate(tools: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run every tool once a round, so that a slower minute of the machine falls on all."""
+    runs: dict[str, list[T]] = {name: [] for name in tools}
+    for number in range(rounds):
+        for name, tool in tools.items():
+            runs[name].append(tool())
+            print(f"round {number + 1}: {name}: {runs[name][-1]}"[:200], file=sys.stderr)
+    return runs
+
+
+def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: statistics.median(each[key] for each in runs) for key in runs[0]}
 
 
 def measure(
-    command: list[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    command: Sequence[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Measured:
     """Run a command to its end.
 
@@ -71,110 +179,69 @@ def measure(
     seconds = time.perf_counter() - started
     watcher.join()
     if process.returncode:
-        raise InputError(
-            f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:].strip()}"
-        )
-    return Measured(round(seconds, 2), round(peak / 1e6, 1))
+        shown = " ".join(map(str, command))
+        raise InputError(f"{shown} ended with {process.returncode}:\n{output[-4000:].strip()}")
+    return Measured(round(seconds, 3), round(peak / 1e6, 1))
 
 
 def tree_rss(pid: int) -> int:
-    """Resident bytes of a process and all below it."""
+    """Return the resident bytes of a process and all below it."""
     total = 0
     try:
         process = psutil.Process(pid)
-        processes = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    for process in processes:
-        try:
-            total += process.memory_info().rss
-        except psutil.NoSuchProcess:  # ended since it was listed
-            continue
+        for each in [process, *process.children(recursive=True)]:
+            total += each.memory_info().rss
+    except psutil.NoSuchProcess:  # one has ended since it was listed
+        pass
     return total
 
 
-def circumstances() -> dict[str, Any]:
-    """Where, when and with what something is measured; to be called before it is.
+def copy_of(project: Path, folder: Path, with_data: bool) -> Path:
+    """Clone a checkout with its params.yaml, and with its data if the benchmark reads them.
 
-    The load tells whether the machine was doing something else: then times are worth little.
+    Raises:
+        InputError: the checkout has no data.
     """
-    facts = hardware()
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _git("rev-parse", "HEAD"),
-        "code_is_dirty": bool(_git("status", "--porcelain", "--", *CODE, "bench/*.py")),
-        "load_before": round(os.getloadavg()[0], 2),
-        "machine": {
-            "cpu": facts["cpu"],
-            "num_cpus": facts["num_cpus"],
-            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-            "python": facts["python"],
-            "packages": {package: version(package) for package in PACKAGES},
-        },
-    }
-
-
-def clone(folder: Path, overrides: list[str], targets: list[str]) -> Path:
-    """A clone of HEAD (or the one that is there), configured, with these stages' outs."""
-    if not folder.exists():
-        run(Path.cwd(), "git", "clone", "--quiet", str(Path.cwd()), str(folder))
-    run(folder, sys.executable, "-m", "stages.params", *overrides)
-    run(folder, "dvc", "repro", "--quiet", *targets)
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", str(project), str(folder)], check=True)
+    shutil.copy2(project / "params.yaml", folder / "params.yaml")
+    if with_data:
+        if not (project / "data/model").exists():
+            raise InputError(f"{project} has no data/model: run `make repro` there first")
+        shutil.copytree(project / "data", folder / "data", dirs_exist_ok=True)
     return folder
 
 
-def run(folder: Path, *command: str, environment: Mapping[str, str] | None = None) -> str:
-    """What a command there prints.
-
-    Raises:
-        InputError: it fails.
-    """
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
-
-
-def commit(folder: Path, message: str) -> None:
-    """Commit all that a clone holds."""
-    identity = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    run(folder, "git", "add", "--all")
-    run(folder, "git", *identity, "commit", "--quiet", "--allow-empty", "--message", message)
-
-
-def run_in_clone(folder: Path, module: str, *arguments: str) -> dict[str, float]:
-    """Run a module there with nothing left from before; returns what it printed as RESULT."""
+def run_part(folder: Path, module: str, *arguments: str) -> dict[str, float]:
+    """Run a part of a benchmark in a process of its own; return the numbers that `finish` gave."""
     shutil.rmtree(folder / ".scratch", ignore_errors=True)
-    shutil.rmtree(folder / ".bare", ignore_errors=True)
-    printed = run(folder, sys.executable, "-m", module, *arguments)
-    found = [line for line in printed.splitlines() if line.startswith("RESULT ")]
+    environment = stage_environment() | {"PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if not found:
+        raise InputError(f"{' '.join(command)}:\n{(done.stdout + done.stderr)[-3000:]}")
     result: dict[str, float] = json.loads(found[0].removeprefix("RESULT "))
-    progress(f"{' '.join(arguments)}: {result['tokens'] / result['seconds']:.1f} tokens/s")
-    return result
+    return {**result, "tokens_per_second": result["tokens"] / result["seconds"]}
 
 
-def medians(runs: list[dict[str, float]]) -> dict[str, float]:
-    """Of each number, and of tokens a second."""
-    for each in runs:
-        each["tokens_per_second"] = each["tokens"] / each["seconds"]
-    return {key: statistics.median(each[key] for each in runs) for key in runs[0]}
+def finish(**numbers: float) -> None:
+    """Hand the numbers of a part over and end at once; what a stage does then is not compared."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    print("RESULT " + json.dumps({**numbers, "peak_mb": peak_mb}), flush=True)
+    os._exit(0)
 
 
-def peak_mib() -> float:
-    """The peak resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def stage_environment() -> dict[str, str]:
+    """Return the environment without what would lead a stage to the caller's own stores."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLF"))}
+    return kept | {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def write_result(name: str, result: dict[str, Any]) -> None:
-    """Write bench/results/<name>.json."""
-    write_json(RESULTS / f"{name}.json", result)
-
-
-def progress(text: str) -> None:
-    """A line for the one who waits; tables go to stdout."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def run_main(main: Callable[[], None]) -> None:
+    """Run a script's main; an error that its user can mend is one line."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

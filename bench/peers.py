@@ -1,23 +1,28 @@
-"""Run a public peer on the same input; for the interpreter of bench/peers.txt.
+"""Run a public peer on the same input, with the interpreter of bench/peers.txt.
 
+    PEERS/bin/python bench/peers.py versions
     PEERS/bin/python bench/peers.py near TOOL FOLDER OUTPUT
     PEERS/bin/python bench/peers.py pairs PAIRS.jsonl OUTPUT
 
-near   FOLDER holds parquet shards with the columns id (row number, as text) and text; writes the
-       row numbers that the tool removes as near duplicates, as a JSON list
-pairs  writes for each pair of query and ref whether datatrove's n-gram decontamination drops the
-       query, as a JSON list
+versions  prints the versions of the installed peers, as JSON
+near      reads parquet shards with the columns id (row number, as text) and text in FOLDER; writes
+          the row numbers that the tool removes as near duplicates, as a JSON list
+pairs     writes for each pair of query and ref whether datatrove's n-gram decontamination drops the
+          query, as a JSON list
+
+`available` and `command` are for the benchmarks, which run in another environment.
 
 Every tool gets 128 hashes, token 3-grams and a Jaccard similarity of 0.8. Those that remove what
 shares a bucket, without a further look, get bands made for that: 16 bands of 8, or their own.
 """
 
+import importlib.metadata
 import json
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,12 +30,36 @@ NUM_HASHES = 128
 NGRAM_SIZE = 3
 JACCARD = 0.8
 WORKERS = 2
-# For the two that leave it to the caller to make tokens.
+# Two of the tools leave it to the caller to make tokens.
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
+def available(python: Path, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Return the versions of the peers that an environment has, and a note on those it lacks."""
+    shown = subprocess.check_output([str(python), __file__, "versions"], text=True)
+    found = {name: number for name, number in json.loads(shown).items() if name in names}
+    missing = ", ".join(name for name in names if name not in found)
+    if missing:
+        print(f"not installed, left out: {missing} (bench/peers.txt)", file=sys.stderr)
+    return f"; not installed, left out: {missing}" if missing else "", found
+
+
+def command(python: Path, *arguments: str) -> list[str]:
+    return [str(python), __file__, *arguments]
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for name in NEAR:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
 def rows(folder: Path) -> Iterator[tuple[int, str]]:
-    """(row number, text) of every shard."""
+    """Yield row number and text of every shard."""
     import pyarrow.parquet as pq
 
     for path in sorted(folder.glob("*.parquet")):
@@ -44,7 +73,7 @@ def shingles(text: str) -> list[str]:
 
 
 def datatrove(folder: Path) -> list[int]:
-    """Its four MinHash steps with two workers and its default text normalisation."""
+    """Run its four MinHash steps with two workers and its default text normalisation."""
     from datatrove.executor import LocalPipelineExecutor  # type: ignore[import-not-found]
     from datatrove.pipeline.dedup import (  # type: ignore[import-not-found]
         MinhashConfig,
@@ -81,7 +110,7 @@ def datatrove(folder: Path) -> list[int]:
 
 
 def text_dedup(folder: Path) -> list[int]:
-    """Its MinHash command with two processes; the bands are its own for the threshold."""
+    """Run its MinHash command with two processes and its own bands for the threshold."""
     from datasets import load_from_disk
 
     with tempfile.TemporaryDirectory() as name:
@@ -98,7 +127,7 @@ def text_dedup(folder: Path) -> list[int]:
 
 
 def datasketch(folder: Path) -> list[int]:
-    """MinHashLSH with its own bands for the threshold; the first of two that meet stays."""
+    """Run MinHashLSH with its own bands for the threshold; the first of two that meet stays."""
     from datasketch import MinHash, MinHashLSH  # type: ignore[import-not-found]
 
     index = MinHashLSH(threshold=JACCARD, num_perm=NUM_HASHES)
@@ -114,7 +143,7 @@ def datasketch(folder: Path) -> list[int]:
 
 
 def rensa(folder: Path) -> list[int]:
-    """R-MinHash over all tokens; its deduplicator checks the estimated similarity."""
+    """Run R-MinHash over all tokens; its deduplicator checks the estimated similarity."""
     from rensa import RMinHashDeduplicator  # type: ignore[import-not-found]
 
     index = RMinHashDeduplicator(threshold=JACCARD, num_perm=NUM_HASHES, use_lsh=True)
@@ -143,10 +172,10 @@ NEAR: dict[str, Callable[[Path], list[int]]] = {
 
 
 def datatrove_pairs(path: Path) -> list[bool]:
-    """Its n-gram decontamination: the indexer's own hashes of ref, and of query as a document.
+    """Compare the n-gram indexer's own hashes of ref with those of query as a document.
 
-    With find_query_ngrams, for its default looks at answers only and would drop nothing here. The
-    indexer itself can't be made without lighteval, which only its ready-made tasks need: its method
+    find_query_ngrams is on: the default looks at answers only and would drop nothing here. The
+    indexer cannot be made without lighteval, which only its ready-made tasks need, so its method
     gets a stand-in that holds what __init__ would set.
     """
     from datatrove.pipeline.decont.n_grams import (  # type: ignore[import-not-found]
@@ -176,6 +205,8 @@ def datatrove_pairs(path: Path) -> list[bool]:
 
 def main() -> None:
     match sys.argv[1:]:
+        case ["versions"]:
+            print(json.dumps(versions()))
         case ["near", tool, folder, output] if tool in NEAR:
             Path(output).write_text(json.dumps(sorted(NEAR[tool](Path(folder)))))
         case ["pairs", pairs, output]:
