@@ -115,10 +115,10 @@ def report(
 
     Args:
         n: what was measured and how much of it.
-        rows: text as it is, numbers to three digits.
+        rows: text as it is, numbers to four digits.
     """
     facts = chosen.facts
-    cells = [[each if isinstance(each, str) else f"{each:,.4g}" for each in row] for row in rows]
+    cells = [[cell(each) for each in row] for row in rows]
     lines = [f"| {' | '.join(row)} |" for row in [head, *cells]]
     lines.insert(1, "|---" * len(head) + "|")
     dirty = " with changes" if facts["code_is_dirty"] else ""
@@ -131,6 +131,17 @@ def report(
     text = "\n".join([*lines, "", foot])
     write_json(chosen.results / f"{name}.json", {**facts, "n": n, "table": text, "raw": raw})
     print(text)
+
+
+def cell(value: str | float) -> str:
+    """Write a number with four digits, or all of a whole one.
+
+    >>> cell(12345), cell(1234.5), cell(0.123456)
+    ('12,345', '1,234', '0.1235')
+    """
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def alternate(tools: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
