@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("--project", {"type": Path, "default": Path()}),
         ("--benchmark", {"default": "gsm_symbolic"}),
     )
-    folder = copy_of(chosen.project.resolve(), chosen.scratch / "project", with_data=True)
+    folder = copy_of(chosen.project, chosen.scratch / "project", with_data=True)
     parts = {
         name: partial(run_part, folder, "bench.evaluation", name, chosen.benchmark)
         for name in ("stage", "bare")

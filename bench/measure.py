@@ -213,6 +213,7 @@ def copy_of(project: Path, folder: Path, with_data: bool) -> Path:
     Raises:
         InputError: the checkout has no data.
     """
+    project = project.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", str(project), str(folder)], check=True)
     shutil.copy2(project / "params.yaml", folder / "params.yaml")

@@ -129,13 +129,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         __doc__,
         arguments,
         ("scratch", {"type": Path, "help": "a folder with room"}),
+        ("--project", {"type": Path, "default": Path(), "help": "a checkout; its HEAD is run"}),
         ("--peers", {"type": Path, "default": Path(sys.executable)}),
         ("--rows", {"type": int, "default": 200_000}),
     )
     note, installed = peers.available(chosen.peers, PEERS)
     folder, project = chosen.scratch / f"near-{chosen.rows}", chosen.scratch / "project"
     write_input(folder, chosen.rows)
-    copy_of(Path.cwd(), project, with_data=False)
+    copy_of(chosen.project, project, with_data=False)
     prepare_project(project, folder)
     tools: dict[str, Callable[[], tuple[Measured, Removed]]] = {
         "mathledger": partial(ours, project, chosen.rows)

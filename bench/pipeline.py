@@ -107,9 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         __doc__,
         arguments,
         ("scratch", {"type": Path, "help": "a folder with room"}),
+        ("--project", {"type": Path, "default": Path(), "help": "a checkout; its HEAD is run"}),
         ("--rows", {"type": int, "required": True, "help": f"at least {MIN_ROWS}"}),
     )
-    project = copy_of(Path.cwd(), chosen.scratch / "project", with_data=False)
+    project = copy_of(chosen.project, chosen.scratch / "project", with_data=False)
     if chosen.rows > MIN_ROWS:
         use_corpus(project, chosen.scratch / f"corpus-{MIN_ROWS}", MIN_ROWS)
         run_all(project)

@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("--project", {"type": Path, "default": Path()}),
         ("--steps", {"type": int, "default": 8}),
     )
-    folder = copy_of(chosen.project.resolve(), chosen.scratch / "project", with_data=True)
+    folder = copy_of(chosen.project, chosen.scratch / "project", with_data=True)
     shorten(folder / "params.yaml", chosen.steps)
     parts = {name: partial(run_part, folder, "bench.training", name) for name in ("stage", "bare")}
     runs = alternate(parts, chosen.rounds)

@@ -243,6 +243,16 @@ def add_plan(commands: Commands) -> None:
         metavar="SHARE",
         help="of the peak that the model's operations reach (MFU); default: %(default)s",
     )
+    command.add_argument(
+        "--tokens-per-second",
+        type=_positive,
+        default=1000.0,
+        metavar="N",
+        help="that one GPU generates in evaluation; default: %(default).0f",
+    )
+    command.add_argument(
+        "--dollars", type=_positive, metavar="PRICE", help="of a GPU hour: adds what a run costs"
+    )
 
 
 # ------------------------------------------------------------------------ shared by several
@@ -284,6 +294,16 @@ def _share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is no share, above 0 and up to 1")
     return share
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return number
 
 
 def absolute(text: str) -> Path:

@@ -12,9 +12,9 @@ import psutil
 import pytest
 import yaml
 
-from bench import cost, report
 from mathledger.core.hashing import sha256
 from tests.conftest import Workspace, clean_environment
+from tests.plan import recipe
 from tests.test_docs import TARGETS, check_overrides
 
 JOBS = [Path("jobs") / name for name in ("kubernetes.yaml", "skypilot.yaml", "slurm.sbatch")]
@@ -33,13 +33,13 @@ def script(job: Path) -> str:
 
 
 @pytest.mark.parametrize("job", JOBS, ids=str)
-def test_a_job_runs_what_the_costs_were_counted_for(job: Path) -> None:
+def test_a_job_runs_what_the_plan_was_counted_for(job: Path) -> None:
     found = re.search(r"seed-recipe \\\n((?:.*\\\n)*.*)", script(job))
-    assert found and found[1].replace("\\\n", " ").split() == cost.OVERRIDES
+    assert found and found[1].replace("\\\n", " ").split() == recipe.OVERRIDES
 
 
 def test_what_the_jobs_run_composes() -> None:
-    check_overrides(cost.OVERRIDES)
+    check_overrides(recipe.OVERRIDES)
 
 
 @pytest.mark.parametrize("job", [*JOBS, Path("jobs/run.sh")], ids=str)
@@ -49,11 +49,6 @@ def test_a_jobs_shell_parses_and_names_what_exists(job: Path) -> None:
     assert set(re.findall(r"^\s*make (\w+)", text, re.M)) <= TARGETS
     named = set(re.findall(r"\b(?:conf|docs|jobs)/[\w/]+\.\w+", job.read_text()))
     assert named and all(Path(path).exists() for path in named)
-
-
-def test_the_page_shows_the_costs_of_this_configuration() -> None:
-    page = Path("docs/scaling.md")
-    assert report.fill(page) == page.read_text(encoding="utf-8")
 
 
 # --- run.sh ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from mlflow import MlflowClient
 
-from bench import faults
+from tests import faults
 from tests.conftest import Workspace
 
 

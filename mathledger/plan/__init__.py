@@ -18,6 +18,7 @@ from mathledger.model import download
 from mathledger.plan import inputs, report
 from mathledger.plan.estimate import GPUS, estimate
 from mathledger.plan.size import size_of
+from mathledger.plan.totals import evaluation
 from mathledger.run import params
 from mathledger.training import models, sft
 
@@ -37,6 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     if is_mixed and base.exists() and mix.exists():
         rows = inputs.measure_rows(mix, base, settings.max_length)
     plan = estimate(settings, size, rows, arguments.gpu, arguments.utilisation)
-    text = report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation)
-    terminal.show(f"{text}\n", {"^fits +yes$": "green", "^fits +no;": "red"})
+    asked = evaluation(params.read())
+    lines = report.render(settings, size, rows, plan, arguments.gpu, arguments.utilisation)
+    lines += report.render_totals(
+        settings, size, plan, asked, arguments.tokens_per_second, arguments.dollars
+    )
+    shown = report.columns(lines)
+    terminal.show(f"{shown}\n", {"^fits +yes$": "green", "^fits +no;": "red"})
     return 0

@@ -3,6 +3,7 @@
 from mathledger.plan.estimate import GPUS, Estimate
 from mathledger.plan.inputs import Rows
 from mathledger.plan.size import Size
+from mathledger.plan.totals import Evaluation, disk
 from mathledger.training import sft
 
 
@@ -13,8 +14,13 @@ def render(
     plan: Estimate,
     gpu: str,
     utilisation: float,
+<<<<<<< HEAD
 ) -> str:
     """Return the text that `mathledger plan` prints."""
+=======
+) -> list[tuple[str, str]]:
+    """Return the lines on training, as name and value."""
+>>>>>>> 1164115 (Measure by seven short scripts that the suite runs; plan responses, disk and money)
     launch, capacity, peak = settings.launch, *GPUS[gpu]
     bound = "" if rows else "at most "
     unknown = "unknown until `dvc repro mix`"
@@ -33,6 +39,7 @@ def render(
         epochs = f"{plan.epochs:.3g} of {rows.num:,} rows, mean {rows.mean:.0f} tokens, longest "
         epochs += f"{rows.longest}; {rows.num_too_long} do not fit {settings.max_length}"
     needed = sum(plan.memory.values())
+<<<<<<< HEAD
     return columns(
         [
             ("parameters", f"{size.total:,}, {size.trainable:,} of them trained ({method})"),
@@ -60,6 +67,33 @@ def render(
             ("hours", hours),
         ]
     )
+=======
+    return [
+        ("parameters", f"{size.total:,}, of them trained {size.trainable:,} ({method})"),
+        (
+            "processes",
+            f"{launch.num_processes} x {gpu} (`{launch.command}`, {launch.sharding})",
+        ),
+        (
+            "batch",
+            f"{plan.batch} = {settings.per_device_train_batch_size} a GPU x "
+            f"{settings.gradient_accumulation_steps} accumulated x {launch.num_processes} "
+            f"GPUs, {'packed' if settings.packing else 'padded'}",
+        ),
+        ("tokens a step", f"{bound}{plan.tokens_per_step:,.0f}"),
+        ("steps", f"{plan.num_steps:,}" if plan.num_steps else unknown),
+        ("tokens in all", tokens),
+        ("epochs", epochs),
+        ("memory a GPU", ""),
+        *((f"  {name}", f"{each:8.2f} GiB") for name, each in plan.memory.items()),
+        (
+            "  all",
+            f"{needed:8.2f} GiB of {capacity}, {plan.free_memory:.0f} of them for this",
+        ),
+        ("fits", "yes" if plan.fits else f"no; {advice(plan)}"),
+        ("hours", hours),
+    ]
+>>>>>>> 1164115 (Measure by seven short scripts that the suite runs; plan responses, disk and money)
 
 
 def advice(plan: Estimate) -> str:
@@ -70,6 +104,45 @@ def advice(plan: Estimate) -> str:
     return f"it would fit with {plan.change}{more}; or try train=lora or train=qlora"
 
 
+def render_totals(
+    settings: sft.Params,
+    size: Size,
+    plan: Estimate,
+    asked: Evaluation,
+    tokens_per_second: float,
+    dollars: float | None,
+) -> list[tuple[str, str]]:
+    """Return the lines on evaluation, disk and, if a price is given, money."""
+    answering = asked.seconds(tokens_per_second)
+    more = f"; {asked.num_unknown} benchmarks not counted" if asked.num_unknown else ""
+    parts = disk(size)
+    rows = [
+        (
+            "evaluation",
+            f"{asked.num_responses:,} responses of {asked.num_models} models, at most "
+            f"{asked.max_tokens:,} tokens{more}",
+        ),
+        (
+            "",
+            f"at most {answering / 3600:,.1f} hours at {tokens_per_second:,.0f} tokens a second "
+            f"on each of {asked.num_processes} GPUs",
+        ),
+        (
+            "disk",
+            f"{sum(parts.values()) / 1e9:,.0f} GB: "
+            + ", ".join(f"{name} {each / 1e9:,.1f}" for name, each in parts.items()),
+        ),
+    ]
+    if dollars is not None:
+        price = "unknown until `dvc repro mix`"
+        if plan.seconds:
+            busy = settings.launch.num_processes * plan.seconds + asked.num_processes * answering
+            price = f"at most {busy / 3600 * dollars:,.0f} dollars at {dollars:g} a GPU hour"
+        rows.append(("money", price))
+    return rows
+
+
 def columns(rows: list[tuple[str, str]]) -> str:
+    """Lay out the lines that `mathledger plan` prints."""
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in rows)

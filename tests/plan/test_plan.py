@@ -1,11 +1,11 @@
 """`mathledger plan` estimates the needs of a training run."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from bench.cost import SHAPE
 from mathledger.card.outputs import Outputs
 from mathledger.core.files import read_json
 from mathledger.model.launch import Launch
@@ -16,6 +16,7 @@ from mathledger.training import models, sft
 from mathledger.training.lora import Lora, peft_config
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
+from tests.plan.recipe import SHAPE
 
 BASE = Outputs(Path()).model("base")
 REPO = "deepseek-ai/deepseek-math-7b-rl"
@@ -29,7 +30,7 @@ CONFIG = {
 
 def planned(workspace: Workspace, *options: str, **environment: str) -> dict[str, str]:
     shown = workspace.python("-m", "mathledger", "plan", *options, **environment)
-    lines = [line.split("  ", 1) for line in shown.splitlines() if not line.startswith("  ")]
+    lines = [line.split("  ", 1) for line in shown.splitlines() if re.match(r"\S.*  ", line)]
     return {name.strip(): value.strip() for name, value in lines}
 
 

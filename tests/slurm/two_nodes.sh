@@ -1,7 +1,7 @@
 #!/bin/bash
 # Two nodes on one machine: two network namespaces, an address each, and a cable (veth) between them.
 #
-#     sudo --preserve-env=PATH bash bench/two_nodes.sh
+#     sudo --preserve-env=PATH bash tests/slurm/two_nodes.sh
 #
 # Runs the last commit's smoke pipeline on one node, then on two: the data stages on a Ray cluster
 # whose head has no CPUs, training (DDP and FSDP2) and an evaluation by conf/train/launch/slurm.yaml.

@@ -1,0 +1,66 @@
+"""What a run needs beside training: responses to generate, room on the disk, money."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mathledger.plan.size import Size
+from mathledger.run.params import evaluated_models
+
+NUM_CHECKPOINTS = 3  # two are kept, and a third is there while it is written
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Responses of all evaluated models to all benchmarks."""
+
+    num_models: int
+    num_responses: int
+    max_tokens: int  # if every response is as long as its limit
+    num_processes: int
+    num_unknown: int  # benchmarks whose number of items follows from files of the user's own
+
+    def seconds(self, tokens_per_second: float) -> float:
+        """Return the most time that it takes.
+
+        Args:
+            tokens_per_second: what one GPU generates.
+        """
+        return self.max_tokens / (self.num_processes * tokens_per_second)
+
+
+def evaluation(content: Mapping[str, Any]) -> Evaluation:
+    """Count the responses that params.yaml asks for.
+
+    >>> benchmark = {"source": {"num_rows": 30}, "mapping": {"max_items": None}}
+    >>> benchmark["task"] = {"repeats": 16, "max_gen_toks": 2048}
+    >>> launch = {"num_processes": 8}
+    >>> content = {"benchmark": {"aime24": benchmark}, "evaluated_models": ["base", "tuned"]}
+    >>> content["evaluate"] = {"temperature": 0.6, "launch": launch}
+    >>> evaluation(content)
+    Evaluation(num_models=2, num_responses=960, max_tokens=1966080, num_processes=8, num_unknown=0)
+    """
+    models, evaluate = evaluated_models(content), content["evaluate"]
+    responses = tokens = unknown = 0
+    for benchmark in content["benchmark"].values():
+        source, task = benchmark["source"], benchmark["task"]
+        known = [benchmark["mapping"]["max_items"], source.get("num_rows"), source.get("num_items")]
+        items = min((each for each in known if each), default=0)
+        unknown += not items
+        repeats = task["repeats"] if evaluate["temperature"] else 1
+        responses += items * repeats * len(models)
+        tokens += items * repeats * len(models) * task["max_gen_toks"]
+    return Evaluation(len(models), responses, tokens, evaluate["launch"]["num_processes"], unknown)
+
+
+def disk(size: Size) -> dict[str, float]:
+    """Return the bytes that models and checkpoints take, part by part.
+
+    The base model has two bytes a weight, as most are published; the tuned one is saved as float32.
+    A checkpoint holds the trained weights and AdamW's two moments in float32.
+    """
+    return {
+        "base model": 2.0 * size.total,
+        "tuned model": 4.0 * size.total,
+        f"{NUM_CHECKPOINTS} checkpoints": NUM_CHECKPOINTS * 12.0 * size.trainable,
+    }

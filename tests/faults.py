@@ -1,0 +1,222 @@
+"""Disturb the stages of a pipeline: kill, interrupt and terminate what runs under `dvc repro`.
+
+`disturbed` hits each stage once: while it works, at a random moment of its usual time, or after its
+process has ended, while DVC puts its outs into its cache and lock. `dvc repro` is started again
+until it ends by itself. After each fault nothing may be left running, and every file of DVC's cache
+must be what its name says.
+"""
+
+import hashlib
+import itertools
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+import yaml
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import read_json
+from mathledger.core.paths import is_lineage
+
+END_S = 30  # the longest that a process may outlive the DVC that started it
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    signal: signal.Signals
+    hits: Literal["all", "dvc", "stage"]
+
+
+FAULTS = [
+    Fault("all processes killed", signal.SIGKILL, "all"),
+    Fault("DVC killed", signal.SIGKILL, "dvc"),
+    Fault("the stage killed", signal.SIGKILL, "stage"),
+    Fault("Ctrl-C", signal.SIGINT, "all"),
+    Fault("all processes terminated", signal.SIGTERM, "all"),
+]
+WORKING, ENDED = "while it works", "after its process has ended"
+# What may hit a stage, and when; of these each stage gets the next.
+CASES = [(fault, when) for when in (WORKING, ENDED) for fault in FAULTS]
+CASES = [(fault, when) for fault, when in CASES if fault.hits != "stage" or when == WORKING]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A fault that was delivered."""
+
+    stage: str
+    fault: str
+    when: str
+    survived: bool  # there was nothing left to hit
+    seconds_to_end: float  # until no process was left
+
+
+def disturbed(
+    folder: Path, seconds: Mapping[str, float], seed: int, environment: Mapping[str, str]
+) -> list[Hit]:
+    """Run `dvc repro` in a project until it ends by itself, and hit each of some stages once.
+
+    Args:
+        folder: a project in which these stages have not run.
+        seconds: how long each stage that is to be hit takes, by its name in DVC.
+        seed: of the order of the faults and of their moments.
+
+    Raises:
+        InputError: a process outlives its DVC, the cache is torn, or a rerun fails by itself.
+    """
+    draw = random.Random(seed)
+    cases = itertools.cycle(draw.sample(CASES, len(CASES)))
+    hits: dict[str, Hit] = {}
+    log = folder / ".scratch" / "faults.log"
+    log.parent.mkdir(exist_ok=True)
+    while True:
+        with log.open("w") as output:
+            dvc = subprocess.Popen(
+                ["dvc", "repro"],
+                cwd=folder,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        stage = wait_for_stage(dvc, log, seconds.keys() - hits.keys())
+        if stage is None:
+            if dvc.returncode:
+                raise InputError(f"`dvc repro` failed by itself:\n{log.read_text()[-3000:]}")
+            return list(hits.values())
+        fault, when = next(cases)
+        processes = wait_for_processes(dvc, stage)
+        if when == WORKING:
+            psutil.wait_procs(processes, timeout=draw.uniform(0, seconds[stage]))
+        else:
+            psutil.wait_procs(processes, timeout=600)
+            time.sleep(draw.uniform(0, 0.5))
+        survived = deliver(fault, dvc, processes)
+        started = time.monotonic()
+        dvc.wait(600)
+        expect_end(dvc.pid, fault)
+        expect_whole_cache(folder)
+        hits[stage] = Hit(stage, fault.name, when, survived, time.monotonic() - started)
+        remove_torn_lock(folder)
+
+
+def remove_torn_lock(folder: Path) -> None:
+    """Remove DVC's table of locks where a killed DVC left it empty, as `make repro` does."""
+    table = folder / ".dvc/tmp/rwlock"
+    if table.exists() and not table.stat().st_size:
+        table.unlink()
+
+
+def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, wanted: Container[str]) -> str | None:
+    """Return the name of the first of these stages that runs, or None when DVC has ended."""
+    while True:
+        is_over = dvc.poll() is not None
+        for line in log.read_text().splitlines():
+            stage = line.removeprefix("Running stage '").removesuffix("':")
+            if line.startswith("Running stage '") and stage in wanted:
+                return stage
+        if is_over:
+            return None
+        time.sleep(0.05)
+
+
+def wait_for_processes(dvc: subprocess.Popen[bytes], stage: str) -> list[psutil.Process]:
+    """Return the stage's own processes; none if it was too fast to be seen."""
+    module = f"stages.{stage.split('@')[0]}"
+    for _ in range(200):
+        try:
+            below = psutil.Process(dvc.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+        found = []
+        for process in below:
+            try:
+                if module in process.cmdline() and process.name() not in ("sh", "bash"):
+                    found.append(process)
+            except psutil.Error:  # it has ended
+                continue
+        if found or dvc.poll() is not None:
+            return found
+        time.sleep(0.02)
+    return []
+
+
+def deliver(fault: Fault, dvc: subprocess.Popen[bytes], processes: list[psutil.Process]) -> bool:
+    """Send the signal; return True if there was nothing left to hit."""
+    if dvc.poll() is not None:
+        return True
+    if fault.hits == "all":
+        os.killpg(dvc.pid, fault.signal)
+    elif fault.hits == "dvc":
+        dvc.send_signal(fault.signal)
+    else:
+        running = [process for process in processes if process.is_running()]
+        for process in running:
+            process.send_signal(fault.signal)
+        if not running:  # it was faster than usual
+            return True
+    return False
+
+
+def expect_end(group: int, fault: Fault) -> None:
+    """Raise InputError unless all processes of a group end by themselves."""
+    end = time.monotonic() + END_S
+    while left := processes_of(group):
+        if time.monotonic() > end:
+            raise InputError(f"after the fault {fault.name!r} there still run: {left}")
+        time.sleep(0.1)
+
+
+def processes_of(group: int) -> list[str]:
+    """List the command lines of a process group without those that have ended."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except (psutil.Error, ProcessLookupError):
+            continue
+    return found
+
+
+def expect_whole_cache(folder: Path) -> None:
+    """Raise InputError where a file of DVC's cache is not what its name says."""
+    root = folder / ".dvc/cache/files/md5"
+    for path in sorted(root.glob("??/*")):
+        if path.name.removesuffix(".dir").isalnum():  # else it is still being written
+            digest = hashlib.md5(path.read_bytes()).hexdigest()
+            if digest != path.parent.name + path.name.removesuffix(".dir"):
+                raise InputError(f"{path.relative_to(folder)} has the digest {digest}")
+
+
+def results(folder: Path) -> dict[str, str]:
+    """Return the digest of all outputs that are the same in every run; lineage holds clocks.
+
+    Only the stages that have run here count: the committed lock may have those of another
+    configuration too.
+    """
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    return {
+        out["path"]: out["md5"]
+        for name in stage_seconds(folder)
+        for out in stages[name].get("outs", [])
+        if not is_lineage(out["path"])
+    }
+
+
+def stage_seconds(folder: Path) -> dict[str, float]:
+    """Return how long each stage took, by its name in DVC."""
+    found = {}
+    for path in (folder / "lineage").rglob("*.json"):
+        lineage = read_json(path)
+        name = f"{lineage['stage']}@{lineage['item']}" if lineage["item"] else lineage["stage"]
+        found[name] = float(lineage["seconds"])
+    return found

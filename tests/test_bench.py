@@ -1,0 +1,109 @@
+"""Every script in bench/ runs, at a tiny size, and prints a table of finite numbers."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import (
+    commands,
+    contamination,
+    evaluation,
+    grading,
+    measure,
+    near_dedup,
+    pipeline,
+    training,
+)
+from mathledger.core.errors import InputError
+from tests.conftest import ROOT, Workspace
+
+TINY = ("--loaded", "--rounds", "1")
+BENCHMARK = "tiny_chain_sum"
+SCRIPTS = {
+    path.stem: path for path in (ROOT / "bench").glob("*.py") if "\nif __name__" in path.read_text()
+}
+
+
+def table(
+    main: Callable[[list[str]], None],
+    capsys: pytest.CaptureFixture[str],
+    results: Path,
+    *arguments: str,
+) -> list[list[str]]:
+    """Run a script's main and return the cells of its table, which must be whole and finite."""
+    main([*arguments, "--results", str(results)])
+    printed = capsys.readouterr().out
+    (file,) = results.glob("*.json")
+    raw = json.loads(file.read_text())
+    assert printed == raw["table"] + "\n" and raw["raw"]
+    *lines, empty, foot = raw["table"].splitlines()
+    assert empty == "" and re.search(r"^n: .*; \d{4}-\d\d-\d\d, commit [0-9a-f]{12}", foot)
+    cells = [line.strip("| ").split(" | ") for line in [lines[0], *lines[2:]]]
+    numbers = [cell.strip("%").replace(",", "") for row in cells[1:] for cell in row[1:]]
+    found = [float(each) for each in numbers if re.fullmatch(r"-?[\d.e+-]+|nan|inf", each)]
+    assert found and all(map(math.isfinite, found))
+    return cells
+
+
+def test_contamination(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Without the peers' environment they are named and left out."""
+    cells = table(contamination.main, capsys, tmp_path)
+    assert cells[0][:3] == ["set", "label", "pairs"] and "datatrove" not in cells[0]
+    assert "not installed, left out: datatrove" in (tmp_path / "contamination.json").read_text()
+
+
+def test_grading(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    cells = table(grading.main, capsys, tmp_path, *TINY, "--cases", "20")
+    assert [row[0] for row in cells] == ["grader", "mathledger", "math-verify"]
+
+
+def test_pipeline(start: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    own = [str(tmp_path / "scratch"), "--project", str(start.path)]
+    cells = table(pipeline.main, capsys, tmp_path, *own, "--rows", "10000", *TINY)
+    assert cells[-1][:2] == ["all", "10,000"]
+
+
+def test_near_dedup(start: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    own = [str(tmp_path / "scratch"), "--project", str(start.path)]
+    cells = table(near_dedup.main, capsys, tmp_path, *own, "--rows", "3000", *TINY)
+    assert [row[0] for row in cells] == ["tool", "mathledger"]
+
+
+def test_training(smoke: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    own = [str(tmp_path / "scratch"), "--project", str(smoke.path), "--steps", "2"]
+    cells = table(training.main, capsys, tmp_path, *own, *TINY)
+    assert [row[0] for row in cells[1:4]] == ["stage", "bare", "ratio"]
+
+
+def test_evaluation(smoke: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    own = [str(tmp_path / "scratch"), "--project", str(smoke.path), "--benchmark", BENCHMARK]
+    cells = table(evaluation.main, capsys, tmp_path, *own, *TINY)
+    assert [row[0] for row in cells[1:]] == ["stage", "bare", "ratio"]
+
+
+def test_commands(smoke: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    own = ["--project", str(smoke.path), "--benchmark", BENCHMARK]
+    cells = table(commands.main, capsys, tmp_path, *own, *TINY)
+    assert [row[0] for row in cells[1:3]] == ["`md5sum`", "`sha256sum`"]
+
+
+def test_every_script_is_run_here_and_described() -> None:
+    """peers.py runs in another environment, by the scripts above."""
+    readme = (ROOT / "bench/README.md").read_text()
+    for name in SCRIPTS:
+        assert name == "peers" or f"test_{name}" in globals(), name
+        assert name == "peers" or f"python -m bench.{name}" in readme, name
+
+
+def test_a_claim_needs_a_quiet_machine_and_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure.os, "getloadavg", lambda: (1.5, 0.0, 0.0))
+    with pytest.raises(InputError, match=r"the load average is 1\.50 .* --loaded"):
+        measure.options(None, [])
+    monkeypatch.setattr(measure.os, "getloadavg", lambda: (0.5, 0.0, 0.0))
+    with pytest.raises(InputError, match="the rounds are 2: a claim needs"):
+        measure.options(None, ["--rounds", "2"])
+    assert measure.options(None, ["--rounds", "3"]).facts["load_before"] == 0.5
