@@ -1,4 +1,4 @@
-"""What the docs tell the reader to type: cheap commands are run, the others parse and compose."""
+"""Commands in the docs work: cheap ones are run, and the others parse and compose."""
 
 import argparse
 import ast
@@ -28,15 +28,15 @@ from tests.conftest import ROOT, clean_environment
 from tests.test_conf import WANTED
 
 PAGES = [Path(name) for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")]
-# All commands of docs/extending.md are run, by tests/test_extending.py.
+# tests/test_extending.py runs all commands of docs/extending.md.
 PAGES += sorted(set(Path("docs").glob("*.md")) - {Path("docs/extending.md")})
 EVERY_PAGE = sorted({*PAGES, *Path("docs").rglob("*.md"), Path("CHANGELOG.md")})
 OURS = ("python -m ", "dvc ", "mathledger ", "make ")
 TARGETS = set(re.findall(r"^([a-z]+):", Path("Makefile").read_text(), re.M))
 EXTRAS = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
-ENVIRONMENT = {".venv/bin/activate"}  # what `make setup` makes
+ENVIRONMENT = {".venv/bin/activate"}  # `make setup` creates it.
 
-# Run as they stand, in a clone without data, which has these files besides.
+# These commands are run unchanged, in a clone without data but with these files.
 STAND_INS = {
     "CARD.md": "tests/audit/cards/seed.md",
     "results.yaml": "tests/audit/cards/known.yaml",
@@ -63,7 +63,7 @@ RUN = [
 class Command:
     page: Path
     text: str
-    is_whole: bool  # else it is a mention in a sentence, which may stop at its subcommand
+    is_whole: bool  # A mention in a sentence may stop at its subcommand.
 
     def __str__(self) -> str:
         return f"{self.page}: {self.text}"
@@ -90,12 +90,12 @@ COMMANDS = list({str(each): each for page in PAGES for each in commands(page)}.v
 
 
 class Parsed(Exception):  # noqa: N818 - it is none
-    """The arguments are good: nothing further is run."""
+    """Raised once the arguments have been parsed, so that nothing more is run."""
 
 
 @pytest.fixture(autouse=True)
 def _stops_once_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of every module, what would follow on its arguments."""
+    """Make every module stop after it has parsed its arguments."""
     parse = argparse.ArgumentParser.parse_args
 
     def parse_only(self: argparse.ArgumentParser, *given: object) -> None:
@@ -137,7 +137,7 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             "-m",
             "bench.report" | "docs.configuration" | "docs.outputs" | "locks.platforms",
         ]:
-            check_mention(words)  # take no argument
+            check_mention(words)  # They take no argument.
         case ["python", "-m", module, *arguments]:
             monkeypatch.setattr(sys, "argv", [module, *arguments])
             with pytest.raises(Parsed):
@@ -147,7 +147,7 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
         case ["source", path]:
             assert path in ENVIRONMENT
         case ["mlflow", "server", *arguments]:
-            server.make_context("mlflow server", arguments)  # click: it parses, and runs nothing
+            server.make_context("mlflow server", arguments)  # click parses it and runs nothing.
         case ["export", *pairs]:
             names = [pair.partition("=")[0] for pair in pairs]
             assert all(hasattr(environment_variables, name) for name in names)
@@ -156,11 +156,11 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
         case [program, "install", *wanted] if program.endswith("pip"):
             check_install(wanted)
         case _:
-            assert command.text in RUN, "neither run nor checked: teach it to tests/test_docs.py"
+            assert command.text in RUN, "neither run nor checked: add it to tests/test_docs.py"
 
 
 def run_main(module: str) -> None:
-    """As `python -m module`; what is patched in a loaded module stays patched."""
+    """Run a module like `python -m`, but keep patches in loaded modules."""
     if module == "mathledger.data.pins":
         pins.main()
     else:
@@ -173,7 +173,7 @@ def run_main(module: str) -> None:
 
 
 def check_mention(words: list[str]) -> None:
-    """A mention in a sentence: the module, target or subcommand exists."""
+    """Check that the module, target or subcommand that a sentence mentions exists."""
     match words:
         case ["python", "-m", module, *_]:
             assert (
@@ -220,7 +220,7 @@ def check_dvc(arguments: list[str]) -> None:
 
 
 def check_overrides(overrides: list[str]) -> None:
-    """They compose with what the user has to fill in filled in, and every section loads."""
+    """Check that the overrides, plus the user's values, compose and that every section loads."""
     overrides = [each.replace("SHA256", "a" * 64) for each in overrides]
     for each in list(overrides):
         if each.startswith("experiment="):
@@ -238,7 +238,7 @@ def check_git(arguments: list[str]) -> None:
         case ["restore", *paths] | ["diff", "--stat", "--", *paths]:
             assert all(Path(path).exists() for path in paths)
         case _:
-            assert False, "not checked: teach it to tests/test_docs.py"  # noqa: B011
+            assert False, "not checked: add it to tests/test_docs.py"  # noqa: B011
 
 
 def check_install(wanted: list[str]) -> None:
@@ -248,7 +248,7 @@ def check_install(wanted: list[str]) -> None:
         elif extra := re.fullmatch(r"(?:\.|mathledger)\[(\w+)\]", word):
             assert extra[1] in EXTRAS
         else:
-            # What only the pictures of the docs are made with.
+            # Only the pictures of the docs need these.
             assert word in {"--requirement", "--constraint", "-e", "--editable", "playwright", "."}
 
 
@@ -257,7 +257,7 @@ def check_install(wanted: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The last commit's tree with this one's files, without data."""
+    """Clone the last commit without data and copy the current files into it."""
     folder = tmp_path_factory.mktemp("docs") / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     for name, source in STAND_INS.items():
@@ -268,8 +268,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("text", RUN)
 def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
-    assert text in {command.text for command in COMMANDS}, "no page has it any more"
-    # The environment is the tests' own, and the code that of the clone.
+    assert text in {command.text for command in COMMANDS}, "no page has it anymore"
+    # The environment is the tests' own, and the code is the clone's.
     line = re.sub("^make", "make --old-file .venv/.ready", text)
     line = re.sub("^mathledger", "python -m mathledger", line)
     environment = clean_environment() | {"HOME": str(clone), "OMP_NUM_THREADS": "1"}
@@ -285,7 +285,7 @@ def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
 FAQ = Path("docs/faq.md")
 HEADINGS = re.findall(r"^### `(.*)`$", FAQ.read_text(encoding="utf-8"), re.M)
 MISTAKES = re.findall(r"^\|[^|]*\| `(.*)` \|$", Path("docs/extending.md").read_text("utf-8"), re.M)
-FOREIGN = {  # whose message it is, and where it stands there
+FOREIGN = {  # Messages of other packages, with their source.
     "Could not override": "hydra/_internal/config_loader_impl.py",
     "Sweep overrides": "dvc/repo/experiments/run.py",
     "Unable to acquire lock": "dvc/lock.py",
@@ -299,14 +299,14 @@ FOREIGN = {  # whose message it is, and where it stands there
 
 @pytest.fixture(scope="module")
 def messages() -> list[str]:
-    """The texts in the project's code, with `...` for what is filled in."""
+    """Return the texts in the project's code, with `...` for values."""
     folders = ("stages", "mathledger", "hydra_plugins")
     paths = [path for folder in folders for path in Path(folder).rglob("*.py")]
     return [text for path in paths for text in texts(path)]
 
 
 def constants_of(tree: ast.Module) -> dict[str, str]:
-    """The paths that a module names as constants, its own and those it imports from ours."""
+    """Return the path constants that a module defines or imports from our modules."""
     constants = {}
     for node in tree.body:
         match node:

@@ -1,4 +1,4 @@
-"""GitHub's workflows: pinned, bounded, with no more rights than needed; and what they run works."""
+"""GitHub workflows are pinned, have timeouts and minimal rights, and their commands work."""
 
 import json
 import os
@@ -23,7 +23,7 @@ JOBS = {
     for job, content in workflow["jobs"].items()
 }
 FILES = sorted(Path(".github").rglob("*.yml"))
-ON = True  # the key `on`, as YAML 1.1 reads it
+ON = True  # YAML 1.1 reads the key `on` as a boolean.
 
 
 def scripts(job: dict[str, Any]) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _code(job: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_no_text_from_outside_is_pasted_into_a_script(job: str) -> None:
-    """A branch may be named `$(command)`: what comes from an event goes through the environment."""
+    """A branch may be named `$(command)`, so event values go through the environment."""
     assert "${{" not in "".join(scripts(JOBS[job]))
 
 
@@ -100,7 +100,7 @@ def test_the_metrics_that_the_quickstart_compares_exist() -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Of the last commit, without data."""
+    """Clone the last commit without data."""
     git(tmp_path, "clone", "--quiet", str(ROOT), "clone")
     return tmp_path / "clone"
 
@@ -110,7 +110,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def lock(folder: Path) -> subprocess.CompletedProcess[str]:
-    """`make lock` in the folder, with the environment that the tests run in."""
+    """Run `make lock` in the folder, with the tests' environment."""
     command = ["make", "--old-file", ".venv/.ready", "lock"]
     return subprocess.run(
         command, cwd=folder, env=clean_environment(), capture_output=True, text=True
@@ -126,8 +126,8 @@ def test_the_committed_lock_is_current(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "stage"),
     [
-        ("stages/download_model.py", "download_model"),  # all that it needs is there: it would run
-        ("stages/mix.py", "mix"),  # its data are not there
+        ("stages/download_model.py", "download_model"),  # Its inputs exist, so it would run.
+        ("stages/mix.py", "mix"),  # Its data is missing.
     ],
 )
 def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, stage: str) -> None:
@@ -141,7 +141,7 @@ def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, st
 
 
 def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
-    """In a clone without data, of a project without a DVC remote."""
+    """The clone has no data, and the project has no DVC remote."""
     git(clone, "switch", "--quiet", "--create", "topic")
     metrics, ledger = clone / "metrics/mix.json", clone / "model_card/ledger.json"
     count = re.search(r'"num_train": (\d+)', metrics.read_text())
@@ -188,7 +188,7 @@ elif "--paginate" in line:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Path:
-    """A folder with a report as long as it likes, and a `gh` that writes down how it is called."""
+    """Make a folder with a long report and a `gh` that records its calls."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/gh").write_text(GH.format(python=sys.executable))
     (tmp_path / "bin/gh").chmod(0o755)
@@ -198,7 +198,7 @@ def runner(tmp_path: Path) -> Path:
 
 
 def comment(runner: Path, number: str, previous: str) -> tuple[int, list[str]]:
-    """The exit status of the comment's script, and the calls of gh that change something."""
+    """Return the exit status of the commenting script, and its calls of gh that change things."""
     (step,) = JOBS["comment/comment"]["steps"]
     values = dict.fromkeys(step["env"], "x") | {"MARK": step["env"]["MARK"]}
     environment = clean_environment() | values | {"NUMBER": number, "PREVIOUS": previous}
@@ -212,7 +212,7 @@ def test_a_pull_request_gets_one_comment_that_fits(runner: Path) -> None:
     status, calls = comment(runner, "7", "")
     assert status == 0
     assert calls == ["api --method POST repos/x/issues/7/comments -F body=@body.md --silent"]
-    body = (runner / "body.md").read_text(encoding="utf-8")  # no half character at its end
+    body = (runner / "body.md").read_text(encoding="utf-8")  # No character is split.
     assert body.startswith("<!-- mathledger results -->\né") and 30_000 < len(body) < 65_536
 
 

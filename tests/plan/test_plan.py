@@ -46,7 +46,7 @@ def test_the_seed_recipe_is_planned_from_the_hubs_config_alone(
         real = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
         workspace.python("-m", "stages.params", *recipe)
         shown = planned(workspace, **real)
-        # Two embeddings of 102400 x 4096; 30 layers with 4 attention and 3 MLP maps and 2 norms; a norm.
+        # Two embeddings of 102400 x 4096; 30 layers of 4 attention and 3 MLP maps, 2 norms; a norm.
         assert shown["parameters"].startswith("6,910,365,696, 6,910,365,696 of them trained")
         assert shown["batch"].startswith("32 = 8 per GPU x 4 accumulated x 1 GPUs")
         assert shown["steps"] == "5,500"
