@@ -14,13 +14,8 @@ def render(
     plan: Estimate,
     gpu: str,
     utilisation: float,
-<<<<<<< HEAD
-) -> str:
-    """Return the text that `mathledger plan` prints."""
-=======
 ) -> list[tuple[str, str]]:
     """Return the lines on training, as name and value."""
->>>>>>> 1164115 (Measure by seven short scripts that the suite runs; plan responses, disk and money)
     launch, capacity, peak = settings.launch, *GPUS[gpu]
     bound = "" if rows else "at most "
     unknown = "unknown until `dvc repro mix`"
@@ -39,61 +34,31 @@ def render(
         epochs = f"{plan.epochs:.3g} of {rows.num:,} rows, mean {rows.mean:.0f} tokens, longest "
         epochs += f"{rows.longest}; {rows.num_too_long} do not fit {settings.max_length}"
     needed = sum(plan.memory.values())
-<<<<<<< HEAD
-    return columns(
-        [
-            ("parameters", f"{size.total:,}, {size.trainable:,} of them trained ({method})"),
-            (
-                "processes",
-                f"{launch.num_processes} x {gpu} (`{launch.command}`, {launch.sharding})",
-            ),
-            (
-                "batch",
-                f"{plan.batch} = {settings.per_device_train_batch_size} per GPU x "
-                f"{settings.gradient_accumulation_steps} accumulated x {launch.num_processes} "
-                f"GPUs, {'packed' if settings.packing else 'padded'}",
-            ),
-            ("tokens per step", f"{bound}{plan.tokens_per_step:,.0f}"),
-            ("steps", f"{plan.num_steps:,}" if plan.num_steps else unknown),
-            ("total tokens", tokens),
-            ("epochs", epochs),
-            ("memory per GPU", ""),
-            *((f"  {name}", f"{each:8.2f} GiB") for name, each in plan.memory.items()),
-            (
-                "  total",
-                f"{needed:8.2f} GiB of {capacity}, of which {plan.free_memory:.0f} are available",
-            ),
-            ("fits", "yes" if plan.fits else f"no; {advice(plan)}"),
-            ("hours", hours),
-        ]
-    )
-=======
     return [
-        ("parameters", f"{size.total:,}, of them trained {size.trainable:,} ({method})"),
+        ("parameters", f"{size.total:,}, {size.trainable:,} of them trained ({method})"),
         (
             "processes",
             f"{launch.num_processes} x {gpu} (`{launch.command}`, {launch.sharding})",
         ),
         (
             "batch",
-            f"{plan.batch} = {settings.per_device_train_batch_size} a GPU x "
+            f"{plan.batch} = {settings.per_device_train_batch_size} per GPU x "
             f"{settings.gradient_accumulation_steps} accumulated x {launch.num_processes} "
             f"GPUs, {'packed' if settings.packing else 'padded'}",
         ),
-        ("tokens a step", f"{bound}{plan.tokens_per_step:,.0f}"),
+        ("tokens per step", f"{bound}{plan.tokens_per_step:,.0f}"),
         ("steps", f"{plan.num_steps:,}" if plan.num_steps else unknown),
-        ("tokens in all", tokens),
+        ("total tokens", tokens),
         ("epochs", epochs),
-        ("memory a GPU", ""),
+        ("memory per GPU", ""),
         *((f"  {name}", f"{each:8.2f} GiB") for name, each in plan.memory.items()),
         (
-            "  all",
-            f"{needed:8.2f} GiB of {capacity}, {plan.free_memory:.0f} of them for this",
+            "  total",
+            f"{needed:8.2f} GiB of {capacity}, of which {plan.free_memory:.0f} are available",
         ),
         ("fits", "yes" if plan.fits else f"no; {advice(plan)}"),
         ("hours", hours),
     ]
->>>>>>> 1164115 (Measure by seven short scripts that the suite runs; plan responses, disk and money)
 
 
 def advice(plan: Estimate) -> str:
