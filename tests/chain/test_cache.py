@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_one_line(project: Path) -> None:
     with pytest.raises(InputError, match=r"config\.local cannot be read as a DVC configuration"):
         cache_folder(project)
     file.write_text("[cache]\n    dir = s3://bucket/cache\n")
-    with pytest.raises(InputError, match="only a folder can be read here"):
+    with pytest.raises(InputError, match="set it to a local folder"):
         cache_folder(project)
 
 

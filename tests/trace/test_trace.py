@@ -399,7 +399,7 @@ def test_what_would_steer_a_terminal_is_spelled_out() -> None:
         (["nothing"], f"has no number for nothing; it has {BENCHMARK}"),
         (
             [f"{BENCHMARK}@other"],
-            "has no number for other on tiny_chain_sum; choose one of the models base",
+            "no number for other on tiny_chain_sum; choose one of the models base",
         ),
         ([BENCHMARK, "--rev", "nowhere"], "names no revision and no experiment"),
         (["item", BENCHMARK], "is not an item: give BENCHMARK/ID"),
