@@ -14,6 +14,7 @@ from typing import Any
 from mathledger.card import statement
 from mathledger.card.ledger import Ledger
 from mathledger.card.markdown import wrapped
+from mathledger.card.templating import environment
 from mathledger.card.views import contamination, data, memorisation, responses, scores, sources
 from mathledger.evaluation import statistics
 
@@ -35,29 +36,20 @@ def text(ledger: Ledger) -> str:
 
 def render(template: str, **context: Any) -> str:
     """Render a template from templates/: the whole card or one section."""
-    return str(_environment().get_template(f"{template}.md.jinja").render(context))
+    return str(_templates().get_template(f"{template}.md.jinja").render(context))
 
 
 @cache
-def _environment() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mathledger.card"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # tables escape their cells, and templates escape text in <pre>
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
+def _templates() -> Any:
+    templates = environment("mathledger.card", "templates")
+    templates.filters |= {
         "braced": "{{{}}}".format,
         "comma": "{:,}".format,
         "escaped": lambda value: html.escape(value, quote=False),
         "literal": lambda value: json.dumps(value, ensure_ascii=False),
         "wrapped": wrapped,
     }
-    environment.globals |= {
+    templates.globals |= {
         "contamination": contamination,
         "data": data,
         "memorisation": memorisation,
@@ -68,7 +60,7 @@ def _environment() -> Any:
         "front_matter": front_matter,
         "level": statistics.LEVEL,
     }
-    return environment
+    return templates
 
 
 def place(ledger: Ledger, path: str) -> str:

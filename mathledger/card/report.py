@@ -5,10 +5,10 @@ in report.html.jinja, which escapes every text.
 """
 
 from collections.abc import Sequence
-from importlib import resources
 
 from mathledger.card import funnel, pairs
 from mathledger.card.outputs import Outputs
+from mathledger.card.templating import environment
 
 
 def share(value: float) -> str:
@@ -29,18 +29,13 @@ def page(outputs: Outputs, name: str, corpora: Sequence[str], benchmarks: Sequen
     Raises:
         InputError: an input file is missing or damaged.
     """
-    import jinja2
-
     by_corpus, by_source = funnel.by_corpus(outputs, corpora), funnel.by_source(outputs, corpora)
     totals = [sum(column) for column in zip(*by_corpus.values(), strict=True)]
     assert totals == [sum(column) for column in zip(*by_source.values(), strict=True)]
     removed, variants = pairs.choose(outputs)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"comma": "{:,}".format, "share": share}
-    template = resources.files("mathledger.card").joinpath("report.html.jinja")
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
+    templates = environment("mathledger.card", escapes_html=True)
+    templates.filters |= {"comma": "{:,}".format, "share": share}
+    text = templates.get_template("report.html.jinja").render(
         name=name,
         steps=funnel.STEPS,
         by_corpus=by_corpus,
@@ -53,3 +48,4 @@ def page(outputs: Outputs, name: str, corpora: Sequence[str], benchmarks: Sequen
         pairs=removed,
         variants=variants,
     )
+    return str(text)

@@ -20,6 +20,7 @@ from typing import Any
 from mathledger import signing, terminal, verify
 from mathledger.card.ledger import Benchmark, Ledger
 from mathledger.card.outputs import Outputs
+from mathledger.card.templating import environment
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.facts import is_private
 from mathledger.core.errors import InputError
@@ -112,7 +113,6 @@ def results_card(ledger: Ledger, published: list[Benchmark], private: list[str])
         published: the benchmarks with responses in the dataset.
         private: the names of the benchmarks that are left out.
     """
-    import jinja2
     from huggingface_hub import DatasetCardData
 
     licence = ledger.licence
@@ -130,16 +130,12 @@ def results_card(ledger: Ledger, published: list[Benchmark], private: list[str])
             for entry in published
         ],
     )
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mathledger.publish", ""),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Markdown
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = environment.get_template("results.md.jinja").render(
-        front_matter=data.to_yaml(), name=ledger.name, benchmarks=published, private=private
+    text = (
+        environment("mathledger.publish")
+        .get_template("results.md.jinja")
+        .render(
+            front_matter=data.to_yaml(), name=ledger.name, benchmarks=published, private=private
+        )
     )
     return str(text)
 

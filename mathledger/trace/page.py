@@ -6,8 +6,8 @@ script, works with the keyboard, and every node has an address.
 
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib import resources
 
+from mathledger.card.templating import environment
 from mathledger.chain.chain import LEDGER
 from mathledger.trace import render_number
 from mathledger.trace.number import NumberTrace
@@ -40,18 +40,13 @@ class Node:
 
 def page(trace: NumberTrace) -> str:
     """Return the HTML page of a trace."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
+    templates = environment("mathledger.trace", escapes_html=True)
+    templates.filters |= {
         "share": render_number.share,
         "spelled": render_number.spelled,
         "run_record": render_number.run_record,
         "cut": cut,
     }
-    template = resources.files("mathledger.trace").joinpath("page.html.jinja")
     nodes = layout(trace)
     place = {node.name: node for node in nodes}
     edges = [
@@ -59,7 +54,7 @@ def page(trace: NumberTrace) -> str:
         for node in nodes
         for other in node.reads
     ]
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
+    text = templates.get_template("page.html.jinja").render(
         trace=trace,
         ledger_path=LEDGER,
         nodes=nodes,
@@ -68,6 +63,7 @@ def page(trace: NumberTrace) -> str:
         height=max(node.y for node in nodes) + HEIGHT + 2,
         box=(WIDTH, HEIGHT),
     )
+    return str(text)
 
 
 def layout(trace: NumberTrace) -> list[Node]:
