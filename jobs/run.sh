@@ -5,8 +5,8 @@
 #   bash jobs/run.sh BRANCH OVERRIDE...
 #
 # Start it in a clone that may push BRANCH to origin, with a DVC remote (docs/team.md) and the
-# environment on PATH. Exit status 0: the card is on BRANCH and all data in the remote. 75: it was
-# asked to stop (SIGTERM) and training has saved; started again, it resumes from .scratch/.
+# environment on PATH. Exit status 0 means that the card is on BRANCH and all data in the remote.
+# 75 means that training has saved after a SIGTERM; the next start resumes from .scratch/.
 set -euo pipefail
 branch=$1
 shift
@@ -20,7 +20,7 @@ running=
 stop() {
   if [ -n "$asked" ] || [ -z "$running" ]; then
     :
-  elif [ "${SLURM_NNODES:-1}" -gt 1 ]; then  # Slurm tells the nodes; srun would kill them
+  elif [ "${SLURM_NNODES:-1}" -gt 1 ]; then  # Slurm signals the nodes; srun would kill them.
     scancel --signal=TERM "$SLURM_JOB_ID"
   else
     kill -TERM -- "-$running" 2> /dev/null || true
@@ -28,7 +28,7 @@ stop() {
   asked=75
 }
 trap stop TERM INT
-set -m  # gives each command its own process group
+set -m  # Give each command its own process group.
 
 run() {
   local status=0
@@ -36,7 +36,7 @@ run() {
   (trap '' TERM && exec "$@") &
   running=$!
   wait "$running" || status=$?
-  while kill -0 "$running" 2> /dev/null; do  # a signal has ended the wait, not the command
+  while kill -0 "$running" 2> /dev/null; do  # A signal ends `wait`, but not the command.
     status=0
     wait "$running" || status=$?
   done
@@ -57,7 +57,7 @@ python -m stages.params "$@"
 git diff --quiet -- params.yaml || git commit --quiet --message "Configure $*" -- params.yaml
 git push --quiet origin "$branch"
 
-# Results that others have made come from the remote. A lost node costs only the part it was at.
+# Results that others have made come from the remote. A lost node loses only its current part.
 for part in mix train model_card; do
   run dvc repro --pull "$part"
   run dvc push --run-cache --with-deps "$part"
