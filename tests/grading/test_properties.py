@@ -1,0 +1,208 @@
+"""Properties of equality and extraction over generated answers and responses.
+
+Every answer has a value, drawn as a fraction, and is written in several forms. The same value in
+two forms is equal, and two values in any forms are not.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mathledger.grading import comparison, equality, extraction, grades
+from mathledger.grading.numbers import number, same_number
+
+FAST = settings(derandomize=True, max_examples=150, deadline=None, database=None)
+
+INTEGERS = st.integers(-99_999, 99_999)
+FRACTIONS = st.builds(Fraction, st.integers(-60, 60), st.integers(2, 60)).filter(
+    lambda value: value.denominator > 1
+)
+VALUES = INTEGERS.map(Fraction) | FRACTIONS
+
+
+def mixed(value: Fraction) -> str:
+    whole, part = divmod(abs(value), 1)
+    sign = "-" if value < 0 else ""
+    return f"{sign}{whole}\\frac{{{part.numerator}}}{{{part.denominator}}}"
+
+
+WHOLE_FORMS: list[Callable[[int], str]] = [
+    str,
+    lambda n: f"{n:,}",
+    lambda n: f"{n}.0",
+    lambda n: f"${n}$",
+    lambda n: f"{n:,}".replace(",", "{,}"),
+    lambda n: f"\\text{{{n}}}",
+    lambda n: f"x = {n}",
+]
+FRACTION_FORMS: list[Callable[[Fraction], str]] = [
+    str,
+    lambda q: f"\\frac{{{q.numerator}}}{{{q.denominator}}}",
+    lambda q: f"\\dfrac{{{3 * q.numerator}}}{{{3 * q.denominator}}}",
+    lambda q: f"$-\\frac{{{-q.numerator}}}{{{q.denominator}}}$",
+    lambda q: f"{q.numerator} / {q.denominator}",
+    lambda q: f"\\left( \\frac{{{q.numerator}}}{{{q.denominator}}} \\right)",
+]
+
+
+@st.composite
+def written(draw: st.DrawFn, value: Fraction) -> str:
+    if value.denominator == 1:
+        return draw(st.sampled_from(WHOLE_FORMS))(int(value))
+    return draw(st.sampled_from(FRACTION_FORMS))(value)
+
+
+@st.composite
+def same_value(draw: st.DrawFn) -> tuple[str, str]:
+    value = draw(VALUES)
+    return draw(written(value)), draw(written(value))
+
+
+@st.composite
+def other_value(draw: st.DrawFn) -> tuple[str, str]:
+    one, other = draw(VALUES), draw(VALUES)
+    return draw(written(one)), draw(written(other if other != one else one + 1))
+
+
+def is_equal(one: str, other: str) -> bool:
+    return equality.is_equal(one, other, "expression", use_algebra=True)
+
+
+@FAST
+@given(same_value())
+def test_two_forms_of_a_value_are_equal_both_ways(forms: tuple[str, str]) -> None:
+    assert is_equal(*forms) and is_equal(*forms[::-1])
+
+
+@FAST
+@given(other_value())
+def test_two_values_differ_in_any_forms_both_ways(forms: tuple[str, str]) -> None:
+    assert not is_equal(*forms) and not is_equal(*forms[::-1])
+
+
+@FAST
+@given(st.lists(VALUES, min_size=2, max_size=4, unique=True), st.data())
+def test_a_set_equals_itself_in_any_order_and_no_part_of_itself(
+    values: list[Fraction], data: st.DataObject
+) -> None:
+    texts = [data.draw(written(value).filter(lambda text: "=" not in text)) for value in values]
+    shuffled = data.draw(st.permutations(texts))
+    one, other = (f"\\{{{'; '.join(each)}\\}}" for each in (texts, shuffled))
+    assert equality.is_equal(one, other, "set", use_algebra=True)
+    part = f"\\{{{'; '.join(texts[1:])}\\}}"
+    assert not equality.is_equal(one, part, "set", use_algebra=True)
+
+
+@FAST
+@given(INTEGERS, INTEGERS, st.sampled_from(["()", "[)", "(]", "[]"]))
+def test_an_interval_has_its_own_ends_alone(low: int, width: int, ends: str) -> None:
+    high = low + abs(width) + 1
+    interval = f"{ends[0]}{low}, {high}{ends[1]}"
+    assert equality.is_equal(interval, f"\\left{interval[:-1]}\\right{ends[1]}", "interval", True)
+    others = [f"{ends[0]}{low}, {high + 1}{ends[1]}"]
+    others += [f"{each[0]}{low}, {high}{each[1]}" for each in ("()", "[]") if each != ends]
+    for other in others:
+        assert not equality.is_equal(interval, other, "interval", True)
+
+
+@FAST
+@given(VALUES, VALUES, st.data())
+def test_comparing_numbers_is_reflexive_and_symmetric(
+    one: Fraction, other: Fraction, data: st.DataObject
+) -> None:
+    texts = [data.draw(written(value)) for value in (one, other)]
+    first, second = (number(text.strip("$").removeprefix("x = ")) for text in texts)
+    if first and second:
+        assert same_number(first, first)
+        assert same_number(first, second) == same_number(second, first) == (one == other)
+
+
+@FAST
+@given(INTEGERS, INTEGERS)
+def test_bare_answers_of_corpora_are_compared_alike(one: int, other: int) -> None:
+    """`prepare` compares a solution's answer with the stated one by this function."""
+    assert comparison.compare(str(one), f"{one:,}") == "equal"
+    if one != other:
+        assert comparison.compare(str(one), str(other)) == "different"
+
+
+# Sentences without a box, `####`, "answer", a formula or a numeral of their own.
+SENTENCES = st.lists(
+    st.sampled_from(
+        [
+            "We look at the problem first.",
+            "Both sides are positive, so we may square them.",
+            "This follows from the lemma above.",
+            "Let us simplify.",
+            "\nThus the claim holds.\n",
+            "As the triangle is isosceles, the two angles agree.",
+        ]
+    ),
+    max_size=4,
+).map(" ".join)
+WORKING = st.lists(
+    st.sampled_from(
+        ["2 + 2 = 4.", "Here $x = 17$.", "We get 31/7 apples.", "So $y^2 = 9$,", "in case 3"]
+    ),
+    max_size=4,
+).map(" ".join)
+STATEMENTS = [
+    "So it is $\\boxed{%s}$.",
+    "\\boxed{ %s }",
+    "Therefore \\[ \\fbox{%s}. \\]",
+    "#### %s",
+    "The answer is %s.",
+    "**Final Answer**: %s",
+    "<answer>%s</answer>",
+    "The final answer is $%s$.",
+]
+
+
+@FAST
+@given(st.text("ab ", max_size=10), WORKING, SENTENCES, INTEGERS, st.sampled_from(STATEMENTS))
+def test_the_stated_answer_is_found_behind_any_working(
+    head: str, working: str, sentences: str, value: int, statement: str
+) -> None:
+    response = f"{head}\n{sentences} {working}\n{statement % value}"
+    assert grades.grade(response, str(value), "integer").verdict == "correct"
+    assert grades.grade(response, str(value + 1), "integer").verdict == "wrong"
+
+
+@FAST
+@given(WORKING, SENTENCES, SENTENCES, FRACTIONS, st.sampled_from(FRACTION_FORMS))
+def test_a_box_is_found_wherever_it_stands(
+    working: str, before: str, after: str, value: Fraction, form: Callable[[Fraction], str]
+) -> None:
+    content = form(value).strip("$")
+    response = f"{before} {working} We get $\\boxed{{{content}}}$. {after}"
+    found = extraction.extract(response, "expression")
+    assert found is not None and is_equal(str(value), found)
+
+
+@FAST
+@given(SENTENCES, INTEGERS, INTEGERS)
+def test_the_last_box_decides(sentences: str, first: int, last: int) -> None:
+    response = f"\\boxed{{{first}}} was wrong. {sentences} It is \\boxed{{{last}}}."
+    assert extraction.extract(response, "integer") == str(last)
+
+
+@FAST
+@given(SENTENCES, INTEGERS, INTEGERS)
+def test_what_was_thought_aloud_does_not_count(sentences: str, thought: int, said: int) -> None:
+    response = f"<think>\\boxed{{{thought}}} {sentences}</think>\nIt is \\boxed{{{said}}}."
+    assert extraction.extract(response, "integer") == str(said)
+
+
+@FAST
+@given(st.text(max_size=200), st.sampled_from(["integer", "number", "expression", "set"]))
+def test_any_text_is_read_without_an_error(text: str, answer_type: str) -> None:
+    found = extraction.extract(text, answer_type)
+    assert found is None or found.strip()
+
+
+@pytest.mark.parametrize("answer_type", ["integer", "number", "expression"])
+def test_no_response_is_graded_correct_by_saying_nothing(answer_type: str) -> None:
+    assert grades.grade("I do not know.", "5", answer_type).verdict != "correct"
