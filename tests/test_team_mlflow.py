@@ -160,7 +160,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     output, _ = train.communicate(timeout=300)
     server.start()
     assert train.returncode == 0, output
-    assert output.count("does not answer any more; the stage goes on") == 1
+    assert output.count("does not answer any more; the stage continues") == 1
     lineage = json.loads((top / "lineage/train.json").read_text())
     assert lineage["mlflow_run_id"] == checkpoint
     synced = smoke_copy.python("-m", "mathledger", "sync-mlflow", **team)

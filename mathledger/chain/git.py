@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mathledger.core.errors import InputError
 
-NOT_EXPERIMENTS = ("stash", "exec", "celery", "apply", "push")  # of refs/exps/
+NOT_EXPERIMENTS = ("stash", "exec", "celery", "apply", "push")  # other names under refs/exps/
 
 
 def root() -> Path:

@@ -1,6 +1,6 @@
-r"""Measure how much of one text stands in another, by ROUGE-L (Lin 2004, W04-1013).
+r"""Measure the overlap of two texts by ROUGE-L (Lin 2004, W04-1013).
 
-The value is that of the package rouge-score, without a stemmer, to the last bit.
+The value equals that of the package rouge-score without a stemmer, to the last bit.
 
 >>> rouge_l("He sells 30 of 50 eggs.", "He sells 20 of his eggs")
 0.6666666666666666
@@ -24,8 +24,8 @@ def rouge_l(target: str, text: str) -> float:
 def longest_common_subsequence(first: list[str], second: list[str]) -> int:
     """Return the length of the longest common subsequence of two lists.
 
-    A row of the usual table is one integer: bit i is 0 where the length grows with first[i]
-    (Hyyrö 2004, "Bit-parallel LCS-length computation revisited").
+    One integer holds a row of the usual table: bit i is 0 if the length grows with first[i] (Hyyrö
+    2004, "Bit-parallel LCS-length computation revisited").
     """
     places: dict[str, int] = {}
     for at, word in enumerate(first):

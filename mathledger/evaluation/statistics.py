@@ -273,7 +273,7 @@ def _table(outcomes: npt.ArrayLike) -> F64:
     """Return outcomes as numbers of shape (items, repeats)."""
     table = np.asarray(outcomes, dtype=np.float64)
     if table.size == 0 or table.ndim not in (1, 2):
-        raise ValueError(f"outcomes of shape {table.shape} have no items, or not 1 or 2 axes")
+        raise ValueError(f"outcomes of shape {table.shape} have no items, or not one or two axes")
     return table.reshape(len(table), -1)
 
 

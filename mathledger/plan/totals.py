@@ -1,4 +1,4 @@
-"""What a run needs beside training: responses to generate, room on the disk, money."""
+"""Count what a run needs in addition to training: responses to generate, and disk space."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import Any
 from mathledger.plan.size import Size
 from mathledger.run.params import evaluated_models
 
-NUM_CHECKPOINTS = 3  # two are kept, and a third is there while it is written
+NUM_CHECKPOINTS = 3  # two are kept while a third is written
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Responses of all evaluated models to all benchmarks."""
+    """The responses of all evaluated models to all benchmarks."""
 
     num_models: int
     num_responses: int
-    max_tokens: int  # if every response is as long as its limit
+    max_tokens: int  # tokens if every response reaches its limit
     num_processes: int
-    num_unknown: int  # benchmarks whose number of items follows from files of the user's own
+    num_unknown: int  # benchmarks from the user's own files, with an unknown number of items
 
     def seconds(self, tokens_per_second: float) -> float:
-        """Return the most time that it takes.
+        """Return an upper bound of the seconds that the evaluation takes.
 
         Args:
-            tokens_per_second: what one GPU generates.
+            tokens_per_second: the throughput of one GPU.
         """
         return self.max_tokens / (self.num_processes * tokens_per_second)
 
@@ -54,10 +54,10 @@ def evaluation(content: Mapping[str, Any]) -> Evaluation:
 
 
 def disk(size: Size) -> dict[str, float]:
-    """Return the bytes that models and checkpoints take, part by part.
+    """Return the bytes that models and checkpoints take, by part.
 
-    The base model has two bytes a weight, as most are published; the tuned one is saved as float32.
-    A checkpoint holds the trained weights and AdamW's two moments in float32.
+    The base model takes two bytes per weight, like most published models, and the fine-tuned one is
+    saved in float32. A checkpoint holds the trained weights and AdamW's two moments in float32.
     """
     return {
         "base model": 2.0 * size.total,

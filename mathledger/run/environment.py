@@ -1,4 +1,4 @@
-"""The machine and the packages that a stage runs on, as lineage records them."""
+"""Describe the machine and the packages of a stage's run for its lineage."""
 
 import contextlib
 import importlib.metadata
@@ -19,7 +19,7 @@ def packages() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Describe the machine as far as it can explain a different number; no host name."""
+    """Return the machine's properties that can explain a different number, without a host name."""
     facts: dict[str, Any] = {
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -38,8 +38,8 @@ def hardware() -> dict[str, Any]:
 
 
 def _cpu_name() -> str:
-    """Return the processor's model, or its architecture where no system file names the model."""
-    with contextlib.suppress(OSError):  # Linux; on aarch64 it names no model
+    """Return the processor's model, or its architecture if the system does not name the model."""
+    with contextlib.suppress(OSError):  # Linux names the model here, but not on aarch64
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()

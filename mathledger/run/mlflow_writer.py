@@ -1,12 +1,12 @@
-"""The process that writes one stage's MLflow run: python -m mathledger.run.mlflow_writer URI ROOT.
+"""Write one stage's MLflow run in its own process: python -m mathledger.run.mlflow_writer URI ROOT.
 
-It reads one JSON message a line and answers those that ask. A process of its own, because importing
-MLflow and opening its store take four seconds, which here pass beside the stage's work; and because
-it outlives the stage: a stage that is killed, even by SIGKILL, closes the pipe, and its run is then
-marked KILLED instead of standing as RUNNING for ever.
+The process reads one JSON message per line and answers those that ask. It is separate for two
+reasons. Importing MLflow and opening its store take four seconds, which overlap with the stage's
+work. And it outlives the stage: if the stage is killed, even by SIGKILL, the pipe closes, and the
+run is marked KILLED instead of staying RUNNING forever.
 
-`mathledger sync-mlflow` puts the same messages together from git and lineage/ and gives them to the
-same `Recorder`, so that a rebuilt store holds what a live one does.
+`mathledger sync-mlflow` builds the same messages from git and lineage/ and passes them to the same
+`Recorder`, so that a rebuilt store equals a live one.
 """
 
 import contextlib
@@ -24,21 +24,21 @@ from typing import Any
 from filelock import FileLock
 
 EXPERIMENT = "mathledger"
-MODEL = re.compile(r"data/model/[^/]+")  # the folder of one model
+MODEL = re.compile(r"data/model/[^/]+")  # folder of one model
 BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
-REFUSED = "error: "  # how the answer begins that says why there is no run
-# What a server says that refuses, and the mend.
-MENDS = {
+REFUSED = "error: "  # prefix of an answer that says why there is no run
+# Maps a part of a server's refusal to the advice for the user.
+ADVICE = {
     "You are not authenticated": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
     "write both into ~/.mlflow/credentials",
-    "Permission denied": "an admin of the server has to permit that to this user",
-    "Invalid Host header": "whoever starts the server names this address in --allowed-hosts",
+    "Permission denied": "ask an admin of the server to give this user the permission",
+    "Invalid Host header": "start the server with this address in --allowed-hosts",
 }
 
 
 @contextlib.contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
-    """Keep the block from running in two stages at once."""
+    """Hold a lock, so that only one stage at a time runs the body."""
     scratch = root / ".scratch"
     scratch.mkdir(exist_ok=True)
     with FileLock(scratch / "mlflow.lock"):
@@ -46,10 +46,11 @@ def one_at_a_time(root: Path) -> Iterator[None]:
 
 
 def experiment_id(uri: str, root: Path) -> str:
-    """Find or create the experiment; on a new SQLite file, create that too.
+    """Find or create the experiment, and return its id; a new SQLite store is created as well.
 
-    Both race: MLflow's migrations fail on "duplicate column name", a run lands in the Default
-    experiment. On a server that another machine writes to, too, the other may have been first.
+    Without the lock, stages would race: MLflow's migrations fail on "duplicate column name", and
+    runs land in the Default experiment. On a server, another machine may still create the
+    experiment first.
     """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -69,7 +70,7 @@ def experiment_id(uri: str, root: Path) -> str:
 
 
 def model_name(path: str, experiment: str) -> str:
-    """What MLflow's list of models shows; it takes only some characters.
+    """Return the name that MLflow's list of models shows, with forbidden characters replaced.
 
     >>> model_name("data/model/tuned", "lr-3.5e-5")
     'tuned-lr-3-5e-5'
@@ -78,29 +79,29 @@ def model_name(path: str, experiment: str) -> str:
 
 
 class Recorder:
-    """Writes one run at a time from messages, each a dictionary whose `do` names a method.
+    """A recorder that writes one run at a time from messages; their key `do` names a method.
 
-    Times are milliseconds since 1970; a message without one is of now.
+    Times are in milliseconds since 1970; a message without a time means now.
     """
 
     def __init__(self, uri: str, root: Path) -> None:
         from mlflow import MlflowClient
 
         self.root = root
-        self.experiment_id = experiment_id(uri, root)  # first: a client opens the store, too
+        self.experiment_id = experiment_id(uri, root)  # before the client, which opens the store
         self.client = MlflowClient(uri)
         self.run_id = ""
         self.tags: dict[str, str] = {}
         self.params: dict[str, Any] = {}
-        # What metrics are about: of one model, on one benchmark (name and digest).
+        # Metrics are logged for this model, and for this benchmark (name and digest).
         self.model_id: str | None = None
         self.benchmark: tuple[str | None, str | None] = (None, None)
 
     def start(self, message: dict[str, Any]) -> None:
-        """Open the run with its tags, params, and the DVC digests of what the stage reads.
+        """Open the run with its tags and params, and with the DVC digests of the stage's inputs.
 
-        Of a stage that reads one model, or one benchmark, the metrics are about these; but those of
-        a stage that makes a model are not about the one that it starts from.
+        If the stage reads one model or one benchmark, its metrics belong to these. But if it makes
+        a model, its metrics do not belong to the model that it starts from.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Param
 
@@ -132,7 +133,7 @@ class Recorder:
         self.benchmark = benchmarks[0] if is_about_model and len(benchmarks) == 1 else (None, None)
 
     def metrics(self, message: dict[str, Any]) -> None:
-        """`rows`: pairs of a step and the numbers by name."""
+        """Log metrics; `rows` holds pairs of a step and its numbers by name."""
         from mlflow.entities import Metric
         from mlflow.utils.time import get_current_time_millis
 
@@ -158,7 +159,7 @@ class Recorder:
         self.client.log_text(self.run_id, message["text"], message["file"])
 
     def outs(self, message: dict[str, Any]) -> None:
-        """The DVC digests of what the stage made, as tags; a model becomes a LoggedModel."""
+        """Log the DVC digests of the outputs as tags, and each new model as a LoggedModel."""
         from mlflow.entities import LoggedModelOutput, RunTag
 
         tags = [RunTag(f"mathledger.out.{path}", md5) for path, md5 in message["outs"].items()]
@@ -176,9 +177,9 @@ class Recorder:
         self.client.set_terminated(self.run_id, message["status"], message.get("time"))
 
     def find_or_create_model(self, path: str, md5: str, *, is_made_here: bool = False) -> str:
-        """The id of the LoggedModel of these weights, which stay in DVC: there is one a digest.
+        """Return the id of the LoggedModel with a digest; the weights themselves stay in DVC.
 
-        One that this store does not know, for another made it, is created without a source run.
+        A model that was made under another store is created without a source run.
         """
         with one_at_a_time(self.root):
             models = self.client.search_logged_models(
@@ -189,7 +190,7 @@ class Recorder:
             tags = {
                 "mathledger.path": path,
                 "mathledger.digest": md5,
-                "mlflow.model.isExternal": "true",  # as create_external_model has it
+                "mlflow.model.isExternal": "true",  # create_external_model sets this too
             }
             if is_made_here:
                 keys = ("mathledger.stage", "mathledger.experiment", "mathledger.git_revision")
@@ -206,13 +207,13 @@ class Recorder:
 
 
 def main() -> None:
-    # A scheduler may send it to every process of a job: the stage saves first, and reports on.
+    # A scheduler may send SIGTERM to every process of a job; the stage still saves and reports.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     uri, root = sys.argv[1], Path(sys.argv[2])
-    gc.disable()  # saves a fifth of the import; the process is short and small
-    # MLflow's 7 take minutes, for which the stage would wait at its end.
+    gc.disable()  # saves a fifth of the import time; the process is short and small
+    # The default of 7 retries takes minutes, and the stage would wait for them at its end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout is for the answers
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # stdout carries the answers
     quiet()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -222,11 +223,11 @@ def main() -> None:
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         answer(f"{REFUSED}{refusal(uri, error)}")
         os._exit(1)
-    os._exit(0)  # all is written; taking MLflow apart would cost another second
+    os._exit(0)  # everything is written; a regular exit of MLflow would take another second
 
 
 def record(uri: str, root: Path) -> None:
-    """Write the run that stdin tells of.
+    """Write the run from the messages on stdin.
 
     Raises:
         MlflowException: the run cannot be opened.
@@ -239,7 +240,7 @@ def record(uri: str, root: Path) -> None:
         message = json.loads(line)
         if message["do"] == "start":
             recorder = Recorder(uri, root)
-            message["tags"] = resolve_tags(message["tags"])  # who runs it, and what plugins add
+            message["tags"] = resolve_tags(message["tags"])  # adds the user and tags of plugins
         assert recorder, "the first message starts the run"
         if message["do"] == "run_id":
             answer(recorder.run_id)
@@ -254,7 +255,7 @@ def record(uri: str, root: Path) -> None:
 
 
 def answer(text: str) -> None:
-    """Send the stage an answer, if it still runs."""
+    """Send an answer to the stage if it still runs."""
     with contextlib.suppress(BrokenPipeError):
         print(text, flush=True)
 
@@ -262,21 +263,23 @@ def answer(text: str) -> None:
 def refusal(uri: str, error: Exception) -> str:
     """Return why a store cannot be used, and how to fix it."""
     said = " ".join(str(error).split())
-    for words, mend in MENDS.items():
+    for words, advice in ADVICE.items():
         if words in said:
-            return f"MLflow at {uri} says {words!r}: {mend}"
+            return f"MLflow at {uri} says {words!r}: {advice}"
     return (
-        f"MLflow at {uri} cannot be used: is the server running, and the store made by this "
+        f"MLflow at {uri} cannot be used: is the server running, and was the store made by this "
         f"version? It says: {said[:200]}"
     )
 
 
 def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
-    """Whether the store took a message. A store that goes away while a stage works is no reason to
-    end the stage: its lineage file will tell what the store has missed.
+    """Write a message, and return True if the store accepted it.
+
+    If the store fails during a stage, the stage continues, because its lineage file holds
+    everything that the store missed.
 
     Raises:
-        MlflowException: the run cannot even be opened, for then the address may be wrong.
+        MlflowException: the run cannot be opened at all, so the address may be wrong.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -288,8 +291,8 @@ def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
             raise
         said = " ".join(str(error).split())[:160]
         print(
-            f"warning: MLflow at {uri} does not answer any more; the stage goes on, and "
-            f"`mathledger sync-mlflow` writes its run later. It says: {said}",
+            f"warning: MLflow at {uri} does not answer any more; the stage continues, and "
+            f"`mathledger sync-mlflow` can write its run later. It says: {said}",
             file=sys.stderr,
             flush=True,
         )
@@ -298,8 +301,8 @@ def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
 
 
 def quiet() -> None:
-    """Silence the log messages of MLflow and of its migrations, but for errors."""
-    import mlflow  # noqa: F401 - it sets its own level when it is imported
+    """Silence the log messages of MLflow and its migrations, except warnings and errors."""
+    import mlflow  # noqa: F401  the import sets MLflow's own log level
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)

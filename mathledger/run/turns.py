@@ -1,9 +1,10 @@
-"""Run a stage once where several experiments lack it at the same time.
+"""Run a stage only once if several experiments need it at the same time.
 
-`dvc queue start -j N` runs N experiments beside each other, each in a copy of the project, with one
-DVC cache and one `.scratch/` (that of the checkout they were queued in, DVC_ROOT) for all. DVC
-looks into its cache before it starts a stage, not when the stage begins: two experiments that lack
-the same stage would both run it. docs/decisions/0005-stages-take-turns.md has the design.
+`dvc queue start -j N` runs N experiments in parallel, each in its own copy of the project. All
+share one DVC cache and one `.scratch/`, which is in the checkout where they were queued (DVC_ROOT).
+DVC looks for a cache hit before it starts a stage, not when the stage begins, so two experiments
+that need the same stage would both run it. docs/decisions/0005-stages-take-turns.md describes the
+design.
 """
 
 import contextlib
@@ -20,32 +21,35 @@ from filelock import FileLock, Timeout
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
 
-COMMIT_S = 600  # the longest that DVC may take to put a stage's outs into its cache
+COMMIT_S = 600  # seconds to wait for DVC to put a stage's outputs into its cache
 
 
 class Turn:
-    """The right to run a stage with this fingerprint: one process on this machine has it at a time.
+    """The right to run a stage with a given fingerprint, held by one process of this machine.
 
-    Beside the lock lies a record: which DVC ran the stage last, on which inputs, and the digests of
-    the outs once they are written. DVC puts the outs into its cache only after the stage has ended,
-    which may take a while.
+    Next to the lock is a record of the last run: its DVC process, its inputs, and the digests of
+    its outputs once they are written. DVC puts the outputs into its cache only after the stage has
+    ended, which may take a while.
     """
 
     def __init__(self, stage: str, fingerprint: str, inputs: Any) -> None:
-        """Args:
-        stage: the stage's name, with its item.
-        fingerprint: names the scratch folder, which one process may use at a time.
-        inputs: all that decides the outs (JSON); runs with the same inputs share one result.
+        """Create the turn without waiting for it.
+
+        Args:
+            stage: the stage's name, with its item.
+            fingerprint: the name of the scratch folder, which one process may use at a time.
+            inputs: everything that determines the outputs, as JSON; runs with the same inputs
+                share one result.
         """
         self.stage = stage
         self._inputs = content_id(json.dumps([stage, inputs], sort_keys=True))
         name = f"{stage}-{fingerprint}"
         self._record = _locks() / f"{name}.json"
-        # The operating system releases the lock when the process ends, however it ends.
+        # The operating system releases the lock when the process ends, even if it is killed.
         self._lock = FileLock(_locks() / f"{name}.lock", thread_local=False)
 
     def wait(self) -> bool:
-        """Wait for the turn; return True if another experiment's outs were put in place."""
+        """Wait for the turn; return True if another experiment's outputs were restored."""
         is_shared = self._wait()
         if file := _rendezvous_file():
             file.write_text("skip" if is_shared else "run")
@@ -65,13 +69,13 @@ class Turn:
         if not (can_skip and owner and outs and last.get("inputs") == self._inputs):
             pass
         elif owner != _dvc() and (waited or _is_alive(owner)) and self._is_restored(owner, outs):
-            print(f"{self.stage}: taken from the experiment that ran it meanwhile")
+            print(f"{self.stage}: restored from the experiment that ran it in the meantime")
             return True
         self._write(None)
         return False
 
     def _is_restored(self, owner: list[float], outs: dict[str, str]) -> bool:
-        """Wait for the owner to put the outs into DVC's cache; return True if they are in place."""
+        """Wait until the owner has cached the outputs; return True if they were restored."""
         end = time.monotonic() + COMMIT_S
         while time.monotonic() < end:
             was_alive = _is_alive(owner)
@@ -83,7 +87,7 @@ class Turn:
         return False
 
     def done(self, outs: dict[str, str]) -> None:
-        """Record the digests of the outs, by path; the turn ends with the process."""
+        """Record the digests of the outputs by path; the process still holds the turn."""
         self._write(outs)
 
     def end(self) -> None:
@@ -100,7 +104,7 @@ class Turn:
 
 
 def rank_0_skips() -> bool:
-    """Return True if rank 0 found the outputs in the cache; the other ranks ask."""
+    """Return True on another rank if rank 0 restored the outputs from the cache."""
     file = _rendezvous_file()
     if file is None:
         return False
@@ -110,9 +114,9 @@ def rank_0_skips() -> bool:
 
 
 def _rendezvous_file() -> Path | None:
-    """File in which rank 0 tells the other ranks whether to run.
+    """Return the file in which rank 0 tells the other ranks whether to run.
 
-    None for one process, and for ranks on several machines: those always run.
+    It is None for a single process, and for ranks on several machines, which always run.
     """
     if _num_processes() == 1 or os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
         return None
@@ -131,7 +135,7 @@ def _locks() -> Path:
 
 
 def _dvc() -> list[float] | None:
-    """Process id and start time of the DVC that started this stage."""
+    """Return the process id and the start time of the DVC process that started this stage."""
     for parent in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
             if any(Path(word).name == "dvc" for word in parent.cmdline()[:3]):
@@ -148,10 +152,9 @@ def _is_alive(process: list[float]) -> bool:
 
 
 def restored(stage: str, digests: dict[str, str]) -> bool:
-    """Put a stage's outs in place from DVC's cache; return False while it lacks one of them.
+    """Restore a stage's outputs from DVC's cache; return False if the cache lacks any of them.
 
-    DVC's own restore cannot be called here, since it would wait for the lock on the outs that this
-    stage's DVC holds.
+    DVC's own restore would wait for the lock on the outputs, which this stage's DVC process holds.
     """
     from dvc.repo import Repo
     from dvc_data.hashfile.hash_info import HashInfo
@@ -165,12 +168,12 @@ def restored(stage: str, digests: dict[str, str]) -> bool:
         in_git = {path for path, out in outs.items() if not out.use_cache}
         for path, out in outs.items():
             out.hash_info = HashInfo(out.hash_name, digests[path])
-            out.use_cache = True  # the run cache also holds what git holds, such as metrics
+            out.use_cache = True  # the run cache also holds outputs in git, such as metrics
         if any(out.changed_cache() for out in outs.values()):
             return False
         for path in outs.keys() - in_git:
             outs[path].checkout(force=True)
-        repo.cache.local.cache_types = ["copy"]  # git holds files, not links
+        repo.cache.local.cache_types = ["copy"]  # outputs in git must be files, not links
         for path in in_git:
             outs[path].checkout(force=True)
     return True

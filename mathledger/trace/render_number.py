@@ -12,7 +12,7 @@ from mathledger.trace.number import NumberTrace
 from mathledger.trace.steps import Digest, Step
 from mathledger.trace.tree import SHOWN, Branch
 
-LINKED = ("train", "reinforce", "evaluate")  # stages whose runs the tree links to
+LINKED = ("train", "reinforce", "evaluate")  # the tree links to the runs of these stages
 NOT_OF_THE_RUN = ("stage", "item", "deps", "code", "params", "packages", "hardware")
 
 

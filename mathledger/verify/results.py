@@ -205,7 +205,7 @@ def generation(project: Project) -> Check:
         if again.num_different:
             stage = project.chain.stage(f"evaluate@{model}-{benchmark}")
             then, now = project.chain.lineage(stage).hardware.cpu, hardware()["cpu"]
-            other = f" (generated on {then}, this is {now})" if then != now else ""
+            other = f" (generated on {then}; this machine is {now})" if then != now else ""
             for each in again.responses:
                 if each.difference:
                     yield f"{model} on {benchmark}: {each.text}{other}"
