@@ -1,4 +1,4 @@
-"""Throw-away copies of the project for tests that run stages, and one smoke run that many read."""
+"""Provide disposable copies of the project for tests, and one smoke run that many tests read."""
 
 import os
 import shutil
@@ -15,28 +15,28 @@ from tests import durations
 from tests.forkserver import ForkServer
 
 ROOT = Path(__file__).resolve().parent.parent
-# `make test` runs two processes of tests beside each other (pytest-xdist), each with one thread:
-# threads of several processes that wait for each other on two cores double the time of training.
+# `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
+# several threads in each process would wait for each other and double the time of training.
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# The server of this process of tests; none where no test needs a pipeline, and off Linux.
+# The fork server of this test process; None if no test needs a pipeline, or on other systems.
 _forks: list[ForkServer] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.chdir(ROOT)  # tests read the project's files, wherever pytest was started
+    os.chdir(ROOT)  # Tests read the project's files, wherever pytest was started.
     config.pluginmanager.register(durations.Durations(lambda: sum(f.cpu_seconds() for f in _forks)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the tests, the long ones first: what is left at the end is short."""
+    """If processes share the tests, run the long ones first, so that short ones are left."""
     if IS_WORKER:
         long = ("again", "smoke_copy", "smoke")
         items.sort(key=lambda item: [name not in item.fixturenames for name in long])  # type: ignore[attr-defined]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the fork server beside the first tests if any of them reads the smoke run."""
+    """Start the fork server during the first tests if any test reads the smoke run."""
     needs_smoke = any("smoke" in getattr(item, "fixturenames", ()) for item in session.items)
     is_controller = getattr(session.config.option, "numprocesses", None)
     if needs_smoke and sys.platform == "linux" and not is_controller:
@@ -51,20 +51,20 @@ def pytest_sessionfinish() -> None:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A copy of the project as it stands, in a git and DVC repository of its own."""
+    """A copy of the current project in a git and DVC repository of its own."""
 
     path: Path
 
     def copy(self, path: Path) -> "Workspace":
-        """All of it at another place, the DVC cache and MLflow's store too."""
+        """Copy everything to another place, including the DVC cache and MLflow's store."""
         shutil.copytree(self.path, path, symlinks=True)
         return Workspace(path)
 
     def run(self, *command: str, ok: bool = True, **environment: str) -> str:
-        """Run a command there; returns stdout and stderr. Fails the test unless it does as told.
+        """Run a command there and return stdout and stderr; fail the test if `ok` does not hold.
 
-        What it starts as `python -m stages.x` is forked from a process that waits with all
-        libraries imported: tests/forkserver.py.
+        Every `python -m stages.x` that it starts is forked from a process that has imported all
+        libraries (tests/forkserver.py).
         """
         done = subprocess.run(
             command,
@@ -86,7 +86,7 @@ class Workspace:
         return self.run("dvc", "repro", *arguments, ok=ok)
 
     def popen(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a command in a session of its own, in real processes alone: a test can kill all."""
+        """Start a command in its own session, without forks, so that a test can kill everything."""
         return subprocess.Popen(
             command,
             cwd=self.path,
@@ -99,7 +99,7 @@ class Workspace:
 
 
 def clean_environment() -> dict[str, str]:
-    """The caller's, less what would lead a stage to the caller's own stores."""
+    """Return the caller's environment without settings that point to the caller's stores."""
     drop = ("DVC_", "MLFLOW_", "GIT_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
     scripts = str(Path(sys.executable).parent)
@@ -116,16 +116,16 @@ def clean_environment() -> dict[str, str]:
 
 
 def forking_environment() -> dict[str, str]:
-    """The clean one, in which `python` asks the fork server."""
+    """Return the clean environment, with a `python` that asks the fork server."""
     clean = clean_environment()
     folders = [str(forks.folder) for forks in _forks]
     return clean | {"PATH": os.pathsep.join([*folders, clean["PATH"]])}
 
 
 def slurm_job(num_nodes: int) -> dict[str, str]:
-    """What the script of a Slurm job sees; tests/slurm/srun starts all its nodes on this machine.
+    """Return the environment of a Slurm job; tests/slurm/srun starts all nodes on this machine.
 
-    The last two are torchrun's and gloo's, for nodes whose names do not lead to an address.
+    torchrun and gloo need the last two, because the nodes' names have no address.
     """
     return {
         "PATH": f"{ROOT / 'tests/slurm'}{os.pathsep}{clean_environment()['PATH']}",
@@ -139,12 +139,12 @@ def slurm_job(num_nodes: int) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Shared:
-    """Workspaces that the processes of one test session have in common."""
+    """Workspaces that the processes of one test session share."""
 
     folder: Path
 
     def once(self, name: str, make: Callable[[Path], Workspace]) -> Workspace:
-        """Made by the process that comes first; the others wait for it."""
+        """Build a workspace in the first process that needs it; the others wait."""
         with FileLock(self.folder / f"{name}.lock"):
             path, is_made = self.folder / name / "project", self.folder / f"{name}.made"
             if not is_made.exists():
@@ -182,19 +182,19 @@ def make_start(path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def start(shared: Shared) -> Workspace:
-    """The project as it stands, configured for smoke, in which nothing has run. Tests copy it."""
+    """Return the current project, configured for smoke, in which nothing has run; tests copy it."""
     return shared.once("start", make_start)
 
 
 @pytest.fixture
 def workspace(start: Workspace, tmp_path: Path) -> Workspace:
-    """A fresh copy, configured for smoke, in which nothing has run."""
+    """Return a fresh copy, configured for smoke, in which nothing has run."""
     return start.copy(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
 def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The whole pipeline, run once. Tests read it and leave it as it is."""
+    """Run the whole pipeline once; tests read it and must not change it."""
 
     def make(path: Path) -> Workspace:
         workspace = start.copy(path)
@@ -205,16 +205,16 @@ def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFac
         workspace.run("git", "commit", "--quiet", "--message", "results")
         return workspace
 
-    # A copy for each process: DVC allows one command at a time in a repository.
+    # Each process gets a copy, because DVC allows one command at a time in a repository.
     return shared.once("smoke", make).copy(tmp_path_factory.mktemp("smoke") / "project")
 
 
 @pytest.fixture(scope="session")
 def again(shared: Shared, smoke: Workspace) -> Workspace:
-    """The smoke run a second time, from nothing: no cache, no scratch folder, and two threads.
+    """Repeat the smoke run without cache and scratch folder, and with two threads.
 
-    Its stages are real processes, for libraries have read OMP_NUM_THREADS before a fork could set
-    it; the smoke run's were forks. So what is the same here does not depend on that either.
+    Its stages are real processes, because libraries read OMP_NUM_THREADS before a fork could set
+    it. The stages of the smoke run are forks, so equal results do not depend on forking either.
     """
 
     def make(path: Path) -> Workspace:
@@ -229,5 +229,5 @@ def again(shared: Shared, smoke: Workspace) -> Workspace:
 
 @pytest.fixture
 def smoke_copy(smoke: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the finished smoke run that a test may change; the cache comes along."""
+    """Return a copy of the finished smoke run, with its cache, that a test may change."""
     return smoke.copy(tmp_path / "project")

@@ -1,7 +1,7 @@
-"""What the tests cost: wall and CPU seconds of the dearest tests, fixtures and files, at the end.
+"""Report wall and CPU seconds of the slowest tests, fixtures and files at the end of a run.
 
-CPU seconds are those of the test process, of what it started and waited for, and of the forks of
-its fork server. On a machine that does other work too they say more than the wall's.
+CPU seconds cover the test process, the processes that it started and waited for, and the forks of
+its fork server. On a busy machine they are more meaningful than wall time.
 """
 
 import os
@@ -25,11 +25,11 @@ class Cost:
         self.cpu += cpu
 
 
-@dataclass(eq=False)  # pytest wants plugins that can be hashed
+@dataclass(eq=False)  # pytest needs hashable plugins.
 class Durations:
-    """The plugin: each process of tests measures, the one that prints sums up."""
+    """The plugin; each test process measures, and the one that prints adds up."""
 
-    elsewhere: Callable[[], float]  # CPU seconds of what the process has not waited for
+    elsewhere: Callable[[], float]  # CPU seconds of processes not waited for.
     last: tuple[float, float] | None = None
     fixtures: list[tuple[str, float, float]] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ class Durations:
         now = self.now()
         last = self.last or now
         self.last = now
-        # What a report holds more travels from the process of the test to the one that prints.
+        # Extra fields of a report travel from the test process to the one that prints.
         report.cost = [round(new - old, 3) for new, old in zip(now, last, strict=True)]
         report.fixtures, self.fixtures = self.fixtures, []
         return report

@@ -1,9 +1,8 @@
 """Disturb the stages of a pipeline: kill, interrupt and terminate what runs under `dvc repro`.
 
-`disturbed` hits each stage once: while it works, at a random moment of its usual time, or after its
-process has ended, while DVC puts its outs into its cache and lock. `dvc repro` is started again
-until it ends by itself. After each fault nothing may be left running, and every file of DVC's cache
-must be what its name says.
+`disturbed` hits each stage once: at a random moment while it works, or after its process has ended,
+while DVC writes its outputs to the cache and the lock. It restarts `dvc repro` until that succeeds.
+After each fault no process may be left, and every file of DVC's cache must match its name.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.paths import is_lineage
 
-END_S = 30  # the longest that a process may outlive the DVC that started it
+END_S = 30  # A process may outlive its DVC by this long.
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ FAULTS = [
     Fault("all processes terminated", signal.SIGTERM, "all"),
 ]
 WORKING, ENDED = "while it works", "after its process has ended"
-# What may hit a stage, and when; of these each stage gets the next.
+# Possible faults and their moments; each stage gets the next one.
 CASES = [(fault, when) for when in (WORKING, ENDED) for fault in FAULTS]
 CASES = [(fault, when) for fault, when in CASES if fault.hits != "stage" or when == WORKING]
 
@@ -55,22 +54,22 @@ class Hit:
     stage: str
     fault: str
     when: str
-    survived: bool  # there was nothing left to hit
-    seconds_to_end: float  # until no process was left
+    survived: bool  # There was nothing left to hit.
+    seconds_to_end: float  # Seconds until no process was left.
 
 
 def disturbed(
     folder: Path, seconds: Mapping[str, float], seed: int, environment: Mapping[str, str]
 ) -> list[Hit]:
-    """Run `dvc repro` in a project until it ends by itself, and hit each of some stages once.
+    """Run `dvc repro` in a project until it ends by itself, and hit some stages once each.
 
     Args:
-        folder: a project in which these stages have not run.
-        seconds: how long each stage that is to be hit takes, by its name in DVC.
-        seed: of the order of the faults and of their moments.
+        folder: A project in which these stages have not run.
+        seconds: The usual duration of each stage to hit, by its name in DVC.
+        seed: Seed for the order and the moments of the faults.
 
     Raises:
-        InputError: a process outlives its DVC, the cache is torn, or a rerun fails by itself.
+        InputError: A process outlives its DVC, the cache is corrupt, or a rerun fails by itself.
     """
     draw = random.Random(seed)
     cases = itertools.cycle(draw.sample(CASES, len(CASES)))
@@ -109,14 +108,14 @@ def disturbed(
 
 
 def remove_torn_lock(folder: Path) -> None:
-    """Remove DVC's table of locks where a killed DVC left it empty, as `make repro` does."""
+    """Remove DVC's lock table if a killed DVC left it empty, as `make repro` does."""
     table = folder / ".dvc/tmp/rwlock"
     if table.exists() and not table.stat().st_size:
         table.unlink()
 
 
 def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, wanted: Container[str]) -> str | None:
-    """Return the name of the first of these stages that runs, or None when DVC has ended."""
+    """Return the name of the first of these stages that runs, or None if DVC has ended."""
     while True:
         is_over = dvc.poll() is not None
         for line in log.read_text().splitlines():
@@ -141,7 +140,7 @@ def wait_for_processes(dvc: subprocess.Popen[bytes], stage: str) -> list[psutil.
             try:
                 if module in process.cmdline() and process.name() not in ("sh", "bash"):
                     found.append(process)
-            except psutil.Error:  # it has ended
+            except psutil.Error:  # It has ended.
                 continue
         if found or dvc.poll() is not None:
             return found
@@ -161,7 +160,7 @@ def deliver(fault: Fault, dvc: subprocess.Popen[bytes], processes: list[psutil.P
         running = [process for process in processes if process.is_running()]
         for process in running:
             process.send_signal(fault.signal)
-        if not running:  # it was faster than usual
+        if not running:  # It was faster than usual.
             return True
     return False
 
@@ -188,17 +187,17 @@ def processes_of(group: int) -> list[str]:
 
 
 def expect_whole_cache(folder: Path) -> None:
-    """Raise InputError where a file of DVC's cache is not what its name says."""
+    """Raise InputError if a file of DVC's cache does not match its name."""
     root = folder / ".dvc/cache/files/md5"
     for path in sorted(root.glob("??/*")):
-        if path.name.removesuffix(".dir").isalnum():  # else it is still being written
+        if path.name.removesuffix(".dir").isalnum():  # Other names are still being written.
             digest = hashlib.md5(path.read_bytes()).hexdigest()
             if digest != path.parent.name + path.name.removesuffix(".dir"):
                 raise InputError(f"{path.relative_to(folder)} has the digest {digest}")
 
 
 def results(folder: Path) -> dict[str, str]:
-    """Return the digest of all outputs that are the same in every run; lineage holds clocks.
+    """Return the digest of all reproducible outputs, without lineage, which has clocks.
 
     Only the stages that have run here count: the committed lock may have those of another
     configuration too.

@@ -1,13 +1,13 @@
-"""Run `python -m stages.x` in a fork of a process that has torch, TRL and MLflow imported already.
+"""Run `python -m stages.x` in a fork of a process that has already imported torch, TRL and MLflow.
 
-Importing them takes 9 s of a stage's 10 in the smoke run. The server imports them once and never
-the project's own code. `launchers` writes a small `python`, to stand first on PATH, that hands
-its arguments, its environment, its working folder and its three open files to the server. The
-server forks; the fork changes to that folder and runs the module as `python -m` would. The small
-`python` waits, passes signals on and ends with the fork's status.
+Importing these takes 9 s of a stage's 10 s in the smoke run. The server imports them once, and
+never the project's own code. `launchers` writes a small `python`, to be put first on PATH, that
+passes its arguments, environment, working folder and three open files to the server. The server
+forks, and the fork runs the module in that folder as `python -m` would. The small `python` waits,
+forwards signals and exits with the fork's status.
 
-Whatever the fork cannot do faithfully runs in a real process: other commands than `-m` with a
-module of the project, and an environment that libraries may have read when they were imported.
+Anything that a fork cannot do faithfully runs in a real process: commands other than `-m` with a
+module of the project, and environments with settings that libraries may read on import.
 """
 
 import array
@@ -103,7 +103,7 @@ os.execv(PYTHON, [PYTHON, *arguments])
 class ForkServer:
     """The server, as the process that started it sees it.
 
-    A path of a socket has at most 107 characters, so `folder` is one of the system's.
+    A socket's path has at most 107 characters, so `folder` is in the system's temporary folder.
     """
 
     environment: dict[str, str]
@@ -136,13 +136,13 @@ class ForkServer:
         return self.folder / "socket"
 
     def wait(self) -> None:
-        """Until it has imported what it keeps ready."""
+        """Wait until the server has imported the libraries."""
         while not self.socket.exists():
             assert self.process.poll() is None, (self.folder / "log").read_text()
             time.sleep(0.05)
 
     def cpu_seconds(self) -> float:
-        """Of the server and of all forks that have ended."""
+        """Return the CPU seconds of the server and of all forks that have ended."""
         import psutil
 
         with contextlib.suppress(psutil.Error):
@@ -150,7 +150,7 @@ class ForkServer:
         return 0.0
 
     def stop(self) -> None:
-        """It ends with its stdin, and takes its forks with it."""
+        """Close the server's stdin, upon which it ends and stops its forks."""
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
@@ -179,13 +179,13 @@ def serve(address: str, preloaded: list[str]) -> None:
     listener.bind(f"{address}.new")
     listener.listen(64)
     Path(f"{address}.new").rename(address)
-    forks: dict[int, Fork] = {}  # by the number of a file that shows its end
+    forks: dict[int, Fork] = {}  # By a file descriptor that shows its end.
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         selector.register(0, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                if key.fd == 0:  # the tests are over
+                if key.fd == 0:  # The tests are over.
                     for fork in {fork.pid for fork in forks.values()}:
                         os.kill(fork, signal.SIGKILL)
                     return
@@ -233,7 +233,7 @@ def start(
 
 
 def other_threads() -> set[str]:
-    """Names; jemalloc, which starts a thread to return memory, does without it after a fork."""
+    """Return the names of other threads; jemalloc's is excluded, as it is optional after a fork."""
     others = (f for f in Path("/proc/self/task").iterdir() if f.name != str(os.getpid()))
     return {(folder / "comm").read_text().strip() for folder in others}
 
@@ -243,13 +243,13 @@ def open_files() -> set[int]:
 
 
 def is_late(before: dict[str, str], after: dict[str, str]) -> bool:
-    """Return True if the two differ only in what nothing reads before a stage runs."""
+    """Return True if the two differ only in variables that nothing reads before a stage runs."""
     differing = {name for name, _ in before.items() ^ after.items()}
     return all(name.startswith(READ_LATE) for name in differing)
 
 
 def end(file: int, selector: selectors.BaseSelector, forks: dict[int, Fork]) -> None:
-    """A fork has ended, or the small `python` that waits for it was killed: so is the fork."""
+    """Handle the end of a fork, or kill it if the small `python` that waits for it was killed."""
     fork = forks[file]
     if file == fork.launcher.fileno():
         os.kill(fork.pid, signal.SIGKILL)
@@ -265,7 +265,7 @@ def end(file: int, selector: selectors.BaseSelector, forks: dict[int, Fork]) -> 
 
 
 def run(request: dict[str, Any]) -> None:
-    """In the fork: become `python -m MODULE ...`, and end."""
+    """Become `python -m MODULE ...` in the fork, and exit."""
     import psutil
 
     os.environ.clear()
@@ -278,12 +278,12 @@ def run(request: dict[str, Any]) -> None:
     module, *arguments = request["arguments"]
     sys.argv = [module, *arguments]
     sys.path.insert(0, request["cwd"])
-    sys.executable = request["executable"]  # what the stage starts comes back here
+    sys.executable = request["executable"]  # The stage's children come back here.
     sys.modules["__main__"] = types.ModuleType("__main__")
     own, true_ppid = os.getpid(), psutil.Process.ppid
 
     def ppid(process: psutil.Process) -> int:
-        """Stages look for the DVC that started them: it started the small `python`."""
+        """Return the small `python`'s parent, because stages look for the DVC that started them."""
         return int(request["parent"] if process.pid == own else true_ppid(process))
 
     psutil.Process.ppid = ppid
@@ -308,5 +308,5 @@ def run(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder
+    del sys.path[0]  # Remove this folder.
     serve(sys.argv[1], sys.argv[2:])

@@ -1,6 +1,6 @@
-"""Published data that may lie beside the checkout, in ../shared: larger tests read it.
+"""Locate published data in ../shared next to the checkout, which larger tests read.
 
-No promise of the README rests on these tests alone. Files of our own making (tests/samples.py,
+No promise of the README depends on these tests alone. Our own files (tests/samples.py,
 tests/filters/pairs.jsonl) prove the same rules in any clone.
 """
 
@@ -11,12 +11,12 @@ import pytest
 from tests.conftest import ROOT
 
 SHARED = ROOT.parent / "shared"
-HUB = SHARED / "hub"  # samples of the published repositories, in the hub's layout
+HUB = SHARED / "hub"  # Samples of published repositories, in the hub's layout.
 DATASETS = HUB / "datasets"
-PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"  # 3,531 labelled pairs of problems
+PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"  # 3,531 labelled pairs.
 
 
 def needs(path: Path, lost: str) -> pytest.MarkDecorator:
-    """Skip a test where this path of ../shared is absent, and say what is lost by that."""
+    """Skip a test if this path of ../shared is missing, and say what is not tested then."""
     reason = f"no ../{path.relative_to(SHARED.parent)}, so not checked: {lost}"
     return pytest.mark.skipif(not path.exists(), reason=reason)

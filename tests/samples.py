@@ -1,8 +1,8 @@
-r"""Corpora and benchmarks of our own in the columns, types and file layout of the published ones.
+r"""Write our own corpora and benchmarks in the columns, types and layout of published ones.
 
-Every problem and solution here was written for this project. The quirks are those that the
-published files have: answers as doubles and as zero-padded text, ids that occur twice, `####`,
-null columns, a dict printed into a solution, a benchmark problem typed again in a corpus.
+Every problem and solution here was written for this project. The files have the quirks of the
+published ones: answers as doubles and as zero-padded text, duplicate ids, `####`, null columns, a
+dict printed into a solution, and a benchmark problem retyped in a corpus.
 """
 
 import json
@@ -106,7 +106,7 @@ MATH500 = [
     (*PARITY, "Algebra", 1),
 ]
 GSM8K_TEST, GSM8K_TRAIN = (ROLLS, STADIUM, FROST), (STAMPS, TRAINS)
-CONTEST = [  # problem and answer, as a contest with answers from 0 to 999 asks
+CONTEST = [  # Problems with answers from 0 to 999.
     ("Find the remainder when $7^{2025}$ is divided by $1000$.", 807),
     (
         "How many subsets of $\\{1, 2, \\ldots, 12\\}$ contain no two consecutive integers? Find "
@@ -172,7 +172,7 @@ def openmath(source: str, problem: str, solution: str, answer: str) -> Row:
 
 
 def boxed(problem: str, solution: str, answer: str) -> tuple[str, str, str]:
-    """Return a row of GSM8K as OpenMathInstruct-2 has it: the answer in a box, no calculator."""
+    """Return a GSM8K row in OpenMathInstruct-2's form: a boxed answer and no calculator notes."""
     return problem, f"We compute step by step and get $\\boxed{{{answer}}}$.", answer
 
 
@@ -188,22 +188,22 @@ def numina_rows() -> list[Row]:
 
 def openmath_rows() -> list[Row]:
     rows = [openmath("gsm8k", *boxed(*each)) for each in GSM8K_TRAIN]
-    rows += [openmath("gsm8k", *GSM8K_TRAIN[0])]  # the solution that the other corpus has as well
+    rows += [openmath("gsm8k", *GSM8K_TRAIN[0])]  # Also in the other corpus.
     problem, solution, answer = PLAIN[0]
     another = problem.replace("$13$", "$15$").replace("$27$", "$31$")
     rows += [openmath("augmented_math", another, solution.replace("29", "33"), "\\frac{33}{2}")]
     rows += [openmath("augmented_math", problem, f"Likewise. {solution}", answer)]
-    rows += [openmath("augmented_gsm8k", PLAIN[1][0], PLAIN[1][1], "51")]  # not what it states
+    rows += [openmath("augmented_gsm8k", PLAIN[1][0], PLAIN[1][1], "51")]  # Not the stated answer.
     return rows
 
 
 @dataclass(frozen=True)
 class Samples:
-    """A folder in the hub's layout, and what it holds."""
+    """A folder in the hub's layout and its contents."""
 
     root: Path
     private: Path
-    num_rows: dict[str, int]  # of each corpus and benchmark, by its name in conf/
+    num_rows: dict[str, int]  # By the name of a corpus or benchmark in conf/.
 
 
 def write_samples(folder: Path) -> Samples:

@@ -1,4 +1,4 @@
-"""Killed, interrupted and terminated at any moment, the pipeline gives the same results."""
+"""A pipeline that is killed, interrupted or terminated at any moment gives the same results."""
 
 import shutil
 

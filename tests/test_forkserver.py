@@ -1,7 +1,7 @@
-"""What runs in a fork cannot be told from a process of its own, but by its speed.
+"""A stage in a fork behaves like a process of its own, only faster.
 
-That results are the same bytes is seen in tests/test_pipeline.py: the smoke run is made by forks,
-the one that it is compared with by real processes.
+tests/test_pipeline.py shows that the results are byte-identical: forks make the smoke run, and real
+processes make the run with which it is compared.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The locks pin what pyproject.toml asks for; a machine without wheels is refused in one line."""
+"""The locks pin the packages of pyproject.toml; machines without wheels get one clear line."""
 
 import importlib.metadata
 import re
@@ -17,13 +17,13 @@ from locks.supported import refusal
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
 UV = PROJECT["tool"]["uv"]
-# uv is told these, for what the packages say of themselves brings CUDA, or needs a compiler.
+# uv gets these overrides, because the packages' own metadata brings CUDA or needs a compiler.
 STATED = {each["name"]: each["requires-dist"] for each in UV["dependency-metadata"]}
 LOCKS = ("base", "pipeline", "all", "build")
 
 
 def pins(lock: str) -> dict[str, str]:
-    """What a lock installs here: package -> version."""
+    """Return the versions that a lock installs here, by package."""
     requirements = re.findall(r"^([\w.-]+==[^\\\n]+)", Path(f"locks/{lock}.txt").read_text(), re.M)
     found = [Requirement(each.strip()) for each in requirements]
     return {
@@ -34,7 +34,7 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def closure(wanted: list[str]) -> dict[str, SpecifierSet]:
-    """Every package that these requirements bring by the installed packages' own words."""
+    """Return every package that these requirements bring, by the installed packages' metadata."""
     bounds: dict[str, SpecifierSet] = {}
     seen: set[tuple[str, str]] = set()
     waiting = [(Requirement(each), "") for each in wanted]
@@ -51,7 +51,7 @@ def closure(wanted: list[str]) -> dict[str, SpecifierSet]:
 
 
 def required(name: str) -> list[str]:
-    if name == "mathledger":  # as it stands, not as it was installed
+    if name == "mathledger":  # Current, not as installed.
         extras = PROJECT["project"]["optional-dependencies"].items()
         optional = [f"{each}; extra == '{extra}'" for extra, found in extras for each in found]
         return [*PROJECT["project"]["dependencies"], *optional]
@@ -104,7 +104,7 @@ def test_what_is_built_from_source_is_said_once_for_uv_and_for_pip() -> None:
     assert set(UV["pip"]["no-binary"]) <= set(pins("all"))
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Refusals -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_pip_and_make_take_the_same_pythons(minor: int) -> None:
 
 
 def test_make_refuses_in_one_line_before_it_installs(tmp_path: Path) -> None:
-    """A Python that calls itself 3.10, as `make PYTHON=...` would be given."""
+    """A stand-in passed as `make PYTHON=...` claims to be Python 3.10."""
     old = tmp_path / "python3.10"
     code = "import sys; sys.version_info = (3, 10, 0); exec(open(sys.argv[1]).read())"
     old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')

@@ -1,4 +1,4 @@
-"""The project runs without what only Linux has. `make check` also runs mypy as for macOS."""
+"""The project runs without Linux-only features; `make check` also runs mypy as for macOS."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ MAC = str(ROOT / "tests/macos")
 
 
 def on_mac(*arguments: str) -> str:
-    """Return what a Python process prints that lacks what macOS lacks."""
+    """Return the output of a Python process that lacks what macOS lacks."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -70,7 +70,7 @@ if __name__ == "__main__":
 
 
 def test_answers_are_graded() -> None:
-    """Without a limit on memory, CPU time still ends a computation that has no end."""
+    """Without a limit on memory, the CPU time limit still ends an endless computation."""
     assert on_mac("-c", GRADE) == "equal too_costly different\n"
 
 
@@ -86,7 +86,7 @@ for line in open(0):
 
 
 def test_a_process_that_holds_too_much_memory_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the operating system does not limit it: here a process that sets no limit."""
+    """The process sets no limit itself, as on a system that does not support one."""
     start = subprocess.Popen
     monkeypatch.setattr(judges, "MAX_BYTES", 200 * 2**20)
     monkeypatch.setattr(
@@ -118,7 +118,7 @@ def test_commands_run(smoke: Workspace) -> None:
 
 
 def test_the_data_stages_run_and_record_themselves(workspace: Workspace) -> None:
-    """Locks, MLflow's writer, the engine and the grading of solutions, in the stages' own words."""
+    """This covers locks, MLflow's writer, the engine and the grading of solutions."""
     workspace.run("dvc", "repro", "mix", PYTHONPATH=MAC)
     lineage = json.loads((workspace.path / "lineage/mix.json").read_text())
     assert lineage["hardware"]["cpu"]

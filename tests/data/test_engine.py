@@ -1,5 +1,4 @@
-"""The same bytes on any number of threads, from any files and row groups, in any order, on threads
-and on a cluster of Ray."""
+"""The engine gives the same bytes for any files, row groups and order, on threads and on Ray."""
 
 import json
 import random
@@ -38,7 +37,7 @@ def outputs(workspace: Workspace) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def done(start: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The two stages, run as configured on corpora that hold every kind of copy, and a leak."""
+    """Run the two stages as configured on corpora with every kind of copy and a leak."""
     workspace = start.copy(tmp_path_factory.mktemp("engine") / "project")
     workspace.python("-m", "stages.download_benchmark", "tiny_chain_sum")
     benchmark = workspace.path / "data/download_benchmark/tiny_chain_sum/all_items.parquet"
@@ -64,14 +63,14 @@ def test_the_engine_writes_the_same_bytes(
 
 
 def in_row_groups(workspace: Workspace, num_rows: int) -> Workspace:
-    """The workspace, in which each row group of what the two stages read has so many rows."""
+    """Rewrite the inputs of the two stages with this many rows per row group."""
     for file in (workspace.path / "data/prepare").glob("*/kept.parquet"):
         pq.write_table(pq.read_table(file), file, row_group_size=num_rows)
     return workspace
 
 
 def made_anew(workspace: Workspace, replacements: dict[str, str]) -> dict[str, bytes]:
-    """The outputs of the two stages, run again with another text in params.yaml."""
+    """Return the outputs of the two stages, run again with another text in params.yaml."""
     params = workspace.path / "params.yaml"
     for setting, instead in replacements.items():
         assert setting in params.read_text()
@@ -84,9 +83,9 @@ def made_anew(workspace: Workspace, replacements: dict[str, str]) -> dict[str, b
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """A cluster of three Ray nodes; the first has no CPU, so that the others compute everything.
+    """Start a cluster of three Ray nodes; the first has no CPU, so the others do all the work.
 
-    They were started in another folder than the stages are, and know nothing of theirs.
+    The nodes run in a different folder from the stages.
     """
     from ray.cluster_utils import Cluster
 
@@ -116,14 +115,14 @@ print(*{f"node:{row.tobytes().hex()}" for row in found})
 
 
 def nodes(workspace: Workspace, *address: str) -> set[str]:
-    """The nodes that worked on the rows of a file, by what each says of itself."""
+    """Return the nodes that worked on the rows of a file, as each reports."""
     return set(re.findall("node:([0-9a-f]+)", workspace.python("-c", NODES, *address)))
 
 
 def test_the_nodes_of_a_cluster_share_the_rows_and_make_the_same_bytes(
     done: Workspace, tmp_path: Path, cluster: Any
 ) -> None:
-    """Without an address Ray is started anew, though there is a cluster on this machine."""
+    """Without an address a new Ray is started, although a cluster runs on this machine."""
     copy = in_row_groups(done.copy(tmp_path / "project"), 1)
     address = f"ray_address: {cluster.address}"
     settings = {"runner: native": "runner: ray", "ray_address: null": address}
@@ -135,7 +134,7 @@ def test_the_nodes_of_a_cluster_share_the_rows_and_make_the_same_bytes(
 
 @pytest.fixture(scope="module")
 def raw_rows(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    """A generated corpus with near copies, and with exact ones."""
+    """Return a generated corpus with near and exact copies."""
     folder = tmp_path_factory.mktemp("corpus")
     write_corpus(folder, MIN_ROWS, seed=0)
     files = sorted((folder / "numinamath_cot").glob("*.parquet"))
@@ -149,7 +148,7 @@ def test_the_generated_corpus_has_the_same_bytes_again(tmp_path: Path) -> None:
 
 
 def arranged(workspace: Workspace, table: pa.Table, num_files: int) -> dict[str, pa.Table]:
-    """What the data stages make of a corpus in so many files, without the places in them."""
+    """Return the outputs of the data stages for a corpus in this many files, without origins."""
     folder = workspace.path / "data/download_corpus" / FIRST
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -181,13 +180,13 @@ def test_neither_files_nor_their_order_change_a_row(done: Workspace, raw_rows: p
 
 
 def lengths(column: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    time.sleep(random.random() / 100)  # so that threads finish in any order
+    time.sleep(random.random() / 100)  # Threads finish in any order.
     return np.array([[len(text)] for text in column.to_pylist()], np.uint8).reshape(-1, 1)
 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Leave the runner as it was."""
+    """Restore the runner afterwards."""
     monkeypatch.setattr(engine, "_settings", engine._settings)
     yield
 
@@ -212,7 +211,7 @@ def test_rows_come_back_in_the_order_of_the_file(
 
 @pytest.mark.usefixtures("settings")
 def test_memory_is_bounded_by_the_threads_and_not_by_the_file(tmp_path: Path) -> None:
-    """Row groups whose results are not used yet are as many as the threads and one more."""
+    """At most one row group more than there are threads waits to be used."""
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"text": ["a"] * 100}), path, row_group_size=1)
     begun: list[int] = []

@@ -39,10 +39,10 @@ class Gate(NamedTuple):
     label: str
 
 
-# The table states what was measured; raise a gate when a filter gets better. Where the label calls
-# for removal the first number is the gate, elsewhere the second. "The opposite word" is the known
-# weakness of decontamination: a row goes that asks for the smallest where the item asks for the
-# largest. Deduplication tells the two apart.
+# The table states measured values; raise a gate when a filter improves. If the label calls for
+# removal, the first number is the gate, otherwise the second. "The opposite word" is the known
+# weakness of decontamination: it removes a row that asks for the smallest value if the item asks
+# for the largest. Deduplication distinguishes the two.
 GATES = {
     # set                                  pairs  contaminated  variant   duplicate  label
     "typeset anew: delimiters": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),

@@ -1,9 +1,9 @@
 """Make a Python process on Linux lack what macOS lacks; Python imports this by its name.
 
-`PYTHONPATH=tests/macos` reaches the processes that a command starts, too. Names that only Linux has
-are removed from the standard library. The memory limit is refused, as some versions of macOS do.
-The project's own code finds neither /proc nor /sys; the packages it uses choose by the platform,
-and so keep what they need.
+`PYTHONPATH=tests/macos` also reaches the processes that a command starts. Linux-only names are
+removed from the standard library. The memory limit is refused, as by some versions of macOS. The
+project's own code finds neither /proc nor /sys; the packages it uses keep both, because they choose
+by the platform.
 """
 
 import contextlib
@@ -55,12 +55,12 @@ multiprocessing.set_start_method("spawn")
 
 
 def hide_proc(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse to open a file of /proc or /sys where a module of the project asks for it."""
+    """Refuse to open a file of /proc or /sys if a module of the project asks for it."""
     if event != "open" or not str(arguments[0]).startswith(("/proc/", "/sys/")):
         return
     frame = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename.startswith((sys.base_prefix, "<frozen")):
-        frame = frame.f_back  # such as pathlib
+        frame = frame.f_back  # Skip e.g. pathlib.
     if frame.f_globals.get("__name__", "").split(".")[0] in OWN:
         raise FileNotFoundError(arguments[0])
 

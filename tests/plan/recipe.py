@@ -1,4 +1,4 @@
-"""The seed recipe as the jobs in jobs/ run it, and the shape of its base model."""
+"""Define the seed recipe as the jobs in jobs/ run it, and the shape of its base model."""
 
 OVERRIDES = [
     "experiment=deepseek_math_7b",
@@ -9,7 +9,7 @@ OVERRIDES = [
     "train/launch@evaluate.launch=ddp",
 ]
 PIN = ["model.source.revision=" + "0" * 40, "model.source.files={config.json: null}"]  # any
-# Of deepseek-ai/deepseek-math-7b-rl, from its config.json.
+# From the config.json of deepseek-ai/deepseek-math-7b-rl.
 SHAPE = {
     "hidden_size": 4096,
     "intermediate_size": 11008,

@@ -1,4 +1,4 @@
-"""What the plan counts beside training: responses, disk and money."""
+"""The plan also counts responses, disk space and money."""
 
 from typing import Any
 
