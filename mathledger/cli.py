@@ -67,7 +67,16 @@ def add_audit(commands: Commands) -> None:
         "in the card does not fit together. The report is Markdown; it is no verdict.",
     )
     command.set_defaults(module="mathledger.audit")
-    command.add_argument("card", type=Path, metavar="CARD.md", help="a Hugging Face model card")
+    command.add_argument(
+        "card",
+        metavar="CARD.md",
+        help="a Hugging Face model card; or ORG/NAME[@REVISION] on the hub; or a folder of cards",
+    )
+    command.add_argument(
+        "--model",
+        metavar="ORG/NAME",
+        help="the model that the card is of, to tell its numbers from those of others",
+    )
     command.add_argument(
         "--model-index", action="store_true", help="only the results in the front matter"
     )
@@ -85,6 +94,14 @@ def add_audit(commands: Commands) -> None:
         help="published results (YAML: model, benchmark, value, source) to compare with",
     )
     command.add_argument("--json", action="store_true", help="JSON in place of Markdown")
+    command.add_argument(
+        "--fail-on",
+        choices=["contradiction", "question", "missing"],
+        metavar="STRENGTH",
+        help="exit with status 1 if there is such a finding, or a stronger one: contradiction, "
+        "question, missing",
+    )
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
 
 
 def add_diff(commands: Commands) -> None:

@@ -88,7 +88,8 @@ def test_audit(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "card.md"
         path.write_bytes(card.encode())
-        options = {"card": path, "model_index": False, "data": None, "known": None}
+        options = {"card": path, "model": None, "model_index": False, "data": None}
+        options |= {"known": None, "fail_on": None, "html": None}
         in_each_form(audit, ["json"], **options)
 
 

@@ -5,56 +5,80 @@ known by name stands in benchmarks.yaml and inputs.yaml, the arithmetic of k of 
 """
 
 import argparse
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mathledger import terminal
-from mathledger.audit import card, evidence, findings, inputs, provenance, report
+from mathledger.audit import (
+    batch,
+    card,
+    eval_results,
+    evidence,
+    findings,
+    inputs,
+    page,
+    provenance,
+    report,
+    unread,
+)
 from mathledger.audit.blocks import Table, Text
 from mathledger.audit.card import Card
-from mathledger.audit.claims import own_names
+from mathledger.audit.fetch import is_name
+from mathledger.audit.methods import METRIC
 from mathledger.audit.model_index import model_index
+from mathledger.audit.owners import name_of
 from mathledger.audit.prose import text_claims
 from mathledger.audit.tables import table_claims
-from mathledger.audit.types import Audit, Claim
+from mathledger.audit.types import Audit, Claim, Unread
 from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:
+    from mathledger.audit.fetch import Fetched
     from mathledger.filters.overlap_index import Thresholds
 
-MAX_CLAIMS = 1000
+MAX_CLAIMS = 20_000
 
 
 def audit(
     path: Path,
     *,
+    repo: str | None = None,
     only_model_index: bool = False,
     data: Path | None = None,
     thresholds: "Thresholds | None" = None,
     known: Path | None = None,
+    fetched: "Fetched | None" = None,
 ) -> Audit:
     """Audit a card.
 
     Args:
+        repo: ORG/NAME of the card's model, where that is known.
         data: a folder of corpora, in which benchmark items are counted.
         thresholds: of that search; None if data holds the results of one.
         known: a file of published results.
+        fetched: how the card came from the hub, if it did.
 
     Raises:
         InputError: one of them cannot be read.
     """
-    page = card.read(path)
-    if only_model_index and "model-index" not in page.metadata:
+    text = card.read(path, repo or repo_of(path))
+    if only_model_index and "model-index" not in text.metadata:
         raise InputError(f"{path} has no model-index in its front matter: leave --model-index out")
-    unread: list[int] = []
-    claims = [*islice(_claims(page, unread, only_model_index), MAX_CLAIMS + 1)]
+    left_out = Unread()
+    claims = [*islice(_claims(text, left_out, only_model_index), MAX_CLAIMS + 1)]
     is_cut = len(claims) > MAX_CLAIMS
     claims = sorted(claims[:MAX_CLAIMS], key=lambda claim: claim.line)
-    evidence.attach(page, claims)
-    stated = inputs.read(page)
-    all_findings = [*findings.of_claims(claims), *provenance.of_inputs(claims, stated)]
+    evidence.attach(text.body, claims)
+    is_family = not any(name.sizes for name in text.own.names)
+    for claim in claims:
+        claim.is_member = bool(is_family and claim.model and name_of(claim.model).sizes)
+    unread.count(text, claims, left_out)
+    stated = inputs.read(text)
+    all_findings = [*findings.of_claims(claims, text.body), *provenance.of_inputs(claims, stated)]
     if data:
         from mathledger.audit import measured
 
@@ -63,17 +87,29 @@ def audit(
         from mathledger.audit import published
 
         all_findings += published.compare(claims, published.read(known))
-    return Audit(page, claims, findings.in_order(all_findings), sorted(set(unread)), is_cut)
+    all_findings += eval_results.leaderboard(claims)
+    found = findings.in_order(all_findings)
+    result = Audit(text, text.own, claims, found, left_out, stated.licences, is_cut)
+    return replace(result, commit=fetched.commit, note=fetched.note) if fetched else result
 
 
-def _claims(page: Card, unread: list[int], only_model_index: bool) -> Iterator[Claim]:
-    yield from model_index(page, MAX_CLAIMS + 1)
-    own = own_names(page)
-    for block in [] if only_model_index else page.blocks:
+def repo_of(path: Path) -> str | None:
+    """ORG/NAME, where a file is called ORG__NAME.md."""
+    match = re.fullmatch(r"([\w.-]{1,96}?)__([\w.-]{1,96})\.md", path.name)
+    return f"{match[1]}/{match[2]}" if match else None
+
+
+def _claims(text: Card, left_out: Unread, only_model_index: bool) -> Iterator[Claim]:
+    yield from model_index(text, MAX_CLAIMS + 1)
+    yield from eval_results.eval_results(text.path)
+    blocks = [] if only_model_index else text.body.blocks
+    notes_of = (" ".join(block.plain)[:1000] for block in blocks if isinstance(block, Text))
+    notes = " ".join(islice((text for text in notes_of if METRIC.search(text)), 20))
+    for number, block in enumerate(blocks):
         if isinstance(block, Table):
-            yield from table_claims(block, own, unread)
+            yield from table_claims(block, number, text.own, left_out, notes)
         elif isinstance(block, Text):
-            yield from text_claims(block, own, unread)
+            yield from text_claims(block, text.own, left_out)
 
 
 def search_thresholds(data: Path) -> "Thresholds | None":
@@ -89,17 +125,73 @@ def search_thresholds(data: Path) -> "Thresholds | None":
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report."""
+    """Print the report of a card, or the table of a folder's cards."""
+    path = Path(arguments.card)
+    if path.is_dir():
+        return _run_folder(path, arguments)
+    fetched = None
+    if not path.exists() and is_name(str(arguments.card)):
+        from mathledger.audit.fetch import fetch
+
+        fetched = fetch(str(arguments.card))
+    result = _audited(fetched.path if fetched else path, arguments, fetched)
+    if arguments.html:
+        _write(arguments.html, page.html([(result.title, result, None)]))
+    if arguments.json:
+        print(terminal.json_text(report.as_json(result), 2))
+    elif not arguments.html:
+        terminal.show(report.markdown(result), {r"^#+ .*": "bold"})
+    return _status([result], arguments.fail_on)
+
+
+def _audited(path: Path, arguments: argparse.Namespace, fetched: "Fetched | None" = None) -> Audit:
     data: Path | None = arguments.data
-    result = audit(
-        arguments.card,
+    return audit(
+        path,
+        repo=arguments.model or (fetched.repo if fetched else None),
         only_model_index=arguments.model_index,
         data=data,
         thresholds=search_thresholds(data) if data else None,
         known=arguments.known,
+        fetched=fetched,
     )
+
+
+def _run_folder(folder: Path, arguments: argparse.Namespace) -> int:
+    if arguments.model:
+        raise InputError(f"--model names one model, and {folder} is a folder of cards")
+    entries = []
+    for path in batch.cards(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            entries.append(batch.Entry(name, _audited(path, arguments), None))
+        except InputError as error:
+            entries.append(batch.Entry(name, None, str(error)))
+    results = [entry.audit for entry in entries if entry.audit]
+    if arguments.html:
+        _write(arguments.html, page.html([(e.name, e.audit, e.error) for e in entries]))
     if arguments.json:
-        print(terminal.json_text(report.as_json(result), 2))
-    else:
-        terminal.show(report.markdown(result), {r"^#+ .*": "bold"})
-    return 0
+        told = [
+            {"file": entry.name, "error": entry.error}
+            | ({"audit": report.as_json(entry.audit)} if entry.audit else {"audit": None})
+            for entry in entries
+        ]
+        print(terminal.json_text(told, 2))
+    elif not arguments.html:
+        terminal.show(batch.markdown(folder, entries), {r"^#+ .*": "bold"})
+    return _status(results, arguments.fail_on)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _status(results: list[Audit], fail_on: str | None) -> int:
+    """1 where a card has a finding that --fail-on names, or a stronger one."""
+    if fail_on is None:
+        return 0
+    wanted = report.STRENGTHS[: report.STRENGTHS.index(fail_on) + 1]
+    return int(any(finding.strength in wanted for one in results for finding in one.findings))

@@ -20,11 +20,17 @@ class Printed:
     low: Fraction
     high: Fraction
     decimals: int
+    zeros: int = 0  # of the decimals, at the end: 81.60 may be 81.6, padded
 
     @property
     def half(self) -> Fraction:
         """Half of the last printed digit."""
         return Fraction(10) ** -self.decimals / 2
+
+    @property
+    def known_half(self) -> Fraction:
+        """Half of the last digit that is sure to be known: zeros at the end may be padding."""
+        return Fraction(10) ** (self.zeros - self.decimals) / 2
 
     @property
     def is_range(self) -> bool:
@@ -41,7 +47,11 @@ def printed(low: str, high: str | None = None, *, share: bool = False) -> Printe
     ends = [low] if high is None else [low, high]
     decimals = max(len(end.partition(".")[2]) for end in ends) - places
     values = [Fraction(end) * factor for end in ends]
-    return Printed(values[0], values[-1], min(decimals, MAX_DECIMALS))
+    zeros = 0
+    if high is None and decimals > 0:
+        tail = low.partition(".")[2][places:]
+        zeros = len(tail) - len(tail.rstrip("0"))
+    return Printed(values[0], values[-1], min(decimals, MAX_DECIMALS), min(zeros, MAX_DECIMALS))
 
 
 def counts(low: Fraction, high: Fraction, n: int) -> range:
@@ -84,14 +94,19 @@ def fit(value: Printed, n: int, passes: int = 1) -> Fit:
     """
 
     def within(total: int) -> range:
-        slack = 0 if value.is_range else value.half
-        return counts(value.low - slack, value.high + slack, total)
+        if value.is_range:
+            return counts(value.low, value.high, total)
+        halves = [value.half, value.known_half]
+        if passes > 1:
+            halves.append(2 * value.half)  # a mean of runs that were rounded one by one
+        found = (counts(value.low - half, value.high + half, total) for half in halves)
+        return next((ks for ks in found if ks), range(0))
 
     total = n * passes
     rounded = within(total)
     several = range(passes + 1, MAX_PASSES + 1)
     fewest = None if rounded else next((p for p in several if within(n * p)), None)
-    below_next = value.high + 2 * value.half - Fraction(1, 10**15)
+    below_next = value.high + 2 * value.known_half - Fraction(1, 10**15)
     cut = range(0) if value.is_range else counts(value.low, below_next, total)
     lower, upper = (counts(e - value.half, e + value.half, total) for e in (value.low, value.high))
     return Fit(n, passes, rounded, cut, (lower, upper), fewest)

@@ -1,17 +1,34 @@
-"""The body of a model card: blocks of text, tables and code with their lines.
+"""The body of a model card: blocks of text, tables, code and images with their lines.
 
-A reader of its own, line by line, since it has to say where a number stands, to read the tables
-that cards keep in code and HTML, and to stay quick: a Markdown library took 13 s for 5 MB of table.
+markdown-it reads the blocks as CommonMark has them. Tables have a rule of our own, which makes one
+token of a table instead of four for each cell (5 MB took 23 s), and keeps what cards get wrong: a
+delimiter with another number of columns, rows that are too long. Tables in HTML and in code are
+found in the source lines that their blocks cover.
 """
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
-from mathledger.audit.markup import Row, cells, html_rows, plain
+from mathledger.audit.markup import (
+    html_rows,
+    images,
+    is_bold,
+    plain,
+    raw_cells,
+    without_code,
+    without_comments,
+)
 
-HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*))?$")
-ITEM = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s")
-FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+MAX_LINES = 200_000  # of a card that are read; the others are counted
+MAX_TABLE_ROWS = 3000
+MAX_COLUMNS = 100
+MAX_CELL = 400  # characters
+_DELIMITER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
+_H_TAG = re.compile(r"<h([1-6])\b[^<>]{0,300}>(.{0,500}?)</h\1\s*>", re.I | re.S)
+_NUMBER = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,10 @@ class Section:
         """The headings that say what it is about: not the first, which is the card's own title."""
         return self.titles[1:] or self.titles
 
+    @property
+    def title(self) -> str:
+        return self.titles[-1] if self.titles else ""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -33,6 +54,8 @@ class Text:
     lines: list[str]
     plain: list[str]
     section: Section
+    is_heading: bool = False
+    is_item: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,137 +66,260 @@ class Code:
 
 
 @dataclass(frozen=True)
-class Table:
+class Cell:
+    text: str  # without markup
+    raw: str
+    is_bold: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
     line: int
-    header: list[str]
+    cells: list[Cell]
+    is_head: bool = False  # marked as such
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its rows, of which the first, at least, is a header."""
+
+    line: int
     rows: list[Row]
     section: Section
-    caption: str  # the text just before it, in the same section
+    before: str  # the text just before it, in the same section
+    after: list[str] = field(default_factory=list)  # the text just after it
+    too_long: list[int] = field(default_factory=list)  # lines of rows with more cells than it has
 
 
 Block = Text | Code | Table
 
 
-def blocks(lines: list[str], num_before: int) -> list[Block]:
+@dataclass
+class Body:
+    blocks: list[Block]
+    images: list[tuple[int, str, Section]]
+    hidden: list[int]  # lines with numbers in comments
+    beyond: int | None  # the first line that was not read at all
+
+
+@cache
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"maxNesting": 30})
+    parser.block.ruler.before(
+        "paragraph", "card_table", _table_rule, {"alt": ["paragraph", "reference"]}
+    )
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
+
+
+def _line(state: Any, at: int) -> str:
+    return str(state.src[state.bMarks[at] + state.tShift[at] : state.eMarks[at]])
+
+
+def _table_rule(state: Any, start: int, end: int, silent: bool) -> bool:
+    """A pipe table: a line with a pipe, a delimiter of dashes and pipes below, rows with pipes."""
+    if start + 2 > end or state.sCount[start + 1] < state.blkIndent or state.is_code_block(start):
+        return False
+    head, delimiter = _line(state, start), _line(state, start + 1)
+    if "|" not in head or "|" not in delimiter or not _DELIMITER.match(delimiter):
+        return False
+    if silent:
+        return True
+    last = start + 2
+    while last < end and state.sCount[last] >= state.blkIndent and "|" in _line(state, last):
+        last += 1
+    token = state.push("card_table", "", 0)
+    token.map = [start, last]
+    token.meta = {"rows": [_line(state, at) for at in range(start, last)]}
+    state.line = last
+    return True
+
+
+def body(lines: list[str], num_before: int) -> Body:
     """The blocks of a card's body in their order; so many lines of front matter stand before it."""
-    reader = _Reader(num_before + 1)
-    at = 0
-    while at < len(lines):
-        at = reader.step(lines, at)
-    reader.flush()
-    return reader.blocks
+    reader = _Reader(lines[:MAX_LINES], num_before + 1)
+    reader.read()
+    beyond = num_before + MAX_LINES + 1 if len(lines) > MAX_LINES else None
+    return Body(reader.blocks, reader.images, reader.hidden, beyond)
 
 
 class _Reader:
-    """Gathers lines into blocks, one step for each line or run of lines that belong together."""
+    """Makes blocks of the parser's tokens."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, lines: list[str], first: int) -> None:
+        self.lines = lines
         self.first = first  # the number of the first line
         self.blocks: list[Block] = []
+        self.images: list[tuple[int, str, Section]] = []
+        self.hidden: list[int] = []
         self.section = Section((), 1)
-        self.waiting: list[str] = []
-        self.waiting_line = 0
-        self.caption = ""
+        self.before: list[str] = []
+        self.table: Table | None = None  # the last one, as long as text just after it may be of it
+        self.ends = [at for at, line in enumerate(lines) if "</table" in line.lower()]
+        self.skip = 0  # lines before this one have been read
 
-    def step(self, lines: list[str], at: int) -> int:
-        """Read what stands at lines[at]; returns where the next thing stands."""
-        line = lines[at]
-        fence = FENCE.match(line)
-        if fence:
-            return self.code(lines, at, fence[1])
-        lowered = line.lower() if "<" in line else ""
-        if "<table" in lowered:
-            return self.html_table(lines, at)
-        heading = HEADING.match(line)
-        if heading:
-            self.flush()
-            self.head(len(heading[1]), (heading[2] or "").rstrip("# "), at + self.first)
-        elif is_table(lines, at):
-            self.flush()
-            end = table_end(lines, at)
-            self.add_table(table(lines, at, end, at + self.first))
-            return end
-        elif not line.strip():
-            self.flush()
-        elif self.waiting and len(self.waiting) == 1 and re.fullmatch(r" {0,3}(=+|-{3,})\s*", line):
-            title, number = self.waiting[0], self.waiting_line
-            self.waiting = []
-            self.head(1 if "=" in line else 2, title.strip(), number)
-        else:
-            if ITEM.match(line):
-                self.flush()
-            if not self.waiting:
-                self.waiting_line = at + self.first
-            self.waiting.append(line)
-        return at + 1
+    def read(self) -> None:
+        text = "\n".join(self.lines).replace("\x00", " ")
+        tokens = _parser().parse(text)
+        depth = 0
+        for at, token in enumerate(tokens):
+            if token.type in ("list_item_open", "list_item_close"):
+                depth += 1 if token.nesting == 1 else -1
+            if token.map is None or token.map[0] < self.skip:
+                continue
+            start, end = token.map
+            if token.type == "card_table":
+                self.add_rows([*enumerate(token.meta["rows"], start)])
+            elif token.type == "heading_open":
+                title = tokens[at + 1].content
+                self.head(int(token.tag[1]), title, start)
+            elif token.type in ("fence", "code_block"):
+                self.code(token, start)
+            elif token.type == "html_block":
+                self.html(start, end)
+            elif token.type == "inline" and tokens[at - 1].type == "paragraph_open":
+                self.paragraph(token.content, start, end, depth > 0)
 
-    def flush(self) -> None:
-        if self.waiting:
-            text = [plain(line) for line in self.waiting]
-            self.blocks.append(Text(self.waiting_line, self.waiting, text, self.section))
-            self.caption = " ".join(text[-3:])
-            self.waiting = []
-
-    def head(self, level: int, title: str, line: int) -> None:
+    def head(self, level: int, title: str, at: int) -> None:
         titles = (*self.section.titles[: level - 1], *[""] * (level - 1 - len(self.section.titles)))
-        self.section = Section((*titles, plain(title)), line)
-        self.blocks.append(Text(line, [title], [plain(title)], self.section))
-        self.caption = ""
+        self.see_images(title, at)
+        shown = plain(title.replace("\n", " "))
+        self.section = Section((*titles, shown), at + self.first)
+        lines = title.split("\n")
+        self.blocks.append(
+            Text(at + self.first, lines, [plain(line) for line in lines], self.section, True)
+        )
+        self.before, self.table = [], None
 
-    def code(self, lines: list[str], at: int, mark: str) -> int:
-        self.flush()
-        end = at + 1
-        while end < len(lines) and not _closes(lines[end], mark):
-            end += 1
-        inside = lines[at + 1 : end]
-        self.blocks.append(Code(at + 1 + self.first, inside, self.section))
-        row = 0
-        while row < len(inside):
-            if is_table(inside, row):
-                last = table_end(inside, row)
-                self.add_table(table(inside, row, last, at + 1 + self.first + row))
-                row = last
+    def paragraph(self, content: str, start: int, end: int, is_item: bool) -> None:
+        lines = without_comments(content).split("\n")
+        for at, line in enumerate(lines):
+            if "<table" in line.lower() and "<table" in without_code(line).lower():
+                self.text(lines[:at], start, is_item)
+                self.html_table(start + at, end)
+                return
+        self.text(lines, start, is_item)
+
+    def text(self, lines: list[str], start: int, is_item: bool) -> None:
+        for at, line in enumerate(lines):
+            self.see_images(line, start + at)
+        shown = [plain(line) for line in lines]
+        if not any(shown):
+            return
+        text = Text(start + self.first, lines, shown, self.section, False, is_item)
+        self.blocks.append(text)
+        whole = " ".join(shown)[:2000]
+        self.before = [*self.before[-1:], whole]
+        if self.table and len(self.table.after) < 4:
+            self.table.after.append(whole)
+
+    def see_images(self, line: str, at: int) -> None:
+        if "![" in line or "<img" in line.lower():
+            self.images += [(at + self.first, name, self.section) for name in images(line)]
+
+    def code(self, token: Any, start: int) -> None:
+        lines = token.content.split("\n")
+        first = start + (1 if token.type == "fence" else 0)
+        self.blocks.append(Code(first + self.first, lines, self.section))
+        self.pipe_tables(lines, first)
+
+    def pipe_tables(self, lines: list[str], first: int) -> list[int]:
+        """Add the pipe tables in the lines of a block; returns which lines they take."""
+        at = 0
+        taken: list[int] = []
+        while at < len(lines) - 1:
+            if "|" in lines[at] and "|" in lines[at + 1] and _DELIMITER.match(lines[at + 1]):
+                end = at + 2
+                while end < len(lines) and "|" in lines[end]:
+                    end += 1
+                self.add_rows([(first + row, lines[row]) for row in range(at, end)])
+                taken += range(at, end)
+                at = end
             else:
-                row += 1
-        return end + 1
+                at += 1
+        return taken
 
-    def html_table(self, lines: list[str], at: int) -> int:
-        self.flush()
-        end = at
-        while end + 1 < len(lines) and "</table" not in lines[end].lower():
-            end += 1
-        numbered = html_rows("\n".join(lines[at : end + 1]))
-        rows = [(at + self.first + line, row) for line, row in numbered]
+    def html(self, start: int, end: int) -> None:
+        """An HTML block: its tables, headings and text; what a comment hides is counted."""
+        lines = self.lines[start:end]
+        content = "\n".join(lines)
+        shown = without_comments(content)
+        if "<!--" in shown and shown.lstrip().startswith("<!--"):
+            shown = ""  # never closed: a reader sees nothing of it
+        kept = shown.split("\n")
+        kept += [""] * (len(lines) - len(kept))
+        self.hidden += [
+            start + at + self.first
+            for at, (line, rest) in enumerate(zip(lines, kept, strict=False))
+            if _NUMBER.search(line) and not _NUMBER.search(rest)
+        ]
+        for at, line in enumerate(kept):
+            if "<table" in line.lower():
+                self.html_lines(kept[:at], start)
+                self.html_table(start + at, end)
+                return
+        self.html_lines(kept, start)
+
+    def html_lines(self, lines: list[str], start: int) -> None:
+        taken = set(self.pipe_tables(lines, start))
+        waiting: list[str] = []
+        for at, line in enumerate(lines):
+            heading = _H_TAG.search(line)
+            if heading or at in taken or not line.strip():
+                self.text(waiting, start + at - len(waiting), False)
+                waiting = []
+                if heading:
+                    self.head(int(heading[1]), heading[2], start + at)
+            else:
+                waiting.append(line)
+        self.text(waiting, start + len(lines) - len(waiting), False)
+
+    def html_table(self, start: int, end: int) -> None:
+        """The HTML table that begins on a line, up to its end tag however many blocks away."""
+        place = bisect_left(self.ends, start)
+        if place < len(self.ends):
+            end = max(end, self.ends[place] + 1)
+        self.skip = end
+        inside = without_comments("\n".join(self.lines[start:end]))
+        rows = [
+            Row(start + at + self.first, [_cell(raw) for raw in cells[:MAX_COLUMNS]], is_head)
+            for at, cells, is_head in html_rows(inside)[:MAX_TABLE_ROWS]
+        ]
+        for at, line in enumerate(self.lines[start:end]):
+            self.see_images(line, start + at)
         if rows:
-            self.add_table((rows[0][0], rows[0][1], rows[1:]))
-        return end + 1
+            width = max(len(row.cells) for row in rows)
+            filled = [Row(r.line, _fill(r.cells, width), r.is_head) for r in rows]
+            self.add(filled, [])
 
-    def add_table(self, parts: tuple[int, list[str], list[Row]]) -> None:
-        line, header, rows = parts
-        self.blocks.append(Table(line, header, rows, self.section, self.caption))
+    def add_rows(self, lines: list[tuple[int, str]]) -> None:
+        """Add a pipe table: header, delimiter, rows."""
+        for at, line in lines:
+            self.see_images(line, at)
+        header, body = lines[0], lines[2 : MAX_TABLE_ROWS + 2]
+        first = [_cell(raw) for raw in raw_cells(header[1])[:MAX_COLUMNS]]
+        width = max(len(first), len(raw_cells(lines[1][1])[:MAX_COLUMNS]))
+        rows, too_long = [Row(header[0] + self.first, _fill(first, width), True)], []
+        for at, line in body:
+            raw = raw_cells(line)
+            if any(_NUMBER.search(cell) for cell in raw[width:]):
+                too_long.append(at + self.first)
+            rows.append(Row(at + self.first, _fill([_cell(cell) for cell in raw[:width]], width)))
+        self.add(rows, too_long)
 
-
-def _closes(line: str, mark: str) -> bool:
-    stripped = line.strip()
-    return len(stripped) >= len(mark) and set(stripped) == {mark[0]}
-
-
-def is_table(lines: list[str], at: int) -> bool:
-    """Return True if a pipe table's header stands here, its line of dashes below."""
-    if "|" not in lines[at] or at + 1 >= len(lines):
-        return False
-    below = lines[at + 1].strip()
-    return "|" in below and "-" in below and set(below) <= set("|:- \t")
-
-
-def table_end(lines: list[str], at: int) -> int:
-    end = at + 2
-    while end < len(lines) and "|" in lines[end]:
-        end += 1
-    return end
+    def add(self, rows: list[Row], too_long: list[int]) -> None:
+        before = " ".join(self.before)
+        self.table = Table(rows[0].line, rows, self.section, before, [], too_long)
+        self.blocks.append(self.table)
+        self.before = []
 
 
-def table(lines: list[str], at: int, end: int, line: int) -> tuple[int, list[str], list[Row]]:
-    """A pipe table: its line, its header, and each row with its own line."""
-    rows = [(line + 2 + row, cells(lines[at + 2 + row])) for row in range(end - at - 2)]
-    return line, cells(lines[at]), rows
+def _cell(raw: str) -> Cell:
+    raw = raw[: 3 * MAX_CELL]
+    return Cell(" ".join(plain(raw).split())[:MAX_CELL], raw, is_bold(raw))
+
+
+def _fill(cells: list[Cell], width: int) -> list[Cell]:
+    return [*cells, *[Cell("", "")] * (width - len(cells))]

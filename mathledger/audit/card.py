@@ -1,5 +1,6 @@
 """A model card as the audit reads it: its front matter and its blocks, each with its lines."""
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterable
@@ -7,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mathledger.audit.blocks import Block, blocks
+from mathledger.audit.blocks import Body, Text, body
+from mathledger.audit.owners import Identity, identity
 from mathledger.core.errors import InputError
 
 MAX_DEPTH = 50  # of the front matter; a model-index has 8
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Card:
     num_lines: int
     metadata: dict[str, Any]
     node: Any  # the front matter's YAML node, with the lines; null where there is none
-    blocks: list[Block]
+    body: Body
+    own: Identity
 
     def line_of(self, name: str) -> int:
         """The line of a front matter's key; the first where another key brought it in."""
@@ -29,11 +31,14 @@ class Card:
         return int(next(lines, 0)) + 2
 
 
-def read(path: Path) -> Card:
+def read(path: Path, repo: str | None = None) -> Card:
     """Read a model card.
 
+    Args:
+        repo: ORG/NAME of the model, where that is known.
+
     Raises:
-        InputError: it is missing, a folder, empty, not UTF-8, HTML, or its front matter is broken.
+        InputError: it is missing, a folder, empty, no text, HTML, or its front matter is broken.
     """
     try:
         data = path.read_bytes()
@@ -43,13 +48,9 @@ def read(path: Path) -> Card:
         raise InputError(f"{path} is a folder: name the README.md in it") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x}): save it as UTF-8"
-        ) from None
+    text = _decoded(path, data)
+    if text.count("\0") > len(text) / 10:
+        raise InputError(f"{path} holds null bytes, as UTF-16 without a mark: save it as UTF-8")
     if not text.strip():
         raise InputError(f"{path} is empty: there is no card to audit")
     if re.match(r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html)\b", text[:2000], re.I):
@@ -58,9 +59,27 @@ def read(path: Path) -> Card:
         )
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     end, metadata, node = _front_matter(path, lines)
-    body = _COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), "\n".join(lines[end:]))
+    content = body(lines[end:], end)
     digest = hashlib.sha256(data).hexdigest()
-    return Card(path, digest, len(lines), metadata, node, blocks(body.split("\n"), end))
+    texts = [block for block in content.blocks if isinstance(block, Text)]
+    name = path.parent.name if re.match(r"(?i)readme\b", path.name) else path.name
+    own = identity(texts, metadata, repo, name)
+    return Card(path, digest, len(lines), metadata, node, content, own)
+
+
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    """The text of a file in UTF-8, or in UTF-16 that says so by its mark."""
+    encoding = _MARKS.get(data[:2], "utf-8-sig")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        seen = f"byte 0x{data[error.start]:02x}" if error.start < len(data) else "cut short"
+        what = "UTF-16" if encoding == "utf-16" else "UTF-8"
+        raise InputError(f"{path}, line {line}: not {what} ({seen}): save it as UTF-8") from None
 
 
 def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], Any]:

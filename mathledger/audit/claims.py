@@ -1,6 +1,6 @@
 """The numeric claims of a card: which benchmark, which value, whose model, on which line.
 
-Numbers come from the model-index, from tables and from text. A number is taken only where it is
+Numbers come from the front matter, from tables and from text. A number is taken only where it is
 clear what it is a score of: a benchmark that is not known by name stays unknown, and a number that
 cannot be told apart from its neighbours is left unread and counted.
 """
@@ -9,15 +9,19 @@ import re
 
 from mathledger.audit import evidence, known
 from mathledger.audit.blocks import Section
-from mathledger.audit.card import Card
+from mathledger.audit.methods import is_vote, mean_over, metrics_in, repeats_in
 from mathledger.audit.scores import Score, are_shares
-from mathledger.audit.types import Claim, Names, Owner, Unscaled, Where
+from mathledger.audit.types import Claim, Owner, Unscaled, Where
 
-# A score of one run over k answers an item (maj@64), or a mean over k runs (avg@64).
-METRIC = re.compile(
-    r"(?i)\b(pass|avg|mean|maj|cons|majority|best[- ]of|bo|rm|prm)\s?[@-]\s?(\d{1,4})\b"
-)
 _SHARES = re.compile(r"(?i)acc|exact.?match|\bem\b|(?:pass|maj|avg).?@|correct|solve|mc[12]|strict")
+_HARNESS = re.compile(
+    r"(?i)\b(acc_norm|acc|exact_match|exact match|f1|mc1|mc2|bleu|rouge\w*|em|percentile|rating"
+    r"|win[- ]?rate|lc[- ]?winrate|strict|flexible|elo)\b"
+)
+# Metrics that are no share of the items.
+NO_SHARE = re.compile(r"(?i)f1|bleu|rouge|percentile|rating|win[- ]?rate|elo|ppl|mc2|\bem/?f1")
+NORMALISED = re.compile(r"(?i)leaderboard|normali[sz]ed|rescaled")
+_AVERAGE = re.compile(r"(?i)^\W*(?:avg|average|mean|overall|macro[- ]avg|total avg)\b(?!\s?@)")
 
 
 def claim_of(
@@ -28,11 +32,16 @@ def claim_of(
     score: Score,
     section: Section,
     context: str = "",
+    metric: str | None = None,
 ) -> Claim:
     """A claim; context is what may say how the score was measured."""
-    metric, passes = METRIC.search(context), evidence.repeats_in(context)
-    if metric and metric[1].lower() in ("avg", "mean"):
-        passes = int(metric[2])
+    named = metrics_in(context)
+    plain = next((each for each in named if not mean_over(each)), named[0] if named else None)
+    metric = metric or plain
+    if metric is None and (harness := _HARNESS.search(context)):
+        metric = harness[0]
+    means = [passes for each in named if (passes := mean_over(each))]
+    passes = (means[0] if means else repeats_in(context)) if not is_vote(metric) else None
     return Claim(
         line,
         where,
@@ -45,8 +54,10 @@ def claim_of(
         score.count,
         score.spread,
         section,
-        metric=metric[0] if metric else None,
+        metric=metric,
         passes=passes,
+        has_own_passes=bool(passes),
+        is_average=mention.key is None and bool(_AVERAGE.match(mention.label)),
     )
 
 
@@ -63,28 +74,11 @@ def unnamed(label: str) -> known.Mention:
     return known.Mention(None, label, 0, 0)
 
 
-def owner_of(label: str, own: Names) -> Owner:
-    """Whose model a row or column is, by its label; unclear where that may be no model at all."""
-    label = label.strip()
-    is_this = re.search(r"(?i)^(?:this|our|ours|my)\b|\b(?:ours?|this (?:model|work))\W*$", label)
-    if not label or is_this or {known.words(label), known.words(label.rpartition("/")[2])} & own:
-        return "this", None
-    is_model = re.search(r"\d|.[A-Z]", label) or known.model_names().match(label)
-    return "other" if is_model else "unclear", label
-
-
-def own_names(card: Card) -> Names:
-    """The names that this model goes by: its title's and the front matter's."""
-    titles = [block.section.titles[0] for block in card.blocks if block.section.titles][:1]
-    names = [re.sub(r"(?i)^\W*(?:model card (?:for|of)\s*:?)?\W*", "", title) for title in titles]
-    index = card.metadata.get("model-index")
-    entries = index if isinstance(index, list) else []
-    names += [str(entry.get("name", "")) for entry in entries if isinstance(entry, dict)]
-    names.append(str(card.metadata.get("model_name", "")))
-    names += [name.rpartition("/")[2] for name in names]
-    return {known.words(name) for name in names} - {()}
-
-
 def is_accuracy(*names: str) -> bool:
     """Return True if a metric of this name is a share of the items."""
     return any(_SHARES.search(name) for name in names)
+
+
+def words_of(text: str) -> dict[str, str]:
+    """What a cell, header or sentence states beside its score."""
+    return evidence.in_words(text)

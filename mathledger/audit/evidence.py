@@ -1,16 +1,21 @@
 """What a card states of the things that make a score checkable, in its own words.
 
-A statement counts for a claim when it stands with it (cell, row, header, sentence), in the text of
-its section, or in a section on evaluation. It is quoted, never judged.
+A statement counts for a claim when it stands with it (cell, row, header, sentence), in its section,
+in a section on evaluation, or in any sentence of the card that speaks of evaluation. It is quoted,
+never judged. What a section on usage or training says of sampling is not said of the scores.
 """
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from mathledger.audit.blocks import Code, Section, Text
-from mathledger.audit.card import Card
+from mathledger.audit import known, methods
+from mathledger.audit.blocks import Body, Code, Section, Table, Text
 from mathledger.audit.markup import plain
-from mathledger.audit.types import Claim
+
+if TYPE_CHECKING:
+    from mathledger.audit.types import Claim
 
 # What it takes to check a score.
 KINDS = {
@@ -40,6 +45,8 @@ PATTERNS = {
         r"\b(?:zero|one|few|\d{1,2})[- ]?shots?\b",
         r"\bnum_fewshot[ =:]{1,3}\d+",
         r"\bprompt(?:ed|s)?\s?(?:template|with|:)",
+        r"\b(?:around|with|using|following) (?:this|the following|the same) (?:system )?prompt\b",
+        r"\bfew[- ]shot\b",
         r"\bsystem prompt\b",
         r"(?<![\w-])CoT(?![\w-])",
         r"\bchain[- ]of[- ]thought prompt\w*",
@@ -53,99 +60,199 @@ PATTERNS = {
         r"\bself-consistency\b",
         r"\bbest[- ]of[- ]\d+",
         r"\baverag\w+ over \d+",
-        r"\b\d+ (?:runs|samples|seeds|responses|generations)\b",
+        r"\b\d+ (?:runs|samples|seeds|responses|generations|repetitions|repeats|trials)\b",
+        r"\bsingle (?:run|pass|sample)\b",
+        r"\bpass@1\b(?=.{0,40}\b(?:sampl|averag|estimat))",
     ),
     "grader": _any(
         r"\blm[-_ ]eval(?:uation)?(?:[-_ ]harness)?\b",
         r"\b(?:lighteval|simple-evals|opencompass|evalscope|evalplus|evalchemy|olmes)\b",
-        r"\b(?:math[-_]verify|nemo[- ]skills|open llm leaderboard)\b",
+        r"\b(?:math[-_]verify|nemo[- ]skills|open llm leaderboard|prime[-_]rl|helm|verl"
+        r"|lcb[-_]runner)\b",
+        r"\bevaluation (?:code|scripts?|toolkit|framework|pipeline|repo(?:sitory)?)\b",
         r"\b(?:exact[_ -]match|strict-match)\b",
         r"\bLLM[- ](?:as[- ]a[- ])?judge\b",
     ),
     "predictions": _any(
         r"\b(?:predictions|outputs|responses|generations|completions|transcripts|details"
-        r"|detailed results)\b[^\n]{0,80}?\b(?P<url>https?://[^\s)>\]]{1,300})"
+        r"|detailed results|logs|samples)\b[^\n]{0,80}?\b(?P<url>https?://[^\s)>\]]{1,300})",
+        r"\b(?:predictions|outputs|responses|generations|completions)\b[^\n.]{0,30}? (?:are|is"
+        r"|stand) "
+        r"(?:kept |stored |listed |published |available )?in "
+        r"(?P<path>`?[\w./-]{3,80}[/.][\w/-]*`?)",
     ),
     "interval": _any(
         r"±",
         r"\+/-",
         r"\bconfidence interval",
-        r"\b95 ?% CI\b",
+        r"\b9[059] ?% (?:CI|intervals?)\b",
         r"\bstd(?:err|dev)?\b",
         r"\bstandard (?:error|deviation)",
     ),
 }
-_REPEATS = _any(
-    r"\b(?:averaged?|mean) (?:over|of|across) (\d{1,4})\b",
-    r"\bnumber of runs\W{1,6}(\d{1,4})\b",
-    r"\b(\d{1,4}) (?:runs|seeds|repeats|passes)\b",
-    r"\b(\d{1,4}) (?:samples|responses|generations) (?:per|for each)\b",
+_GENERAL = _any(r"eval|benchmark|result|performance|accuracy|score|metric")
+_USAGE = _any(
+    r"usage|\buse\b|quick ?start|how to|getting started|inference|deploy|training|hyper|\bdata"
+    r"|demo|example|serving|vllm|transformers"
 )
-_VOTE = _any(r"maj|cons|best|bo|rm|prm|run")
-_GENERAL = _any(r"eval|benchmark|result|performance|accuracy|score")
+_SPEAKS = _any(
+    r"\bevaluat",
+    r"\bbenchmark",
+    r"\bscores?\b",
+    r"\baccurac",
+    r"\bdecoding\b",
+    r"[- ]shot\b",
+    r"\bpass@",
+    r"\breport",
+)
 _RUNS_HARNESS = _any(r"\blm[-_]eval\b", r"\blighteval\b", "num_fewshot", r"--tasks\b", "gen_kwargs")
+_SAID_OF_ONE = ("n", "interval")  # of one score, not of a page
+_HEADS = {
+    "revision": _any(r"^(?:revision|commit|sha|version)$"),
+    "prompt": _any(r"^(?:prompt|(?:n-?)?shots?|few-?shot)$"),
+    "grader": _any(r"^(?:grader|harness|judge|framework)$"),
+    "sampling": _any(r"^(?:sampling|decoding|samples|repeats|runs)$"),
+    "predictions": _any(r"^(?:predictions|responses|outputs|logs|details)$"),
+}
 
 
 def in_words(text: str) -> dict[str, str]:
     """What a piece of text states, by kind: its own words."""
-    matches = {kind: pattern.search(text[:MAX_CHARACTERS]) for kind, pattern in PATTERNS.items()}
-    return {
-        kind: match["url"].rstrip(".,;") if kind == "predictions" else plain(match[0])
-        for kind, match in matches.items()
-        if match
-    }
+    words = {}
+    for kind, pattern in PATTERNS.items():
+        match = pattern.search(text[:MAX_CHARACTERS])
+        if match and kind == "predictions":
+            words[kind] = (match["url"] or match["path"]).rstrip(".,;").strip("`")
+        elif match:
+            words[kind] = plain(match[0])
+    return words
 
 
-def repeats_in(text: str) -> int | None:
-    """Over how many passes a text says that scores are means."""
-    match = _REPEATS.search(text[:MAX_CHARACTERS])
-    return next((int(group) for group in match.groups() if group), None) if match else None
-
-
-def attach(card: Card, claims: list[Claim]) -> None:
-    """Add to each claim what its section, and the sections on evaluation, state."""
+def attach(body: Body, claims: list["Claim"]) -> None:
+    """Add to each claim what its section, the sections on evaluation and the whole card state."""
+    if not claims:
+        return
     own = {claim.section for claim in claims}
-    texts = _texts(card, own) if claims else {}
+    texts, anywhere = _texts(body, own)
     stated = {section: _stated(parts) for section, parts in texts.items()}
-    general: dict[str, str] = {}
+    general = _stated(anywhere)
     for section, own_words in stated.items():
         if _is_general(section):
-            general = own_words | general
-    passes = {section: repeats_in("\n".join(parts)) for section, parts in texts.items()}
+            general = general | own_words
+    for kind in _SAID_OF_ONE:
+        general.pop(kind, None)
+    has_intervals = any(PATTERNS["interval"].search(part) for part in anywhere)
+    listed = _listed(body)
+    all_statements = methods.statements(body.blocks)
     for claim in claims:
-        around = general | stated.get(claim.section, {})
-        for kind in ("n", "interval"):  # these are said of one score, not of a page
-            around.pop(kind, None)
-        claim.stated = around | claim.stated
-        is_vote = bool(claim.metric and _VOTE.match(claim.metric))
-        if claim.passes is None and not claim.count and not is_vote:
-            claim.passes = passes.get(claim.section)
-        if claim.passes:
-            claim.stated["sampling"] = f"{claim.passes} passes"
-        elif claim.metric and "@" in claim.metric:
-            claim.stated.setdefault("sampling", claim.metric)
-        if claim.spread:
+        around = general | {
+            kind: words
+            for kind, words in stated.get(claim.section, {}).items()
+            if kind not in _SAID_OF_ONE
+        }
+        claim.stated = around | listed.get(_label(claim, listed), {}) | claim.stated
+        _passes(claim, all_statements)
+        if claim.spread and (has_intervals or not claim.spread.startswith("[") or claim.count):
             sign = "" if claim.spread.startswith("[") else "± "
             claim.stated["interval"] = sign + claim.spread
         if claim.count:
             claim.stated["n"] = f"{claim.count[0]} of {claim.count[1]}"
+    if len(claims) < 2000:
+        share(claims)
 
 
-def _texts(card: Card, own: set[Section]) -> dict[Section, list[str]]:
-    """The text of the claims' sections and of those on evaluation, with the harness's commands."""
-    texts: dict[Section, list[str]] = defaultdict(list)
-    for block in card.blocks:
-        section = block.section
-        if len(texts[section]) > MAX_TEXTS or not (section in own or _is_general(section)):
+def _label(claim: "Claim", listed: dict[tuple[str, ...], dict[str, str]]) -> tuple[str, ...]:
+    """The name that a claim's benchmark goes by in the card: its own, or its table's caption."""
+    own = known.words(claim.label)
+    if own in listed or not claim.caption:
+        return own
+    said = known.words(claim.caption)
+    starts = (said[:size] for size in range(len(said), 0, -1))
+    return next((start for start in starts if start in listed), own)
+
+
+def share(claims: list["Claim"]) -> None:
+    """Let a score that the card gives twice state what it states in either place."""
+    groups: dict[tuple[object, ...], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.value and not claim.subset:
+            key = (known.words(claim.label), claim.benchmark, claim.whose)
+            groups[key].append(claim)
+    for group in groups.values():
+        for claim in group:
+            for other in group:
+                if other is not claim and _is_same(claim, other):
+                    claim.stated = other.stated | claim.stated
+
+
+def _is_same(claim: "Claim", other: "Claim") -> bool:
+    assert claim.value and other.value
+    half = max(claim.value.half, other.value.half)
+    return {claim.where, other.where} != {"table"} and abs(
+        claim.value.low - other.value.low
+    ) <= half
+
+
+def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
+    """Over how many passes the claim is a mean, as far as the card says."""
+    is_vote = methods.is_vote(claim.metric)
+    if claim.passes is None and not claim.count and not is_vote:
+        metric = claim.metric if claim.metric and "@" in claim.metric else None
+        claim.passes, claim.is_repeated = methods.passes_of(
+            all_statements, claim.section, claim.benchmark, metric
+        )
+    if re.match(r"(?i)pass\s?@\s?(?!1\b)\d", claim.metric or ""):
+        claim.passes = None  # estimated from samples: no mean over passes
+    if claim.passes and claim.passes > 1:
+        claim.stated["sampling"] = f"{claim.passes} passes"
+    elif claim.metric and "@" in claim.metric and claim.metric.lower() != "pass@1":
+        claim.stated.setdefault("sampling", claim.metric)
+
+
+def _listed(body: Body) -> dict[tuple[str, ...], dict[str, str]]:
+    """What tables of settings give by benchmark: its revision, grader, prompt."""
+    found: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for block in body.blocks:
+        if not isinstance(block, Table):
             continue
+        head = [cell.text.strip() for cell in block.rows[0].cells]
+        for at, title in enumerate(head[1:], 1):
+            kind = next((kind for kind, pattern in _HEADS.items() if pattern.search(title)), None)
+            for row in block.rows[1:] if kind else ():
+                if row.cells[0].text and row.cells[at].text.strip(" -"):
+                    said = f"{title} {row.cells[at].text}"
+                    found[known.words(row.cells[0].text)].setdefault(str(kind), said)
+    return found
+
+
+def _texts(body: Body, own: set[Section]) -> tuple[dict[Section, list[str]], list[str]]:
+    """The text of the claims' sections and of those on evaluation; sentences on it anywhere."""
+    texts: dict[Section, list[str]] = defaultdict(list)
+    anywhere: list[str] = []
+    for block in body.blocks:
+        section = block.section
+        is_near = section in own or _is_general(section)
         if isinstance(block, Text):
-            texts[section].append("\n".join(block.lines))
-        elif isinstance(block, Code):
+            for part in ["\n".join(block.lines), "\n".join(block.plain)]:
+                if is_near and len(texts[section]) < MAX_TEXTS:
+                    texts[section].append(part)
+                elif len(anywhere) < MAX_TEXTS:
+                    anywhere += _speaking(part, section)
+        elif isinstance(block, Code) and is_near and len(texts[section]) < MAX_TEXTS:
             lines = block.lines[:MAX_TEXTS]
             texts[section] += [
                 line for line in lines if _RUNS_HARNESS.search(line[:MAX_CHARACTERS])
             ]
-    return texts
+    return texts, anywhere
+
+
+def _speaking(part: str, section: Section) -> Iterator[str]:
+    """The sentences of a text that speak of evaluation; of one on usage, those of benchmarks."""
+    is_usage = any(_USAGE.search(title) for title in section.titles[-1:])
+    for sentence in re.split(r"(?<=[.!?])\s+", part[:MAX_CHARACTERS]):
+        wanted = _any(r"\bbenchmark", r"\bevaluat") if is_usage else _SPEAKS
+        if wanted.search(sentence) or (not is_usage and PATTERNS["predictions"].search(sentence)):
+            yield sentence
 
 
 def _is_general(section: Section) -> bool:

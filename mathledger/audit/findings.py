@@ -1,16 +1,18 @@
-"""Claims that contradict each other or lack evidence, with lines and what would settle them.
+"""What a card's scores leave open or exclude, with lines and what would settle it.
 
-A finding says what the card does not support. It never says that a claim is false.
+Three kinds are never mixed. A contradiction rests on the card's own words and arithmetic. A
+question is asked under an assumption that it names. Missing is what a reader would need. None of
+them says that a claim is false.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
-from mathledger.audit import known
+from mathledger.audit import checks, gains, known
 from mathledger.audit.arithmetic import MAX_PASSES, Fit, Printed, counts, fit, passes_to_be_exact
+from mathledger.audit.blocks import Body
 from mathledger.audit.evidence import KINDS
-from mathledger.audit.fits import fits
+from mathledger.audit.fits import fits, has_fixed_size
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import (
     benchmark_of,
@@ -25,39 +27,99 @@ from mathledger.audit.words import (
 )
 
 ORDER = (
-    *("impossible", "range", "rounding", "miscounted", "inconsistent", "private", "published"),
-    *("overlap", "measured", "training", "licence", "evidence", "approximate"),
+    *("impossible", "miscounted", "average", "headline", "gain", "training_sum"),
+    *(
+        "one_pass",
+        "range",
+        "rounding",
+        "inconsistent",
+        "average_if",
+        "recounted",
+        "leaderboard",
+        "private",
+        "published",
+    ),
+    *("overlap", "measured", "training", "licence"),
+    *("evidence", "approximate", "no_licence"),
 )
+SETTLED_BY = {
+    "n": '"accuracy over the 500 items of MATH-500", or k of n in the table (467/500)',
+    "revision": "`revision:` of the dataset in the model-index, or the commit in the text",
+    "prompt": "the prompt, or `num_few_shot` in the model-index",
+    "sampling": '"greedy decoding", or "temperature 0.6, mean over 16 samples per item"',
+    "grader": "the harness or grader with its version, such as lm-evaluation-harness 0.4.9",
+    "predictions": "a link to every response with its verdict",
+    "interval": '"72.7 ± 1.2 (standard error)", or a 95% interval',
+}
+
+
+def _testable(claim: Claim) -> bool:
+    return bool(claim.value and not claim.value.is_range and claim.whose in ("this", "family"))
+
+
+def _misfits(claims: list[Claim]) -> Iterator[tuple[Claim, list[tuple[known.Size, Fit]]]]:
+    """The claims about this model that no k of n gives, neither rounded nor cut off."""
+    for claim in claims:
+        candidates = fits(claim) if _testable(claim) else []
+        if candidates and not any(one.possible for _, one in candidates):
+            yield claim, candidates
 
 
 def impossible(claims: list[Claim]) -> Iterator[Finding]:
-    """Values that no k of n gives, neither rounded nor cut off."""
+    """Values that no k of n gives, with n and the passes stated by the card or fixed."""
     points, hit, sources = [], [], []
-    for claim in claims:
-        candidates = fits(claim)
-        if not candidates or _value(claim).is_range or any(one.possible for _, one in candidates):
+    for claim, candidates in _misfits(claims):
+        is_stated = claim.passes == 1 or claim.has_own_passes
+        if not is_stated or claim.is_repeated or not has_fixed_size(claim):
             continue
         size, one = candidates[0]
         text = f"{said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
         text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in candidates[1:])
-        text += f". {_nearest(claim, one)}"
-        if one.fewest_passes:
-            total = one.n * one.fewest_passes
-            k = fit(_value(claim), one.n, one.fewest_passes).rounded[0]
-            text += f" A mean over {one.fewest_passes} passes can be it ({k:,} of {total:,})."
-        else:
-            text += f" Nor is it a mean over up to {MAX_PASSES} passes."
+        words = claim.stated.get("sampling")
+        how = f'The card says "{words}".' if words else "The card says one pass."
+        points.append(f"{text}. {how} {_nearest(claim, one)}")
         hit.append(claim)
-        points.append(text)
         sources += [size.source for size, _ in candidates]
     if points:
         yield Finding(
             "impossible",
+            "contradiction",
             f"Values that no k of n gives: {brief(hit)}",
             lines_of(hit),
             points,
             "which items, how many runs, and the k of n of each.",
             urls(sources),
+            len(hit),
+        )
+
+
+def one_pass(claims: list[Claim]) -> Iterator[Finding]:
+    """Values that one pass cannot give, where the card does not say how many passes there were."""
+    points, hit, sources = [], [], []
+    for claim, candidates in _misfits(claims):
+        if claim.passes is not None or claim.is_repeated or not has_fixed_size(claim):
+            continue
+        size, one = candidates[0]
+        text = f"{said(claim)}: if this is one pass over {one.n:,} items ({size.of}"
+        text += "".join(f"; or {other.n:,}, {small.of}" for small, other in candidates[1:])
+        text += f"), no number of right answers gives it. {_nearest(claim, one)}"
+        if one.fewest_passes:
+            total = one.n * one.fewest_passes
+            k = fit(_value(claim), one.n, one.fewest_passes).rounded[0]
+            text += f" A mean over {one.fewest_passes} passes can be it ({k:,} of {total:,})."
+        hit.append(claim)
+        points.append(text)
+        sources += [size.source for size, _ in candidates]
+    if points:
+        yield Finding(
+            "one_pass",
+            "question",
+            f"Over how many passes? One pass does not give {brief(hit)}",
+            lines_of(hit),
+            points,
+            "the number of passes and of items, or the k of n.",
+            urls(sources),
+            len(hit),
         )
 
 
@@ -91,12 +153,14 @@ def ranges(claims: list[Claim]) -> Iterator[Finding]:
     if points:
         yield Finding(
             "range",
+            "question",
             f"Ranges where a score is one number: {brief(hit)}",
             lines_of(hit),
             points,
             "the runs behind both ends: how many, what differed between them, their mean and its "
             "interval.",
             urls(sources),
+            len(hit),
         )
 
 
@@ -117,98 +181,43 @@ def _inside(claim: Claim, one: Fit) -> str:
 
 
 def rounding(claims: list[Claim]) -> Iterator[Finding]:
-    """Whole percentages, or digits cut off, that one k of n gives where most have none."""
+    """Whole percentages over few items, which one k of n gives when it is rounded."""
     points, hit, sources = [], [], []
     for claim in claims:
-        for size, one in fits(claim)[:1]:
-            value = _value(claim)
-            is_fine = Fraction(100, one.total) <= 2 * value.half
-            is_usual = one.rounded and value.decimals > 0  # 66.7 for two thirds
-            if is_fine or is_usual or value.is_range or claim.count or not one.possible:
-                continue
-            k = one.possible[0]
-            exact = Fraction(100 * k, one.total)
-            if exact == value.low:
-                continue
-            digits = percent(exact, max(2, value.decimals + 1))
-            how = "rounded" if one.rounded else "cut off rather than rounded"
-            text = f"{said(claim)}, over {one.total:,} items ({size.of}), can only be "
-            text += f"{k}/{one.total} = {digits}%, {how}."
-            needed = passes_to_be_exact(value.low, one.n)
-            if one.passes == 1 and needed <= MAX_PASSES:
-                text += f" To be {percent(value.low)}% itself it would take {needed} passes."
-            points.append(text)
-            hit.append(claim)
-            sources.append(size.source)
+        if (
+            not _testable(claim)
+            or not has_fixed_size(claim)
+            or claim.passes is not None
+            or claim.is_repeated
+            or claim.count
+        ):
+            continue
+        candidates = [(size, one) for size, one in fits(claim) if one.rounded]
+        if len(candidates) != 1 or _value(claim).decimals > 0:
+            continue
+        size, one = candidates[0]
+        exact = Fraction(100 * one.rounded[0], one.total)
+        if Fraction(100, one.total) <= 1 or exact == _value(claim).low or len(one.rounded) > 1:
+            continue
+        text = f"{said(claim)}: if this is one pass over {one.total:,} items ({size.of}), it is "
+        text += f"{one.rounded[0]}/{one.total} = {percent(exact)}%, rounded."
+        needed = passes_to_be_exact(_value(claim).low, one.n)
+        if needed <= MAX_PASSES:
+            text += f" {percent(_value(claim).low)}% itself takes {needed} passes."
+        points.append(text)
+        hit.append(claim)
+        sources.append(size.source)
     if points:
         yield Finding(
             "rounding",
-            f"Values that are a score of one pass only when it is rounded: {brief(hit)}",
+            "question",
+            f"Rounded, or a mean? {brief(hit)}",
             lines_of(hit),
             points,
             "the k of n, or one more digit.",
             urls(sources),
+            len(hit),
         )
-
-
-def miscounted(claims: list[Claim]) -> Iterator[Finding]:
-    """A percentage beside a k of n that does not give it; a number of items that is not usual."""
-    points, hit = [], []
-    for claim in claims:
-        if not claim.count:
-            continue
-        k, n = claim.count
-        told = said(claim)
-        if claim.value and k not in fit(claim.value, n).possible:
-            points.append(f"{told}: {k} of {n} is {percent(Fraction(100 * k, n))}%.")
-            hit.append(claim)
-        usual = known.benchmarks()[claim.benchmark].sizes if claim.benchmark else ()
-        if usual and not claim.subset and n not in [size.n for size in usual]:
-            sizes = ", ".join(f"{size.n:,} ({size.of})" for size in usual)
-            points.append(f"{told} is counted over {n:,} items; the usual sizes are {sizes}.")
-            hit.append(claim)
-    if points:
-        yield Finding(
-            "miscounted",
-            f"Counts that do not fit: {brief(hit)}",
-            lines_of(hit),
-            points,
-            "the list of the items that were scored.",
-        )
-
-
-def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
-    """Different values for one benchmark, this model and one way of measuring."""
-    groups: dict[tuple[str | None, ...], list[Claim]] = defaultdict(list)
-    for claim in claims:
-        if claim.benchmark and claim.value and claim.whose == "this" and not claim.subset:
-            how = [claim.stated.get(kind) for kind in ("prompt", "grader")]
-            groups[claim.benchmark, claim.metric, str(claim.passes), *how].append(claim)
-    apart = [group for group in groups.values() if not _agree(group)]
-    hit = [claim for group in apart for claim in group]
-    if hit:
-        yield Finding(
-            "inconsistent",
-            f"Different values for one benchmark: {', '.join(benchmark_of(g[0]) for g in apart)}",
-            lines_of(hit),
-            [
-                f"{benchmark_of(group[0])}: "
-                + ", ".join(f"{claim.text} (line {claim.line})" for claim in group)
-                + "."
-                for group in apart
-            ],
-            "which of them was measured, and how the others came about.",
-        )
-
-
-def _agree(claims: list[Claim]) -> bool:
-    """Return True if one number can be printed as all of them."""
-    values = [_value(claim) for claim in claims]
-    if len({(value.low, value.high) for value in values}) == 1:
-        return True
-    if any(value.is_range for value in values):
-        return False
-    return bool(max(v.low - v.half for v in values) <= min(v.high + v.half for v in values))
 
 
 def private(claims: list[Claim]) -> Iterator[Finding]:
@@ -216,16 +225,21 @@ def private(claims: list[Claim]) -> Iterator[Finding]:
     hit = [
         claim for claim in claims if claim.benchmark and known.benchmarks()[claim.benchmark].private
     ]
+    own = [claim for claim in hit if claim.whose == "this"]
+    if not own:
+        return
     reasons = dict.fromkeys(str(known.benchmarks()[str(claim.benchmark)].private) for claim in hit)
     if hit:
         points = [f"{said(claim)}." for claim in hit]
         points += [f"{reason[0].upper()}{reason[1:]}." for reason in reasons]
         yield Finding(
             "private",
-            f"Scores on a benchmark that is not public: {brief(hit)}",
+            "question",
+            f"Scores on a benchmark that is not public: {brief(own)}",
             lines_of(hit),
             points,
             "who ran the evaluation, on which problems, and their confirmation.",
+            num=len(own),
         )
 
 
@@ -236,42 +250,54 @@ def evidence(claims: list[Claim]) -> Iterator[Finding]:
     for kind, what in KINDS.items():
         without = [claim for claim in own if kind not in claim.stated]
         if without and len(without) == len(own):
-            points.append(f"No claim states {what}.")
+            points.append(f"No claim states {what}. This would: {SETTLED_BY[kind]}.")
         elif without:
             points.append(
-                f"{len(without)} of {len(own)} claims do not state {what}: {on_lines(without)}."
+                f"{len(without)} of {len(own)} claims do not state {what}: {on_lines(without)}. "
+                f"This would: {SETTLED_BY[kind]}."
             )
     if points:
         yield Finding(
             "evidence",
+            "missing",
             "What it takes to check the scores is not all there",
             lines_of(own),
             points,
             "the predictions with their prompts, the commit of each benchmark, the harness with "
             "its version, the sampling settings, and an interval from n.",
+            num=len(points),
         )
 
 
 def approximate(claims: list[Claim]) -> Iterator[Finding]:
     """Values that are given roughly."""
     hit = [claim for claim in claims if claim.is_about]
+    own = [claim for claim in hit if claim.whose == "this"]
     if hit:
+        title = "Values that are given roughly"
         yield Finding(
             "approximate",
-            f"Values that are given roughly: {brief(hit)}",
+            "missing",
+            f"{title}: {brief(own)}" if own else f"{title}, of other models",
             lines_of(hit),
             [f"{said(claim)}." for claim in hit],
             "the source of each, with its conditions.",
+            num=len(hit),
         )
 
 
-def of_claims(claims: list[Claim]) -> Iterator[Finding]:
+def of_claims(claims: list[Claim], body: Body) -> Iterator[Finding]:
     """Every finding that the claims alone give."""
     yield from impossible(claims)
+    yield from checks.miscounted(claims)
+    yield from checks.averages(claims)
+    yield from checks.headline(body, claims)
+    yield from gains.gains(body, claims)
+    yield from one_pass(claims)
     yield from ranges(claims)
     yield from rounding(claims)
-    yield from miscounted(claims)
-    yield from inconsistent(claims)
+    yield from checks.inconsistent(claims)
+    yield from checks.recounted(claims)
     yield from private(claims)
     yield from evidence(claims)
     yield from approximate(claims)

@@ -22,16 +22,28 @@ _SIZE_HEAD = re.compile(
     r"(?i)^\W*(?:size|rows|examples|samples|instances|problems|count|num.*)\W*(?:\(.*\))?$"
 )
 _DATA_HEAD = re.compile(r"(?i)\b(?:data|datasets?|corpus|corpora|sources?)\b")
+_BENCHMARKS = re.compile(r"(?i)benchmark|\beval|\btest\b|accuracy|score")
 _TOTAL = re.compile(r"(?i)^\W*(?:total|sum|all|overall|combined)\b")
 _ABOUT_DATA = re.compile(r"(?i)\btrain|\bdata|\bcorp(?:us|ora)|\bfine-?tun")
 _TRAINS = re.compile(r"(?i)\b(?:train(?:ed|ing)?|fine-?tun(?:ed|ing|e)|sft|distill(?:ed|ation))\b")
+_TRAINED_ON = re.compile(
+    r"(?i)\b(?:trained|fine-?tuned|sft(?:ed)?|tuned|train)\b[^.;]{0,40}?\b(?:on|with|using)\b"
+    r"(?![^.;]*\b(?:lifts?|improv|boost|achiev|reach|scor|accura|result|splits?|training "
+    r"sets?))[^.;]{0,60}$"
+)
 _BASE = re.compile(
-    r"(?i)base[ _-]?model|fine-?tun\w{1,5} (?:version )?(?:of|from)|(?:derived|trained) from"
+    r"(?i)^\W{0,6}base[ _-]?model\W{0,6}(?=\S)|fine-?tun\w{1,5} (?:from|version of|on top of|of"
+    r"|using)"
+    r"(?: model)?\W{0,6}|(?:derived|trained|initiali[sz]ed) from\W{0,3}"
+    r"|(?:is|was|and) (?:based|built) (?:up)?on(?: top of)?(?: the| a)?(?: "
+    r"\w+)??\W{1,3}(?=[A-Z\[`*])"
 )
 _HUB_ID = re.compile(
     r"(?:huggingface\.co/|(?<![\w/.-]))([A-Za-z][\w-]{1,40}/[A-Za-z][\w.-]{1,80})(?![\w/])"
 )
-_LICENCE_LINE = re.compile(r"(?i)^\W*licen[cs]e\b\W{1,6}(.{2,200})$")
+_LICENCE_LINE = re.compile(
+    r"(?i)^\W*(?:model )?licen[cs]e(?:\(s\))?\s?\W{1,6}(?![a-z]+ (?:and|of)\b)(.{2,200})$"
+)
 _LICENCE_LEAD = re.compile(
     r"(?i)^\W*(?:(?:this model is )?(?:released |licensed )?under )?(?:the )?"
 )
@@ -45,7 +57,12 @@ _SETTINGS = {
         "per_device_batch_size",
         "micro_batch_size",
     ],
-    "accumulation": ["gradient_accumulation_steps", "gradient_accumulation", "accumulation_steps"],
+    "accumulation": [
+        "gradient_accumulation_steps",
+        "gradient_accumulation",
+        "gradient_accumulations",
+        "accumulation_steps",
+    ],
     "effective": [
         "effective_batch_size",
         "total_train_batch_size",
@@ -94,6 +111,7 @@ class StatedLicence:
     line: int
     licence: Licence | None
     same_as_base: bool
+    is_of_model: bool  # said of the model itself: a conflict is one
 
 
 @dataclass(frozen=True)
@@ -103,12 +121,24 @@ class Inputs:
     total: Number | None  # of training rows, as the card adds them up
     licences: list[StatedLicence]
     settings: dict[str, Number]  # by the keys of _SETTINGS
+    mentioned: frozenset[str] = frozenset()  # keys of licences that the text names at all
 
 
 def read(card: Card) -> Inputs:
     """What the card says of its inputs."""
     sets, total = _training_sets(card)
-    return Inputs(_bases(card), sets, total, [*_licences(card)], _settings(card))
+    return Inputs(_bases(card), sets, total, [*_licences(card)], _settings(card), _mentioned(card))
+
+
+def _mentioned(card: Card) -> frozenset[str]:
+    """The licences that lines of the text name, whatever they say of them."""
+    found = set()
+    for _, raw, text, _ in _texts(card):
+        if re.search(r"(?i)licen[cs]e|terms", raw):
+            for start in re.finditer(r"\b[A-Z]", text[:400]):
+                if licence := known.licence(text[start.start() : start.start() + 60]):
+                    found.add(licence.key)
+    return frozenset(found)
 
 
 def number(text: str, line: int) -> Number | None:
@@ -128,7 +158,7 @@ def number(text: str, line: int) -> Number | None:
 
 def _texts(card: Card) -> Iterator[tuple[int, str, str, Section]]:
     """Each line of text: its number, as it stands, without markup, its section."""
-    for block in card.blocks:
+    for block in card.body.blocks:
         if isinstance(block, Text):
             for at, (raw, text) in enumerate(zip(block.lines, block.plain, strict=True)):
                 yield block.line + at, raw[:MAX_LINE], text[:MAX_LINE], block.section
@@ -141,22 +171,44 @@ def _names(card: Card, key: str) -> list[str]:
 
 
 def _bases(card: Card) -> list[tuple[str, int]]:
+    """The models that this one was made from: by the front matter, or by a sentence about it."""
     names = _names(card, "base_model")
     if names:
         return [(name, card.line_of("base_model")) for name in names]
-    for line, raw, _, _ in _texts(card):
+    for line, raw, text, _ in _texts(card):
         match = _BASE.search(raw)
-        if not match:
+        if not match or not _is_about_this(card, text):
             continue
-        after = raw[match.end() : match.end() + 300]
-        hub = _HUB_ID.search(after)
-        if hub:
-            return [(hub[1], line)]
-        words = [word.strip(".-") for word in re.findall(r"[A-Za-z][\w.-]{3,60}", after)[:8]]
-        named = next((word for word in words if known.model(word)), None)
+        after = raw[match.end() : match.end() + 120]
+        hub = _HUB_ID.match(after.lstrip(" [(*_`:"))
+        words = [word.strip(".,-)]*`") for word in re.findall(r"[A-Za-z][\w./-]{3,60}", after)[:5]]
+        named = (
+            hub[1].rstrip(".,")
+            if hub
+            else next((word for word in words if known.model(word)), None)
+        )
         if named:
             return [(named, line)]
     return []
+
+
+_SUBJECT = re.compile(
+    r"(?i)\b(?:this|our|the) (?:model|checkpoint|version|release|repo\w*)\b|^\W{0,4}(?:a |it is "
+    r"|it's )?"
+    r"(?:fully |lora |qlora )?(?:a )?(?:fine-?tun|derived|trained|based|built)|\bwe (?:fine-?tun"
+    r"|train)"
+    r"|^\W{0,4}(?:base[ _-]?model|finetuned from)"
+)
+
+
+def _is_about_this(card: Card, text: str) -> bool:
+    """Return True if a sentence has this model as its subject."""
+    match = _BASE.search(text)
+    before = text[: match.start()] if match else text
+    named = card.own.in_text(before)
+    if named:
+        return any(each[2] == "this" for each in named)
+    return bool(_SUBJECT.search(text[:200]))
 
 
 def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None]:
@@ -166,7 +218,7 @@ def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None]:
         for name in _names(card, "datasets")
     ]
     total = None
-    for block in card.blocks:
+    for block in card.body.blocks:
         if isinstance(block, Table):
             sets, sum_of_sets = _listed(block)
             named += sets
@@ -188,19 +240,24 @@ def _corpus(name: str) -> known.Corpus | None:
 
 def _listed(table: Table) -> tuple[list[TrainingSet], Number | None]:
     """The sets in a table of datasets and sizes."""
-    size_at = next(
-        (at for at, head in enumerate(table.header) if _SIZE_HEAD.match(head[:80])), None
-    )
-    if size_at is None or not _DATA_HEAD.search(table.header[0][:80]):
+    header = [cell.text[:80] for cell in table.rows[0].cells]
+    size_at = next((at for at, head in enumerate(header) if _SIZE_HEAD.match(head)), None)
+    if size_at is not None and re.search(r"(?i)token", header[size_at]):
         return [], None
-    sets, total = [], None
-    for line, cells in table.rows[:MAX_ROWS]:
-        size = number(cells[size_at], line) if size_at < len(cells) else None
-        if _TOTAL.match(cells[0]):
+    if size_at is None or not _DATA_HEAD.search(header[0]) or _BENCHMARKS.search(" ".join(header)):
+        return [], None
+    sets, total, is_whole = [], None, True
+    for row in table.rows[1:MAX_ROWS]:
+        label = row.cells[0].text
+        size = number(row.cells[size_at].text, row.line)
+        if _TOTAL.match(label):
             total = size
-        elif size and cells[0].strip():
-            sets.append(TrainingSet(cells[0].strip(), line, _corpus(cells[0]), size))
-    return sets, total
+        elif size and label:
+            sets.append(TrainingSet(label, row.line, _corpus(label), size))
+        elif label:
+            is_whole = False
+            sets.append(TrainingSet(label, row.line, _corpus(label), None))
+    return sets, total if is_whole else None
 
 
 def _told(block: Text) -> Iterator[TrainingSet]:
@@ -212,59 +269,110 @@ def _told(block: Text) -> Iterator[TrainingSet]:
             continue
         for corpus, place in known.corpora_in(text):
             is_benchmark = any(mention.key for mention in known.mentions(corpus.name))
-            if is_benchmark and not _TRAINS.search(text[:place]):
+            if is_benchmark and not _TRAINED_ON.search(text[:place]):
                 continue
             end = place + len(corpus.name)
-            size = re.match(r"\W{1,4}(\d[\d,.]*\s?[KM]?)\b", text[end : end + 30])
+            size = re.match(r"[\s(:,|]{1,4}(\d[\d,.]*\s?[KM]?)\b(?!\s?%)", text[end : end + 30])
             yield TrainingSet(corpus.name, line, corpus, number(size[1], line) if size else None)
 
 
 def _licences(card: Card) -> Iterator[StatedLicence]:
-    """The licence in the front matter, and what the text says of it."""
+    """The licence in the front matter, and what the card says elsewhere of the model's own."""
     for text in _names(card, "license")[:1]:
         name = _names(card, "license_name")
         text = name[0] if text == "other" and name else text
-        yield StatedLicence(text, card.line_of("license"), known.licence(text), False)
+        yield StatedLicence(text, card.line_of("license"), known.licence(text), False, True)
     for line, _, text, section in _texts(card):
-        match = _LICENCE_LINE.match(text)
-        title = section.titles[-1][:80] if section.titles else ""
-        if line == section.line or not (match or re.search(r"(?i)licen[cs]e", title)):
+        if line == section.line:
             continue
-        said = match[1] if match else text
-        licence, is_same = known.licence(_LICENCE_LEAD.sub("", said)), bool(_SAME.search(said))
-        if licence or is_same:
-            yield StatedLicence(said.strip(), line, licence, is_same)
+        title = section.title[:80]
+        if _OTHERS.search(title):
+            continue
+        field = _LICENCE_LINE.match(text)
+        said = _LICENSED.search(text)
+        if field:
+            yield _licence(field[1], line, True)
+        elif said:
+            subject = text[: said.start()][-60:]
+            is_model = bool(re.search(r"(?i)\b(?:model|weights|checkpoint)s?\b", subject))
+            is_other = bool(re.search(r"(?i)\b(?:code|dataset|data|base|original\w*)\b", subject))
+            if not is_other or is_model:
+                yield _licence(said[1], line, is_model and not is_other)
+        elif re.search(r"(?i)licen[cs]e", title) and known.licence(_LICENCE_LEAD.sub("", text)):
+            yield _licence(text, line, True)
+    for block in card.body.blocks:
+        if isinstance(block, Table):
+            yield from _licences_in(block, card)
+
+
+_OTHERS = re.compile(r"(?i)licen[cs]es? of|third|used|we use|depend|\bdata")
+_LICENSED = re.compile(
+    r"(?i)\b(?:licen[cs]ed|released|available|distributed|follows?|subject to|governed|provided)\b"
+    r"[^.;\n]{0,60}?\b(?:under|by|to|licen[cs]e)\s(?:the )?(?:terms of (?:the "
+    r")?)?(?:open[- ]source licen[cs]e )?"
+    r"([A-Z][^;\n]{1,60}?)(?=\.\s|\.?$|;|,\s)"
+)
+
+
+def _licence(said: str, line: int, is_field: bool) -> StatedLicence:
+    licence = known.licence(_LICENCE_LEAD.sub("", said))
+    return StatedLicence(said.strip(" *|."), line, licence, bool(_SAME.search(said)), is_field)
+
+
+def _licences_in(table: Table, card: Card) -> Iterator[StatedLicence]:
+    """A row of attributes (License | MIT), or a column of licences beside this model's name."""
+    header = [cell.text for cell in table.rows[0].cells]
+    column = next(
+        (at for at, t in enumerate(header) if re.fullmatch(r"(?i)\W*licen[cs]e\W*", t)), None
+    )
+    for row in table.rows[:MAX_ROWS]:
+        texts = [cell.text for cell in row.cells]
+        if len(texts) == 2 and re.fullmatch(r"(?i)\W*licen[cs]es?\W*", texts[0]) and texts[1]:
+            yield _licence(texts[1], row.line, True)
+        elif column and row is not table.rows[0] and texts[column]:
+            is_this = card.own.of_label(texts[0], raw=row.cells[0].raw)[0] == "this"
+            yield from [_licence(texts[column], row.line, False)] if is_this else []
 
 
 def _settings(card: Card) -> dict[str, Number]:
-    """Batch size, accumulation, steps and the like: the first that the card gives of each."""
-    settings: dict[str, Number] = {}
-    for line, text in _setting_lines(card):
+    """Batch size, accumulation, steps and the like, of the one training that a section describes.
+
+    A section that gives two values of a setting describes more than one training, or none: nothing
+    is taken from it.
+    """
+    by_section: dict[Section, dict[str, list[Number]]] = {}
+    for line, text, section in _setting_lines(card):
         pairs = [(match[1], match[2]) for match in _SETTING.finditer(text)]
         pairs += [("steps", match[1]) for match in _STEPS.finditer(text)]
         for name, digits in pairs:
             key = _SETTING_OF.get(re.sub(r"[ -]+", "_", name.strip().lower()))
             amount = number(digits, line)
             if key and amount:
-                settings.setdefault(key, amount)
-    return settings
+                by_section.setdefault(section, {}).setdefault(key, []).append(amount)
+    best: dict[str, Number] = {}
+    for found in by_section.values():
+        if any(len({amount.value for amount in amounts}) > 1 for amounts in found.values()):
+            continue
+        if len(found) > len(best):
+            best = {key: amounts[0] for key, amounts in found.items()}
+    return best
 
 
-def _setting_lines(card: Card) -> Iterator[tuple[int, str]]:
+def _setting_lines(card: Card) -> Iterator[tuple[int, str, Section]]:
     """Yield lines and two-cell rows that state training settings."""
-    for block in card.blocks:
+    for block in card.body.blocks:
         if isinstance(block, Table):
             rows = [
-                (line, " | ".join(cells))
-                for line, cells in block.rows[:MAX_ROWS]
-                if len(cells) == 2
+                (row.line, " | ".join(cell.text for cell in row.cells))
+                for row in block.rows[:MAX_ROWS]
+                if len(row.cells) == 2
             ]
         elif isinstance(block, Code):
             rows = [(block.line + at, plain(raw[:MAX_LINE])) for at, raw in enumerate(block.lines)]
         else:
             rows = [(block.line + at, text) for at, text in enumerate(block.plain)]
         yield from (
-            (line, text[:MAX_LINE])
+            (line, text[:MAX_LINE], block.section)
             for line, text in rows
             if _ABOUT_SETTINGS.search(text[:MAX_LINE])
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 from mathledger.card.licences import Licence, licences
 
+SEEN = "2026-11-25"  # when the sources were read, but where an entry gives another day
 WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
 
 
@@ -21,6 +22,7 @@ class Size:
     n: int
     of: str
     source: str
+    seen: str  # the day on which the source was read
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Benchmark:
     sizes: tuple[Size, ...]
     subsets: dict[str, int]
     is_mean: bool
+    is_fixed: bool  # every copy in use has one of these sizes
     private: str | None
     files: tuple[str, ...]
     folders: tuple[str, ...]
@@ -53,6 +56,7 @@ class Overlap:
     until: int | None  # the last year whose items can be in it
     how: str
     source: str
+    is_training_half: bool  # it is made of the benchmarks' training half, and of no test items
 
     def bears_on(self, key: str) -> bool:
         year = benchmarks()[key].year
@@ -101,9 +105,10 @@ def benchmarks() -> dict[str, Benchmark]:
             entry["name"],
             entry.get("family"),
             entry.get("year"),
-            tuple(Size(**size) for size in entry.get("sizes", [])),
+            tuple(Size(**{"seen": SEEN} | size) for size in entry.get("sizes", [])),
             entry.get("subsets", {}),
             entry.get("mean", False),
+            entry.get("fixed", False),
             entry.get("private"),
             tuple(entry.get("files", [])),
             tuple(entry.get("folders", [])),
@@ -120,6 +125,8 @@ def _spellings() -> dict[tuple[str, ...], tuple[str, str, bool]]:
         spellings[words(entry["name"])] = (key, entry["name"], entry.get("exact", False))
         for alias in entry.get("aliases", []):
             spellings[words(alias)] = (key, alias, False)
+        for word in entry.get("words", []):
+            spellings.setdefault(words(word), (key, word, True))
     return spellings
 
 
@@ -130,8 +137,8 @@ def mentions(text: str) -> list[Mention]:
 
     >>> [(each.key, each.label) for each in mentions("97% on AIME24, 92 on MATH, good at math")]
     [('aime24', 'AIME24'), ('math', 'MATH')]
-    >>> [(each.key, each.label) for each in mentions("80% on MATH-Vision")]
-    [(None, 'MATH-Vision')]
+    >>> [(each.key, each.label) for each in mentions("80% on MATH-Odyssey")]
+    [(None, 'MATH-Odyssey')]
     """
     spellings, lengths = _spellings(), _lengths()
     places = [*WORD.finditer(text)]
@@ -146,6 +153,8 @@ def mentions(text: str) -> list[Mention]:
                 continue
             whole = _whole(text, start, end)
             key = named[0] if whole == (start, end) else None
+            if text[end : whole[1]] == "+" and start == whole[0]:  # MBPP+ is MBPP Plus
+                key = spellings.get((*tuple(lowered[at : at + size]), "plus"), (None,))[0]
             mentioned.append(Mention(key, text[slice(*whole)], *whole))
             free = whole[1]
             break
@@ -164,14 +173,21 @@ def _lengths() -> dict[str, list[int]]:
 def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool:
     """Return True if the words at this place are that name, not part of a word or number."""
     spelled = text[start:end]
-    if (is_exact and spelled != name) or "\n" in spelled or ("(" in spelled and "(" not in name):
+    if (
+        (is_exact and spelled != name and spelled != name.upper())
+        or "\n" in spelled
+        or ("(" in spelled and "(" not in name)
+    ):
         return False
     if text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
+        return False
+    if _IS_MODEL.match(text, end):
         return False
     # "AIME 24%" is AIME, and a score.
     return not (spelled[-1].isdigit() and _IS_SCORE.match(text, end))
 
 
+_IS_MODEL = re.compile(r"[- ]\d{1,3}(?:\.\d)?[BM]\b")  # Minerva 540B
 _IS_SCORE = re.compile(r"\.\d|\s?%|\s?[-–]\s?\d+\s?%")
 # A name goes on over a hyphen or a plus: MMLU-Redux-2, TR-MMLU, HumanEval+.
 _GOES_ON = re.compile(r"(?:[-_][A-Za-z]\w{0,40}|[-_]\d\w{0,40}(?![\w.%])|\+(?!\s?\d))+")
@@ -250,7 +266,13 @@ def corpora() -> dict[tuple[str, ...], Corpus]:
     by_words = {}
     for entry in _yaml("inputs.yaml")["corpora"]:
         overlaps = tuple(
-            Overlap(tuple(one["benchmarks"]), one.get("until"), one["how"], one["source"])
+            Overlap(
+                tuple(one["benchmarks"]),
+                one.get("until"),
+                one["how"],
+                one["source"],
+                one.get("half", "") == "train",
+            )
             for one in entry["overlaps"]
         )
         corpus = Corpus(

@@ -1,53 +1,166 @@
-"""Markdown and HTML inside a line or table: what a reader sees of it."""
+"""Markdown, HTML and TeX inside a line or cell: what a reader sees of it."""
 
 import html
 import re
-from itertools import zip_longest
 
-Row = tuple[int, list[str]]  # line, cells
-CELL = re.compile(r"(?<!\\)\|")
+_CODE = re.compile(r"(?<!`)(`{1,3})(?!`)([^\n]{1,400}?)(?<!`)\1(?!`)")
+_COMMENT = re.compile(r"<!--.{0,5000}?-->", re.S)
+_IMAGE = re.compile(r"!\[([^\[\]]{0,300})\]\(([^()\s]{0,1000})[^()]{0,300}\)")
+_LINK = re.compile(r"\[([^\[\]]{0,300})\](?:\([^()]{0,1000}\)|\[[^\[\]]{0,100}\])")
+_NOTE = re.compile(r"\[\^[^\]]{0,30}\]")
+_RAISED = re.compile(r"<sup>[^<>]{0,3}</sup>|<sup>\[[^<>]{0,8}\]</sup>", re.I)
+_IMG_TAG = re.compile(r"<img\b[^<>]{0,1500}>", re.I)
+_BREAK = re.compile(r"<br\s{0,3}/?>", re.I)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
+_ITALIC = re.compile(r"(?<![\w_])(_{1,3})(?=[^\s_])([^_\n]{1,300}?)(?<=[^\s_])\1(?![\w_])")
+_STRUCK = re.compile(r"~~[^~\n]{1,300}~~|<(del|s|strike)>[^<>]{0,300}</\1>", re.I)
+_TEX_MARK = re.compile(r"\^\{?(?:\\\w{1,12}|[*†‡§a-z]|\\?[*#])\}?")
+_TEX_WRAP = re.compile(
+    r"\\(?:mathbf|textbf|mathrm|text|textit|emph|boldsymbol|bm|underline|mathit)\s?\{([^{}]{0,200})\}"
+)
+_TEX_LOW = re.compile(r"_\{?\s?(\\pm|±)\s?([\d.]{1,10})\}?")
+_DOLLARS = re.compile(r"\$([^$\n]{1,200})\$")
+_MARKS = str.maketrans("", "", "*↑↓†‡§")
+_HELD = re.compile("\x00(\\d{1,6})\x00")
 
 
-def cells(line: str) -> list[str]:
-    line = line.strip().removeprefix("|")
+def plain(text: str) -> str:
+    """A line without its markup: no links, tags, emphasis, footnotes or arrows.
+
+    What stands in a code span is kept as it is.
+
+    >>> plain("**[GSM8K](https://x.org)** (_5-shot_) [^2]<br>`<table>` ↑ $88.2_{\\\\pm 0.3}$")
+    'GSM8K (5-shot)  <table>  88.2 ± 0.3'
+    """
+    held: list[str] = []
+    if "`" in text:
+
+        def hold(code: re.Match[str]) -> str:
+            held.append(code[2])
+            return f"\x00{len(held) - 1}\x00"
+
+        text = _CODE.sub(hold, text.replace("\x00", " "))
+    if "[" in text:
+        text = _NOTE.sub("", _IMAGE.sub("", text))
+        text = _LINK.sub(r"\1", _LINK.sub(r"\1", text))
+    if "<" in text:
+        text = _IMG_TAG.sub(" ", _RAISED.sub("", _COMMENT.sub("", text)))
+        text = _TAG.sub(" ", _BREAK.sub(" ", _STRUCK.sub(" ", text)))
+    if "&" in text:
+        text = html.unescape(text)
+    if "$" in text or "\\" in text:
+        text = _tex(text)
+    if "~~" in text:
+        text = _STRUCK.sub(" ", text)
+    text = text.translate(_MARKS)
+    if "_" in text:
+        text = _ITALIC.sub(r"\2", text)
+    if held:
+        text = _HELD.sub(lambda mark: held[int(mark[1])], text)
+    return text.replace("`", "").replace("\u00a0", " ").strip()
+
+
+def _tex(text: str) -> str:
+    text = _TEX_LOW.sub(r" ± \2", text)
+    text = _TEX_WRAP.sub(r"\1", _TEX_WRAP.sub(r"\1", text))
+    text = _TEX_MARK.sub("", text) if "$" in text else text
+    text = text.replace("\\pm", "±").replace("\\%", "%").replace("\\sim", "~")
+    text = text.replace("\\approx", "≈").replace("\\times", "×").replace("\\_", "_")
+    return _DOLLARS.sub(r"\1", text)
+
+
+def without_code(text: str) -> str:
+    """The text with its code spans blanked out, at the same length."""
+    return _CODE.sub(lambda code: " " * len(code[0]), text) if "`" in text else text
+
+
+def without_comments(text: str) -> str:
+    """The text without HTML comments, but for those that a code span holds; lines stay."""
+    if "<!--" not in text:
+        return text
+    shown = without_code(text)
+    parts, at = [], 0
+    for comment in _COMMENT.finditer(shown):
+        parts += [text[at : comment.start()], "\n" * comment[0].count("\n")]
+        at = comment.end()
+    return "".join([*parts, text[at:]])
+
+
+def images(text: str) -> list[str]:
+    """What names the images of a text: their alternative text and address."""
+    shown = without_code(text)
+    found = [f"{image[1]} {image[2]}" for image in _IMAGE.finditer(shown)]
+    return found + [tag[0] for tag in _IMG_TAG.finditer(shown)]
+
+
+def links(text: str) -> list[str]:
+    """The repositories on the hub that a text links to."""
+    return re.findall(r"huggingface\.co/([\w.-]{1,60}/[\w.-]{1,100})", text)
+
+
+def is_bold(text: str) -> bool:
+    """Return True if all of a cell is emphasised."""
+    text = text.strip()
+    return bool(
+        re.fullmatch(r"\W{0,4}(?:\*\*|__).+(?:\*\*|__)\W{0,4}", text)
+        or re.match(r"<(?:b|strong)\b", text, re.I)
+    )
+
+
+_PIPE = re.compile(r"(?<!\\)\|")
+
+
+def raw_cells(line: str) -> list[str]:
+    """The cells of a row of a pipe table, as they are written."""
+    line = line.strip()
+    if "`" in line:  # a pipe in a code span is part of it, as GitHub has it only where escaped
+        line = line.replace("\\|", "\x01")
+    line = line.removeprefix("|")
     if line.endswith("|") and not line.endswith("\\|"):
         line = line[:-1]
-    return [plain(cell.replace("\\|", "|")) for cell in CELL.split(line)]
+    return [cell.replace("\\|", "|").replace("\x01", "|").strip() for cell in _PIPE.split(line)]
 
 
-_CELL_TAG = re.compile(r"<(/?)(tr|td|th)\b([^<>]{0,500})>", re.I)
+_CELL_TAG = re.compile(r"<(/?)(tr|td|th|thead|tbody|caption)\b([^<>]{0,500})>", re.I)
 _SPAN = re.compile(r"(col|row)span\s?=\s?[\"']?(\d{1,2})", re.I)
+HtmlRow = tuple[int, list[str], bool]  # line, cells as they are written, whether it is a header
 
 
-def html_rows(text: str) -> list[Row]:
+def html_rows(text: str) -> list[HtmlRow]:
     """The rows of the HTML tables in a text, with lines from 0; a spanning cell is repeated.
 
     By its tags alone: the standard library's parser takes minutes for 100 KB of open tags.
 
     >>> html_rows("<tr><td rowspan=2>A</td><th colspan=2>B</th></tr>\\n<tr><td>1<td>2</td></tr>")
-    [(0, ['A', 'B', 'B']), (1, ['A', '1', '2'])]
+    [(0, ['A', 'B', 'B'], False), (1, ['A', '1', '2'], False)]
     """
-    rows: list[Row] = []
+    rows: list[tuple[int, list[str], list[bool]]] = []
     spanning: dict[int, tuple[int, str]] = {}  # column -> rows to come, cell
     line, counted = 0, 0
+    in_head = False
     tags = [*_CELL_TAG.finditer(text)]
-    for tag, after in zip_longest(tags, tags[1:]):
-        if tag[1]:
+    ends = [tag.start() for tag in tags[1:]] + [len(text)]
+    for tag, end in zip(tags, ends, strict=True):
+        name = tag[2].lower()
+        if name in ("thead", "tbody"):
+            in_head = name == "thead" and not tag[1]
+        if tag[1] or name in ("thead", "tbody", "caption"):
             continue
         line += text.count("\n", counted, tag.start())
         counted = tag.start()
-        if tag[2].lower() == "tr":
-            rows.append((line, []))
+        if name == "tr":
+            rows.append((line, [], []))
             _spanned(rows[-1][1], spanning)
         elif rows:
-            inside = text[tag.end() : after.start() if after else tag.end() + 500]
-            cell = " ".join(plain(inside).split())
+            row = rows[-1][1]
+            cell = " ".join(text[tag.end() : min(end, tag.end() + 2000)].split())
             spans = {kind.lower(): int(number) for kind, number in _SPAN.findall(tag[3])}
-            for _ in range(spans.get("col", 1)):
-                spanning[len(rows[-1][1])] = (spans.get("row", 1) - 1, cell)
-                rows[-1][1].append(cell)
-            _spanned(rows[-1][1], spanning)
-    return [row for row in rows if any(row[1])]
+            for _ in range(max(1, spans.get("col", 1))):
+                spanning[len(row)] = (spans.get("row", 1) - 1, cell)
+                row.append(cell)
+            rows[-1][2].append(name == "th" or in_head)
+            _spanned(row, spanning)
+    return [(at, row, bool(heads) and all(heads)) for at, row, heads in rows if any(row)]
 
 
 def _spanned(row: list[str], spanning: dict[int, tuple[int, str]]) -> None:
@@ -56,25 +169,3 @@ def _spanned(row: list[str], spanning: dict[int, tuple[int, str]]) -> None:
         left, cell = spanning[len(row)]
         spanning[len(row)] = (left - 1, cell)
         row.append(cell)
-
-
-_IMAGE = re.compile(r"!\[[^\[\]]{0,300}\]\([^()]{0,1000}\)")
-_LINK = re.compile(r"\[([^\[\]]{0,300})\](?:\([^()]{0,1000}\)|\[[^\[\]]{0,100}\])")
-_NOTE = re.compile(r"\[\^[^\]]{0,30}\]")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
-_MARKS = str.maketrans("", "", "*`↑↓†‡")
-
-
-def plain(text: str) -> str:
-    """A line without its markup: no links, tags, emphasis, footnotes or arrows.
-
-    >>> plain("**[GSM8K](https://x.org)** (_5-shot_) [^2]<br>`88.2` ↑")
-    'GSM8K (_5-shot_)  88.2'
-    """
-    if "[" in text:
-        text = _LINK.sub(r"\1", _NOTE.sub("", _IMAGE.sub("", text)))
-    if "<" in text:
-        text = _TAG.sub(" ", text)
-    if "&" in text:
-        text = html.unescape(text)
-    return text.translate(_MARKS).strip()

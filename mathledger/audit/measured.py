@@ -83,6 +83,7 @@ def measure(
     hits = dict.fromkeys(count.benchmark for count in counts if count.num_found)
     yield Finding(
         "measured",
+        "question",
         f"Benchmark items found in the corpora of {folder.name}: {', '.join(hits) or 'none'}",
         sorted(named.values()),
         points or ["No item of a benchmark that the card names was found."],

@@ -8,7 +8,7 @@ from typing import Any
 from mathledger.audit import evidence, known
 from mathledger.audit.blocks import Section
 from mathledger.audit.card import Card
-from mathledger.audit.claims import claim_of, in_percent, is_accuracy, unnamed
+from mathledger.audit.claims import NORMALISED, claim_of, in_percent, is_accuracy, unnamed
 from mathledger.audit.scores import Score, scores
 from mathledger.audit.types import Claim, Unscaled
 
@@ -47,6 +47,10 @@ def model_index(card: Card, most: int) -> Iterator[Claim]:
             context,
         )
         claim.metric = metric_name
+        claim.conditions = frozenset(f"{metric_name} {label}".lower().split())
+        source = _scalar(_child(_child(result, "source"), "url"))
+        where = _scalar(_child(_child(result, "source"), "name"))
+        claim.is_normalised = bool(NORMALISED.search(f"{source} {where} {metric_name}"))
         claim.stated = evidence.in_words(context) | _stated(result, dataset, metric)
         claims.append(Unscaled(claim, score))
     yield from in_percent(claims)

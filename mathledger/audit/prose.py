@@ -8,34 +8,55 @@ from itertools import pairwise
 
 from mathledger.audit import evidence, known
 from mathledger.audit.blocks import Text
-from mathledger.audit.claims import METRIC, claim_of, in_percent, unnamed
+from mathledger.audit.claims import claim_of, in_percent, unnamed
+from mathledger.audit.methods import METRIC
+from mathledger.audit.owners import Identity
 from mathledger.audit.scores import Score, scores
-from mathledger.audit.types import Claim, Names, Owner, Unscaled
+from mathledger.audit.types import Claim, Owner, Unread, Unscaled
 
 Place = Score | known.Mention
 MAX_SENTENCE = 1000  # characters
 SCORE_WORDS = re.compile(
-    r"(?i)\b(?:accuracy|acc|scor(?:e|es|ed|ing)|pass@\d+|maj@\d+|exact[ _-]match|solve rate|em)\b"
+    r"(?i)\b(?:accuracy|acc|f1|scor(?:e|es|ed|ing)|pass@\d+|maj@\d+|exact[ _-]match|solve rate"
+    r"|em)\b"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*-])")
 # A change, a rank, a p-value; a level of confidence.
-_NO_SCORE_BEFORE = re.compile(r"(?i)\b(?:by|top|p\s?[<=>]|n\s?=)\s?$")
+_NO_SCORE_BEFORE = re.compile(
+    r"(?i)(?:\b(?:by|top|p\s?[<=>]|n\s?=|between|above|below|least|over|under|exceed\w*"
+    r"|surpass\w*|more than|less than|threshold(?: of)?|top[_-]?p|"
+    r"temperature)\s?[=:]?\s?[~≈]?|[<>≥≤]\s?)$"
+)
+_CHANGE_BEFORE = re.compile(
+    r"(?i)\b(?:gains?|improve\w*|increas\w*|boost\w*|drop\w*|decreas\w*|reduc\w*|lifts?|up|down|uplift|outperform\w*|surpass\w*|exceed\w*)"
+    r"(?:\s\w+){0,4}\sby(?:\s\w+){0,2}\s?$"
+)
+_CHANGE_AFTER = re.compile(
+    r"(?i)\s?(?:%|percent)?\s?(?:absolute |relative |percentage )?(?:points?|improvement|gain"
+    r"|increase|higher|lower|better|worse|boost|uplift|of the (?:data|users|samples|training"
+    r"|time))\b"
+)
 _NO_SCORE_AFTER = re.compile(r"(?i)\s?(?:confidence|credible|intervals?|CI)\b")
 # What may stand between a benchmark and its score.
 _WORDS = """
-a an the of is at to on in for and with by its our we it all full only just now from over up nearly
-test set sets dataset benchmark benchmarks exam exams problems items competition math mathematics
-accuracy acc score scores scored scoring performance result results rate success overall correct
-exact match em strict flexible zero few shot cot greedy average avg mean maj cons pass majority vote
-achieves achieve achieved achieving reaches reach reached reaching gets get got obtains obtained
-attains attained hits hit solves solved solving improves improved improving increases increased
-rises rose boosts boosted
+" a an the of is at to on in for and with by its our we it all full only just now from over up
+nearly test set sets dataset benchmark benchmarks exam exams problems items competition math
+mathematics accuracy acc score scores scored scoring performance result results rate success
+overall correct exact match em strict flexible zero few shot cot greedy average avg mean maj cons
+pass majority vote achieves achieve achieved achieving reaches reach reached reaching gets get got
+obtains obtained attains attained hits hit solves solved solving improves improved improving
+increases increased rises rose boosts boosted goes went moves climbs jumps drops falls lifts lift
+lifted grows grew has have was were are obtaining yields yielded shows showed about around
+approximately roughly respectively model models percent which that this record records recorded
+posts lands sits stands both
 """
 _BETWEEN = set(_WORDS.split())
 _SIGN = re.compile(r"[:=()~≈|'’\-–—>*$\d]+")
 _MADE_FROM = re.compile(
-    r"(?i)(?:version|tun(?:e|ed|ing)|based|built|trained|distill?ed|derived|initiali[sz]ed|top"
-    r"|start\w{0,5})\s+(?:of|on|from|with)(?:\s+(?:the|top of))?\s?\W{0,3}$"
+    r"(?i)(?:tuning (?:the )?|(?:version|tun(?:e|ed|ing)|based|built|trained|distill?ed|derived"
+    r"|initiali[sz]ed|top"
+    r"|start\w{0,5}|change\w{0,3} the base model|base model)\s+(?:of|on|from|with|to)"
+    r"(?:\s+(?:the|top of|powerful|base model)){0,3}|from [\w.-]+ to)\s?\W{0,3}$"
 )
 _COMPARES = re.compile(
     r"(?i)exceed|outperform|surpass|beat|better|above|ahead|compar|compet|match|rival|vs\b|versus"
@@ -48,8 +69,26 @@ _LEADS = re.compile(
 _TELLS = re.compile(r"(?i)[\s)]{0,3}(?:for|by|from|of|with)\s(?:the\s)?")
 
 
-def text_claims(block: Text, own: Names, unread: list[int]) -> Iterator[Claim]:
-    """The claims of a paragraph or list item; unread gets the lines of percentages left out."""
+_NEWS = re.compile(
+    r"(?i)\b(?:news|updates?|changelog|related|acknowledg\w*|citation|roadmap|history)\b"
+)
+_WE = re.compile(r"(?i)\b(?:we|our|ours|it|this model|the model|this release|the final model)\b")
+_WE_DID = re.compile(r"(?i)\b(?:we|it|our model)\b")
+_GOES_ON = re.compile(
+    r"[\s(),\d.%]*(?:and|or|&)?(?: (?:the|much|larger|smaller|even|both|also))*\s*"
+)
+_IS_ACCURACY = re.compile(
+    r"(?i)(?:accuracy|\bf1(?:[ -]score)?|exact match|solve rate|pass@\d+"
+    r"|maj@\d+)\s?(?:\([^()]{0,20}\)\s?)?(?:of|is|was|:|=|at|reache[sd]|rises to)?\s?[~≈]?$"
+)
+_MAX_PART = 40  # scores of a sentence that are looked at
+OTHER_SCRIPT = re.compile(
+    "[\u0370-\u03ff\u0400-\u04ff\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+)
+
+
+def text_claims(block: Text, own: Identity, unread: Unread) -> Iterator[Claim]:
+    """The claims of a paragraph, list item or heading; numbers that are left out are counted."""
     text = "\n".join(block.plain)
     if not re.search(r"\d", text):
         return
@@ -57,21 +96,36 @@ def text_claims(block: Text, own: Names, unread: list[int]) -> Iterator[Claim]:
     for line in block.plain:
         starts.append(starts[-1] + len(line) + 1)
     title = known.mentions(block.section.topics[-1]) if block.section.topics else []
-    heading = title[0] if len(title) == 1 and block.line != block.section.line else None
+    heading = title[0] if len(title) == 1 and not block.is_heading else None
     ends = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
     parts = (part for start, end in pairwise(ends) for part in _parts(text, start, end))
     for start, end in parts:
         sentence = text[start:end]
-        for score, mention in _scored(sentence, heading):
+        if not re.search(r"\d", sentence):
+            continue
+        if len(OTHER_SCRIPT.findall(sentence)) > 3:
+            if scores(sentence) and (known.mentions(sentence) or "%" in sentence):
+                for match in re.finditer(r"\d[\d.]*", sentence):
+                    number = block.line + bisect_right(starts, start + match.start()) - 1
+                    unread.add("text in a language that is not read", number)
+            continue
+        teller = _Teller(sentence, own, block)
+        for score, mention in _scored(sentence, heading, teller.spots):
             number = block.line + bisect_right(starts, start + score.start) - 1
             if mention is None:
-                unread.append(number)
+                unread.add("numbers in a sentence that could not be told apart", number)
                 continue
             first, last = min(score.start, mention.start), max(score.end, mention.end)
-            near = sentence[first : last + 15]
-            for part, owner in _owners(sentence, score, own):
-                claim = claim_of(number, "text", mention, owner, part, block.section, near)
+            near = sentence[first : last + 25]
+            is_one_of_many = _is_one_of_many(sentence, score)
+            for part, owner in teller.owners(score):
+                owner = ("unclear", None) if is_one_of_many else owner
+                context = near if METRIC.search(near) else sentence
+                claim = claim_of(number, "text", mention, owner, part, block.section, context)
+                if len(METRIC.findall(sentence)) > 1 and not METRIC.search(near):
+                    claim.metric = None
                 claim.stated = evidence.in_words(sentence)
+                claim.conditions = frozenset({"in a sentence"})
                 yield from in_percent([Unscaled(claim, part)])
 
 
@@ -86,22 +140,33 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _scored(
-    sentence: str, heading: known.Mention | None
+    sentence: str, heading: known.Mention | None, models: list[tuple[int, int]]
 ) -> Iterator[tuple[Score, known.Mention | None]]:
     """The scores of a sentence with what they are of; null where that cannot be told."""
-    named = known.mentions(sentence)
-    if not named and not SCORE_WORDS.search(sentence):
+    all_named = known.mentions(sentence)
+    named = [m for m in all_named if not any(a < m.end and m.start < b for a, b in models)]
+    all_scores = [s for s in scores(sentence) if not any(a <= s.start < b for a, b in models)]
+    if not named and not (heading and all_scores) and not SCORE_WORDS.search(sentence):
+        if len(all_scores) and ("%" in sentence or any(score.count for score in all_scores)):
+            yield from ((score, None) for score in all_scores if score.is_percent or score.count)
         return
-    all_scores = scores(sentence)
-    unsorted: list[Place] = [*named, *_apart(all_scores, named)]
+    apart = [score for score in _apart(all_scores, named) if _may_be_score(sentence, score)]
+    unsorted: list[Place] = [*named, *apart]
     places = sorted(unsorted, key=lambda place: place.start)
+    listed = _listed(sentence, places)
+    told: dict[int, known.Mention] = {}
     for left, score, right in zip([None, *places], places, [*places[1:], None], strict=False):
         if isinstance(score, known.Mention):
             continue
-        before = sentence[max(0, score.start - 6) : score.start]
-        if _NO_SCORE_BEFORE.search(before) or _NO_SCORE_AFTER.match(sentence, score.end):
-            continue
-        mention = _nearest(sentence, score, left, right)
+        mention = listed.get(score.start) or _nearest(sentence, score, left, right)
+        if mention is None and isinstance(left, Score) and left.start in told:
+            gap = sentence[left.end : score.start]
+            mention = told[left.start] if _AGAINST.fullmatch(gap) else None
+        if mention is None and told and sentence[: score.start].endswith("("):
+            spots = [b for _, b in models if 0 <= score.start - b <= 3]
+            mention = [*told.values()][-1] if spots else None
+        if mention:
+            told[score.start] = mention
         if mention:
             gap = sentence[mention.end : score.start] if mention.end <= score.start else ""
             if not score.is_plain or re.fullmatch(r"\s?[:=(]\s?", gap):
@@ -110,10 +175,71 @@ def _scored(
             if score.is_percent:
                 yield score, None
         elif not score.is_plain:
+            before = sentence[max(0, score.start - 40) : score.start]
+            after = sentence[score.end : score.end + 20]
+            is_said = _IS_ACCURACY.search(before) or re.match(r"(?i)\s?(?:accuracy|pass@\d)", after)
             near = SCORE_WORDS.search(sentence[max(0, score.start - 40) : score.end + 40])
-            if near:
+            if near and (is_said or heading):
                 of = heading or unnamed(near[0])
                 yield score, replace(of, start=score.start, end=score.end)
+            elif score.is_percent:
+                yield score, None
+
+
+_AGAINST = re.compile(
+    r"(?i)[\s,(]*(?:vs\.?|versus|compared (?:to|with)|against|than|over|up from|from"
+    r"|and)[\s:]*(?:the )?[\s~≈]*"
+)
+
+
+def _is_one_of_many(sentence: str, score: Score) -> bool:
+    """Return True if it stands in a list of scores, with sizes or models listed elsewhere."""
+    return bool(
+        len(re.findall(r"\b\d+(?:\.\d+)?B\b", sentence)) > 1
+        and re.search(r"\d[\d.]*%?,? (?:and|,) ?\d[\d.]*%?|\d[\d.]*%?, \d[\d.]*%?", sentence)
+    )
+
+
+def _may_be_score(sentence: str, score: Score) -> bool:
+    before = sentence[max(0, score.start - 60) : score.start]
+    return not (
+        _NO_SCORE_BEFORE.search(before[-24:])
+        or _CHANGE_BEFORE.search(before)
+        or _NO_SCORE_AFTER.match(sentence, score.end)
+        or _CHANGE_AFTER.match(sentence, score.end)
+    )
+
+
+def _listed(sentence: str, places: list[Place]) -> dict[int, known.Mention]:
+    """Scores and benchmarks that are listed in one order: 80.6% and 69.8% on AIME24 and AIME25."""
+    runs: list[list[Place]] = []
+    for place in places:
+        last = runs[-1][-1] if runs else None
+        gap = sentence[last.end : place.start] if last else ""
+        is_same = last is not None and isinstance(place, Score) == isinstance(last, Score)
+        if is_same and re.fullmatch(r"(?i)[\s,&/%]*(?:and|or)?[\s,]*(?:the\s)?", gap):
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    found: dict[int, known.Mention] = {}
+    at = 0
+    while at + 1 < len(runs):
+        first, second = runs[at], runs[at + 1]
+        if len(first) == len(second) > 1 and second[0].start - first[-1].end < 80:
+            both = zip(first, second, strict=True)
+            for one, other in both:
+                score, mention = (one, other) if isinstance(one, Score) else (other, one)
+                assert isinstance(score, Score) and isinstance(mention, known.Mention)
+                found[score.start] = mention
+            at += 2
+        elif len(first) > 1 and len(second) == 1 and isinstance(second[0], known.Mention):
+            gap = sentence[first[-1].end : second[0].start]
+            if re.fullmatch(r"(?i)[\s%]*(?:on|in|for|at)\s(?:the\s)?", gap):
+                found |= {score.start: second[0] for score in first}
+            at += 1
+        else:
+            at += 1
+    return found
 
 
 def _apart(all_scores: list[Score], named: list[known.Mention]) -> list[Score]:
@@ -151,34 +277,63 @@ def _is_between(text: str) -> bool:
     return all(token.lower() in _BETWEEN or _SIGN.fullmatch(token) for token in tokens)
 
 
-def _owners(sentence: str, score: Score, own: Names) -> Iterator[tuple[Score, Owner]]:
-    """A score with its owner; of "from 66.5 to 77.7" both, the first being of before."""
-    is_change = sentence[: score.start].rstrip().lower().endswith("from")
-    if not (is_change and score.high):
-        yield score, subject(sentence, score, own)
-        return
-    yield replace(score, text=str(score.low), high=None), ("unclear", "before")
-    yield replace(score, text=score.high, low=score.high, high=None), subject(sentence, score, own)
+class _Teller:
+    """Tells whose a score of one sentence is."""
 
+    def __init__(self, sentence: str, own: Identity, block: Text) -> None:
+        self.sentence, self.own, self.block = sentence, own, block
+        self.models = own.in_text(sentence)
+        self.spots = [(start, end) for start, end, _, _ in self.models]
+        title = block.section.title if not block.is_heading else ""
+        self.title = own.in_text(title)
+        self.is_news = any(_NEWS.search(one) for one in block.section.titles[1:])
 
-def subject(sentence: str, score: Score, own: Names) -> Owner:
-    """Whose score it is, by the models that a sentence names besides this one."""
-    others = [
-        match
-        for match in known.model_names().finditer(sentence)
-        if known.words(match[0]) not in own
-        and not _MADE_FROM.search(sentence[max(0, match.start() - 40) : match.start()])
-    ]
-    for match in others:
-        lead, tail = sentence[match.end() : score.start], sentence[score.end : match.start()]
-        if match.end() <= score.start and len(lead) < 25 and _LEADS.fullmatch(lead):
-            return "other", match[0].strip(" .,-")
-        if match.start() >= score.end and len(tail) < 25 and _TELLS.fullmatch(tail):
-            return "other", match[0].strip(" .,-")
-    for match in others:
-        is_compared = match.start() >= score.end and _COMPARES.search(
-            sentence[score.end : match.start()]
+    def owners(self, score: Score) -> Iterator[tuple[Score, Owner]]:
+        """A score with its owner; of "from 66.5 to 77.7" both, the first being of before."""
+        is_change = self.sentence[: score.start].rstrip().lower().endswith("from")
+        if not (is_change and score.high):
+            yield score, self.subject(score)
+            return
+        yield replace(score, text=str(score.low), high=None), ("unclear", "before")
+        yield (
+            replace(score, text=score.high, low=score.high, high=None),
+            self.subject(replace(score, start=score.end - len(score.high))),
         )
-        if not is_compared:
-            return "unclear", match[0].strip(" .,-")
-    return "this", None
+
+    def subject(self, score: Score) -> Owner:
+        sentence = self.sentence
+        named = [
+            each
+            for each in self.models
+            if each[2] in ("this", "family")
+            or not _MADE_FROM.search(sentence[max(0, each[0] - 60) : each[0]])
+        ]
+        for start, end, whose, name in named:
+            lead, tail = sentence[end : score.start], sentence[score.end : start]
+            if end <= score.start and len(lead) < 25 and _LEADS.fullmatch(lead):
+                return whose, name
+            if start >= score.end and len(tail) < 25 and _TELLS.fullmatch(tail):
+                return whose, name
+        subject: Owner | None = None
+        last, is_compared = 0, False
+        for start, end, whose, name in (each for each in named if each[1] <= score.start):
+            said = sentence[last:start]
+            goes_on = is_compared and bool(_GOES_ON.fullmatch(said))
+            is_compared = goes_on or bool(_COMPARES.search(said[-60:]))
+            last = end
+            if not is_compared:
+                subject = (whose, name)
+        if subject and (subject[0] == "this" or not _WE_DID.search(sentence[last : score.start])):
+            return subject
+        if _WE.search(sentence[: score.start]):
+            return ("unclear", None) if self.is_news and not _WE.match(sentence) else ("this", None)
+        for start, _, _, name in named:
+            between = sentence[score.end : start] if start >= score.end else ""
+            if not _COMPARES.search(between):
+                return "unclear", name
+        if self.is_news:
+            return "unclear", None
+        whose_title = {each[2] for each in self.title}
+        if self.title and "this" not in whose_title:
+            return self.title[0][2], self.title[0][3]
+        return "this", None

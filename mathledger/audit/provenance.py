@@ -1,15 +1,15 @@
 """Findings on a card's inputs: overlap with benchmarks, licences, the arithmetic of training."""
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
 from typing import NamedTuple
 
 from mathledger.audit import known
-from mathledger.audit.inputs import Inputs, Number, TrainingSet
-from mathledger.audit.types import Claim, Finding
+from mathledger.audit.inputs import Inputs, Number
+from mathledger.audit.types import Claim, Finding, Strength
 from mathledger.audit.words import benchmark_of, lines_of, on_lines, percent, urls
-from mathledger.card.licences import Licence, licences
+from mathledger.card.licences import licences
 
 
 def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
@@ -20,8 +20,13 @@ def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
 
 
 def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
-    """Training sets that are known, by their sources, to hold what is tested or its other half."""
+    """Training sets that may, by their sources, hold items of what is tested.
+
+    A training set made of a benchmark's training half is what that half is for: it is told beside
+    the others, and asks for nothing by itself.
+    """
     points, lines, sources, names = [], set(), [], []
+    is_asked = False
     for training_set in inputs.sets:
         for held in training_set.corpus.overlaps if training_set.corpus else ():
             hit = [
@@ -37,12 +42,15 @@ def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
                 )
                 lines |= {training_set.line, *lines_of(hit)}
                 sources.append(held.source)
-                names.append(training_set.name)
-    if points:
+                if not held.is_training_half:
+                    is_asked = True
+                    names.append(training_set.name)
+    if is_asked:
         yield Finding(
             "overlap",
-            "Training sets known to hold what is tested, or its other half: "
-            + ", ".join(dict.fromkeys(names)),
+            "question",
+            "Were items of the benchmarks trained on? Training sets whose sources hold such "
+            f"problems: {', '.join(dict.fromkeys(names))}",
             sorted(lines),
             points,
             "the items of each benchmark found in the training rows, and the scores on the rest.",
@@ -50,6 +58,7 @@ def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
         )
 
 
+_NC = re.compile(r"(?i)non[- ]?commercial|research[- ]only")
 # What a licence binds derived work to, beyond credit.
 _BINDS = {
     "share_alike": "asks that derived work goes under the same licence",
@@ -59,89 +68,109 @@ _BINDS = {
 
 
 def licence(inputs: Inputs) -> Iterator[Finding]:
-    """The card's licence against those of base model and training sets."""
+    """The model's licence as the card states it, and against its base's and its data's terms."""
+    if not inputs.licences:
+        yield Finding(
+            "no_licence",
+            "missing",
+            "No licence was recognised",
+            [],
+            ["No licence was recognised in the front matter or in the text."],
+            "`license:` in the front matter.",
+        )
+        return
     points: list[str] = []
     lines, sources = [], []
-    stated = [one for one in inputs.licences if one.licence]
-    own = stated[0].licence if stated else None
-    for first, other in pairwise(stated):
-        if first.licence != other.licence:
-            points.append(f"Line {first.line} says {first.text}, line {other.line} {other.text}.")
-            lines += [first.line, other.line]
-    if not inputs.licences:
-        points.append("The card does not say under which licence the model is.")
-    lines += [one.line for one in stated]
+    of_model = [one for one in inputs.licences if one.is_of_model and one.licence]
+    first = inputs.licences[0]
+    own = of_model[0].licence if of_model else None
+    for other in of_model[1:]:
+        if own and other.licence and other.licence != own and of_model[0].line != other.line:
+            start = of_model[0]
+            points.append(
+                f"Line {start.line} gives {start.text}, line {other.line} {other.text}: which of "
+                "them are the weights under?"
+            )
+            lines += [start.line, other.line]
+    bound = [one for one in inputs.licences if _NC.search(one.text) and not one.licence]
+    for one in bound:
+        for other in inputs.licences:
+            if other.licence and other.licence.kind == "permissive":
+                points.append(
+                    f"Line {one.line} gives {one.text}, line {other.line} {other.text}: which of "
+                    "them are the weights under?"
+                )
+                lines += [one.line, other.line]
+    named = {one.licence.key for one in inputs.licences if one.licence}
     for name, line in inputs.base:
         model = known.model(name)
-        lines.append(line)
-        if model is None:
-            points.append(f"The licence of {name} (line {line}) is not known here.")
+        if model is None or not own:
             continue
         needs = licences()[model.licence]
-        sources += [model.source, needs.source or ""]
-        if needs == own:
+        is_told = needs.key in named or needs.key in inputs.mentioned
+        if needs == own or needs.kind not in _BINDS or is_told:
             continue
-        if needs.kind in _BINDS:
-            points.append(
-                f"The base {name} (line {line}) is under {needs.name}, which {_BINDS[needs.kind]}; "
-                + (
-                    f"the card gives {own.name}."
-                    if own
-                    else "no licence that is known here is given."
-                )
-            )
+        points.append(
+            f"The base {name} (line {line}) is under {needs.name}, which {_BINDS[needs.kind]}; "
+            f"line {first.line} gives {own.name}, and the card does not name the base's terms."
+        )
+        lines += [line, first.line]
+        sources += [model.source, needs.source or ""]
         for same in inputs.licences:
-            if same.same_as_base and own:
+            if same.same_as_base:
                 points.append(
                     f"Line {same.line} says {own.name}, and that it is the base model's licence: "
                     f"that is {needs.name}."
                 )
+                lines.append(same.line)
     for training_set in inputs.sets:
-        where = f"{training_set.name} (line {training_set.line})"
-        lines.append(training_set.line)
-        if training_set.corpus is None:
-            points.append(f"The licence of {where} is not known here.")
+        if training_set.corpus is None or own is None:
             continue
         needs = licences()[training_set.corpus.licence]
-        if needs.kind == "attribution":
-            points.append(f"{where} is under {needs.name}, which asks for credit to its makers.")
-        elif needs.kind in _BINDS and needs != own:
+        if needs.kind in _BINDS and needs != own and needs.key not in named:
             points.append(
-                f"{where} is under {needs.name}, which {_BINDS[needs.kind]}; whether that binds a "
-                "model trained on it is open."
+                f"{training_set.name} (line {training_set.line}) is under {needs.name}, which "
+                f"{_BINDS[needs.kind]}; whether that binds a model trained on it is open."
             )
-        sources.append(training_set.corpus.licence_source)
+            lines += [training_set.line, first.line]
+            sources.append(training_set.corpus.licence_source)
     if points:
         yield Finding(
             "licence",
-            _licence_title(inputs, own),
+            "question",
+            f"The licence ({own.name if own else first.text}) beside the terms of what the model "
+            f"was made from"
+            if inputs.base or inputs.sets
+            else "Two licences are given",
             sorted(set(lines)),
             points,
             "the model's licence, and that of each input at the revision that was used. This is no "
             "legal advice.",
             urls(sources),
+            len(points),
         )
-
-
-def _licence_title(inputs: Inputs, own: Licence | None) -> str:
-    if not inputs.licences:
-        return "No licence is stated"
-    return f"The licence ({own.name if own else 'not known here'}) against those of the inputs"
 
 
 def training(inputs: Inputs) -> Iterator[Finding]:
     """Batch, steps and epochs against each other and against the rows that the card names."""
-    facts = [*_batch(inputs), *_steps(inputs), *_sizes(inputs)]
-    if facts:
-        sets = [one.corpus for one in inputs.sets if one.corpus]
-        yield Finding(
-            "training",
-            f"The arithmetic of the training: {facts[0].brief}",
-            sorted({line for fact in facts for line in fact.lines}),
-            [fact.text for fact in facts],
-            "the number of devices, whether rows were packed, and which rows were seen.",
-            urls([corpus.licence_source for corpus in sets]),
-        )
+    certain = [*_batch(inputs), *_totals(inputs)]
+    if certain:
+        yield _of_facts("training_sum", "contradiction", "Numbers of the training that", certain)
+    asked = [*_steps(inputs), *_sizes(inputs)]
+    if asked:
+        yield _of_facts("training", "question", "The arithmetic of the training:", asked)
+
+
+def _of_facts(kind: str, strength: Strength, lead: str, facts: list["Fact"]) -> Finding:
+    return Finding(
+        kind,
+        strength,
+        f"{lead} {facts[0].brief}",
+        sorted({line for fact in facts for line in fact.lines}),
+        [fact.text for fact in facts],
+        "the number of devices, whether rows were packed, and which rows were seen.",
+        num=len(facts),
+    )
 
 
 class Fact(NamedTuple):
@@ -153,19 +182,21 @@ class Fact(NamedTuple):
 
 
 def _batch(inputs: Inputs) -> Iterator[Fact]:
-    """The effective batch against its factors."""
+    """The effective batch against its factors: no whole number of devices makes it of them."""
     effective, product = inputs.settings.get("effective"), _product(inputs)
     if not effective or not product or effective.value == product:
         return
     factors = [inputs.settings[key] for key in _FACTORS if key in inputs.settings]
     text = " x ".join(factor.text for factor in factors)
+    if len(factors) < 2 or ("devices" not in inputs.settings and effective.value % product == 0):
+        return
     says = (
         f"Line {effective.line} gives an effective batch of {effective.text}; {text} is {product}."
     )
-    if "devices" not in inputs.settings and effective.value % product == 0:
-        says += f" It fits {effective.value / product} devices, which the card does not name."
+    if "devices" not in inputs.settings:
+        says += " No whole number of devices makes up for it."
     lines = [effective.line, *(factor.line for factor in factors)]
-    yield Fact(says, lines, f"effective batch {effective.text}, not {text}")
+    yield Fact(says, lines, f"do not multiply: effective batch {effective.text}, and {text}")
 
 
 _FACTORS = ("batch", "accumulation", "devices")
@@ -208,7 +239,7 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
     )
     text += f"examples: {share}% of the {rows.text} rows that the card names (line {rows.line})."
     if examples < rows.value:
-        text += " The others were not seen, unless rows were packed or more devices ran."
+        text += " If rows were not packed and no more devices ran, the others were not seen."
     yield Fact(text, [steps.line, rows.line], brief)
     if epochs and epochs.value:
         expected = epochs.value * rows.value / per_step
@@ -220,21 +251,26 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
             yield Fact(text, [epochs.line], "epochs against steps")
 
 
+def _totals(inputs: Inputs) -> Iterator[Fact]:
+    """The sets' sizes against their total."""
+    sized = [(one, one.size) for one in inputs.sets if one.size]
+    if not inputs.total or len(sized) < 2:
+        return
+    listed = [size for _, size in sized if size.line != inputs.total.line]
+    total = sum((size.value for size in listed), Fraction(0))
+    slack = sum((size.unit for size in listed), inputs.total.unit)
+    if abs(total - inputs.total.value) > slack:
+        text = f"The sets add up to {int(total):,} rows; the card's total is {inputs.total.text}"
+        line = inputs.total.line
+        yield Fact(f"{text} (line {line}).", [line], "do not add up: the total of rows")
+
+
 def _sizes(inputs: Inputs) -> Iterator[Fact]:
-    """The sets' sizes against their total, and against what is published."""
-    sized: list[tuple[TrainingSet, Number]] = [(one, one.size) for one in inputs.sets if one.size]
-    if inputs.total and len(sized) > 1:
-        total = sum((size.value for _, size in sized), Fraction(0))
-        slack = sum((size.unit for _, size in sized), inputs.total.unit)
-        if abs(total - inputs.total.value) > slack:
-            text = (
-                f"The sets add up to {int(total):,} rows; the card's total is {inputs.total.text}"
-            )
-            line = inputs.total.line
-            yield Fact(f"{text} (line {line}).", [line], "the total of rows")
-    for one, size in sized:
+    """The sets' sizes against what is published."""
+    for one in inputs.sets:
         published = one.corpus.rows if one.corpus else ()
-        if published and not any(size.holds(rows) for rows in published):
+        if one.size and published and not any(one.size.holds(rows) for rows in published):
             splits = ", ".join(f"{rows:,}" for rows in published)
-            text = f"{one.name} is given {size.text} rows (line {one.line}); its published splits "
-            yield Fact(f"{text}have {splits}.", [one.line], f"{one.name} with {size.text} rows")
+            text = f"{one.name} is given {one.size.text} rows (line {one.line}); its published "
+            text += f"splits have {splits}. Was it filtered, or is it another version?"
+            yield Fact(text, [one.line], f"{one.name} with {one.size.text} rows")

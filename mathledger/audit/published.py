@@ -97,11 +97,13 @@ def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
     if points:
         yield Finding(
             "published",
+            "question",
             "Numbers of other models against their published results",
             sorted(set(lines)),
             points,
             "the source of each number, with its conditions.",
             list(dict.fromkeys(sources)),
+            len(points),
         )
 
 

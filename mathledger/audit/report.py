@@ -1,5 +1,6 @@
 """The audit as a page that a person reads: summary, the claims, the findings, the sources."""
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -7,9 +8,11 @@ from mathledger.audit import known
 from mathledger.audit.arithmetic import wilson
 from mathledger.audit.evidence import KINDS
 from mathledger.audit.fits import fits, sizes_of
+from mathledger.audit.methods import is_vote
 from mathledger.audit.types import Audit, Claim
 from mathledger.audit.words import benchmark_of, span, whose
 
+SCHEMA_VERSION = 2
 MAX_POINTS = 20  # of a finding that are shown
 COLUMNS = ["line", "whose", "benchmark", "value", "k of n", "95% interval", "stated with it"]
 
@@ -26,7 +29,13 @@ def one_pass(claim: Claim) -> str:
         )
     if claim.is_about:
         return "approximate"
+    if claim.is_normalised:
+        return "rescaled by a leaderboard"
+    if claim.is_repeated:
+        return "a mean over passes, their number is not clear"
     candidates = fits(claim)
+    if not candidates and (is_vote(claim.metric) or re.match(r"(?i)pass\s?@", claim.metric or "")):
+        return f"{claim.metric}: not one pass"
     if not candidates:
         is_mean = claim.benchmark and known.benchmarks()[claim.benchmark].is_mean
         return "a mean over parts" if is_mean else "n not known"
@@ -55,46 +64,98 @@ def markdown(audit: Audit) -> str:
     return "\n".join([*_summary(audit), *_claims(audit), *_findings(audit), *_end(audit)]) + "\n"
 
 
+_COUNTS = {
+    "contradiction": ("contradiction", "contradictions"),
+    "question": ("question", "questions"),
+    "missing": ("missing point", "missing points"),
+}
+HEADINGS = {
+    "contradiction": "Contradictions",
+    "question": "Questions",
+    "missing": "Missing",
+}
+MEANINGS = {
+    "contradiction": "The card's own words and arithmetic exclude these.",
+    "question": "Each would be settled by the author, or rests on an assumption that it names.",
+    "missing": "A reader would need these to check the scores.",
+}
+
+
+STRENGTHS = tuple(_COUNTS)
+
+
+def num_of(audit: Audit, strength: str) -> int:
+    """How many findings of a strength there are, each point counted."""
+    return sum(finding.num for finding in audit.findings if finding.strength == strength)
+
+
+def tally(audit: Audit) -> str:
+    """How many contradictions, questions and missing points there are."""
+    parts = []
+    for strength, (one, many) in _COUNTS.items():
+        count = num_of(audit, strength)
+        parts.append(f"{count or 'no'} {one if count == 1 else many}")
+    return f"{parts[0]}, {parts[1]}, {parts[2]}"
+
+
+def whose_counts(audit: Audit) -> str:
+    """How many claims there are, and about whom."""
+    counts = {
+        whose: sum(claim.whose == whose for claim in audit.claims)
+        for whose in ("this", "family", "other", "unclear")
+    }
+    text = f"{len(audit.claims):,} numeric claim{'' if len(audit.claims) == 1 else 's'}: "
+    text += f"{counts['this']:,} about this model"
+    text += f", {counts['family']:,} about others of its family" if counts["family"] else ""
+    text += f", {counts['other']:,} about other models"
+    return text + (f", {counts['unclear']:,} unclear about whom" if counts["unclear"] else "")
+
+
 def _summary(audit: Audit) -> list[str]:
-    claims = audit.claims
-    own = [claim for claim in claims if claim.whose == "this"]
-    other = [claim for claim in claims if claim.whose == "other"]
-    unclear = [claim for claim in claims if claim.whose == "unclear"]
     lines = [
-        f"# Audit of {audit.card.path.name}",
+        f"# Audit of {audit.title}",
         "",
         f"sha256 `{audit.card.sha256}`, {audit.card.num_lines:,} lines.",
-        "",
-        "## Summary",
-        "",
     ]
-    if not claims:
+    if audit.note:
+        lines.append(audit.note)
+    if audit.commit:
+        lines.append(f"Commit `{audit.commit}` of {audit.identity.id} on the Hugging Face hub.")
+    lines += ["", "## Summary", ""]
+    if not audit.claims:
         lines.append("The card makes no numeric claim that this audit can read.")
     else:
-        text = f"{len(claims):,} numeric claims: {len(own)} about this model, {len(other)} about "
-        lines.append(f"{text}others{f', {len(unclear)} unclear about whom' if unclear else ''}.")
-    if own:
-        states = {kind: sum(kind in claim.stated for claim in own) for kind in KINDS}
-        full = [what for kind, what in KINDS.items() if states[kind] == len(own)]
-        none = [what for kind, what in KINDS.items() if not states[kind]]
-        if none:
-            lines.append(f"Of those about this model none states {_and(none, 'or')}.")
-        if full:
-            lines.append(f"All of them state {_and(full)}.")
-    lines.append("")
+        lines.append(f"{whose_counts(audit)}.")
+    lines += ["", f"{tally(audit).capitalize()}.", ""]
+    if audit.licences:
+        said = "; ".join(f"{one.text} (line {one.line})" for one in audit.licences[:6])
+        lines += [f"Licence, as the card gives it: {said}.", ""]
     for number, finding in enumerate(audit.findings, 1):
         where = f" ({_lines(finding.lines)})" if finding.lines else ""
-        lines.append(f"{number}. {finding.title}{where}")
+        lines.append(
+            f"{number}. {_COUNTS[finding.strength][0].capitalize()}: {finding.title}{where}"
+        )
     if audit.findings:
         lines.append("")
-    lines.append(
-        "The findings say what this card does not support. They do not say that it is false."
-    )
+    lines += [*_unread(audit), "No line of this report says that a number is false."]
     return lines
 
 
-def _and(items: list[str], word: str = "and") -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}"
+def unread_lines(audit: Audit) -> list[str]:
+    """What was not read, by reason."""
+    told = []
+    for reason, where in sorted(audit.unread.lines.items()):
+        if where:
+            count = f"{len(where):,} line{'' if len(where) == 1 else 's'}"
+            told.append(f"{reason}: {count} ({_lines(sorted(where))})")
+    return told
+
+
+def _unread(audit: Audit) -> list[str]:
+    told = unread_lines(audit)
+    if not told:
+        return []
+    return ["Not read, and so not judged:", "", *(f"- {line}" for line in told), ""]
 
 
 def _lines(lines: list[int]) -> str:
@@ -102,6 +163,23 @@ def _lines(lines: list[int]) -> str:
         return f"line {lines[0]}"
     shown = ", ".join(str(line) for line in lines[:12])
     return f"lines {shown}{', ...' if len(lines) > 12 else ''}"
+
+
+def claim_row(claim: Claim) -> list[str]:
+    """A claim as a row under COLUMNS."""
+    name = benchmark_of(claim) + ("" if claim.benchmark else " (unknown)")
+    metric = f", {claim.metric}" if claim.metric and claim.metric not in claim.text else ""
+    stated = "; ".join(dict.fromkeys(claim.stated.values())) or "nothing"
+    where = f"{claim.file}:{claim.line}" if claim.file else str(claim.line)
+    return [
+        where,
+        whose(claim),
+        name + metric,
+        claim.text,
+        one_pass(claim),
+        interval(claim),
+        stated,
+    ]
 
 
 def _claims(audit: Audit) -> list[str]:
@@ -115,11 +193,7 @@ def _claims(audit: Audit) -> list[str]:
         "|---:|---|---|---:|---|---|---|",
     ]
     for claim in audit.claims:
-        name = benchmark_of(claim) + ("" if claim.benchmark else " (unknown)")
-        metric = f", {claim.metric}" if claim.metric and claim.metric not in claim.text else ""
-        stated = "; ".join(dict.fromkeys(claim.stated.values())) or "nothing"
-        row = [whose(claim), name + metric, claim.text, one_pass(claim), interval(claim), stated]
-        lines.append(f"| {claim.line} | " + " | ".join(cell(part) for part in row) + " |")
+        lines.append("| " + " | ".join(cell(part) for part in claim_row(claim)) + " |")
     lines += [
         "",
         "*k of n*: the scores of one pass over the benchmark's items that print as this value (of "
@@ -128,14 +202,16 @@ def _claims(audit: Audit) -> list[str]:
     ]
     if audit.is_cut:
         lines += ["", f"The card has more claims; the first {len(audit.claims):,} are listed."]
-    if audit.unread:
-        lines += ["", f"Numbers that could not be told apart: {_lines(audit.unread)}."]
     return lines
 
 
 def _findings(audit: Audit) -> list[str]:
-    lines = ["", "## Findings"] if audit.findings else []
+    lines: list[str] = []
+    strength = ""
     for number, finding in enumerate(audit.findings, 1):
+        if finding.strength != strength:
+            strength = finding.strength
+            lines += ["", f"## {HEADINGS[strength]}", "", MEANINGS[strength]]
         lines += ["", f"### {number}. {finding.title}", ""]
         lines += [f"- {point}" for point in finding.points[:MAX_POINTS]]
         if len(finding.points) > MAX_POINTS:
@@ -154,11 +230,19 @@ def _end(audit: Audit) -> list[str]:
 def as_json(audit: Audit) -> dict[str, Any]:
     """The same for machines."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "card": audit.card.path.name,
+        "model": audit.identity.id,
+        "commit": audit.commit,
         "sha256": audit.card.sha256,
         "claims": [_claim_json(claim) for claim in audit.claims],
         "findings": [vars(finding) for finding in audit.findings],
-        "unread_lines": audit.unread,
+        "unread_lines": audit.unread.all_lines,
+        "unread": [
+            {"reason": reason, "lines": sorted(lines)}
+            for reason, lines in sorted(audit.unread.lines.items())
+            if lines
+        ],
         "is_cut": audit.is_cut,
     }
 
@@ -168,6 +252,7 @@ def _claim_json(claim: Claim) -> dict[str, Any]:
     return {
         "line": claim.line,
         "where": claim.where,
+        "file": claim.file,
         "whose": claim.whose,
         "model": claim.model,
         "label": claim.label,
@@ -182,6 +267,8 @@ def _claim_json(claim: Claim) -> dict[str, Any]:
         "is_about": claim.is_about,
         "count": list(claim.count) if claim.count else None,
         "passes": claim.passes,
+        "is_repeated": claim.is_repeated,
+        "is_normalised": claim.is_normalised,
         "fits": [
             {
                 "n": one.n,

@@ -122,4 +122,30 @@ def are_shares(table_scores: list[Score]) -> bool:
 
 def is_numeric(cell: str) -> bool:
     """Return True if a cell holds a bare number, which one would expect to be read."""
-    return bool(re.match(r"[~≈$]?\s?\d(?![\d,.]*[\s-]?[A-Za-z])", cell))
+    return bool(re.match(r"[~≈$<>≥≤+−-]?\s?\d(?![\d,.]*[\s-]?[A-Za-z])", cell))
+
+
+_SPLIT_NUMBER = re.compile(r"(\d{1,3})\s?\.\s?(\d{1,3})\s?(%?)$")
+_PAIR = re.compile(
+    rf"\W{{0,3}}(?P<a>{_NUMBER}\s?%?)\s?(?:/|\||;|,\s|(?P<open>\())\s?(?P<b>{_NUMBER}\s?%?)\s?\)?\W{{0,3}}$"
+)
+
+
+def mended(cell: str) -> str:
+    """A number whose point stands apart, as it is meant: 79 .8 is 79.8."""
+    return _SPLIT_NUMBER.sub(r"\1.\2\3", cell) if " ." in cell or ". " in cell else cell
+
+
+def pair_of(cell: str) -> tuple[Score, Score, bool] | None:
+    """Two scores in a cell, and whether the second stands in brackets: 61.6 (80.0), 35.9/48.7.
+
+    >>> [score.text for score in pair_of("61.6 (80.0)")[:2]], pair_of("75.2 (+5.2)")
+    (['61.6', '80.0'], None)
+    """
+    match = _PAIR.match(cell)
+    if not match or (not match["open"] and "." not in match["a"] + match["b"]):
+        return None
+    both = [scores(match[name]) for name in "ab"]
+    if any(len(found) != 1 or found[0].count for found in both):
+        return None
+    return both[0][0], both[1][0], bool(match["open"])

@@ -1,222 +1,388 @@
-"""Claims in tables: benchmarks in the header, in the rows, or one that the heading names."""
+"""Claims in tables: benchmarks in the columns, in the rows, or one that the text names."""
 
 import re
-from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
 
-from mathledger.audit import evidence, known
-from mathledger.audit.blocks import Table
-from mathledger.audit.claims import claim_of, in_percent, is_accuracy, owner_of, unnamed
-from mathledger.audit.prose import SCORE_WORDS, subject
-from mathledger.audit.scores import is_numeric, score_of, scores
-from mathledger.audit.types import Claim, Names, Owner, Unscaled
-
-MAX_ROWS = 1000
-MAX_COLUMNS = 100
-MAX_CELL = 200  # characters of a cell that are read
-
-
-def _whole(*patterns: str) -> re.Pattern[str]:
-    """A cell that is one of these, but for signs around it."""
-    return re.compile(rf"(?i)\W*(?:{'|'.join(patterns)})\W*$")
-
-
-_MODEL_HEAD = re.compile(
-    r"(?i)\b(?:models?|methods?|systems?|names?|checkpoints?|llms?|variants?)\b"
+from mathledger.audit import known
+from mathledger.audit.axes import (
+    MODEL_HEAD,
+    RUN_HEAD,
+    SHOTS_HEAD,
+    SOLVED_HEAD,
+    SPREAD_HEAD,
+    TOTAL_HEAD,
+    VALUE_HEAD,
+    Column,
+    Grid,
+    grids,
+    is_about_data,
+    is_number,
+    is_other,
+    sole,
 )
-_VALUE_HEAD = re.compile(
-    r"(?i)(?:.{0,40}\b)?(?:accuracy|acc\.?|scores?|values?|results?|performance|correct"
-    r"|(?:pass|maj|avg|cons)@\d+|exact[ _]match|em|solve rate|percent(?:age)?|%)"
-    r"\W{0,3}(?:\(.{0,20}\))?$"
+from mathledger.audit.blocks import Cell, Row, Table
+from mathledger.audit.cells import CellReader, count_of, part_of, two_metrics
+from mathledger.audit.claims import (
+    NORMALISED,
+    claim_of,
+    in_percent,
+    is_accuracy,
+    unnamed,
 )
-_SPREAD_HEAD = _whole("std.*", ".*stderr.*", "standard error", "±.*", ".*interval.*", "ci")
-_TOTAL_HEAD = _whole("n", "total.*", "questions|items|problems|samples")
-_SOLVED_HEAD = _whole("k", ".*solved", "correct")
-_SHOTS_HEAD = _whole("(?:n-?)?shots?")
-_RUN_HEAD = _whole("(?:run|seed|trial)s?")
-# Numbers that stand in tables of scores and are none.
-_OTHER = _whole(
-    "[nk]|#.*|num.*|no\\.?|total.*|questions.*|.*solved",
-    ".*shots?|prompt.*|version|filter|metric|split|task type|temperature|run|seed.*",
-    "params?|.*parameters?|.*size.*|.*tokens.*|.*length.*|context.*|architecture|bits?",
-    "year|date|rank.*|epoch.*|steps?|.*loss.*|.*perplexity.*|ppl|.*rating.*|elo",
-    "latency.*|time.*|speed.*|memory.*|vram.*|cost.*|price.*",
-    "licen[cs]e|link.*|download.*|description",
-    "Δ.*|delta.*|.*(?:change|gain|improvement|difference|recovery).*",
-    "std.*|.*stderr.*|.*error.*|±|ci|.*interval.*",
+from mathledger.audit.methods import METRIC
+from mathledger.audit.owners import Identity, is_model_name, name_of
+from mathledger.audit.prose import SCORE_WORDS
+from mathledger.audit.scores import score_of, scores
+from mathledger.audit.types import Claim, Owner, Unread, Unscaled
+
+_SETTING_WORDS = re.compile(
+    r"(?i)^\W*(?:greedy|cot|tir|pot|sft|rl|dpo|grpo|ppo|rft|self-consistency|default|zero-?shot|\d+-?shot"
+    r"|with tools?|no tools?|tool use|thinking|non-?thinking|budget.*|temperature.*|.*@\s?k?\d*"
+    r"|genselect"
+    r"|[+-].*|\d+ ?[kK] ?(?:tokens|budget)?|w/.*|with .*|strict.*|flexible.*|average|mean|overall"
+    r"|all"
+    r"|accuracy|score|result|total|value|pass rate|majority.*|none)\W*$"
 )
-_OWN_ROW = _whole("accuracy|score|result|average|mean|overall|total|all|value|.*@\\d+")
+_OWN_ROW = re.compile(
+    r"(?i)\W*(?:accuracy|acc|score|result|average|mean|overall|total|all|value|ours?|performance|.*@\s?\d+)\W*$"
+)
 
 
-def table_claims(table: Table, own: Names, unread: list[int]) -> list[Claim]:
-    """The claims of a table, of whichever shape; unread gets the lines of numbers left out."""
-    header = _cut(table.header)
-    filled = [""] * len(header)  # a row's missing cells are empty, those beyond the header are none
-    rows = [(line, [*_cut(row), *filled][: len(header)]) for line, row in table.rows[:MAX_ROWS]]
-    table = replace(table, header=header, rows=rows)
-    heads = [_sole(head) for head in header]
-    num_columns = sum(head is not None for head in heads[1:])
-    num_rows = sum(_named_in(cells) is not None for _, cells in table.rows)
-    if num_columns and num_columns >= num_rows:
-        return in_percent(_by_column(table, heads, own, unread))
-    if num_rows:
-        return in_percent(_by_row(table, own, unread))
-    return in_percent(_of_one(table, own, unread))
+def table_claims(
+    table: Table, number: int, own: Identity, unread: Unread, notes: str
+) -> list[Claim]:
+    """The claims of a table, of whichever shape; numbers that are left out are counted.
 
-
-def _cut(cells: list[str]) -> list[str]:
-    return [cell[:MAX_CELL] for cell in cells[:MAX_COLUMNS]]
-
-
-def _sole(cell: str) -> known.Mention | None:
-    """The benchmark that a cell names, if it is one alone."""
-    named = known.mentions(cell)
-    return named[0] if len(named) == 1 and named[0].key else None
-
-
-def _named_in(cells: list[str]) -> tuple[int, known.Mention] | None:
-    """The benchmark in the first cells of a row, and in which."""
-    for at, cell in enumerate(cells[:3]):
-        mention = _sole(cell)
-        if mention and score_of(cell) is None:
-            return at, mention
-    return None
-
-
-def _by_column(
-    table: Table, heads: list[known.Mention | None], own: Names, unread: list[int]
-) -> list[Unscaled]:
-    """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
-    claims = []
-    label_at = next((at for at, head in enumerate(table.header) if _MODEL_HEAD.search(head)), 0)
-    for line, cells in table.rows:
-        label = cells[label_at]
-        is_own = bool(_OWN_ROW.match(label))
-        for at, cell in enumerate(cells):
-            head, title = heads[at], table.header[at]
-            if at == label_at or (head is None and _OTHER.match(title or "n")):
-                continue
-            score = score_of(cell)
-            if score is None or (head is None and score.is_plain):
-                if head and is_numeric(cell):
-                    unread.append(line)
-                continue
-            part = part_of(head, label)
-            owner: Owner = ("this", None) if is_own or part else owner_of(label, own)
-            context = f"{title} {label}" if is_own else title
-            mention = head or unnamed(title)
-            claim = claim_of(line, "table", mention, owner, score, table.section, context)
-            claim.subset = part
-            claim.stated = evidence.in_words(f"{title} {label}")
-            claims.append(Unscaled(claim, score))
-    return claims
-
-
-def _by_row(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
-    """Benchmarks in the rows; a column is a model, or a value with what belongs to it.
-
-    A row without a name goes on with the benchmark above it.
+    Args:
+        notes: what the card's text says of its metrics, for cells that hold two values.
     """
-    claims: list[Unscaled] = []
-    header = table.header
-    places = Counter(named[0] for _, cells in table.rows if (named := _named_in(cells)))
-    label_at = places.most_common(1)[0][0]
-    has_value = any(_VALUE_HEAD.match(head) for head in header)
-    mention: known.Mention | None = None
-    for line, cells in table.rows:
-        named, label = _named_in(cells), cells[label_at].strip()
-        if named:
-            mention = named[1]
-        elif label:
-            mention = unnamed(label)
-        if mention is None or (not named and _OTHER.match(label or "a row")):
-            continue
-        first = len(claims)
-        rest = " ".join(cell for cell in cells if not is_numeric(cell))
-        for at, head in enumerate(header):
-            if at <= label_at or (named and at == named[0]):
-                continue
-            if _SPREAD_HEAD.match(head) and len(claims) > first:
-                claims[-1].claim.spread = cells[at].lstrip("±+/- ") or None
-            if _OTHER.match(head) or (not head and has_value):
-                continue
-            score = score_of(cells[at])
-            owner: Owner = ("this", None) if _VALUE_HEAD.match(head) else owner_of(head, own)
-            is_known = mention.key and owner[0] != "unclear"
-            if score is None or (score.is_plain and not is_known):  # 32 may be a count of layers
-                claims += _remark(table, line, cells[at], mention, own)
-                if mention.key and is_numeric(cells[at]):
-                    unread.append(line)
-                continue
-            claim = claim_of(line, "table", mention, owner, score, table.section, f"{head} {rest}")
-            claim.stated = evidence.in_words(f"{rest} {head}")
-            shots = [cells[n].strip() for n, title in enumerate(header) if _SHOTS_HEAD.match(title)]
-            if shots and shots[0].isdigit():
-                claim.stated["prompt"] = f"{shots[0]}-shot"
-            claims.append(Unscaled(claim, score))
+    for line in table.too_long:
+        unread.add("a row with more cells than its table has columns", line)
+    context = " ".join([table.before, *table.after, table.section.title, notes])
+    claims: list[Claim] = []
+    for grid in grids(table):
+        reader = _TableReader(grid, number, own, unread, two_metrics(context, grid))
+        claims += in_percent([*reader.read()])
+    heads = " ".join(cell.text for cell in table.rows[0].cells)
+    titles = " ".join(table.section.titles[-2:])
+    if NORMALISED.search(f"{heads} {titles} {table.before}"):
+        for claim in claims:
+            claim.is_normalised = True
     return claims
 
 
-def _remark(
-    table: Table, line: int, cell: str, mention: known.Mention, own: Names
-) -> list[Unscaled]:
-    """Scores in a remark, each of a model that it names: Exceeds GPT-4 (~25-30%)."""
-    claims = []
-    for score in scores(cell):
-        owner = subject(cell, score, own)
-        if score.is_percent and owner[0] == "other":
-            claim = claim_of(line, "table", mention, owner, score, table.section)
-            claims.append(Unscaled(claim, score))
-    return claims
+class _TableReader(CellReader):
+    def __init__(
+        self,
+        grid: Grid,
+        number: int,
+        own: Identity,
+        unread: Unread,
+        two: tuple[str, str] | None,
+    ) -> None:
+        super().__init__(grid, number, unread, two)
+        self.own = own
+        self.owners = {column.at: self.owner_of_column(column) for column in grid.columns}
+        self.last: Owner | None = None
+        self.last_label = ""
+        self.emphasised: bool | None = None
+        self.about = self.subject()
+        self.is_read = not is_about_data(grid.table)
 
+    def subject(self) -> Owner:
+        """Whose the numbers are where the table names no model: this one's, or that of the text."""
+        text = f"{self.section.title}"
+        named = self.own.in_text(text)
+        whose = {each[2] for each in named}
+        if named and "this" not in whose:
+            return named[0][2], named[0][3]
+        named = self.own.in_text(self.grid.table.before[-200:])
+        if named and {each[2] for each in named} == {"other"}:
+            return "unclear", named[0][3]
+        return "this", None
 
-def _of_one(table: Table, own: Names, unread: list[int]) -> list[Unscaled]:
-    """A table of one benchmark, which the heading or the text before it names; or of none known."""
-    header = table.header
-    titles = [_sole(title) for title in reversed(table.section.topics)]
-    mention = next((title for title in titles if title), None) or _sole(table.caption[-120:])
-    solved = next((at for at, head in enumerate(header) if _SOLVED_HEAD.match(head)), None)
-    total = next((at for at, head in enumerate(header) if _TOTAL_HEAD.match(head)), None)
-    values = [
-        at
-        for at, head in enumerate(header)
-        if at and at not in (solved, total) and _VALUE_HEAD.match(head)
-    ]
-    is_model = bool(header and _MODEL_HEAD.search(header[0]))
-    claims = []
-    for line, cells in table.rows:
-        label = cells[0].strip()
-        for at in values:
-            if not (mention or SCORE_WORDS.search(header[at]) or is_accuracy(label)):
+    def owner_of_column(self, column: Column) -> Owner | None:
+        """The model that a column is of; None where its header names none."""
+        for part in reversed(column.parts):
+            if not part or sole(part) or VALUE_HEAD.match(part):
                 continue
-            score = score_of(cells[at])
-            if score is None:
-                if is_numeric(cells[at]):
-                    unread.append(line)
+            bare = METRIC.sub(" ", part)
+            if not re.search(r"\w", bare) or _SETTING_WORDS.match(bare):
                 continue
-            owner: Owner = owner_of(label, own) if is_model else ("this", None)
-            name = mention or unnamed(header[at] if is_model else label or header[at])
-            claim = claim_of(line, "table", name, owner, score, table.section, header[at])
-            claim.subset = part_of(mention, label)
-            if _RUN_HEAD.match(header[0]):
-                claim.metric = f"run {label}"
-            if solved is not None and total is not None:
-                claim.count = _count(cells[solved], cells[total])
-            claim.stated = evidence.in_words(f"{header[at]} {label}")
-            claims.append(Unscaled(claim, score))
-    return claims
-
-
-def _count(k: str, n: str) -> tuple[int, int] | None:
-    if k.isdecimal() and n.isdecimal() and int(k) <= int(n) and int(n):
-        return int(k), int(n)
-    return None
-
-
-def part_of(mention: known.Mention | None, label: str) -> str | None:
-    """The part of a benchmark that a label names; a bare 5 is level 5."""
-    if mention is None or mention.key is None:
+            whose, name = self.own.of_label(bare, raw=column.raw)
+            if whose != "unclear":
+                return whose, name
         return None
-    named = known.words(label.replace("&", "and"))
-    parts = {known.words(name): name for name in known.benchmarks()[mention.key].subsets}
-    return parts.get(named) or parts.get(("level", *named))
+
+    def read(self) -> Iterator[Unscaled]:
+        if self.grid.axis == "columns":
+            yield from self.by_column()
+        elif self.grid.axis == "rows":
+            yield from self.by_row()
+        else:
+            yield from self.of_one()
+
+    def label_owner(self, row: Row, at: int) -> Owner | None:
+        """The model that a row is of; None where its label names none."""
+        cell = row.cells[at]
+        label = cell.text
+        if label.startswith("+"):
+            named = [each for each in self.own.in_text(label) if each[2] == "this"]
+            return ("this", named[0][3]) if named else self.last
+        if not re.search(r"\w", label):
+            return self.last
+        bare = METRIC.sub(" ", label)
+        if not re.search(r"\w", bare) or (_OWN_ROW.match(label) and "our" not in label.lower()):
+            return self.last if self.last_is_model() else None
+        size = row.cells[self.grid.size].text if self.grid.size is not None else ""
+        if re.fullmatch(r"\d+(?:\.\d+)?", size):
+            size += "b"
+        if size and is_model_name(size) and not name_of(size).sizes:
+            size = ""
+        whose, name = self.own.of_label(bare, size, cell.raw)
+        if whose == "unclear":
+            if _SETTING_WORDS.match(label):
+                return self.last if self.last_is_model() else None
+            if self.is_own_by_emphasis(cell, at):
+                whose = "this"
+            elif self.grid.columns[at].text and re.search(
+                r"(?i)model|method|system|llm", self.grid.columns[at].text
+            ):
+                whose = "other"
+        if whose == "other" and not self.own.names and self.is_own_by_emphasis(cell, at):
+            whose = "this"
+        if whose in ("this", "family") and size and name and not name_of(name).sizes:
+            name = f"{name} {size}"
+        return whose, name
+
+    def last_is_model(self) -> bool:
+        return self.last is not None
+
+    def is_own_by_emphasis(self, cell: Cell, at: int) -> bool:
+        """The only label in bold, where no label is known to be this model's."""
+        if not cell.is_bold:
+            return False
+        if self.emphasised is None:
+            labels = [row.cells[at] for row in self.grid.rows]
+            others = [self.own.of_label(label.text)[0] for label in labels]
+            self.emphasised = (
+                not {"this", "family"} & {*others}
+                and others.count("other") >= 2
+                and sum(label.is_bold for label in labels) == 1
+            )
+        return self.emphasised
+
+    def conditions(self, row: Row, column: Column, mention: known.Mention, used: int) -> str:
+        """What a row and a column say beyond benchmark and model."""
+        texts = [
+            cell.text for at, cell in enumerate(row.cells) if at in self.grid.labels and at != used
+        ]
+        inside = re.findall(r"\(([^()]{0,60})\)", row.cells[used].text)
+        return " ".join([*texts, *inside, column.text.replace(mention.label, " ")])
+
+    def by_column(self) -> Iterator[Unscaled]:
+        """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
+        grid = self.grid
+        for number, row in enumerate(grid.rows):
+            label = row.cells[grid.label].text
+            owner = self.label_owner(row, grid.label)
+            if owner and not label.startswith("+") and label:
+                self.last = owner
+            group = self.owner_of_group(number)
+            for column in grid.columns:
+                cell = row.cells[column.at]
+                if column.at == grid.label or not column.is_value or not is_number(cell):
+                    continue
+                mention = column.mention or self.unknown(column.text, cell, row)
+                if mention is None:
+                    continue
+                part = part_of(mention, label)
+                whose = None if part else owner
+                if whose is None or (whose[0] == "unclear" and (self.owners[column.at] or group)):
+                    whose = self.owners[column.at] or group or whose or self.about
+                context = f"{column.text} {label} " + self.conditions(
+                    row, column, mention, grid.label
+                )
+                for unscaled in self.cell(row, column, cell, mention, whose, context, number):
+                    unscaled.claim.subset = part
+                    yield unscaled
+
+    def owner_of_group(self, number: int) -> Owner | None:
+        group = self.grid.groups.get(number, "")
+        if not group or not is_model_name(group):
+            return None
+        whose, name = self.own.of_label(group)
+        return (whose, name) if whose in ("this", "family", "other") else None
+
+    def unknown(self, label: str, cell: Cell, row: Row) -> known.Mention | None:
+        """A benchmark that is not known, if the number is a score at all."""
+        score = score_of(cell.text)
+        if not self.is_read or score is None or is_other(label or "n"):
+            return None
+        if score.is_plain:
+            self.unread.add("numbers of something that is not known by name", row.line)
+            return None
+        return unnamed(label)
+
+    def by_row(self) -> Iterator[Unscaled]:
+        """Benchmarks in the rows; a column is a model, or a value with what belongs to it.
+
+        A row without a name goes on with the benchmark above it.
+        """
+        grid = self.grid
+        mention: known.Mention | None = None
+        has_value = any(VALUE_HEAD.match(column.text) for column in grid.columns)
+        for number, row in enumerate(grid.rows):
+            label = row.cells[grid.label].text
+            at = next((at for at in grid.labels[:4] if sole(row.cells[at].text)), None)
+            if at is not None:
+                mention = sole(row.cells[at].text)
+            elif label:
+                mention = unnamed(label)
+            elif grid.groups.get(number) and sole(grid.groups[number]):
+                mention = sole(grid.groups[number])
+            if mention is None or (at is None and is_other(label or "a row")):
+                continue
+            yield from self.benchmark_row(row, number, mention, at, has_value)
+
+    def benchmark_row(
+        self, row: Row, number: int, mention: known.Mention, at: int | None, has_value: bool
+    ) -> Iterator[Unscaled]:
+        grid = self.grid
+        first: Unscaled | None = None
+        shots = [row.cells[c.at].text for c in grid.columns if SHOTS_HEAD.match(c.text)]
+        for column in grid.columns:
+            cell = row.cells[column.at]
+            if column.at in (grid.label, at):
+                continue
+            if SPREAD_HEAD.match(column.text) and first:
+                first.claim.spread = cell.text.lstrip("±+/- ") or None
+                continue
+            if column.at in grid.labels or not column.is_value:
+                yield from self.remark(row, cell, mention)
+                continue
+            owner = self.owners[column.at]
+            if not is_number(cell) or (not column.text and has_value):
+                yield from self.remark(row, cell, mention)
+                continue
+            owner = owner or self.owner_in_row(row, column, number)
+            is_unsure = owner is None or (mention.key is None and owner[0] == "unclear")
+            if owner is None or is_unsure or (mention.key is None and not self.is_read):
+                self.unread.add("numbers of something that is not known by name", row.line)
+                continue
+            used = at if at is not None else grid.label
+            context = f"{column.text} {row.cells[used].text} "
+            context += self.conditions(row, column, mention, used)
+            for unscaled in self.cell(row, column, cell, mention, owner, context, number):
+                if shots and shots[0].isdigit():
+                    unscaled.claim.stated["prompt"] = f"{shots[0]}-shot"
+                first = unscaled
+                yield unscaled
+
+    def owner_in_row(self, row: Row, column: Column, number: int) -> Owner | None:
+        """Whose a number is, below a header that names no model; None where it is no score."""
+        head = column.text
+        bare = METRIC.sub(" ", head)
+        is_score = not re.search(r"\w", bare) or bool(_SETTING_WORDS.match(head))
+        if is_score or VALUE_HEAD.match(head):
+            model_at = self.model_column()
+            own = self.label_owner(row, model_at) if model_at is not None else None
+            return own or self.owner_of_group(number) or self.about
+        return ("unclear", head) if re.search(r"[A-Z\d]", head) else None
+
+    def model_column(self) -> int | None:
+        """The column of labels that names models, beside the one that names benchmarks."""
+        labels = [at for at in self.grid.labels if at != self.grid.label]
+        return next((at for at in labels if MODEL_HEAD.match(self.grid.columns[at].text)), None)
+
+    def remark(self, row: Row, cell: Cell, mention: known.Mention) -> Iterator[Unscaled]:
+        """Scores in a remark, each of a model that it names: Exceeds GPT-4 (~25-30%)."""
+        if not re.search(r"\d\s?%", cell.text):
+            return
+        named = self.own.in_text(cell.text)
+        for score in scores(cell.text):
+            before = [each for each in named if each[1] <= score.start]
+            if score.is_percent and before and before[-1][2] == "other":
+                owner: Owner = (before[-1][2], before[-1][3])
+                yield Unscaled(
+                    claim_of(row.line, "table", mention, owner, score, self.section), score
+                )
+
+    def of_one(self) -> Iterator[Unscaled]:
+        """A table of one benchmark, which the heading or the text around names; or of none "
+        "known."""
+        grid = self.grid
+        columns = grid.columns
+        mention = self.named_around()
+        solved = next((c.at for c in columns if SOLVED_HEAD.match(c.text)), None)
+        total = next((c.at for c in columns if TOTAL_HEAD.match(c.text)), None)
+        has_models = any(self.owners[column.at] for column in columns if column.is_value)
+        for number, row in enumerate(grid.rows):
+            label = row.cells[grid.label].text
+            is_own = grid.is_log or part_of(mention, label)
+            owner = None if is_own else self.label_owner(row, grid.label)
+            if owner and owner[0] != "unclear" and not label.startswith("+"):
+                self.last = owner
+            for column in columns:
+                cell = row.cells[column.at]
+                if not column.is_value or column.at in (grid.label, solved, total):
+                    continue
+                if not is_number(cell):
+                    continue
+                in_column = self.owners[column.at]
+                name = mention or self.stranger(row, column, owner, label)
+                if name is None and not grid.is_log:
+                    self.unread.add("numbers of something that is not known by name", row.line)
+                if name is None:
+                    continue
+                part = part_of(mention, label)
+                whose = in_column or (None if part else owner)
+                if whose is None or (whose[0] == "unclear" and not has_models):
+                    is_named = re.search(r"(?i)model|method|system", columns[grid.label].text)
+                    whose = whose if whose and is_named else self.about
+                context = f"{column.text} {label} " + self.conditions(row, column, name, grid.label)
+                for unscaled in self.cell(row, column, cell, name, whose, context, number):
+                    claim = unscaled.claim
+                    claim.subset = part
+                    claim.caption = grid.table.before[-200:] if mention is None else ""
+                    if RUN_HEAD.match(columns[grid.label].text):
+                        claim.metric = f"run {label}"
+                    if solved is not None and total is not None:
+                        claim.count = count_of(row.cells[solved].text, row.cells[total].text)
+                    yield unscaled
+
+    def named_around(self) -> known.Mention | None:
+        table = self.grid.table
+        for title in reversed(table.section.topics):
+            if title and (mention := sole(title)):
+                return mention
+        for text in (table.before[-160:], *table.after[:2]):
+            mention = sole(text)
+            if mention and (text is table.before[-160:] or METRIC.search(text)):
+                return mention
+        return None
+
+    def stranger(
+        self, row: Row, column: Column, owner: Owner | None, label: str
+    ) -> known.Mention | None:
+        """The name of a benchmark that is not known, where the number is sure to be a score."""
+        if self.grid.is_log:
+            is_score = VALUE_HEAD.match(column.text) and "loss" not in column.text.lower()
+            return unnamed(column.text) if is_score else None
+        score = score_of(row.cells[column.at].text)
+        if not self.is_read or score is None or score.is_plain or is_other(label or "x"):
+            return None
+        head = column.text
+        in_column = self.owners[column.at]
+        is_model_row = bool(owner and owner[0] in ("this", "family", "other"))
+        about = f"{self.section.title} {self.grid.table.before[-120:]}"
+        is_results = re.search(r"(?i)eval|benchmark|result|performance|accura|score", about)
+        if in_column and in_column[0] != "unclear" and (is_results or score.is_percent):
+            caption = self.grid.table.before[-60:]
+            is_bare = label.isdigit() and 0 < len(caption) < 60
+            return unnamed(f"{caption}: {label}" if is_bare else label or head)
+        if VALUE_HEAD.match(head) and (SCORE_WORDS.search(head) or is_accuracy(head, label)):
+            return unnamed(head if is_model_row else label or head)
+        if is_model_row and head and is_results and not is_other(head):
+            return unnamed(head)
+        return None

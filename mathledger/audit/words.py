@@ -21,9 +21,16 @@ def benchmark_of(claim: Claim) -> str:
 
 
 def whose(claim: Claim) -> str:
+    """Whose the claim is, in the report's words."""
     if claim.whose == "this":
-        return "this model"
-    return str(claim.model) if claim.whose == "other" else f"unclear ({claim.model})"
+        return "this model" + (f": {claim.model}" if claim.model and claim.is_member else "")
+    if claim.whose == "family":
+        return f"{claim.model} (same family)"
+    return (
+        str(claim.model)
+        if claim.whose == "other"
+        else "unclear" + (f" ({claim.model})" if claim.model else "")
+    )
 
 
 def span(ks: range) -> str:
@@ -35,7 +42,7 @@ def passes(number: int) -> str:
 
 
 def lines_of(claims: list[Claim]) -> list[int]:
-    return sorted({claim.line for claim in claims})
+    return sorted({claim.line for claim in claims if claim.file is None})
 
 
 def on_lines(claims: list[Claim]) -> str:
@@ -54,4 +61,5 @@ def urls(sources: list[str]) -> list[str]:
 
 
 def said(claim: Claim) -> str:
-    return f"Line {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)})"
+    where = f"{claim.file}, line" if claim.file else "Line"
+    return f"{where} {claim.line}: {benchmark_of(claim)} {claim.text} ({whose(claim)})"

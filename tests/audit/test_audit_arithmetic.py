@@ -31,8 +31,12 @@ def test_every_printed_percentage_has_the_counts_that_print_it(n: int, decimals:
     for step in range(100 * 10**decimals + 1):
         text = f"{Decimal(step).scaleb(-decimals):f}"
         found = fit(printed(text), n)
-        assert [*found.rounded] == rounded[text], text
-        assert [*found.cut] == cut[text], text
+        if rounded[text] or not text.endswith("0") or not decimals:
+            assert [*found.rounded] == rounded[text], text
+        else:  # 97.0 may be 97, padded
+            assert [*found.rounded] == [*fit(printed(text[:-2]), n).rounded], text
+        if not text.endswith("0") or not decimals:
+            assert [*found.cut] == cut[text], text
 
 
 @pytest.mark.parametrize("n", [15, 30])
@@ -50,7 +54,8 @@ def test_one_pass_over_30_items_gives_31_values_and_never_98_or_99() -> None:
     assert possible == {round(100 * k / 30) for k in range(31)}
     assert 97 in possible and not {98, 99} & possible
     assert [*fit(printed("96.7"), 30).rounded] == [*fit(printed("96.67"), 30).rounded] == [29]
-    assert not fit(printed("97.0"), 30).possible
+    assert not fit(printed("97.1"), 30).possible
+    assert [*fit(printed("97.0"), 30).rounded] == [29], "97, with a zero more"
     exact = [step for step in range(101) if passes_to_be_exact(Fraction(step), 30) == 1]
     assert exact == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
 

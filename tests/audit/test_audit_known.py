@@ -31,9 +31,10 @@ def test_a_benchmark_is_found_by_each_of_its_names(key: str) -> None:
         ("MATH500 and MATH 500 and MATH (500)", ["math500"] * 3),
         ("MATH, math, Math", ["math"]),
         ("GSM8K GSM-8K gsm8k openai/gsm8k", ["gsm8k"] * 4),
-        ("MMLU-Pro, MMLU-Redux-2, TR-MMLU, CMMLU", ["mmlu_pro", None, None]),
-        ("HumanEval+, HumanEval", [None, "humaneval"]),
-        ("MATH-Vision, OpenMath, MATHematics", [None]),
+        ("MMLU-Pro, MMLU-Redux-2, TR-MMLU, CMMLU", ["mmlu_pro", None, None, "cmmlu"]),
+        ("HumanEval+, HumanEval, MMLU+", ["humaneval_plus", "humaneval", None]),
+        ("MATH-Vision, MATH-Odyssey, OpenMath, MATHematics", ["mathvision", None]),
+        ("Minerva 540B, Minerva, minerva", ["minerva"]),
         ("FrontierMath Tier 1, FrontierMath", ["frontiermath_tier1", "frontiermath"]),
     ],
 )

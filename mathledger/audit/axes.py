@@ -1,0 +1,254 @@
+"""How a table is laid out: its header rows, its columns, and which axis holds the benchmarks."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from mathledger.audit import known
+from mathledger.audit.blocks import Cell, Row, Table
+from mathledger.audit.methods import METRIC
+from mathledger.audit.scores import is_numeric, score_of
+
+
+def _whole(*patterns: str) -> re.Pattern[str]:
+    """A cell that is one of these, but for signs around it."""
+    return re.compile(rf"(?i)\W*(?:{'|'.join(patterns)})\W*$")
+
+
+MODEL_HEAD = re.compile(
+    r"(?i)^\W*(?:(?:base |our )?models?(?: name| size)?|methods?|systems?|name|checkpoints?|llms?"
+    r"|variants?"
+    r"|approach(?:es)?|baselines?|model ?/.*|.*\bmodels?)\W*(?:\([^()]{0,30}\)\W*)?$"
+)
+BENCH_HEAD = re.compile(
+    r"(?i)^\W*(?:benchmarks?|tasks?|datasets?|metrics?|evaluations?|tests?|test sets?|evals?|domain"
+    r"|benchmark.*|task.*|.*benchmarks?)\W*$"
+)
+VALUE_HEAD = re.compile(
+    r"(?i)(?:.{0,40}\b)?(?:accuracy|acc\.?|f1|scores?|values?|results?|performance|correct"
+    r"|(?:pass|maj|avg|cons|majority)\s?@\s?\d+|exact[ _]match|em|solve rate|percent(?:age)?|%"
+    r"|success rate)"
+    r"\W{0,3}(?:\(.{0,20}\))?$"
+)
+SPREAD_HEAD = _whole(
+    "std.*", ".*stderr.*", "standard error", "±.*", ".*interval.*", "ci", ".*95 ?% ci"
+)
+TOTAL_HEAD = _whole("n", "total.*", "(?:# ?)?(?:questions|items|problems|samples)")
+SOLVED_HEAD = _whole("k", ".*solved", "(?:# ?)?correct")
+SHOTS_HEAD = _whole("(?:n-?|# ?)?shots?", "few-?shot")
+RUN_HEAD = _whole("(?:run|seed|trial)s?(?: ?#)?")
+SIZE_HEAD = _whole(
+    "(?:model )?size", "#? ?params?(?:eters)?.*", "parameters?.*", "(?:base )?model size"
+)
+METRIC_HEAD = _whole("metrics?", "measure", "decoding", "mode", "setting", "setup", "inference")
+# Numbers that stand in tables of scores and are none.
+OTHER = _whole(
+    "[nk]|#.*|num(?:ber)? of .*|num_\\w+|no\\.?|total.*|questions.*|.*solved|items|samples",
+    "(?:n-?)?shots?|few-?shot|prompt.*|version|filter|split|task type|temperature|run|seed.*",
+    "params?|.*parameters?|.*\\bparams?\\b.*|.*\\bsize\\b.*|.*tokens.*|.*length.*|context.*|architecture|bits?",
+    "year|.*\\bdate\\b.*|rank.*|epoch.*|.*\\bsteps?|.*loss.*|.*perplexity.*|ppl|.*rating.*|elo",
+    "latency.*|time.*|.*speed.*|memory.*|vram.*|cost.*|price.*|.*\\bgpus?\\b.*|.*hours.*",
+    "licen[cs]e|.*link.*|download.*|description|.*trained from.*|notes?|comments?|comparison"
+    "|remarks?",
+    "Δ.*|delta.*|.*(?:change|gain|improvement|difference|recovery).*|vs\\.? .*|points?",
+    "p|p-value.*|p \\(.*",
+    "std.*|.*stderr.*|.*\\berror.*|±|ci|.*interval.*|detectable|ledger",
+    "batch.*|.*learning rate.*|lr|optimi[sz]er|warmup.*|layers?|heads?|hidden.*|vocab.*"
+    "|seq(?:uence)?[ _]len.*|dropout",
+    "rows?|examples?|downloaded|prepared|deduplicated|.*train(?:ing)? (?:data|set|rows).*"
+    "|.*weight decay.*",
+)
+_NO_DATA = re.compile(
+    r"(?i)\b(?:tokens?|dataset size|samples|examples|instances|hyper|param|rows)\b"
+)
+
+
+@dataclass
+class Column:
+    at: int
+    parts: list[str]  # its header's cells, from the outermost
+    raw: str
+    is_value: bool = False
+    mention: known.Mention | None = None
+
+    @property
+    def text(self) -> str:
+        return " ".join(dict.fromkeys(part for part in self.parts if part))
+
+
+@dataclass
+class Grid:
+    """A table that has been looked through."""
+
+    table: Table
+    columns: list[Column]
+    rows: list[Row]
+    labels: list[int]  # columns of labels
+    label: int  # the one that names a row's model or benchmark
+    size: int | None  # the one that gives a model's size
+    groups: dict[int, str] = field(default_factory=dict)  # row -> the heading row above it
+    axis: str = "none"  # that holds the benchmarks: columns, rows, none
+    is_log: bool = False  # of a training, by step or epoch
+
+
+_SIZED = re.compile(r"(?i)\W*\d+(?:\.\d+)?[bm]\b")
+
+
+def is_other(head: str) -> bool:
+    """Return True if a header names something that is no score; 7B Params is a model."""
+    return bool(OTHER.match(head)) and not _SIZED.match(head)
+
+
+def sole(cell: str) -> known.Mention | None:
+    """The benchmark that a cell names, if it is one alone."""
+    named = list(known.mentions(cell))
+    keys = {each.key for each in named}
+    return named[0] if len(keys) == 1 and named[0].key else None
+
+
+def is_number(cell: Cell) -> bool:
+    return bool(cell.text) and (is_numeric(cell.text) or score_of(cell.text) is not None)
+
+
+def grids(table: Table) -> list[Grid]:
+    """The tables in a table: one, or one for each row that names the columns anew."""
+    count = _num_headers(table.rows)
+    found = []
+    head, body = table.rows[:count], table.rows[count:]
+    start = 0
+    for at, row in enumerate(body):
+        if at > start and _is_header_again(row, head):
+            found.append(_grid(table, head, body[start:at]))
+            head, start = [row], at + 1
+    found.append(_grid(table, head, body[start:]))
+    return [grid for grid in found if grid.rows]
+
+
+def _num_headers(rows: list[Row]) -> int:
+    """How many rows at the top are headers."""
+    count = 1
+    while count < min(4, len(rows) - 1) and (rows[count].is_head or _goes_on(rows, count)):
+        if any(is_number(cell) for cell in rows[count].cells[1:]) and not rows[count].is_head:
+            break
+        count += 1
+    return count
+
+
+def _goes_on(rows: list[Row], at: int) -> bool:
+    """Return True if a row below a header names columns, too."""
+    above, row = rows[at - 1].cells, rows[at].cells
+    filled = [cell.text for cell in row if cell.text]
+    if any(is_number(cell) for cell in row) or len(set(filled)) < 2:
+        return False
+    if not any(cell.text for cell in above):
+        return True
+    is_grouped = any(not cell.text for cell in above[1:]) or len({c.text for c in above}) < len(
+        above
+    )
+    names = sum(bool(sole(cell.text) or METRIC.search(cell.text)) for cell in row[1:])
+    is_named = names >= 1 or (not row[0].text or row[0].text == above[0].text)
+    return is_grouped and is_named and len(filled) >= len(row) / 2
+
+
+def _is_header_again(row: Row, head: list[Row]) -> bool:
+    filled = [cell.text for cell in row.cells if cell.text]
+    if len(set(filled)) < 2 or any(is_number(cell) for cell in row.cells):
+        return False
+    named = sum(sole(cell.text) is not None for cell in row.cells[1:])
+    before = sum(sole(cell.text) is not None for cell in head[-1].cells[1:])
+    return named >= 2 or (named == 1 and before == 1 and bool(MODEL_HEAD.match(row.cells[0].text)))
+
+
+def _grid(table: Table, head: list[Row], body: list[Row]) -> Grid:
+    columns = [_column(head, at) for at in range(len(head[0].cells))]
+    rows: list[Row] = []
+    groups: dict[int, str] = {}
+    group = ""
+    for row in body:
+        filled = {cell.text for cell in row.cells if cell.text}
+        if len(filled) == 1 and not is_number(next(c for c in row.cells if c.text)):
+            group = filled.pop()
+            continue
+        if group:
+            groups[len(rows)] = group
+        rows.append(row)
+    grid = Grid(table, columns, rows, [], 0, None, groups)
+    for column in columns:
+        cells = [row.cells[column.at] for row in rows]
+        numbers = sum(is_number(cell) for cell in cells)
+        texts = sum(bool(re.search(r"\w", cell.text)) for cell in cells) - numbers
+        column.mention = next((m for p in reversed(column.parts) if (m := sole(p))), None)
+        is_label = column.at == 0 and not (VALUE_HEAD.match(column.text) and numbers > texts)
+        is_label = is_label or (texts >= numbers and not (column.mention and numbers))
+        if SIZE_HEAD.match(column.text) and grid.size is None and not _SIZED.match(column.text):
+            grid.size = column.at
+        if is_label:
+            grid.labels.append(column.at)
+        elif not is_other(column.text or "n") or column.mention:
+            column.is_value = numbers > 0
+    heads = " | ".join(column.text for column in columns)
+    grid.is_log = bool(_LOG.search(heads))
+    _orient(grid)
+    return grid
+
+
+_LOG = re.compile(r"(?i)(?:\bsteps?|\bepochs?)\b.*\bloss\b|\bloss\b.*(?:\bsteps?|\bepochs?)\b")
+
+
+def _column(head: list[Row], at: int) -> Column:
+    parts = []
+    for number, row in enumerate(head):
+        cell = row.cells[at]
+        left = at
+        if len(head) > 1 and number < len(head) - 1:
+            while not cell.text and left > 1:  # a group's name stands over its first column
+                left -= 1
+                cell = row.cells[left]
+        parts.append(cell.text)
+    return Column(at, parts, " ".join(row.cells[at].raw for row in head))
+
+
+def _orient(grid: Grid) -> None:
+    """Find the axis of the benchmarks, and the column of labels."""
+    in_columns = sum(bool(column.mention and column.is_value) for column in grid.columns)
+    labels = [at for at in grid.labels if at != grid.size] or [0]
+    named: Counter[int] = Counter()
+    in_rows = 0
+    for row in grid.rows:
+        at = next((at for at in labels[:4] if sole(row.cells[at].text)), None)
+        if at is not None and any(is_number(c) for c in row.cells):
+            in_rows += 1
+            named[at] += 1
+    heads = [grid.columns[at].text for at in labels]
+    model_at = next((at for at in labels if MODEL_HEAD.match(grid.columns[at].text)), None)
+    has_models = model_at is not None
+    has_benchmarks = any(BENCH_HEAD.match(head) for head in heads)
+    if in_columns and (has_models or not has_benchmarks) and (has_models or in_columns >= in_rows):
+        grid.axis = "columns"
+    elif in_rows and not (has_models and not has_benchmarks and in_rows < len(grid.rows)):
+        grid.axis = "rows"
+    elif in_columns:
+        grid.axis = "columns"
+    if grid.axis == "rows":
+        grid.label = named.most_common(1)[0][0]
+    elif has_models and model_at is not None:
+        grid.label = model_at
+    else:
+        grid.label = labels[0]
+
+
+def is_about_data(table: Table) -> bool:
+    """Return True if a table is one of data, tokens or settings, by its header and heading."""
+    head = " ".join(cell.text for cell in table.rows[0].cells)
+    title = table.section.title
+    is_results = re.search(r"(?i)eval|benchmark|result|performance|score|accura", f"{head} {title}")
+    if re.search(
+        r"(?i)\b(?:hyper-?param|training (?:data|settings|details|config)|data (?:mix|sources?))",
+        title,
+    ):
+        return not is_results
+    return (
+        bool(_NO_DATA.search(head))
+        and not is_results
+        and not any(METRIC.search(cell.text) for cell in table.rows[0].cells)
+    )

@@ -1,0 +1,107 @@
+"""A cell of a table: the one score that it holds, or two by two metrics, and what it is part of."""
+
+import re
+from collections.abc import Iterator
+
+from mathledger.audit import known
+from mathledger.audit.axes import Column, Grid
+from mathledger.audit.blocks import Cell, Row
+from mathledger.audit.claims import claim_of, words_of
+from mathledger.audit.methods import METRIC, metrics_in
+from mathledger.audit.scores import Score, mended, pair_of, score_of
+from mathledger.audit.types import Owner, Unread, Unscaled
+
+_TWO = re.compile(
+    r"(?i)(?P<a>(?:pass|maj1?|avg|cons|majority|mean)@\s?\d+)(?:[^.;\n]{0,40}?)(?P<how>\(|/|\band\b|,)\s?"
+    r"(?P<b>(?:pass|maj1?|avg|cons|majority|mean)@\s?\d+)"
+)
+
+
+def two_metrics(context: str, grid: Grid) -> tuple[str, str] | None:
+    heads = " ".join(column.text for column in grid.columns)
+    match = _TWO.search(heads) or _TWO.search(context)
+    return (match["a"], match["b"]) if match else None
+
+
+class CellReader:
+    """Makes claims of the cells of one table."""
+
+    def __init__(
+        self, grid: Grid, number: int, unread: Unread, two: tuple[str, str] | None
+    ) -> None:
+        self.grid, self.number, self.unread, self.two = grid, number, unread, two
+        self.section = grid.table.section
+
+    def cell(
+        self,
+        row: Row,
+        column: Column,
+        cell: Cell,
+        mention: known.Mention,
+        owner: Owner,
+        context: str,
+        number: int,
+    ) -> Iterator[Unscaled]:
+        """The claims of a cell: one score, or two by two metrics."""
+        text = mended(cell.text)
+        pair, score = pair_of(text), score_of(text)
+        found: list[tuple[Score, str | None]] = []
+        if pair and self.two:
+            found = [(pair[0], self.two[0]), (pair[1], self.two[1])]
+        elif score is not None:
+            found = [(score, None)]
+            if pair and pair[2]:
+                self.unread.add("a second number in a cell", row.line)
+        if not found:
+            self.unread.add("a cell that does not hold one score", row.line)
+        for each, metric in found:
+            named = context
+            if metric:
+                named = METRIC.sub(" ", context)
+            claim = claim_of(
+                row.line,
+                "table",
+                mention,
+                owner,
+                each,
+                self.section,
+                f"{metric or ''} {named}",
+                metric,
+            )
+            head = metrics_in(column.text)
+            if not metric and len(head) == 1:
+                claim.metric = head[0]
+            claim.conditions = _words(named, mention)
+            claim.place, claim.axis = (self.number, number, column.at), self.grid.axis
+            if gain := _GAIN.search(text):
+                claim.gain = gain[1]
+            claim.stated = words_of(f"{context} {cell.text}")
+            yield Unscaled(claim, each)
+
+
+_GAIN = re.compile(r"\(\s?([+−-]\s?\d{1,3}(?:\.\d{1,3})?)\s?(?:%|pp|pts?|points?)?\s?\)")
+_IGNORED = frozenset(
+    """
+the of on a in our ours this model accuracy acc score value result results
+""".split()
+)
+
+
+def _words(context: str, mention: known.Mention) -> frozenset[str]:
+    text = context.replace(mention.label, " ")
+    return frozenset(re.findall(r"[a-z]+@?\d*|\d+", text.lower())) - _IGNORED
+
+
+def count_of(k: str, n: str) -> tuple[int, int] | None:
+    if k.isdecimal() and n.isdecimal() and int(k) <= int(n) and int(n):
+        return int(k), int(n)
+    return None
+
+
+def part_of(mention: known.Mention | None, label: str) -> str | None:
+    """The part of a benchmark that a label names; a bare 5 is level 5."""
+    if mention is None or mention.key is None:
+        return None
+    named = known.words(label.replace("&", "and"))
+    parts = {known.words(name): name for name in known.benchmarks()[mention.key].subsets}
+    return parts.get(named) or parts.get(("level", *named))

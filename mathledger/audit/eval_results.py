@@ -1,0 +1,117 @@
+"""Claims in `.eval_results/*.yaml`: what the hub shows on a benchmark's leaderboard.
+
+The format is the hub client's `EvalResultEntry`: a list of {dataset: {id, task_id, revision},
+value, date, source: {url, name}, notes}. The files are read beside the card.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mathledger.audit import evidence, known
+from mathledger.audit.arithmetic import Printed
+from mathledger.audit.blocks import Section
+from mathledger.audit.claims import claim_of, unnamed
+from mathledger.audit.methods import is_vote
+from mathledger.audit.model_index import _child, _items, _scalar
+from mathledger.audit.scores import scores
+from mathledger.audit.types import Claim, Finding
+from mathledger.audit.words import benchmark_of, lines_of, said
+from mathledger.core.errors import InputError
+
+FOLDER = ".eval_results"
+
+
+def eval_results(card: Path) -> Iterator[Claim]:
+    """The entries beside a card.
+
+    Raises:
+        InputError: a file is no YAML list of entries.
+    """
+    folder = card.parent / FOLDER
+    if not folder.is_dir():
+        return
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        for entry in _items(_read(path)):
+            claim = _claim(entry, f"{FOLDER}/{path.name}")
+            if claim:
+                yield claim
+
+
+def _read(path: Path) -> Any:
+    import yaml
+
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{FOLDER}/{path.name} is no YAML: {reason}") from None
+    if node is not None and node.id != "sequence":
+        raise InputError(f"{FOLDER}/{path.name} is no list of entries with dataset and value")
+    return node
+
+
+def _claim(entry: Any, file: str) -> Claim | None:
+    dataset, value = _child(entry, "dataset"), _child(entry, "value")
+    text = _scalar(value)
+    read = scores(text)
+    if len(read) != 1 or read[0].start:
+        return None
+    names = [_scalar(_child(dataset, key)) for key in ("task_id", "id")]
+    mentions = [m for name in names for m in known.mentions(name.replace("/", " / ")) if m.key]
+    notes = _scalar(_child(entry, "notes"))
+    mention = mentions[0] if mentions else unnamed(" ".join(names[::-1]).strip() or "not named")
+    line = value.start_mark.line + 1
+    claim = claim_of(line, "eval-results", mention, ("this", None), read[0], Section((), 1), notes)
+    if claim.value and claim.value.high <= 1 and "." in text:
+        claim.value = read[0].value(share=True)
+    claim.file = file
+    claim.conditions = frozenset(notes.lower().split())
+    claim.stated = evidence.in_words(notes)
+    if revision := _scalar(_child(dataset, "revision")):
+        claim.stated["revision"] = f"revision {revision[:12]}"
+    if url := _scalar(_child(_child(entry, "source"), "url")):
+        claim.stated["predictions"] = url
+    return claim
+
+
+def leaderboard(claims: list[Claim]) -> Iterator[Finding]:
+    """What the hub's leaderboards show against what their notes, and the card, say."""
+    shown = [claim for claim in claims if claim.where == "eval-results"]
+    by_benchmark: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.where != "eval-results" and claim.whose == "this" and claim.benchmark:
+            by_benchmark[claim.benchmark].append(claim)
+    points, hit = [], []
+    for claim in shown:
+        if is_vote(claim.metric):
+            points.append(
+                f"{said(claim)}: its own note calls it {claim.metric}, one answer made of several "
+                "samples; beside one-answer scores it reads higher."
+            )
+            hit.append(claim)
+        own = [each for each in by_benchmark.get(claim.benchmark or "", []) if each.value]
+        if claim.value and own and not any(_agree(claim.value, each.value) for each in own):
+            told = ", ".join(f"{each.text} (line {each.line})" for each in own[:4])
+            points.append(f"{said(claim)}; the card gives {benchmark_of(claim)} {told}.")
+            hit.append(claim)
+    if points:
+        yield Finding(
+            "leaderboard",
+            "question",
+            "What the hub's leaderboards show, beside its note and the card: "
+            + ", ".join(dict.fromkeys(f"{benchmark_of(claim)} {claim.text}" for claim in hit)),
+            lines_of(
+                [each for claim in hit for each in by_benchmark.get(claim.benchmark or "", [])]
+            ),
+            points,
+            "the metric that the leaderboard compares, and the run that gave it.",
+            num=len(points),
+        )
+
+
+def _agree(one: Printed, other: Printed | None) -> bool:
+    if other is None or other.is_range:
+        return False
+    return abs(one.low - other.low) <= 2 * max(one.half, other.half)

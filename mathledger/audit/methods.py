@@ -1,0 +1,240 @@
+"""What a card says of how its scores were measured: over how many passes, and for which scores.
+
+A sentence holds for the benchmarks and metrics that it names. One that says "all", or that stands
+in another section than the scores do, may hold for the whole card; where two statements could hold
+for a score and differ, nothing is concluded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mathledger.audit import known
+from mathledger.audit.blocks import Block, Section, Table, Text
+
+MAX_CHARACTERS = 4000  # of a paragraph
+_WORDS = {
+    word: number
+    for number, word in enumerate(
+        ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2
+    )
+} | {"sixteen": 16, "twenty": 20, "thirty-two": 32, "sixty-four": 64}
+_N = rf"(?P<n>\d{{1,4}}|{'|'.join(_WORDS)})"
+_THING = (
+    r"(?:runs?|times|samples|seeds?|trials|repetitions|repeats|generations|responses|solutions"
+    r"|passes|rollouts|attempts|completions|outputs|evaluations|rounds|samplings|inferences|answers"
+    r"|generated \w+|sampled \w+)"
+)
+_BETWEEN = r"(?:[\w-]{1,20}\s){0,3}?"
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I)
+
+
+_REPEATED = [
+    re.compile(pattern, re.I)
+    for pattern in (
+        rf"\b(?:averag\w*|avg\.?|mean)\b[^.;\n]{{0,60}}?\b{_N}[\s-]{_BETWEEN}{_THING}\b",
+        rf"\b{_N}\s{_BETWEEN}{_THING}\s(?:per|for each|for every|of each|on each|each)\b",
+        rf"\b{_N}\s{_BETWEEN}{_THING}\b[^.;\n]{{0,60}}?\b(?:averag\w*|mean|estimate\w*)\b",
+        rf"\b(?:estimat|comput|calculat|measur)\w*\s{_BETWEEN}(?:from|with|using|over|by|on)\s"
+        rf"{_BETWEEN}{_N}\s{_BETWEEN}{_THING}\b",
+        rf"\b(?:sampl|generat|draw|produc)\w*\s{_BETWEEN}{_N}\s{_BETWEEN}{_THING}\b",
+        rf"\b(?:repeat|evaluat|test|sampl|run)\w*\b[^.;,\n]{{0,40}}?\b{_N}\stimes\b(?!\s(?:out|more|less|better|faster|larger|smaller|as|the)\b)",
+        rf"\b(?:avg|mean|average)\s?@\s?{_N}\b",
+        rf"\bnumber of (?:runs|samples|repeats|seeds)\W{{1,6}}{_N}\b",
+        rf"\b(?:averag\w*|mean) (?:over|of|across) {_N}\b(?! (?:benchmark|task|dataset|categor"
+        rf"|subject))",
+    )
+]
+_MANY = _any(
+    r"\b(?:multiple|several|many|various) (?:[\w-]{1,20} ){0,2}(?:times|runs|samples|seeds"
+    r"|sampling|generations)\b",
+    r"\baveraged? (?:over|across) (?:multiple|several|many|all|different) ",
+    r"\b(?:are|were|is) averaged\b",
+    r"\baverage (?:pass@1|accuracy|score|performance) (?:over|across|of|from)\b",
+    r"\b(?:average|mean) (?:pass@1|accuracy)\b",
+    r"\bavg\s?@\s?(?:k|n)\b",
+    r"\brepeated(?:ly)?\b.{0,30}\b(?:sampl|evaluat|run)",
+)
+_ONCE = _any(
+    r"\b(?:a )?single (?:run|pass|sample|attempt|generation|response)\b",
+    r"\bone (?:run|pass|sample|attempt|generation|response) (?:per|an?|for each|each)\b",
+    r"\b(?:run|evaluated|sampled|asked) (?:only )?once\b",
+    r"\bgreedy(?: (?:decoding|search|sampling))?\b",
+    r"\btemperature\s?(?:of|=|:|is)?\s?`?0(?:\.0+)?\b(?!\.\d)",
+)
+_TRAINS = re.compile(
+    r"(?i)\b(?:train\w*|rollouts?|grpo|ppo|reward|policy|rl step|batch|dataset|corpus|distill\w*"
+    r"|synthetic|filter\w*|kept|curat\w*|annotat\w*)\b"
+)
+_SCORES = re.compile(
+    r"(?i)\b(?:evaluat\w*|scores?|accurac\w*|pass@|avg@|maj@|benchmarks?|reported?|results?|metrics?"
+    r"|performance)"
+)
+_USAGE = re.compile(
+    r"(?i)usage|\buse\b|quick ?start|how to|getting started|inference|deploy|training|recommend"
+    r"|demo"
+)
+_RESULTS = re.compile(r"(?i)eval|benchmark|result|performance|accuracy|score|metric|release|method")
+_WHOLE = re.compile(
+    r"(?i)\b(?:all|every|our|we|reported|results|scores|throughout|evaluat\w*|unless|metrics?|pass@)\b"
+)
+_SMALL = re.compile(r"(?i)\b(?:fewer|less) than (?P<n>\d[\d,]{1,6}) ")
+METRIC = re.compile(
+    r"(?i)(?<![\w@])(?P<name>pass|avg|mean|maj1|maj|majority|cons|best[- ]of|bo|rm|prm|average"
+    r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b|\b(?P<select>genselect)\b"
+)
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*>-])|\n(?=\s*[-*+>|])")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Over how many passes scores are means; None where the card does not say how many."""
+
+    passes: int | None
+    line: int
+    section: Section
+    text: str
+    benchmarks: frozenset[str]  # that it is restricted to; none of them: to no one
+    metrics: frozenset[str]
+    below: int | None  # it is of benchmarks with fewer items than this
+    is_whole: bool
+
+    def is_of(self, benchmark: str | None, metric: str | None) -> bool:
+        """Return True if it may hold for a score on a benchmark by a metric."""
+        if self.metrics and (metric or "pass@1").lower().replace(" ", "") not in self.metrics:
+            return False
+        if self.below and benchmark:
+            sizes = known.benchmarks()[benchmark].sizes
+            return not sizes or sizes[0].n < self.below
+        if not self.benchmarks or benchmark is None:
+            return True
+        return any(known.related(benchmark, one) for one in self.benchmarks)
+
+
+def metrics_in(text: str) -> list[str]:
+    """The metrics that a text names, as it spells them."""
+    return [match[0].strip() for match in METRIC.finditer(text)]
+
+
+def is_vote(metric: str | None) -> bool:
+    """Return True if a metric makes one answer of several: maj@64, best-of-8, GenSelect."""
+    return bool(metric and re.match(r"(?i)maj|cons|best|bo|rm|prm|gensel|vote", metric))
+
+
+def mean_over(metric: str | None) -> int | None:
+    """The passes that a metric's own name gives: avg@64."""
+    match = re.match(r"(?i)(?:avg|mean|average)\s?@\s?(\d+)", metric or "")
+    return int(match[1]) if match else None
+
+
+def repeats_in(text: str) -> int | None:
+    """Over how many passes a text says that scores are means.
+
+    >>> repeats_in("AIME is 97.3 on avg of five evaluation runs"), repeats_in("64 generations each")
+    (5, 64)
+    """
+    for pattern in _REPEATED:
+        match = pattern.search(text[:MAX_CHARACTERS])
+        if match:
+            word = match["n"].lower()
+            number = _WORDS.get(word) or int(word)
+            if number > 1:
+                return number
+    return None
+
+
+def statements(blocks: list[Block]) -> list[Statement]:
+    """Every statement on passes in a card's text, and above and below its tables."""
+    found: list[Statement] = []
+    for block in blocks:
+        if isinstance(block, Text):
+            for line, sentence in _sentences(block):
+                found += _stated(sentence, line, block.section)
+        elif isinstance(block, Table):
+            for row in block.rows:
+                filled = [cell.text for cell in row.cells if cell.text]
+                if len(set(filled)) == 1 and len(filled[0]) > 30:
+                    found += _stated(filled[0], row.line, block.section)
+    return found
+
+
+def _sentences(block: Text) -> Iterator[tuple[int, str]]:
+    text = "\n".join(block.plain)[:MAX_CHARACTERS]
+    at = 0
+    for part in _SENTENCE.split(text):
+        place = text.find(part, at)
+        at = max(at, place) + len(part)
+        yield block.line + text.count("\n", 0, max(place, 0)), part
+
+
+def _stated(sentence: str, line: int, section: Section) -> Iterator[Statement]:
+    if _TRAINS.search(sentence) and not _SCORES.search(sentence):
+        return
+    parts = re.split(r"[,;:]\s|\sand\s|\swhile\s", sentence)
+    if sum(bool(METRIC.search(part)) for part in parts) < 2 or (
+        not any(repeats_in(part) for part in parts) and repeats_in(sentence)
+    ):
+        parts = [sentence]
+    whole = frozenset(m.key for m in known.mentions(sentence) if m.key)
+    is_whole = bool(_WHOLE.search(sentence))
+    below = _SMALL.search(sentence)
+    for part in parts:
+        passes, is_many, is_once = repeats_in(part), _MANY.search(part), _ONCE.search(part)
+        if not (passes or is_many or is_once):
+            continue
+        of = (
+            frozenset()
+            if re.search(r"(?i)\ball (?:our |the |reported )*(?:results|scores|bench)", part)
+            else whole
+        )
+        metrics = frozenset(
+            m.lower().replace(" ", "").replace("majority", "maj") for m in metrics_in(part)
+        )
+        if passes is None and not is_many:
+            passes = 1
+            if _USAGE.search(section.title) or not (
+                _SCORES.search(sentence) or any(_RESULTS.search(t) for t in section.topics)
+            ):
+                continue  # advice on use, not a report
+        votes = {m for m in metrics if is_vote(m)}
+        if metrics and metrics == votes:
+            continue  # 64 generations for a vote are one verdict an item
+        names = frozenset() if len(metrics) > 1 else metrics - votes
+        yield Statement(
+            passes,
+            line,
+            section,
+            sentence.strip()[:300],
+            of,
+            names,
+            int(below["n"].replace(",", "")) if below else None,
+            is_whole,
+        )
+
+
+def passes_of(
+    all_statements: list[Statement], section: Section, benchmark: str | None, metric: str | None
+) -> tuple[int | None, bool]:
+    """Over how many passes a score is a mean by the card's statements, and whether it may be one.
+
+    Returns (None, False) where the card says nothing that could hold for it.
+    """
+    fitting = [one for one in all_statements if one.is_of(benchmark, metric)]
+    near = [one for one in fitting if one.section == section]
+    named = [one for one in fitting if one.benchmarks]
+    for group in (named, near, [one for one in fitting if one.is_whole], fitting):
+        numbers = {one.passes for one in group}
+        if len(numbers) == 2 and None in numbers and group is not fitting:
+            numbers -= {None}  # "averaged", and over how many
+        if len(numbers) == 1 and group is not fitting:
+            passes = numbers.pop()
+            other = {one.passes for one in fitting} - {passes, 1}
+            if passes == 1 and other:
+                return None, True
+            return passes, passes is None
+        if numbers:
+            return None, bool(numbers - {1})
+    return None, False

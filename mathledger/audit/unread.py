@@ -1,0 +1,48 @@
+"""What an audit leaves out, by line: images, comments, numbers that no claim was made of."""
+
+import re
+
+from mathledger.audit.axes import OTHER, is_about_data, is_number
+from mathledger.audit.blocks import Table
+from mathledger.audit.card import Card
+from mathledger.audit.types import Claim, Unread
+
+_DECORATION = re.compile(
+    r"(?i)shields\.io|badge|logo|banner|avatar|icon|colab|discord|twitter|wechat|licen[cs]e|visitor"
+)
+_RESULTS = re.compile(
+    r"(?i)result|bench|eval|scores?\b|perf|chart|plot|compar|\bacc|aime|math|gsm|fig|leaderboard"
+    r"|radar|curve|table|metric|pass|downstream"
+)
+
+
+def count(card: Card, claims: list[Claim], left_out: Unread) -> None:
+    """Add what the readers did not see: images that may hold results, comments, table rows."""
+    for line, name, section in card.body.images:
+        title = " ".join(section.titles[-1:])
+        if not _DECORATION.search(name) and (_RESULTS.search(name) or _RESULTS.search(title)):
+            left_out.add("an image that may hold results", line)
+    for line in card.body.hidden:
+        left_out.add("numbers in a comment, which a reader does not see", line)
+    if card.body.beyond:
+        left_out.add("lines beyond those that are read", card.body.beyond)
+    told = {claim.line for claim in claims} | set(left_out.all_lines)
+    for block in card.body.blocks:
+        if isinstance(block, Table) and not is_about_data(block):
+            for line in _silent_rows(block, told):
+                left_out.add("numbers of something that is not known by name", line)
+
+
+def _silent_rows(table: Table, told: set[int]) -> list[int]:
+    """The rows with numbers that look like scores, and without a claim."""
+    heads = [cell.text for cell in table.rows[0].cells]
+    lines = []
+    for row in table.rows[1:]:
+        if row.line in told or OTHER.match(row.cells[0].text or "a row"):
+            continue
+        for at, cell in enumerate(row.cells[1:], 1):
+            is_score = is_number(cell) and re.search(r"\.\d|%", cell.text)
+            if is_score and not OTHER.match(heads[at] or "a column"):
+                lines.append(row.line)
+                break
+    return lines
