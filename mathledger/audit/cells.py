@@ -80,11 +80,10 @@ class CellReader:
 
 
 _GAIN = re.compile(r"\(\s?([+−-]\s?\d{1,3}(?:\.\d{1,3})?)\s?(?:%|pp|pts?|points?)?\s?\)")
-_IGNORED = frozenset(
-    """
+_IGNORED_WORDS = """
 the of on a in our ours this model accuracy acc score value result results
-""".split()
-)
+"""
+_IGNORED = frozenset(_IGNORED_WORDS.split())
 
 
 def _words(context: str, mention: known.Mention) -> frozenset[str]:

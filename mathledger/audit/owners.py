@@ -22,34 +22,30 @@ _OURS = re.compile(
     r"(?i)\bours?\b|\bthis[ -](?:model|work|repo(?:sitory)?|release|checkpoint)\b|^this$"
 )
 _WITHOUT = re.compile(r"(?i)\bw/o\b|\bwithout\b|\bbaseline\b|\bablation\b|\bbefore\b")
-_NEUTRAL = frozenset(
-    """
+_NEUTRAL_WORDS = """
 ours our best new latest this model the with w cot tir pot pal greedy maj majority pass avg cons k
 shot shots zero few fp bf int bit bits tool tools thinking think mode nothinking sota hf nemo link
 self genselect selected single run runs en mean of at using decoding results score scores accuracy
 acc em checkpoint release sampling params parameters param size budget tokens variant released
-""".split()
-)
+"""
+_NEUTRAL = frozenset(_NEUTRAL_WORDS.split())
 _MODES = frozenset(["cot", "tir", "pot", "pal", "thinking", "nothinking", "think", "zero"])
-_BASE = frozenset(
-    """
+_BASE_WORDS = """
 base baseline original vanilla pretrained before untuned baselines starting reference
-""".split()
-)
+"""
+_BASE = frozenset(_BASE_WORDS.split())
 _TUNED = frozenset(["tuned", "finetuned", "fine", "after", "trained", "ft"])
-_STAGES = frozenset(
-    """
+_STAGES_WORDS = """
 sft rl dpo grpo ppo rft orpo kto rlhf rlvr stage step cpt
-""".split()
-)
-_GENERIC = frozenset(
-    """
+"""
+_STAGES = frozenset(_STAGES_WORDS.split())
+_GENERIC_WORDS = """
 model card models introduction overview details description summary about readme evaluation
 results news usage highlights abstract table of contents content quickstart license benchmarks
 performance how to use info information getting started for the template id note notes experiments
 experiment citation acknowledgements warning disclaimer features requirements installation
-""".split()
-)
+"""
+_GENERIC = frozenset(_GENERIC_WORDS.split())
 _ANNOTATION = re.compile(r"\(([^()]{0,80})\)|\[([^\[\]]{0,80})\]")
 # What is written like the name of a model: a size, or a version after a hyphen.
 _NAME = r"[A-Z][\w.+]{0,30}(?:[-_/][\w.+]{1,24}){0,8}"

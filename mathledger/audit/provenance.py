@@ -9,7 +9,7 @@ from mathledger.audit import known
 from mathledger.audit.inputs import Inputs, Number
 from mathledger.audit.types import Claim, Finding, Strength
 from mathledger.audit.words import benchmark_of, lines_of, on_lines, percent, urls
-from mathledger.card.licences import licences
+from mathledger.card.licences import Licence, licences
 
 
 def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
@@ -79,76 +79,90 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
             "`license:` in the front matter.",
         )
         return
-    points: list[str] = []
-    lines, sources = [], []
-    of_model = [one for one in inputs.licences if one.is_of_model and one.licence]
-    first = inputs.licences[0]
-    own = of_model[0].licence if of_model else None
-    for other in of_model[1:]:
-        if own and other.licence and other.licence != own and of_model[0].line != other.line:
-            start = of_model[0]
-            points.append(
-                f"Line {start.line} gives {start.text}, line {other.line} {other.text}: which of "
-                "them are the weights under?"
-            )
-            lines += [start.line, other.line]
-    bound = [one for one in inputs.licences if _NC.search(one.text) and not one.licence]
-    for one in bound:
-        for other in inputs.licences:
-            if other.licence and other.licence.kind == "permissive":
-                points.append(
-                    f"Line {one.line} gives {one.text}, line {other.line} {other.text}: which of "
-                    "them are the weights under?"
-                )
-                lines += [one.line, other.line]
-    named = {one.licence.key for one in inputs.licences if one.licence}
-    for name, line in inputs.base:
-        model = known.model(name)
-        if model is None or not own:
-            continue
-        needs = licences()[model.licence]
-        is_told = needs.key in named or needs.key in inputs.mentioned
-        if needs == own or needs.kind not in _BINDS or is_told:
-            continue
-        points.append(
-            f"The base {name} (line {line}) is under {needs.name}, which {_BINDS[needs.kind]}; "
-            f"line {first.line} gives {own.name}, and the card does not name the base's terms."
-        )
-        lines += [line, first.line]
-        sources += [model.source, needs.source or ""]
-        for same in inputs.licences:
-            if same.same_as_base:
-                points.append(
-                    f"Line {same.line} says {own.name}, and that it is the base model's licence: "
-                    f"that is {needs.name}."
-                )
-                lines.append(same.line)
-    for training_set in inputs.sets:
-        if training_set.corpus is None or own is None:
-            continue
-        needs = licences()[training_set.corpus.licence]
-        if needs.kind in _BINDS and needs != own and needs.key not in named:
-            points.append(
-                f"{training_set.name} (line {training_set.line}) is under {needs.name}, which "
-                f"{_BINDS[needs.kind]}; whether that binds a model trained on it is open."
-            )
-            lines += [training_set.line, first.line]
-            sources.append(training_set.corpus.licence_source)
-    if points:
+    told = [*_licences_apart(inputs), *_terms_of_bases(inputs), *_terms_of_sets(inputs)]
+    own = _own_licence(inputs)
+    if told:
+        made_of = "beside the terms of what the model was made from"
         yield Finding(
             "licence",
             "question",
-            f"The licence ({own.name if own else first.text}) beside the terms of what the model "
-            f"was made from"
-            if inputs.base or inputs.sets
+            f"The licence ({own.name if own else inputs.licences[0].text}) {made_of}"
+            if any(fact.brief for fact in told)
             else "Two licences are given",
-            sorted(set(lines)),
-            points,
+            sorted({line for fact in told for line in fact.lines}),
+            [fact.text for fact in told],
             "the model's licence, and that of each input at the revision that was used. This is no "
             "legal advice.",
-            urls(sources),
-            len(points),
+            urls([fact.brief for fact in told]),
+            len(told),
         )
+
+
+def _own_licence(inputs: Inputs) -> Licence | None:
+    return next((one.licence for one in inputs.licences if one.is_of_model and one.licence), None)
+
+
+def _licences_apart(inputs: Inputs) -> Iterator["Fact"]:
+    """Two licences that the card gives the model."""
+    own = [one for one in inputs.licences if one.is_of_model and one.licence]
+    pairs = [(own[0], other) for other in own[1:] if other.licence != own[0].licence]
+    for one in inputs.licences:
+        if _NC.search(one.text) and not one.licence:
+            free = [each for each in inputs.licences if each.licence]
+            pairs += [(one, o) for o in free if o.licence and o.licence.kind == "permissive"]
+    for first, other in pairs:
+        if first.line != other.line:
+            yield Fact(
+                f"Line {first.line} gives {first.text}, line {other.line} {other.text}: which of "
+                "them are the weights under?",
+                [first.line, other.line],
+                "",
+            )
+
+
+def _terms_of_bases(inputs: Inputs) -> Iterator["Fact"]:
+    """Terms of the base model that the card neither carries on nor names."""
+    own = _own_licence(inputs)
+    named = {one.licence.key for one in inputs.licences if one.licence} | inputs.mentioned
+    for name, line in inputs.base if own else ():
+        model = known.model(name)
+        needs = licences()[model.licence] if model else None
+        if not (model and needs and own) or needs == own or needs.kind not in _BINDS:
+            continue
+        if needs.key in named:
+            continue
+        first = inputs.licences[0]
+        yield Fact(
+            f"The base {name} (line {line}) is under {needs.name}, which {_BINDS[needs.kind]}; "
+            f"line {first.line} gives {own.name}, and the card does not name the base's terms.",
+            [line, first.line],
+            needs.source or model.source,
+        )
+        for same in (one for one in inputs.licences if one.same_as_base):
+            yield Fact(
+                f"Line {same.line} says {own.name}, and that it is the base model's licence: "
+                f"that is {needs.name}.",
+                [same.line],
+                model.source,
+            )
+
+
+def _terms_of_sets(inputs: Inputs) -> Iterator["Fact"]:
+    """Terms of training sets that bind what is derived from them."""
+    own = _own_licence(inputs)
+    named = {one.licence.key for one in inputs.licences if one.licence}
+    for training_set in inputs.sets if own else ():
+        corpus = training_set.corpus
+        if corpus is None:
+            continue
+        needs = licences()[corpus.licence]
+        if needs.kind in _BINDS and needs != own and needs.key not in named:
+            yield Fact(
+                f"{training_set.name} (line {training_set.line}) is under {needs.name}, which "
+                f"{_BINDS[needs.kind]}; whether that binds a model trained on it is open.",
+                [training_set.line, inputs.licences[0].line],
+                corpus.licence_source,
+            )
 
 
 def training(inputs: Inputs) -> Iterator[Finding]:
