@@ -1,9 +1,9 @@
-"""How fast does `mathledger verify` read the data, and how long do `trace` and `diff` take?
+"""Measure how fast `mathledger verify` reads data, and how long `trace` and `diff` take.
 
     python -m bench.commands [--project .] [--benchmark chain_sum]
 
-PROJECT is a checkout whose pipeline has run. The digests are of all files in its dvc.lock, in the
-page cache, by turns: `verify`'s own reading (md5 of each, and sha256 of the ledger's subject),
+PROJECT is a checkout whose pipeline has run. Three readers alternate on all files in its dvc.lock,
+which are in the page cache: `verify` itself (md5 of each file, sha256 of the ledger's subject),
 `md5sum` of the same files, and `sha256sum` of the subject. `trace` and `diff` are whole commands.
 """
 

@@ -1,17 +1,17 @@
-"""Which contamination rule finds which copies, and which calls other problems copies?
+"""Compare which copies different contamination rules find, and which false positives they have.
 
     python -m bench.contamination [PAIRS.jsonl] [--peers PEERS/bin/python]
 
-PAIRS has the keys set, label, query (the training problem) and ref (the benchmark's); without it
-the labelled pairs of the test suite are taken. For each set the table has the share of queries that
-a rule takes for contaminated by their ref. High is right for same_formatting, same, reworded,
-rephrase, superset and translation; low is right for variant and different.
+PAIRS has the keys set, label, query (the training problem) and ref (the benchmark item); the
+default is the labelled pairs of the test suite. For each set the table shows the share of queries
+that a rule calls contaminated by their ref. It should be high for same_formatting, same, reworded,
+rephrase, superset and translation, and low for variant and different.
 
-PEERS is the virtual environment of bench/peers.txt: datatrove runs its own code there, with query
-n-grams on, because its default reads answers only. The other rules are ported from their sources,
-whose code is tied to other data: open-r1 (any shared 8-gram of words), Tulu 3 (more than half of
-the reference's tokens lie in shared 8-grams), and any shared 13-gram without punctuation (GPT-3's,
-used by lm-evaluation-harness and NeMo Curator).
+PEERS is the virtual environment of bench/peers.txt, in which datatrove runs its own code, with
+query n-grams enabled because its default reads only answers. The other rules are ported from their
+sources, which are tied to other data: open-r1 (any shared 8-gram of words), Tulu 3 (over
+half of the reference's tokens are in shared 8-grams), and any shared 13-gram without punctuation
+(GPT-3's rule, used by lm-evaluation-harness and NeMo Curator).
 """
 
 import json
@@ -28,7 +28,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 
 PAIRS = Path("tests/filters/pairs.jsonl")
-CONTAMINATED = ("same", "contained", "rephrase")  # the classes of ours that lead to removal
+CONTAMINATED = ("same", "contained", "rephrase")  # Our classes that cause removal.
 WORD = re.compile(r"\w+|[^\w\s]")
 KEYS = ("set", "label", "query", "ref")
 Pair = dict[str, str]
@@ -43,7 +43,7 @@ def open_r1(query: str, ref: str) -> bool:
 
 
 def tulu3(query: str, ref: str) -> bool:
-    """More than half of the reference's tokens stand in 8-grams that the query shares.
+    """Return True if over half of the reference's tokens are in 8-grams that the query shares.
 
     >>> tulu3("a b c d e f g h", "a b c d e f g h i j")
     True
@@ -65,9 +65,9 @@ PORTED = {"open-r1": open_r1, "Tulu 3": tulu3, "13-gram": any_13_gram}
 
 
 def mathledger(pairs: list[Pair]) -> list[str | None]:
-    """Return the class of each query against its own reference; None where there is no overlap.
+    """Return the class of each query against its own reference, or None if they do not overlap.
 
-    Every reference is an item, and rarity is counted in them; thresholds are those of params.yaml.
+    Every reference is an item and counts for the rarity; params.yaml has the thresholds.
     """
     import pyarrow as pa
 
@@ -89,7 +89,7 @@ def read_pairs(path: Path) -> list[Pair]:
     """Read all pairs.
 
     Raises:
-        InputError: the file is missing, or a line of it is no pair.
+        InputError: The file is missing, or one of its lines is not a pair.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}: name one with labelled pairs")

@@ -1,11 +1,11 @@
-"""What does the stage `evaluate` cost beside a bare loop over `generate`?
+"""Compare the cost of the stage `evaluate` with a bare loop over `generate`.
 
     python -m bench.evaluation SCRATCH [--project .] [--benchmark gsm_symbolic] [--batch 16]
 
-PROJECT is a checkout whose pipeline has run. Two processes take turns in a copy of it: the stage,
-from its first line to its last response, and a loop that one writes with transformers alone, for
-the same items, batches and limits, the longest prompts first. Tokens are those of the responses, up
-to their end of turn.
+PROJECT is a checkout whose pipeline has run. Two processes alternate in a copy of it: the stage,
+from its first line to its last response, and a loop written with transformers alone, for the same
+items, batches and limits, with the longest prompts first. Tokens are those of the responses, up to
+their end of turn.
 """
 
 import sys
@@ -46,13 +46,13 @@ def run_stage(benchmark: str) -> None:
         seconds, tokens = time.monotonic() - ready, sum(each.num_tokens for each in found)
         finish(ready_seconds=ready - started, seconds=seconds, tokens=tokens)
 
-    vars(evaluate)["respond"] = timed  # the name by which the stage calls it
+    vars(evaluate)["respond"] = timed  # The stage calls it by this name.
     sys.argv = ["stages.evaluate", "base", benchmark]
     evaluate.main()
 
 
 def run_bare(benchmark: str) -> None:
-    """Run what one writes with transformers alone, for the same items."""
+    """Run a loop written with transformers alone, for the same items."""
     import pyarrow.parquet as pq
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def compare(runs: dict[str, list[dict[str, float]]]) -> tuple[list[list[Any]], list[str]]:
-    """Return the rows of a table of the stage, the bare script and their ratio, and its head."""
+    """Return the header and the rows of a table of the stage, the bare script and their ratio."""
     stage, bare = medians(runs["stage"]), medians(runs["bare"])
     head = {
         "tokens_per_second": "tokens/s",

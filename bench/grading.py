@@ -1,9 +1,9 @@
-"""How fast and how right is the grader beside math-verify alone?
+"""Compare the grader's speed and accuracy with math-verify alone.
 
     python -m bench.grading [CASES.jsonl] [--cases 1000]
 
-CASES has the keys response, reference, answer_type and verdict (correct or wrong); without it the
-conformance cases of the test suite are taken, which we wrote: they show where the two differ, not
+CASES has the keys response, reference, answer_type and verdict (correct or wrong). The default is
+the conformance cases of the test suite; we wrote these, so they show where the two differ, but not
 how often. math-verify parses the response and the reference with its default settings.
 """
 

@@ -1,15 +1,14 @@
-r"""Write a generated corpus of realistic shape, as large as wanted, equal for equal seeds.
+r"""Generate a corpus of realistic shape and any size, which depends only on the seed.
 
 `write_corpus` writes FOLDER/numinamath_cot/*.parquet and FOLDER/openmathinstruct2/*.parquet, shards
-in these data sets' columns; FOLDER/benchmark.jsonl, items of which some are planted in the corpus;
-and FOLDER/manifest.json with rows, problems, what was planted, and the sha256 of every file.
+in these data sets' columns; FOLDER/benchmark.jsonl, some of whose items are planted in the corpus;
+and FOLDER/manifest.json with rows, problems, planted copies, and the sha256 of every file.
 
-16.5% of the rows are in NuminaMath-CoT's columns, one solution a problem. The others are in
+16.5% of the rows are in NuminaMath-CoT's columns, with one solution per problem. The others are in
 OpenMathInstruct-2's, with 23 solutions for a third of the problems and one for the rest. A row is
 about 1.2 kB; 5.2 million rows hold 1.4 million problems. Planted among the problems are near copies
 (2%), copies with another number (1%) and copies of benchmark items (about 300). Words follow Zipf's
-law. Every text is a function of the seed and of its number alone: no row depends on another, on the
-shards or on the threads.
+law. Every text depends only on the seed and its own number, not on other rows, shards or threads.
 """
 
 import json
@@ -36,25 +35,25 @@ from mathledger.core.files import read_json, write_json, write_text
 from mathledger.core.hashing import content_id, sha256
 
 SHARD_ROWS = 100_000
-POOL_SIZE = 50_000  # fragments for one place of a text; so two problems seldom share one
-NUM_ITEMS = 2_500  # of the benchmark: about as many as MATH-500, GSM8K, AIME and AMC hold together
+POOL_SIZE = 50_000  # Fragments for one place of a text; two problems rarely share one.
+NUM_ITEMS = 2_500  # About as many as MATH-500, GSM8K, AIME and AMC have together.
 NUM_LEAKS = 300
-SOLUTIONS = 23  # of one problem: OpenMathInstruct-2's 14 million rows over 600 thousand problems
+SOLUTIONS = 23  # Per problem: OpenMathInstruct-2 has 14 million rows for 600 thousand problems.
 NUM_STEPS = 14
 MIN_ROWS = 10_000
 VOCABULARY = Path(__file__).with_name("words.yaml")
 WORDS, RULES = (yaml.safe_load(VOCABULARY.read_text())[key] for key in ("words", "rules"))
 PARTS = ("opening", "continuation", "middle", "condition", "question")
 STORY, FORMAL = ([f"{style}_{part}" for part in PARTS] for style in ("story", "formal"))
-NUM_PEOPLE = 3_000  # names made of syllables: the long tail of the vocabulary
+NUM_PEOPLE = 3_000  # Names made of syllables, the long tail of the vocabulary.
 SLOT = re.compile(r"<(\w+)>")
 # The kinds of problems.
 KINDS = ("genuine", "reformatted", "edited", "other_number", "benchmark_item")
 GENUINE, REFORMATTED, EDITED, OTHER_NUMBER, BENCHMARK_ITEM = range(5)
 
-# Pairs of a pattern (RE2) and its replacement, applied one after the other.
+# Pairs of a pattern (RE2) and its replacement, applied in turn.
 REFORMATS: tuple[tuple[tuple[str, str], ...], ...] = (
-    (),  # an exact copy
+    (),  # An exact copy.
     ((r"\\frac", r"\\dfrac"), (r"\\left|\\right", "")),
     ((r"\$([^$]*)\$", r"\\(\1\\)"),),
     ((r"\. ", ".\n"), (r" ([+=-]) ", r"\1")),
@@ -70,7 +69,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 def draw(seed: int, stream: int, keys: Keys) -> Keys:
-    """A random 64-bit number for each key: the finaliser of SplitMix64 (Steele et al. 2014)."""
+    """Return a random 64-bit number for each key, by SplitMix64 (Steele et al. 2014)."""
     x = (keys + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     x ^= np.uint64((seed * 1_000_003 + stream) * 0xD1342543DE82EF95 % 2**64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -79,13 +78,13 @@ def draw(seed: int, stream: int, keys: Keys) -> Keys:
 
 
 def below(limit: int, seed: int, stream: int, keys: Keys) -> Numbers:
-    """A random number in [0, limit) for each key."""
+    """Return a random number in [0, limit) for each key."""
     return (draw(seed, stream, keys) % np.uint64(limit)).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The division of rows: `many` problems have SOLUTIONS solutions each, the others one."""
+    """The division of rows; `many` problems have SOLUTIONS solutions each, the others have one."""
 
     num_rows: int
 
@@ -102,9 +101,9 @@ class Shape:
         return self.num_rows - self.many * (SOLUTIONS - 1)
 
     def openmath(self, rows: Numbers, seed: int) -> tuple[Keys, Keys]:
-        """Problem and solution number of each of the OpenMathInstruct-2 rows.
+        """Return the problem and solution numbers of the OpenMathInstruct-2 rows.
 
-        Solutions of one problem lie apart; of those, one in two hundred is an exact duplicate.
+        Solutions of one problem are apart; one in two hundred of them is an exact duplicate.
         """
         total = self.num_rows - self.numina_rows
         stride = int(total * 0.618) | 1
@@ -120,7 +119,7 @@ class Shape:
 
 
 class Generator:
-    """Problems 0 to num_problems - 1 and, beyond these, the benchmark's items."""
+    """Generates problems 0 to num_problems - 1 and, beyond these, the benchmark's items."""
 
     def __init__(self, num_problems: int, seed: int) -> None:
         self.num_problems, self.seed = num_problems, seed
@@ -128,12 +127,12 @@ class Generator:
         self.steps = self._pool("step")
 
     def _pool(self, name: str) -> pa.StringArray:
-        # The last fragment is empty: a place that a text leaves out.
+        # The last fragment is empty, for a place that a text omits.
         random = np.random.default_rng([self.seed, *name.encode()])
         return pa.concat_arrays([expand(name, POOL_SIZE, random), pa.array([""])])
 
     def kinds(self, keys: Keys) -> tuple[Numbers, Keys]:
-        """What each problem is (an index of KINDS), and the problem it was made of.
+        """Return each problem's kind (an index of KINDS) and the problem it was made from.
 
         Near copies are made of even problems, copies with another number of odd ones, so that no
         problem has both. Only genuine problems are copied.
@@ -158,7 +157,7 @@ class Generator:
         return np.where(keys < np.uint64(self.num_problems), kind, GENUINE)
 
     def problems(self, keys: Keys) -> pa.StringArray:
-        """The problems' texts."""
+        """Return the problems' texts."""
         kind, base = self.kinds(keys)
         number = 2 + below(400, self.seed, 10, base)
         change = 1 + below(1000, self.seed, 11, keys)
@@ -174,7 +173,7 @@ class Generator:
         return text
 
     def _genuine(self, keys: Keys, number: Numbers) -> pa.StringArray:
-        """Problems by their fragments; `number` is the first of the two that stand between them."""
+        """Return problems made of fragments; `number` is the first of the two numbers in them."""
         story = below(10, self.seed, 20, keys) < 4
         parts = []
         for style, chosen in enumerate((story, ~story)):
@@ -195,13 +194,13 @@ class Generator:
         return pa.concat_arrays(parts).take(pa.array(order))
 
     def answers(self, keys: Keys) -> pa.StringArray:
-        """The problems' final answers: a copy has its original's, unless its number is another."""
+        """Return the final answers; a copy has its original's unless its number was changed."""
         kind, base = self.kinds(keys)
         own = np.where(kind == OTHER_NUMBER, keys, base)
         return pa.array(below(2000, self.seed, 30, own)).cast(pa.string())
 
     def solutions(self, keys: Keys, numbers: Keys) -> pa.StringArray:
-        r"""Solution `number` of each problem: up to NUM_STEPS steps, then \boxed{answer}."""
+        r"""Return solution `number` of each problem: up to NUM_STEPS steps, then \boxed{answer}."""
         own = keys * np.uint64(SOLUTIONS) + numbers
         steps = [self._take(self.steps, 40 + place, own, 0.35) for place in range(NUM_STEPS)]
         closing = pa.scalar("Therefore, the final answer is $\\boxed{")
@@ -210,7 +209,7 @@ class Generator:
     def _take(
         self, pool: pa.StringArray, stream: int, keys: Keys, left_out: float = 0.0
     ) -> pa.StringArray:
-        """A fragment of the pool for each key, or with probability `left_out` the empty one."""
+        """Return a pool fragment for each key, or with probability `left_out` the empty one."""
         drawn = draw(self.seed, stream, keys)
         index = (drawn >> np.uint64(24)) % np.uint64(len(pool) - 1)
         empty = (drawn & np.uint64(0xFFFF)) < np.uint64(int(left_out * 2**16))
@@ -218,17 +217,17 @@ class Generator:
 
 
 def join(*parts: pa.StringArray | pa.StringScalar) -> pa.StringArray:
-    """The parts of each row, one after the other."""
+    """Join the parts of each row."""
     return pc.binary_join_element_wise(*parts, "")
 
 
 def numina_table(generator: Generator, rows: Numbers) -> pa.Table:
-    """Rows in NuminaMath-CoT's columns; `messages` repeats problem and solution."""
+    """Return rows in NuminaMath-CoT's columns; `messages` repeats problem and solution."""
     keys = rows.astype(np.uint64)
     problem = generator.problems(keys)
     solution = generator.solutions(keys, np.zeros_like(keys))
     texts = pa.concat_arrays([problem, solution])
-    turns = np.arange(2 * len(rows)).reshape(2, -1).T.ravel()  # problem, solution, problem, ...
+    turns = np.arange(2 * len(rows)).reshape(2, -1).T.ravel()  # Problem, solution, problem, ...
     roles = pa.array(["user", "assistant"]).take(pa.array(np.arange(2 * len(rows)) % 2))
     chat = pa.StructArray.from_arrays([texts.take(pa.array(turns)), roles], ["content", "role"])
     offsets = pa.array(np.arange(0, 2 * len(rows) + 1, 2), pa.int32())
@@ -243,7 +242,7 @@ def numina_table(generator: Generator, rows: Numbers) -> pa.Table:
 
 
 def openmath_table(generator: Generator, shape: Shape, rows: Numbers) -> pa.Table:
-    """Rows in OpenMathInstruct-2's columns."""
+    """Return rows in OpenMathInstruct-2's columns."""
     keys, numbers = shape.openmath(rows, generator.seed)
     return pa.table(
         {
@@ -256,15 +255,15 @@ def openmath_table(generator: Generator, shape: Shape, rows: Numbers) -> pa.Tabl
 
 
 def names(values: tuple[str, ...], numbers: Numbers) -> pa.StringArray:
-    """One of the values for each number, in turn."""
+    """Return one of the values for each number, in turn."""
     return pa.array(values).take(pa.array(numbers % len(values)))
 
 
 def write_corpus(folder: Path, num_rows: int, seed: int) -> dict[str, Any]:
-    """All files of the corpus, unless this very code has written them; returns the manifest.
+    """Write all files of the corpus, unless this code has written them; return the manifest.
 
     Raises:
-        InputError: too few rows.
+        InputError: There are too few rows.
     """
     if num_rows < MIN_ROWS:
         raise InputError(f"{num_rows} rows: below {MIN_ROWS} what is planted outweighs the rest")
@@ -319,14 +318,14 @@ def write_corpus(folder: Path, num_rows: int, seed: int) -> dict[str, Any]:
 
 
 def write_shard(path: Path, table: Callable[[Numbers], pa.Table], rows: Numbers) -> None:
-    """Write parquet aside, then rename."""
+    """Write a shard as parquet, completely or not at all."""
     aside = path.with_name(path.name + ".partial")
     pq.write_table(table(rows), aside, compression="zstd")
     aside.rename(path)
 
 
 def expand(name: str, count: int, random: np.random.Generator) -> pa.StringArray:
-    """`count` expansions of a word list or rule; equal random states give equal ones."""
+    """Return `count` expansions of a word list or rule, which depend only on the random state."""
     match name:
         case "person":
             people = np.asarray(_people(), dtype=object)
@@ -344,7 +343,7 @@ def expand(name: str, count: int, random: np.random.Generator) -> pa.StringArray
     chosen = random.integers(0, len(templates), count)
     parts = []
     for number, template in enumerate(templates):
-        # split() puts text at even places, slot names at odd ones
+        # split() returns text at even and slot names at odd positions.
         pieces = SLOT.split(template)
         own = int((chosen == number).sum())
         texts = [
@@ -357,15 +356,15 @@ def expand(name: str, count: int, random: np.random.Generator) -> pa.StringArray
 
 
 def _zipf(size: int, count: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Ranks in [0, size), rank r in proportion to 1 / (r + 2): few words are common, most rare."""
+    """Draw ranks in [0, size) in proportion to 1 / (rank + 2), so that few words are common."""
     weights = 1 / np.arange(2, size + 2)
     return np.searchsorted(np.cumsum(weights) / weights.sum(), random.random(count), side="right")
 
 
 def _people() -> list[str]:
-    random = np.random.default_rng(0)  # the same people in every corpus
+    random = np.random.default_rng(0)  # The people are the same in every corpus.
     syllables = WORDS["syllable"].split()
-    people: dict[str, None] = {}  # keeps its order, unlike a set
+    people: dict[str, None] = {}  # Unlike a set, it keeps the order.
     while len(people) < NUM_PEOPLE:
         name = "".join(random.choice(syllables, size=random.integers(2, 4)))
         people[name.capitalize()] = None
@@ -373,7 +372,7 @@ def _people() -> list[str]:
 
 
 def _numbers(count: int, random: np.random.Generator) -> pa.StringArray:
-    """Mostly small; some large, some decimal."""
+    """Return numbers that are mostly small, some large and some decimal."""
     kind = random.random(count)
     whole = np.where(kind < 0.8, random.integers(2, 100, count), random.integers(100, 10000, count))
     text = pa.array(whole).cast(pa.string())

@@ -1,4 +1,4 @@
-"""What every benchmark shares: options, a quiet machine, rounds that alternate, one table.
+"""Provide what all benchmarks share: options, a quiet machine, alternating rounds and a table.
 
 A script's `main` reads its options with `options`, measures, and ends with `report`. Each claim of
 speed is a ratio of two things that ran side by side in the same rounds.
@@ -38,8 +38,8 @@ T = TypeVar("T")
 class Measured:
     """One run of a command."""
 
-    seconds: float  # wall time, from start to exit
-    peak_mb: float  # highest sum over its process tree, shared pages counted in each; 1e6 bytes
+    seconds: float  # Wall time from start to exit.
+    peak_mb: float  # Peak sum over the process tree, counting shared pages each time, in 1e6 bytes.
 
 
 def options(
@@ -48,10 +48,10 @@ def options(
     """Parse a script's options; each of `more` is a name and the keywords of `add_argument`.
 
     Args:
-        is_timed: the script claims a speed, which needs rounds and a quiet machine.
+        is_timed: Whether the script claims a speed, which needs rounds and a quiet machine.
 
     Raises:
-        InputError: the machine is busy or the rounds are too few for a claim.
+        InputError: The machine is busy, or there are too few rounds for a claim.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -77,7 +77,7 @@ def options(
 
 
 def circumstances(load: float, rounds: int | None) -> dict[str, Any]:
-    """Return when, where and with what is measured."""
+    """Return when, where and with which versions the benchmark runs."""
 
     def git(*command: str) -> str:
         done = subprocess.run(["git", *command], capture_output=True, text=True, check=True)
@@ -111,11 +111,11 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 def report(
     name: str, chosen: Any, n: str, head: Sequence[str], rows: Sequence[Sequence[Any]], raw: Any
 ) -> None:
-    """Print the table with what it rests on, and write it with the raw results as JSON.
+    """Print the table with its circumstances, and write it with the raw results as JSON.
 
     Args:
-        n: what was measured and how much of it.
-        rows: text as it is, numbers to four digits.
+        n: What was measured and how much of it.
+        rows: Cells; text is unchanged, and numbers are rounded to four digits.
     """
     facts = chosen.facts
     cells = [[cell(each) for each in row] for row in rows]
@@ -134,7 +134,7 @@ def report(
 
 
 def cell(value: str | float) -> str:
-    """Write a number with four digits, or all of a whole one.
+    """Format a number with four digits, or an integer with all digits.
 
     >>> cell(12345), cell(1234.5), cell(0.123456)
     ('12,345', '1,234', '0.1235')
@@ -145,7 +145,7 @@ def cell(value: str | float) -> str:
 
 
 def alternate(tools: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Run every tool once a round, so that a slower minute of the machine falls on all."""
+    """Run every tool once per round, so that a slow minute of the machine affects all."""
     runs: dict[str, list[T]] = {name: [] for name in tools}
     for number in range(rounds):
         for name, tool in tools.items():
@@ -164,7 +164,7 @@ def measure(
     """Run a command to its end.
 
     Raises:
-        InputError: it fails; the text holds the end of what it printed.
+        InputError: The command fails; the message has the end of its output.
     """
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -196,13 +196,13 @@ def measure(
 
 
 def tree_rss(pid: int) -> int:
-    """Return the resident bytes of a process and all below it."""
+    """Return the resident bytes of a process and its descendants."""
     total = 0
     try:
         process = psutil.Process(pid)
         for each in [process, *process.children(recursive=True)]:
             total += each.memory_info().rss
-    except psutil.NoSuchProcess:  # one has ended since it was listed
+    except psutil.NoSuchProcess:  # It has ended since it was listed.
         pass
     return total
 
@@ -211,7 +211,7 @@ def copy_of(project: Path, folder: Path, with_data: bool) -> Path:
     """Clone a checkout with its params.yaml, and with its data if the benchmark reads them.
 
     Raises:
-        InputError: the checkout has no data.
+        InputError: The checkout has no data.
     """
     project = project.resolve()
     shutil.rmtree(folder, ignore_errors=True)
@@ -225,7 +225,7 @@ def copy_of(project: Path, folder: Path, with_data: bool) -> Path:
 
 
 def run_part(folder: Path, module: str, *arguments: str) -> dict[str, float]:
-    """Run a part of a benchmark in a process of its own; return the numbers that `finish` gave."""
+    """Run a part of a benchmark in its own process; return the numbers passed to `finish`."""
     shutil.rmtree(folder / ".scratch", ignore_errors=True)
     environment = stage_environment() | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-P", "-m", module, *arguments]
@@ -238,7 +238,7 @@ def run_part(folder: Path, module: str, *arguments: str) -> dict[str, float]:
 
 
 def finish(**numbers: float) -> None:
-    """Hand the numbers of a part over and end at once; what a stage does then is not compared."""
+    """Pass on the numbers of a part and exit at once; the rest of a stage is not compared."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_mb = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
     print("RESULT " + json.dumps({**numbers, "peak_mb": peak_mb}), flush=True)
@@ -246,13 +246,13 @@ def finish(**numbers: float) -> None:
 
 
 def stage_environment() -> dict[str, str]:
-    """Return the environment without what would lead a stage to the caller's own stores."""
+    """Return the environment without settings that point to the caller's stores."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLF"))}
     return kept | {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a script's main; an error that its user can mend is one line."""
+    """Run a script's main; an error that its user can fix becomes one line."""
     try:
         main()
     except InputError as error:

@@ -1,15 +1,15 @@
-"""How fast and how well are near duplicates found, beside public tools?
+"""Compare the speed and quality of finding near duplicates with public tools.
 
     python -m bench.near_dedup SCRATCH [--peers PEERS/bin/python] [--rows 200000]
 
-PEERS is the virtual environment of bench/peers.txt. Every tool gets the same parquet files, one
-problem a row, and is timed as a command of its own from files to files, start-up included. Every
-tool has 128 hashes over token 3-grams and a similarity of 0.8. Mathledger runs its stage
-`deduplicate`, on rows with one solution for all, and writes more than the peers do: every removed
-row with its evidence.
+PEERS is the virtual environment of bench/peers.txt. Every tool gets the same parquet files, with
+one problem per row, and is timed as a command from files to files, with start-up. Every tool uses
+128 hashes over token 3-grams and a similarity of 0.8. Mathledger runs its stage `deduplicate` on
+rows that all have the same solution, and writes more than the peers: every removed row with its
+evidence.
 
-The truth is planted (bench/make_corpus.py). Near copies must be found, and copies with another
-number are other problems. A pair counts as found when one of the two is removed.
+bench/make_corpus.py plants the truth. Near copies must be found, while copies with another number
+are different problems. A pair counts as found if one of the two is removed.
 """
 
 import shutil
@@ -41,7 +41,7 @@ from mathledger.core.files import read_json, write_text
 from mathledger.core.hashing import sha256
 
 PEERS = ("datatrove", "text-dedup", "datasketch", "rensa")
-NUM_SHARDS = 2  # datatrove gives each of its two workers files of its own
+NUM_SHARDS = 2  # Each of datatrove's two workers needs its own files.
 MAPPING = {"problem": "text", "solution": "solution"} | dict.fromkeys(
     ("answer", "source", "messages")
 )
@@ -75,8 +75,8 @@ def peer(python: Path, tool: str, folder: Path, num_rows: int) -> tuple[Measured
 
 
 def prepare_project(project: Path, folder: Path) -> None:
-    """Run all stages before `deduplicate`, and that one once, because its first run compiles."""
-    items = folder.with_suffix(".jsonl")  # beside it: datatrove reads all that is in the folder
+    """Run all stages up to `deduplicate`, including it, because its first run compiles."""
+    items = folder.with_suffix(".jsonl")  # datatrove reads every file in the folder.
     write_text(items, '{"problem": "What is 1 + 1?", "answer": "2"}\n')
     files = {str(path.resolve()): sha256(path) for path in sorted(folder.glob("*.parquet"))}
     corpora = {"generated": pipeline.corpus(files, MAPPING)}
@@ -86,7 +86,7 @@ def prepare_project(project: Path, folder: Path) -> None:
 
 
 def ours(project: Path, num_rows: int) -> tuple[Measured, Removed]:
-    """Run the stage once; the origin of its removed rows tells their numbers."""
+    """Run the stage once; the origins of the removed rows give their numbers."""
     measured = pipeline.run_stage(project, "deduplicate")
     path = project / "data/deduplicate/removed.parquet"
     table = pq.read_table(path, columns=["origin_file", "origin_row"])
@@ -97,15 +97,15 @@ def ours(project: Path, num_rows: int) -> tuple[Measured, Removed]:
 
 
 def quality(removed: Removed) -> dict[str, float]:
-    """Return the shares of planted pairs of which one is removed, and how many other rows are.
+    """Return the shares of planted pairs with one row removed, and how many other rows are removed.
 
-    Edited copies count where the edit left the pair at the wanted similarity, by plain words.
+    Edited copies count only if the pair still has the required similarity in plain words.
     """
     num_rows = len(removed)
     keys = np.arange(num_rows, dtype=np.uint64)
     generator = Generator(num_rows, seed=0)
     kind, base = generator.kinds(keys)
-    base = np.minimum(base, np.uint64(num_rows - 1))  # a benchmark item is no row here
+    base = np.minimum(base, np.uint64(num_rows - 1))  # Benchmark items are not rows here.
     found = removed | removed[base]
     copied = np.isin(keys, base[kind != GENUINE])
     edited = keys[kind == EDITED]

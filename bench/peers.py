@@ -10,10 +10,10 @@ near      reads parquet shards with the columns id (row number, as text) and tex
 pairs     writes for each pair of query and ref whether datatrove's n-gram decontamination drops the
           query, as a JSON list
 
-`available` and `command` are for the benchmarks, which run in another environment.
+The benchmarks, which run in another environment, call `available` and `command`.
 
-Every tool gets 128 hashes, token 3-grams and a Jaccard similarity of 0.8. Those that remove what
-shares a bucket, without a further look, get bands made for that: 16 bands of 8, or their own.
+Every tool gets 128 hashes, token 3-grams and a Jaccard similarity of 0.8. Tools that remove rows
+which share a bucket, without a comparison, get suitable bands: 16 bands of 8, or their own.
 """
 
 import importlib.metadata
@@ -30,12 +30,12 @@ NUM_HASHES = 128
 NGRAM_SIZE = 3
 JACCARD = 0.8
 WORKERS = 2
-# Two of the tools leave it to the caller to make tokens.
+# Two of the tools need the caller to tokenize.
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def available(python: Path, names: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the versions of the peers that an environment has, and a note on those it lacks."""
+    """Return the versions of an environment's peers, and a note on the missing ones."""
     shown = subprocess.check_output([str(python), __file__, "versions"], text=True)
     found = {name: number for name, number in json.loads(shown).items() if name in names}
     missing = ", ".join(name for name in names if name not in found)
@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
 
 
 def rows(folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield row number and text of every shard."""
+    """Yield the row numbers and texts of all shards."""
     import pyarrow.parquet as pq
 
     for path in sorted(folder.glob("*.parquet")):
@@ -127,7 +127,7 @@ def text_dedup(folder: Path) -> list[int]:
 
 
 def datasketch(folder: Path) -> list[int]:
-    """Run MinHashLSH with its own bands for the threshold; the first of two that meet stays."""
+    """Run MinHashLSH with its own bands for the threshold; the first of two matches stays."""
     from datasketch import MinHash, MinHashLSH  # type: ignore[import-not-found]
 
     index = MinHashLSH(threshold=JACCARD, num_perm=NUM_HASHES)
@@ -174,9 +174,9 @@ NEAR: dict[str, Callable[[Path], list[int]]] = {
 def datatrove_pairs(path: Path) -> list[bool]:
     """Compare the n-gram indexer's own hashes of ref with those of query as a document.
 
-    find_query_ngrams is on: the default looks at answers only and would drop nothing here. The
-    indexer cannot be made without lighteval, which only its ready-made tasks need, so its method
-    gets a stand-in that holds what __init__ would set.
+    find_query_ngrams is on, because the default looks only at answers and would drop nothing here.
+    The indexer's constructor needs lighteval, but only for predefined tasks, so its method gets a
+    stand-in with the attributes that __init__ would set.
     """
     from datatrove.pipeline.decont.n_grams import (  # type: ignore[import-not-found]
         NGramsDecontConfig,

@@ -1,9 +1,9 @@
-"""How fast do the data stages filter a corpus of a given size, and in how much memory?
+"""Measure the time and memory that the data stages need for a corpus of a given size.
 
     python -m bench.pipeline SCRATCH --rows 5200000
 
-Makes a generated corpus (bench/make_corpus.py) and a clone of this checkout in SCRATCH, and runs
-`prepare` without the answer check, `deduplicate` and `decontaminate` as the commands that DVC runs.
+The script generates a corpus (bench/make_corpus.py) and clones this checkout in SCRATCH. It runs
+`prepare` without the answer check, `deduplicate` and `decontaminate` by the commands that DVC runs.
 A small corpus runs first, because the first run on a machine compiles kernels.
 """
 
@@ -32,11 +32,11 @@ CORPORA = ("numinamath_cot", "openmathinstruct2")
 
 
 def configure(project: Path, corpora: dict[str, Any], files: dict[str, str]) -> None:
-    """Name local files in the project's params.yaml, which stays a valid one.
+    """Name local files in the project's params.yaml and keep it valid.
 
     Args:
-        corpora: the corpus section.
-        files: of the benchmark, as path -> sha256; columns problem and answer.
+        corpora: The corpus section.
+        files: The sha256 of each benchmark file, with columns problem and answer, by path.
     """
     from omegaconf import OmegaConf
 
@@ -59,7 +59,7 @@ def corpus(files: dict[str, str], mapping: dict[str, Any]) -> dict[str, Any]:
 
 
 def use_corpus(project: Path, folder: Path, num_rows: int) -> dict[str, Any]:
-    """Make a corpus and name it in the project's params.yaml; return its manifest."""
+    """Generate a corpus and name it in the project's params.yaml; return its manifest."""
     from mathledger.run.compose import compose
 
     manifest = write_corpus(folder, num_rows, seed=0)

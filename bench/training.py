@@ -1,14 +1,14 @@
-"""What does the stage `train` cost beside a bare TRL script, and is the plan of it right?
+"""Compare the cost of the stage `train` with a bare TRL script, and check its plan.
 
     python -m bench.training SCRATCH [--project .] [--steps 8]
 
-PROJECT is a checkout whose pipeline has run. Two processes take turns in a copy of it: the stage,
+PROJECT is a checkout whose pipeline has run. Two processes alternate in a copy of it: the stage,
 from its first line to its last step, without evaluation and without saving the model; and a script
-that calls trl.SFTTrainer with the same data and settings and nothing else. Tokens are those that
-the model works on, padding included, because chance decides which rows meet in a batch.
+that only calls trl.SFTTrainer with the same data and settings. Tokens include padding, because
+chance decides which rows share a batch.
 
-The table ends with the memory that `mathledger plan` counts for this CPU beside what was measured,
-and with the share of the machine's peak that its count of operations gives.
+The table ends with the memory that `mathledger plan` predicts for this CPU next to the measured
+memory, and with the share of the machine's peak that the plan's count of operations gives.
 """
 
 import sys
@@ -32,7 +32,7 @@ from bench.measure import (
 
 
 def peak_flops() -> float:
-    """Return the operations a second of a large product of fp32 matrices on this machine."""
+    """Return the operations per second of a large fp32 matrix product on this machine."""
     import torch
 
     size, best = 2048, 0.0
@@ -95,7 +95,7 @@ def run_stage() -> None:
 
 
 def run_bare() -> None:
-    """Run what one writes with TRL alone, for the same data and settings."""
+    """Run a script written with TRL alone, for the same data and settings."""
     import datasets
     import torch
     import trl
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def shorten(file: Path, steps: int) -> None:
-    """Let training end after so many steps."""
+    """Make training end after this many steps."""
     from omegaconf import OmegaConf
 
     content = OmegaConf.load(file)
