@@ -19,6 +19,7 @@ from mlflow import environment_variables
 from mlflow.cli import server
 from omegaconf import OmegaConf
 
+from docs import measured
 from mathledger import cli
 from mathledger.core.files import read_json
 from mathledger.data import pins
@@ -135,7 +136,7 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
         case [
             "python",
             "-m",
-            "bench.report" | "docs.configuration" | "docs.outputs" | "locks.platforms",
+            "docs.configuration" | "docs.measured" | "docs.outputs" | "locks.platforms",
         ]:
             check_mention(words)  # They take no argument.
         case ["python", "-m", module, *arguments]:
@@ -405,6 +406,15 @@ def test_a_function_of_the_architecture_exists(name: str) -> None:
     module, _, function = name.rpartition(".")
     tree = ast.parse(Path(f"mathledger/{module.replace('.', '/')}.py").read_text("utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_tables_of_the_benchmarks_are_those_of_the_results() -> None:
+    page = measured.PAGE.read_text(encoding="utf-8")
+    assert measured.filled(page) == page
+    shown = {name for _, name, _ in measured.TABLE.findall(page)}
+    assert shown >= {
+        file.stem for file in measured.RESULTS.glob("*.json") if "table" in read_json(file)
+    }
 
 
 # --- Numbers --------------------------------------------------------------------------------------
