@@ -30,7 +30,7 @@ def test_check_names_the_line_that_differs(workspace: Workspace) -> None:
         ("~train.seed", "train.seed: missing key"),
         ("train=lora9", "lora9"),
         ("benchmark=[]", "no benchmark is chosen"),
-        ("prompt.template=hello", "prompt.template: Value error, {problem} must be the template's"),
+        ("prompt.template=hello", "prompt.template: {problem} must be the template's"),
         (
             "prompt.template='{{problem}}'",
             "once or more; write literal braces twice: {{ }}, got '{{problem}}'",

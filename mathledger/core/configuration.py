@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from mathledger.core.errors import InputError
 
@@ -39,11 +40,18 @@ def check(section: str, node: Any, into: Any) -> Any:
                 "extra_forbidden": "unknown key",
                 "missing": "missing key",
                 "missing_argument": "missing key",
-            }.get(item["type"], f"{item['msg']}, got {item['input']!r}")
+            }.get(item["type"], f"{_message(item)}, got {item['input']!r}")
             problems.append(f"{where}: {text}")
         raise InputError(
             f"{PARAMS} (compiled from {CONF}/{section.split('.')[0]}/): " + "; ".join(problems)
         ) from None
+
+
+def _message(item: ErrorDetails) -> str:
+    """Return what is wrong; in our own checks' words, without Pydantic's "Value error, "."""
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    return item["msg"]
 
 
 def _kind(node: Any) -> str | None:

@@ -44,7 +44,8 @@ def render(
             "batch",
             f"{plan.batch} = {settings.per_device_train_batch_size} per GPU x "
             f"{settings.gradient_accumulation_steps} accumulated x {launch.num_processes} "
-            f"GPUs, {'packed' if settings.packing else 'padded'}",
+            f"GPU{'s' * (launch.num_processes != 1)}, "
+            f"{'packed' if settings.packing else 'padded'}",
         ),
         ("tokens per step", f"{bound}{plan.tokens_per_step:,.0f}"),
         ("steps", f"{plan.num_steps:,}" if plan.num_steps else unknown),

@@ -48,7 +48,7 @@ def test_the_seed_recipe_is_planned_from_the_hubs_config_alone(
         shown = planned(workspace, **real)
         # Two embeddings of 102400 x 4096; 30 layers of 4 attention and 3 MLP maps, 2 norms; a norm.
         assert shown["parameters"].startswith("6,910,365,696, 6,910,365,696 of them trained")
-        assert shown["batch"].startswith("32 = 8 per GPU x 4 accumulated x 1 GPUs")
+        assert shown["batch"].startswith("32 = 8 per GPU x 4 accumulated x 1 GPU,")
         assert shown["steps"] == "5,500"
         assert shown["tokens per step"] == f"at most {32 * 4096:,}"
         assert shown["epochs"] == "unknown until `dvc repro mix`"
