@@ -44,12 +44,8 @@ def from_solutions(
 ) -> list[ResponsesRow]:
     """Return the mean shares over items for each model and benchmark with overlap.
 
-    Args:
-        samples: the graded responses by (model, benchmark).
-        items: the items by benchmark.
-        hits: the training rows that hold an item.
-        removed: the file of rows that `decontaminate` removed.
-        kept: the file of rows that `decontaminate` kept.
+    `samples` is keyed by (model, benchmark), and `items` by benchmark; `removed` and `kept` are the
+    row files of `decontaminate`.
     """
     grams = {
         (model, benchmark): response_ngrams(rows, items[benchmark])

@@ -71,20 +71,13 @@ class ModelScore(Score):
     accuracy: Share
     low: Share
     high: Share
-    pass_at: dict[str, Interval] = Field(
-        description="pass@k for each k; empty if there is one response per item."
-    )
+    pass_at: dict[str, Interval] = Field(description="pass@k for each k; empty without repeats.")
     majority: Interval | None = Field(
-        description=(
-            "Share of items whose most frequent answer is correct; null if there is one response "
-            "per item."
-        )
+        description="Share of items whose most frequent answer is correct; null without repeats."
     )
     items_without_overlap: Score
     items_with_overlap: Score
-    overlap_gap: Interval | None = Field(
-        description="Accuracy on items with overlap minus accuracy on items without."
-    )
+    overlap_gap: Interval | None = Field(description="Accuracy with overlap minus without.")
     subsets: dict[str, dict[str, Score]] = Field(
         description="Scores by key (subject, level) and by the key's values."
     )
@@ -123,9 +116,7 @@ class BenchmarkSource(Record):
     name: str
     revision: str
     licence: str
-    items_digest: str = Field(
-        description="Digest of the texts and answers, independent of the file's encoding."
-    )
+    items_digest: str = Field(description="Digest of the texts and answers in any encoding.")
 
 
 class Benchmark(Record):
@@ -172,15 +163,11 @@ class _Input(Record):
 
 
 class BaseModelInput(_Input):
-    """The base model."""
-
     base_model: str | None
     about: str
 
 
 class File(Record):
-    """The size and the digest of a file."""
-
     bytes: Count
     sha256: Sha256
 
@@ -298,16 +285,12 @@ class ResponsesRow(_OfModel):
 
 
 class Twins(Record):
-    """The results of the twins probe."""
-
     rows: list[TwinsRow]
     num_tests: Count
     evidence: list[SignificantTest]
 
 
 class Completions(Record):
-    """The results of the completion probe."""
-
     rows: list[CompletionsRow]
     num_tests: Count
     evidence: list[SignificantTest]
@@ -315,8 +298,6 @@ class Completions(Record):
 
 
 class Responses(Record):
-    """The results of comparing responses with training solutions."""
-
     ngram_size: Count
     rows: list[ResponsesRow]
     num_tests: Count
@@ -324,8 +305,6 @@ class Responses(Record):
 
 
 class Memorisation(Record):
-    """The results of the three probes of memorisation."""
-
     twins: Twins
     completions: Completions
     responses: Responses
@@ -391,10 +370,7 @@ class Ledger(Record):
     base_model: BaseModelInput
     corpora: Annotated[dict[str, Corpus], Field(min_length=1)]
     funnel: dict[str, Annotated[list[Count], Field(min_length=5, max_length=5)]] = Field(
-        description=(
-            "For each corpus, the number of rows downloaded and the number left after each stage, "
-            "up to the training set."
-        )
+        description="For each corpus, the rows downloaded and the rows left after each stage."
     )
     removed: dict[str, dict[str, Count]] = Field(
         description="Number of rows removed, by stage and reason."
