@@ -362,7 +362,7 @@ def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
     running = smoke_copy.popen(sys.executable, "-m", "stages.train")
     assert running.stdout
     seen = ""
-    while " 5/60" not in seen:
+    while "step 1 of 60, loss " not in seen:
         piece = running.stdout.read(1)
         assert piece, seen
         seen += piece

@@ -4,6 +4,7 @@ This module imports torch and transformers, so import it inside the function tha
 """
 
 import json
+import math
 import signal
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from mathledger.training.checkpoints import seal
 from mathledger.training.hardware import peak_memory_mib
 
 MAX_SAMPLE_TOKENS = 128
+SECONDS_BETWEEN_LINES = 60
 
 
 class Checkpointing(TrainerCallback):  # type: ignore[misc]
@@ -117,6 +119,19 @@ class ProgressBar(ProgressCallback):  # type: ignore[misc]
 
     def on_prediction_step(self, *_: Any, **__: Any) -> None:
         """Show no evaluation bar, because it would leave a line for each evaluation."""
+
+
+class ProgressLines(TrainerCallback):  # type: ignore[misc]
+    """Print a line about once a minute, for a log file, which a bar would fill."""
+
+    def __init__(self) -> None:
+        self.last = -math.inf
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "loss" in logs and time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            loss = float(logs["loss"])
+            print(f"step {state.global_step} of {state.max_steps}, loss {loss:.3f}", flush=True)
 
 
 class LiveMetrics(TrainerCallback):  # type: ignore[misc]

@@ -115,7 +115,8 @@ def run_trainer(
     trainer.add_callback(callbacks.Checkpointing(settings.save_minutes))
     trainer.add_callback(samples)
     if tracking.is_main_process():
-        trainer.add_callback(callbacks.ProgressBar())
+        is_watched = sys.stderr.isatty()
+        trainer.add_callback(callbacks.ProgressBar() if is_watched else callbacks.ProgressLines())
         trainer.add_callback(live)
     checkpoint = last_checkpoint(scratch)
     trainer.args.eval_on_start = checkpoint is None
