@@ -87,7 +87,7 @@ def grade_responses(
             "item_id": request.item_id,
             "repeat": request.repeat,
             "seed": request.seed,
-            "prompt_sha256": hashlib.sha256(request.prompt.encode()).hexdigest(),
+            "prompt_sha256": prompt_sha256(request.prompt),
             "response": text,
             "extracted_answer": grade.extracted,
             "reference": item["answer"],
@@ -103,6 +103,11 @@ def grade_responses(
         )
     ]
     return sorted(rows, key=lambda row: (row["item_id"], row["repeat"]))
+
+
+def prompt_sha256(prompt: str) -> str:
+    """Return the digest that a SAMPLE records of its prompt."""
+    return hashlib.sha256(prompt.encode()).hexdigest()
 
 
 def summarise(rows: list[Row]) -> Summary:

@@ -59,6 +59,7 @@ LINKS = [
     Link("lineage", records.lineage),
     Link("ledger", results.ledger),
     Link("card", results.card),
+    Link("prompts", results.prompts),
     Link("responses", results.responses),
     Link("metrics", results.metrics),
     Link("canaries", filtering.canaries),

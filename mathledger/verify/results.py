@@ -109,28 +109,22 @@ def card(project: Project) -> Check:
     return f"{len(NUMBER.findall(current)):,} numbers on the card come from the ledger"
 
 
-def responses(project: Project) -> Check:
-    """Check that each response belongs to the prompt of the params, and that its grade holds."""
-    from tqdm import tqdm  # type: ignore[import-untyped]
-
+def prompts(project: Project) -> Check:
+    """Check that the stored responses answer the prompts that the params give, with their seeds."""
     from mathledger.core.tables import read_rows
-    from mathledger.evaluation.engines.engine import Response
     from mathledger.evaluation.harness import Task
     from mathledger.evaluation.questions import read_questions, silence_libraries
-    from mathledger.evaluation.samples import grade_responses
+    from mathledger.evaluation.samples import prompt_sha256
     from mathledger.evaluation.settings import Params
     from mathledger.run import params
 
     silence_libraries()
-    num_responses = 0
-    for model, benchmark in tqdm(project.evaluations, "responses", leave=False, disable=None):
+    num_prompts = 0
+    for model, benchmark in project.evaluations:
         path = project.outputs.samples(model, benchmark)
-        stored = read_rows(path)
         given = {
-            (row["item_id"], row["repeat"]): Response(
-                row["response"], row["num_tokens"], row["finish_reason"], 0.0
-            )
-            for row in stored
+            (row["item_id"], row["repeat"]): (row["prompt_sha256"], row["seed"])
+            for row in read_rows(path)
         }
         questions = read_questions(
             project.outputs.model(model),
@@ -138,17 +132,54 @@ def responses(project: Project) -> Check:
             params.load("evaluate", Params),
             params.load(f"benchmark.{benchmark}.task", Task),
         )
-        # Params may have made the benchmark private since the stage ran.
-        private = questions.is_private or is_private(project.settings, benchmark)
-        asked = {each.key for each in questions.requests}
-        for item, repeat in sorted(asked ^ set(given)):
+        asked = {each.key: (prompt_sha256(each.prompt), each.seed) for each in questions.requests}
+        for item, repeat in sorted(asked.keys() ^ given.keys()):
             has = "is missing" if (item, repeat) in asked else "belongs to no request"
             yield f"{path}: the response to item {item}, repeat {repeat} {has}"
-        if asked != set(given):
+        for key in sorted(asked.keys() & given.keys()):
+            if given[key] != asked[key]:
+                (old, old_seed), (new, new_seed) = given[key], asked[key]
+                yield (
+                    f"{path}: item {key[0]}, repeat {key[1]}: prompt_sha256 is {old} with seed "
+                    f"{old_seed}, but recomputed {new} with seed {new_seed}"
+                )
+        num_prompts += len(asked)
+    return f"{num_prompts:,} prompts rendered again"
+
+
+def responses(project: Project) -> Check:
+    """Check that the grade of each stored response holds."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    from mathledger.core import receipts
+    from mathledger.core.tables import read_rows
+    from mathledger.evaluation.engines.engine import Request, Response
+    from mathledger.evaluation.harness import Task
+    from mathledger.evaluation.samples import grade_responses
+    from mathledger.run import params
+
+    num_responses = 0
+    for model, benchmark in tqdm(project.evaluations, "responses", leave=False, disable=None):
+        path = project.outputs.samples(model, benchmark)
+        folder = project.outputs.benchmarks / benchmark
+        stored = read_rows(path)
+        items = read_rows(folder / "items.parquet")
+        # Params may have made the benchmark private since the stage ran.
+        private = receipts.is_private(folder) or is_private(project.settings, benchmark)
+        if unknown := {row["item_id"] for row in stored} - {item["id"] for item in items}:
+            yield f"{path}: the benchmark has no item {min(unknown)}"
             continue
-        again = grade_responses(questions.requests, given, questions.items, questions.task.harness)
+        task = params.load(f"benchmark.{benchmark}.task", Task)
+        requests, given = [], {}
+        for row in stored:
+            asked = Request(row["item_id"], row["repeat"], [], "", [], row["seed"])
+            requests.append(asked)
+            given[asked.key] = Response(
+                row["response"], row["num_tokens"], row["finish_reason"], 0.0
+            )
+        again = grade_responses(requests, given, items, task.harness)
         for old, new in zip(stored, again, strict=True):
-            for column in old:
+            for column in sorted(old.keys() - {"prompt_sha256"}):  # which `prompts` compares
                 if old[column] != new[column]:
                     where = f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column}"
                     if private:
@@ -157,7 +188,7 @@ def responses(project: Project) -> Check:
                         stored_value, value = _short(old[column]), _short(new[column])
                         yield f"{where} is {stored_value}, but recomputed {value}"
         num_responses += len(stored)
-    return f"{num_responses:,} responses regraded, and their prompts rendered again"
+    return f"{num_responses:,} responses regraded"
 
 
 def metrics(project: Project) -> Check:

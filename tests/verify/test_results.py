@@ -24,24 +24,23 @@ def test_a_text_is_shown_only_where_neither_receipt_nor_params_say_private(
         {
             "item_id": "1",
             "repeat": 0,
+            "seed": None,
+            "prompt_sha256": "",
             "response": SECRET,
             "num_tokens": 1,
             "finish_reason": "stop",
             "extracted": SECRET,
         }
     ]
-    questions = SimpleNamespace(
-        requests=[SimpleNamespace(key=("1", 0))],
-        items=[],
-        task=SimpleNamespace(harness=None),
-        is_private=of_receipt,
-    )
+    rows = {"samples": stored, "items": [{"id": "1"}]}
     graded = [{**stored[0], "extracted": "another"}]
-    evaluation = "mathledger.evaluation"
-    monkeypatch.setattr(f"{evaluation}.questions.read_questions", lambda *given: questions)
-    monkeypatch.setattr(f"{evaluation}.samples.grade_responses", lambda *given: graded)
-    monkeypatch.setattr("mathledger.core.tables.read_rows", lambda path: stored)
-    monkeypatch.setattr("mathledger.run.params.load", lambda *given: None)
+    task = SimpleNamespace(harness=None)
+    monkeypatch.setattr("mathledger.evaluation.samples.grade_responses", lambda *given: graded)
+    monkeypatch.setattr(
+        "mathledger.core.tables.read_rows", lambda path: rows.get(path.stem, stored)
+    )
+    monkeypatch.setattr("mathledger.core.receipts.is_private", lambda folder: of_receipt)
+    monkeypatch.setattr("mathledger.run.params.load", lambda *given: task)
     project = Project(Chain("workspace", None, Path()), VerifyOptions())
     settings: dict[str, Any] = {
         "evaluated_models": ["tuned"],
@@ -49,5 +48,5 @@ def test_a_text_is_shown_only_where_neither_receipt_nor_params_say_private(
     }
     project.__dict__["settings"] = settings
     (reason,) = results.responses(project)
-    assert "item 1, repeat 0: extracted is " in reason
+    assert "item 1, repeat 0: extracted " in reason
     assert (SECRET in reason) == (not of_receipt and not of_params)
