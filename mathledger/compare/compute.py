@@ -103,7 +103,7 @@ def why_not_tested(baseline: Experiment, benchmark: str, own: Responses) -> str 
     """Return the reason why a score cannot be paired with the baseline's, or None if it can."""
     before = baseline.responses.get(benchmark)
     if before is None:
-        return "the baseline has no responses to it"
+        return "the baseline has no responses to this benchmark"
     if before.items_digest != own.items_digest:
         return "the baseline answered different items"
     return None

@@ -76,7 +76,7 @@ def _compare(a: Side, b: Side, number: Number, pairs: Pairs) -> NumberDifference
     if not (a.chain and b.chain):
         if is_same:
             return untested
-        return replace(untested, test=_unpaired(old, new, "a card does not hold its responses"))
+        return replace(untested, test=_unpaired(old, new, "a card holds no responses"))
     before, after = responses.read(a, number), responses.read(b, number)
     if set(before) != set(after):
         raise InputError(

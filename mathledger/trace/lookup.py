@@ -16,7 +16,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 
 MAX_NAMED = 5  # most ids in a message
-WITHHELD = "(withheld: it is of a private benchmark)"
+WITHHELD = "(withheld, because the benchmark is private)"
 
 Where = Callable[[pa.Table], Any]  # takes some columns, and returns a boolean for each row
 

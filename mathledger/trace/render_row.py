@@ -50,7 +50,9 @@ def is_sampled(sampled: Sampled) -> bool:
 def tree(trace: RowTrace) -> Branch:
     """Return a tree with a branch for each copy of the row, from the mix back to the raw row."""
     num_copies = len(trace.copies)
-    top = Branch(f"row {trace.id}", "" if num_copies == 1 else f"{num_copies} rows of one text")
+    top = Branch(
+        f"row {trace.id}", "" if num_copies == 1 else f"{num_copies} rows with the same text"
+    )
     top.branches = [_branch(copy) for copy in trace.copies]
     return top
 

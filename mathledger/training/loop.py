@@ -149,7 +149,7 @@ def train_to_end(trainer: Any, checkpoint: Path | None) -> float:
         raise InputError(
             f"a checkpoint could not be written to {trainer.args.output_dir} ({free} MiB free): "
             "is the disk full? Free some space and run again; training resumes from the "
-            "checkpoint before"
+            "previous checkpoint"
         ) from None
     step, steps = trainer.state.global_step, trainer.state.max_steps
     if step < steps:

@@ -21,7 +21,10 @@ def check_context(config: Any, max_length: int) -> None:
     """Raise InputError if `max_length` exceeds the model's number of positions."""
     context = getattr(config, "max_position_embeddings", None)
     if context and max_length > context:
-        raise InputError(f"max_length={max_length} exceeds the model's context of {context} tokens")
+        raise InputError(
+            f"max_length={max_length} exceeds the model's context of {context} tokens: lower "
+            "train.max_length"
+        )
 
 
 def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any:

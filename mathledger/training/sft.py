@@ -144,8 +144,8 @@ def drop_too_long(tokens: Any, settings: Params, part: str) -> Any:
         raise InputError(
             f"{num_long} of {len(tokens)} {part} rows are longer than train.max_length="
             f"{settings.max_length} tokens (the longest, id {tokens[first]['id']}, has "
-            f"{lengths[first]}): raise it, or lower prepare.max_solution_chars, or let "
-            "train.max_too_long_rate of the rows be left out"
+            f"{lengths[first]}): raise it, lower prepare.max_solution_chars, or raise "
+            "train.max_too_long_rate, the share of rows that may be left out"
         )
     return tokens.select(fits) if num_long else tokens
 

@@ -80,7 +80,7 @@ def differing_files(project: Project, out: Out, stage: Stage, md5: str) -> Itera
         if present.get(path) != recorded
     ]
     reasons += [
-        f"{path} was made by no stage: remove it"
+        f"{path} was not made by any stage: remove it"
         for path in present
         if wanted and path not in wanted and ".git" not in path
     ]

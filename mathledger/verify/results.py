@@ -50,10 +50,10 @@ def ledger(project: Project) -> Check:
         yield f"{LEDGER}: {path} {what}"
     again = project.ledger_again.content()
     for where, stated, computed in differences(content.get("predicate"), again):
-        yield f"{LEDGER}: {where} is {stated}, but recomputed {computed}"
+        yield f"{LEDGER}: {where} is {stated}, but recomputing gives {computed}"
     return (
         f"scores recomputed: {len(project.evaluations)}; "
-        f"{len(project.subject)} files are its subjects; sha256 {statement.digest(again)[:10]}"
+        f"files covered: {len(project.subject)}; sha256 {statement.digest(again)[:10]}"
     )
 
 
@@ -186,7 +186,7 @@ def responses(project: Project) -> Check:
                         yield f"{where} differs from the recomputed value"
                     else:
                         stored_value, value = _short(old[column]), _short(new[column])
-                        yield f"{where} is {stored_value}, but recomputed {value}"
+                        yield f"{where} is {stored_value}, but recomputing gives {value}"
         num_responses += len(stored)
     return f"{num_responses:,} responses regraded"
 

@@ -77,7 +77,7 @@ def test_what_cannot_be_paired_is_not_tested_and_says_why() -> None:
     assert cells(comparison, 0)["base"]["b"] == "-"
     notes = " ".join(render.notes(comparison).split())
     assert "not tested: the baseline answered different items." in notes
-    assert "not tested: the baseline has no responses to it." in notes
+    assert "not tested: the baseline has no responses to this benchmark." in notes
 
 
 def test_cost_says_where_it_is_not_whole_or_not_comparable() -> None:
@@ -135,7 +135,7 @@ def test_csv_and_json_have_all_digits() -> None:
     test = other["scores"]["a"]["against_baseline"]
     assert (test["num_items_gained"], test["p_holm"]) == (6, 2 / 2**6)
     assert test["difference"].keys() == {"value", "low", "high"}
-    assert other["scores"]["b"]["not_tested"] == "the baseline has no responses to it"
+    assert other["scores"]["b"]["not_tested"] == "the baseline has no responses to this benchmark"
 
 
 def test_one_items_digest_with_other_items_is_an_error() -> None:

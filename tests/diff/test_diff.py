@@ -317,7 +317,7 @@ def test_a_card_is_compared_by_what_its_ledger_holds(
     own = number(content, "exam@tuned")
     assert (own["test"]["is_paired"], own["test"]["reason"]) == (
         False,
-        "a card does not hold its responses",
+        "a card holds no responses",
     )
     assert changed(content["causes"]) == {("params", "train.seed")}
     monkeypatch.chdir(tmp_path)  # This is outside any project.
