@@ -9,6 +9,8 @@ LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation --only-binary :
   --no-binary antlr4-python3-runtime,jsonpath-rw,rouge-score,sqlitedict,word2number
 FAILED := { echo "error: installing packages failed (see above); fix the cause and run make again"; exit 1; }
 # DVC runs the stages and the stages call `python`: both must find the environment's own programs.
+# macOS has make 3.81, which looks for a program in this PATH only if a shell starts it; `exec` asks
+# for a shell.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -41,8 +43,8 @@ extras: $(EXTRAS)  ## add what the tests and the options need: S3, Ray, 4 bits, 
 # A DVC process killed while writing leaves an empty lock table, and DVC then refuses to start.
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
 	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock
-	@python -m stages.params
-	@dvc repro
+	@exec python -m stages.params
+	@exec dvc repro
 	@echo && echo "The card: model_card/README.md. Compare runs: make ui"
 
 smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a throw-away clone
@@ -65,7 +67,7 @@ lock: $(READY)  ## check that the last commit's dvc.lock matches its code and pa
 	  { echo "error: dvc.lock does not match this commit: run make repro and commit the changes"; exit 1; }
 
 test: $(EXTRAS)  ## the whole test suite, in two processes
-	@python -m pytest --numprocesses 2 --dist worksteal
+	@exec python -m pytest --numprocesses 2 --dist worksteal
 
 # uv keeps the versions that the files have; `uv pip compile --upgrade-package NAME` raises one.
 UV := uv pip compile --quiet --no-header --no-annotate --python-version 3.11
@@ -80,7 +82,7 @@ locks: $(EXTRAS)  ## write locks/ anew from pyproject.toml; needs network
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
 	@test -e mlflow.db || { echo "error: there is no MLflow store, mlflow.db: run 'make repro', or rebuild it" \
 	  "from git: mathledger sync-mlflow"; exit 1; }
-	@mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
+	@exec mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --workers 1 --host 127.0.0.1 --port 5000
 
 clean:  ## remove data, models and scratch files (the DVC cache, the environment and mlflow.db stay)
 	@rm -rf data/*/ lineage/*/ lineage/*.json .scratch && echo "removed data/, lineage/, .scratch/"

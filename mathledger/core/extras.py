@@ -1,6 +1,5 @@
 """Name the extra that brings a package which is not installed."""
 
-import importlib.metadata
 import re
 
 
@@ -22,6 +21,8 @@ def extra_with(module: str) -> str:
     >>> extra_with("bitsandbytes"), extra_with("lm_eval"), extra_with("pandas")
     ('qlora', 'pipeline', 'pipeline')
     """
+    import importlib.metadata  # slow, and most commands need it only for errors
+
     for requirement in importlib.metadata.requires("mathledger") or ():
         named = re.match(r"[\w.-]+", requirement)
         extra = re.search(r"extra == [\"']([\w-]+)[\"']", requirement)

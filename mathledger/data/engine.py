@@ -20,6 +20,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.core.extras import what_is_missing
 from mathledger.core.machine import num_cores
 from mathledger.core.tables import num_rows, read_batches
 
@@ -62,10 +63,8 @@ def start(settings: Params) -> None:
         return
     try:
         import ray
-    except ModuleNotFoundError:
-        raise InputError(
-            "engine=ray needs Ray, which is not installed: pip install 'mathledger[ray]'"
-        ) from None
+    except ModuleNotFoundError as error:
+        raise InputError(f"engine=ray: {what_is_missing(error)}") from None
     # Without an address, Ray would join a cluster that someone else started on this machine.
     address = settings.ray_address or "local"
     try:
