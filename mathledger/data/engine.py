@@ -113,7 +113,8 @@ def _begun(tasks: Iterator[Any], num_ahead: int) -> Iterator[Any]:
         begun.append(task)
         if len(begun) == num_ahead:
             yield begun.popleft()
-    yield from begun
+    while begun:
+        yield begun.popleft()  # Ray frees a result to which no reference is left.
 
 
 def run_group(path: Path, columns: list[str], kernel: Kernel, width: int, group: int) -> Bytes:
@@ -138,7 +139,7 @@ def _on_ray(
     tasks = (task.remote([pickled], place, columns, width, group) for group in groups)
     for begun in _begun(tasks, GROUPS_ON_RAY):
         try:
-            yield ray.get(begun)
+            yield np.array(ray.get(begun))  # a copy, which keeps nothing in Ray's object store
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, InputError):  # Hide Ray's traceback.
                 raise InputError(f"on a node of Ray: {error.cause}") from None
