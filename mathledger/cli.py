@@ -1,8 +1,8 @@
-"""The command line: `mathledger COMMAND ...`, also `python -m mathledger COMMAND ...`.
+"""Define the command line: `mathledger COMMAND ...` or `python -m mathledger COMMAND ...`.
 
-Each command has one function below, which adds its arguments and names its module. That module has
-`run(arguments) -> int`, which returns the exit status, and is imported only when its command is
-called. A wrong input ends in one line on stderr and exit status 2.
+Each command has a function below, which adds its arguments and names its module. The module has a
+function `run(arguments) -> int`, which returns the exit status, and is imported only when its
+command runs. Wrong input prints one line to stderr and exits with status 2.
 """
 
 import argparse
@@ -20,13 +20,13 @@ SIGNATURE = Path("model.sig")
 
 
 class Commands(Protocol):
-    """What `ArgumentParser.add_subparsers` returns, as far as it is used here."""
+    """The part of `ArgumentParser.add_subparsers`' result that is used here."""
 
     def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...
 
 
 class PrintCompletion(argparse.Action):
-    """Print the completion script of a shell, then exit."""
+    """An action that prints the completion script for a shell, then exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, *__: object) -> None:
         import shtab
@@ -62,122 +62,124 @@ def parser() -> argparse.ArgumentParser:
 def add_audit(commands: Commands) -> None:
     command = commands.add_parser(
         "audit",
-        help="what evidence a model card gives for its numbers",
-        description="List a model card's numeric claims, what each lacks to be checked, and what "
-        "in the card does not fit together. The report is Markdown; it is no verdict.",
+        help="check what evidence a model card gives for its numbers",
+        description="List the numeric claims of a model card, the evidence that each lacks, and "
+        "the card's contradictions. The report is Markdown. It raises questions and gives no "
+        "verdict.",
     )
     command.set_defaults(module="mathledger.audit")
     command.add_argument(
         "card",
         metavar="CARD.md",
-        help="a Hugging Face model card; or ORG/NAME[@REVISION] on the hub; or a folder of cards",
+        help="a Hugging Face model card, ORG/NAME[@REVISION] on the hub, or a folder of cards",
     )
     command.add_argument(
         "--model",
         metavar="ORG/NAME",
-        help="the model that the card is of, to tell its numbers from those of others",
+        help="the model that the card describes, to separate its numbers from other models'",
     )
     command.add_argument(
-        "--model-index", action="store_true", help="only the results in the front matter"
+        "--model-index", action="store_true", help="read only the results in the front matter"
     )
     command.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="corpora and benchmarks as the hub lays them out (ORG/NAME/...), or data/decontaminate"
-        ": count the benchmark items in them",
+        help="count benchmark items in corpora with the hub's layout (ORG/NAME/...), or in "
+        "data/decontaminate",
     )
     command.add_argument(
         "--known",
         type=Path,
         metavar="FILE",
-        help="published results (YAML: model, benchmark, value, source) to compare with",
+        help="compare with published results (YAML: model, benchmark, value, source)",
     )
-    command.add_argument("--json", action="store_true", help="JSON in place of Markdown")
+    command.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     command.add_argument(
         "--fail-on",
         choices=["contradiction", "question", "missing"],
         metavar="STRENGTH",
-        help="exit with status 1 if there is such a finding, or a stronger one: contradiction, "
-        "question, missing",
+        help="exit with status 1 if a finding is at least this strong: contradiction, question, "
+        "missing",
     )
-    command.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page instead")
 
 
 def add_diff(commands: Commands) -> None:
     command = commands.add_parser(
         "diff",
-        help="what changed between the numbers of two states, and why",
+        help="show what changed between the numbers of two states, and why",
         description="A and B are revisions, experiments, `workspace`, or model cards with their "
-        "ledger (a folder, its README.md or ledger.json). Exit status 0 whatever differs, 2 where "
-        "a side cannot be read.",
+        "ledger (a folder, its README.md or ledger.json). The exit status is 0 even if they "
+        "differ, and 2 if a side cannot be read.",
     )
     command.set_defaults(module="mathledger.diff")
     command.add_argument("a", metavar="A")
     command.add_argument("b", metavar="B")
     command.add_argument(
-        "benchmark", nargs="?", metavar="BENCHMARK[@MODEL]", help="only these numbers"
+        "benchmark", nargs="?", metavar="BENCHMARK[@MODEL]", help="compare only these numbers"
     )
-    command.add_argument("--json", action="store_true", help="all of it, as JSON")
+    command.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def add_trace(commands: Commands) -> None:
     command = commands.add_parser(
         "trace",
-        help="where a number, a training row or a benchmark item comes from",
-        description="Follow a number on the card, a training row or a benchmark item back to the "
-        "pinned downloads. Needs the files of `dvc pull`.",
+        help="show where a number, a training row or a benchmark item comes from",
+        description="Trace a number on the card, a training row or a benchmark item back to the "
+        "pinned downloads. This needs the files of `dvc pull`.",
     )
     command.set_defaults(module="mathledger.trace")
     command.add_argument(
         "target",
         nargs="+",
         metavar="TARGET",
-        help="BENCHMARK[@MODEL]; or `row ID`: a training row, by the head of its id; or "
-        "`item BENCHMARK/ID`",
+        help="BENCHMARK[@MODEL], `row ID` (the first digits are enough), or `item BENCHMARK/ID`",
     )
-    command.add_argument("--rev", help="a commit, branch or experiment; the files as they stand")
+    command.add_argument(
+        "--rev", help="a commit, branch or experiment; default: the files in the working tree"
+    )
     form = command.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="JSON, with every digest whole")
+    form.add_argument("--json", action="store_true", help="print JSON with full digests")
     form.add_argument(
-        "--html", type=absolute, metavar="FILE", help="a page with a number's chain as a graph"
+        "--html", type=absolute, metavar="FILE", help="write a page with a number's chain as graph"
     )
 
 
 def add_compare(commands: Commands) -> None:
     command = commands.add_parser(
         "compare",
-        help="experiments as a table: scores, significance, rows, cost",
-        description="Set experiments and revisions beside a baseline: scores with intervals, tests "
-        "paired by item, rows trained on, and what training cost. Without names: HEAD and its "
-        "experiments.",
+        help="compare experiments in a table: scores, significance, rows, cost",
+        description="Compare experiments and revisions with a baseline: scores with intervals, "
+        "tests paired by item, number of training rows, and cost of training. By default, compare "
+        "HEAD with its experiments.",
     )
     command.set_defaults(module="mathledger.compare")
     command.add_argument(
-        "revisions", nargs="*", metavar="REV|EXP", help="a commit, a branch, an experiment"
+        "revisions", nargs="*", metavar="REV|EXP", help="commits, branches or experiments"
     )
     command.add_argument(
-        "--baseline", metavar="REV|EXP", help="default: HEAD, or the first of those named"
+        "--baseline", metavar="REV|EXP", help="default: the first one named, or HEAD"
     )
     form = command.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="Markdown tables")
-    form.add_argument("--csv", action="store_true", help="a line for each score, all digits")
-    form.add_argument("--json", action="store_true", help="all of it, as JSON")
+    form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    form.add_argument("--csv", action="store_true", help="print CSV, with a line for each score")
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def add_verify(commands: Commands) -> None:
     command = commands.add_parser(
         "verify",
-        help="whether everything that the card rests on still holds",
-        description="Check a clone, after `dvc pull`: every digest, every response graded anew, "
-        "every number computed anew. A line for each link of the chain; exit status 1 where one "
-        "does not hold.",
+        help="check that everything behind the card still holds",
+        description="Check a clone after `dvc pull`: compare every digest, grade every response "
+        "again and recompute every number. The command prints a line for each link of the chain, "
+        "and exits with status 1 if a link does not hold.",
     )
     command.set_defaults(module="mathledger.verify")
     command.add_argument(
         "--deep", type=positive, metavar="N", help="regenerate N randomly chosen responses"
     )
-    command.add_argument("--json", action="store_true", help="all of it, as JSON")
+    command.add_argument("--json", action="store_true", help="print everything as JSON")
     _add_verification(command)
 
 
@@ -185,19 +187,36 @@ def add_attest(commands: Commands) -> None:
     command = commands.add_parser(
         "attest",
         help="sign the model and its ledger",
-        description="Verify, then sign the final model's files with the card and the ledger "
-        "(OpenSSF model signing). Offline with a key, or with a key and its certificate.",
+        description="Verify, then sign the final model's files, the card and the ledger (OpenSSF "
+        "model signing). A key, with or without a certificate, works offline.",
     )
     command.set_defaults(module="mathledger.publish.attest")
-    command.add_argument("--signature", type=absolute, default=SIGNATURE, metavar="FILE")
-    by = command.add_mutually_exclusive_group(required=True)
-    by.add_argument("--private-key", type=absolute, metavar="PEM", help="an elliptic-curve key")
-    by.add_argument(
-        "--keyless", action="store_true", help="by your identity, through Sigstore; needs network"
-    )
-    command.add_argument("--certificate", type=absolute, metavar="PEM", help="of the private key")
     command.add_argument(
-        "--certificate-chain", type=absolute, nargs="+", default=[], metavar="PEM", help="of that"
+        "--signature",
+        type=absolute,
+        default=SIGNATURE,
+        metavar="FILE",
+        help=f"file to write; default: {SIGNATURE}",
+    )
+    by = command.add_mutually_exclusive_group(required=True)
+    by.add_argument(
+        "--private-key", type=absolute, metavar="PEM", help="sign with an elliptic-curve key"
+    )
+    by.add_argument(
+        "--keyless",
+        action="store_true",
+        help="sign with your identity through Sigstore; this needs a network",
+    )
+    command.add_argument(
+        "--certificate", type=absolute, metavar="PEM", help="certificate of the private key"
+    )
+    command.add_argument(
+        "--certificate-chain",
+        type=absolute,
+        nargs="+",
+        default=[],
+        metavar="PEM",
+        help="certificates from the key's certificate to the authority's",
     )
     _add_overrides(command)
 
@@ -206,31 +225,31 @@ def add_sync_mlflow(commands: Commands) -> None:
     command = commands.add_parser(
         "sync-mlflow",
         help="rebuild the runs in MLflow from git and lineage/",
-        description="Write the runs that these states of the project tell of, and the store lacks. "
-        "What the store holds is left alone, so that a second time writes nothing.",
+        description="Write the runs of these states of the project that the MLflow store lacks. "
+        "Runs in the store are not changed, so a second call writes nothing.",
     )
     command.set_defaults(module="mathledger.sync_mlflow")
     command.add_argument(
         "revisions",
         nargs="*",
         metavar="REV",
-        help="revisions or experiments; the files as they stand unless given",
+        help="revisions or experiments; default: the files in the working tree",
     )
     command.add_argument(
-        "-A", "--all-experiments", action="store_true", help="all of DVC's experiments as well"
+        "-A", "--all-experiments", action="store_true", help="include all DVC experiments"
     )
     command.add_argument(
         "--uri",
-        help="of the store: a server, or sqlite:///FILE; else MLFLOW_TRACKING_URI, mlflow.db",
+        help="a server or sqlite:///FILE; default: MLFLOW_TRACKING_URI, or mlflow.db",
     )
 
 
 def add_publish(commands: Commands) -> None:
     command = commands.add_parser(
         "publish",
-        help="write, and upload, what goes to the hub",
+        help="write the folders for the hub, and upload them",
         description="Verify, then write FOLDER/model (weights, card, ledger, signature) and "
-        "FOLDER/results (every response, as a dataset). Only --upload sends anything.",
+        "FOLDER/results (every response, as a dataset). Nothing is uploaded without --upload.",
     )
     command.set_defaults(module="mathledger.publish")
     command.add_argument("folder", type=absolute, metavar="FOLDER", help="a new folder")
@@ -241,34 +260,34 @@ def add_publish(commands: Commands) -> None:
 def add_plan(commands: Commands) -> None:
     command = commands.add_parser(
         "plan",
-        help="what a training run will need, before a GPU is rented",
-        description="Count tokens, memory of each GPU and hours of the run that params.yaml "
-        "describes. Needs no weights, only the base model's configuration; with data/mix the rows' "
-        "lengths are known, and without it the numbers are upper bounds.",
+        help="estimate what a training run needs, before you rent a GPU",
+        description="Estimate the tokens, the memory per GPU and the hours of the run in "
+        "params.yaml. This needs the base model's configuration, but no weights. Without data/mix "
+        "the rows' lengths are unknown, and the numbers are upper bounds.",
     )
     command.set_defaults(module="mathledger.plan")
     command.add_argument(
         "--gpu",
         default="H100-80GB",
         metavar="NAME",
-        help="default: %(default)s; an unknown name lists those known",
+        help="default: %(default)s; an unknown name prints the list",
     )
     command.add_argument(
         "--utilisation",
         type=_share,
         default=0.4,
         metavar="SHARE",
-        help="of the peak that the model's operations reach (MFU); default: %(default)s",
+        help="share of the GPU's peak that training reaches (MFU); default: %(default)s",
     )
     command.add_argument(
         "--tokens-per-second",
         type=_positive,
         default=1000.0,
         metavar="N",
-        help="that one GPU generates in evaluation; default: %(default).0f",
+        help="tokens that one GPU generates per second; default: %(default).0f",
     )
     command.add_argument(
-        "--dollars", type=_positive, metavar="PRICE", help="of a GPU hour: adds what a run costs"
+        "--dollars", type=_positive, metavar="PRICE", help="price of a GPU hour, to add the cost"
     )
 
 
@@ -276,7 +295,7 @@ def add_plan(commands: Commands) -> None:
 
 
 def _add_verification(command: argparse.ArgumentParser) -> None:
-    """Add the options of `verify` that `publish` has too."""
+    """Add the options that `verify` and `publish` share."""
     _add_overrides(command)
     command.add_argument(
         "--signature",
@@ -284,14 +303,16 @@ def _add_verification(command: argparse.ArgumentParser) -> None:
         nargs="?",
         const=SIGNATURE,
         metavar="FILE",
-        help=f"check the signature, {SIGNATURE} unless given, with one of these:",
+        help=f"check a signature (default: {SIGNATURE}) against one of the following signers",
     )
     command.add_argument("--public-key", type=absolute, metavar="PEM", help="the signer's key")
     command.add_argument(
         "--certificate-chain", type=absolute, nargs="+", metavar="PEM", help="root certificates"
     )
-    command.add_argument("--identity", metavar="MAIL", help="of a signer without a key")
-    command.add_argument("--identity-provider", metavar="URL", help="who vouches for the identity")
+    command.add_argument("--identity", metavar="MAIL", help="identity of a signer without a key")
+    command.add_argument(
+        "--identity-provider", metavar="URL", help="provider that vouches for the identity"
+    )
 
 
 def _add_overrides(command: argparse.ArgumentParser) -> None:
@@ -299,7 +320,7 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
         "--overrides",
         nargs="+",
         metavar="KEY=VALUE",
-        help="what params.yaml was compiled with, such as experiment=smoke",
+        help="overrides with which params.yaml was compiled, such as experiment=smoke",
     )
 
 
@@ -309,7 +330,7 @@ def _share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share, above 0 and up to 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
     return share
 
 
@@ -319,18 +340,18 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return number
 
 
 def absolute(text: str) -> Path:
-    """Resolve a path where the caller stands, before a command changes to the project's folder."""
+    """Make a path absolute before the command changes to the project's folder."""
     return Path(text).absolute()
 
 
 def positive(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -364,7 +385,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"mathledger {arguments.command}: {missing}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status

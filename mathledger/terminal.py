@@ -25,7 +25,7 @@ CONTROLS = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""Spell out control characters, as Python writes them; tabs and line feeds stay.
+    r"""Return the text with control characters spelled out as in Python; keep tabs and line feeds.
 
     >>> printable("a\x1b[31mb\u202e"), printable("a\tb\n") == "a\tb\n"
     ('a\\x1b[31mb\\u202e', True)
@@ -34,7 +34,7 @@ def printable(text: str) -> str:
 
 
 def json_text(content: Any, indent: int) -> str:
-    r"""JSON in UTF-8 whose control characters are escaped, so that it parses to the same content.
+    r"""Return JSON with escaped control characters, which parses to the same content.
 
     >>> json_text({"said": "a\x9bb\u202e"}, 1) == '{\n "said": "a\\u009bb\\u202e"\n}'
     True
@@ -47,7 +47,7 @@ def show(text: str, styles: Mapping[str, str] | None = None) -> None:
     """Print a text with its control characters spelled out.
 
     Args:
-        styles: On a terminal, what each regular expression finds gets a style of rich's.
+        styles: Styles of rich, by a regular expression for the text that gets them on a terminal.
     """
     shown = printable(text)
     if not is_terminal():
@@ -88,7 +88,7 @@ def is_terminal() -> bool:
 
 
 def width() -> int:
-    """Columns to fill: the terminal's, within bounds that can be read."""
+    """Return the number of columns to fill: the terminal's, within readable bounds."""
     return min(max(shutil.get_terminal_size().columns, MIN_WIDTH), MAX_WIDTH)
 
 

@@ -1,4 +1,4 @@
-"""What the hardware and the launcher decide: trainer arguments, and facts for the lineage."""
+"""Derive trainer arguments and facts for the lineage from the hardware and the launcher."""
 
 import resource
 import sys
@@ -8,14 +8,14 @@ from mathledger.model.launch import Launch
 
 
 def bf16_is_native() -> bool:
-    """Return True on a GPU with bf16. A CPU without bf16 units is many times slower in it."""
+    """Return True on a GPU with bf16; a CPU without bf16 units would be many times slower."""
     import torch
 
     return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
 
 
 def peak_memory_mib() -> int:
-    """Return this process's peak memory so far: the GPU's if there is one, else resident."""
+    """Return this process's peak memory so far, on the GPU if there is one, else resident."""
     import torch
 
     if torch.cuda.is_available():
@@ -34,8 +34,8 @@ def trainer_arguments(launch: Launch) -> dict[str, Any]:
         "dataloader_pin_memory": torch.cuda.is_available(),
         "ddp_find_unused_parameters": False,
         "include_num_input_tokens_seen": "non_padding",
-        "logging_nan_inf_filter": False,  # trainers.StopAtNonFinite wants to see them
-        "save_strategy": "no",  # callbacks.Checkpointing saves by the clock
+        "logging_nan_inf_filter": False,  # trainers.StopAtNonFinite must see these values
+        "save_strategy": "no",  # callbacks.Checkpointing saves at time intervals
         "save_total_limit": 2,
         "report_to": "none",
     }
@@ -45,15 +45,15 @@ def trainer_arguments(launch: Launch) -> dict[str, Any]:
             "version": 2,
             "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
             "reshard_after_forward": True,
-            "state_dict_type": "SHARDED_STATE_DICT",  # of checkpoints; models.save_model gathers
+            "state_dict_type": "SHARDED_STATE_DICT",  # for checkpoints; save_model gathers
         }
     return arguments
 
 
 def allow_sharding_on_cpu(launch: Launch) -> None:
-    """Call after the arguments are built and before the trainer is.
+    """Make accelerate shard on a CPU; call it after the arguments are built, before the trainer.
 
-    accelerate shards on accelerators only, and on a CPU silently falls back to DDP.
+    accelerate shards on accelerators only, and silently falls back to DDP on a CPU.
     """
     from accelerate import PartialState
     from accelerate.utils import DistributedType
@@ -63,7 +63,7 @@ def allow_sharding_on_cpu(launch: Launch) -> None:
 
 
 def hardware_facts(trainer: Any) -> dict[str, Any]:
-    """Return device, precision, processes, threads and peak memory."""
+    """Return the device, the precision, the numbers of processes and threads, and peak memory."""
     import torch
 
     return {

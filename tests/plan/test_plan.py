@@ -123,7 +123,7 @@ def test_sharding_divides_what_is_trained(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--utilisation", "2"], "2 is no share, above 0 and up to 1"),
+        (["--utilisation", "2"], "2 is not a share above 0 and up to 1"),
         (["--gpu", "H900"], "--gpu H900 is unknown: choose one of A100-40GB,"),
     ],
 )
