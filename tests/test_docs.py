@@ -19,8 +19,8 @@ from mlflow import environment_variables
 from mlflow.cli import server
 from omegaconf import OmegaConf
 
-from docs import measured
-from mathledger import cli
+from docs import measured, outputs
+from mathledger import __version__, cli
 from mathledger.core.files import read_json
 from mathledger.data import pins
 from mathledger.run.compose import compose
@@ -459,6 +459,20 @@ def test_counts_in_the_readme_and_tutorial_are_those_of_the_metrics() -> None:
     assert f"{training['num_examples']} training examples" in pages[0]
     losses = (training["first_validation_loss"], training["last_validation_loss"])
     assert "validation loss {:.3f} -> {:.3f}".format(*losses) in pages[1]
+
+
+def test_the_output_of_a_command_replaces_what_the_page_showed() -> None:
+    page = "Before.\n\n<!-- output: mathledger --version | {} -->\n```\nold\n```\n\nAfter.\n"
+    shown = outputs.pasted(page.format("^mathledger "))
+    assert shown == page.format("^mathledger ").replace("old", f"mathledger {__version__}")
+    assert "```\n```" in outputs.pasted(page.format("^no such line"))
+
+
+def test_a_block_of_output_shows_only_the_lines_that_its_marker_asks_for() -> None:
+    for page in outputs.PAGES:
+        for _, wanted, block in outputs.BLOCK.findall(page.read_text(encoding="utf-8")):
+            assert block
+            assert all(re.search(wanted, line) for line in block.splitlines())
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/verify.md"])
