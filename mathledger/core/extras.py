@@ -1,28 +1,33 @@
-"""Name the extra that brings a package which is not installed."""
+"""Say how to install a package that is missing."""
 
+import importlib.metadata
 import re
+
+# In no extra, because pip would install what it requires: docs/decisions/0008-locks-and-wheels.md
+ALONE = "reasoning-gym"
 
 
 def what_is_missing(error: ModuleNotFoundError) -> str | None:
-    """Say in one line which extra to install; None if one of our own modules is missing.
+    """Return one line on how to install the package, or None if the module is one of our own.
 
     >>> what_is_missing(ModuleNotFoundError(name="transformers.utils"))
     "transformers is not installed: run `pip install 'mathledger[pipeline]'`"
+    >>> what_is_missing(ModuleNotFoundError(name="reasoning_gym"))
+    'reasoning_gym is not installed: run `pip install --no-deps reasoning-gym`'
     """
     module = (error.name or "").partition(".")[0]
     if module in ("", "mathledger", "stages"):
         return None
-    return f"{module} is not installed: run `pip install 'mathledger[{extra_with(module)}]'`"
+    what = f"--no-deps {ALONE}" if _normal(module) == ALONE else f"'mathledger[{_extra(module)}]'"
+    return f"{module} is not installed: run `pip install {what}`"
 
 
-def extra_with(module: str) -> str:
+def _extra(module: str) -> str:
     """Return the extra that names a module's package, or `pipeline`, which brings most others.
 
-    >>> extra_with("bitsandbytes"), extra_with("lm_eval"), extra_with("pandas")
+    >>> _extra("bitsandbytes"), _extra("lm_eval"), _extra("pandas")
     ('qlora', 'pipeline', 'pipeline')
     """
-    import importlib.metadata  # slow, and most commands need it only for errors
-
     for requirement in importlib.metadata.requires("mathledger") or ():
         named = re.match(r"[\w.-]+", requirement)
         extra = re.search(r"extra == [\"']([\w-]+)[\"']", requirement)

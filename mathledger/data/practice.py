@@ -161,21 +161,18 @@ def expect_twins(benchmarks: dict[str, Any]) -> None:
 
 
 def _generator(task: str, seed: int, count: int) -> Any:
-    """Make a generator of reasoning-gym, of which no more than its task's modules is imported.
+    """Make a generator of reasoning-gym, and import only its task's own modules.
 
-    The package's own __init__ imports every game, and with them packages that need a compiler
+    The package's __init__ imports every game, and with them packages that need a compiler
     (docs/decisions/0008-locks-and-wheels.md).
 
     Raises:
-        InputError: reasoning-gym is not installed.
+        ModuleNotFoundError: reasoning-gym is not installed.
     """
     for package in ("reasoning_gym", "reasoning_gym.arithmetic"):
         if package not in sys.modules:
             if not (spec := find_spec(package)):
-                raise InputError(
-                    "practice problems need reasoning-gym: run `make setup`, or "
-                    "`pip install --no-deps reasoning-gym`"
-                )
+                raise ModuleNotFoundError(f"No module named {package!r}", name=package)
             sys.modules[package] = module_from_spec(spec)
     import_module(MODULES[task])
     factory = import_module("reasoning_gym.factory")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
+from mathledger.core.extras import what_is_missing
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
 from mathledger.core.paths import is_lineage
@@ -153,6 +154,10 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
             yield Run({}, {}, "", None)
     except InputError as error:
         sys.exit(f"error: {name}: {error}")
+    except ModuleNotFoundError as error:
+        if not (missing := what_is_missing(error)):
+            raise
+        sys.exit(f"error: {name}: {missing}")
     except KeyboardInterrupt:
         sys.exit(f"error: {name}: interrupted; run again to continue")
     except Exception as error:
