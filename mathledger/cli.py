@@ -33,7 +33,7 @@ class PrintCompletion(argparse.Action):
 
         for command in [parser, *_commands_of(parser)]:
             for argument in command._actions:
-                if argument.type in (Path, absolute):
+                if argument.type in (Path, absolute) or argument.dest == "card":
                     argument.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(parser, shell))
         parser.exit()

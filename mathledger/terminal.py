@@ -93,8 +93,9 @@ def width() -> int:
 
 
 def has_colour() -> bool:
-    """Return True if stdout is a terminal and NO_COLOR is not set."""
-    return is_terminal() and not os.environ.get("NO_COLOR")
+    """Return True if stdout is a terminal that shows styles, and NO_COLOR is not set."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return is_terminal() and not is_plain
 
 
 def paint(code: str, text: str) -> str:
