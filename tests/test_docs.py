@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -306,10 +307,16 @@ def messages() -> list[str]:
     return [text for path in paths for text in texts(path)]
 
 
-def constants_of(tree: ast.Module) -> dict[str, str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def constants_of(path: Path) -> dict[str, str]:
     """Return the path constants that a module defines or imports from our modules."""
     constants = {}
-    for node in tree.body:
+    for node in parsed(path).body:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id=name)],
@@ -317,18 +324,17 @@ def constants_of(tree: ast.Module) -> dict[str, str]:
             ):
                 constants[name] = str(value)
             case ast.ImportFrom(module=str(module)) if module.startswith("mathledger."):
-                path = Path(f"{module.replace('.', '/')}.py")
-                if path.is_file():
-                    theirs = constants_of(ast.parse(path.read_text(encoding="utf-8")))
+                imported = Path(f"{module.replace('.', '/')}.py")
+                if imported.is_file():
+                    theirs = constants_of(imported)
                     names = {alias.name for alias in node.names}
                     constants |= {name: theirs[name] for name in names & theirs.keys()}
     return constants
 
 
 def texts(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    constants = constants_of(tree)
-    for node in ast.walk(tree):
+    constants = constants_of(path)
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
         elif isinstance(node, ast.JoinedStr):
@@ -404,8 +410,8 @@ def test_the_table_of_changes_names_files_that_exist() -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(\w+\.\w+\.\w+)`", ARCHITECTURE))))
 def test_a_function_of_the_architecture_exists(name: str) -> None:
     module, _, function = name.rpartition(".")
-    tree = ast.parse(Path(f"mathledger/{module.replace('.', '/')}.py").read_text("utf-8"))
-    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    body = parsed(Path(f"mathledger/{module.replace('.', '/')}.py")).body
+    assert function in {node.name for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def test_the_tables_of_the_benchmarks_are_those_of_the_results() -> None:
