@@ -18,5 +18,13 @@ PAIRS = SHARED / "labelled/math_pairs_dev.jsonl"  # 3,531 labelled pairs.
 
 def needs(path: Path, lost: str) -> pytest.MarkDecorator:
     """Skip a test if this path of ../shared is missing, and say what is not tested then."""
-    reason = f"no ../{path.relative_to(SHARED.parent)}, so not checked: {lost}"
-    return pytest.mark.skipif(not path.exists(), reason=reason)
+    return pytest.mark.skipif(not path.exists(), reason=reason(path, lost))
+
+
+def skip_module_without(path: Path, lost: str) -> None:
+    if not path.exists():
+        pytest.skip(reason(path, lost), allow_module_level=True)
+
+
+def reason(path: Path, lost: str) -> str:
+    return f"no ../{path.relative_to(SHARED.parent)}, so not checked: {lost}"

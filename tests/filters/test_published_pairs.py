@@ -17,11 +17,11 @@ from mathledger.filters import decontaminate, overlap, overlap_index
 from mathledger.run import params
 from tests import real_data
 
+real_data.skip_module_without(
+    real_data.PAIRS, "decontamination on 3,531 published pairs and on two train splits"
+)
 SETTINGS = params.load("decontaminate", decontaminate.Params)
 
-pytestmark = real_data.needs(
-    real_data.PAIRS, "decontamination on 3,531 published pairs and on the train splits"
-)
 CONTAMINATION = {"same", "contained", "rephrase"}
 NUMBER_CHANGES = (
     "GSM-Plus numerical substitution",
