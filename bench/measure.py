@@ -87,7 +87,7 @@ def circumstances(load: float, rounds: int | None) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": git("rev-parse", "HEAD"),
-        "code_is_dirty": bool(git("status", "--porcelain", "--", "mathledger", "stages", "bench")),
+        "code_is_dirty": bool(git("status", "--porcelain", "--", "mathledger", "stages", "bench/*.py")),
         "load_before": round(load, 2),
         "rounds": rounds,
         "cpu": machine["cpu"],
