@@ -1,8 +1,10 @@
 """The project runs without Linux-only features; `make check` also runs mypy as for macOS."""
 
-import json
+import shutil
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,11 @@ from tests.conftest import ROOT, Workspace, clean_environment
 MAC = str(ROOT / "tests/macos")
 
 
-def on_mac(*arguments: str) -> str:
+def on_mac(*arguments: str, folder: Path = ROOT) -> str:
     """Return the output of a Python process that lacks what macOS lacks."""
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=ROOT,
+        cwd=folder,
         env=clean_environment() | {"PYTHONPATH": MAC},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -108,17 +110,24 @@ def test_cores_are_counted_where_processes_cannot_be_bound(
 
 def test_commands_run(smoke: Workspace) -> None:
     """`verify` hashes every file, grades every response again and reruns the filter."""
-    assert "claims" in smoke.python(
-        "-m", "mathledger", "audit", "model_card/README.md", PYTHONPATH=MAC
-    )
-    assert "tiny_chain_sum" in smoke.python(
-        "-m", "mathledger", "trace", "tiny_chain_sum", PYTHONPATH=MAC
-    )
-    smoke.python("-m", "mathledger", "verify", "--overrides", "experiment=smoke", PYTHONPATH=MAC)
+    run = partial(on_mac, "-m", "mathledger", folder=smoke.path)
+    assert "claims" in run("audit", "model_card/README.md")
+    assert "tiny_chain_sum" in run("trace", "tiny_chain_sum")
+    run("verify", "--overrides", "experiment=smoke")
 
 
-def test_the_data_stages_run_and_record_themselves(workspace: Workspace) -> None:
-    """This covers locks, MLflow's writer, the engine and the grading of solutions."""
-    workspace.run("dvc", "repro", "mix", PYTHONPATH=MAC)
-    lineage = json.loads((workspace.path / "lineage/mix.json").read_text())
-    assert lineage["hardware"]["cpu"]
+STAGES = ("prepare tiny_numinamath_cot", "deduplicate", "decontaminate", "mix")
+
+
+def test_the_data_stages_write_the_same_bytes(smoke_copy: Workspace) -> None:
+    """They lock, grade solutions, run kernels on every core and write an MLflow run."""
+
+    def contents(stage: str) -> dict[str, bytes]:
+        folder = smoke_copy.path / "data" / stage.replace(" ", "/")
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+    for stage in STAGES:
+        before = contents(stage)
+        shutil.rmtree(smoke_copy.path / "data" / stage.replace(" ", "/"))
+        on_mac("-m", *f"stages.{stage}".split(), folder=smoke_copy.path)
+        assert before and contents(stage) == before, stage
