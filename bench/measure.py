@@ -84,10 +84,11 @@ def circumstances(load: float, rounds: int | None) -> dict[str, Any]:
         return done.stdout.strip()
 
     machine = hardware()
+    code = ("mathledger", "stages", "bench/*.py")
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": git("rev-parse", "HEAD"),
-        "code_is_dirty": bool(git("status", "--porcelain", "--", "mathledger", "stages", "bench/*.py")),
+        "code_is_dirty": bool(git("status", "--porcelain", "--", *code)),
         "load_before": round(load, 2),
         "rounds": rounds,
         "cpu": machine["cpu"],
