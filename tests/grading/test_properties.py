@@ -26,7 +26,7 @@ VALUES = INTEGERS.map(Fraction) | FRACTIONS
 def mixed(value: Fraction) -> str:
     whole, part = divmod(abs(value), 1)
     sign = "-" if value < 0 else ""
-    return f"{sign}{whole}\\frac{{{part.numerator}}}{{{part.denominator}}}"
+    return f"{sign}{whole or ''}\\frac{{{part.numerator}}}{{{part.denominator}}}"
 
 
 WHOLE_FORMS: list[Callable[[int], str]] = [
@@ -44,6 +44,9 @@ FRACTION_FORMS: list[Callable[[Fraction], str]] = [
     lambda q: f"\\dfrac{{{3 * q.numerator}}}{{{3 * q.denominator}}}",
     lambda q: f"$-\\frac{{{-q.numerator}}}{{{q.denominator}}}$",
     lambda q: f"{q.numerator} / {q.denominator}",
+    lambda q: f"x = {q}",
+    lambda q: f"{{{q.numerator} \\over {q.denominator}}}",
+    mixed,
     lambda q: f"\\left( \\frac{{{q.numerator}}}{{{q.denominator}}} \\right)",
 ]
 
