@@ -31,7 +31,7 @@ from mathledger.audit.fetch import is_name
 from mathledger.audit.methods import METRIC
 from mathledger.audit.model_index import model_index
 from mathledger.audit.owners import name_of
-from mathledger.audit.prose import text_claims
+from mathledger.audit.prose import intro_of, text_claims
 from mathledger.audit.tables import table_claims
 from mathledger.audit.types import Audit, Claim, Unread
 from mathledger.core.errors import InputError
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mathledger.audit.fetch import Fetched
     from mathledger.filters.overlap_index import Thresholds
 
-MAX_CLAIMS = 20_000
+MAX_CLAIMS = 15_000
 
 
 def audit(
@@ -105,11 +105,14 @@ def _claims(text: Card, left_out: Unread, only_model_index: bool) -> Iterator[Cl
     blocks = [] if only_model_index else text.body.blocks
     notes_of = (" ".join(block.plain)[:1000] for block in blocks if isinstance(block, Text))
     notes = " ".join(islice((text for text in notes_of if METRIC.search(text)), 20))
+    intro = None
     for number, block in enumerate(blocks):
         if isinstance(block, Table):
             yield from table_claims(block, number, text.own, left_out, notes)
         elif isinstance(block, Text):
-            yield from text_claims(block, text.own, left_out)
+            if not block.is_item:
+                intro = intro_of(block)
+            yield from text_claims(block, text.own, left_out, intro)
 
 
 def search_thresholds(data: Path) -> "Thresholds | None":

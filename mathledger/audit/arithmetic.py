@@ -7,6 +7,7 @@ rounds to 97; 98% is no k of 30, however it is rounded. All of it is exact: frac
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 
 MAX_DECIMALS = 9  # beyond, digits are those of a float, not of a measurement
@@ -84,6 +85,7 @@ class Fit:
         return self.rounded or self.cut
 
 
+@lru_cache(maxsize=20_000)
 def fit(value: Printed, n: int, passes: int = 1) -> Fit:
     """The k of n items, over so many passes, that a printed percentage can stand for.
 

@@ -241,6 +241,8 @@ def is_about_data(table: Table) -> bool:
     """Return True if a table is one of data, tokens or settings, by its header and heading."""
     head = " ".join(cell.text for cell in table.rows[0].cells)
     title = table.section.title
+    if sum(sole(cell.text) is not None for cell in table.rows[0].cells) > 1:
+        return False
     is_results = re.search(r"(?i)eval|benchmark|result|performance|score|accura", f"{head} {title}")
     if re.search(
         r"(?i)\b(?:hyper-?param|training (?:data|settings|details|config)|data (?:mix|sources?))",

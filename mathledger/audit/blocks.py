@@ -28,6 +28,7 @@ MAX_COLUMNS = 100
 MAX_CELL = 400  # characters
 _DELIMITER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
 _H_TAG = re.compile(r"<h([1-6])\b[^<>]{0,300}>(.{0,500}?)</h\1\s*>", re.I | re.S)
+_BEFORE_NUMBER = re.compile(r"^[^\w\s~≈<>≥≤+−$(\[.-]+\s*(?=[~≈]?\d)")  # a flame, a medal
 _NUMBER = re.compile(r"\d")
 
 
@@ -318,7 +319,8 @@ class _Reader:
 
 def _cell(raw: str) -> Cell:
     raw = raw[: 3 * MAX_CELL]
-    return Cell(" ".join(plain(raw).split())[:MAX_CELL], raw, is_bold(raw))
+    text = _BEFORE_NUMBER.sub("", " ".join(plain(raw).split())[:MAX_CELL])
+    return Cell(text, raw, is_bold(raw))
 
 
 def _fill(cells: list[Cell], width: int) -> list[Cell]:

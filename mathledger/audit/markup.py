@@ -139,7 +139,7 @@ def html_rows(text: str) -> list[HtmlRow]:
     line, counted = 0, 0
     in_head = False
     tags = [*_CELL_TAG.finditer(text)]
-    ends = [tag.start() for tag in tags[1:]] + [len(text)]
+    ends = [*[tag.start() for tag in tags[1:]], len(text)][: len(tags)]
     for tag, end in zip(tags, ends, strict=True):
         name = tag[2].lower()
         if name in ("thead", "tbody"):

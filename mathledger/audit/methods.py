@@ -19,7 +19,7 @@ _WORDS = {
         ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2
     )
 } | {"sixteen": 16, "twenty": 20, "thirty-two": 32, "sixty-four": 64}
-_N = rf"(?P<n>\d{{1,4}}|{'|'.join(_WORDS)})"
+_N = rf"(?<![\w.@-])(?P<n>\d{{1,4}}|{'|'.join(_WORDS)})"
 _THING = (
     r"(?:runs?|times|samples|seeds?|trials|repetitions|repeats|generations|responses|solutions"
     r"|passes|rollouts|attempts|completions|outputs|evaluations|rounds|samplings|inferences|answers"
@@ -86,6 +86,9 @@ METRIC = re.compile(
     r"(?i)(?<![\w@])(?P<name>pass|avg|mean|maj1|maj|majority|cons|best[- ]of|bo|rm|prm|average"
     r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b|\b(?P<select>genselect)\b"
 )
+_SEPARATOR = re.compile(r"[,;:]\s|\sand\s|\swhile\s|\sbut\s")
+_AVERAGES = re.compile(r"(?i)\baverag|\bavg\b|\bmean\b|\btimes\b")
+_COUNTED = re.compile(rf"(?i)\b{_N}\s{_BETWEEN}{_THING}\b(?!\s(?:out|more|less|better|faster)\b)")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*>-])|\n(?=\s*[-*+>|])")
 
 
@@ -146,6 +149,15 @@ def repeats_in(text: str) -> int | None:
     return None
 
 
+def _passes_in(part: str, is_mean: bool) -> int | None:
+    """The passes that a part of a sentence gives; a bare "4 seeds" only in one on means."""
+    bare = _COUNTED.search(part) if is_mean else None
+    number = repeats_in(part)
+    if number is None and bare:
+        number = _WORDS.get(bare["n"].lower()) or int(bare["n"])
+    return number if number and number > 1 else None
+
+
 def statements(blocks: list[Block]) -> list[Statement]:
     """Every statement on passes in a card's text, and above and below its tables."""
     found: list[Statement] = []
@@ -173,16 +185,23 @@ def _sentences(block: Text) -> Iterator[tuple[int, str]]:
 def _stated(sentence: str, line: int, section: Section) -> Iterator[Statement]:
     if _TRAINS.search(sentence) and not _SCORES.search(sentence):
         return
-    parts = re.split(r"[,;:]\s|\sand\s|\swhile\s", sentence)
-    if sum(bool(METRIC.search(part)) for part in parts) < 2 or (
-        not any(repeats_in(part) for part in parts) and repeats_in(sentence)
-    ):
+    parts = _SEPARATOR.split(sentence)
+    is_mean = bool(_AVERAGES.search(sentence))
+    counted = [part for part in parts if _passes_in(part, is_mean)]
+    is_split = len(counted) > 1
+    num_metrics = sum(bool(METRIC.search(part)) for part in parts)
+    if not is_split and (num_metrics < 2 or (not counted and repeats_in(sentence))):
         parts = [sentence]
-    whole = frozenset(m.key for m in known.mentions(sentence) if m.key)
     is_whole = bool(_WHOLE.search(sentence))
     below = _SMALL.search(sentence)
     for part in parts:
-        passes, is_many, is_once = repeats_in(part), _MANY.search(part), _ONCE.search(part)
+        passes, is_many, is_once = (
+            _passes_in(part, is_mean and is_split),
+            _MANY.search(part),
+            _ONCE.search(part),
+        )
+        named = part if is_split else sentence
+        whole = frozenset(m.key for m in known.mentions(named) if m.key)
         if not (passes or is_many or is_once):
             continue
         of = (

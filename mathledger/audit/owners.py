@@ -109,7 +109,7 @@ class Identity:
             return "unclear", None
         own = name_of(shown, size)
         whose = self._by_name(own)
-        if _OURS.search(label) and not _WITHOUT.search(label) and whose not in ("this", "base"):
+        if _OURS.search(label) and not _WITHOUT.search(label) and whose is None:
             whose = "this" if self._fits_size(own) else "family"
         if whose in ("this", "family"):
             return whose, shown

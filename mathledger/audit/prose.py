@@ -87,10 +87,24 @@ OTHER_SCRIPT = re.compile(
 )
 
 
-def text_claims(block: Text, own: Identity, unread: Unread) -> Iterator[Claim]:
-    """The claims of a paragraph, list item or heading; numbers that are left out are counted."""
+def text_claims(
+    block: Text, own: Identity, unread: Unread, intro: known.Mention | None = None
+) -> Iterator[Claim]:
+    """The claims of a paragraph, list item or heading; numbers that are left out are counted.
+
+    Args:
+        intro: the benchmark that the sentence before a list names: "On MATH-500:".
+    """
     text = "\n".join(block.plain)
     if not re.search(r"\d", text):
+        return
+    item = _ITEM.fullmatch(text.strip()) if intro and block.is_item else None
+    if item and intro and (read := scores(item["value"])):
+        whose, model = own.of_label(item["label"])
+        owner: Owner = (whose, model) if whose != "unclear" else ("unclear", model)
+        claim = claim_of(block.line, "text", intro, owner, read[0], block.section, item["label"])
+        claim.conditions = frozenset(known.words(item["label"])) | {"in a list"}
+        yield from in_percent([Unscaled(claim, read[0])])
         return
     starts = [0]
     for line in block.plain:
@@ -110,6 +124,7 @@ def text_claims(block: Text, own: Identity, unread: Unread) -> Iterator[Claim]:
                     unread.add("text in a language that is not read", number)
             continue
         teller = _Teller(sentence, own, block)
+        stated: dict[str, str] | None = None
         for score, mention in _scored(sentence, heading, teller.spots):
             number = block.line + bisect_right(starts, start + score.start) - 1
             if mention is None:
@@ -124,9 +139,24 @@ def text_claims(block: Text, own: Identity, unread: Unread) -> Iterator[Claim]:
                 claim = claim_of(number, "text", mention, owner, part, block.section, context)
                 if len(METRIC.findall(sentence)) > 1 and not METRIC.search(near):
                     claim.metric = None
-                claim.stated = evidence.in_words(sentence)
+                stated = evidence.in_words(sentence) if stated is None else stated
+                claim.stated = dict(stated)
                 claim.conditions = frozenset({"in a sentence"})
                 yield from in_percent([Unscaled(claim, part)])
+
+
+_ITEM = re.compile(
+    r"\W{0,4}(?P<label>[^:=\n]{2,60}?)\s?[:=–—]\s?(?P<value>[~≈]?\d{1,3}(?:\.\d{1,3})?\s?%?)\W{0,3}"
+)
+
+
+def intro_of(block: Text) -> known.Mention | None:
+    """The benchmark that a paragraph names before a list."""
+    said = " ".join(block.plain)
+    if block.is_item or not said.rstrip().endswith(":"):
+        return None
+    named = known.mentions(said[-200:])
+    return named[0] if len(named) == 1 and named[0].key else None
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -154,13 +184,14 @@ def _scored(
     unsorted: list[Place] = [*named, *apart]
     places = sorted(unsorted, key=lambda place: place.start)
     listed = _listed(sentence, places)
+    bare = _bare(sentence, 0, len(sentence), models)
     told: dict[int, known.Mention] = {}
     for left, score, right in zip([None, *places], places, [*places[1:], None], strict=False):
         if isinstance(score, known.Mention):
             continue
-        mention = listed.get(score.start) or _nearest(sentence, score, left, right)
+        mention = listed.get(score.start) or _nearest(bare, score, left, right)
         if mention is None and isinstance(left, Score) and left.start in told:
-            gap = sentence[left.end : score.start]
+            gap = _bare(sentence, left.end, score.start, models)
             mention = told[left.start] if _AGAINST.fullmatch(gap) else None
         if mention is None and told and sentence[: score.start].endswith("("):
             spots = [b for _, b in models if 0 <= score.start - b <= 3]
@@ -187,9 +218,18 @@ def _scored(
 
 
 _AGAINST = re.compile(
-    r"(?i)[\s,(]*(?:vs\.?|versus|compared (?:to|with)|against|than|over|up from|from"
+    r"(?i)[\s,)]*(?:(?:for|of|by|from|in)\s)?"
+    r"[\s,(]*(?:vs\.?|versus|compared (?:to|with)|against|than|over|up from|from"
     r"|and)[\s:]*(?:the )?[\s~≈]*"
 )
+
+
+def _bare(sentence: str, start: int, end: int, models: list[tuple[int, int]]) -> str:
+    """A part of a sentence with the models' names blanked out, at the same length."""
+    text = sentence
+    for first, last in models:
+        text = text[:first] + " " * (last - first) + text[last:]
+    return text[start:end]
 
 
 def _is_one_of_many(sentence: str, score: Score) -> bool:
@@ -273,6 +313,8 @@ def _is_between(text: str) -> bool:
     """Return True if nothing but words of scoring stands here."""
     if len(text) > 80:
         return False
+    if "    " in text:  # a model stood here: On AIME, Kestrel-7B scores 60%
+        text = text.replace(",", " ")
     tokens = re.findall(r"[A-Za-z]+|[^\sA-Za-z]+", METRIC.sub(" ", text))
     return all(token.lower() in _BETWEEN or _SIGN.fullmatch(token) for token in tokens)
 

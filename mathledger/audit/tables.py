@@ -117,9 +117,9 @@ class _TableReader(CellReader):
     def read(self) -> Iterator[Unscaled]:
         if self.grid.axis == "columns":
             yield from self.by_column()
-        elif self.grid.axis == "rows":
+        elif self.grid.axis == "rows" and self.is_read:
             yield from self.by_row()
-        else:
+        elif self.grid.axis == "none":
             yield from self.of_one()
 
     def label_owner(self, row: Row, at: int) -> Owner | None:
