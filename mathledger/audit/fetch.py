@@ -44,18 +44,20 @@ def fetch(name: str) -> Fetched:
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     match = _NAME.fullmatch(name)
     if match is None:
         raise InputError(f"{name} is neither a file nor ORG/NAME[@REVISION] on the hub")
     repo, revision = match[1], match[2] or "main"
     note = None
+    disable_progress_bars()
     try:
         info = HfApi().model_info(repo, revision=revision)
         if info.id and info.id.lower() != repo.lower():
             note = f"{repo} was renamed: the hub calls it {info.id} now."
         repo = info.id or repo
-        folder = snapshot_download(repo, revision=info.sha, allow_patterns=FILES)
+        folder = snapshot_download(repo, revision=revision, allow_patterns=FILES)
     except GatedRepoError:
         raise InputError(
             f"{repo} is gated: accept its terms on the hub, then set HF_TOKEN"

@@ -11,7 +11,7 @@ from mathledger.audit.blocks import Text
 from mathledger.audit.claims import claim_of, in_percent, unnamed
 from mathledger.audit.methods import METRIC
 from mathledger.audit.owners import Identity
-from mathledger.audit.scores import Score, scores
+from mathledger.audit.scores import Score, scores, with_counts
 from mathledger.audit.types import Claim, Owner, Unread, Unscaled
 
 Place = Score | known.Mention
@@ -175,7 +175,7 @@ def _scored(
     """The scores of a sentence with what they are of; null where that cannot be told."""
     all_named = known.mentions(sentence)
     named = [m for m in all_named if not any(a < m.end and m.start < b for a, b in models)]
-    all_scores = [s for s in scores(sentence) if not any(a <= s.start < b for a, b in models)]
+    all_scores = [s for s in with_counts(sentence) if not any(a <= s.start < b for a, b in models)]
     if not named and not (heading and all_scores) and not SCORE_WORDS.search(sentence):
         if len(all_scores) and ("%" in sentence or any(score.count for score in all_scores)):
             yield from ((score, None) for score in all_scores if score.is_percent or score.count)

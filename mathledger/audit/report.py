@@ -243,6 +243,14 @@ def as_json(audit: Audit) -> dict[str, Any]:
             for reason, lines in sorted(audit.unread.lines.items())
             if lines
         ],
+        "licences": [
+            {
+                "text": one.text,
+                "line": one.line,
+                "licence": one.licence.key if one.licence else None,
+            }
+            for one in audit.licences
+        ],
         "is_cut": audit.is_cut,
     }
 

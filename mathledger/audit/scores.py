@@ -113,6 +113,27 @@ def score_of(cell: str) -> Score | None:
     return first
 
 
+def with_counts(text: str) -> list[Score]:
+    """The scores in a text, each with the k of n that stands in brackets beside it.
+
+    >>> [(score.text, score.count) for score in with_counts("80% (23/30), 11/40 (27.5%) and 5%")]
+    [('80% (23/30)', (23, 30)), ('11/40 (27.5%)', (11, 40)), ('5%', None)]
+    """
+    found: list[Score] = []
+    for score in scores(text):
+        last = found[-1] if found else None
+        gap = text[last.end : score.start] if last else ""
+        if last and re.fullmatch(r"\s?\(", gap) and (not last.count) != (not score.count):
+            value, count = (score, last) if last.count else (last, score)
+            end = score.end + text[score.end : score.end + 1].count(")")
+            found[-1] = replace(
+                value, count=count.count, text=text[last.start : end], start=last.start, end=end
+            )
+        else:
+            found.append(score)
+    return found
+
+
 def are_shares(table_scores: list[Score]) -> bool:
     """Return True if a table has shares of 1: no score is above 1, and some have decimals."""
     bare = [score for score in table_scores if score.low and not score.is_percent]
