@@ -36,7 +36,12 @@ TOKEN = re.compile(r"\w+|[^\w\s]")
 
 def available(python: Path, names: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Return the versions of an environment's peers, and a note on the missing ones."""
-    shown = subprocess.check_output([str(python), __file__, "versions"], text=True)
+    try:
+        shown = subprocess.check_output([str(python), __file__, "versions"], text=True)
+    except OSError as error:
+        raise SystemExit(
+            f"error: --peers {python}: {error.strerror}; see bench/README.md"
+        ) from None
     found = {name: number for name, number in json.loads(shown).items() if name in names}
     missing = ", ".join(name for name in names if name not in found)
     if missing:

@@ -56,6 +56,11 @@ def test_contamination(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert "not installed, left out: datatrove" in (tmp_path / "contamination.json").read_text()
 
 
+def test_a_wrong_interpreter_of_the_peers_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="--peers /nowhere/python: No such file"):
+        contamination.main(["--peers", "/nowhere/python", "--results", str(tmp_path)])
+
+
 def test_grading(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cells = table(grading.main, capsys, tmp_path, *TINY, "--cases", "20")
     assert [row[0] for row in cells] == ["grader", "mathledger", "math-verify"]
