@@ -228,8 +228,7 @@ def copy_of(project: Path, folder: Path, with_data: bool) -> Path:
 def run_part(folder: Path, module: str, *arguments: str) -> dict[str, float]:
     """Run a part of a benchmark in its own process; return the numbers passed to `finish`."""
     shutil.rmtree(folder / ".scratch", ignore_errors=True)
-    environment = stage_environment() | {"PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-P", "-m", module, *arguments]
+    command, environment = [sys.executable, "-m", module, *arguments], stage_environment()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if not found:
