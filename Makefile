@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 .DEFAULT_GOAL := help
-.PHONY: help setup extras repro smoke params check lock test locks ui clean
+.PHONY: help setup extras repro smoke params check lock test quick locks ui clean
 
 help:  ## show this help
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,7 +67,10 @@ lock: $(READY)  ## check that the last commit's dvc.lock matches its code and pa
 	  { echo "error: dvc.lock does not match this commit: run make repro and commit the changes"; exit 1; }
 
 test: $(EXTRAS)  ## the whole test suite, in two processes
-	@exec python -m pytest --numprocesses 2 --dist worksteal
+	@exec python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
+quick: $(EXTRAS)  ## the tests to run after an edit: no torch and no stage, under a minute
+	@exec python -m pytest --quick --numprocesses 2 --dist worksteal -r fE
 
 # uv keeps the versions that the files have; `uv pip compile --upgrade-package NAME` raises one.
 UV := uv pip compile --quiet --no-header --no-annotate --python-version 3.11

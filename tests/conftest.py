@@ -15,6 +15,7 @@ from tests import durations
 from tests.forkserver import ForkServer
 
 ROOT = Path(__file__).resolve().parent.parent
+collect_ignore = ["macos"]  # Its sitecustomize.py removes what macOS lacks.
 # `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
 # several threads in each process would wait for each other and double the time of training.
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
@@ -23,16 +24,79 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _forks: list[ForkServer] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="only tests that run no stage and need no torch"
+    )
+
+
+class NoTorch:
+    """Module finder and pytest plugin that skips every test and test module that imports torch."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "torch":
+            pytest.skip("needs torch: make test runs it", allow_module_level=True)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remove a half-imported module, so that the next import of it is skipped too."""
+        if report.skipped:
+            sys.modules.pop(report.nodeid.removesuffix(".py").replace("/", "."), None)
+
+    def pytest_sessionfinish(self) -> None:
+        assert "torch" not in sys.modules
+
+
 def pytest_configure(config: pytest.Config) -> None:
     os.chdir(ROOT)  # Tests read the project's files, wherever pytest was started.
+    if config.option.quick:
+        no_torch = NoTorch()
+        sys.meta_path.insert(0, no_torch)  # type: ignore[arg-type]
+        config.pluginmanager.register(no_torch)
     config.pluginmanager.register(durations.Durations(lambda: sum(f.cpu_seconds() for f in _forks)))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """If processes share the tests, run the long ones first, so that short ones are left."""
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the slow tests under --quick, and order the tests that processes share."""
+    if config.option.quick:
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = filter(is_quick, items)
     if IS_WORKER:
-        long = ("again", "smoke_copy", "smoke")
-        items.sort(key=lambda item: [name not in item.fixturenames for name in long])  # type: ignore[attr-defined]
+        for item in items:
+            if not is_quick(item) and "module" in scopes(item):
+                item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+        items.sort(key=turn)
+
+
+def scopes(item: pytest.Item) -> set[str]:
+    """Return the scopes of all fixtures of a test."""
+    found = getattr(item, "_fixtureinfo", None)
+    return {each[-1].scope for each in found.name2fixturedefs.values()} if found else set()
+
+
+def turn(item: pytest.Item) -> int:
+    """Sort key: long tests run first, so that both processes finish at the same time.
+
+    One process makes the smoke run and the run that is compared with it; meanwhile the other runs
+    the long tests that need neither. Tests that share a module's fixture form one group, so that
+    only one process sets it up.
+    """
+    needs = getattr(item, "fixturenames", ())
+    if "again" in needs:
+        return 0
+    if is_quick(item):
+        return 5
+    if "smoke" not in needs:
+        return 1
+    if "module" in scopes(item):
+        return 2
+    return 3 if "smoke_copy" in needs else 4
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Return True if a test runs no stage and is not marked as slow."""
+    runs_a_stage = "start" in getattr(item, "fixturenames", ())
+    return not runs_a_stage and not item.get_closest_marker("slow")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

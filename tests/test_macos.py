@@ -59,6 +59,7 @@ for package in (mathledger, stages, hydra_plugins):
 """
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported() -> None:
     assert len(on_mac("-c", IMPORT_ALL).splitlines()) > 200
 
@@ -71,6 +72,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_answers_are_graded() -> None:
     """Without a limit on memory, the CPU time limit still ends an endless computation."""
     assert on_mac("-c", GRADE) == "equal too_costly different\n"

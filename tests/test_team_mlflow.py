@@ -17,6 +17,8 @@ from mlflow.server import get_app_client
 from tests.conftest import Workspace, clean_environment
 from tests.test_team import free_port, wait_for
 
+pytestmark = pytest.mark.slow
+
 WRITER = ("-m", "mathledger.run.mlflow_writer")
 NAME, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
 ADMIN, ANN, BOB = ({NAME: name, PASSWORD: f"{name}'s password"} for name in ("admin", "ann", "bob"))

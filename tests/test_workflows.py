@@ -117,12 +117,14 @@ def lock(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_committed_lock_is_current(clone: Path) -> None:
     done = lock(clone)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Stage 'model_card' didn't change" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stage"),
     [
@@ -140,6 +142,7 @@ def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, st
     assert "run make repro and commit the changes" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
     """The clone has no data, and the project has no DVC remote."""
     git(clone, "switch", "--quiet", "--create", "topic")

@@ -11,6 +11,8 @@ import pytest
 from mathledger.core import kernels
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 DECORATORS = "@kernel", "@inlined", "@borrowing"
 # A constant of text/hashing.py and its replacement.
 HASH_CONSTANT = "0xBF58476D1CE4E5B9", "0xFF51AFD7ED558CCD"

@@ -142,6 +142,7 @@ def raw_rows(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     return pa.concat_tables([table, table.slice(0, 100)])
 
 
+@pytest.mark.slow
 def test_the_generated_corpus_has_the_same_bytes_again(tmp_path: Path) -> None:
     first, second = (write_corpus(tmp_path / name, MIN_ROWS, seed=0) for name in "ab")
     assert first["files"] and first == second

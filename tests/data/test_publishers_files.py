@@ -31,6 +31,8 @@ from stages import params
 from tests import real_data, samples
 from tests.samples import Samples
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = {"aime24": 30, "aime25": 30, "amc12": 83, "gsm8k": 1319, "math500": 500}
 CORPORA = {"numinamath_cot": 17_072, "openmathinstruct2": 7_576}
 OVERRIDES = [f"corpus=[{','.join(CORPORA)}]", f"benchmark=[{','.join(BENCHMARKS)}]"]

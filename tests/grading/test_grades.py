@@ -54,6 +54,7 @@ def expect_own_answer_alone(answers: list[str], answer_type: str) -> None:
             assert grades.grade(forms[0] % other, answer, answer_type).verdict == "wrong", answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer_type", ["integer", "number", "expression"])
 def test_a_reference_of_the_conformance_file_equals_itself_and_no_other(answer_type: str) -> None:
     cases = [case for case in CASES if case["answer_type"] == answer_type]
@@ -95,6 +96,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @real_data.needs(real_data.HUB, "the grader on all 1,962 answers of five published benchmarks")
 def test_a_published_answer_equals_itself_and_no_other() -> None:
     for name, (answer_type, num_items) in PUBLISHED.items():

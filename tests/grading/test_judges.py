@@ -1,5 +1,7 @@
 """Many answers are compared, and none of them can block the others."""
 
+import pytest
+
 from mathledger.grading.grades import Grade
 from mathledger.grading.judges import Judges
 
@@ -16,6 +18,7 @@ HARMLESS_COMPARISONS = ["equal", "equal", "equal", "different", "equal", "equal"
 HARMFUL = [("9", "9^{9^{9^9}}"), ("5", "10!!!!!!"), ("1", "x" * 100_000)]
 
 
+@pytest.mark.slow
 def test_a_harmful_answer_costs_itself_only() -> None:
     with Judges(limit_s=1, num_processes=1) as judges:
         found = judges.compare([*HARMFUL[:1], *HARMLESS, *HARMFUL[1:], *HARMLESS])
@@ -31,6 +34,7 @@ def test_nothing_to_compare_starts_no_process() -> None:
         assert all(judges._free.get_nowait() is None for _ in range(2))
 
 
+@pytest.mark.slow
 def test_a_costly_answer_counts_as_none_and_leaves_the_others_their_grade() -> None:
     """The grades keep the order, and the progress bar advances by one per response."""
     answers = [

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from tests.conftest import Workspace, clean_environment
 
 
+@pytest.mark.slow
 def test_four_writers_on_a_new_store_share_one_experiment(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     start = (
