@@ -367,6 +367,7 @@ def test_only_the_model_index_is_read_where_that_is_asked(tmp_path: Path) -> Non
     assert len(audit(path, only_model_index=True).claims) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [
