@@ -30,5 +30,5 @@ def test_a_worker_without_a_gpu_says_how_many_there_can_be(
     with pytest.raises(InputError, match="`dvc queue start -j 2`"):
         gpus.assign_gpus()
     monkeypatch.setenv("GPUS_PER_WORKER", "two")
-    with pytest.raises(InputError, match="GPUS_PER_WORKER=two is not a number"):
+    with pytest.raises(InputError, match="GPUS_PER_WORKER=two must be a whole number"):
         gpus.assign_gpus()

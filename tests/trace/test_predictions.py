@@ -12,5 +12,5 @@ from mathledger.trace.predictions import predictions
 
 def test_a_lock_without_the_responses_is_refused_by_name(tmp_path: Path) -> None:
     stage = Stage("evaluate@tuned-sums", "python", {}, {}, {})
-    with pytest.raises(InputError, match="names no data that evaluate@tuned-sums wrote"):
+    with pytest.raises(InputError, match="lists no data output of evaluate@tuned-sums"):
         predictions(Chain("workspace", None, tmp_path), stage)

@@ -247,8 +247,8 @@ def test_two_differences_of_json_are_named_by_their_place() -> None:
     old, new = {"a": [{"b": 1}], "c": 1}, {"a": [{"b": 2}], "d": 1}
     assert list(results.differences(old, new)) == [
         ("a.0.b", "1", "2"),
-        ("c", "there", "missing"),
-        ("d", "missing", "there"),
+        ("c", "present", "missing"),
+        ("d", "missing", "present"),
     ]
     assert list(results.differences({"a": 1, "b": 2}, {"b": 2, "a": 1}))
     assert list(results.differences([1], [1.0])) == [("0", "1", "1.0")]
