@@ -141,7 +141,7 @@ def prompts(project: Project) -> Check:
                 (old, old_seed), (new, new_seed) = given[key], asked[key]
                 yield (
                     f"{path}: item {key[0]}, repeat {key[1]}: prompt_sha256 is {old} with seed "
-                    f"{old_seed}, but recomputed {new} with seed {new_seed}"
+                    f"{old_seed}, but the params give {new} with seed {new_seed}"
                 )
         num_prompts += len(asked)
     return f"{num_prompts:,} prompts rendered again"

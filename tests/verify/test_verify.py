@@ -57,7 +57,7 @@ def flip(path: Path, at: int, bit: int) -> None:
 
 def test_all_links_hold_on_what_the_pipeline_wrote(smoke: Workspace) -> None:
     output = smoke.python(*VERIFY, "--deep", "2")
-    assert len(lines(output)) == 13 and not failed(output)
+    assert len(lines(output)) == 14 and not failed(output)
     assert "2 of 2 responses" in lines(output)["generation"]
     assert output.endswith("PASS: all 14 links hold\n")
 
