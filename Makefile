@@ -54,9 +54,10 @@ smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a 
 params: $(READY)  ## compile conf/ to params.yaml and write its reference and the schemas
 	@python -m stages.params && python -m docs.configuration && python -m docs.params_schema && python -m docs.ledger_schema
 
-check: $(EXTRAS)  ## ruff, mypy (for Linux and macOS), imports between rooms, and whether params.yaml is current
+check: $(EXTRAS)  ## ruff, mypy (for Linux and macOS), imports between rooms, workflows, whether params.yaml is current
 	@ruff check . && ruff format --check . && mypy mathledger stages bench docs && \
-	  mypy --platform darwin --cache-dir .mypy_cache/darwin mathledger stages && lint-imports && python -m stages.params --check
+	  mypy --platform darwin --cache-dir .mypy_cache/darwin mathledger stages && lint-imports && \
+	  zizmor --offline --quiet .github && python -m stages.params --check
 
 # Without data, DVC compares dvc.lock only with code, params and dvc.yaml. Git holds one file of
 # lineage/; it is removed because DVC would call the folder changed instead of missing.

@@ -30,16 +30,6 @@ def scripts(job: dict[str, Any]) -> Iterator[str]:
     return (step["run"] for step in job["steps"] if "run" in step)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_actions_are_pinned_to_a_commit_with_its_version_beside(path: Path) -> None:
-    for line in path.read_text().splitlines():
-        if used := re.search(r"\buses:\s*(.*)", line):
-            if used[1].startswith("./"):
-                assert (ROOT / used[1] / "action.yml").exists()
-            else:
-                assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used[1])
-
-
 def test_an_action_has_one_version() -> None:
     text = "\n".join(path.read_text() for path in FILES)
     pins = set(re.findall(r"uses: ([^.].*)", text))
@@ -66,12 +56,6 @@ def test_a_job_with_a_token_that_writes_runs_no_code_of_a_pull_request(job: str)
 
 def _code(job: dict[str, Any]) -> str:
     return re.sub(r"'[^']*'|#.*", "", "\n".join(scripts(job)))
-
-
-@pytest.mark.parametrize("job", JOBS)
-def test_no_text_from_outside_is_pasted_into_a_script(job: str) -> None:
-    """A branch may be named `$(command)`, so event values go through the environment."""
-    assert "${{" not in "".join(scripts(JOBS[job]))
 
 
 @pytest.mark.parametrize("job", JOBS)
