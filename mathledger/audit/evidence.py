@@ -29,6 +29,7 @@ KINDS = {
 }
 MAX_TEXTS = 500  # paragraphs of one section that are read
 MAX_CHARACTERS = 4000  # of a paragraph
+MAX_GROUP = 40  # scores on one benchmark that are set beside each other
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -157,8 +158,7 @@ def attach(body: Body, claims: list["Claim"]) -> None:
             claim.stated["interval"] = sign + claim.spread
         if claim.count:
             claim.stated["n"] = f"{claim.count[0]} of {claim.count[1]}"
-    if len(claims) < 2000:
-        share(claims)
+    share(claims)
 
 
 def _label(claim: "Claim", listed: dict[tuple[str, ...], dict[str, str]]) -> tuple[str, ...]:
@@ -179,7 +179,7 @@ def share(claims: list["Claim"]) -> None:
             key = (known.words(claim.label), claim.benchmark, claim.whose)
             groups[key].append(claim)
     for group in groups.values():
-        for claim in group:
+        for claim in group if len(group) <= MAX_GROUP else []:
             for other in group:
                 if other is not claim and _is_same(claim, other):
                     claim.stated = other.stated | claim.stated

@@ -13,7 +13,6 @@ from typing import Any
 
 from mathledger.card.licences import Licence, licences
 
-SEEN = "2026-11-25"  # when the sources were read, but where an entry gives another day
 WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
 
 
@@ -69,6 +68,7 @@ class Corpus:
     id: str
     licence: str
     licence_source: str
+    seen: str  # the day on which its sources were read
     rows: tuple[int, ...]
     overlaps: tuple[Overlap, ...]
 
@@ -82,6 +82,7 @@ class Model:
     pattern: str
     licence: str
     source: str
+    seen: str
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -105,7 +106,7 @@ def benchmarks() -> dict[str, Benchmark]:
             entry["name"],
             entry.get("family"),
             entry.get("year"),
-            tuple(Size(**{"seen": SEEN} | size) for size in entry.get("sizes", [])),
+            tuple(Size(**size) for size in entry.get("sizes", [])),
             entry.get("subsets", {}),
             entry.get("mean", False),
             entry.get("fixed", False),
@@ -244,7 +245,7 @@ def model_names() -> re.Pattern[str]:
 @cache
 def models() -> tuple[Model, ...]:
     return tuple(
-        Model(entry["id"], entry["licence"], entry["source"])
+        Model(entry["id"], entry["licence"], entry["source"], entry["seen"])
         for entry in _yaml("inputs.yaml")["models"]
     )
 
@@ -279,6 +280,7 @@ def corpora() -> dict[tuple[str, ...], Corpus]:
             entry["id"],
             entry["licence"],
             entry["licence_source"],
+            entry["seen"],
             tuple(entry.get("rows", [])),
             overlaps,
         )

@@ -1,5 +1,6 @@
 """What the audit knows by name agrees with itself."""
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,10 +49,13 @@ def test_every_fact_has_a_source_and_names_what_exists() -> None:
         assert benchmark.family is None or benchmark.family in every
         for size in benchmark.sizes:
             assert size.n > 0 and size.source.startswith("https://"), benchmark
+            date.fromisoformat(size.seen)
     for model in known.models():
         assert model.licence in licences() and model.source.startswith("https://")
+        date.fromisoformat(model.seen)
     for corpus in known.corpora().values():
         assert corpus.licence in licences() and corpus.licence_source.startswith("https://")
+        date.fromisoformat(corpus.seen)
         for held in corpus.overlaps:
             assert set(held.benchmarks) <= every.keys() and held.source.startswith("https://")
 
@@ -62,6 +66,27 @@ def test_levels_and_subjects_add_up_to_all_items(key: str) -> None:
     levels = [n for name, n in benchmark.subsets.items() if name.startswith("level")]
     subjects = [n for name, n in benchmark.subsets.items() if not name.startswith("level")]
     assert sum(levels) == sum(subjects) == benchmark.sizes[0].n
+
+
+@pytest.mark.parametrize("key", ["aime24", "aime25", "amc12", "gsm8k", "math500"])
+def test_sizes_are_those_that_the_pipeline_pins(key: str) -> None:
+    """conf/benchmark/ pins each file by digest and says how many items it has."""
+    pinned = yaml.safe_load((ROOT / f"conf/benchmark/{key}.yaml").read_text())["source"]
+    assert pinned["num_rows"] in [size.n for size in known.benchmarks()[key].sizes]
+
+
+@pytest.mark.parametrize(
+    ("key", "sizes"),
+    [
+        ("svamp", [1000, 300]),
+        ("olympiadbench", [674, 675]),
+        ("amc23", [40, 83]),
+        ("gpqa", [448, 198, 546]),
+    ],
+)
+def test_copies_of_other_sizes_are_known(key: str, sizes: list[int]) -> None:
+    benchmark = known.benchmarks()[key]
+    assert [size.n for size in benchmark.sizes] == sizes and not benchmark.is_fixed
 
 
 def test_the_pipelines_own_evidence_is_counted(tmp_path: Path) -> None:
