@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mathledger.audit import known
 from mathledger.audit.axes import Column, Grid
@@ -23,6 +24,12 @@ def two_metrics(context: str, grid: Grid) -> tuple[str, str] | None:
     return (match["a"], match["b"]) if match else None
 
 
+_ERRORS = re.compile(
+    r"(?i)\b(?:standard|std|stderr|errors?)\b[^.;\n]{0,40}\b(?:brackets?|parenthes\w+)"
+    r"|\b(?:brackets?|parenthes\w+)\b[^.;\n]{0,40}\b(?:standard|std|stderr|errors?)\b"
+)
+
+
 class CellReader:
     """Makes claims of the cells of one table."""
 
@@ -31,6 +38,8 @@ class CellReader:
     ) -> None:
         self.grid, self.number, self.unread, self.two = grid, number, unread, two
         self.section = grid.table.section
+        said = " ".join([grid.table.before, *grid.table.after])
+        self.has_errors = bool(_ERRORS.search(said))
 
     def cell(
         self,
@@ -50,7 +59,9 @@ class CellReader:
             found = [(pair[0], self.two[0]), (pair[1], self.two[1])]
         elif score is not None:
             found = [(score, None)]
-            if pair and pair[2]:
+            if pair and pair[2] and self.has_errors:
+                found = [(replace(score, spread=pair[1].text), None)]
+            elif pair and pair[2]:
                 self.unread.add("a second number in a cell", row.line)
         if not found:
             self.unread.add("a cell that does not hold one score", row.line)

@@ -42,6 +42,7 @@ _REPEATED = [
         rf"{_BETWEEN}{_N}\s{_BETWEEN}{_THING}\b",
         rf"\b(?:sampl|generat|draw|produc)\w*\s{_BETWEEN}{_N}\s{_BETWEEN}{_THING}\b",
         rf"\b(?:repeat|evaluat|test|sampl|run)\w*\b[^.;,\n]{{0,40}}?\b{_N}\stimes\b(?!\s(?:out|more|less|better|faster|larger|smaller|as|the)\b)",
+        rf"\bpass@1\b[^.;\n)]{{0,25}}?{_N}\s{_THING}\b",
         rf"\b(?:avg|mean|average)\s?@\s?{_N}\b",
         rf"\bnumber of (?:runs|samples|repeats|seeds)\W{{1,6}}{_N}\b",
         rf"\b(?:averag\w*|mean) (?:over|of|across) {_N}\b(?! (?:benchmark|task|dataset|categor"
@@ -242,6 +243,8 @@ def passes_of(
     Returns (None, False) where the card says nothing that could hold for it.
     """
     fitting = [one for one in all_statements if one.is_of(benchmark, metric)]
+    if not fitting:  # what is said of other scores may have been meant for this one, too
+        return None, any(one.passes != 1 for one in all_statements)
     near = [one for one in fitting if one.section == section]
     named = [one for one in fitting if one.benchmarks]
     for group in (named, near, [one for one in fitting if one.is_whole], fitting):

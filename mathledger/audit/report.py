@@ -32,7 +32,7 @@ def one_pass(claim: Claim) -> str:
     if claim.is_normalised:
         return "rescaled by a leaderboard"
     if claim.is_repeated:
-        return "a mean over passes, their number is not clear"
+        return "may be a mean over passes"
     candidates = fits(claim)
     if not candidates and (is_vote(claim.metric) or re.match(r"(?i)pass\s?@", claim.metric or "")):
         return f"{claim.metric}: not one pass"
