@@ -88,7 +88,7 @@ def turn(item: pytest.Item) -> int:
         return 5
     if "smoke" not in needs:
         return 1
-    if "module" in scopes(item):
+    if "module" in scopes(item) or "faster" in needs:
         return 2
     return 3 if "smoke_copy" in needs else 4
 
@@ -295,3 +295,26 @@ def again(shared: Shared, smoke: Workspace) -> Workspace:
 def smoke_copy(smoke: Workspace, tmp_path: Path) -> Workspace:
     """Return a copy of the finished smoke run, with its cache, that a test may change."""
     return smoke.copy(tmp_path / "project")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A copy of the smoke run after one experiment, and what DVC printed during it."""
+
+    workspace: Workspace
+    shown: str
+
+
+@pytest.fixture(scope="session")
+def faster(shared: Shared, smoke: Workspace) -> Experiment:
+    """The experiment `fast`, which doubles the learning rate. Tests only read it."""
+
+    def make(path: Path) -> Workspace:
+        workspace = smoke.copy(path)
+        options = ["-S", "experiment=smoke", "-S", "train.learning_rate=2e-3"]
+        shown = workspace.run("dvc", "exp", "run", "--name", "fast", *options)
+        (path.parent / "shown.txt").write_text(shown)
+        return workspace
+
+    workspace = shared.once("faster", make)
+    return Experiment(workspace, (workspace.path.parent / "shown.txt").read_text())

@@ -23,7 +23,7 @@ from mathledger.core.tables import Row, read_rows, write_rows
 from mathledger.diff import rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.samples import SAMPLE
-from tests.conftest import ROOT, Workspace
+from tests.conftest import ROOT, Experiment
 from tests.states import Project, State, rows_of, write_bytes, write_data
 
 TUNED = Path("data/model/tuned/model.safetensors")
@@ -428,20 +428,10 @@ def test_ids_out_of_order_are_an_error_and_no_wrong_count(tmp_path: Path) -> Non
         list(rows.ids(path))
 
 
-def test_an_experiment_differs_in_what_it_was_run_with(smoke_copy: Workspace) -> None:
+def test_an_experiment_differs_in_what_it_was_run_with(faster: Experiment) -> None:
     """This runs the real pipeline through `dvc exp run`."""
-    smoke_copy.run(
-        "dvc",
-        "exp",
-        "run",
-        "--name",
-        "slow",
-        "-S",
-        "experiment=smoke",
-        "-S",
-        "train.learning_rate=2e-3",
-    )
-    shown = smoke_copy.python("-m", "mathledger", "diff", "HEAD", "slow", "--json")
+    workspace = faster.workspace
+    shown = workspace.python("-m", "mathledger", "diff", "HEAD", "fast", "--json")
     content = json.loads(shown)
     every = [*content["causes"], *content["without_effect"]]
     assert changed(every) == {("params", "train.learning_rate")}
@@ -451,5 +441,5 @@ def test_an_experiment_differs_in_what_it_was_run_with(smoke_copy: Workspace) ->
     base = number(content, "tiny_chain_sum@base")
     assert base["has_same_responses"]
     assert base["test"] is None
-    text = smoke_copy.python("-m", "mathledger", "diff", "HEAD", "slow")
+    text = workspace.python("-m", "mathledger", "diff", "HEAD", "fast")
     assert "weights of tuned" in text
