@@ -17,7 +17,7 @@ from mathledger.core.paths import is_code
 from mathledger.diff.sides import Number, Run, Side
 
 MODELS = {"base": "download_model", "tuned": "train", "reinforced": "reinforce"}
-IDLE = ("model_card", "probe")  # stages and sections that no number rests on
+IDLE = ("model_card", "probe")  # stages and sections that do not affect numbers
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ LEVEL = 0.05  # an adjusted p below this is significant
 Z = 1.959963984540054  # normal quantile for two-sided 5%
 Z_POWER = 0.8416212335729143  # normal quantile for 80% power
 MIN_ITEMS = 6  # with five items, even five changes give p = 2 / 2**5 > 0.05
-EDGE = 1e-9  # root search stays this far from the points where the score is 0 / 0
+EDGE = 1e-9  # the root search keeps this distance from points where the score is 0 / 0
 
 
 @dataclass(frozen=True)
