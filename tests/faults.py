@@ -104,14 +104,23 @@ def disturbed(
         expect_end(dvc.pid, fault)
         expect_whole_cache(folder)
         hits[stage] = Hit(stage, fault.name, when, survived, time.monotonic() - started)
-        remove_torn_lock(folder)
+        mend(folder)
 
 
-def remove_torn_lock(folder: Path) -> None:
-    """Remove DVC's lock table if a killed DVC left it empty, as `make repro` does."""
+def mend(folder: Path) -> None:
+    """Do what a person does if a killed DVC left one of its own files torn.
+
+    An empty table of locks is removed, as `make repro` does. A torn dvc.lock is taken from git.
+    """
     table = folder / ".dvc/tmp/rwlock"
     if table.exists() and not table.stat().st_size:
         table.unlink()
+    try:
+        is_whole = "stages" in (yaml.safe_load((folder / "dvc.lock").read_text()) or {})
+    except (OSError, yaml.YAMLError):
+        is_whole = False
+    if not is_whole:
+        subprocess.run(["git", "checkout", "--quiet", "dvc.lock"], cwd=folder, check=True)
 
 
 def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, wanted: Container[str]) -> str | None:
