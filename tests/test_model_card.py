@@ -615,7 +615,7 @@ def test_what_the_inputs_come_from_is_cited(single: Project) -> None:
     """Each known work is cited once, by the name of its source or of the base model."""
     ledger = copy.deepcopy(single.ledger)
     ledger["base_model"]["base_model"] = None
-    assert "The works that it was made of" not in render(ledger)
+    assert "Works behind the base model" not in render(ledger)
     ledger["base_model"]["base_model"] = "deepseek-ai/deepseek-math-7b-rl"
     for corpus in ledger["corpora"].values():
         corpus["name"] = "AI-MO/NuminaMath-CoT"

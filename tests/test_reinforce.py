@@ -48,7 +48,7 @@ def test_one_option_puts_the_stage_between_train_and_evaluate(grpo: Workspace) -
     assert (grpo.path / "data/evaluate/reinforced-tiny_chain_sum/samples.parquet").exists()
     card = (grpo.path / "model_card/README.md").read_text()
     assert "| benchmark | base | tuned | reinforced |" in card
-    assert "Then GRPO: 3 steps of 8 answers, 4 to a problem" in card
+    assert "GRPO followed with 3 steps of 8 answers, 4 per problem" in card
     lineage = read_json(grpo.path / "lineage/reinforce.json")
     assert lineage["deps"]["data/model/tuned"]
     ledger = read_json(grpo.path / "model_card/ledger.json")["predicate"]

@@ -328,7 +328,7 @@ def kill_at(workspace: Workspace, checkpoint: str, *options: str) -> Path:
 
 
 def test_other_params_never_pick_up_a_checkpoint(straight: Straight) -> None:
-    assert straight.other and "going on" not in straight.shown
+    assert straight.other and "resuming" not in straight.shown
     assert all(folder.exists() for folder in straight.other)
 
 
@@ -440,11 +440,11 @@ def test_bad_bases_and_rows_are_one_line(
     template.write_text(whole.replace("<|im_end|>", "<end>"))
     assert "end-of-turn token is not in the loss" in shown()
     template.write_text("{% if messages|length > 1 %}Done: {% endif %}" + whole)
-    assert "renders the prompt in another way" in shown()
+    assert "renders the prompt differently" in shown()
     template.unlink()
     assert "has no chat template" in shown()
     (base / "tokenizer.json").unlink()
-    assert "no tokenizer" in shown()
+    assert "cannot load a tokenizer" in shown()
 
 
 def test_no_rows_is_an_error(smoke_copy: Workspace) -> None:
