@@ -7,7 +7,7 @@ import pytest
 from tests import faults
 from tests.conftest import Workspace, clean_environment
 
-FILTERS = ("prepare", "deduplicate", "decontaminate", "mix")
+FILTERS = ("deduplicate", "decontaminate", "mix")
 
 
 @pytest.mark.parametrize("seed", [0])
