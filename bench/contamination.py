@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shares = [sum(flagged[index] for index in own) / len(own) for flagged in flags.values()]
         rows.append([name, label, str(len(own)), *(f"{share:.1%}" for share in shares)])
     report(
-        "contamination",
+        "contamination" if chosen.pairs == PAIRS else f"contamination-{chosen.pairs.stem}",
         chosen,
         f"{len(pairs):,} pairs of {chosen.pairs.name}{note}",
         ["set", "label", "pairs", *flags],
