@@ -138,7 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{len(pairs):,} pairs of {chosen.pairs.name}{note}",
         ["set", "label", "pairs", *flags],
         rows,
-        {"flags": flags, "versions": installed},
+        {"flags": {rule: "".join(map(str, map(int, own))) for rule, own in flags.items()}}
+        | {"versions": installed},
     )
 
 
