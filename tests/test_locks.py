@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from locks import platforms
 from locks.supported import refusal
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
@@ -102,6 +103,25 @@ def test_what_is_built_from_source_is_said_once_for_uv_and_for_pip() -> None:
     found = re.search(r"--no-binary (\S+)", Path("Makefile").read_text(encoding="utf-8"))
     assert found and found[1].split(",") == UV["pip"]["no-binary"]
     assert set(UV["pip"]["no-binary"]) <= set(pins("all"))
+
+
+def test_the_platforms_are_asked_for_every_pin() -> None:
+    for lock in ("base", "pipeline", "all"):
+        asked = platforms.pins(Path(f"locks/{lock}.txt")).splitlines()
+        names = {canonicalize_name(Requirement(line).name) for line in asked}
+        assert set(pins(lock)) | ({"torch"} if lock != "base" else set()) <= names
+
+
+def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is what uv 0.13 prints, wrapped as it wraps it."""
+    message = (
+        "error: No solution found when resolving dependencies\n"
+        "  cause: Because numpy==2.4.6 has no\n  usable wheels and you require numpy==2.4.6, we can conclude that ...\n"
+    )
+    answer = subprocess.CompletedProcess([], 1, "", message)
+    monkeypatch.setattr(subprocess, "run", lambda *given, **options: answer)
+    reason = platforms.first_missing(Path("locks/base.txt"), "aarch64-apple-darwin", "3.15")
+    assert reason == "numpy==2.4.6 has no usable wheels"
 
 
 # --- Refusals -------------------------------------------------------------------------------------
