@@ -116,7 +116,8 @@ def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message is what uv 0.13 prints, wrapped as it wraps it."""
     message = (
         "error: No solution found when resolving dependencies\n"
-        "  cause: Because numpy==2.4.6 has no\n  usable wheels and you require numpy==2.4.6, we can conclude that ...\n"
+        "  cause: Because numpy==2.4.6 has no\n"
+        "  usable wheels and you require numpy==2.4.6, we can conclude that ...\n"
     )
     answer = subprocess.CompletedProcess([], 1, "", message)
     monkeypatch.setattr(subprocess, "run", lambda *given, **options: answer)

@@ -29,7 +29,7 @@ def _extra(module: str) -> str:
     ('qlora', 'pipeline', 'pipeline')
     """
     for requirement in importlib.metadata.requires("mathledger") or ():
-        named = re.match(r"[\w.-]+", requirement)
+        named = re.match(r"[\w.-]+(?=[ ;<=>!~])", requirement)  # mlflow, but not mlflow[auth]
         extra = re.search(r"extra == [\"']([\w-]+)[\"']", requirement)
         if named and extra and extra[1] != "dev" and _normal(named[0]) == _normal(module):
             return extra[1]
