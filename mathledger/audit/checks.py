@@ -113,7 +113,7 @@ def averages(claims: list[Claim]) -> Iterator[Finding]:
                 <= _value(claim).low
                 <= max(v.high + v.half for v in values) + _value(claim).half
             )
-            if fitting >= 2 or is_outside:
+            if (fitting >= 2 and 2 * len(apart) <= fitting) or is_outside:
                 hit.append((claim, parts, fitting))
             elif fitting == 1:
                 alone.append((claim, parts))
@@ -143,10 +143,11 @@ def _averages_of(group: list[Claim], line: int) -> tuple[int, list[tuple[Claim, 
                 part for part in parts if part.place and part.place[other] < average.place[other]
             ]
             own = [p for p in parts if _is_same_group(p, average)]
+            one_each = {part.benchmark or part.label: part for part in parts}
+            first = {part.benchmark or part.label: part for part in reversed(parts)}
+            choices = (parts, before, own, [*one_each.values()], [*first.values()])
             if any(
-                _mean_fits(_value(average), [_value(p) for p in some])
-                for some in (parts, before, own)
-                if some
+                _mean_fits(_value(average), [_value(p) for p in some]) for some in choices if some
             ):
                 fitting += 1
             elif sum(claim.is_average for claim in each) == 1:

@@ -42,6 +42,7 @@ _REPEATED = [
         rf"{_BETWEEN}{_N}\s{_BETWEEN}{_THING}\b",
         rf"\b(?:sampl|generat|draw|produc)\w*\s{_BETWEEN}{_N}\s{_BETWEEN}{_THING}\b",
         rf"\b(?:repeat|evaluat|test|sampl|run)\w*\b[^.;,\n]{{0,40}}?\b{_N}\stimes\b(?!\s(?:out|more|less|better|faster|larger|smaller|as|the)\b)",
+        rf"\b{_N}[- ](?:(?:sample|run)[- ])?averag",
         rf"\bpass@1\b[^.;\n)]{{0,25}}?{_N}\s{_THING}\b",
         rf"\b(?:avg|mean|average)\s?@\s?{_N}\b",
         rf"\bnumber of (?:runs|samples|repeats|seeds)\W{{1,6}}{_N}\b",
@@ -87,6 +88,7 @@ METRIC = re.compile(
     r"(?i)(?<![\w@])(?P<name>pass|avg|mean|maj1|maj|majority|cons|best[- ]of|bo|rm|prm|average"
     r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b|\b(?P<select>genselect)\b"
 )
+_REFLECTS = re.compile(r"(?i)\b(?:we (?:found|observed?|noticed?) that|sometimes|would have)\b")
 _SEPARATOR = re.compile(r"[,;:]\s|\sand\s|\swhile\s|\sbut\s")
 _AVERAGES = re.compile(r"(?i)\baverag|\bavg\b|\bmean\b|\btimes\b")
 _COUNTED = re.compile(rf"(?i)\b{_N}\s{_BETWEEN}{_THING}\b(?!\s(?:out|more|less|better|faster)\b)")
@@ -201,6 +203,8 @@ def _stated(sentence: str, line: int, section: Section) -> Iterator[Statement]:
             _MANY.search(part),
             _ONCE.search(part),
         )
+        if _REFLECTS.search(part):
+            continue
         named = part if is_split else sentence
         whole = frozenset(m.key for m in known.mentions(named) if m.key)
         if not (passes or is_many or is_once):

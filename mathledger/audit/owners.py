@@ -131,17 +131,19 @@ class Identity:
             if own.sizes and self.names:
                 return "this" if self._fits_size(own) else "family"
             return None
-        if any((own.stem, own.sizes) == (base.stem, base.sizes) for base in self.bases):
-            return "base"
+        for base in self.bases:
+            if "".join(own.stem) == "".join(base.stem) and own.sizes == base.sizes:
+                return "base"
         found: set[str] = set()
         for at, name in enumerate(self.names):
             if not name.stem:
                 continue
             is_kin_only = at > 0 and self.id is not None  # the repository's own name decides
-            longer, shorter = (own, name) if len(own.stem) >= len(name.stem) else (name, own)
-            if longer.stem[: len(shorter.stem)] != shorter.stem:
+            rest = _rest(own.stem, name.stem)
+            longer = own if rest is not None else name
+            rest = _rest(name.stem, own.stem) if rest is None else rest
+            if rest is None:
                 continue
-            rest = longer.stem[len(shorter.stem) :]
             is_sized = not own.sizes or not name.sizes or set(own.sizes) <= set(name.sizes)
             is_sized = is_sized and not is_kin_only
             is_sized = is_sized and (not name.modes or own.modes == name.modes)
@@ -158,7 +160,7 @@ class Identity:
         heads = {name.stem[0] for name in self.names if name.stem}
         bases = {name.stem[0] for name in self.bases if name.stem}
         is_kin = own.stem[0] in heads - bases and len(own.stem[0]) > 3
-        return "family" if is_kin and not known.model_names().match(own.stem[0]) else None
+        return "family" if is_kin else None
 
     def in_text(self, text: str) -> list[tuple[int, int, Whose, str]]:
         """The models that a text names: start, end, whose, name."""
@@ -175,6 +177,22 @@ class Identity:
             whose, label = self.of_label(text[start:end])
             named.append((start, end, "other" if whose == "unclear" else whose, str(label)))
         return named
+
+
+def _rest(longer: tuple[str, ...], shorter: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What one name has beyond another that it begins with, however the words are joined.
+
+    >>> _rest(("deepseek", "math", "rl"), ("deepseekmath",)), _rest(("qwen", "2.5"), ("qwen2",))
+    (('rl',), None)
+    """
+    wanted, read = "".join(shorter), ""
+    for at, word in enumerate(longer, 1):
+        read += word
+        if read == wanted:
+            return longer[at:]
+        if not wanted.startswith(read):
+            return None
+    return None
 
 
 def _overlaps(spot: tuple[int, int], spots: list[tuple[int, int]]) -> bool:

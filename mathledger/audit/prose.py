@@ -73,6 +73,10 @@ _NEWS = re.compile(
     r"(?i)\b(?:news|updates?|changelog|related|acknowledg\w*|citation|roadmap|history)\b"
 )
 _WE = re.compile(r"(?i)\b(?:we|our|ours|it|this model|the model|this release|the final model)\b")
+_ANOTHER = re.compile(
+    r"(?i)\b(?:another|other|previous|earlier|intermediate|initial|preliminary) (?:[\w-]+ ){0,2}"
+    r"(?:versions?|models?|checkpoints?|runs?|stages?)\b"
+)
 _WE_DID = re.compile(r"(?i)\b(?:we|it|our model)\b")
 _GOES_ON = re.compile(
     r"[\s(),\d.%]*(?:and|or|&)?(?: (?:the|much|larger|smaller|even|both|also))*\s*"
@@ -367,6 +371,8 @@ class _Teller:
                 subject = (whose, name)
         if subject and (subject[0] == "this" or not _WE_DID.search(sentence[last : score.start])):
             return subject
+        if _ANOTHER.search(sentence[: score.start]):
+            return "unclear", None
         if _WE.search(sentence[: score.start]):
             return ("unclear", None) if self.is_news and not _WE.match(sentence) else ("this", None)
         for start, _, _, name in named:

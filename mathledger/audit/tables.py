@@ -193,7 +193,7 @@ class _TableReader(CellReader):
                 cell = row.cells[column.at]
                 if column.at == grid.label or not column.is_value or not is_number(cell):
                     continue
-                mention = column.mention or self.unknown(column.text, cell, row)
+                mention = column.mention or self.unknown(column, cell, row)
                 if mention is None:
                     continue
                 part = part_of(mention, label)
@@ -214,15 +214,20 @@ class _TableReader(CellReader):
         whose, name = self.own.of_label(group)
         return (whose, name) if whose in ("this", "family", "other") else None
 
-    def unknown(self, label: str, cell: Cell, row: Row) -> known.Mention | None:
+    def unknown(self, column: Column, cell: Cell, row: Row) -> known.Mention | None:
         """A benchmark that is not known, if the number is a score at all."""
-        score = score_of(cell.text)
+        score, label = score_of(cell.text), column.text
         if not self.is_read or score is None or is_other(label or "n"):
             return None
-        if score.is_plain:
+        if score.is_plain and not self.has_scores(column):
             self.unread.add("numbers of something that is not known by name", row.line)
             return None
         return unnamed(label)
+
+    def has_scores(self, column: Column) -> bool:
+        """Return True if some number of a column is written as a score is: 72.7, 73%."""
+        read = (score_of(row.cells[column.at].text) for row in self.grid.rows[:50])
+        return any(score is not None and not score.is_plain for score in read)
 
     def by_row(self) -> Iterator[Unscaled]:
         """Benchmarks in the rows; a column is a model, or a value with what belongs to it.
