@@ -119,6 +119,7 @@ class Inputs:
     base: list[tuple[str, int]]  # id or name, line
     sets: list[TrainingSet]
     total: Number | None  # of training rows, as the card adds them up
+    parts: list[Number]  # the rows of the table that ends in the total
     licences: list[StatedLicence]
     settings: dict[str, Number]  # by the keys of _SETTINGS
     mentioned: frozenset[str] = frozenset()  # keys of licences that the text names at all
@@ -211,18 +212,20 @@ def _is_about_this(card: Card, text: str) -> bool:
     return bool(_SUBJECT.search(text[:200]))
 
 
-def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None]:
-    """The sets that the card says it was trained on, and the total that it gives."""
+def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None, list[Number]]:
+    """The sets that the card says it was trained on, the total that it gives, and its parts."""
     named = [
         TrainingSet(name, card.line_of("datasets"), _corpus(name), None)
         for name in _names(card, "datasets")
     ]
-    total = None
+    total: Number | None = None
+    parts: list[Number] = []
     for block in card.body.blocks:
         if isinstance(block, Table):
             sets, sum_of_sets = _listed(block)
             named += sets
-            total = total or sum_of_sets
+            if total is None and sum_of_sets:
+                total, parts = sum_of_sets, [one.size for one in sets if one.size]
         elif isinstance(block, Text):
             named += _told(block)
     by_name: dict[str, TrainingSet] = {}
@@ -230,7 +233,7 @@ def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None]:
         key = one.corpus.id if one.corpus else one.name.lower()
         if key not in by_name or (one.size and not by_name[key].size):
             by_name[key] = one
-    return [*by_name.values()], total
+    return [*by_name.values()], total, parts
 
 
 def _corpus(name: str) -> known.Corpus | None:

@@ -269,14 +269,15 @@ def _listed(sentence: str, places: list[Place]) -> dict[int, known.Mention]:
     at = 0
     while at + 1 < len(runs):
         first, second = runs[at], runs[at + 1]
-        if len(first) == len(second) > 1 and second[0].start - first[-1].end < 80:
+        is_pair = isinstance(first[0], Score) != isinstance(second[0], Score)
+        if is_pair and len(first) == len(second) > 1 and second[0].start - first[-1].end < 80:
             both = zip(first, second, strict=True)
             for one, other in both:
                 score, mention = (one, other) if isinstance(one, Score) else (other, one)
                 assert isinstance(score, Score) and isinstance(mention, known.Mention)
                 found[score.start] = mention
             at += 2
-        elif len(first) > 1 and len(second) == 1 and isinstance(second[0], known.Mention):
+        elif is_pair and len(first) > 1 and isinstance(second[0], known.Mention):
             gap = sentence[first[-1].end : second[0].start]
             if re.fullmatch(r"(?i)[\s%]*(?:on|in|for|at)\s(?:the\s)?", gap):
                 found |= {score.start: second[0] for score in first}

@@ -267,12 +267,10 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
 
 def _totals(inputs: Inputs) -> Iterator[Fact]:
     """The sets' sizes against their total."""
-    sized = [(one, one.size) for one in inputs.sets if one.size]
-    if not inputs.total or len(sized) < 2:
+    if not inputs.total or len(inputs.parts) < 2:
         return
-    listed = [size for _, size in sized if size.line != inputs.total.line]
-    total = sum((size.value for size in listed), Fraction(0))
-    slack = sum((size.unit for size in listed), inputs.total.unit)
+    total = sum((size.value for size in inputs.parts), Fraction(0))
+    slack = sum((size.unit for size in inputs.parts), inputs.total.unit)
     if abs(total - inputs.total.value) > slack:
         text = f"The sets add up to {int(total):,} rows; the card's total is {inputs.total.text}"
         line = inputs.total.line
