@@ -62,10 +62,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
         items[:] = filter(is_quick, items)
     if IS_WORKER:
+        turns = {item: turn(item) for item in items}
+        groups: dict[str, list[pytest.Item]] = {}
         for item in items:
-            if not is_quick(item) and "module" in scopes(item):
-                item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
-        items.sort(key=turn)
+            if name := group_of(item):
+                groups.setdefault(name, []).append(item)
+        for name, group in groups.items():
+            turns |= dict.fromkeys(group, max(turns[item] for item in group))
+            for item in group:
+                item.add_marker(pytest.mark.xdist_group(name))
+        items.sort(key=turns.__getitem__)
+
+
+def group_of(item: pytest.Item) -> str | None:
+    """Return the name of the tests that one process runs, because they share a costly fixture."""
+    needs = getattr(item, "fixturenames", ())
+    if shared := {"again", "faster"} & set(needs):
+        return shared.pop()
+    return item.nodeid.split("::")[0] if not is_quick(item) and "module" in scopes(item) else None
 
 
 def scopes(item: pytest.Item) -> set[str]:
@@ -77,20 +91,21 @@ def scopes(item: pytest.Item) -> set[str]:
 def turn(item: pytest.Item) -> int:
     """Sort key: long tests run first, so that both processes finish at the same time.
 
-    One process makes the smoke run and the run that is compared with it; meanwhile the other runs
-    the long tests that need neither. Tests that share a module's fixture form one group, so that
-    only one process sets it up.
+    One process makes the smoke run and the run that is compared with it, and compiles the kernels;
+    meanwhile the other runs the slow tests that need no stage.
     """
     needs = getattr(item, "fixturenames", ())
+    if is_quick(item):
+        return 6
     if "again" in needs:
         return 0
-    if is_quick(item):
-        return 5
-    if "smoke" not in needs:
+    if "start" not in needs:
         return 1
-    if "module" in scopes(item) or "faster" in needs:
+    if "smoke" not in needs:
         return 2
-    return 3 if "smoke_copy" in needs else 4
+    if "module" in scopes(item) or "faster" in needs:
+        return 3
+    return 4 if "smoke_copy" in needs else 5
 
 
 def is_quick(item: pytest.Item) -> bool:
