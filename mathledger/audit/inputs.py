@@ -127,8 +127,9 @@ class Inputs:
 
 def read(card: Card) -> Inputs:
     """What the card says of its inputs."""
-    sets, total = _training_sets(card)
-    return Inputs(_bases(card), sets, total, [*_licences(card)], _settings(card), _mentioned(card))
+    sets, total, parts = _training_sets(card)
+    licences = [*_licences(card)]
+    return Inputs(_bases(card), sets, total, parts, licences, _settings(card), _mentioned(card))
 
 
 def _mentioned(card: Card) -> frozenset[str]:
