@@ -287,6 +287,10 @@ def _comparable(group: list[Claim]) -> list[Claim] | None:
     if len(group) < 2:
         return None
     plain = [claim for claim in group if not _is_set_apart(claim)]
+    if len({claim.line for claim in plain if not claim.place}) < len(
+        [claim for claim in plain if not claim.place]
+    ):
+        return None  # a sentence that gives two values says why
     if len(plain) < 2 or len({claim.axis for claim in plain if claim.place}) > 2:
         return None
     metrics = {(claim.metric or "").lower() for claim in plain}

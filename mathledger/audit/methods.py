@@ -89,6 +89,10 @@ METRIC = re.compile(
     r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b|\b(?P<select>genselect)\b"
 )
 _REFLECTS = re.compile(r"(?i)\b(?:we (?:found|observed?|noticed?) that|sometimes|would have)\b")
+_HINT = re.compile(  # one of these stands in every statement; most sentences have none
+    r"(?i)averag|\bavg|\bmean|\btimes\b|run|seed|sampl|repe|generation|response|single|once|greedy"
+    r"|temperature|\bone \w+ (?:per|an?|for|each)|pass|rollout|attempt|trial|answers|evaluations"
+)
 _SEPARATOR = re.compile(r"[,;:]\s|\sand\s|\swhile\s|\sbut\s")
 _AVERAGES = re.compile(r"(?i)\baverag|\bavg\b|\bmean\b|\btimes\b")
 _COUNTED = re.compile(rf"(?i)\b{_N}\s{_BETWEEN}{_THING}\b(?!\s(?:out|more|less|better|faster)\b)")
@@ -186,7 +190,7 @@ def _sentences(block: Text) -> Iterator[tuple[int, str]]:
 
 
 def _stated(sentence: str, line: int, section: Section) -> Iterator[Statement]:
-    if _TRAINS.search(sentence) and not _SCORES.search(sentence):
+    if not _HINT.search(sentence) or (_TRAINS.search(sentence) and not _SCORES.search(sentence)):
         return
     parts = _SEPARATOR.split(sentence)
     is_mean = bool(_AVERAGES.search(sentence))
