@@ -44,7 +44,7 @@ _REPEATED = [
         rf"\b(?:repeat|evaluat|test|sampl|run)\w*\b[^.;,\n]{{0,40}}?\b{_N}\stimes\b(?!\s(?:out|more|less|better|faster|larger|smaller|as|the)\b)",
         rf"\b{_N}[- ](?:(?:sample|run)[- ])?averag",
         rf"\bpass@1\b[^.;\n)]{{0,25}}?{_N}\s{_THING}\b",
-        rf"\b(?:avg|mean|average)\s?@\s?{_N}\b",
+        r"\b(?:avg|mean|average)\s?@\s?(?P<n>\d{1,4})\b",
         rf"\bnumber of (?:runs|samples|repeats|seeds)\W{{1,6}}{_N}\b",
         rf"\b(?:averag\w*|mean) (?:over|of|across) {_N}\b(?! (?:benchmark|task|dataset|categor"
         rf"|subject))",
@@ -171,7 +171,7 @@ def statements(blocks: list[Block]) -> list[Statement]:
     for block in blocks:
         if isinstance(block, Text):
             for line, sentence in _sentences(block):
-                found += _stated(sentence, line, block.section)
+                found += _stated(sentence, line, block.section, block.is_heading)
         elif isinstance(block, Table):
             for row in block.rows:
                 filled = [cell.text for cell in row.cells if cell.text]
@@ -189,7 +189,9 @@ def _sentences(block: Text) -> Iterator[tuple[int, str]]:
         yield block.line + text.count("\n", 0, max(place, 0)), part
 
 
-def _stated(sentence: str, line: int, section: Section) -> Iterator[Statement]:
+def _stated(
+    sentence: str, line: int, section: Section, is_heading: bool = False
+) -> Iterator[Statement]:
     if not _HINT.search(sentence) or (_TRAINS.search(sentence) and not _SCORES.search(sentence)):
         return
     parts = _SEPARATOR.split(sentence)
@@ -230,7 +232,8 @@ def _stated(sentence: str, line: int, section: Section) -> Iterator[Statement]:
         votes = {m for m in metrics if is_vote(m)}
         if metrics and metrics == votes:
             continue  # 64 generations for a vote are one verdict an item
-        names = frozenset() if len(metrics) > 1 else metrics - votes
+        is_of_all = is_heading or len(metrics) > 1  # a heading's avg@8 is that of its section
+        names = frozenset() if is_of_all else metrics - votes
         yield Statement(
             passes,
             line,

@@ -39,16 +39,16 @@ _CHANGE_AFTER = re.compile(
 _NO_SCORE_AFTER = re.compile(r"(?i)\s?(?:confidence|credible|intervals?|CI)\b")
 # What may stand between a benchmark and its score.
 _WORDS = """
-" a an the of is at to on in for and with by its our we it all full only just now from over up
+a an the of is at to on in for and with by its our we it all full only just now from over up
 nearly test set sets dataset benchmark benchmarks exam exams problems items competition math
 mathematics accuracy acc score scores scored scoring performance result results rate success
-overall correct exact match em strict flexible zero few shot cot greedy average avg mean maj cons
-pass majority vote achieves achieve achieved achieving reaches reach reached reaching gets get got
-obtains obtained attains attained hits hit solves solved solving improves improved improving
-increases increased rises rose boosts boosted goes went moves climbs jumps drops falls lifts lift
-lifted grows grew has have was were are obtaining yields yielded shows showed about around
-approximately roughly respectively model models percent which that this record records recorded
-posts lands sits stands both
+overall correct exact match em strict correctly flexible zero few shot cot greedy average avg mean
+maj cons pass majority vote achieves achieve achieved achieving reaches reach reached reaching
+gets get got obtains obtained attains attained hits hit solves solved solving improves improved
+improving increases increased rises rose boosts boosted goes went moves climbs jumps drops falls
+lifts lift lifted grows grew has have was were are obtaining yields yielded shows showed about
+around approximately roughly respectively model models percent which that this record records
+recorded posts lands sits stands both
 """
 _BETWEEN = set(_WORDS.split())
 _SIGN = re.compile(r"[:=()~≈|'’\-–—>*$\d]+")
@@ -127,6 +127,11 @@ def text_claims(
                     number = block.line + bisect_right(starts, start + match.start()) - 1
                     unread.add("text in a language that is not read", number)
             continue
+        if _SLASHED.search(sentence) and known.mentions(sentence):
+            number = (
+                block.line + bisect_right(starts, start + _SLASHED.search(sentence).start()) - 1
+            )
+            unread.add("numbers in a sentence that could not be told apart", number)
         teller = _Teller(sentence, own, block)
         stated: dict[str, str] | None = None
         for score, mention in _scored(sentence, heading, teller.spots):
@@ -149,6 +154,7 @@ def text_claims(
                 yield from in_percent([Unscaled(claim, part)])
 
 
+_SLASHED = re.compile(r"\d{1,3}\.\d{1,3}\s?/\s?\d{1,3}\.\d")
 _ITEM = re.compile(
     r"\W{0,4}(?P<label>[^:=\n]{2,60}?)\s?[:=–—]\s?(?P<value>[~≈]?\d{1,3}(?:\.\d{1,3})?\s?%?)\W{0,3}"
 )
@@ -318,6 +324,7 @@ def _is_between(text: str) -> bool:
     """Return True if nothing but words of scoring stands here."""
     if len(text) > 80:
         return False
+    text = re.sub(r"\([^()]{0,40}\)", " ", text)
     if "    " in text:  # a model stood here: On AIME, Kestrel-7B scores 60%
         text = text.replace(",", " ")
     tokens = re.findall(r"[A-Za-z]+|[^\sA-Za-z]+", METRIC.sub(" ", text))

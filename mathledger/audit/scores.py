@@ -15,8 +15,10 @@ _SCORE = re.compile(
     r"(?![\w/@]|-\w|\.\d|,\d|\s?[/×x]\s?\d)",
     re.IGNORECASE,
 )
+_WHOLE = r"(?:\d{1,3}(?:,\d{3})+|\d{1,6})"
 _COUNT = re.compile(
-    r"(?<![\w@/.+-])(?P<k>\d{1,6})\s?(?:/|\bof\b|\bout of\b)\s?(?P<n>\d{1,6})(?![\w/]|\.\d)"
+    rf"(?<![\w@/.,+-])(?P<k>{_WHOLE})\s?(?:/|\b(?:out )?of(?: (?:the|all))?\b)\s?(?P<n>{_WHOLE})"
+    r"(?![\w/]|[.,]\d)"
 )
 _SPREAD = re.compile(
     rf"\s{{0,2}}\(?(?:±|\+/-|\+-)\s?({_NUMBER})\s?%?\)?"
@@ -85,7 +87,7 @@ def scores(text: str) -> list[Score]:
 def _counts(text: str) -> list[Score]:
     counts = []
     for match in _COUNT.finditer(text):
-        k, n = int(match["k"]), int(match["n"])
+        k, n = (int(match[name].replace(",", "")) for name in "kn")
         if k <= n and n > 1:
             counts.append(Score(match[0], None, None, False, False, (k, n), None, *match.span()))
     return counts

@@ -11,6 +11,7 @@ read, and `model:` where the repository's name is given to the audit.
 """
 
 import argparse
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ def _benchmark(claim: Claim) -> str:
 
 
 def _bare(text: str) -> str:
-    return text.split("±")[0].split("(")[0].split("[")[0].strip(" %~≈")
+    return re.split(r"±|\(|\[| of ", text)[0].strip(" %~≈")
 
 
 def _fit(claim: Claim, label: Label) -> int:
