@@ -113,9 +113,9 @@ def averages(claims: list[Claim]) -> Iterator[Finding]:
                 <= _value(claim).low
                 <= max(v.high + v.half for v in values) + _value(claim).half
             )
-            if (fitting >= 2 and 2 * len(apart) <= fitting) or is_outside:
+            if fitting >= 2 and 2 * len(apart) <= fitting:
                 hit.append((claim, parts, fitting))
-            elif fitting == 1:
+            elif fitting or is_outside:  # it may be an average over more than is shown
                 alone.append((claim, parts))
     yield from _average_finding([(c, p) for c, p, _ in hit], "contradiction")
     yield from _average_finding(alone, "question")
@@ -205,6 +205,7 @@ def headline(body: Body, claims: list[Claim]) -> Iterator[Finding]:
         if claim.place and claim.whose == "this" and not claim.is_average and _exact(claim):
             at = claim.place[1] if claim.axis == "columns" else claim.place[2]
             rows[claim.place[0], at].append(claim)
+    num_own = len({claim.benchmark or claim.label for row in rows.values() for claim in row})
     for block in body.blocks:
         if not isinstance(block, Text):
             continue
@@ -213,7 +214,7 @@ def headline(body: Body, claims: list[Claim]) -> Iterator[Finding]:
             if not match:
                 continue
             number = _NUMBERS.get(match["n"].lower()) or int(match["n"])
-            fitting = [row for row in rows.values() if len(row) == number > 1]
+            fitting = [row for row in rows.values() if len(row) == number == num_own > 1]
             value = printed(match["value"])
             if len(fitting) != 1 or _mean_fits(value, [_value(claim) for claim in fitting[0]]):
                 continue

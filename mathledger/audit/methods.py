@@ -89,6 +89,7 @@ METRIC = re.compile(
     r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b|\b(?P<select>genselect)\b"
 )
 _REFLECTS = re.compile(r"(?i)\b(?:we (?:found|observed?|noticed?) that|sometimes|would have)\b")
+_OF_OTHERS = re.compile(r"(?i)\b(?:baselines?|(?:public|other|previous|open) models?['’s]*)\b")
 _HINT = re.compile(  # one of these stands in every statement; most sentences have none
     r"(?i)averag|\bavg|\bmean|\btimes\b|run|seed|sampl|repe|generation|response|single|once|greedy"
     r"|temperature|\bone \w+ (?:per|an?|for|each)|pass|rollout|attempt|trial|answers|evaluations"
@@ -209,7 +210,7 @@ def _stated(
             _MANY.search(part),
             _ONCE.search(part),
         )
-        if _REFLECTS.search(part):
+        if _REFLECTS.search(part) or _OF_OTHERS.search(part):
             continue
         named = part if is_split else sentence
         whole = frozenset(m.key for m in known.mentions(named) if m.key)

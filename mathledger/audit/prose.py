@@ -127,10 +127,9 @@ def text_claims(
                     number = block.line + bisect_right(starts, start + match.start()) - 1
                     unread.add("text in a language that is not read", number)
             continue
-        if _SLASHED.search(sentence) and known.mentions(sentence):
-            number = (
-                block.line + bisect_right(starts, start + _SLASHED.search(sentence).start()) - 1
-            )
+        slashed = _SLASHED.search(sentence)
+        if slashed and known.mentions(sentence):
+            number = block.line + bisect_right(starts, start + slashed.start()) - 1
             unread.add("numbers in a sentence that could not be told apart", number)
         teller = _Teller(sentence, own, block)
         stated: dict[str, str] | None = None

@@ -206,3 +206,15 @@ def test_the_project_s_own_card_audits_clean() -> None:
     assert len(own) >= 8 and not any(claim.whose == "unclear" for claim in result.claims)
     assert all(claim.model in (None, "tuned") for claim in own)
     assert [finding.title for finding in result.findings] == []
+
+
+def test_a_repository_that_was_renamed_says_so(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub leads on from the old name; the card is read, and the new name is said."""
+
+    class Info:
+        id, sha = "acme/Kestrel-7B", commit_of("acme/Kestrel-7B")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: Info)
+    fetched = fetch("old/Kestrel-7B")
+    assert fetched.repo == "acme/Kestrel-7B"
+    assert fetched.note == "old/Kestrel-7B was renamed: the hub calls it acme/Kestrel-7B now."
