@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +55,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(durations.Durations(lambda: sum(f.cpu_seconds() for f in _forks)))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # Runs before xdist's own hook, which reads the groups.
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
     """Deselect the slow tests under --quick, and order the tests that processes share."""
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
@@ -72,6 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in group:
                 item.add_marker(pytest.mark.xdist_group(name))
         items.sort(key=turns.__getitem__)
+    return (yield)
 
 
 def group_of(item: pytest.Item) -> str | None:
