@@ -43,13 +43,13 @@ ORDER = (
     *("evidence", "approximate", "no_licence"),
 )
 SETTLED_BY = {
-    "n": '"accuracy over the 500 items of MATH-500", or k of n in the table (467/500)',
-    "revision": "`revision:` of the dataset in the model-index, or the commit in the text",
-    "prompt": "the prompt, or `num_few_shot` in the model-index",
-    "sampling": '"greedy decoding", or "temperature 0.6, mean over 16 samples per item"',
-    "grader": "the harness or grader with its version, such as lm-evaluation-harness 0.4.9",
+    "n": 'k of n in the table (467/500), or "accuracy over the 500 items of MATH-500",',
+    "revision": "`revision:` of the dataset in the model-index, or the commit in the text,",
+    "prompt": "the prompt, or `num_few_shot` in the model-index,",
+    "sampling": '"greedy decoding", or "temperature 0.6, mean over 16 samples an item",',
+    "grader": "the harness or grader with its version (lm-evaluation-harness 0.4.9)",
     "predictions": "a link to every response with its verdict",
-    "interval": '"72.7 ± 1.2 (standard error)", or a 95% interval',
+    "interval": '"72.7 ± 1.2 (standard error)", or a 95% interval,',
 }
 
 
@@ -250,11 +250,11 @@ def evidence(claims: list[Claim]) -> Iterator[Finding]:
     for kind, what in KINDS.items():
         without = [claim for claim in own if kind not in claim.stated]
         if without and len(without) == len(own):
-            points.append(f"No claim states {what}. This would: {SETTLED_BY[kind]}.")
+            points.append(f"No claim states {what}; {SETTLED_BY[kind]} would do.")
         elif without:
             points.append(
-                f"{len(without)} of {len(own)} claims do not state {what}: {on_lines(without)}. "
-                f"This would: {SETTLED_BY[kind]}."
+                f"{len(without)} of {len(own)} claims do not state {what} ({on_lines(without)}); "
+                f"{SETTLED_BY[kind]} would do."
             )
     if points:
         yield Finding(

@@ -140,8 +140,8 @@ def _terms_of_bases(inputs: Inputs) -> Iterator["Fact"]:
         )
         for same in (one for one in inputs.licences if one.same_as_base):
             yield Fact(
-                f"Line {same.line} says {own.name}, and that it is the base model's licence: "
-                f"that is {needs.name}.",
+                f"Line {same.line} says that {own.name} is the base model's licence; the base is "
+                f"published under {needs.name}.",
                 [same.line],
                 model.source,
             )

@@ -170,15 +170,15 @@ def test_evidence_that_is_stated_is_not_called_missing(tmp_path: Path) -> None:
     """In usage code a temperature says nothing of the evaluation."""
     text = "## Evaluation\n\nGreedy, 5-shot, lm-evaluation-harness.\n\n- GSM8K: 72.7% ± 1.2\n"
     found = findings(tmp_path, HEAD + text)
-    told = [line.split(" states ")[1].partition(". ") for line in found["evidence"].points]
+    told = [line.split(" states ")[1].partition("; ") for line in found["evidence"].points]
     assert {what for what, _, _ in told} == {
         "the number of items",
         "the benchmark's revision",
         "the predictions",
     }
-    assert all(settles.startswith("This would: ") for _, _, settles in told)
+    assert all(settles.endswith(" would do.") for _, _, settles in told)
     two = findings(tmp_path, f"{HEAD}GSM8K: 72.7% (95% CI, n=200).\n\nSVAMP: 80.1%.\n")
-    assert "1 of 2 claims do not state an interval: line 8." in points(two, "evidence")
+    assert "1 of 2 claims do not state an interval (line 8);" in points(two, "evidence")
     usage = "GSM8K: 72.7%\n\n```python\ngenerate(temperature=0.7)\n```\n"
     assert "how answers were sampled" in points(findings(tmp_path, HEAD + usage), "evidence")
 
