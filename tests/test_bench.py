@@ -61,6 +61,7 @@ def test_a_wrong_interpreter_of_the_peers_is_one_line(tmp_path: Path) -> None:
         contamination.main(["--peers", "/nowhere/python", "--results", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_grading(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     cells = table(grading.main, capsys, tmp_path, *TINY, "--cases", "20")
     assert [row[0] for row in cells] == ["grader", "mathledger", "math-verify"]

@@ -131,6 +131,7 @@ def test_ablation_changes_what_a_run_computes(ablation: str) -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.slow
 def test_ablation_goes_with_any_experiment(ablation: str, experiment: str) -> None:
     load_all([*overrides(experiment), f"ablation={ablation}"])
 

@@ -111,6 +111,7 @@ def test_removal_needs_a_direct_likeness_to_a_kept_problem() -> None:
         assert likeness == jaccard(chain[copy], chain[kept]) >= SETTINGS.jaccard
 
 
+@pytest.mark.slow
 def test_minhash_misses_next_to_nothing_that_comparison_of_all_pairs_finds() -> None:
     """The oracle compares every pair; the copies omit up to two words of a text."""
     chance = random.Random(3)

@@ -269,6 +269,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("text", RUN)
+@pytest.mark.slow
 def test_command_of_the_docs_runs(text: str, clone: Path) -> None:
     assert text in {command.text for command in COMMANDS}, "no page has it anymore"
     # The environment is the tests' own, and the code is the clone's.
