@@ -29,6 +29,7 @@ MAX_CELL = 400  # characters
 _DELIMITER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
 _H_TAG = re.compile(r"<h([1-6])\b[^<>]{0,300}>(.{0,500}?)</h\1\s*>", re.I | re.S)
 _BEFORE_NUMBER = re.compile(r"^[^\w\s~≈<>≥≤+−$(\[.-]+\s*(?=[~≈]?\d)")  # a flame, a medal
+_SCORE_LIKE = re.compile(r"\d\.\d|\d\s?%")
 _NUMBER = re.compile(r"\d")
 
 
@@ -254,7 +255,7 @@ class _Reader:
         self.hidden += [
             start + at + self.first
             for at, (line, rest) in enumerate(zip(lines, kept, strict=False))
-            if _NUMBER.search(line) and not _NUMBER.search(rest)
+            if _SCORE_LIKE.search(line) and not _SCORE_LIKE.search(rest)
         ]
         for at, line in enumerate(kept):
             if "<table" in line.lower():
