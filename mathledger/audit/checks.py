@@ -31,12 +31,12 @@ def miscounted(claims: list[Claim]) -> Iterator[Finding]:
         for claim in claims
         if claim.count and _exact(claim) and not _is_share(_value(claim), *claim.count)
     ]
-    own = [claim for claim in hit if claim.whose in ("this", "family")]
+    own = [claim for claim in hit if claim.whose == "this"]
     if hit:
         yield Finding(
             "miscounted",
             "contradiction",
-            f"A percentage that is not the k of n beside it: {brief(own or hit)}"
+            f"A percentage that is not the k of n beside it: {brief(own)}"
             if own
             else "A percentage that is not the k of n beside it",
             lines_of(hit),

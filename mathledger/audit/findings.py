@@ -23,6 +23,7 @@ from mathledger.audit.words import (
     percent,
     said,
     span,
+    titled,
     urls,
 )
 
@@ -84,7 +85,7 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "impossible",
             "contradiction",
-            f"Values that no k of n gives: {brief(hit)}",
+            titled("No k of n gives", hit),
             lines_of(hit),
             points,
             "which items, how many runs, and the k of n of each.",
@@ -114,7 +115,7 @@ def one_pass(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "one_pass",
             "question",
-            f"Over how many passes? One pass does not give {brief(hit)}",
+            titled("Over how many passes? One pass would not give", hit),
             lines_of(hit),
             points,
             "the number of passes and of items, or the k of n.",
@@ -211,7 +212,7 @@ def rounding(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "rounding",
             "question",
-            f"Rounded, or a mean? {brief(hit)}",
+            titled("Rounded, or a mean over passes?", hit),
             lines_of(hit),
             points,
             "the k of n, or one more digit.",

@@ -56,6 +56,12 @@ def brief(claims: list[Claim]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
+def titled(lead: str, claims: list[Claim]) -> str:
+    """A finding's title: it names this model's numbers, and nobody else's."""
+    own = [claim for claim in claims if claim.whose == "this"]
+    return f"{lead} {brief(own) if own else 'some values of others of its family'}"
+
+
 def urls(sources: list[str]) -> list[str]:
     return list(dict.fromkeys(source for source in sources if source.startswith("http")))
 
