@@ -22,7 +22,7 @@ MODEL_HEAD = re.compile(
 )
 BENCH_HEAD = re.compile(
     r"(?i)^\W*(?:benchmarks?|tasks?|datasets?|metrics?|evaluations?|tests?|test sets?|evals?|domain"
-    r"|benchmark.*|task.*|.*benchmarks?)\W*$"
+    r"|groups?|benchmark.*|task.*|.*benchmarks?)\W*$"
 )
 VALUE_HEAD = re.compile(
     r"(?i)(?:.{0,40}\b)?(?:accuracy|acc\.?|f1|scores?|values?|results?|performance|correct"

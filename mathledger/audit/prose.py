@@ -77,6 +77,9 @@ _ANOTHER = re.compile(
     r"(?i)\b(?:another|other|previous|earlier|intermediate|initial|preliminary) (?:[\w-]+ ){0,2}"
     r"(?:versions?|models?|checkpoints?|runs?|stages?)\b"
 )
+_PEOPLE = re.compile(
+    r"(?i)\b(?:humans?|(?:non-)?experts?|annotators?|students?|people|contestants?|physicians?)\b"
+)
 _WE_DID = re.compile(r"(?i)\b(?:we|it|our model)\b")
 _GOES_ON = re.compile(
     r"[\s(),\d.%]*(?:and|or|&)?(?: (?:the|much|larger|smaller|even|both|also))*\s*"
@@ -380,6 +383,8 @@ class _Teller:
             return subject
         if _ANOTHER.search(sentence[: score.start]):
             return "unclear", None
+        if people := _PEOPLE.search(sentence[: score.start]):
+            return "other", people[0]
         if _WE.search(sentence[: score.start]):
             return ("unclear", None) if self.is_news and not _WE.match(sentence) else ("this", None)
         for start, _, _, name in named:

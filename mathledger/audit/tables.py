@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mathledger.audit import known
 from mathledger.audit.axes import (
+    BENCH_HEAD,
     MODEL_HEAD,
     RUN_HEAD,
     SHOTS_HEAD,
@@ -314,17 +315,19 @@ class _TableReader(CellReader):
                 )
 
     def of_one(self) -> Iterator[Unscaled]:
-        """A table of one benchmark, which the heading or the text around names; or of none "
-        "known."""
+        """A table of one benchmark, named by a heading or the text around it, or of none known."""
         grid = self.grid
         columns = grid.columns
         mention = self.named_around()
         solved = next((c.at for c in columns if SOLVED_HEAD.match(c.text)), None)
         total = next((c.at for c in columns if TOTAL_HEAD.match(c.text)), None)
         has_models = any(self.owners[column.at] for column in columns if column.is_value)
+        head = columns[grid.label].text
+        names_tasks = bool(BENCH_HEAD.match(head)) and not MODEL_HEAD.match(head)
         for number, row in enumerate(grid.rows):
-            label = row.cells[grid.label].text
-            is_own = grid.is_log or part_of(mention, label)
+            label = row.cells[grid.label].text or (self.last_label if names_tasks else "")
+            self.last_label = label
+            is_own = grid.is_log or names_tasks or part_of(mention, label)
             owner = None if is_own else self.label_owner(row, grid.label)
             if owner and owner[0] != "unclear" and not label.startswith("+"):
                 self.last = owner
@@ -386,7 +389,8 @@ class _TableReader(CellReader):
             caption = self.grid.table.before[-60:]
             is_bare = label.isdigit() and 0 < len(caption) < 60
             return unnamed(f"{caption}: {label}" if is_bare else label or head)
-        if VALUE_HEAD.match(head) and (SCORE_WORDS.search(head) or is_accuracy(head, label)):
+        texts = [row.cells[at].text for at in self.grid.labels]
+        if VALUE_HEAD.match(head) and (SCORE_WORDS.search(head) or is_accuracy(head, *texts)):
             return unnamed(head if is_model_row else label or head)
         if is_model_row and head and is_results and not is_other(head):
             return unnamed(head)
