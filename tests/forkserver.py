@@ -36,8 +36,8 @@ from typing import Any
 PROJECT = ("docs", "mathledger", "stages")
 # Variables of the environment that nothing reads before a stage runs. If any other differs from
 # the server's, the command runs in a real process.
-READ_LATE = ("AWS_", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "MLFLOW_TRACKING_", "OLDPWD", "PATH")
-READ_LATE += ("PWD", "PYTEST_", "SHELL", "SHLVL", "_")
+READ_LATE = ("AWS_", "CELERY_LOG_", "COLUMNS", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "LINES")
+READ_LATE += ("MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL", "SHLVL", "_")
 PRELOADED = (
     "accelerate", "bitsandbytes", "codecarbon", "datasets", "dvc.repo", "huggingface_hub",
     "huggingface_hub.hf_api", "hydra", "jinja2", "jsonschema", "lm_eval.api.task",
