@@ -41,6 +41,15 @@ class CellReader:
         said = " ".join([grid.table.before, *grid.table.after])
         self.has_errors = bool(_ERRORS.search(said))
 
+    def two_benchmarks(self, row: Row, column: Column, cell: Cell, owner: Owner) -> list[Unscaled]:
+        """The scores of a cell such as 71.2 / 33.4, below a header such as GSM8K / MATH."""
+        named = [each for each in known.mentions(column.text) if each.key]
+        pair = pair_of(cell.text) if len(named) == 2 and column.mention is None else None
+        return [
+            Unscaled(claim_of(row.line, "table", mention, owner, score, self.section), score)
+            for mention, score in zip(named, pair[:2] if pair else (), strict=False)
+        ]
+
     def cell(
         self,
         row: Row,

@@ -16,7 +16,7 @@ from mathledger.audit.markup import links
 
 Whose = Literal["this", "family", "other", "unclear"]
 
-_TOKEN = re.compile(r"\d+(?:\.\d+)?[bm](?![a-z])|[a-z]+|\d+(?:\.\d+)?")
+_TOKEN = re.compile(r"\d+(?:\.\d+)?[bm](?![a-z])|[^\W\d_]+|\d+(?:\.\d+)?")
 _SIZE = re.compile(r"\d+(?:\.\d+)?[bm]$")
 _OURS = re.compile(
     r"(?i)\bours?\b|\bthis[ -](?:model|work|repo(?:sitory)?|release|checkpoint)\b|^this$"

@@ -48,7 +48,7 @@ gets get got obtains obtained attains attained hits hit solves solved solving im
 improving increases increased rises rose boosts boosted goes went moves climbs jumps drops falls
 lifts lift lifted grows grew has have was were are obtaining yields yielded shows showed about
 around approximately roughly respectively model models percent which that this record records
-recorded posts lands sits stands both
+recorded posts lands sits stands both against versus vs
 """
 _BETWEEN = set(_WORDS.split())
 _SIGN = re.compile(r"[:=()~≈|'’\-–—>*$\d]+")
@@ -60,7 +60,7 @@ _MADE_FROM = re.compile(
 )
 _COMPARES = re.compile(
     r"(?i)exceed|outperform|surpass|beat|better|above|ahead|compar|compet|match|rival|vs\b|versus"
-    r"|than"
+    r"|than|against"
 )
 _LEADS = re.compile(
     r"(?i)(?:['’]s)?[\s(:~≈=|,–-]{0,5}"
@@ -78,7 +78,7 @@ _ANOTHER = re.compile(
     r"(?:versions?|models?|checkpoints?|runs?|stages?)\b"
 )
 _PEOPLE = re.compile(
-    r"(?i)\b(?:humans?|(?:non-)?experts?|annotators?|students?|people|contestants?|physicians?)\b"
+    r"(?i)\b(?:humans?|(?:non-)?experts?|annotators?|people|contestants?|physicians?)\b"
 )
 _WE_DID = re.compile(r"(?i)\b(?:we|it|our model)\b")
 _GOES_ON = re.compile(

@@ -194,7 +194,9 @@ class _TableReader(CellReader):
                 cell = row.cells[column.at]
                 if column.at == grid.label or not column.is_value or not is_number(cell):
                     continue
-                mention = column.mention or self.unknown(column, cell, row)
+                two = self.two_benchmarks(row, column, cell, owner or self.about)
+                yield from two
+                mention = column.mention or (None if two else self.unknown(column, cell, row))
                 if mention is None:
                     continue
                 part = part_of(mention, label)

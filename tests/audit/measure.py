@@ -77,7 +77,7 @@ def _benchmark(claim: Claim) -> str:
 
 
 def _bare(text: str) -> str:
-    return re.split(r"±|\(|\[| of ", text)[0].strip(" %~≈")
+    return re.split(r"±|\(|\[| of | to ", text)[0].strip(" %~≈")
 
 
 def _fit(claim: Claim, label: Label) -> int:
