@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -18,6 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 collect_ignore = ["macos"]  # Its sitecustomize.py removes what macOS lacks.
 # `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
 # several threads in each process would wait for each other and double the time of training.
+TOGETHER = {
+    f"tests/{name}.py"
+    for name in ("data/test_engine", "publish/test_attest", "test_experiments", "test_extending",
+                 "test_reinforce", "test_sync_mlflow", "test_team", "test_team_mlflow")
+}  # fmt: skip
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The fork server of this test process; None if no test needs a pipeline, or on other systems.
@@ -55,7 +61,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(durations.Durations(lambda: sum(f.cpu_seconds() for f in _forks)))
 
 
-@pytest.hookimpl(wrapper=True)  # Runs before xdist's own hook, which reads the groups.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the tests of one file with a costly set-up to one process; xdist 3.8 with pytest 9.2
+    ignores the groups that tests are marked with.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            if "test_two_runs_are_the_same_bytes" in nodeid or "from_nothing" in nodeid:
+                return "again"
+            file = nodeid.split("::")[0]
+            return file if file in TOGETHER else nodeid
+
+    return Scheduling(config, log) if config.option.dist == "loadgroup" else None
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Iterator[None]:
@@ -69,10 +92,8 @@ def pytest_collection_modifyitems(
         for item in items:
             if name := group_of(item):
                 groups.setdefault(name, []).append(item)
-        for name, group in groups.items():
+        for group in groups.values():
             turns |= dict.fromkeys(group, max(turns[item] for item in group))
-            for item in group:
-                item.add_marker(pytest.mark.xdist_group(name))
         items.sort(key=turns.__getitem__)
     return (yield)
 
