@@ -72,7 +72,7 @@ def audit(
     claims = [*islice(_claims(text, left_out, only_model_index), MAX_CLAIMS + 1)]
     is_cut = len(claims) > MAX_CLAIMS
     claims = sorted(claims[:MAX_CLAIMS], key=lambda claim: claim.line)
-    evidence.attach(text.body, claims)
+    evidence.attach(text.body, claims, text.own)
     is_family = not any(name.sizes for name in text.own.names)
     for claim in claims:
         claim.is_member = bool(is_family and claim.model and name_of(claim.model).sizes)

@@ -40,7 +40,6 @@ RUN_HEAD = _whole("(?:run|seed|trial)s?(?: ?#)?")
 SIZE_HEAD = _whole(
     "(?:model )?size", "#? ?params?(?:eters)?.*", "parameters?.*", "(?:base )?model size"
 )
-METRIC_HEAD = _whole("metrics?", "measure", "decoding", "mode", "setting", "setup", "inference")
 # Numbers that stand in tables of scores and are none.
 OTHER = _whole(
     "[nk]|#.*|num(?:ber)? of .*|num_\\w+|no\\.?|total.*|questions.*|.*solved|items|samples",

@@ -137,6 +137,9 @@ def _averages_of(group: list[Claim], line: int) -> tuple[int, list[tuple[Claim, 
         if len({part.place for part in parts}) != len(parts):
             continue  # two scores in one cell
         for average in (claim for claim in each if claim.is_average and _exact(claim)):
+            stated = re.search(r"(?<![@\d.])\d{1,3}(?![\d.])", average.label)
+            if stated and int(stated[0]) != len(parts):
+                continue  # it says that it is over more than is shown
             assert average.place
             other = 3 - line
             before = [

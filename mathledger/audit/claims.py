@@ -21,6 +21,10 @@ _HARNESS = re.compile(
 # Metrics that are no share of the items.
 NO_SHARE = re.compile(r"(?i)f1|bleu|rouge|percentile|rating|win[- ]?rate|elo|ppl|mc2|\bem/?f1")
 NORMALISED = re.compile(r"(?i)leaderboard|normali[sz]ed|rescaled")
+_PARTIAL = re.compile(
+    r"(?i)\bsubset\b|\bsubsample|\b(?:first|random(?:ly)?|sampled) \d{2,5}\b|\bonly\b|\bI{1,2} only"
+    r"|\b\d{2,5} (?:problems|questions|items|examples)\b|\bmini\b|\blite\b"
+)
 _AVERAGE = re.compile(r"(?i)^\W*(?:avg|average|mean|overall|macro[- ]avg|total avg)\b(?!\s?@)")
 
 
@@ -57,6 +61,7 @@ def claim_of(
         metric=metric,
         passes=passes,
         has_own_passes=bool(passes),
+        is_partial=bool(_PARTIAL.search(context)),
         is_average=mention.key is None and bool(_AVERAGE.match(mention.label)),
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mathledger.audit import known, methods
 from mathledger.audit.blocks import Body, Code, Section, Table, Text
 from mathledger.audit.markup import plain
+from mathledger.audit.owners import Identity
 
 if TYPE_CHECKING:
     from mathledger.audit.types import Claim
@@ -129,7 +130,7 @@ def in_words(text: str) -> dict[str, str]:
     return words
 
 
-def attach(body: Body, claims: list["Claim"]) -> None:
+def attach(body: Body, claims: list["Claim"], own_model: Identity) -> None:
     """Add to each claim what its section, the sections on evaluation and the whole card state."""
     if not claims:
         return
@@ -144,7 +145,7 @@ def attach(body: Body, claims: list["Claim"]) -> None:
         general.pop(kind, None)
     has_intervals = any(PATTERNS["interval"].search(part) for part in anywhere)
     listed = _listed(body)
-    all_statements = methods.statements(body.blocks)
+    all_statements = methods.statements(body.blocks, own_model)
     for claim in claims:
         around = general | {
             kind: words
@@ -195,16 +196,19 @@ def _is_same(claim: "Claim", other: "Claim") -> bool:
 
 def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
     """Over how many passes the claim is a mean, as far as the card says."""
-    is_vote = methods.is_vote(claim.metric)
+    is_vote, where = methods.is_vote(claim.metric), ""
     if claim.passes is None and not claim.count and not is_vote:
         metric = claim.metric if claim.metric and "@" in claim.metric else None
-        claim.passes, claim.is_repeated = methods.passes_of(
+        claim.passes, claim.is_repeated, line = methods.passes_of(
             all_statements, claim.section, claim.benchmark, metric
         )
+        where = f" (line {line})" if line else ""
     if re.match(r"(?i)pass\s?@\s?(?!1\b)\d", claim.metric or ""):
         claim.passes = None  # estimated from samples: no mean over passes
     if claim.passes and claim.passes > 1:
-        claim.stated["sampling"] = f"{claim.passes} passes"
+        claim.stated["sampling"] = f"{claim.passes} passes{where}"
+    elif claim.passes == 1:
+        claim.stated["sampling"] = f"{claim.stated.get('sampling', 'one pass')}{where}"
     elif claim.metric and "@" in claim.metric and claim.metric.lower() != "pass@1":
         claim.stated.setdefault("sampling", claim.metric)
 

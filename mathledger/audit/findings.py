@@ -77,7 +77,7 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
         text = f"{said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
         text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in candidates[1:])
         words = claim.stated.get("sampling")
-        how = f'The card says "{words}".' if words else "The card says one pass."
+        how = f"The card says: {words}." if words else "The card says one pass."
         points.append(f"{text}. {how} {_nearest(claim, one)}")
         hit.append(claim)
         sources += [size.source for size, _ in candidates]

@@ -45,9 +45,11 @@ def fits(claim: Claim) -> list[tuple[known.Size, Fit]]:
     """The k of n that the claim can stand for, by number of items; nothing where it is vague.
 
     Nor where the value is no share of items: a vote over samples, a pass@k that is estimated, a
-    score that a leaderboard has rescaled, F1.
+    score that a leaderboard has rescaled, F1, a part of the items.
     """
     if claim.value is None or claim.is_about or claim.is_normalised or claim.is_repeated:
+        return []
+    if claim.is_partial and not _stated_n(claim):
         return []
     metric = claim.metric or ""
     if is_vote(metric) or _SEVERAL.search(metric) or NO_SHARE.search(metric):

@@ -66,6 +66,8 @@ def _gain_in(sentence: str) -> str | None:
         return None
     if not (known.mentions(sentence) or re.search(r"(?i)accura|score|pass@", sentence)):
         return None
+    if len({each.key for each in known.mentions(sentence)}) > 1:
+        return None  # the gain may be on another benchmark
     a, b, c = printed(pair[0]["a"]), printed(pair[0]["b"]), printed(gain[0]["c"])
     slack = a.half + b.half + 2 * c.half
     differences = [abs(b.low - a.low)]

@@ -23,7 +23,10 @@ _SIZE_HEAD = re.compile(
 )
 _DATA_HEAD = re.compile(r"(?i)\b(?:data|datasets?|corpus|corpora|sources?)\b")
 _BENCHMARKS = re.compile(r"(?i)benchmark|\beval|\btest\b|accuracy|score")
-_TOTAL = re.compile(r"(?i)^\W*(?:total|sum|all|overall|combined)\b")
+_TOTAL = re.compile(
+    r"(?i)\W*(?:total|sum|all|overall|combined)(?: (?:rows|examples|samples|size|problems))?\W*$"
+)
+_TOTALISH = re.compile(r"(?i)\W*(?:total|sum|all|overall|combined)\b")
 _ABOUT_DATA = re.compile(r"(?i)\btrain|\bdata|\bcorp(?:us|ora)|\bfine-?tun")
 _TRAINS = re.compile(r"(?i)\b(?:train(?:ed|ing)?|fine-?tun(?:ed|ing|e)|sft|distill(?:ed|ation))\b")
 _TRAINED_ON = re.compile(
@@ -256,6 +259,8 @@ def _listed(table: Table) -> tuple[list[TrainingSet], Number | None]:
         size = number(row.cells[size_at].text, row.line)
         if _TOTAL.match(label):
             total = size
+        elif _TOTALISH.match(label):  # of what was kept, say: no sum of the rows above
+            is_whole = False
         elif size and label:
             sets.append(TrainingSet(label, row.line, _corpus(label), size))
         elif label:

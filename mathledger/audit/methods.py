@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mathledger.audit import known
 from mathledger.audit.blocks import Block, Section, Table, Text
+from mathledger.audit.owners import Identity
 
 MAX_CHARACTERS = 4000  # of a paragraph
 _WORDS = {
@@ -46,7 +47,7 @@ _REPEATED = [
         rf"\bpass@1\b[^.;\n)]{{0,25}}?{_N}\s{_THING}\b",
         r"\b(?:avg|mean|average)\s?@\s?(?P<n>\d{1,4})\b",
         rf"\bnumber of (?:runs|samples|repeats|seeds)\W{{1,6}}{_N}\b",
-        rf"\b(?:averag\w*|mean) (?:over|of|across) {_N}\b(?! (?:benchmark|task|dataset|categor"
+        rf"\baveraged (?:over|across) {_N}\b(?! (?:benchmark|task|dataset|categor"
         rf"|subject))",
     )
 ]
@@ -64,7 +65,7 @@ _ONCE = _any(
     r"\b(?:a )?single (?:run|pass|sample|attempt|generation|response)\b",
     r"\bone (?:run|pass|sample|attempt|generation|response) (?:per|an?|for each|each)\b",
     r"\b(?:run|evaluated|sampled|asked) (?:only )?once\b",
-    r"\bgreedy(?: (?:decoding|search|sampling))?\b",
+    r"\bgreed(?:y|ily)(?: (?:decoding|search|sampling))?\b",
     r"\btemperature\s?(?:of|=|:|is)?\s?`?0(?:\.0+)?\b(?!\.\d)",
 )
 _TRAINS = re.compile(
@@ -91,9 +92,16 @@ METRIC = re.compile(
 _REFLECTS = re.compile(r"(?i)\b(?:we (?:found|observed?|noticed?) that|sometimes|would have)\b")
 _OF_OTHERS = re.compile(r"(?i)\b(?:baselines?|(?:public|other|previous|open) models?['’s]*)\b")
 _HINT = re.compile(  # one of these stands in every statement; most sentences have none
-    r"(?i)averag|\bavg|\bmean|\btimes\b|run|seed|sampl|repe|generation|response|single|once|greedy"
+    r"(?i)averag|\bavg|\bmean|\btimes\b|run|seed|sampl|repe|generation|response|single|once|greed"
     r"|temperature|\bone \w+ (?:per|an?|for|each)|pass|rollout|attempt|trial|answers|evaluations"
 )
+_ALL = re.compile(r"(?i)\b(?:all|every|each|both|we|our)\b")
+# Advice to those who use the model; how its data were made.
+_ADVICE = re.compile(
+    r"(?i)(?:^|[,;:]\s)\W{0,4}use\b|\bbest results\b|\brecommend|\bsuggest|\bshould\b|\bplease\b"
+    r"|\byou\b|\btry\b"
+)
+_DATA = re.compile(r"(?i)\bdata|\btrain|\breward|\bpipeline|\bsft\b|\brl\b|\bcurat|\bdistill")
 _SEPARATOR = re.compile(r"[,;:]\s|\sand\s|\swhile\s|\sbut\s")
 _AVERAGES = re.compile(r"(?i)\baverag|\bavg\b|\bmean\b|\btimes\b")
 _COUNTED = re.compile(rf"(?i)\b{_N}\s{_BETWEEN}{_THING}\b(?!\s(?:out|more|less|better|faster)\b)")
@@ -107,7 +115,6 @@ class Statement:
     passes: int | None
     line: int
     section: Section
-    text: str
     benchmarks: frozenset[str]  # that it is restricted to; none of them: to no one
     metrics: frozenset[str]
     below: int | None  # it is of benchmarks with fewer items than this
@@ -166,13 +173,16 @@ def _passes_in(part: str, is_mean: bool) -> int | None:
     return number if number and number > 1 else None
 
 
-def statements(blocks: list[Block]) -> list[Statement]:
+def statements(blocks: list[Block], own: Identity) -> list[Statement]:
     """Every statement on passes in a card's text, and above and below its tables."""
     found: list[Statement] = []
     for block in blocks:
         if isinstance(block, Text):
             for line, sentence in _sentences(block):
-                found += _stated(sentence, line, block.section, block.is_heading)
+                for clause in sentence.split("; ") if _HINT.search(sentence) else ():
+                    named = {whose for _, _, whose, _ in own.in_text(clause)}
+                    if named != {"other"} or _ALL.search(clause):  # else it is of another model
+                        found += _stated(clause, line, block.section, block.is_heading)
         elif isinstance(block, Table):
             for row in block.rows:
                 filled = [cell.text for cell in row.cells if cell.text]
@@ -193,17 +203,19 @@ def _sentences(block: Text) -> Iterator[tuple[int, str]]:
 def _stated(
     sentence: str, line: int, section: Section, is_heading: bool = False
 ) -> Iterator[Statement]:
-    if not _HINT.search(sentence) or (_TRAINS.search(sentence) and not _SCORES.search(sentence)):
+    is_of_training = _TRAINS.search(sentence) or _DATA.search(section.title)
+    if not _HINT.search(sentence) or (is_of_training and not _SCORES.search(sentence)):
         return
     parts = _SEPARATOR.split(sentence)
     is_mean = bool(_AVERAGES.search(sentence))
-    counted = [part for part in parts if _passes_in(part, is_mean)]
+    counted = [part for part in parts if _passes_in(part, is_mean) or _ONCE.search(part)]
     is_split = len(counted) > 1
     num_metrics = sum(bool(METRIC.search(part)) for part in parts)
     if not is_split and (num_metrics < 2 or (not counted and repeats_in(sentence))):
         parts = [sentence]
     is_whole = bool(_WHOLE.search(sentence))
     below = _SMALL.search(sentence)
+    carried: frozenset[str] = frozenset()  # named before the part that states something of them
     for part in parts:
         passes, is_many, is_once = (
             _passes_in(part, is_mean and is_split),
@@ -213,9 +225,11 @@ def _stated(
         if _REFLECTS.search(part) or _OF_OTHERS.search(part):
             continue
         named = part if is_split else sentence
-        whole = frozenset(m.key for m in known.mentions(named) if m.key)
+        whole = carried | {m.key for m in known.mentions(named) if m.key}
         if not (passes or is_many or is_once):
+            carried = whole
             continue
+        carried = frozenset()
         of = (
             frozenset()
             if re.search(r"(?i)\ball (?:our |the |reported )*(?:results|scores|bench)", part)
@@ -226,8 +240,10 @@ def _stated(
         )
         if passes is None and not is_many:
             passes = 1
-            if _USAGE.search(section.title) or not (
-                _SCORES.search(sentence) or any(_RESULTS.search(t) for t in section.topics)
+            if (
+                _USAGE.search(section.title)
+                or _ADVICE.search(sentence)
+                or not (_SCORES.search(sentence) or any(_RESULTS.search(t) for t in section.topics))
             ):
                 continue  # advice on use, not a report
         votes = {m for m in metrics if is_vote(m)}
@@ -239,7 +255,6 @@ def _stated(
             passes,
             line,
             section,
-            sentence.strip()[:300],
             of,
             names,
             int(below["n"].replace(",", "")) if below else None,
@@ -249,14 +264,15 @@ def _stated(
 
 def passes_of(
     all_statements: list[Statement], section: Section, benchmark: str | None, metric: str | None
-) -> tuple[int | None, bool]:
+) -> tuple[int | None, bool, int | None]:
     """Over how many passes a score is a mean by the card's statements, and whether it may be one.
 
-    Returns (None, False) where the card says nothing that could hold for it.
+    Returns the passes, whether they may be several, and the line that says so; (None, False, None)
+    where the card says nothing that could hold for it.
     """
     fitting = [one for one in all_statements if one.is_of(benchmark, metric)]
     if not fitting:  # what is said of other scores may have been meant for this one, too
-        return None, any(one.passes != 1 for one in all_statements)
+        return None, any(one.passes != 1 for one in all_statements), None
     near = [one for one in fitting if one.section == section]
     named = [one for one in fitting if one.benchmarks]
     for group in (named, near, [one for one in fitting if one.is_whole], fitting):
@@ -267,8 +283,9 @@ def passes_of(
             passes = numbers.pop()
             other = {one.passes for one in fitting} - {passes, 1}
             if passes == 1 and other:
-                return None, True
-            return passes, passes is None
+                return None, True, None
+            line = next(one.line for one in group if one.passes == passes)
+            return passes, passes is None, line
         if numbers:
-            return None, bool(numbers - {1})
-    return None, False
+            return None, bool(numbers - {1}), None
+    return None, False, None

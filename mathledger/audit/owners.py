@@ -35,10 +35,6 @@ base baseline original vanilla pretrained before untuned baselines starting refe
 """
 _BASE = frozenset(_BASE_WORDS.split())
 _TUNED = frozenset(["tuned", "finetuned", "fine", "after", "trained", "ft"])
-_STAGES_WORDS = """
-sft rl dpo grpo ppo rft orpo kto rlhf rlvr stage step cpt
-"""
-_STAGES = frozenset(_STAGES_WORDS.split())
 _GENERIC_WORDS = """
 model card models introduction overview details description summary about readme evaluation
 results news usage highlights abstract table of contents content quickstart license benchmarks

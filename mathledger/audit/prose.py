@@ -88,7 +88,6 @@ _IS_ACCURACY = re.compile(
     r"(?i)(?:accuracy|\bf1(?:[ -]score)?|exact match|solve rate|pass@\d+"
     r"|maj@\d+)\s?(?:\([^()]{0,20}\)\s?)?(?:of|is|was|:|=|at|reache[sd]|rises to)?\s?[~≈]?$"
 )
-_MAX_PART = 40  # scores of a sentence that are looked at
 OTHER_SCRIPT = re.compile(
     "[\u0370-\u03ff\u0400-\u04ff\u0590-\u06ff\u0900-\u0dff\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )

@@ -254,15 +254,13 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
     text += f"examples: {share}% of the {rows.text} rows that the card names (line {rows.line})."
     if examples < rows.value:
         text += " If rows were not packed and no more devices ran, the others were not seen."
-    yield Fact(text, [steps.line, rows.line], brief)
-    if epochs and epochs.value:
-        expected = epochs.value * rows.value / per_step
-        if not Fraction(9, 10) <= steps.value / expected <= Fraction(11, 10):
-            text = (
-                f"{epochs.text} epochs (line {epochs.line}) of {rows.text} rows would take "
-                f"{int(expected):,} steps."
-            )
-            yield Fact(text, [epochs.line], "epochs against steps")
+    expected = epochs.value * rows.value / per_step if epochs else Fraction(0)
+    is_apart = bool(expected) and not 9 * expected <= 10 * steps.value <= 11 * expected
+    if is_apart or (not expected and 100 * examples < 98 * rows.value):
+        yield Fact(text, [steps.line, rows.line], brief)
+    if epochs and is_apart:
+        text = f"{epochs.text} epochs (line {epochs.line}) of {rows.text} rows would take "
+        yield Fact(f"{text}{int(expected):,} steps.", [epochs.line], "epochs against steps")
 
 
 def _totals(inputs: Inputs) -> Iterator[Fact]:

@@ -125,7 +125,9 @@ def with_counts(text: str) -> list[Score]:
     for score in scores(text):
         last = found[-1] if found else None
         gap = text[last.end : score.start] if last else ""
-        if last and re.fullmatch(r"\s?\(", gap) and (not last.count) != (not score.count):
+        is_closed = text[score.end : score.end + 1] == ")"
+        is_beside = bool(last and is_closed and re.fullmatch(r"\s?\(", gap))
+        if last and is_beside and (not last.count) != (not score.count):
             value, count = (score, last) if last.count else (last, score)
             end = score.end + text[score.end : score.end + 1].count(")")
             found[-1] = replace(

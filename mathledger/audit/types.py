@@ -38,6 +38,7 @@ class Claim:
     has_own_passes: bool = False  # they stand in its cell, row or header: avg@64
     conditions: frozenset[str] = frozenset()  # other words of its row and column
     is_average: bool = False  # over benchmarks
+    is_partial: bool = False  # on some of the benchmark's items
     is_normalised: bool = False  # rescaled, as leaderboards do: no share of items
     place: tuple[int, int, int] | None = None  # table, row, column
     axis: str = ""  # that holds the benchmarks of its table: columns or rows
