@@ -84,7 +84,11 @@ def recounted(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def _is_share(value: Printed, k: int, n: int) -> bool:
-    return k in fit(value, n).possible
+    if k in fit(value, n).possible:
+        return True
+    if value.high > 1:
+        return False
+    return abs(Fraction(k, n) - value.low) <= 2 * value.half  # 7/8 (0.875)
 
 
 def _mean_fits(average: Printed, values: list[Printed]) -> bool:

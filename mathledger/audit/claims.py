@@ -23,6 +23,7 @@ NO_SHARE = re.compile(r"(?i)f1|bleu|rouge|percentile|rating|win[- ]?rate|elo|ppl
 NORMALISED = re.compile(r"(?i)leaderboard|normali[sz]ed|rescaled")
 _PARTIAL = re.compile(
     r"(?i)\bsubset\b|\bsubsample|\b(?:first|random(?:ly)?|sampled) \d{2,5}\b|\bonly\b|\bI{1,2} only"
+    r"|\b(?:19|20)?\d\d\s?(?:[-–—~]|to)\s?(?:19|20)\d\d\b"  # several years
     r"|\b\d{2,5} (?:problems|questions|items|examples)\b|\bmini\b|\blite\b"
 )
 _AVERAGE = re.compile(r"(?i)^\W*(?:avg|average|mean|overall|macro[- ]avg|total avg)\b(?!\s?@)")
