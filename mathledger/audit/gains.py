@@ -74,6 +74,9 @@ def _gain_in(sentence: str) -> str | None:
     if a.low and gain[0]["unit"] == "%":
         differences.append(100 * abs(b.low - a.low) / a.low)
         slack += 100 * (a.half + b.half) / a.low
+        if a.low < 100:  # of the errors
+            differences.append(100 * abs(b.low - a.low) / (100 - a.low))
+            slack += 100 * (a.half + b.half) / (100 - a.low)
     if any(abs(difference - c.low) <= slack for difference in differences):
         return None
     said_so = f"from {pair[0]['a']} to {pair[0]['b']}"

@@ -196,19 +196,24 @@ class Fact(NamedTuple):
 
 
 def _batch(inputs: Inputs) -> Iterator[Fact]:
-    """The effective batch against its factors: no whole number of devices makes it of them."""
+    """The effective batch against its factors, where neither is a multiple of the other.
+
+    A multiple may be devices that the card does not name, or devices that share one example.
+    """
     effective, product = inputs.settings.get("effective"), _product(inputs)
     if not effective or not product or effective.value == product:
         return
     factors = [inputs.settings[key] for key in _FACTORS if key in inputs.settings]
     text = " x ".join(factor.text for factor in factors)
-    if len(factors) < 2 or ("devices" not in inputs.settings and effective.value % product == 0):
+    is_multiple = effective.value % product == 0 or (
+        effective.value > 0 and product % effective.value == 0
+    )
+    if len(factors) < 2 or is_multiple:
         return
     says = (
         f"Line {effective.line} gives an effective batch of {effective.text}; {text} is {product}."
     )
-    if "devices" not in inputs.settings:
-        says += " No whole number of devices makes up for it."
+    says += " No whole number of devices makes up for it."
     lines = [effective.line, *(factor.line for factor in factors)]
     yield Fact(says, lines, f"do not multiply: effective batch {effective.text}, and {text}")
 

@@ -106,7 +106,9 @@ def score_of(cell: str) -> Score | None:
         return None
     first, rest = all_scores[0], all_scores[1:]
     if first.count:  # 11/30 (36.7%); 31 of 64: 48% [37, 60]
-        return replace(rest[0], count=first.count, text=cell) if rest and rest[0].low else first
+        gap = cell[first.end : rest[0].start] if rest else ""
+        is_beside = bool(rest and rest[0].low and re.fullmatch(r"\s?[(:=,]\s?", gap))
+        return replace(rest[0], count=first.count, text=cell) if is_beside else first
     for other in rest:
         if other.count and re.fullmatch(r"\s?\(", cell[first.end : other.start]):
             return replace(first, count=other.count)

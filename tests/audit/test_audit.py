@@ -262,11 +262,12 @@ def test_a_base_is_one_that_is_said_of_this_model(
             "176,000 examples: 20.5% of the 859,000 rows",
         ),
         (
-            "- train_batch_size: 8\n- num_devices: 2\n- total_train_batch_size: 64",
+            "- train_batch_size: 8\n- num_devices: 3\n- total_train_batch_size: 64",
             "training_sum",
-            "gives an effective batch of 64; 8 x 2 is 16",
+            "gives an effective batch of 64; 8 x 3 is 24",
         ),
         ("- train_batch_size: 8\n- gradient_accumulation_steps: 4\n- total_batch_size: 64", "", ""),
+        ("- train_batch_size: 1\n- num_devices: 8\n- total_train_batch_size: 4", "", ""),
         (
             "batch_size: 10, num_epochs: 3, max_steps: 100\n\nWe train on NuminaMath-CoT (859K)",
             "training",
