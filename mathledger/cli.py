@@ -70,6 +70,7 @@ def add_audit(commands: Commands) -> None:
     command.set_defaults(module="mathledger.audit")
     command.add_argument(
         "card",
+        type=Path,
         metavar="CARD.md",
         help="a Hugging Face model card, ORG/NAME[@REVISION] on the hub, or a folder of cards",
     )

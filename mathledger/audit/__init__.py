@@ -129,14 +129,14 @@ def search_thresholds(data: Path) -> "Thresholds | None":
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report of a card, or the table of a folder's cards."""
-    path = Path(arguments.card)
+    path: Path = arguments.card
     if path.is_dir():
         return _run_folder(path, arguments)
     fetched = None
-    if not path.exists() and is_name(str(arguments.card)):
+    if not path.exists() and is_name(str(path)):
         from mathledger.audit.fetch import fetch
 
-        fetched = fetch(str(arguments.card))
+        fetched = fetch(str(path))
     result = _audited(fetched.path if fetched else path, arguments, fetched)
     if arguments.html:
         _write(arguments.html, page.html([(result.title, result, None)]))
