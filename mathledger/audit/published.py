@@ -21,11 +21,14 @@ class Result:
     text: str  # the value as the file has it
     condition: str  # what it was measured under; may be empty
     source: str
+    seen: str  # the day on which the source was read; may be empty
 
 
 def read(path: Path) -> list[Result]:
-    """Read a list of {model, benchmark, value, source}; model may be a list of names, and condition
-    says how it was measured.
+    """Read a list of {model, benchmark, value, source}.
+
+    A model may be a list of names; condition says how a value was measured, and seen when its
+    source was read.
 
     Raises:
         InputError: it is missing, no such list, or names a benchmark that is not known.
@@ -45,10 +48,11 @@ def read(path: Path) -> list[Result]:
 
 
 def _result(row: Any, where: str) -> Result:
-    needed, more = {"model", "benchmark", "value", "source"}, {"condition"}
+    needed, more = {"model", "benchmark", "value", "source"}, {"condition", "seen"}
     if not isinstance(row, dict) or not needed <= row.keys() <= needed | more:
         raise InputError(
-            f"{where}: needs {', '.join(sorted(needed))}, may have condition; has {row!r:.80}"
+            f"{where}: needs {', '.join(sorted(needed))}, may have condition and seen; "
+            f"has {row!r:.80}"
         )
     names = row["model"] if isinstance(row["model"], list) else [row["model"]]
     named = known.mentions(str(row["benchmark"]))
@@ -71,6 +75,7 @@ def _result(row: Any, where: str) -> Result:
         text,
         str(row.get("condition", "")),
         str(row["source"]),
+        str(row.get("seen", "")),
     )
 
 
@@ -140,10 +145,9 @@ def last_place(value: Printed) -> Fraction:
 
 def _shown(results: list[Result]) -> str:
     names = [known.benchmarks()[result.benchmark].name for result in results]
-    told = [
-        f"{result.text} ({name}, {result.condition})"
-        if result.condition
-        else f"{result.text} ({name})"
-        for result, name in zip(results, names, strict=True)
-    ]
+    told = []
+    for result, name in zip(results, names, strict=True):
+        seen = f"read on {result.seen}" if result.seen else ""
+        about = ", ".join(part for part in (name, result.condition, seen) if part)
+        told.append(f"{result.text} ({about})")
     return " and ".join(dict.fromkeys(told))
