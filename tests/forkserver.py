@@ -43,7 +43,7 @@ PRELOADED = (
     "huggingface_hub.hf_api", "hydra", "jinja2", "jsonschema", "lm_eval.api.task",
     "lm_eval.models.huggingface", "lm_eval.tasks", "math_verify", "matplotlib.figure", "mlflow",
     "mlflow.store.tracking.sqlalchemy_store", "numba", "numba.np.ufunc", "omegaconf", "pandas",
-    "peft", "psutil", "pyarrow.compute", "pyarrow.parquet", "reasoning_gym", "safetensors.torch",
+    "peft", "psutil", "pyarrow.compute", "pyarrow.parquet", "safetensors.torch",
     "scipy.optimize", "scipy.stats", "torch", "torch._dynamo", "transformers",
     "transformers.models.llama.modeling_llama", "trl.trainer.grpo_trainer",
     "trl.trainer.sft_trainer",
