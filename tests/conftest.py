@@ -203,7 +203,7 @@ class Workspace:
 
 def clean_environment() -> dict[str, str]:
     """Return the caller's environment without settings that point to the caller's stores."""
-    drop = ("DVC_", "MLFLOW_", "GIT_")
+    drop = ("DVC_", "MLFLOW_", "_MLFLOW_", "GIT_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
     scripts = str(Path(sys.executable).parent)
     return kept | {

@@ -171,7 +171,8 @@ def serve(address: str, preloaded: list[str]) -> None:
         importlib.import_module(name)
     assert other_threads() <= {"jemalloc_bg_thd"}, "every fork would lack a thread"
     assert not [name for name in sys.modules if name.split(".")[0] in PROJECT]
-    assert dict(os.environ).items() >= before.items()
+    changed = {name for name, value in before.items() if os.environ.get(name) != value}
+    assert not changed, f"an import changed {changed} in the environment"
     gc.collect()
     gc.freeze()
     imported_files = open_files()

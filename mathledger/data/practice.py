@@ -174,6 +174,8 @@ def _generator(task: str, seed: int, count: int) -> Any:
             if not (spec := find_spec(package)):
                 raise ModuleNotFoundError(f"No module named {package!r}", name=package)
             sys.modules[package] = module_from_spec(spec)
+    # coaching imports factory and factory imports coaching; only this order works.
+    import_module("reasoning_gym.coaching")
     import_module(MODULES[task])
     factory = import_module("reasoning_gym.factory")
     return factory.create_dataset(task, seed=seed, size=count, **CONFIG[task])
