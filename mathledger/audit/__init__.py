@@ -1,7 +1,7 @@
-"""What evidence a model card gives for its numbers: `mathledger audit CARD.md`.
+"""Audit the evidence that a model card gives for its numbers: `mathledger audit CARD.md`.
 
-card -> claims (of the model-index, tables and prose) and inputs -> findings -> report. What is
-known by name stands in benchmarks.yaml and inputs.yaml, the arithmetic of k of n in arithmetic.py.
+The flow is card -> claims (from the model-index, tables and prose) and inputs -> findings ->
+report. benchmarks.yaml and inputs.yaml hold the known names; arithmetic.py tests k of n.
 """
 
 import argparse
@@ -56,14 +56,14 @@ def audit(
     """Audit a card.
 
     Args:
-        repo: ORG/NAME of the card's model, where that is known.
-        data: a folder of corpora, in which benchmark items are counted.
-        thresholds: of that search; None if data holds the results of one.
-        known: a file of published results.
-        fetched: how the card came from the hub, if it did.
+        repo: ORG/NAME of the card's model, if known.
+        data: Folder of corpora in which benchmark items are counted.
+        thresholds: Thresholds of that search; None if `data` holds the results of one.
+        known: File of published results.
+        fetched: Record of the download, if the card came from the hub.
 
     Raises:
-        InputError: one of them cannot be read.
+        InputError: If one of the inputs cannot be read.
     """
     text = card.read(path, repo or repo_of(path))
     if only_model_index and "model-index" not in text.metadata:
@@ -94,7 +94,7 @@ def audit(
 
 
 def repo_of(path: Path) -> str | None:
-    """ORG/NAME, where a file is called ORG__NAME.md."""
+    """Return ORG/NAME if the file is called ORG__NAME.md."""
     match = re.fullmatch(r"([\w.-]{1,96}?)__([\w.-]{1,96})\.md", path.name)
     return f"{match[1]}/{match[2]}" if match else None
 
@@ -116,7 +116,7 @@ def _claims(text: Card, left_out: Unread, only_model_index: bool) -> Iterator[Cl
 
 
 def search_thresholds(data: Path) -> "Thresholds | None":
-    """The project's own, unless the folder holds the results of a search."""
+    """Load the project's own thresholds; None if the folder holds the results of a search."""
     from mathledger.audit import measured
 
     if not data.is_dir() or measured.is_searched(data):
@@ -128,7 +128,7 @@ def search_thresholds(data: Path) -> "Thresholds | None":
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report of a card, or the table of a folder's cards."""
+    """Print the report of one card, or the table of a folder's cards."""
     path: Path = arguments.card
     if path.is_dir():
         return _run_folder(path, arguments)
@@ -193,7 +193,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _status(results: list[Audit], fail_on: str | None) -> int:
-    """1 where a card has a finding that --fail-on names, or a stronger one."""
+    """Return 1 if a card has a finding of the strength of --fail-on or stronger."""
     if fail_on is None:
         return 0
     wanted = report.STRENGTHS[: report.STRENGTHS.index(fail_on) + 1]

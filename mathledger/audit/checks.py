@@ -1,4 +1,4 @@
-"""What a card's numbers say of each other: averages, gains, counts, one score given twice."""
+"""Check a card's numbers against each other: counts, averages and scores given twice."""
 
 import re
 from collections import defaultdict
@@ -25,7 +25,7 @@ def _exact(claim: Claim) -> bool:
 
 
 def miscounted(claims: list[Claim]) -> Iterator[Finding]:
-    """A percentage beside a k of n that does not give it."""
+    """Find percentages that disagree with the k of n beside them."""
     hit = [
         claim
         for claim in claims
@@ -52,7 +52,7 @@ def miscounted(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def recounted(claims: list[Claim]) -> Iterator[Finding]:
-    """A k of n whose n is no number of items that the benchmark is known to have."""
+    """Find counts k of n whose n fits no known size of the benchmark."""
     hit = [
         claim
         for claim in claims
@@ -75,7 +75,7 @@ def recounted(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "recounted",
             "question",
-            f"Which items? Counted over another number than the benchmark has: {brief(hit)}",
+            f"Which items? The number of items differs from the benchmark's: {brief(hit)}",
             lines_of(hit),
             points,
             "the list of the items that were scored.",
@@ -92,16 +92,16 @@ def _is_share(value: Printed, k: int, n: int) -> bool:
 
 
 def _mean_fits(average: Printed, values: list[Printed]) -> bool:
-    """Return True if a mean of numbers that print as these can print as that."""
+    """Return True if numbers printed as `values` can have a mean printed as `average`."""
     low = sum((v.low - v.known_half for v in values), Fraction(0)) / len(values)
     high = sum((v.high + v.known_half for v in values), Fraction(0)) / len(values)
-    # Digits that were cut off, in the average and in its parts, are no error.
+    # Digits may have been cut off, in the average and in its parts; that is no error.
     slack = 2 * average.known_half + max(v.half for v in values)
     return low - slack - _FLOAT <= average.low <= high + slack + _FLOAT
 
 
 def averages(claims: list[Claim]) -> Iterator[Finding]:
-    """Averages in tables that are not the mean of the scores beside them, where others are."""
+    """Find averages in tables that are not the mean of the scores beside them."""
     tables: dict[tuple[int, str], list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.place and claim.axis in ("columns", "rows"):
@@ -119,14 +119,14 @@ def averages(claims: list[Claim]) -> Iterator[Finding]:
             )
             if fitting >= 2 and 2 * len(apart) <= fitting:
                 hit.append((claim, parts, fitting))
-            elif fitting or is_outside:  # it may be an average over more than is shown
+            elif fitting or is_outside:  # The average may be over more scores than are shown.
                 alone.append((claim, parts))
     yield from _average_finding([(c, p) for c, p, _ in hit], "contradiction")
     yield from _average_finding(alone, "question")
 
 
 def _averages_of(group: list[Claim], line: int) -> tuple[int, list[tuple[Claim, list[Claim]]]]:
-    """How many averages of a table are plain means, and those that are none, with their parts."""
+    """Return how many averages are plain means, and the others with their scores."""
     by_line: dict[int, list[Claim]] = defaultdict(list)
     for claim in group:
         assert claim.place
@@ -139,11 +139,11 @@ def _averages_of(group: list[Claim], line: int) -> tuple[int, list[tuple[Claim, 
         if len(parts) != full or len(parts) < 2 or not all(_exact(part) for part in parts):
             continue
         if len({part.place for part in parts}) != len(parts):
-            continue  # two scores in one cell
+            continue  # One cell holds two scores.
         for average in (claim for claim in each if claim.is_average and _exact(claim)):
             stated = re.search(r"(?<![@\d.])\d{1,3}(?![\d.])", average.label)
             if stated and int(stated[0]) != len(parts):
-                continue  # it says that it is over more than is shown
+                continue  # The label states another number of scores.
             assert average.place
             other = 3 - line
             before = [
@@ -206,7 +206,7 @@ _NUMBERS = {
 
 
 def headline(body: Body, claims: list[Claim]) -> Iterator[Finding]:
-    """An average over so many benchmarks in the text, against the table with so many of them."""
+    """Find averages over n benchmarks in the text that no table of n benchmarks gives."""
     rows: dict[tuple[int, int], list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.place and claim.whose == "this" and not claim.is_average and _exact(claim):
@@ -242,7 +242,7 @@ def headline(body: Body, claims: list[Claim]) -> Iterator[Finding]:
 
 
 def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
-    """One model with two values on one benchmark, where nothing in the card sets them apart."""
+    """Find one model with several values on one benchmark and no stated difference."""
     groups: dict[tuple[object, ...], list[Claim]] = defaultdict(list)
     for claim in claims:
         if not claim.benchmark or not claim.value or claim.subset or claim.whose == "unclear":
@@ -291,14 +291,14 @@ _SETS_APART = re.compile(
 
 
 def _comparable(group: list[Claim]) -> list[Claim] | None:
-    """The claims of one model and benchmark that the card gives no reason to set apart."""
+    """Return the claims that the card gives no reason to tell apart; None if it gives one."""
     if len(group) < 2:
         return None
     plain = [claim for claim in group if not _is_set_apart(claim)]
     if len({claim.line for claim in plain if not claim.place}) < len(
         [claim for claim in plain if not claim.place]
     ):
-        return None  # a sentence that gives two values says why
+        return None  # A sentence that gives two values says why.
     if len(plain) < 2 or len({claim.axis for claim in plain if claim.place}) > 2:
         return None
     metrics = {(claim.metric or "").lower() for claim in plain}
@@ -315,7 +315,7 @@ def _comparable(group: list[Claim]) -> list[Claim] | None:
 
 
 def _differ(words: set[frozenset[str]]) -> bool:
-    """Return True if rows or columns say something that others do not."""
+    """Return True if some rows or columns carry words that others lack."""
     rest = frozenset.union(*words) - frozenset.intersection(*words)
     return any(not re.fullmatch(r"\d+", word) and _SETS_APART.search(word) for word in rest)
 
@@ -330,7 +330,7 @@ def _is_set_apart(claim: Claim) -> bool:
 
 
 def _agree(claims: list[Claim]) -> bool:
-    """Return True if one number can be printed as all of them."""
+    """Return True if a single number can be printed as each of the claims."""
     values = [_value(claim) for claim in claims]
     if len({(value.low, value.high) for value in values}) == 1:
         return True

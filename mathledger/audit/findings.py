@@ -1,8 +1,8 @@
-"""What a card's scores leave open or exclude, with lines and what would settle it.
+"""Find what a card's scores exclude or leave open, with line numbers and what would settle it.
 
-Three kinds are never mixed. A contradiction rests on the card's own words and arithmetic. A
-question is asked under an assumption that it names. Missing is what a reader would need. None of
-them says that a claim is false.
+A finding has one of three strengths. A contradiction rests on the card's own words and arithmetic.
+A question names the assumption that it rests on. Missing lists what a reader would need. No finding
+says that a claim is false.
 """
 
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _testable(claim: Claim) -> bool:
 
 
 def _misfits(claims: list[Claim]) -> Iterator[tuple[Claim, list[tuple[known.Size, Fit]]]]:
-    """The claims about this model that no k of n gives, neither rounded nor cut off."""
+    """Yield the claims about this model that no k of n gives, rounded or cut off."""
     for claim in claims:
         candidates = fits(claim) if _testable(claim) else []
         if candidates and not any(one.possible for _, one in candidates):
@@ -67,14 +67,15 @@ def _misfits(claims: list[Claim]) -> Iterator[tuple[Claim, list[tuple[known.Size
 
 
 def impossible(claims: list[Claim]) -> Iterator[Finding]:
-    """Values that no k of n gives, with n and the passes stated by the card or fixed."""
+    """Find values that no k of n gives although n and the number of passes are certain."""
     points, hit, sources = [], [], []
     for claim, candidates in _misfits(claims):
         is_stated = claim.passes == 1 or claim.has_own_passes
         if not is_stated or claim.is_repeated or not has_fixed_size(claim):
             continue
         size, one = candidates[0]
-        text = f"{said(claim)} is no score of {passes(one.passes)} over {one.n:,} items ({size.of})"
+        text = f"{said(claim)} is not a possible score of {passes(one.passes)} over "
+        text += f"{one.n:,} items ({size.of})"
         text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in candidates[1:])
         words = claim.stated.get("sampling")
         how = f"The card says: {words}." if words else "The card says one pass."
@@ -95,7 +96,7 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def one_pass(claims: list[Claim]) -> Iterator[Finding]:
-    """Values that one pass cannot give, where the card does not say how many passes there were."""
+    """Find values that one pass cannot give where the card states no number of passes."""
     points, hit, sources = [], [], []
     for claim, candidates in _misfits(claims):
         if claim.passes is not None or claim.is_repeated or not has_fixed_size(claim):
@@ -107,7 +108,7 @@ def one_pass(claims: list[Claim]) -> Iterator[Finding]:
         if one.fewest_passes:
             total = one.n * one.fewest_passes
             k = fit(_value(claim), one.n, one.fewest_passes).rounded[0]
-            text += f" A mean over {one.fewest_passes} passes can be it ({k:,} of {total:,})."
+            text += f" A mean over {one.fewest_passes} passes can give it ({k:,} of {total:,})."
         hit.append(claim)
         points.append(text)
         sources += [size.source for size, _ in candidates]
@@ -140,7 +141,7 @@ def _nearest(claim: Claim, one: Fit) -> str:
 
 
 def ranges(claims: list[Claim]) -> Iterator[Finding]:
-    """Ranges where a score is one number, with the scores that lie in them."""
+    """Find ranges given for a score, and list the possible scores inside them."""
     hit = [
         claim for claim in claims if claim.value and claim.value.is_range and claim.whose == "this"
     ]
@@ -155,7 +156,7 @@ def ranges(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "range",
             "question",
-            f"Ranges where a score is one number: {brief(hit)}",
+            f"Ranges where one number is expected: {brief(hit)}",
             lines_of(hit),
             points,
             "the runs behind both ends: how many, what differed between them, their mean and its "
@@ -178,11 +179,11 @@ def _inside(claim: Claim, one: Fit) -> str:
     ]
     if len(missing) == 2:
         text += f"; neither {missing[0]}% nor {missing[1]}% is one"
-    return text + (f"; {missing[0]}% is none" if len(missing) == 1 else "")
+    return text + (f"; {missing[0]}% is not one" if len(missing) == 1 else "")
 
 
 def rounding(claims: list[Claim]) -> Iterator[Finding]:
-    """Whole percentages over few items, which one k of n gives when it is rounded."""
+    """Find whole percentages over few items that a k of n gives only after rounding."""
     points, hit, sources = [], [], []
     for claim in claims:
         if (
@@ -222,7 +223,7 @@ def rounding(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def private(claims: list[Claim]) -> Iterator[Finding]:
-    """Scores on a benchmark that an outsider cannot run."""
+    """Find scores on a benchmark that outsiders cannot run."""
     hit = [
         claim for claim in claims if claim.benchmark and known.benchmarks()[claim.benchmark].private
     ]
@@ -245,7 +246,7 @@ def private(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def evidence(claims: list[Claim]) -> Iterator[Finding]:
-    """What the claims about this model do not state."""
+    """Find what the claims about this model leave unstated."""
     own = [claim for claim in claims if claim.whose == "this"]
     points = []
     for kind, what in KINDS.items():
@@ -261,7 +262,7 @@ def evidence(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "evidence",
             "missing",
-            "What it takes to check the scores is not all there",
+            "Some of what a reader needs to check the scores is missing",
             lines_of(own),
             points,
             "the predictions with their prompts, the commit of each benchmark, the harness with "
@@ -271,11 +272,11 @@ def evidence(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def approximate(claims: list[Claim]) -> Iterator[Finding]:
-    """Values that are given roughly."""
+    """Find approximate values, such as ~80%."""
     hit = [claim for claim in claims if claim.is_about]
     own = [claim for claim in hit if claim.whose == "this"]
     if hit:
-        title = "Values that are given roughly"
+        title = "Approximate values"
         yield Finding(
             "approximate",
             "missing",
@@ -288,7 +289,7 @@ def approximate(claims: list[Claim]) -> Iterator[Finding]:
 
 
 def of_claims(claims: list[Claim], body: Body) -> Iterator[Finding]:
-    """Every finding that the claims alone give."""
+    """Yield every finding that needs only the claims and the body of the card."""
     yield from impossible(claims)
     yield from checks.miscounted(claims)
     yield from checks.averages(claims)
@@ -305,5 +306,5 @@ def of_claims(claims: list[Claim], body: Body) -> Iterator[Finding]:
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
-    """In the order of a reader's interest."""
+    """Sort the findings by how much they matter to a reader."""
     return sorted(findings, key=lambda finding: ORDER.index(finding.kind))

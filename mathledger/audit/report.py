@@ -1,4 +1,4 @@
-"""The audit as a page that a person reads: summary, the claims, the findings, the sources."""
+"""Render an audit as Markdown (summary, claims, findings, sources) or as JSON."""
 
 import re
 from fractions import Fraction
@@ -13,7 +13,7 @@ from mathledger.audit.types import Audit, Claim
 from mathledger.audit.words import benchmark_of, span, whose
 
 SCHEMA_VERSION = 2
-MAX_POINTS = 20  # of a finding that are shown
+MAX_POINTS = 20  # Points shown per finding.
 COLUMNS = ["line", "whose", "benchmark", "value", "k of n", "95% interval", "stated with it"]
 
 
@@ -22,7 +22,7 @@ def cell(text: str) -> str:
 
 
 def one_pass(claim: Claim) -> str:
-    """Which k of n the value can be, in the table's words."""
+    """Describe the k of n that the value can stand for."""
     if claim.value is None:
         return (
             f"{claim.count[0]:,} of {claim.count[1]:,}" if claim.count else "not a share of items"
@@ -46,7 +46,7 @@ def one_pass(claim: Claim) -> str:
 
 
 def interval(claim: Claim) -> str:
-    """95% Wilson interval of the value over the first known number of items."""
+    """Format the 95% Wilson interval of the value over the first known number of items."""
     sizes = sizes_of(claim)
     if not sizes or (claim.value is None and claim.count is None):
         return ""
@@ -76,7 +76,7 @@ HEADINGS = {
 }
 MEANINGS = {
     "contradiction": "The card's own words and arithmetic exclude these.",
-    "question": "Each would be settled by the author, or rests on an assumption that it names.",
+    "question": "The author could settle each of these; some name an assumption that they rest on.",
     "missing": "A reader would need these to check the scores.",
 }
 
@@ -85,12 +85,12 @@ STRENGTHS = tuple(_COUNTS)
 
 
 def num_of(audit: Audit, strength: str) -> int:
-    """How many findings of a strength there are, each point counted."""
+    """Count the findings of one strength; each point counts."""
     return sum(finding.num for finding in audit.findings if finding.strength == strength)
 
 
 def tally(audit: Audit) -> str:
-    """How many contradictions, questions and missing points there are."""
+    """Say how many contradictions, questions and missing points there are."""
     parts = []
     for strength, (one, many) in _COUNTS.items():
         count = num_of(audit, strength)
@@ -99,7 +99,7 @@ def tally(audit: Audit) -> str:
 
 
 def whose_counts(audit: Audit) -> str:
-    """How many claims there are, and about whom."""
+    """Say how many claims there are and whose they are."""
     counts = {
         whose: sum(claim.whose == whose for claim in audit.claims)
         for whose in ("this", "family", "other", "unclear")
@@ -108,7 +108,7 @@ def whose_counts(audit: Audit) -> str:
     text += f"{counts['this']:,} about this model"
     text += f", {counts['family']:,} about others of its family" if counts["family"] else ""
     text += f", {counts['other']:,} about other models"
-    return text + (f", {counts['unclear']:,} unclear about whom" if counts["unclear"] else "")
+    return text + (f", {counts['unclear']:,} about an unclear model" if counts["unclear"] else "")
 
 
 def _summary(audit: Audit) -> list[str]:
@@ -129,7 +129,7 @@ def _summary(audit: Audit) -> list[str]:
     lines += ["", f"{tally(audit).capitalize()}.", ""]
     if audit.licences:
         said = "; ".join(f"{one.text} (line {one.line})" for one in audit.licences[:6])
-        lines += [f"Licence, as the card gives it: {said}.", ""]
+        lines += [f"Licence as stated in the card: {said}.", ""]
     for number, finding in enumerate(audit.findings, 1):
         where = f" ({_lines(finding.lines)})" if finding.lines else ""
         lines.append(
@@ -142,7 +142,7 @@ def _summary(audit: Audit) -> list[str]:
 
 
 def unread_lines(audit: Audit) -> list[str]:
-    """What was not read, by reason."""
+    """List the lines that were not read, grouped by reason."""
     told = []
     for reason, where in sorted(audit.unread.lines.items()):
         if where:
@@ -166,7 +166,7 @@ def _lines(lines: list[int]) -> str:
 
 
 def claim_row(claim: Claim) -> list[str]:
-    """A claim as a row under COLUMNS."""
+    """Return a claim as a row with the columns COLUMNS."""
     name = benchmark_of(claim) + ("" if claim.benchmark else " (unknown)")
     metric = f", {claim.metric}" if claim.metric and claim.metric not in claim.text else ""
     stated = "; ".join(dict.fromkeys(claim.stated.values())) or "nothing"
@@ -196,9 +196,9 @@ def _claims(audit: Audit) -> list[str]:
         lines.append("| " + " | ".join(cell(part) for part in claim_row(claim)) + " |")
     lines += [
         "",
-        "*k of n*: the scores of one pass over the benchmark's items that print as this value (of "
-        "a range: that lie in it), for each usual number of items. *95% interval*: Wilson's, if "
-        "the value was measured in one pass over the first of these numbers of items.",
+        "*k of n* lists the scores of one pass over the benchmark's items that print as this value "
+        "or lie in this range, for each usual number of items. *95% interval* is Wilson's, "
+        "assuming one pass over the first of these numbers of items.",
     ]
     if audit.is_cut:
         lines += ["", f"The card has more claims; the first {len(audit.claims):,} are listed."]
@@ -215,7 +215,7 @@ def _findings(audit: Audit) -> list[str]:
         lines += ["", f"### {number}. {finding.title}", ""]
         lines += [f"- {point}" for point in finding.points[:MAX_POINTS]]
         if len(finding.points) > MAX_POINTS:
-            lines.append(f"- And {len(finding.points) - MAX_POINTS} more; --json has them all.")
+            lines.append(f"- {len(finding.points) - MAX_POINTS} more are in the output of --json.")
         lines += ["", f"**Would settle it:** {finding.settles}"]
     return lines
 
@@ -228,7 +228,7 @@ def _end(audit: Audit) -> list[str]:
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
-    """The same for machines."""
+    """Return the audit as the JSON object that docs/audit.schema.json describes."""
     return {
         "schema_version": SCHEMA_VERSION,
         "card": audit.card.path.name,
