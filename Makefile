@@ -15,6 +15,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+# Libraries draw progress bars in log files too, unless this is set before they are imported.
+NO_BARS := test -t 2 || export TQDM_DISABLE=1
 .DEFAULT_GOAL := help
 .PHONY: help setup extras repro smoke params check lock test quick locks ui clean
 
@@ -44,12 +46,12 @@ extras: $(EXTRAS)  ## add what the tests and the options need: S3, Ray, 4 bits, 
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
 	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock
 	@exec python -m stages.params
-	@exec dvc repro
+	@$(NO_BARS); exec dvc repro
 	@echo && echo "The card: model_card/README.md. Compare runs: make ui"
 
 smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a throw-away clone
 	@rm -rf .scratch/smoke && git clone --quiet . .scratch/smoke
-	@cd .scratch/smoke && python -m stages.params experiment=smoke && dvc repro
+	@$(NO_BARS); cd .scratch/smoke && python -m stages.params experiment=smoke && dvc repro
 
 params: $(READY)  ## compile conf/ to params.yaml and write its reference and the schemas
 	@python -m stages.params && python -m docs.configuration && python -m docs.params_schema && python -m docs.ledger_schema
