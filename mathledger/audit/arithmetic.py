@@ -1,7 +1,7 @@
-"""Which scores k of n items can give (the GRIM test, Brown and Heathers 2017); Wilson intervals.
+"""Compute which scores k of n items can give (GRIM, Brown and Heathers 2017) and Wilson intervals.
 
-A printed percentage stands for every number that rounds to it. 97% is 29 of 30 items, since 96.67
-rounds to 97; 98% is no k of 30, however it is rounded. All of it is exact: fractions, no floats.
+A printed percentage stands for every number that rounds to it. 97% can be 29 of 30 items, because
+96.67 rounds to 97; no k of 30 gives 98%. The test is exact: it uses fractions, not floats.
 """
 
 import math
@@ -10,27 +10,27 @@ from fractions import Fraction
 from functools import lru_cache
 from statistics import NormalDist
 
-MAX_DECIMALS = 9  # beyond, digits are those of a float, not of a measurement
-MAX_PASSES = 100  # looked through for a mean over repeated passes
+MAX_DECIMALS = 9  # Further digits come from a float, not from a measurement.
+MAX_PASSES = 100  # Largest number of passes tried.
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A percentage as printed; a range where low < high, both ends printed alike."""
+    """A printed percentage, or a range if low < high, with both ends printed alike."""
 
     low: Fraction
     high: Fraction
     decimals: int
-    zeros: int = 0  # of the decimals, at the end: 81.60 may be 81.6, padded
+    zeros: int = 0  # Trailing zeros: 81.60 may be 81.6, padded.
 
     @property
     def half(self) -> Fraction:
-        """Half of the last printed digit."""
+        """Half a unit of the last printed digit."""
         return Fraction(10) ** -self.decimals / 2
 
     @property
     def known_half(self) -> Fraction:
-        """Half of the last digit that is sure to be known: zeros at the end may be padding."""
+        """Half a unit of the last nonzero digit, because trailing zeros may be padding."""
         return Fraction(10) ** (self.zeros - self.decimals) / 2
 
     @property
@@ -39,7 +39,7 @@ class Printed:
 
 
 def printed(low: str, high: str | None = None, *, share: bool = False) -> Printed:
-    """The percentage that these digits print; as a share of 1 they print two decimals less.
+    """Parse the digits of a percentage or, with `share`, of a share of 1 (two decimals fewer).
 
     >>> printed("96.7").decimals, printed("0.967", share=True) == printed("96.7")
     (1, True)
@@ -56,7 +56,7 @@ def printed(low: str, high: str | None = None, *, share: bool = False) -> Printe
 
 
 def counts(low: Fraction, high: Fraction, n: int) -> range:
-    """Every k with low <= 100 k / n <= high.
+    """Return every k with low <= 100 k / n <= high.
 
     >>> [*counts(Fraction(95), Fraction(99), 30)]
     [29]
@@ -67,14 +67,14 @@ def counts(low: Fraction, high: Fraction, n: int) -> range:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a printed percentage can be, of n items asked `passes` times each."""
+    """The k of n that a printed percentage can stand for, with each item asked `passes` times."""
 
     n: int
     passes: int
-    rounded: range  # the k of n x passes that round to it; of a range: that lie in it
-    cut: range  # those that print as it when digits are cut off, not rounded
-    ends: tuple[range, range]  # those that round to the lower and to the upper end of a range
-    fewest_passes: int | None  # where so many passes give none, and at most MAX_PASSES do
+    rounded: range  # Each k of n x passes that rounds to it or lies in the range.
+    cut: range  # Each k that prints as it with digits cut off, not rounded.
+    ends: tuple[range, range]  # Each k that rounds to the lower and the upper end.
+    fewest_passes: int | None  # Set if more passes, up to MAX_PASSES, would give a k.
 
     @property
     def total(self) -> int:
@@ -87,7 +87,7 @@ class Fit:
 
 @lru_cache(maxsize=20_000)
 def fit(value: Printed, n: int, passes: int = 1) -> Fit:
-    """The k of n items, over so many passes, that a printed percentage can stand for.
+    """Return the k of n items, over `passes`, that a printed percentage can stand for.
 
     >>> fit(printed("97"), 30).rounded, fit(printed("98"), 30).fewest_passes
     (range(29, 30), 2)
@@ -100,7 +100,7 @@ def fit(value: Printed, n: int, passes: int = 1) -> Fit:
             return counts(value.low, value.high, total)
         halves = [value.half, value.known_half]
         if passes > 1:
-            halves.append(2 * value.half)  # a mean of runs that were rounded one by one
+            halves.append(2 * value.half)  # Each run may have been rounded before the mean.
         found = (counts(value.low - half, value.high + half, total) for half in halves)
         return next((ks for ks in found if ks), range(0))
 
@@ -115,7 +115,7 @@ def fit(value: Printed, n: int, passes: int = 1) -> Fit:
 
 
 def passes_to_be_exact(value: Fraction, n: int) -> int:
-    """The fewest passes over n items that can give this very percentage.
+    """Return the fewest passes over n items that give exactly this percentage.
 
     >>> passes_to_be_exact(Fraction(97), 30)
     10
@@ -124,9 +124,9 @@ def passes_to_be_exact(value: Fraction, n: int) -> int:
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """95% Wilson score interval (Wilson 1927) of a share of n items, as shares.
+    """Return the 95% Wilson score interval (Wilson 1927) of a share of n items, as shares.
 
-    In closed form, since importing scipy takes longer than the whole audit.
+    It is computed in closed form because importing scipy takes longer than the whole audit.
     """
     z = NormalDist().inv_cdf(0.975)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)

@@ -1,4 +1,4 @@
-"""How a table is laid out: its header rows, its columns, and which axis holds the benchmarks."""
+"""Find a table's layout: its header rows, its columns and the axis that holds the benchmarks."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from mathledger.audit.scores import is_numeric, score_of
 
 
 def _whole(*patterns: str) -> re.Pattern[str]:
-    """A cell that is one of these, but for signs around it."""
+    """Compile a pattern for cells that are one of these, apart from surrounding signs."""
     return re.compile(rf"(?i)\W*(?:{'|'.join(patterns)})\W*$")
 
 
@@ -40,7 +40,7 @@ RUN_HEAD = _whole("(?:run|seed|trial)s?(?: ?#)?")
 SIZE_HEAD = _whole(
     "(?:model )?size", "#? ?params?(?:eters)?.*", "parameters?.*", "(?:base )?model size"
 )
-# Numbers that stand in tables of scores and are none.
+# These headers name numbers in score tables that are not scores.
 OTHER = _whole(
     "[nk]|#.*|num(?:ber)? of .*|num_\\w+|no\\.?|total.*|questions.*|.*solved|items|samples",
     "(?:n-?)?shots?|few-?shot|prompt.*|version|filter|split|task type|temperature|run|seed.*",
@@ -65,7 +65,7 @@ _NO_DATA = re.compile(
 @dataclass
 class Column:
     at: int
-    parts: list[str]  # its header's cells, from the outermost
+    parts: list[str]  # The cells of its header, outermost first.
     raw: str
     is_value: bool = False
     mention: known.Mention | None = None
@@ -77,29 +77,29 @@ class Column:
 
 @dataclass
 class Grid:
-    """A table that has been looked through."""
+    """A table whose layout is known."""
 
     table: Table
     columns: list[Column]
     rows: list[Row]
-    labels: list[int]  # columns of labels
-    label: int  # the one that names a row's model or benchmark
-    size: int | None  # the one that gives a model's size
-    groups: dict[int, str] = field(default_factory=dict)  # row -> the heading row above it
-    axis: str = "none"  # that holds the benchmarks: columns, rows, none
-    is_log: bool = False  # of a training, by step or epoch
+    labels: list[int]  # Columns that hold labels.
+    label: int  # Column that names a row's model or benchmark.
+    size: int | None  # Column that gives a model's size.
+    groups: dict[int, str] = field(default_factory=dict)  # Row -> the heading row above it.
+    axis: str = "none"  # Axis of the benchmarks: columns, rows or none.
+    is_log: bool = False  # True for a training log by step or epoch.
 
 
 _SIZED = re.compile(r"(?i)\W*\d+(?:\.\d+)?[bm]\b")
 
 
 def is_other(head: str) -> bool:
-    """Return True if a header names something that is no score; 7B Params is a model."""
+    """Return True if a header names something other than a score; 7B Params is a model."""
     return bool(OTHER.match(head)) and not _SIZED.match(head)
 
 
 def sole(cell: str) -> known.Mention | None:
-    """The benchmark that a cell names, if it is one alone."""
+    """Return the benchmark that a cell names; None unless it names exactly one."""
     named = list(known.mentions(cell))
     keys = {each.key for each in named}
     return named[0] if len(keys) == 1 and named[0].key else None
@@ -110,7 +110,7 @@ def is_number(cell: Cell) -> bool:
 
 
 def grids(table: Table) -> list[Grid]:
-    """The tables in a table: one, or one for each row that names the columns anew."""
+    """Split a table wherever a row names the columns anew, and lay out each part."""
     count = _num_headers(table.rows)
     found = []
     head, body = table.rows[:count], table.rows[count:]
@@ -124,7 +124,7 @@ def grids(table: Table) -> list[Grid]:
 
 
 def _num_headers(rows: list[Row]) -> int:
-    """How many rows at the top are headers."""
+    """Return the number of header rows at the top."""
     count = 1
     while count < min(4, len(rows) - 1) and (rows[count].is_head or _goes_on(rows, count)):
         if any(is_number(cell) for cell in rows[count].cells[1:]) and not rows[count].is_head:
@@ -134,7 +134,7 @@ def _num_headers(rows: list[Row]) -> int:
 
 
 def _goes_on(rows: list[Row], at: int) -> bool:
-    """Return True if a row below a header names columns, too."""
+    """Return True if a row below a header also names columns."""
     above, row = rows[at - 1].cells, rows[at].cells
     filled = [cell.text for cell in row if cell.text]
     if any(is_number(cell) for cell in row) or len(set(filled)) < 2:
@@ -200,7 +200,7 @@ def _column(head: list[Row], at: int) -> Column:
         cell = row.cells[at]
         left = at
         if len(head) > 1 and number < len(head) - 1:
-            while not cell.text and left > 1:  # a group's name stands over its first column
+            while not cell.text and left > 1:  # A group's name stands over its first column.
                 left -= 1
                 cell = row.cells[left]
         parts.append(cell.text)
@@ -208,7 +208,7 @@ def _column(head: list[Row], at: int) -> Column:
 
 
 def _orient(grid: Grid) -> None:
-    """Find the axis of the benchmarks, and the column of labels."""
+    """Set the axis of the benchmarks and the column of labels."""
     in_columns = sum(bool(column.mention and column.is_value) for column in grid.columns)
     labels = [at for at in grid.labels if at != grid.size] or [0]
     named: Counter[int] = Counter()
@@ -237,7 +237,7 @@ def _orient(grid: Grid) -> None:
 
 
 def is_about_data(table: Table) -> bool:
-    """Return True if a table is one of data, tokens or settings, by its header and heading."""
+    """Return True if header or heading say that a table lists data, tokens or settings."""
     head = " ".join(cell.text for cell in table.rows[0].cells)
     title = table.section.title
     if sum(sole(cell.text) is not None for cell in table.rows[0].cells) > 1:

@@ -1,4 +1,4 @@
-"""A folder of cards: one line for each, and what two of them say of one model."""
+"""Audit a folder of cards: one line per card, and values on which two cards differ."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mathledger.core.errors import InputError
 
 @dataclass(frozen=True)
 class Entry:
-    """A card of the folder: its audit, or why there is none."""
+    """One card of the folder, with its audit or the error that prevented it."""
 
     name: str
     audit: Audit | None
@@ -20,10 +20,10 @@ class Entry:
 
 
 def cards(folder: Path) -> list[Path]:
-    """The cards of a folder, at any depth.
+    """List the cards of a folder, at any depth.
 
     Raises:
-        InputError: there is none.
+        InputError: If there are none.
     """
     found = sorted(path for path in folder.rglob("*.md") if path.is_file())
     if not found:
@@ -44,7 +44,7 @@ COLUMNS = [
 
 
 def row(entry: Entry) -> list[str]:
-    """The line of a card."""
+    """Return the table row of one card."""
     audit = entry.audit
     if audit is None:
         return [entry.name, f"not read: {entry.error}", *[""] * (len(COLUMNS) - 2)]
@@ -55,7 +55,7 @@ def row(entry: Entry) -> list[str]:
 
 
 def markdown(folder: Path, entries: list[Entry]) -> str:
-    """The table of a folder's cards."""
+    """Render the table of a folder's cards."""
     lines = [
         f"# Audit of {len(entries):,} card{'' if len(entries) == 1 else 's'} in {folder.name}",
         "",
@@ -72,7 +72,7 @@ def markdown(folder: Path, entries: list[Entry]) -> str:
 
 
 def differing(entries: list[Entry]) -> list[str]:
-    """Models that two cards give different values on one benchmark, under no stated condition."""
+    """List models with different values on one benchmark in two cards and no stated condition."""
     found: dict[tuple[object, ...], list[tuple[str, Claim]]] = defaultdict(list)
     for entry in entries:
         for claim in entry.audit.claims if entry.audit else []:

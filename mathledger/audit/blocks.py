@@ -1,9 +1,9 @@
-"""The body of a model card: blocks of text, tables, code and images with their lines.
+"""Parse the body of a model card into text, tables, code and images with their lines.
 
-markdown-it reads the blocks as CommonMark has them. Tables have a rule of our own, which makes one
-token of a table instead of four for each cell (5 MB took 23 s), and keeps what cards get wrong: a
-delimiter with another number of columns, rows that are too long. Tables in HTML and in code are
-found in the source lines that their blocks cover.
+markdown-it parses the CommonMark blocks. Our own table rule emits one token per table instead of
+four per cell (with which 5 MB took 23 s). It also accepts what cards get wrong: a delimiter with
+another number of columns, or rows that are too long. Tables in HTML and in code are found in the
+source lines of their blocks.
 """
 
 import re
@@ -22,25 +22,25 @@ from mathledger.audit.markup import (
     without_comments,
 )
 
-MAX_LINES = 200_000  # of a card that are read; the others are counted
+MAX_LINES = 200_000  # Lines read per card; the audit reports where it stopped.
 MAX_TABLE_ROWS = 3000
 MAX_COLUMNS = 100
-MAX_CELL = 400  # characters
+MAX_CELL = 400  # Characters.
 _DELIMITER = re.compile(r"[\s|:+-]*-[\s|:+-]*$")
 _H_TAG = re.compile(r"<h([1-6])\b[^<>]{0,300}>(.{0,500}?)</h\1\s*>", re.I | re.S)
-_BEFORE_NUMBER = re.compile(r"^[^\w\s~≈<>≥≤+−$(\[.-]+\s*(?=[~≈]?\d)")  # a flame, a medal
+_BEFORE_NUMBER = re.compile(r"^[^\w\s~≈<>≥≤+−$(\[.-]+\s*(?=[~≈]?\d)")  # An emoji such as a medal.
 _SCORE_LIKE = re.compile(r"\d\.\d|\d\s?%")
 _NUMBER = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
 class Section:
-    titles: tuple[str, ...]  # from the outermost heading to its own
+    titles: tuple[str, ...]  # Headings, from the outermost to its own.
     line: int
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """The headings that say what it is about: not the first, which is the card's own title."""
+        """The headings without the first, which is the card's own title."""
         return self.titles[1:] or self.titles
 
     @property
@@ -50,7 +50,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph, a list item or a heading: its lines as they stand, and without markup."""
+    """A paragraph, list item or heading, with its lines as written and without markup."""
 
     line: int
     lines: list[str]
@@ -69,7 +69,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Cell:
-    text: str  # without markup
+    text: str  # The text without markup.
     raw: str
     is_bold: bool = False
 
@@ -78,19 +78,19 @@ class Cell:
 class Row:
     line: int
     cells: list[Cell]
-    is_head: bool = False  # marked as such
+    is_head: bool = False  # True if the source marks it as a header.
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its rows, of which the first, at least, is a header."""
+    """A table whose first row, at least, is a header."""
 
     line: int
     rows: list[Row]
     section: Section
-    before: str  # the text just before it, in the same section
-    after: list[str] = field(default_factory=list)  # the text just after it
-    too_long: list[int] = field(default_factory=list)  # lines of rows with more cells than it has
+    before: str  # The text just before it, in the same section.
+    after: list[str] = field(default_factory=list)  # The text just after it.
+    too_long: list[int] = field(default_factory=list)  # Lines of rows with too many cells.
 
 
 Block = Text | Code | Table
@@ -100,8 +100,8 @@ Block = Text | Code | Table
 class Body:
     blocks: list[Block]
     images: list[tuple[int, str, Section]]
-    hidden: list[int]  # lines with numbers in comments
-    beyond: int | None  # the first line that was not read at all
+    hidden: list[int]  # Lines with numbers inside comments.
+    beyond: int | None  # The first line beyond MAX_LINES.
 
 
 @cache
@@ -121,7 +121,7 @@ def _line(state: Any, at: int) -> str:
 
 
 def _table_rule(state: Any, start: int, end: int, silent: bool) -> bool:
-    """A pipe table: a line with a pipe, a delimiter of dashes and pipes below, rows with pipes."""
+    """Match a pipe table: a header, a delimiter of dashes and pipes, and rows with pipes."""
     if start + 2 > end or state.sCount[start + 1] < state.blkIndent or state.is_code_block(start):
         return False
     head, delimiter = _line(state, start), _line(state, start + 1)
@@ -140,7 +140,7 @@ def _table_rule(state: Any, start: int, end: int, silent: bool) -> bool:
 
 
 def body(lines: list[str], num_before: int) -> Body:
-    """The blocks of a card's body in their order; so many lines of front matter stand before it."""
+    """Parse the body of a card that follows `num_before` lines of front matter."""
     reader = _Reader(lines[:MAX_LINES], num_before + 1)
     reader.read()
     beyond = num_before + MAX_LINES + 1 if len(lines) > MAX_LINES else None
@@ -148,19 +148,19 @@ def body(lines: list[str], num_before: int) -> Body:
 
 
 class _Reader:
-    """Makes blocks of the parser's tokens."""
+    """Converts the parser's tokens to blocks."""
 
     def __init__(self, lines: list[str], first: int) -> None:
         self.lines = lines
-        self.first = first  # the number of the first line
+        self.first = first  # Number of the first line.
         self.blocks: list[Block] = []
         self.images: list[tuple[int, str, Section]] = []
         self.hidden: list[int] = []
         self.section = Section((), 1)
         self.before: list[str] = []
-        self.table: Table | None = None  # the last one, as long as text just after it may be of it
+        self.table: Table | None = None  # The last table, while text below may belong to it.
         self.ends = [at for at, line in enumerate(lines) if "</table" in line.lower()]
-        self.skip = 0  # lines before this one have been read
+        self.skip = 0  # Lines before this one have been read.
 
     def read(self) -> None:
         text = "\n".join(self.lines).replace("\x00", " ")
@@ -228,7 +228,7 @@ class _Reader:
         self.pipe_tables(lines, first)
 
     def pipe_tables(self, lines: list[str], first: int) -> list[int]:
-        """Add the pipe tables in the lines of a block; returns which lines they take."""
+        """Add the pipe tables in the lines of a block and return the lines that they take."""
         at = 0
         taken: list[int] = []
         while at < len(lines) - 1:
@@ -244,12 +244,12 @@ class _Reader:
         return taken
 
     def html(self, start: int, end: int) -> None:
-        """An HTML block: its tables, headings and text; what a comment hides is counted."""
+        """Read the tables, headings and text of an HTML block; record numbers in comments."""
         lines = self.lines[start:end]
         content = "\n".join(lines)
         shown = without_comments(content)
         if "<!--" in shown and shown.lstrip().startswith("<!--"):
-            shown = ""  # never closed: a reader sees nothing of it
+            shown = ""  # The comment never closes, so a reader sees nothing.
         kept = shown.split("\n")
         kept += [""] * (len(lines) - len(kept))
         self.hidden += [
@@ -279,7 +279,7 @@ class _Reader:
         self.text(waiting, start + len(lines) - len(waiting), False)
 
     def html_table(self, start: int, end: int) -> None:
-        """The HTML table that begins on a line, up to its end tag however many blocks away."""
+        """Read the HTML table that begins on a line, up to its end tag in any later block."""
         place = bisect_left(self.ends, start)
         if place < len(self.ends):
             end = max(end, self.ends[place] + 1)
@@ -297,7 +297,7 @@ class _Reader:
             self.add(filled, [])
 
     def add_rows(self, lines: list[tuple[int, str]]) -> None:
-        """Add a pipe table: header, delimiter, rows."""
+        """Add a pipe table, given its header, delimiter and rows."""
         for at, line in lines:
             self.see_images(line, at)
         header, body = lines[0], lines[2 : MAX_TABLE_ROWS + 2]

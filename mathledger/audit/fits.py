@@ -1,4 +1,4 @@
-"""Which k of n items a claim can stand for, for each number of items that it may be of."""
+"""Fit a claim to k of n items, for each possible number of items."""
 
 import re
 
@@ -17,7 +17,7 @@ def _stated_n(claim: Claim) -> int:
 
 
 def sizes_of(claim: Claim) -> list[known.Size]:
-    """How many items the claim may be of: what the card says, else what is known."""
+    """Return the numbers of items that the claim may be over: stated ones, else known ones."""
     n = _stated_n(claim)
     if n:
         return [known.Size(n, "as the card says", "", "")]
@@ -35,17 +35,17 @@ def sizes_of(claim: Claim) -> list[known.Size]:
 
 
 def has_fixed_size(claim: Claim) -> bool:
-    """Return True if the number of items is stated, or the same in every copy that is known."""
+    """Return True if the number of items is stated or equal in all known copies."""
     if _stated_n(claim):
         return True
     return bool(claim.benchmark and known.benchmarks()[claim.benchmark].is_fixed)
 
 
 def fits(claim: Claim) -> list[tuple[known.Size, Fit]]:
-    """The k of n that the claim can stand for, by number of items; nothing where it is vague.
+    """Return the k of n that the claim can stand for, by number of items.
 
-    Nor where the value is no share of items: a vote over samples, a pass@k that is estimated, a
-    score that a leaderboard has rescaled, F1, a part of the items.
+    The list is empty if the claim is vague or its value is not a share of items: a vote over
+    samples, an estimated pass@k, a score rescaled by a leaderboard, F1, or a part of the items.
     """
     if claim.value is None or claim.is_about or claim.is_normalised or claim.is_repeated:
         return []

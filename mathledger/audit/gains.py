@@ -1,4 +1,4 @@
-"""Gains that a card states, against the two numbers that they lie between."""
+"""Compare stated gains with the two numbers that they connect."""
 
 import re
 from collections import defaultdict
@@ -28,7 +28,7 @@ _BY = re.compile(
 
 
 def gains(body: Body, claims: list[Claim]) -> Iterator[Finding]:
-    """Gains that are not the difference of the two numbers that they are said of."""
+    """Find stated gains that are not the difference of their two numbers."""
     points, lines = [], []
     for block in body.blocks:
         if not isinstance(block, Text):
@@ -42,10 +42,9 @@ def gains(body: Body, claims: list[Claim]) -> Iterator[Finding]:
     for claim, base in _gains_in_tables(claims):
         difference = _value(claim).low - _value(base).low
         points.append(
-            f"{said(claim)} is given with {claim.gain}; it is {percent(difference)} from the "
-            f"{base.text} of {whose(base)} (line {base.line}), which the other gains of the row "
-            f"are "
-            "measured from."
+            f"{said(claim)} is given with {claim.gain}; the difference is {percent(difference)} "
+            f"from the {base.text} of {whose(base)} (line {base.line}), from which the other gains "
+            "of the row are measured."
         )
         lines.append(claim.line)
     if points:
@@ -55,7 +54,7 @@ def gains(body: Body, claims: list[Claim]) -> Iterator[Finding]:
             "A stated gain that is not the difference of its two numbers",
             sorted(set(lines)),
             points,
-            "the two scores that the gain lies between.",
+            "the two scores behind the gain.",
             num=len(points),
         )
 
@@ -67,14 +66,14 @@ def _gain_in(sentence: str) -> str | None:
     if not (known.mentions(sentence) or re.search(r"(?i)accura|score|pass@", sentence)):
         return None
     if len({each.key for each in known.mentions(sentence)}) > 1:
-        return None  # the gain may be on another benchmark
+        return None  # The gain may be on another benchmark.
     a, b, c = printed(pair[0]["a"]), printed(pair[0]["b"]), printed(gain[0]["c"])
     slack = a.half + b.half + 2 * c.half
     differences = [abs(b.low - a.low)]
     if a.low and gain[0]["unit"] == "%":
         differences.append(100 * abs(b.low - a.low) / a.low)
         slack += 100 * (a.half + b.half) / a.low
-        if a.low < 100:  # of the errors
+        if a.low < 100:  # The gain may be the reduction of the error rate.
             differences.append(100 * abs(b.low - a.low) / (100 - a.low))
             slack += 100 * (a.half + b.half) / (100 - a.low)
     if any(abs(difference - c.low) <= slack for difference in differences):
@@ -84,7 +83,7 @@ def _gain_in(sentence: str) -> str | None:
 
 
 def _gains_in_tables(claims: list[Claim]) -> Iterator[tuple[Claim, Claim]]:
-    """Cells whose gain does not lead to the row that the other gains of their row lead to."""
+    """Yield cells whose gain contradicts the baseline row that the other gains agree on."""
     tables: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
         if (

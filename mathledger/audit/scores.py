@@ -1,4 +1,4 @@
-"""Scores in a text: 88.2, ~80%, 95-99%, 73.7 ± 0.9, 48% [37, 60], 11/40, 31 of 64: 48%."""
+"""Find scores in a text: 88.2, ~80%, 95-99%, 73.7 ± 0.9, 48% [37, 60], 11/40, 31 of 64: 48%."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mathledger.audit.arithmetic import Printed, printed
 
 _NUMBER = r"\d{1,3}(?:\.\d{1,20})?"
-# Not the tail of a name (GPT-4, pass@1, v0.3), nor the head of one (7B, 5-shot, 1,319).
+# Skip the tail of a name (GPT-4, pass@1, v0.3) and the head of one (7B, 5-shot, 1,319).
 _SCORE = re.compile(
     r"(?<![\w@/.+-])(?<!\d,)"
     r"(?P<about>[~≈<>≥≤]\s?|(?:about|around|approximately|roughly|nearly)\s)?"
@@ -28,13 +28,13 @@ _SPREAD = re.compile(
 
 @dataclass(frozen=True)
 class Score:
-    """One score; start and end are its place in the text, with its spread."""
+    """One score; start and end delimit it in the text, spread included."""
 
     text: str
-    low: str | None  # its digits, and those of a range's other end; none where it is only k of n
+    low: str | None  # Digits of the score or lower end; None for a bare k of n.
     high: str | None
     is_about: bool
-    is_percent: bool  # it says so
+    is_percent: bool  # True if a percent sign follows.
     count: tuple[int, int] | None
     spread: str | None
     start: int
@@ -42,18 +42,18 @@ class Score:
 
     @property
     def is_plain(self) -> bool:
-        """Return True if it is a whole number without a sign, which may be anything."""
+        """Return True if it is a bare whole number, which need not be a score."""
         return not (self.is_percent or self.count or "." in (self.low or ""))
 
     def value(self, *, share: bool = False) -> Printed | None:
-        """The percentage that it prints, or as a share of 1 prints."""
+        """Return the printed percentage; with `share`, read the digits as a share of 1."""
         if self.low is None:
             return None
         return printed(self.low, self.high, share=share and not self.is_percent)
 
 
 def scores(text: str) -> list[Score]:
-    """The scores in a text, in their order.
+    """Return the scores in a text, in order.
 
     >>> [score.text for score in scores("GPT-4: ~70%, ours 73.7 ± 0.9 with 7B, or 11/40 at pass@1")]
     ['~70%', '73.7 ± 0.9', '11/40']
@@ -94,9 +94,9 @@ def _counts(text: str) -> list[Score]:
 
 
 def score_of(cell: str) -> Score | None:
-    """The score that a table's cell begins with.
+    """Return the score that a table's cell begins with.
 
-    None where it begins with something else, or holds several (72.7 / 75.1).
+    Return None if the cell begins with something else or holds several scores (72.7 / 75.1).
 
     >>> score_of("11/30 (36.7%)").count, score_of("48% [37, 60]").spread, score_of("72.7 / 75.1")
     ((11, 30), '[37, 60]', None)
@@ -118,7 +118,7 @@ def score_of(cell: str) -> Score | None:
 
 
 def with_counts(text: str) -> list[Score]:
-    """The scores in a text, each with the k of n that stands in brackets beside it.
+    """Return the scores in a text, each with the k of n in brackets beside it.
 
     >>> [(score.text, score.count) for score in with_counts("80% (23/30), 11/40 (27.5%) and 5%")]
     [('80% (23/30)', (23, 30)), ('11/40 (27.5%)', (11, 40)), ('5%', None)]
@@ -141,14 +141,14 @@ def with_counts(text: str) -> list[Score]:
 
 
 def are_shares(table_scores: list[Score]) -> bool:
-    """Return True if a table has shares of 1: no score is above 1, and some have decimals."""
+    """Return True if no score is above 1 and some have decimals, as in shares of 1."""
     bare = [score for score in table_scores if score.low and not score.is_percent]
     is_small = all(float(score.high or score.low or 0) <= 1 for score in bare)
     return is_small and any(re.search(r"\.\d\d", score.low or "") for score in bare)
 
 
 def is_numeric(cell: str) -> bool:
-    """Return True if a cell holds a bare number, which one would expect to be read."""
+    """Return True if a cell holds a bare number, which a reader would take for a score."""
     return bool(re.match(r"[~≈$<>≥≤+−-]?\s?\d(?![\d,.]*[\s-]?[A-Za-z])", cell))
 
 
@@ -159,12 +159,12 @@ _PAIR = re.compile(
 
 
 def mended(cell: str) -> str:
-    """A number whose point stands apart, as it is meant: 79 .8 is 79.8."""
+    """Join a number that is split at its decimal point: 79 .8 becomes 79.8."""
     return _SPLIT_NUMBER.sub(r"\1.\2\3", cell) if " ." in cell or ". " in cell else cell
 
 
 def pair_of(cell: str) -> tuple[Score, Score, bool] | None:
-    """Two scores in a cell, and whether the second stands in brackets: 61.6 (80.0), 35.9/48.7.
+    """Return the two scores of a cell (61.6 (80.0), 35.9/48.7) and if the second is in brackets.
 
     >>> [score.text for score in pair_of("61.6 (80.0)")[:2]], pair_of("75.2 (+5.2)")
     (['61.6', '80.0'], None)

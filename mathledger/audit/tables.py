@@ -223,7 +223,7 @@ class _TableReader(CellReader):
         if not self.is_read or score is None or is_other(label or "n"):
             return None
         if score.is_plain and not self.has_scores(column):
-            self.unread.add("numbers of something that is not known by name", row.line)
+            self.unread.add("numbers under a name that the audit does not know", row.line)
             return None
         return unnamed(label)
 
@@ -276,7 +276,7 @@ class _TableReader(CellReader):
             owner = owner or self.owner_in_row(row, column, number)
             is_unsure = owner is None or (mention.key is None and owner[0] == "unclear")
             if owner is None or is_unsure or (mention.key is None and not self.is_read):
-                self.unread.add("numbers of something that is not known by name", row.line)
+                self.unread.add("numbers under a name that the audit does not know", row.line)
                 continue
             used = at if at is not None else grid.label
             context = f"{column.text} {row.cells[used].text} "
@@ -342,7 +342,7 @@ class _TableReader(CellReader):
                 in_column = self.owners[column.at]
                 name = mention or self.stranger(row, column, owner, label)
                 if name is None and not grid.is_log:
-                    self.unread.add("numbers of something that is not known by name", row.line)
+                    self.unread.add("numbers under a name that the audit does not know", row.line)
                 if name is None:
                     continue
                 part = part_of(mention, label)

@@ -1,4 +1,4 @@
-"""The records of an audit: what a card claims, and what is found on its claims."""
+"""Records of an audit: claims, findings and lines that were not read."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -14,44 +14,44 @@ if TYPE_CHECKING:
 
 Where = Literal["model-index", "eval-results", "table", "text"]
 Strength = Literal["contradiction", "question", "missing"]
-Owner = tuple[Whose, str | None]  # whose model, and its name where the card gives one
+Owner = tuple[Whose, str | None]  # Whose model it is, and its name if stated.
 
 
 @dataclass
 class Claim:
     line: int
     where: Where
-    label: str  # the benchmark as the card names it
-    benchmark: str | None  # its key; null where it is not known
+    label: str  # The card's name for the benchmark.
+    benchmark: str | None  # Its key; None if the benchmark is unknown.
     whose: Whose
     model: str | None
-    text: str  # the value as printed
-    value: Printed | None  # null where it is no percentage
-    is_about: bool  # ~80%
-    count: tuple[int, int] | None  # k of n, where the card says so
+    text: str  # The value as printed.
+    value: Printed | None  # None if the value is not a percentage.
+    is_about: bool  # True for ~80%.
+    count: tuple[int, int] | None  # k of n, if stated.
     spread: str | None
     section: Section
-    subset: str | None = None  # a part of the benchmark
+    subset: str | None = None  # Part of the benchmark, such as level 5.
     metric: str | None = None
-    passes: int | None = None  # that the value is a mean over, as far as the card says
-    is_repeated: bool = False  # it may be a mean over passes whose number is not clear
-    has_own_passes: bool = False  # they stand in its cell, row or header: avg@64
-    conditions: frozenset[str] = frozenset()  # other words of its row and column
-    is_average: bool = False  # over benchmarks
-    is_partial: bool = False  # on some of the benchmark's items
-    is_normalised: bool = False  # rescaled, as leaderboards do: no share of items
-    place: tuple[int, int, int] | None = None  # table, row, column
-    axis: str = ""  # that holds the benchmarks of its table: columns or rows
-    caption: str = ""  # the text before its table, where the table names no benchmark
-    gain: str | None = None  # +5.2, stated beside it
-    file: str | None = None  # beside the card, where it does not stand in the card itself
-    is_member: bool = False  # of a card that is about several models of one name
-    stated: dict[str, str] = field(default_factory=dict)  # what can be checked: the card's words
+    passes: int | None = None  # Stated passes that the value is a mean over.
+    is_repeated: bool = False  # The number of passes may be above one.
+    has_own_passes: bool = False  # Its cell, row or header states them: avg@64.
+    conditions: frozenset[str] = frozenset()  # Other words of its row and column.
+    is_average: bool = False  # True for a mean over benchmarks.
+    is_partial: bool = False  # Only some of the items were scored.
+    is_normalised: bool = False  # Rescaled by a leaderboard; not a share of items.
+    place: tuple[int, int, int] | None = None  # Table, row and column.
+    axis: str = ""  # Axis of the table's benchmarks: columns or rows.
+    caption: str = ""  # Text above a table that names no benchmark.
+    gain: str | None = None  # Stated gain, such as +5.2.
+    file: str | None = None  # File beside the card that holds the claim, if any.
+    is_member: bool = False  # The card covers several models; this is one.
+    stated: dict[str, str] = field(default_factory=dict)  # Kind of evidence -> quote.
 
 
 @dataclass(frozen=True)
 class Unscaled:
-    """A claim before its score is known to be in percent or a share of 1."""
+    """A claim whose score may still be a percentage or a share of 1."""
 
     claim: Claim
     score: Score
@@ -66,12 +66,12 @@ class Finding:
     points: list[str]
     settles: str
     sources: list[str] = field(default_factory=list)
-    num: int = 1  # what it counts as in the summary
+    num: int = 1  # Number of findings that it counts as in the summary.
 
 
 @dataclass
 class Unread:
-    """Lines with numbers that were left out, by the reason."""
+    """Lines whose numbers were left out, by reason."""
 
     lines: dict[str, set[int]] = field(default_factory=dict)
 
@@ -87,13 +87,13 @@ class Unread:
 class Audit:
     card: Card
     identity: Identity
-    claims: list[Claim]  # in the order of their lines
+    claims: list[Claim]  # Sorted by line.
     findings: list[Finding]
     unread: Unread
     licences: "list[StatedLicence]"
-    is_cut: bool  # the card makes more than MAX_CLAIMS
-    commit: str | None = None  # of the hub's repository
-    note: str | None = None  # on how the card came here
+    is_cut: bool  # True if the card makes more than MAX_CLAIMS claims.
+    commit: str | None = None  # Commit of the repository on the hub.
+    note: str | None = None  # Remark on the download, for the report.
 
     @property
     def title(self) -> str:

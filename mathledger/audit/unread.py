@@ -1,4 +1,4 @@
-"""What an audit leaves out, by line: images, comments, numbers that no claim was made of."""
+"""Count the lines that an audit leaves out: images, comments and unclaimed numbers."""
 
 import re
 
@@ -17,7 +17,7 @@ _RESULTS = re.compile(
 
 
 def count(card: Card, claims: list[Claim], left_out: Unread) -> None:
-    """Add what the readers did not see: images that may hold results, comments, table rows."""
+    """Add images that may hold results, comments with numbers, and silent table rows."""
     for line, name, section in card.body.images:
         title = " ".join(section.titles[-1:])
         if not _DECORATION.search(name) and (_RESULTS.search(name) or _RESULTS.search(title)):
@@ -25,16 +25,16 @@ def count(card: Card, claims: list[Claim], left_out: Unread) -> None:
     for line in card.body.hidden:
         left_out.add("numbers in a comment, which a reader does not see", line)
     if card.body.beyond:
-        left_out.add("lines beyond those that are read", card.body.beyond)
+        left_out.add("lines beyond the reading limit", card.body.beyond)
     told = {claim.line for claim in claims} | set(left_out.all_lines)
     for block in card.body.blocks:
         if isinstance(block, Table) and not is_about_data(block):
             for line in _silent_rows(block, told):
-                left_out.add("numbers of something that is not known by name", line)
+                left_out.add("numbers under a name that the audit does not know", line)
 
 
 def _silent_rows(table: Table, told: set[int]) -> list[int]:
-    """The rows with numbers that look like scores, and without a claim."""
+    """Return the lines of rows that hold score-like numbers but gave no claim."""
     heads = [cell.text for cell in table.rows[0].cells]
     lines = []
     for row in table.rows[1:]:

@@ -1,4 +1,4 @@
-"""How findings and the report name claims, lines and numbers."""
+"""Format claims, lines and numbers for findings and the report."""
 
 from fractions import Fraction
 
@@ -7,7 +7,7 @@ from mathledger.audit.types import Claim
 
 
 def percent(value: Fraction | float, decimals: int = 2) -> str:
-    """A percentage without needless zeros.
+    """Format a percentage without needless zeros.
 
     >>> percent(Fraction(2900, 30)), percent(60)
     ('96.67', '60')
@@ -21,7 +21,7 @@ def benchmark_of(claim: Claim) -> str:
 
 
 def whose(claim: Claim) -> str:
-    """Whose the claim is, in the report's words."""
+    """Say whose the claim is."""
     if claim.whose == "this":
         return "this model" + (f": {claim.model}" if claim.model and claim.is_member else "")
     if claim.whose == "family":
@@ -51,13 +51,13 @@ def on_lines(claims: list[Claim]) -> str:
 
 
 def brief(claims: list[Claim]) -> str:
-    """The claims of a finding, for its title."""
+    """List the claims of a finding for its title."""
     names = list(dict.fromkeys(f"{benchmark_of(claim)} {claim.text}" for claim in claims))
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def titled(lead: str, claims: list[Claim]) -> str:
-    """A finding's title: it names this model's numbers, and nobody else's."""
+    """Return a finding's title, which names only numbers of this model."""
     own = [claim for claim in claims if claim.whose == "this"]
     return f"{lead} {brief(own) if own else 'some values of others of its family'}"
 
