@@ -1,4 +1,4 @@
-"""A model card as the audit reads it: its front matter and its blocks, each with its lines."""
+"""Read a model card: its front matter and its blocks, with line numbers."""
 
 import codecs
 import hashlib
@@ -12,7 +12,7 @@ from mathledger.audit.blocks import Body, Text, body
 from mathledger.audit.owners import Identity, identity
 from mathledger.core.errors import InputError
 
-MAX_DEPTH = 50  # of the front matter; a model-index has 8
+MAX_DEPTH = 50  # Of the front matter; a model-index nests 8 deep.
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Card:
     sha256: str
     num_lines: int
     metadata: dict[str, Any]
-    node: Any  # the front matter's YAML node, with the lines; null where there is none
+    node: Any  # YAML node of the front matter, with lines; None if missing.
     body: Body
     own: Identity
 
     def line_of(self, name: str) -> int:
-        """The line of a front matter's key; the first where another key brought it in."""
+        """Return a key's line, or line 2 if the front matter does not spell the key out."""
         lines = (key.start_mark.line for key, _ in self.node.value if key.value == name)
         return int(next(lines, 0)) + 2
 
@@ -35,10 +35,10 @@ def read(path: Path, repo: str | None = None) -> Card:
     """Read a model card.
 
     Args:
-        repo: ORG/NAME of the model, where that is known.
+        repo: ORG/NAME of the model, if known.
 
     Raises:
-        InputError: it is missing, a folder, empty, no text, HTML, or its front matter is broken.
+        InputError: If it is missing, a folder, empty, not text, HTML, or has broken front matter.
     """
     try:
         data = path.read_bytes()
@@ -50,7 +50,7 @@ def read(path: Path, repo: str | None = None) -> Card:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     text = _decoded(path, data)
     if text.count("\0") > len(text) / 10:
-        raise InputError(f"{path} holds null bytes, as UTF-16 without a mark: save it as UTF-8")
+        raise InputError(f"{path} holds null bytes, perhaps UTF-16: save it as UTF-8")
     if not text.strip():
         raise InputError(f"{path} is empty: there is no card to audit")
     if re.match(r"\s*(?:<\?xml[^>]{0,200}>\s*)?<(?:!doctype\s+html|html)\b", text[:2000], re.I):
@@ -71,7 +71,7 @@ _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def _decoded(path: Path, data: bytes) -> str:
-    """The text of a file in UTF-8, or in UTF-16 that says so by its mark."""
+    """Decode UTF-8, or UTF-16 with a byte-order mark."""
     encoding = _MARKS.get(data[:2], "utf-8-sig")
     try:
         return data.decode(encoding)
@@ -83,7 +83,7 @@ def _decoded(path: Path, data: bytes) -> str:
 
 
 def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], Any]:
-    """The number of lines that it takes, its content and its YAML node."""
+    """Return the front matter's number of lines, its content and its YAML node."""
     if lines[0].rstrip() != "---":
         return 0, {}, None
     import yaml
@@ -100,21 +100,23 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 2}" if mark else ""
-        raise InputError(f"{path}{where}: the front matter is no YAML: {error.problem}") from None
+        raise InputError(
+            f"{path}{where}: invalid YAML in the front matter: {error.problem}"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: the front matter is no YAML: {reason}") from None
+        raise InputError(f"{path}: invalid YAML in the front matter: {reason}") from None
     if metadata is None:
         return end + 1, {}, None
     if not isinstance(metadata, dict):
         raise InputError(
-            f"{path}, line 2: the front matter is no lines of `key: value` but {metadata!r:.60}"
+            f"{path}, line 2: the front matter is not `key: value` lines but {metadata!r:.60}"
         )
     return end + 1, metadata, node
 
 
 def _check_depth(path: Path, events: Iterable[Any]) -> None:
-    """Raise InputError where reading the front matter would exhaust the stack."""
+    """Raise InputError if the front matter nests so deep that it could exhaust the stack."""
     depth = 0
     for event in events:
         depth += type(event).__name__.endswith("StartEvent")

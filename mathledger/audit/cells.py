@@ -1,4 +1,4 @@
-"""A cell of a table: the one score that it holds, or two by two metrics, and what it is part of."""
+"""Read a table cell: one score, or two scores by two metrics or on two benchmarks."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _ERRORS = re.compile(
 
 
 class CellReader:
-    """Makes claims of the cells of one table."""
+    """Turns the cells of one table into claims."""
 
     def __init__(
         self, grid: Grid, number: int, unread: Unread, two: tuple[str, str] | None
@@ -42,7 +42,7 @@ class CellReader:
         self.has_errors = bool(_ERRORS.search(said))
 
     def two_benchmarks(self, row: Row, column: Column, cell: Cell, owner: Owner) -> list[Unscaled]:
-        """The scores of a cell such as 71.2 / 33.4, below a header such as GSM8K / MATH."""
+        """Return the claims of a cell such as 71.2 / 33.4 below a header such as GSM8K / MATH."""
         named = [each for each in known.mentions(column.text) if each.key]
         pair = pair_of(cell.text) if len(named) == 2 and column.mention is None else None
         return [
@@ -60,7 +60,7 @@ class CellReader:
         context: str,
         number: int,
     ) -> Iterator[Unscaled]:
-        """The claims of a cell: one score, or two by two metrics."""
+        """Yield the claims of a cell: one score, or two by two metrics."""
         text = mended(cell.text)
         pair, score = pair_of(text), score_of(text)
         found: list[tuple[Score, str | None]] = []
@@ -118,7 +118,7 @@ def count_of(k: str, n: str) -> tuple[int, int] | None:
 
 
 def part_of(mention: known.Mention | None, label: str) -> str | None:
-    """The part of a benchmark that a label names; a bare 5 is level 5."""
+    """Return the part of a benchmark that a label names; a bare 5 is level 5."""
     if mention is None or mention.key is None:
         return None
     named = known.words(label.replace("&", "and"))

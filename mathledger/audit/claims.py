@@ -1,8 +1,8 @@
-"""The numeric claims of a card: which benchmark, which value, whose model, on which line.
+"""Build the numeric claims of a card: line, value, benchmark and model.
 
-Numbers come from the front matter, from tables and from text. A number is taken only where it is
-clear what it is a score of: a benchmark that is not known by name stays unknown, and a number that
-cannot be told apart from its neighbours is left unread and counted.
+Numbers come from the front matter, from tables and from text. A number becomes a claim only if it
+is clear what it is a score of. An unknown benchmark keeps the card's name for it, and a number that
+fits more than one reading is counted as unread.
 """
 
 import re
@@ -18,12 +18,12 @@ _HARNESS = re.compile(
     r"(?i)\b(acc_norm|acc|exact_match|exact match|f1|mc1|mc2|bleu|rouge\w*|em|percentile|rating"
     r"|win[- ]?rate|lc[- ]?winrate|strict|flexible|elo)\b"
 )
-# Metrics that are no share of the items.
+# Metrics that are not a share of the items.
 NO_SHARE = re.compile(r"(?i)f1|bleu|rouge|percentile|rating|win[- ]?rate|elo|ppl|mc2|\bem/?f1")
 NORMALISED = re.compile(r"(?i)leaderboard|normali[sz]ed|rescaled")
 _PARTIAL = re.compile(
     r"(?i)\bsubset\b|\bsubsample|\b(?:first|random(?:ly)?|sampled) \d{2,5}\b|\bonly\b|\bI{1,2} only"
-    r"|\b(?:19|20)?\d\d\s?(?:[-–—~]|to)\s?(?:19|20)\d\d\b"  # several years
+    r"|\b(?:19|20)?\d\d\s?(?:[-–—~]|to)\s?(?:19|20)\d\d\b"  # Several years.
     r"|\b\d{2,5} (?:problems|questions|items|examples)\b|\bmini\b|\blite\b"
 )
 _AVERAGE = re.compile(r"(?i)^\W*(?:avg|average|mean|overall|macro[- ]avg|total avg)\b(?!\s?@)")
@@ -39,7 +39,7 @@ def claim_of(
     context: str = "",
     metric: str | None = None,
 ) -> Claim:
-    """A claim; context is what may say how the score was measured."""
+    """Build a claim; `context` is text that may say how the score was measured."""
     named = metrics_in(context)
     plain = next((each for each in named if not mean_over(each)), named[0] if named else None)
     metric = metric or plain
@@ -68,7 +68,7 @@ def claim_of(
 
 
 def in_percent(claims: list[Unscaled]) -> list[Claim]:
-    """The claims of one table or index, whose scores are all percentages or all shares of 1."""
+    """Return the claims of one table or index, whose scores are all in percent or all shares."""
     if are_shares([each.score for each in claims]):
         for each in claims:
             each.claim.value = each.score.value(share=True)
@@ -76,15 +76,15 @@ def in_percent(claims: list[Unscaled]) -> list[Claim]:
 
 
 def unnamed(label: str) -> known.Mention:
-    """A benchmark that is not known, by the card's words."""
+    """Return a mention of an unknown benchmark under the card's name for it."""
     return known.Mention(None, label, 0, 0)
 
 
 def is_accuracy(*names: str) -> bool:
-    """Return True if a metric of this name is a share of the items."""
+    """Return True if one of the names is that of a metric that is a share of the items."""
     return any(_SHARES.search(name) for name in names)
 
 
 def words_of(text: str) -> dict[str, str]:
-    """What a cell, header or sentence states beside its score."""
+    """Return what a cell, header or sentence states about how its score was measured."""
     return evidence.in_words(text)

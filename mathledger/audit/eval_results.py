@@ -1,4 +1,4 @@
-"""Claims in `.eval_results/*.yaml`: what the hub shows on a benchmark's leaderboard.
+"""Read claims from `.eval_results/*.yaml`, which the hub shows on a benchmark's leaderboard.
 
 The format is the hub client's `EvalResultEntry`: a list of {dataset: {id, task_id, revision},
 value, date, source: {url, name}, notes}. The files are read beside the card.
@@ -24,10 +24,10 @@ FOLDER = ".eval_results"
 
 
 def eval_results(card: Path) -> Iterator[Claim]:
-    """The entries beside a card.
+    """Yield the claims of the entries beside a card.
 
     Raises:
-        InputError: a file is no YAML list of entries.
+        InputError: If a file is not a YAML list of entries.
     """
     folder = card.parent / FOLDER
     if not folder.is_dir():
@@ -46,9 +46,9 @@ def _read(path: Path) -> Any:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{FOLDER}/{path.name} is no YAML: {reason}") from None
+        raise InputError(f"{FOLDER}/{path.name} is not valid YAML: {reason}") from None
     if node is not None and node.id != "sequence":
-        raise InputError(f"{FOLDER}/{path.name} is no list of entries with dataset and value")
+        raise InputError(f"{FOLDER}/{path.name} is not a list of entries with dataset and value")
     return node
 
 
@@ -77,7 +77,7 @@ def _claim(entry: Any, file: str) -> Claim | None:
 
 
 def leaderboard(claims: list[Claim]) -> Iterator[Finding]:
-    """What the hub's leaderboards show against what their notes, and the card, say."""
+    """Compare the values on the hub's leaderboards with their own notes and with the card."""
     shown = [claim for claim in claims if claim.where == "eval-results"]
     by_benchmark: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
@@ -87,8 +87,8 @@ def leaderboard(claims: list[Claim]) -> Iterator[Finding]:
     for claim in shown:
         if is_vote(claim.metric):
             points.append(
-                f"{said(claim)}: its own note calls it {claim.metric}, one answer made of several "
-                "samples; beside one-answer scores it reads higher."
+                f"{said(claim)}: its own note calls it {claim.metric}, one answer chosen from "
+                "several samples; that is not comparable with scores of single answers."
             )
             hit.append(claim)
         own = [each for each in by_benchmark.get(claim.benchmark or "", []) if each.value]
@@ -100,7 +100,7 @@ def leaderboard(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "leaderboard",
             "question",
-            "What the hub's leaderboards show, beside its note and the card: "
+            "Leaderboard values to compare with their notes and the card: "
             + ", ".join(dict.fromkeys(f"{benchmark_of(claim)} {claim.text}" for claim in hit)),
             lines_of(
                 [each for claim in hit for each in by_benchmark.get(claim.benchmark or "", [])]

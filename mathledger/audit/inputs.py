@@ -1,4 +1,4 @@
-"""What a card says of its inputs: base model, training sets with sizes, licence, batch, steps."""
+"""Read a card's inputs: base model, training sets with sizes, licence, batch size and steps."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from mathledger.audit.card import Card
 from mathledger.audit.markup import plain
 from mathledger.card.licences import Licence
 
-MAX_LINE = 2000  # characters of a line that are read
-MAX_ROWS = 1000  # of a table
+MAX_LINE = 2000  # Characters read per line.
+MAX_ROWS = 1000  # Rows read per table.
 
 _COUNT = re.compile(
     r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d{1,9}(?:\.\d{1,6})?)\s?([KMB]|thousand|million)?\b", re.I
@@ -88,15 +88,15 @@ _STEPS = re.compile(r"(?i)\b(\d{1,3}(?:,\d{3})+|\d{2,8})[ -](?:training |optimi[
 
 @dataclass(frozen=True)
 class Number:
-    """A count as printed: 4.37M is 4,370,000, known to 10,000."""
+    """A printed count; 4.37M is 4,370,000 with a unit of 10,000."""
 
     value: Fraction
-    unit: Fraction  # the place of the last printed digit
+    unit: Fraction  # Place value of the last printed digit.
     text: str
     line: int
 
     def holds(self, exact: int) -> bool:
-        """Return True if an exact count can be printed so, rounded or cut off."""
+        """Return True if an exact count can be printed like this, rounded or cut off."""
         return self.value - self.unit / 2 <= exact < self.value + self.unit
 
 
@@ -114,29 +114,29 @@ class StatedLicence:
     line: int
     licence: Licence | None
     same_as_base: bool
-    is_of_model: bool  # said of the model itself: a conflict is one
+    is_of_model: bool  # True if it is the model's own licence.
 
 
 @dataclass(frozen=True)
 class Inputs:
-    base: list[tuple[str, int]]  # id or name, line
+    base: list[tuple[str, int]]  # Id or name, and line.
     sets: list[TrainingSet]
-    total: Number | None  # of training rows, as the card adds them up
-    parts: list[Number]  # the rows of the table that ends in the total
+    total: Number | None  # Training rows in total, as stated.
+    parts: list[Number]  # Rows of the table that ends in the total.
     licences: list[StatedLicence]
-    settings: dict[str, Number]  # by the keys of _SETTINGS
-    mentioned: frozenset[str] = frozenset()  # keys of licences that the text names at all
+    settings: dict[str, Number]  # Keyed like _SETTINGS.
+    mentioned: frozenset[str] = frozenset()  # Licences named anywhere.
 
 
 def read(card: Card) -> Inputs:
-    """What the card says of its inputs."""
+    """Read what the card says about its inputs."""
     sets, total, parts = _training_sets(card)
     licences = [*_licences(card)]
     return Inputs(_bases(card), sets, total, parts, licences, _settings(card), _mentioned(card))
 
 
 def _mentioned(card: Card) -> frozenset[str]:
-    """The licences that lines of the text name, whatever they say of them."""
+    """Return the keys of all licences that the text names, in whatever role."""
     found = set()
     for _, raw, text, _ in _texts(card):
         if re.search(r"(?i)licen[cs]e|terms", raw):
@@ -147,7 +147,7 @@ def _mentioned(card: Card) -> frozenset[str]:
 
 
 def number(text: str, line: int) -> Number | None:
-    """The first count in a text.
+    """Parse the first count in a text; None if there is none.
 
     >>> count = number("4.37M pairs", 1)
     >>> count.value == 4_370_000, count.unit == 10_000, count.holds(4_374_999)
@@ -162,7 +162,7 @@ def number(text: str, line: int) -> Number | None:
 
 
 def _texts(card: Card) -> Iterator[tuple[int, str, str, Section]]:
-    """Each line of text: its number, as it stands, without markup, its section."""
+    """Yield each line of text as (number, source, text without markup, section)."""
     for block in card.body.blocks:
         if isinstance(block, Text):
             for at, (raw, text) in enumerate(zip(block.lines, block.plain, strict=True)):
@@ -170,13 +170,13 @@ def _texts(card: Card) -> Iterator[tuple[int, str, str, Section]]:
 
 
 def _names(card: Card, key: str) -> list[str]:
-    """A front matter's value, one or a list of them."""
+    """Return a front matter value, or list of values, as a list."""
     stated = card.metadata.get(key)
     return [str(name) for name in (stated if isinstance(stated, list) else [stated]) if name]
 
 
 def _bases(card: Card) -> list[tuple[str, int]]:
-    """The models that this one was made from: by the front matter, or by a sentence about it."""
+    """Return the base models that the front matter, or a sentence about this model, gives."""
     names = _names(card, "base_model")
     if names:
         return [(name, card.line_of("base_model")) for name in names]
@@ -207,7 +207,7 @@ _SUBJECT = re.compile(
 
 
 def _is_about_this(card: Card, text: str) -> bool:
-    """Return True if a sentence has this model as its subject."""
+    """Return True if this model is the subject of a sentence."""
     match = _BASE.search(text)
     before = text[: match.start()] if match else text
     named = card.own.in_text(before)
@@ -217,7 +217,7 @@ def _is_about_this(card: Card, text: str) -> bool:
 
 
 def _training_sets(card: Card) -> tuple[list[TrainingSet], Number | None, list[Number]]:
-    """The sets that the card says it was trained on, the total that it gives, and its parts."""
+    """Return the stated training sets, their stated total, and the rows that it adds up."""
     named = [
         TrainingSet(name, card.line_of("datasets"), _corpus(name), None)
         for name in _names(card, "datasets")
@@ -246,7 +246,7 @@ def _corpus(name: str) -> known.Corpus | None:
 
 
 def _listed(table: Table) -> tuple[list[TrainingSet], Number | None]:
-    """The sets in a table of datasets and sizes."""
+    """Return the sets and the total in a table of datasets and sizes."""
     header = [cell.text[:80] for cell in table.rows[0].cells]
     size_at = next((at for at, head in enumerate(header) if _SIZE_HEAD.match(head)), None)
     if size_at is not None and re.search(r"(?i)token", header[size_at]):
@@ -259,7 +259,7 @@ def _listed(table: Table) -> tuple[list[TrainingSet], Number | None]:
         size = number(row.cells[size_at].text, row.line)
         if _TOTAL.match(label):
             total = size
-        elif _TOTALISH.match(label):  # of what was kept, say: no sum of the rows above
+        elif _TOTALISH.match(label):  # Rows kept, for example: not a sum of the rows above.
             is_whole = False
         elif size and label:
             sets.append(TrainingSet(label, row.line, _corpus(label), size))
@@ -270,7 +270,7 @@ def _listed(table: Table) -> tuple[list[TrainingSet], Number | None]:
 
 
 def _told(block: Text) -> Iterator[TrainingSet]:
-    """The known corpora that a text on training names."""
+    """Yield the known corpora that a text about training names."""
     about_data = bool(_ABOUT_DATA.search(" ".join(block.section.titles)[:MAX_LINE]))
     for at, text in enumerate(block.plain):
         line, text = block.line + at, text[:MAX_LINE]
@@ -286,7 +286,7 @@ def _told(block: Text) -> Iterator[TrainingSet]:
 
 
 def _licences(card: Card) -> Iterator[StatedLicence]:
-    """The licence in the front matter, and what the card says elsewhere of the model's own."""
+    """Yield the licence in the front matter and those stated elsewhere."""
     for text in _names(card, "license")[:1]:
         name = _names(card, "license_name")
         text = name[0] if text == "other" and name else text
@@ -329,7 +329,7 @@ def _licence(said: str, line: int, is_field: bool) -> StatedLicence:
 
 
 def _licences_in(table: Table, card: Card) -> Iterator[StatedLicence]:
-    """A row of attributes (License | MIT), or a column of licences beside this model's name."""
+    """Yield licences from an attribute row (License | MIT) or this model's row of a column."""
     header = [cell.text for cell in table.rows[0].cells]
     column = next(
         (at for at, t in enumerate(header) if re.fullmatch(r"(?i)\W*licen[cs]e\W*", t)), None
@@ -344,10 +344,10 @@ def _licences_in(table: Table, card: Card) -> Iterator[StatedLicence]:
 
 
 def _settings(card: Card) -> dict[str, Number]:
-    """Batch size, accumulation, steps and the like, of the one training that a section describes.
+    """Return the training settings (batch size, steps and so on) of the one described training.
 
-    A section that gives two values of a setting describes more than one training, or none: nothing
-    is taken from it.
+    A section that gives two values for one setting may describe several trainings, so nothing is
+    taken from it.
     """
     by_section: dict[Section, dict[str, list[Number]]] = {}
     for line, text, section in _setting_lines(card):
@@ -368,7 +368,7 @@ def _settings(card: Card) -> dict[str, Number]:
 
 
 def _setting_lines(card: Card) -> Iterator[tuple[int, str, Section]]:
-    """Yield lines and two-cell rows that state training settings."""
+    """Yield the lines and two-cell rows that state training settings."""
     for block in card.body.blocks:
         if isinstance(block, Table):
             rows = [

@@ -1,7 +1,7 @@
-"""Count the benchmark items that stand in the corpora of a folder (`--data DIR`).
+"""Count the benchmark items in the corpora of a folder (`--data DIR`).
 
-The folder holds corpora and benchmarks as the hub lays them out (ORG/NAME/...), or it is this
-project's data/decontaminate, whose evidence is counted as it is.
+The folder holds corpora and benchmarks in the hub's layout (ORG/NAME/...), or it is this project's
+data/decontaminate, whose evidence is counted as it is.
 """
 
 import json
@@ -21,26 +21,26 @@ from mathledger.core.errors import InputError
 if TYPE_CHECKING:
     from mathledger.filters.overlap_index import Thresholds
 
-EVIDENCE = "evidence.parquet"  # of data/decontaminate
+EVIDENCE = "evidence.parquet"  # In data/decontaminate.
 PROBLEM_COLUMNS = ("problem", "question")
-CLASSES = ("same", "contained", "rephrase")  # a variant has other numbers, and is another item
-SAMPLE_SIZE = 100_000  # problems that rarity is counted in
+CLASSES = ("same", "contained", "rephrase")  # A variant has other numbers and is another item.
+SAMPLE_SIZE = 100_000  # Problems in which rarity is counted.
 
 
 @dataclass(frozen=True)
 class Count:
-    """The items of a benchmark that stand in a corpus."""
+    """The number of a benchmark's items found in one corpus."""
 
     corpus: str
     num_rows: int | None
-    benchmark: str  # its name
+    benchmark: str  # Its name.
     num_items: int | None
-    num_found: int  # distinct items
+    num_found: int  # Distinct items.
     num_found_rows: int
 
 
 def is_searched(folder: Path) -> bool:
-    """Return True if the folder holds the evidence of a search, so that none is needed."""
+    """Return True if the folder already holds the evidence of a search."""
     return (folder / EVIDENCE).exists()
 
 
@@ -50,13 +50,13 @@ def measure(
     """Count the items of the claimed benchmarks in every corpus of the folder.
 
     Args:
-        thresholds: when a row and an item are one problem; None if the folder `is_searched`.
+        thresholds: Decide when a row and an item are one problem; None if `is_searched(folder)`.
 
     Raises:
-        InputError: the folder holds no corpus, or no benchmark that the card names.
+        InputError: If the folder holds no corpus, or no benchmark that the card names.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: --data wants one of corpora and benchmarks")
+        raise InputError(f"{folder} is not a folder: --data needs one of corpora and benchmarks")
     wanted = {
         key
         for claim in claims
@@ -87,7 +87,7 @@ def measure(
         f"Benchmark items found in the corpora of {folder.name}: {', '.join(hits) or 'none'}",
         sorted(named.values()),
         points or ["No item of a benchmark that the card names was found."],
-        "the same count on the very rows that the model was trained on.",
+        "the same count on the rows that the model was trained on.",
     )
 
 
@@ -100,7 +100,7 @@ def _shown(count: Count) -> str:
 
 
 def _from_evidence(path: Path, wanted: set[str]) -> list[Count]:
-    """Count what the stage decontaminate has found."""
+    """Count the matches that the stage decontaminate found."""
     import pyarrow.parquet as pq
 
     columns = ["corpus", "benchmark", "item_id", "class", "id"]
@@ -133,8 +133,10 @@ def _name(key: str | None, fallback: str) -> str:
 def _from_files(
     folder: Path, wanted: set[str], named: set[str], thresholds: "Thresholds"
 ) -> list[Count]:
-    """Match problems against the items of the wanted benchmarks: those of the named corpora, or of
-    all where the folder has none of them."""
+    """Match the corpora's problems against the items of the wanted benchmarks.
+
+    Only the named corpora are searched, or all if the folder has none of them.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -188,7 +190,7 @@ def _from_files(
 
 
 def _benchmark_of(name: str) -> str | None:
-    """The benchmark that a file holds, by its path in the folder."""
+    """Return the benchmark that a file holds, judged by its path in the folder."""
     for key, benchmark in known.benchmarks().items():
         if any(fnmatchcase(f"/{name}", f"*/{pattern}") for pattern in benchmark.files):
             return key
@@ -196,7 +198,7 @@ def _benchmark_of(name: str) -> str | None:
 
 
 def _corpus_of(name: str) -> str:
-    """The corpus that a file belongs to: its repository where the path names a known one."""
+    """Return the known corpus in a file's path, or the path itself."""
     parts = name.split("/")
     for pair in pairwise(parts):
         corpus = known.corpora().get(known.words("/".join(pair)))
@@ -206,7 +208,7 @@ def _corpus_of(name: str) -> str:
 
 
 def problems(path: Path) -> list[str]:
-    """The problems of a parquet or JSONL file; none where it has no column of them."""
+    """Read the problems of a parquet or JSONL file; empty if it has no problem column."""
     if path.suffix == ".parquet":
         return _from_parquet(path)
     texts = []
@@ -216,7 +218,7 @@ def problems(path: Path) -> list[str]:
                 row = json.loads(line)
                 texts += [row[column] for column in _columns(row)][:1]
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no JSONL: {error}") from None
+        raise InputError(f"{path} is not valid JSONL: {error}") from None
     return [str(text) for text in texts if text]
 
 

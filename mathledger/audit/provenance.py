@@ -1,4 +1,4 @@
-"""Findings on a card's inputs: overlap with benchmarks, licences, the arithmetic of training."""
+"""Check a card's inputs: overlap with benchmarks, licences and the arithmetic of training."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +13,17 @@ from mathledger.card.licences import Licence, licences
 
 
 def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
-    """Every finding that the inputs give."""
+    """Yield every finding about the inputs."""
     yield from overlap(claims, inputs)
     yield from training(inputs)
     yield from licence(inputs)
 
 
 def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
-    """Training sets that may, by their sources, hold items of what is tested.
+    """Find training sets whose sources may hold items of the claimed benchmarks.
 
-    A training set made of a benchmark's training half is what that half is for: it is told beside
-    the others, and asks for nothing by itself.
+    Training on a benchmark's training half is what that half is for. Such a set is listed beside
+    the others but raises no question by itself.
     """
     points, lines, sources, names = [], set(), [], []
     is_asked = False
@@ -37,7 +37,7 @@ def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
             if hit:
                 on = ", ".join(dict.fromkeys(benchmark_of(claim) for claim in hit))
                 points.append(
-                    f"{training_set.name} (line {training_set.line}): {held.how}. That bears on "
+                    f"{training_set.name} (line {training_set.line}): {held.how}. This concerns "
                     f"{on} ({on_lines(hit)})."
                 )
                 lines |= {training_set.line, *lines_of(hit)}
@@ -49,26 +49,26 @@ def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
         yield Finding(
             "overlap",
             "question",
-            "Were items of the benchmarks trained on? Training sets whose sources hold such "
+            "Were benchmark items in the training data? Training sets whose sources hold such "
             f"problems: {', '.join(dict.fromkeys(names))}",
             sorted(lines),
             points,
-            "the items of each benchmark found in the training rows, and the scores on the rest.",
+            "the benchmark items that the training rows hold, and the scores on the other items.",
             urls(sources),
         )
 
 
 _NC = re.compile(r"(?i)non[- ]?commercial|research[- ]only")
-# What a licence binds derived work to, beyond credit.
+# What each kind of licence asks of derived work, beyond credit.
 _BINDS = {
-    "share_alike": "asks that derived work goes under the same licence",
-    "restricted": "limits use, and has every derived model carry the limits on",
+    "share_alike": "asks that derived work be under the same licence",
+    "restricted": "limits use and requires derived models to carry the limits on",
     "noncommercial": "does not allow commercial use",
 }
 
 
 def licence(inputs: Inputs) -> Iterator[Finding]:
-    """The model's licence as the card states it, and against its base's and its data's terms."""
+    """Compare the stated licence with the terms of the base model and the data."""
     if not inputs.licences:
         yield Finding(
             "no_licence",
@@ -91,8 +91,8 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
             else "Two licences are given",
             sorted({line for fact in told for line in fact.lines}),
             [fact.text for fact in told],
-            "the model's licence, and that of each input at the revision that was used. This is no "
-            "legal advice.",
+            "the model's licence, and that of each input at the revision that was used. This is "
+            "not legal advice.",
             urls([fact.brief for fact in told]),
             len(told),
         )
@@ -103,7 +103,7 @@ def _own_licence(inputs: Inputs) -> Licence | None:
 
 
 def _licences_apart(inputs: Inputs) -> Iterator["Fact"]:
-    """Two licences that the card gives the model."""
+    """Yield pairs of different licences that the card gives for the model."""
     own = [one for one in inputs.licences if one.is_of_model and one.licence]
     pairs = [(own[0], other) for other in own[1:] if other.licence != own[0].licence]
     for one in inputs.licences:
@@ -114,14 +114,14 @@ def _licences_apart(inputs: Inputs) -> Iterator["Fact"]:
         if first.line != other.line:
             yield Fact(
                 f"Line {first.line} gives {first.text}, line {other.line} {other.text}: which of "
-                "them are the weights under?",
+                "them applies to the weights?",
                 [first.line, other.line],
                 "",
             )
 
 
 def _terms_of_bases(inputs: Inputs) -> Iterator["Fact"]:
-    """Terms of the base model that the card neither carries on nor names."""
+    """Yield terms of the base model that the card neither carries on nor names."""
     own = _own_licence(inputs)
     named = {one.licence.key for one in inputs.licences if one.licence} | inputs.mentioned
     for name, line in inputs.base if own else ():
@@ -148,7 +148,7 @@ def _terms_of_bases(inputs: Inputs) -> Iterator["Fact"]:
 
 
 def _terms_of_sets(inputs: Inputs) -> Iterator["Fact"]:
-    """Terms of training sets that bind what is derived from them."""
+    """Yield terms of training sets that bind derived work."""
     own = _own_licence(inputs)
     named = {one.licence.key for one in inputs.licences if one.licence}
     for training_set in inputs.sets if own else ():
@@ -166,13 +166,13 @@ def _terms_of_sets(inputs: Inputs) -> Iterator["Fact"]:
 
 
 def training(inputs: Inputs) -> Iterator[Finding]:
-    """Batch, steps and epochs against each other and against the rows that the card names."""
+    """Compare batch size, steps and epochs with each other and with the stated rows."""
     certain = [*_batch(inputs), *_totals(inputs)]
     if certain:
-        yield _of_facts("training_sum", "contradiction", "Numbers of the training that", certain)
+        yield _of_facts("training_sum", "contradiction", "Training numbers that", certain)
     asked = [*_steps(inputs), *_sizes(inputs)]
     if asked:
-        yield _of_facts("training", "question", "The arithmetic of the training:", asked)
+        yield _of_facts("training", "question", "Training arithmetic:", asked)
 
 
 def _of_facts(kind: str, strength: Strength, lead: str, facts: list["Fact"]) -> Finding:
@@ -188,7 +188,7 @@ def _of_facts(kind: str, strength: Strength, lead: str, facts: list["Fact"]) -> 
 
 
 class Fact(NamedTuple):
-    """What the arithmetic of the training gives."""
+    """One point of a finding, with its lines and a short form for the title."""
 
     text: str
     lines: list[int]
@@ -196,9 +196,10 @@ class Fact(NamedTuple):
 
 
 def _batch(inputs: Inputs) -> Iterator[Fact]:
-    """The effective batch against its factors, where neither is a multiple of the other.
+    """Yield an effective batch that is neither a multiple nor a divisor of its factors' product.
 
-    A multiple may be devices that the card does not name, or devices that share one example.
+    A multiple may come from devices that the card does not mention, a divisor from devices that
+    share one example.
     """
     effective, product = inputs.settings.get("effective"), _product(inputs)
     if not effective or not product or effective.value == product:
@@ -213,7 +214,7 @@ def _batch(inputs: Inputs) -> Iterator[Fact]:
     says = (
         f"Line {effective.line} gives an effective batch of {effective.text}; {text} is {product}."
     )
-    says += " No whole number of devices makes up for it."
+    says += " No whole number of devices explains the difference."
     lines = [effective.line, *(factor.line for factor in factors)]
     yield Fact(says, lines, f"do not multiply: effective batch {effective.text}, and {text}")
 
@@ -222,7 +223,7 @@ _FACTORS = ("batch", "accumulation", "devices")
 
 
 def _product(inputs: Inputs) -> Fraction | None:
-    """Batch x accumulation x devices, as far as the card gives them."""
+    """Return batch x accumulation x devices, using the factors that the card states."""
     if "batch" not in inputs.settings:
         return None
     product = Fraction(1)
@@ -233,7 +234,7 @@ def _product(inputs: Inputs) -> Fraction | None:
 
 
 def _rows(inputs: Inputs) -> Number | None:
-    """The training rows that the card names: its total, or the sum of its sets."""
+    """Return the stated total of training rows, or the sum of the sets."""
     sizes = [one.size for one in inputs.sets if one.size]
     if inputs.total or not sizes:
         return inputs.total
@@ -243,7 +244,7 @@ def _rows(inputs: Inputs) -> Number | None:
 
 
 def _steps(inputs: Inputs) -> Iterator[Fact]:
-    """How much of the rows so many steps can see, and so many epochs would take."""
+    """Yield the share of rows that the steps cover, and the steps that the epochs would take."""
     steps, epochs, rows = inputs.settings.get("steps"), inputs.settings.get("epochs"), _rows(inputs)
     effective = inputs.settings.get("effective")
     per_step = effective.value if effective else _product(inputs)
@@ -258,7 +259,7 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
     )
     text += f"examples: {share}% of the {rows.text} rows that the card names (line {rows.line})."
     if examples < rows.value:
-        text += " If rows were not packed and no more devices ran, the others were not seen."
+        text += " Without packing or more devices, the other rows were not seen."
     expected = epochs.value * rows.value / per_step if epochs else Fraction(0)
     is_apart = bool(expected) and not 9 * expected <= 10 * steps.value <= 11 * expected
     if is_apart or (not expected and 100 * examples < 98 * rows.value):
@@ -269,7 +270,7 @@ def _steps(inputs: Inputs) -> Iterator[Fact]:
 
 
 def _totals(inputs: Inputs) -> Iterator[Fact]:
-    """The sets' sizes against their total."""
+    """Yield a stated total that is not the sum of the sets."""
     if not inputs.total or len(inputs.parts) < 2:
         return
     total = sum((size.value for size in inputs.parts), Fraction(0))
@@ -281,7 +282,7 @@ def _totals(inputs: Inputs) -> Iterator[Fact]:
 
 
 def _sizes(inputs: Inputs) -> Iterator[Fact]:
-    """The sets' sizes against what is published."""
+    """Yield sets whose stated size is not that of a published split."""
     for one in inputs.sets:
         published = one.corpus.rows if one.corpus else ()
         if one.size and published and not any(one.size.holds(rows) for rows in published):

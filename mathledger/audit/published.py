@@ -1,4 +1,4 @@
-"""Published results (`--known FILE`), compared with what the card says of their models."""
+"""Compare the card's numbers for other models with published results (`--known FILE`)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ from mathledger.core.errors import InputError
 
 @dataclass(frozen=True)
 class Result:
-    names: tuple[str, ...]  # that the model goes by
+    names: tuple[str, ...]  # Names that the model goes by.
     benchmark: str
     value: Printed
-    text: str  # the value as the file has it
-    condition: str  # what it was measured under; may be empty
+    text: str  # The value as written in the file.
+    condition: str  # How the value was measured; may be empty.
     source: str
-    seen: str  # the day on which the source was read; may be empty
+    seen: str  # Day on which the source was read; may be empty.
 
 
 def read(path: Path) -> list[Result]:
     """Read a list of {model, benchmark, value, source}.
 
-    A model may be a list of names; condition says how a value was measured, and seen when its
-    source was read.
+    `model` may be a list of names. Two keys are optional: `condition` says how the value was
+    measured, and `seen` when the source was read.
 
     Raises:
-        InputError: it is missing, no such list, or names a benchmark that is not known.
+        InputError: If the file is missing, is not such a list, or names an unknown benchmark.
     """
     import yaml
 
@@ -41,9 +41,9 @@ def read(path: Path) -> list[Result]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(rows, list):
-        raise InputError(f"{path}: a list of model, benchmark, value and source is wanted")
+        raise InputError(f"{path} must be a list of model, benchmark, value and source")
     return [_result(row, f"{path}, entry {number}") for number, row in enumerate(rows, 1)]
 
 
@@ -65,9 +65,9 @@ def _result(row: Any, where: str) -> Result:
     try:
         value = printed(text.removesuffix("%").strip())
     except ValueError:
-        raise InputError(f"{where}: value {text!r} is no percentage such as 69.7") from None
+        raise InputError(f"{where}: value {text!r} is not a percentage such as 69.7") from None
     if not 0 <= value.low <= 100:
-        raise InputError(f"{where}: value {text!r} is no percentage from 0 to 100")
+        raise InputError(f"{where}: value {text!r} is not a percentage from 0 to 100")
     return Result(
         tuple(str(name) for name in names),
         named[0].key,
@@ -80,7 +80,7 @@ def _result(row: Any, where: str) -> Result:
 
 
 def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
-    """Claims about other models that none, or only some, of their published results agree with."""
+    """Find claims about other models that differ from some or all published results."""
     points, lines, sources = [], [], []
     for claim in claims:
         if claim.value is None or claim.benchmark is None or claim.whose != "other":
@@ -95,7 +95,7 @@ def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
         if agree:
             text += f"That agrees with {_shown(agree)}, not with {_shown(apart)}."
         else:
-            text += f"Published is {_shown(apart)}."
+            text += f"Published: {_shown(apart)}."
         points.append(text)
         lines.append(claim.line)
         sources += [result.source for result in own]
@@ -103,7 +103,7 @@ def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
         yield Finding(
             "published",
             "question",
-            "Numbers of other models against their published results",
+            "Numbers of other models that differ from published results",
             sorted(set(lines)),
             points,
             "the source of each number, with its conditions.",
@@ -131,7 +131,7 @@ def _agrees(claim: Claim, result: Result) -> bool:
 
 
 def last_place(value: Printed) -> Fraction:
-    """The place of an approximate number's last nonzero digit, to which it is known.
+    """Return the place value of an approximate number's last nonzero digit.
 
     >>> [int(last_place(printed(text))) for text in ("80", "25", "100")]
     [10, 1, 100]

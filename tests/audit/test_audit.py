@@ -294,7 +294,7 @@ def test_published_results_are_compared_with_their_own_conditions() -> None:
     told = {finding.kind: finding for finding in audit(SEED, known=KNOWN).findings}["published"]
     assert [line.split("(")[0] for line in told.points] == [
         "Line 46: AIME ~80% for DeepSeek R1 14B. That agrees with 80.0 ",
-        "Line 48: MATH ~80% for o3-mini. Published is 97.3 ",
+        "Line 48: MATH ~80% for o3-mini. Published: 97.3 ",
     ]
 
 
@@ -316,12 +316,12 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("# A\n".encode("utf-16-le"), "holds null bytes"),
         (b"<!DOCTYPE html>\n<html><body>AIME 97%</body></html>", "is an HTML page, not Markdown"),
         (b"\n<html lang='en'>", "is an HTML page, not Markdown"),
-        (b"---\nlicense: [mit\nbase: x\n---\n# A\n", "the front matter is no YAML"),
-        (b"---\nlicense: mit\n\tx: y\n---\n", "line 3: the front matter is no YAML"),
-        (b"---\n- a\n- b\n---\n# A\n", "no lines of `key: value`"),
+        (b"---\nlicense: [mit\nbase: x\n---\n# A\n", "invalid YAML in the front matter"),
+        (b"---\nlicense: mit\n\tx: y\n---\n", "line 3: invalid YAML in the front matter"),
+        (b"---\n- a\n- b\n---\n# A\n", "not `key: value` lines"),
         (b"---\nlicense: mit\n# A\n", "not closed"),
         (b"---\nx: " + b"[" * 100_000 + b"\n---\n", "nests deeper than 50"),
-        (b"---\nx: !!python/object:os.system {}\n---\n", "the front matter is no YAML"),
+        (b"---\nx: !!python/object:os.system {}\n---\n", "invalid YAML in the front matter"),
     ],
 )
 def test_a_card_that_is_none_gives_one_line(
@@ -338,19 +338,19 @@ def test_a_path_that_is_no_card_gives_one_line(
     assert "does not exist" in error_of(capsys, tmp_path / "card.md")
     assert "is a folder without cards" in error_of(capsys, tmp_path)
     assert "has no model-index" in error_of(capsys, SEED, "--model-index")
-    assert "is no folder" in error_of(capsys, SEED, "--data", tmp_path / "missing")
+    assert "is not a folder" in error_of(capsys, SEED, "--data", tmp_path / "missing")
     assert "cannot be read" in error_of(capsys, SEED, "--known", tmp_path / "missing.yaml")
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("model: x", "a list of model, benchmark, value and source is wanted"),
+        ("model: x", "must be a list of model, benchmark, value and source"),
         ("- {model: x, benchmark: AIME, value: 1}", "entry 1: needs benchmark, model, source"),
         ("- {model: x, benchmark: Nope, value: 1, source: s}", "benchmark 'Nope' is not one of"),
-        ("- {model: x, benchmark: AIME, value: many, source: s}", "value 'many' is no percentage"),
+        ("- {model: x, benchmark: AIME, value: many, source: s}", "'many' is not a percentage"),
         ("- {model: x, benchmark: AIME, value: 420, source: s}", "from 0 to 100"),
-        ("- [", "is no YAML"),
+        ("- [", "is not valid YAML"),
     ],
 )
 def test_a_file_of_results_that_is_none_gives_one_line(

@@ -58,7 +58,7 @@ def test_model_index_keeps_lines_digits_and_what_each_result_states() -> None:
         (27, "? HouseBench v2", "1.2345", "this"),
     ]
     assert claims[0].value and claims[0].value.decimals == 2
-    assert claims[3].value is None, "a loss is no percentage"
+    assert claims[3].value is None, "a loss is not a percentage"
     assert {"revision", "prompt", "predictions"} <= claims[0].stated.keys()
     assert not {"revision", "predictions"} & claims[1].stated.keys()
 
