@@ -1,8 +1,8 @@
-"""What a card states of the things that make a score checkable, in its own words.
+"""Quote what a card states about the things that make a score checkable.
 
-A statement counts for a claim when it stands with it (cell, row, header, sentence), in its section,
-in a section on evaluation, or in any sentence of the card that speaks of evaluation. It is quoted,
-never judged. What a section on usage or training says of sampling is not said of the scores.
+A statement counts for a claim if it stands with it (cell, row, header, sentence), in its section,
+in a section on evaluation, or in any sentence of the card about evaluation. It is quoted, never
+judged. Sampling settings in a section on usage or training do not count for the scores.
 """
 
 import re
@@ -18,7 +18,7 @@ from mathledger.audit.owners import Identity
 if TYPE_CHECKING:
     from mathledger.audit.types import Claim
 
-# What it takes to check a score.
+# A reader needs these to check a score.
 KINDS = {
     "n": "the number of items",
     "revision": "the benchmark's revision",
@@ -28,9 +28,9 @@ KINDS = {
     "predictions": "the predictions",
     "interval": "an interval",
 }
-MAX_TEXTS = 500  # paragraphs of one section that are read
-MAX_CHARACTERS = 4000  # of a paragraph
-MAX_GROUP = 40  # scores on one benchmark that are set beside each other
+MAX_TEXTS = 500  # Paragraphs read per section.
+MAX_CHARACTERS = 4000  # Characters read per paragraph.
+MAX_GROUP = 40  # Largest group of scores on one benchmark that is compared.
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -108,7 +108,7 @@ _SPEAKS = _any(
     r"\breport",
 )
 _RUNS_HARNESS = _any(r"\blm[-_]eval\b", r"\blighteval\b", "num_fewshot", r"--tasks\b", "gen_kwargs")
-_SAID_OF_ONE = ("n", "interval")  # of one score, not of a page
+_SAID_OF_ONE = ("n", "interval")  # These hold for one score, not for a page.
 _HEADS = {
     "revision": _any(r"^(?:revision|commit|sha|version)$"),
     "prompt": _any(r"^(?:prompt|(?:n-?)?shots?|few-?shot)$"),
@@ -119,7 +119,7 @@ _HEADS = {
 
 
 def in_words(text: str) -> dict[str, str]:
-    """What a piece of text states, by kind: its own words."""
+    """Return the quotes in a text, by kind of evidence."""
     words = {}
     for kind, pattern in PATTERNS.items():
         match = pattern.search(text[:MAX_CHARACTERS])
@@ -131,7 +131,7 @@ def in_words(text: str) -> dict[str, str]:
 
 
 def attach(body: Body, claims: list["Claim"], own_model: Identity) -> None:
-    """Add to each claim what its section, the sections on evaluation and the whole card state."""
+    """Add what a claim's section, the sections on evaluation and the whole card state."""
     if not claims:
         return
     own = {claim.section for claim in claims}
@@ -163,7 +163,7 @@ def attach(body: Body, claims: list["Claim"], own_model: Identity) -> None:
 
 
 def _label(claim: "Claim", listed: dict[tuple[str, ...], dict[str, str]]) -> tuple[str, ...]:
-    """The name that a claim's benchmark goes by in the card: its own, or its table's caption."""
+    """Return the words of the benchmark's name in the card: its label, or its table's caption."""
     own = known.words(claim.label)
     if own in listed or not claim.caption:
         return own
@@ -173,7 +173,7 @@ def _label(claim: "Claim", listed: dict[tuple[str, ...], dict[str, str]]) -> tup
 
 
 def share(claims: list["Claim"]) -> None:
-    """Let a score that the card gives twice state what it states in either place."""
+    """Share evidence between the places where the card gives the same score."""
     groups: dict[tuple[object, ...], list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.value and not claim.subset:
@@ -195,7 +195,7 @@ def _is_same(claim: "Claim", other: "Claim") -> bool:
 
 
 def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
-    """Over how many passes the claim is a mean, as far as the card says."""
+    """Set the number of passes that the claim is a mean over, as far as the card states it."""
     is_vote, where = methods.is_vote(claim.metric), ""
     if claim.passes is None and not claim.count and not is_vote:
         metric = claim.metric if claim.metric and "@" in claim.metric else None
@@ -204,7 +204,7 @@ def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
         )
         where = f" (line {line})" if line else ""
     if re.match(r"(?i)pass\s?@\s?(?!1\b)\d", claim.metric or ""):
-        claim.passes = None  # estimated from samples: no mean over passes
+        claim.passes = None  # It is estimated from samples, not a mean over passes.
     if claim.passes and claim.passes > 1:
         claim.stated["sampling"] = f"{claim.passes} passes{where}"
     elif claim.passes == 1:
@@ -214,7 +214,7 @@ def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
 
 
 def _listed(body: Body) -> dict[tuple[str, ...], dict[str, str]]:
-    """What tables of settings give by benchmark: its revision, grader, prompt."""
+    """Return what tables of settings state per benchmark, such as revision, grader and prompt."""
     found: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for block in body.blocks:
         if not isinstance(block, Table):
@@ -230,7 +230,7 @@ def _listed(body: Body) -> dict[tuple[str, ...], dict[str, str]]:
 
 
 def _texts(body: Body, own: set[Section]) -> tuple[dict[Section, list[str]], list[str]]:
-    """The text of the claims' sections and of those on evaluation; sentences on it anywhere."""
+    """Return the text of relevant sections, and sentences about evaluation from anywhere."""
     texts: dict[Section, list[str]] = defaultdict(list)
     anywhere: list[str] = []
     for block in body.blocks:
@@ -251,7 +251,7 @@ def _texts(body: Body, own: set[Section]) -> tuple[dict[Section, list[str]], lis
 
 
 def _speaking(part: str, section: Section) -> Iterator[str]:
-    """The sentences of a text that speak of evaluation; of one on usage, those of benchmarks."""
+    """Yield sentences about evaluation; in a section on usage, only those about benchmarks."""
     is_usage = any(_USAGE.search(title) for title in section.titles[-1:])
     for sentence in re.split(r"(?<=[.!?])\s+", part[:MAX_CHARACTERS]):
         wanted = _any(r"\bbenchmark", r"\bevaluat") if is_usage else _SPEAKS

@@ -1,7 +1,7 @@
-"""A model card from the Hugging Face hub: `mathledger audit ORG/NAME[@REVISION]`.
+"""Download a model card from the Hugging Face hub: `mathledger audit ORG/NAME[@REVISION]`.
 
-Through the hub's own client and its cache: without a network, the copy of an earlier call is
-read.
+The download goes through the hub's own client and its cache. Without a network, the copy of an
+earlier call is read.
 """
 
 import re
@@ -16,14 +16,14 @@ _NAME = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]{1,96}))?")
 
 @dataclass(frozen=True)
 class Fetched:
-    path: Path  # of the card
-    repo: str  # the name that the hub gives it
+    path: Path  # Path of the card.
+    repo: str  # The hub's current name for it.
     commit: str
-    note: str | None  # what a reader should know of how it came here
+    note: str | None  # Remark on the download, for the report.
 
 
 def is_name(text: str) -> bool:
-    """Return True if an argument names a repository and not a file."""
+    """Return True if an argument has the form ORG/NAME[@REVISION]."""
     return bool(_NAME.fullmatch(text)) and not re.search(r"(?i)\.(?:md|markdown|txt|html?)$", text)
 
 
@@ -31,8 +31,8 @@ def fetch(name: str) -> Fetched:
     """Download the card of ORG/NAME[@REVISION], with the hub's records of its evaluations.
 
     Raises:
-        InputError: there is no such model, revision or card, it is gated, or neither the network
-            nor the cache has it.
+        InputError: If there is no such model, revision or card, if it is gated, or if neither the
+            network nor the cache has it.
     """
     from httpx2 import HTTPError
     from huggingface_hub import HfApi, snapshot_download
@@ -84,7 +84,7 @@ def fetch(name: str) -> Fetched:
             raise InputError(
                 f"{repo} could not be downloaded, and the cache has no copy: check the network"
             ) from None
-        note = "The hub could not be reached; this is the copy in the cache."
+        note = "The hub could not be reached; this is the cached copy."
     card = Path(folder) / "README.md"
     commit = Path(folder).name
     if not card.is_file():

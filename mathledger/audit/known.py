@@ -1,7 +1,7 @@
-"""What the audit knows by name: benchmarks, licences, models and corpora.
+"""Look up benchmarks, licences, models and corpora by name.
 
-A name is known or it is not; nothing is guessed from a similar one. benchmarks.yaml and inputs.yaml
-beside this file hold the facts, each with its source.
+A name is known or it is not; nothing is guessed from a similar name. benchmarks.yaml and
+inputs.yaml beside this file hold the facts, each with its source.
 """
 
 import re
@@ -21,7 +21,7 @@ class Size:
     n: int
     of: str
     source: str
-    seen: str  # the day on which the source was read
+    seen: str  # Day on which the source was read.
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Benchmark:
     key: str
     name: str
     family: str | None
-    year: int | None  # that its items are of
+    year: int | None  # Year of its items.
     sizes: tuple[Size, ...]
     subsets: dict[str, int]
     is_mean: bool
-    is_fixed: bool  # every copy in use has one of these sizes
+    is_fixed: bool  # Every copy in use has one of these sizes.
     private: str | None
     files: tuple[str, ...]
     folders: tuple[str, ...]
@@ -41,7 +41,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Mention:
-    """A benchmark's name in a text. key is null where the name is longer than any known one."""
+    """A benchmark's name in a text; key is None if the whole name is not a known one."""
 
     key: str | None
     label: str
@@ -52,10 +52,10 @@ class Mention:
 @dataclass(frozen=True)
 class Overlap:
     benchmarks: tuple[str, ...]
-    until: int | None  # the last year whose items can be in it
+    until: int | None  # Last year whose items it can hold.
     how: str
     source: str
-    is_training_half: bool  # it is made of the benchmarks' training half, and of no test items
+    is_training_half: bool  # Made of training halves only; no test items.
 
     def bears_on(self, key: str) -> bool:
         year = benchmarks()[key].year
@@ -68,7 +68,7 @@ class Corpus:
     id: str
     licence: str
     licence_source: str
-    seen: str  # the day on which its sources were read
+    seen: str  # Day on which its sources were read.
     rows: tuple[int, ...]
     overlaps: tuple[Overlap, ...]
 
@@ -86,7 +86,7 @@ class Model:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """A name without case, spaces and punctuation: GSM-8K, gsm8k -> (gsm, 8, k)."""
+    """Split a name into lower-case words and numbers: GSM-8K, gsm8k -> (gsm, 8, k)."""
     return tuple(word.lower() for word in WORD.findall(text))
 
 
@@ -120,7 +120,7 @@ def benchmarks() -> dict[str, Benchmark]:
 
 @cache
 def _spellings() -> dict[tuple[str, ...], tuple[str, str, bool]]:
-    """Words of a name -> its key, the name, and whether no other spelling counts."""
+    """Map the words of each name to its key, its spelling, and True if only that one counts."""
     spellings = {}
     for key, entry in _yaml("benchmarks.yaml").items():
         spellings[words(entry["name"])] = (key, entry["name"], entry.get("exact", False))
@@ -132,9 +132,9 @@ def _spellings() -> dict[tuple[str, ...], tuple[str, str, bool]]:
 
 
 def mentions(text: str) -> list[Mention]:
-    """The benchmarks that a text names, the longest name at each place.
+    """Return the benchmarks that a text names, the longest name at each place.
 
-    Of a longer name that is not known (MMLU-Redux-2, TR-MMLU) nothing is guessed: its key is null.
+    An unknown longer name (MMLU-Redux-2, TR-MMLU) is not guessed: its key is None.
 
     >>> [(each.key, each.label) for each in mentions("97% on AIME24, 92 on MATH, good at math")]
     [('aime24', 'AIME24'), ('math', 'MATH')]
@@ -145,7 +145,7 @@ def mentions(text: str) -> list[Mention]:
     places = [*WORD.finditer(text)]
     lowered = [place[0].lower() for place in places]
     mentioned: list[Mention] = []
-    free = 0  # where no name has been found yet
+    free = 0  # Position after the last name found.
     for at, word in enumerate(lowered):
         for size in lengths.get(word, ()) if places[at].start() >= free else ():
             named = spellings.get(tuple(lowered[at : at + size]))
@@ -154,7 +154,7 @@ def mentions(text: str) -> list[Mention]:
                 continue
             whole = _whole(text, start, end)
             key = named[0] if whole == (start, end) else None
-            if text[end : whole[1]] == "+" and start == whole[0]:  # MBPP+ is MBPP Plus
+            if text[end : whole[1]] == "+" and start == whole[0]:  # MBPP+ is MBPP Plus.
                 key = spellings.get((*tuple(lowered[at : at + size]), "plus"), (None,))[0]
             mentioned.append(Mention(key, text[slice(*whole)], *whole))
             free = whole[1]
@@ -164,7 +164,7 @@ def mentions(text: str) -> list[Mention]:
 
 @cache
 def _lengths() -> dict[str, list[int]]:
-    """First word of a name -> the numbers of words that such names have, longest first."""
+    """Map the first word of each name to the lengths of such names in words, longest first."""
     lengths: dict[str, set[int]] = {}
     for name in _spellings():
         lengths.setdefault(name[0], set()).add(len(name))
@@ -172,7 +172,7 @@ def _lengths() -> dict[str, list[int]]:
 
 
 def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool:
-    """Return True if the words at this place are that name, not part of a word or number."""
+    """Return True if the words here spell the name and are not part of a longer word or number."""
     spelled = text[start:end]
     if (
         (is_exact and spelled != name and spelled != name.upper())
@@ -184,20 +184,20 @@ def _is_name(text: str, start: int, end: int, name: str, is_exact: bool) -> bool
         return False
     if _IS_MODEL.match(text, end):
         return False
-    # "AIME 24%" is AIME, and a score.
+    # "AIME 24%" is AIME and a score.
     return not (spelled[-1].isdigit() and _IS_SCORE.match(text, end))
 
 
-_IS_MODEL = re.compile(r"[- ]\d{1,3}(?:\.\d)?[BM]\b")  # Minerva 540B
+_IS_MODEL = re.compile(r"[- ]\d{1,3}(?:\.\d)?[BM]\b")  # Such as Minerva 540B.
 _IS_SCORE = re.compile(r"\.\d|\s?%|\s?[-–]\s?\d+\s?%")
-# A name goes on over a hyphen or a plus: MMLU-Redux-2, TR-MMLU, HumanEval+.
+# A name continues across a hyphen or a plus: MMLU-Redux-2, TR-MMLU, HumanEval+.
 _GOES_ON = re.compile(r"(?:[-_][A-Za-z]\w{0,40}|[-_]\d\w{0,40}(?![\w.%])|\+(?!\s?\d))+")
 _CAME_FROM = re.compile(r"(?:[A-Za-z]\w{0,30}[-_])+$")
 _SAYS_LITTLE = re.compile(r"(?i)[-_](?:benchmark|bench|test|eval|score|accuracy)s?")
 
 
 def _whole(text: str, start: int, end: int) -> tuple[int, int]:
-    """The bounds of the whole name that a known one is a part of."""
+    """Return the bounds of the whole name around a known one."""
     head = _CAME_FROM.search(text[max(0, start - 40) : start])
     tail = _GOES_ON.match(text, end)
     if tail and _SAYS_LITTLE.fullmatch(tail[0]):
@@ -206,12 +206,12 @@ def _whole(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def is_part_of(key: str, other: str) -> bool:
-    """Return True if a benchmark is the other, or a year or part of it."""
+    """Return True if a benchmark is the other, or a year or part of the other."""
     return key == other or benchmarks()[key].family == other
 
 
 def related(key: str, other: str) -> bool:
-    """Return True if two benchmarks are one, or one is a part of the other."""
+    """Return True if two benchmarks are the same or one is part of the other."""
     return is_part_of(key, other) or is_part_of(other, key)
 
 
@@ -225,7 +225,7 @@ def _licence_names() -> dict[tuple[str, ...], str]:
 
 
 def licence(text: str) -> Licence | None:
-    """The licence that a text starts with the name of."""
+    """Return the licence whose name starts a text."""
     own = words(text[:80])
     for size in range(min(8, len(own)), 0, -1):
         key = _licence_names().get(own[:size])
@@ -236,7 +236,7 @@ def licence(text: str) -> Licence | None:
 
 @cache
 def model_names() -> re.Pattern[str]:
-    """A model's name in running text: a family's, with versions and sizes after it."""
+    """Compile the pattern of a model's name in prose: a family with versions and sizes."""
     families = "|".join(name for line in _yaml("inputs.yaml")["families"] for name in line)
     more = r"(?: (?:[A-Z][\w.+-]{0,30}|\d[\w.]{0,10}|mini|pro)){0,3}"
     return re.compile(rf"\b(?:{families})(?![a-z])[\w.+-]{{0,40}}{more}")
@@ -251,7 +251,7 @@ def models() -> tuple[Model, ...]:
 
 
 def model(name: str) -> Model | None:
-    """What is known of a model by its id, or by its name alone where no owner is given."""
+    """Look up a model by its id, or by its name alone if no owner is given."""
     for known in models():
         pattern = known.pattern.lower()
         if "/" not in name:
@@ -263,7 +263,7 @@ def model(name: str) -> Model | None:
 
 @cache
 def corpora() -> dict[tuple[str, ...], Corpus]:
-    """Words of an id, an alias, or of either without its owner -> the corpus."""
+    """Map the words of an id or alias, with or without its owner, to the corpus."""
     by_words = {}
     for entry in _yaml("inputs.yaml")["corpora"]:
         overlaps = tuple(
@@ -287,13 +287,13 @@ def corpora() -> dict[tuple[str, ...], Corpus]:
         for name in (entry["id"], *entry.get("aliases", [])):
             by_words[words(name)] = corpus
             alone = words(name.partition("/")[2])
-            if len(alone) > 1:  # lighteval/MATH alone would be any MATH
+            if len(alone) > 1:  # For lighteval/MATH, MATH alone would be ambiguous.
                 by_words[alone] = corpus
     return by_words
 
 
 def corpora_in(text: str) -> list[tuple[Corpus, int]]:
-    """The corpora that a text names, each with the place."""
+    """Return the corpora that a text names, each with its position."""
     places = [*WORD.finditer(text)]
     lowered = [place[0].lower() for place in places]
     known, named, at = corpora(), [], 0

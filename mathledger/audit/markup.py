@@ -1,4 +1,4 @@
-"""Markdown, HTML and TeX inside a line or cell: what a reader sees of it."""
+"""Strip Markdown, HTML and TeX from a line or cell, leaving what a reader sees."""
 
 import html
 import re
@@ -25,9 +25,9 @@ _HELD = re.compile("\x00(\\d{1,6})\x00")
 
 
 def plain(text: str) -> str:
-    """A line without its markup: no links, tags, emphasis, footnotes or arrows.
+    """Strip links, tags, emphasis, footnotes and arrows from a line.
 
-    What stands in a code span is kept as it is.
+    Code spans are kept as they are.
 
     >>> plain("**[GSM8K](https://x.org)** (_5-shot_) [^2]<br>`<table>` ↑ $88.2_{\\\\pm 0.3}$")
     'GSM8K (5-shot)  <table>  88.2 ± 0.3'
@@ -70,12 +70,12 @@ def _tex(text: str) -> str:
 
 
 def without_code(text: str) -> str:
-    """The text with its code spans blanked out, at the same length."""
+    """Blank out code spans, keeping the length of the text."""
     return _CODE.sub(lambda code: " " * len(code[0]), text) if "`" in text else text
 
 
 def without_comments(text: str) -> str:
-    """The text without HTML comments, but for those that a code span holds; lines stay."""
+    """Remove HTML comments outside code spans, keeping the line breaks."""
     if "<!--" not in text:
         return text
     shown = without_code(text)
@@ -87,19 +87,19 @@ def without_comments(text: str) -> str:
 
 
 def images(text: str) -> list[str]:
-    """What names the images of a text: their alternative text and address."""
+    """Return the alternative text and address of each image in a text."""
     shown = without_code(text)
     found = [f"{image[1]} {image[2]}" for image in _IMAGE.finditer(shown)]
     return found + [tag[0] for tag in _IMG_TAG.finditer(shown)]
 
 
 def links(text: str) -> list[str]:
-    """The repositories on the hub that a text links to."""
+    """Return the repositories on the hub that a text links to."""
     return re.findall(r"huggingface\.co/([\w.-]{1,60}/[\w.-]{1,100})", text)
 
 
 def is_bold(text: str) -> bool:
-    """Return True if all of a cell is emphasised."""
+    """Return True if the whole cell is emphasised."""
     text = text.strip()
     return bool(
         re.fullmatch(r"\W{0,4}(?:\*\*|__).+(?:\*\*|__)\W{0,4}", text)
@@ -111,9 +111,9 @@ _PIPE = re.compile(r"(?<!\\)\|")
 
 
 def raw_cells(line: str) -> list[str]:
-    """The cells of a row of a pipe table, as they are written."""
+    """Split a row of a pipe table into its cells as written."""
     line = line.strip()
-    if "`" in line:  # a pipe in a code span is part of it, as GitHub has it only where escaped
+    if "`" in line:  # A pipe in a code span is text; GitHub wants it escaped.
         line = line.replace("\\|", "\x01")
     line = line.removeprefix("|")
     if line.endswith("|") and not line.endswith("\\|"):
@@ -123,19 +123,19 @@ def raw_cells(line: str) -> list[str]:
 
 _CELL_TAG = re.compile(r"<(/?)(tr|td|th|thead|tbody|caption)\b([^<>]{0,500})>", re.I)
 _SPAN = re.compile(r"(col|row)span\s?=\s?[\"']?(\d{1,2})", re.I)
-HtmlRow = tuple[int, list[str], bool]  # line, cells as they are written, whether it is a header
+HtmlRow = tuple[int, list[str], bool]  # Line, cells as written, True for a header.
 
 
 def html_rows(text: str) -> list[HtmlRow]:
-    """The rows of the HTML tables in a text, with lines from 0; a spanning cell is repeated.
+    """Return the rows of the HTML tables in a text, with lines from 0 and spanning cells repeated.
 
-    By its tags alone: the standard library's parser takes minutes for 100 KB of open tags.
+    Only tags are matched: the standard library's parser takes minutes for 100 KB of open tags.
 
     >>> html_rows("<tr><td rowspan=2>A</td><th colspan=2>B</th></tr>\\n<tr><td>1<td>2</td></tr>")
     [(0, ['A', 'B', 'B'], False), (1, ['A', '1', '2'], False)]
     """
     rows: list[tuple[int, list[str], list[bool]]] = []
-    spanning: dict[int, tuple[int, str]] = {}  # column -> rows to come, cell
+    spanning: dict[int, tuple[int, str]] = {}  # Column -> (rows left, cell).
     line, counted = 0, 0
     in_head = False
     tags = [*_CELL_TAG.finditer(text)]
@@ -164,7 +164,7 @@ def html_rows(text: str) -> list[HtmlRow]:
 
 
 def _spanned(row: list[str], spanning: dict[int, tuple[int, str]]) -> None:
-    """Add the cells that reach into a row from above, where it has come to their column."""
+    """Append the cells that span into the row from above at its current column."""
     while spanning.get(len(row), (0, ""))[0]:
         left, cell = spanning[len(row)]
         spanning[len(row)] = (left - 1, cell)

@@ -1,8 +1,8 @@
-"""What a card says of how its scores were measured: over how many passes, and for which scores.
+"""Find over how many passes a card says that its scores are means, and which scores it means.
 
-A sentence holds for the benchmarks and metrics that it names. One that says "all", or that stands
-in another section than the scores do, may hold for the whole card; where two statements could hold
-for a score and differ, nothing is concluded.
+A sentence applies to the benchmarks and metrics that it names. One that says "all", or that stands
+in another section than the scores, may apply to the whole card. If two statements could apply to a
+score and differ, nothing is concluded.
 """
 
 import re
@@ -13,7 +13,7 @@ from mathledger.audit import known
 from mathledger.audit.blocks import Block, Section, Table, Text
 from mathledger.audit.owners import Identity
 
-MAX_CHARACTERS = 4000  # of a paragraph
+MAX_CHARACTERS = 4000  # Characters read per paragraph.
 _WORDS = {
     word: number
     for number, word in enumerate(
@@ -91,12 +91,12 @@ METRIC = re.compile(
 )
 _REFLECTS = re.compile(r"(?i)\b(?:we (?:found|observed?|noticed?) that|sometimes|would have)\b")
 _OF_OTHERS = re.compile(r"(?i)\b(?:baselines?|(?:public|other|previous|open) models?['’s]*)\b")
-_HINT = re.compile(  # one of these stands in every statement; most sentences have none
+_HINT = re.compile(  # Every statement contains one of these; most sentences do not.
     r"(?i)averag|\bavg|\bmean|\btimes\b|run|seed|sampl|repe|generation|response|single|once|greed"
     r"|temperature|\bone \w+ (?:per|an?|for|each)|pass|rollout|attempt|trial|answers|evaluations"
 )
 _ALL = re.compile(r"(?i)\b(?:all|every|each|both|we|our)\b")
-# Advice to those who use the model; how its data were made.
+# These mark advice to users and accounts of how the data were made.
 _ADVICE = re.compile(
     r"(?i)(?:^|[,;:]\s)\W{0,4}use\b|\bbest results\b|\brecommend|\bsuggest|\bshould\b|\bplease\b"
     r"|\byou\b|\btry\b"
@@ -110,18 +110,18 @@ _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*>-])|\n(?=\s*[-*+>|])")
 
 @dataclass(frozen=True)
 class Statement:
-    """Over how many passes scores are means; None where the card does not say how many."""
+    """A statement on the number of passes behind scores; None passes are an unstated number."""
 
     passes: int | None
     line: int
     section: Section
-    benchmarks: frozenset[str]  # that it is restricted to; none of them: to no one
+    benchmarks: frozenset[str]  # Benchmarks it is limited to; empty for no limit.
     metrics: frozenset[str]
-    below: int | None  # it is of benchmarks with fewer items than this
+    below: int | None  # It applies to benchmarks with fewer items.
     is_whole: bool
 
     def is_of(self, benchmark: str | None, metric: str | None) -> bool:
-        """Return True if it may hold for a score on a benchmark by a metric."""
+        """Return True if the statement may apply to a score on a benchmark by a metric."""
         if self.metrics and (metric or "pass@1").lower().replace(" ", "") not in self.metrics:
             return False
         if self.below and benchmark:
@@ -133,23 +133,23 @@ class Statement:
 
 
 def metrics_in(text: str) -> list[str]:
-    """The metrics that a text names, as it spells them."""
+    """Return the metrics that a text names, as spelled there."""
     return [match[0].strip() for match in METRIC.finditer(text)]
 
 
 def is_vote(metric: str | None) -> bool:
-    """Return True if a metric makes one answer of several: maj@64, best-of-8, GenSelect."""
+    """Return True if a metric makes one answer out of several: maj@64, best-of-8, GenSelect."""
     return bool(metric and re.match(r"(?i)maj|cons|best|bo|rm|prm|gensel|vote", metric))
 
 
 def mean_over(metric: str | None) -> int | None:
-    """The passes that a metric's own name gives: avg@64."""
+    """Return the number of passes in a metric's name, such as avg@64; None if there is none."""
     match = re.match(r"(?i)(?:avg|mean|average)\s?@\s?(\d+)", metric or "")
     return int(match[1]) if match else None
 
 
 def repeats_in(text: str) -> int | None:
-    """Over how many passes a text says that scores are means.
+    """Return the number of passes that a text says scores are means over; None if it says none.
 
     >>> repeats_in("AIME is 97.3 on avg of five evaluation runs"), repeats_in("64 generations each")
     (5, 64)
@@ -165,7 +165,7 @@ def repeats_in(text: str) -> int | None:
 
 
 def _passes_in(part: str, is_mean: bool) -> int | None:
-    """The passes that a part of a sentence gives; a bare "4 seeds" only in one on means."""
+    """Return the passes that a part of a sentence states; "4 seeds" counts only if `is_mean`."""
     bare = _COUNTED.search(part) if is_mean else None
     number = repeats_in(part)
     if number is None and bare:
@@ -174,14 +174,15 @@ def _passes_in(part: str, is_mean: bool) -> int | None:
 
 
 def statements(blocks: list[Block], own: Identity) -> list[Statement]:
-    """Every statement on passes in a card's text, and above and below its tables."""
+    """Return every statement on passes in a card's text and in full-width table rows."""
     found: list[Statement] = []
     for block in blocks:
         if isinstance(block, Text):
             for line, sentence in _sentences(block):
                 for clause in sentence.split("; ") if _HINT.search(sentence) else ():
                     named = {whose for _, _, whose, _ in own.in_text(clause)}
-                    if named != {"other"} or _ALL.search(clause):  # else it is of another model
+                    # Otherwise it is about another model.
+                    if named != {"other"} or _ALL.search(clause):
                         found += _stated(clause, line, block.section, block.is_heading)
         elif isinstance(block, Table):
             for row in block.rows:
@@ -215,7 +216,7 @@ def _stated(
         parts = [sentence]
     is_whole = bool(_WHOLE.search(sentence))
     below = _SMALL.search(sentence)
-    carried: frozenset[str] = frozenset()  # named before the part that states something of them
+    carried: frozenset[str] = frozenset()  # Benchmarks named before their statement.
     for part in parts:
         passes, is_many, is_once = (
             _passes_in(part, is_mean and is_split),
@@ -245,11 +246,11 @@ def _stated(
                 or _ADVICE.search(sentence)
                 or not (_SCORES.search(sentence) or any(_RESULTS.search(t) for t in section.topics))
             ):
-                continue  # advice on use, not a report
+                continue  # This is advice to users, not a report.
         votes = {m for m in metrics if is_vote(m)}
         if metrics and metrics == votes:
-            continue  # 64 generations for a vote are one verdict an item
-        is_of_all = is_heading or len(metrics) > 1  # a heading's avg@8 is that of its section
+            continue  # 64 generations for a vote give one verdict per item.
+        is_of_all = is_heading or len(metrics) > 1  # A heading's avg@8 covers its section.
         names = frozenset() if is_of_all else metrics - votes
         yield Statement(
             passes,
@@ -265,20 +266,19 @@ def _stated(
 def passes_of(
     all_statements: list[Statement], section: Section, benchmark: str | None, metric: str | None
 ) -> tuple[int | None, bool, int | None]:
-    """Over how many passes a score is a mean by the card's statements, and whether it may be one.
+    """Return the stated passes behind a score, True if there may be several, and the line.
 
-    Returns the passes, whether they may be several, and the line that says so; (None, False, None)
-    where the card says nothing that could hold for it.
+    Return (None, False, None) if no statement of the card could apply to the score.
     """
     fitting = [one for one in all_statements if one.is_of(benchmark, metric)]
-    if not fitting:  # what is said of other scores may have been meant for this one, too
+    if not fitting:  # A statement about other scores may have been meant for this one.
         return None, any(one.passes != 1 for one in all_statements), None
     near = [one for one in fitting if one.section == section]
     named = [one for one in fitting if one.benchmarks]
     for group in (named, near, [one for one in fitting if one.is_whole], fitting):
         numbers = {one.passes for one in group}
         if len(numbers) == 2 and None in numbers and group is not fitting:
-            numbers -= {None}  # "averaged", and over how many
+            numbers -= {None}  # "Averaged" beside a number.
         if len(numbers) == 1 and group is not fitting:
             passes = numbers.pop()
             other = {one.passes for one in fitting} - {passes, 1}

@@ -1,4 +1,4 @@
-"""Claims in the front matter: the model-index that the hub shows beside a card."""
+"""Read claims from the model-index in the front matter, which the hub shows beside a card."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mathledger.audit.types import Claim, Unscaled
 
 
 def model_index(card: Card, most: int) -> Iterator[Claim]:
-    """The results in the front matter, with their lines and the digits as they are written."""
+    """Yield the results of the model-index, with their lines and digits as written."""
     results = (
         (result, metric)
         for model in _items(_child(card.node, "model-index"))
@@ -80,7 +80,7 @@ def _items(node: Any) -> list[Any]:
 
 
 def _scalar(node: Any) -> str:
-    """A value as it is written, with its trailing zeros; nothing where it is null or no scalar."""
+    """Return a scalar as written, trailing zeros included; empty for null or a non-scalar."""
     if node is None or node.id != "scalar" or node.tag.endswith(":null"):
         return ""
     return str(node.value)

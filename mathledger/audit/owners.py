@@ -1,8 +1,8 @@
-"""Whose number it is: this model's, a sibling's, another model's, or unclear.
+"""Decide whose a number is: this model's, a sibling's, another model's, or unclear.
 
-A card goes by the repository's name where that is given, else by the names in its front matter and
-its title. A label is compared word by word, sizes apart: on the card of Kestrel-7B, "Kestrel (7B,
-ours)" is this model and "Kestrel-13B" its family; on the card of Kestrel, both are its members.
+A model goes by its repository's name if that is known, else by the names in the card's front matter
+and title. Labels are compared word by word, sizes separately: on the card of Kestrel-7B, "Kestrel
+(7B, ours)" is this model and "Kestrel-13B" its family; on the card of Kestrel, both are members.
 """
 
 import re
@@ -43,7 +43,7 @@ experiment citation acknowledgements warning disclaimer features requirements in
 """
 _GENERIC = frozenset(_GENERIC_WORDS.split())
 _ANNOTATION = re.compile(r"\(([^()]{0,80})\)|\[([^\[\]]{0,80})\]")
-# What is written like the name of a model: a size, or a version after a hyphen.
+# A model's name is recognised by a size, or by a version after a hyphen.
 _NAME = r"[A-Z][\w.+]{0,30}(?:[-_/][\w.+]{1,24}){0,8}"
 MODEL_LIKE = re.compile(
     rf"(?<![\w/-])(?=[\w./+-]{{0,60}}\d)(?:{_NAME}[- ]?\d{{1,3}}(?:\.\d)?[BM]\b[\w.-]{{0,40}}"
@@ -61,12 +61,12 @@ _VERSION = re.compile(r"v|\d+(?:\.\d+)?$")
 class Name:
     stem: tuple[str, ...]
     sizes: tuple[str, ...]
-    modes: tuple[str, ...] = ()  # cot, tir: of how it is asked, or a part of its name
+    modes: tuple[str, ...] = ()  # cot, tir: how the model is asked, or part of its name.
 
 
 @lru_cache(maxsize=20_000)
 def name_of(label: str, size: str = "") -> Name:
-    """A name's words without what says nothing of which model it is, and its sizes.
+    """Split a label into the words that identify a model, its sizes and its modes.
 
     >>> name_of("**Kestrel-7B** (ours, best)")
     Name(stem=('kestrel',), sizes=('7b',), modes=())
@@ -83,7 +83,8 @@ def name_of(label: str, size: str = "") -> Name:
     stem = tuple(word for word in words if word not in _NEUTRAL and not _SIZE.match(word))
     is_joined = re.match(r"\W*[a-z]+-\d+(?:\.\d+)?[bm]\b", outside.lower())
     if not stem and (is_joined or (len(words) == 1 and len(words[0]) < 4 and not sizes)):
-        stem = tuple(word for word in words if not _SIZE.match(word))  # a model called K, Model-7B
+        # For models called K or Model-7B.
+        stem = tuple(word for word in words if not _SIZE.match(word))
     modes = tuple(word for word in words if word in _MODES)
     return Name((*stem, *kinds), tuple(sorted(set(sizes))), modes)
 
@@ -92,12 +93,12 @@ def name_of(label: str, size: str = "") -> Name:
 class Identity:
     """The names that a card's model goes by."""
 
-    id: str | None = None  # of its repository
+    id: str | None = None  # Id of its repository.
     names: list[Name] = field(default_factory=list)
-    bases: list[Name] = field(default_factory=list)  # of the models that it was made from
+    bases: list[Name] = field(default_factory=list)  # Names of its base models.
 
     def of_label(self, label: str, size: str = "", raw: str = "") -> tuple[Whose, str | None]:
-        """Whose model a label of a table names."""
+        """Return whose model a table label names, and the name."""
         shown = re.sub(r"[^\w\s.,+/()@:%'&|-]", "", label).strip(" |,-+:")
         if self.id and raw and any(link.lower() == self.id.lower() for link in links(raw)):
             return "this", shown or None
@@ -122,7 +123,7 @@ class Identity:
         return not own.sizes or not sizes or bool(sizes & set(own.sizes))
 
     def _by_name(self, own: Name) -> Literal["this", "family", "base"] | None:
-        """this, family, base, or None where the name is none of this card's."""
+        """Return this, family or base; None if the name is none of this card's."""
         if not own.stem:
             if own.sizes and self.names:
                 return "this" if self._fits_size(own) else "family"
@@ -134,7 +135,7 @@ class Identity:
         for at, name in enumerate(self.names):
             if not name.stem:
                 continue
-            is_kin_only = at > 0 and self.id is not None  # the repository's own name decides
+            is_kin_only = at > 0 and self.id is not None  # The repository's own name decides.
             rest = _rest(own.stem, name.stem)
             longer = own if rest is not None else name
             rest = _rest(name.stem, own.stem) if rest is None else rest
@@ -159,7 +160,7 @@ class Identity:
         return "family" if is_kin else None
 
     def in_text(self, text: str) -> list[tuple[int, int, Whose, str]]:
-        """The models that a text names: start, end, whose, name."""
+        """Return the models that a text names as (start, end, whose, name)."""
         spots: list[tuple[int, int]] = []
         for pattern in (MODEL_LIKE, known.model_names()):
             for match in pattern.finditer(text):
@@ -176,7 +177,7 @@ class Identity:
 
 
 def _rest(longer: tuple[str, ...], shorter: tuple[str, ...]) -> tuple[str, ...] | None:
-    """What one name has beyond another that it begins with, however the words are joined.
+    """Return what the longer name adds to the shorter one, or None if it does not start with it.
 
     >>> _rest(("deepseek", "math", "rl"), ("deepseekmath",)), _rest(("qwen", "2.5"), ("qwen2",))
     (('rl',), None)
@@ -196,7 +197,7 @@ def _overlaps(spot: tuple[int, int], spots: list[tuple[int, int]]) -> bool:
 
 
 def _spelled(text: str, name: Name) -> list[tuple[int, int]]:
-    """Where a text has the words of a name one after the other, spelled as a name is."""
+    """Return the bounds of each place where a text spells a name."""
     if not name.stem or sum(map(len, name.stem)) < 4:
         return []
     pattern = r"[\s_.-]?".join(re.escape(word) for word in name.stem)
@@ -205,7 +206,7 @@ def _spelled(text: str, name: Name) -> list[tuple[int, int]]:
 
 
 def is_model_name(label: str) -> bool:
-    """Return True if a label is written like the name of a model."""
+    """Return True if a label looks like the name of a model."""
     if known.model_names().match(label) or MODEL_LIKE.search(label):
         return True
     bare = _ANNOTATION.sub("", label).strip()
@@ -218,7 +219,7 @@ def is_model_name(label: str) -> bool:
 def identity(
     texts: list[Text], metadata: dict[str, object], repo: str | None, file_name: str
 ) -> Identity:
-    """The names that a card's model goes by, from the strongest evidence to the weakest."""
+    """Collect the names of a card's model, from the strongest evidence to the weakest."""
     names: list[str] = []
     if repo:
         names.append(repo.rpartition("/")[2])
@@ -254,7 +255,7 @@ _LEAD = re.compile(
 
 
 def _titles(texts: list[Text]) -> list[str]:
-    """The card's title, whole and up to a colon, dash or bracket; nothing where it is generic."""
+    """Return the title, whole and up to a colon, dash or bracket; empty if it is generic."""
     headings = [text for text in texts if text.is_heading]
     for at, text in enumerate(headings[:6]):
         if at and len(text.section.titles) > 1:
@@ -281,7 +282,7 @@ _PRESENT = re.compile(
 
 
 def _introduced(texts: list[Text]) -> list[str]:
-    """The model that the card's first sentences say what it is."""
+    """Return the models that the first sentences introduce ("X is a ...")."""
     for text in [text for text in texts if not text.is_heading][:10]:
         said = " ".join(text.plain)[:400]
         match = _IS.match(said) or _PRESENT.search(said)

@@ -1,4 +1,4 @@
-"""The audit as one HTML page: a line for each card, which opens to its report."""
+"""Render audits as one HTML page: a row per card that opens to its report."""
 
 from functools import cache
 from typing import Any
@@ -19,7 +19,7 @@ def _template() -> Any:
 
 
 def html(entries: list[tuple[str, Audit | None, str | None]]) -> str:
-    """The page of some cards: their names, with their audits, or why there is none."""
+    """Render the page of (name, audit, error) entries; an entry has an audit or an error."""
     shown = [
         {
             "row": batch.row(batch.Entry(name, audit, error)),

@@ -1,4 +1,4 @@
-"""Claims in running text, sentence by sentence."""
+"""Read claims from running text, sentence by sentence."""
 
 import re
 from bisect import bisect_right
@@ -15,13 +15,13 @@ from mathledger.audit.scores import Score, scores, with_counts
 from mathledger.audit.types import Claim, Owner, Unread, Unscaled
 
 Place = Score | known.Mention
-MAX_SENTENCE = 1000  # characters
+MAX_SENTENCE = 1000  # Characters.
 SCORE_WORDS = re.compile(
     r"(?i)\b(?:accuracy|acc|f1|scor(?:e|es|ed|ing)|pass@\d+|maj@\d+|exact[ _-]match|solve rate"
     r"|em)\b"
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*-])")
-# A change, a rank, a p-value; a level of confidence.
+# These mark a change, a rank, a p-value or a confidence level.
 _NO_SCORE_BEFORE = re.compile(
     r"(?i)(?:\b(?:by|top|p\s?[<=>]|n\s?=|between|above|below|least|over|under|exceed\w*"
     r"|surpass\w*|more than|less than|threshold(?: of)?|top[_-]?p|"
@@ -37,7 +37,7 @@ _CHANGE_AFTER = re.compile(
     r"|time))\b"
 )
 _NO_SCORE_AFTER = re.compile(r"(?i)\s?(?:confidence|credible|intervals?|CI)\b")
-# What may stand between a benchmark and its score.
+# Only these words may stand between a benchmark and its score.
 _WORDS = """
 a an the of is at to on in for and with by its our we it all full only just now from over up
 nearly test set sets dataset benchmark benchmarks exam exams problems items competition math
@@ -96,10 +96,10 @@ OTHER_SCRIPT = re.compile(
 def text_claims(
     block: Text, own: Identity, unread: Unread, intro: known.Mention | None = None
 ) -> Iterator[Claim]:
-    """The claims of a paragraph, list item or heading; numbers that are left out are counted.
+    """Yield the claims of a paragraph, list item or heading; count numbers that are left out.
 
     Args:
-        intro: the benchmark that the sentence before a list names: "On MATH-500:".
+        intro: Benchmark that the sentence before a list names, as in "On MATH-500:".
     """
     text = "\n".join(block.plain)
     if not re.search(r"\d", text):
@@ -127,18 +127,18 @@ def text_claims(
             if scores(sentence) and (known.mentions(sentence) or "%" in sentence):
                 for match in re.finditer(r"\d[\d.]*", sentence):
                     number = block.line + bisect_right(starts, start + match.start()) - 1
-                    unread.add("text in a language that is not read", number)
+                    unread.add("text in a language that the audit does not read", number)
             continue
         slashed = _SLASHED.search(sentence)
         if slashed and known.mentions(sentence):
             number = block.line + bisect_right(starts, start + slashed.start()) - 1
-            unread.add("numbers in a sentence that could not be told apart", number)
+            unread.add("numbers in a sentence that could not be assigned", number)
         teller = _Teller(sentence, own, block)
         stated: dict[str, str] | None = None
         for score, mention in _scored(sentence, heading, teller.spots):
             number = block.line + bisect_right(starts, start + score.start) - 1
             if mention is None:
-                unread.add("numbers in a sentence that could not be told apart", number)
+                unread.add("numbers in a sentence that could not be assigned", number)
                 continue
             first, last = min(score.start, mention.start), max(score.end, mention.end)
             near = sentence[first : last + 25]
@@ -162,7 +162,7 @@ _ITEM = re.compile(
 
 
 def intro_of(block: Text) -> known.Mention | None:
-    """The benchmark that a paragraph names before a list."""
+    """Return the benchmark that a paragraph names before a list."""
     said = " ".join(block.plain)
     if block.is_item or not said.rstrip().endswith(":"):
         return None
@@ -171,7 +171,7 @@ def intro_of(block: Text) -> known.Mention | None:
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """A sentence, or what goes on for longer than one in parts that end between words."""
+    """Yield the bounds of a sentence, split between words if it is too long."""
     while end - start > MAX_SENTENCE:
         cut = text.rfind(" ", start + MAX_SENTENCE // 2, start + MAX_SENTENCE) + 1
         cut = cut or start + MAX_SENTENCE
@@ -183,7 +183,7 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _scored(
     sentence: str, heading: known.Mention | None, models: list[tuple[int, int]]
 ) -> Iterator[tuple[Score, known.Mention | None]]:
-    """The scores of a sentence with what they are of; null where that cannot be told."""
+    """Yield the scores of a sentence with their benchmarks; None if that is unclear."""
     all_named = known.mentions(sentence)
     named = [m for m in all_named if not any(a < m.end and m.start < b for a, b in models)]
     all_scores = [s for s in with_counts(sentence) if not any(a <= s.start < b for a, b in models)]
@@ -236,7 +236,7 @@ _AGAINST = re.compile(
 
 
 def _bare(sentence: str, start: int, end: int, models: list[tuple[int, int]]) -> str:
-    """A part of a sentence with the models' names blanked out, at the same length."""
+    """Blank out the models' names in a part of a sentence, keeping its length."""
     text = sentence
     for first, last in models:
         text = text[:first] + " " * (last - first) + text[last:]
@@ -244,7 +244,7 @@ def _bare(sentence: str, start: int, end: int, models: list[tuple[int, int]]) ->
 
 
 def _is_one_of_many(sentence: str, score: Score) -> bool:
-    """Return True if it stands in a list of scores, with sizes or models listed elsewhere."""
+    """Return True if a score is in a list whose sizes or models are listed elsewhere."""
     return bool(
         len(re.findall(r"\b\d+(?:\.\d+)?B\b", sentence)) > 1
         and re.search(r"\d[\d.]*%?,? (?:and|,) ?\d[\d.]*%?|\d[\d.]*%?, \d[\d.]*%?", sentence)
@@ -262,7 +262,7 @@ def _may_be_score(sentence: str, score: Score) -> bool:
 
 
 def _listed(sentence: str, places: list[Place]) -> dict[int, known.Mention]:
-    """Scores and benchmarks that are listed in one order: 80.6% and 69.8% on AIME24 and AIME25."""
+    """Pair scores and benchmarks listed in order: 80.6% and 69.8% on AIME24 and AIME25."""
     runs: list[list[Place]] = []
     for place in places:
         last = runs[-1][-1] if runs else None
@@ -295,7 +295,7 @@ def _listed(sentence: str, places: list[Place]) -> dict[int, known.Mention]:
 
 
 def _apart(all_scores: list[Score], named: list[known.Mention]) -> list[Score]:
-    """The scores that are no part of a benchmark's name."""
+    """Return the scores that are not part of a benchmark's name."""
     starts = [mention.start for mention in named]
     at = [bisect_right(starts, score.start) - 1 for score in all_scores]
     return [s for s, n in zip(all_scores, at, strict=True) if n < 0 or s.start >= named[n].end]
@@ -304,9 +304,9 @@ def _apart(all_scores: list[Score], named: list[known.Mention]) -> list[Score]:
 def _nearest(
     sentence: str, score: Score, left: Place | None, right: Place | None
 ) -> known.Mention | None:
-    """The benchmark that a score is of, by what stands between: 97% on AIME, AIME: 97%.
+    """Return a score's benchmark, judged by the words between: 97% on AIME, AIME: 97%.
 
-    left and right are the score's neighbours among the scores and benchmarks of the sentence.
+    left and right are its neighbours among the scores and benchmarks of the sentence.
     """
     before = sentence[left.end : score.start] if isinstance(left, known.Mention) else None
     after = sentence[score.end : right.start] if isinstance(right, known.Mention) else None
@@ -322,18 +322,18 @@ def _nearest(
 
 
 def _is_between(text: str) -> bool:
-    """Return True if nothing but words of scoring stands here."""
+    """Return True if the text holds only words of scoring."""
     if len(text) > 80:
         return False
     text = re.sub(r"\([^()]{0,40}\)", " ", text)
-    if "    " in text:  # a model stood here: On AIME, Kestrel-7B scores 60%
+    if "    " in text:  # A model's name was here: On AIME, Kestrel-7B scores 60%.
         text = text.replace(",", " ")
     tokens = re.findall(r"[A-Za-z]+|[^\sA-Za-z]+", METRIC.sub(" ", text))
     return all(token.lower() in _BETWEEN or _SIGN.fullmatch(token) for token in tokens)
 
 
 class _Teller:
-    """Tells whose a score of one sentence is."""
+    """Decides whose the scores of one sentence are."""
 
     def __init__(self, sentence: str, own: Identity, block: Text) -> None:
         self.sentence, self.own, self.block = sentence, own, block
@@ -344,7 +344,7 @@ class _Teller:
         self.is_news = any(_NEWS.search(one) for one in block.section.titles[1:])
 
     def owners(self, score: Score) -> Iterator[tuple[Score, Owner]]:
-        """A score with its owner; of "from 66.5 to 77.7" both, the first being of before."""
+        """Yield a score with its owner; of "from 66.5 to 77.7" both, the first as a baseline."""
         is_change = self.sentence[: score.start].rstrip().lower().endswith("from")
         if not (is_change and score.high):
             yield score, self.subject(score)

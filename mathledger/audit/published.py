@@ -103,7 +103,7 @@ def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
         yield Finding(
             "published",
             "question",
-            "Numbers of other models that differ from published results",
+            "Numbers of other models that do not match every published result",
             sorted(set(lines)),
             points,
             "the source of each number, with its conditions.",

@@ -155,7 +155,7 @@ def _unread(audit: Audit) -> list[str]:
     told = unread_lines(audit)
     if not told:
         return []
-    return ["Not read, and so not judged:", "", *(f"- {line}" for line in told), ""]
+    return ["Not read, and therefore not judged:", "", *(f"- {line}" for line in told), ""]
 
 
 def _lines(lines: list[int]) -> str:

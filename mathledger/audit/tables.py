@@ -1,4 +1,4 @@
-"""Claims in tables: benchmarks in the columns, in the rows, or one that the text names."""
+"""Read claims from tables with benchmarks in columns, in rows, or named by the text."""
 
 import re
 from collections.abc import Iterator
@@ -52,10 +52,10 @@ _OWN_ROW = re.compile(
 def table_claims(
     table: Table, number: int, own: Identity, unread: Unread, notes: str
 ) -> list[Claim]:
-    """The claims of a table, of whichever shape; numbers that are left out are counted.
+    """Yield the claims of a table of any shape; count numbers that are left out.
 
     Args:
-        notes: what the card's text says of its metrics, for cells that hold two values.
+        notes: What the card's text says about its metrics, for cells that hold two values.
     """
     for line in table.too_long:
         unread.add("a row with more cells than its table has columns", line)
@@ -91,7 +91,7 @@ class _TableReader(CellReader):
         self.is_read = not is_about_data(grid.table)
 
     def subject(self) -> Owner:
-        """Whose the numbers are where the table names no model: this one's, or that of the text."""
+        """Return the owner of numbers in a table that names no model: this one, or the text's."""
         text = f"{self.section.title}"
         named = self.own.in_text(text)
         whose = {each[2] for each in named}
@@ -103,7 +103,7 @@ class _TableReader(CellReader):
         return "this", None
 
     def owner_of_column(self, column: Column) -> Owner | None:
-        """The model that a column is of; None where its header names none."""
+        """Return the model that a column header names; None if it names none."""
         for part in reversed(column.parts):
             if not part or sole(part) or VALUE_HEAD.match(part):
                 continue
@@ -124,7 +124,7 @@ class _TableReader(CellReader):
             yield from self.of_one()
 
     def label_owner(self, row: Row, at: int) -> Owner | None:
-        """The model that a row is of; None where its label names none."""
+        """Return the model that a row label names; None if it names none."""
         cell = row.cells[at]
         label = cell.text
         if label.startswith("+"):
@@ -160,7 +160,7 @@ class _TableReader(CellReader):
         return self.last is not None
 
     def is_own_by_emphasis(self, cell: Cell, at: int) -> bool:
-        """The only label in bold, where no label is known to be this model's."""
+        """Return True for the only bold label of a table in which no label names this model."""
         if not cell.is_bold:
             return False
         if self.emphasised is None:
@@ -174,7 +174,7 @@ class _TableReader(CellReader):
         return self.emphasised
 
     def conditions(self, row: Row, column: Column, mention: known.Mention, used: int) -> str:
-        """What a row and a column say beyond benchmark and model."""
+        """Return the words of a row and column beyond benchmark and model."""
         texts = [
             cell.text for at, cell in enumerate(row.cells) if at in self.grid.labels and at != used
         ]
@@ -182,7 +182,7 @@ class _TableReader(CellReader):
         return " ".join([*texts, *inside, column.text.replace(mention.label, " ")])
 
     def by_column(self) -> Iterator[Unscaled]:
-        """Benchmarks in the header; a row is a model, a metric, or a part of the benchmark."""
+        """Read benchmarks from the header; a row is a model, a metric or a part of one."""
         grid = self.grid
         for number, row in enumerate(grid.rows):
             label = row.cells[grid.label].text
@@ -218,7 +218,7 @@ class _TableReader(CellReader):
         return (whose, name) if whose in ("this", "family", "other") else None
 
     def unknown(self, column: Column, cell: Cell, row: Row) -> known.Mention | None:
-        """A benchmark that is not known, if the number is a score at all."""
+        """Return a mention of an unknown benchmark if the number is a score."""
         score, label = score_of(cell.text), column.text
         if not self.is_read or score is None or is_other(label or "n"):
             return None
@@ -228,14 +228,14 @@ class _TableReader(CellReader):
         return unnamed(label)
 
     def has_scores(self, column: Column) -> bool:
-        """Return True if some number of a column is written as a score is: 72.7, 73%."""
+        """Return True if some number of a column looks like a score: 72.7, 73%."""
         read = (score_of(row.cells[column.at].text) for row in self.grid.rows[:50])
         return any(score is not None and not score.is_plain for score in read)
 
     def by_row(self) -> Iterator[Unscaled]:
-        """Benchmarks in the rows; a column is a model, or a value with what belongs to it.
+        """Read benchmarks from the rows; a column is a model, or a value or its details.
 
-        A row without a name goes on with the benchmark above it.
+        A row without a name continues the benchmark above it.
         """
         grid = self.grid
         mention: known.Mention | None = None
@@ -288,7 +288,7 @@ class _TableReader(CellReader):
                 yield unscaled
 
     def owner_in_row(self, row: Row, column: Column, number: int) -> Owner | None:
-        """Whose a number is, below a header that names no model; None where it is no score."""
+        """Return the owner of a number below a header without a model; None for a non-score."""
         head = column.text
         bare = METRIC.sub(" ", head)
         is_score = not re.search(r"\w", bare) or bool(_SETTING_WORDS.match(head))
@@ -299,12 +299,12 @@ class _TableReader(CellReader):
         return ("unclear", head) if re.search(r"[A-Z\d]", head) else None
 
     def model_column(self) -> int | None:
-        """The column of labels that names models, beside the one that names benchmarks."""
+        """Return the label column that names models beside the one that names benchmarks."""
         labels = [at for at in self.grid.labels if at != self.grid.label]
         return next((at for at in labels if MODEL_HEAD.match(self.grid.columns[at].text)), None)
 
     def remark(self, row: Row, cell: Cell, mention: known.Mention) -> Iterator[Unscaled]:
-        """Scores in a remark, each of a model that it names: Exceeds GPT-4 (~25-30%)."""
+        """Yield scores in a remark, each of a model named there: Exceeds GPT-4 (~25-30%)."""
         if not re.search(r"\d\s?%", cell.text):
             return
         named = self.own.in_text(cell.text)
@@ -317,7 +317,7 @@ class _TableReader(CellReader):
                 )
 
     def of_one(self) -> Iterator[Unscaled]:
-        """A table of one benchmark, named by a heading or the text around it, or of none known."""
+        """Read a table whose one benchmark the heading or surrounding text names, if known."""
         grid = self.grid
         columns = grid.columns
         mention = self.named_around()
@@ -375,7 +375,7 @@ class _TableReader(CellReader):
     def stranger(
         self, row: Row, column: Column, owner: Owner | None, label: str
     ) -> known.Mention | None:
-        """The name of a benchmark that is not known, where the number is sure to be a score."""
+        """Return a mention of an unknown benchmark if the number is certain to be a score."""
         if self.grid.is_log:
             is_score = VALUE_HEAD.match(column.text) and "loss" not in column.text.lower()
             return unnamed(column.text) if is_score else None
