@@ -1,13 +1,13 @@
-"""How well the audit reads: precision and recall over the labelled cards.
+"""Measure the audit's precision and recall over the labelled cards.
 
-    python -m tests.audit.measure            # the table of docs/audit.md
-    python -m tests.audit.measure --errors   # every difference between the audit and the labels
+    python -m tests.audit.measure            # print the table of docs/audit.md
+    python -m tests.audit.measure --errors   # print each error of the audit
 
-labelled/NAME.md is a card of our own making, NAME.labels what a reader sees in it: one line a claim
-(value, benchmark, whose, metric, xPASSES; `a|b` where either is right, `?` where the benchmark is
-none that is known), and below them `findings:` (all that are true of the card), `stated:` (what the
-card states of how the scores were measured), `unread: some` where numbers have to be counted as not
-read, and `model:` where the repository's name is given to the audit.
+labelled/NAME.md is a card that we wrote, and NAME.labels is what a reader sees in it: one line per
+claim (value, benchmark, whose, metric, xPASSES; `a|b` if either is right, `?` for an unknown
+benchmark). Below the claims stand `findings:` (all true findings), `stated:` (what the card states
+about how the scores were measured), `unread: some` if numbers must be counted as unread, and
+`model:` if the audit is told the name of the repository.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class Labels:
 
 
 def read(path: Path) -> Labels:
-    """The labels of a card."""
+    """Read the labels of a card."""
     labels = Labels()
     for line in path.read_text(encoding="utf-8").splitlines():
         key, _, rest = line.partition(": ")
@@ -81,7 +81,7 @@ def _bare(text: str) -> str:
 
 
 def _fit(claim: Claim, label: Label) -> int:
-    """How well a claim and a label of one value agree; 0 where they have not the same value."""
+    """Rate how well a claim and a label agree; 0 if their values differ."""
     if _bare(claim.text) != _bare(label.value) and claim.text != label.value:
         return 0
     score = 1 + 4 * (_benchmark(claim) in label.benchmarks) + 2 * (claim.whose in label.whose)
@@ -90,7 +90,7 @@ def _fit(claim: Claim, label: Label) -> int:
 
 
 def match(claims: list[Claim], labels: list[Label]) -> list[tuple[Label, Claim | None]]:
-    """Each label with the claim that says the same, the best first; None where there is none."""
+    """Pair each label with its claim, best matches first; None if no claim matches."""
     pairs = [(_fit(c, one), -n, -m) for n, one in enumerate(labels) for m, c in enumerate(claims)]
     matched: dict[int, int] = {}
     taken: set[int] = set()
@@ -117,7 +117,7 @@ class Tally:
 
 
 def compare(name: str, result: Audit, labels: Labels, tally: Tally) -> None:
-    """Count where an audit and the labels agree."""
+    """Count where an audit agrees with the labels."""
     pairs = match(result.claims, labels.claims)
     found = {id(claim) for _, claim in pairs}
     for label, claim in pairs:
@@ -170,7 +170,7 @@ def _compare_findings(name: str, result: Audit, labels: Labels, tally: Tally) ->
 
 
 def measure(folder: Path = LABELLED) -> Tally:
-    """The tally over all labelled cards."""
+    """Return the tally over all labelled cards."""
     tally = Tally()
     for path in sorted(folder.glob("*.md")):
         labels = read(path.with_suffix(".labels"))
@@ -197,7 +197,7 @@ ROWS = (
 
 
 def table(tally: Tally) -> str:
-    """The measures as a Markdown table."""
+    """Render the measures as a Markdown table."""
     kinds = sorted(
         key.removesuffix(" true")
         for key in tally.counts

@@ -1,4 +1,4 @@
-"""What the audit finds, by the command that people run; and what it says of wrong input."""
+"""The audit finds what it should, through the command itself, and explains wrong input."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ HEAD = "---\nlicense: mit\n---\n# Model-7B\n\n"
 
 
 def findings(tmp_path: Path, text: str, **more: Any) -> dict[str, Finding]:
-    """Kind -> finding, of a card that is written here."""
+    """Audit a card with this text and return its findings by kind."""
     path = tmp_path / "card.md"
     path.write_text(text, encoding="utf-8")
     return {finding.kind: finding for finding in audit(path, **more).findings}
@@ -86,15 +86,15 @@ def test_a_value_that_no_pass_gives_is_asked_about_and_told_from_a_rounded_one(
     [
         ("AIME 2024 (pass@1): 65.0%", "one_pass"),
         ("AIME 2024 (avg@64): 65.0%", None),
-        ("AIME 2024 (avg@2): 97.0%", None),  # 97.0 may be 97, of two runs that were rounded
+        ("AIME 2024 (avg@2): 97.0%", None),  # Two rounded runs; 97.0 may be 97.
         ("AIME 2024 (avg@2): 97.4%", "impossible"),
         ("Greedy decoding for all results.\n\nAIME 2024: 65%", "impossible"),
         ("AIME 2024: 65%\n\nAll our reported scores are averaged over 64 runs.", None),
         ("AIME 2024: 65%\n\nWe report the averaged score of 32 repetitions.", None),
         ("AIME 2024: 65%\n\nScores come from 64 generations per query.", None),
         ("AIME 2024: 65%\n\nBenchmarks of fewer than 500 items are tested several times.", None),
-        ("GSM8K: 65.00%", None),  # 65.0 or 65, padded
-        ("SVAMP: 77.67%", None),  # of 300 items in one copy, of 1,000 in another
+        ("GSM8K: 65.00%", None),  # It may be 65, padded.
+        ("SVAMP: 77.67%", None),  # One copy has 300 items, another 1,000.
         ("AIME 2024 (maj@8): 65%", None),
         ("AIME 2024 (pass@8): 65%", None),
     ],
@@ -167,7 +167,7 @@ def test_values_that_differ_are_named_unless_conditions_or_digits_explain_them(
 
 
 def test_evidence_that_is_stated_is_not_called_missing(tmp_path: Path) -> None:
-    """In usage code a temperature says nothing of the evaluation."""
+    """A temperature in usage code says nothing about the evaluation."""
     text = "## Evaluation\n\nGreedy, 5-shot, lm-evaluation-harness.\n\n- GSM8K: 72.7% ± 1.2\n"
     found = findings(tmp_path, HEAD + text)
     told = [line.split(" states ")[1].partition("; ") for line in found["evidence"].points]
@@ -184,7 +184,7 @@ def test_evidence_that_is_stated_is_not_called_missing(tmp_path: Path) -> None:
 
 
 def test_training_sets_that_hold_the_source_bear_on_years_before_their_end(tmp_path: Path) -> None:
-    """NuminaMath-CoT is of 2024: it cannot hold AIME 2025."""
+    """NuminaMath-CoT dates from 2024, so it cannot hold AIME 2025."""
     head = "---\nlicense: mit\ndatasets: [AI-MO/NuminaMath-CoT]\n---\n# M\n\n"
     assert "amc_aime" in points(findings(tmp_path, f"{head}AIME 2024: 50%\n"), "overlap")
     assert "overlap" not in findings(tmp_path, f"{head}AIME 2025: 50%\n")
@@ -290,7 +290,7 @@ def test_the_arithmetic_of_training(tmp_path: Path, lines: str, kind: str, expec
 
 
 def test_published_results_are_compared_with_their_own_conditions() -> None:
-    """~80 agrees with one published number of the two; 97.3 and 95.8 are nowhere near ~80."""
+    """~80 agrees with one of two published numbers; 97.3 and 95.8 are far from ~80."""
     told = {finding.kind: finding for finding in audit(SEED, known=KNOWN).findings}["published"]
     assert [line.split("(")[0] for line in told.points] == [
         "Line 46: AIME ~80% for DeepSeek R1 14B. That agrees with 80.0 ",
@@ -299,7 +299,7 @@ def test_published_results_are_compared_with_their_own_conditions() -> None:
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line of a command that ends with status 2."""
+    """Run a command that exits with status 2 and return its one line of error."""
     assert main(["audit", *(str(argument) for argument in arguments)]) == 2
     told = capsys.readouterr()
     assert not told.out and told.err.count("\n") == 1
@@ -379,7 +379,7 @@ def test_only_the_model_index_is_read_where_that_is_asked(tmp_path: Path) -> Non
     ids=lambda body: body[:12].strip() or "spaces",
 )  # fmt: skip
 def test_five_megabytes_of_anything_take_seconds(tmp_path: Path, body: str) -> None:
-    """An expression that goes back and forth would take hours; the longest of these takes 9 s."""
+    """A backtracking expression would take hours; the slowest of these takes 9 s."""
     path = tmp_path / "card.md"
     path.write_text((HEAD + body * (5_000_000 // len(body)))[:5_000_000])
     done = subprocess.run(
@@ -403,7 +403,7 @@ def test_more_claims_than_are_listed_are_said(
 
 
 def test_rows_of_other_lengths_than_the_header(tmp_path: Path) -> None:
-    """As GitHub shows them: what is missing is empty, what is beyond is not there."""
+    """Missing cells are empty and extra cells are dropped, as GitHub shows them."""
     path = tmp_path / "card.md"
     path.write_text(f"{HEAD}| | GSM8K |\n|---|---|\n| Ours | 72.7 | 99.9 |\n| A-7B |\n|||GSM8K|\n")
     assert [claim.text for claim in audit(path).claims] == ["72.7"]
@@ -425,7 +425,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    """The command answers in a fraction of a second because of it."""
+    """Light imports let the command answer in a fraction of a second."""
     heavy = "{'numpy','pyarrow','scipy','numba','torch','mlflow','dvc','transformers','pydantic'}"
     code = (
         "import sys; from mathledger.cli import main; "

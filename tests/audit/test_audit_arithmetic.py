@@ -1,4 +1,4 @@
-"""k of n by brute force: the closed forms say what trying every k says."""
+"""The closed forms for k of n agree with brute force over every k."""
 
 from collections import defaultdict
 from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -13,7 +13,7 @@ ROUNDINGS = (ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_HALF_DOWN)
 
 
 def prints(total: int, decimals: int, roundings: tuple[str, ...]) -> dict[str, list[int]]:
-    """Printed percentage -> every k of total that prints so, by some rounding."""
+    """Map each printed percentage to every k of total that some rounding prints like it."""
     found: dict[str, list[int]] = defaultdict(list)
     for k in range(total + 1):
         exact = Decimal(100 * k) / Decimal(total)
@@ -33,7 +33,7 @@ def test_every_printed_percentage_has_the_counts_that_print_it(n: int, decimals:
         found = fit(printed(text), n)
         if rounded[text] or not text.endswith("0") or not decimals:
             assert [*found.rounded] == rounded[text], text
-        else:  # 97.0 may be 97, padded
+        else:  # 97.0 may be 97, padded.
             assert [*found.rounded] == [*fit(printed(text[:-2]), n).rounded], text
         if not text.endswith("0") or not decimals:
             assert [*found.cut] == cut[text], text
@@ -49,7 +49,7 @@ def test_the_fewest_passes_are_the_first_that_give_the_value(n: int) -> None:
 
 
 def test_one_pass_over_30_items_gives_31_values_and_never_98_or_99() -> None:
-    """AIME: 97% is 29 of 30 when it is rounded; nothing but a multiple of 10/3 is exact."""
+    """On AIME, 97% is 29 of 30, rounded; only multiples of 10/3 are exact."""
     possible = {step for step in range(101) if fit(printed(str(step)), 30).rounded}
     assert possible == {round(100 * k / 30) for k in range(31)}
     assert 97 in possible and not {98, 99} & possible
@@ -68,7 +68,7 @@ def test_a_range_holds_the_scores_between_its_ends() -> None:
 
 
 def test_digits_of_a_float_are_not_taken_for_precision() -> None:
-    """72.78241091736164, as JSON has 100 * 960 / 1319."""
+    """JSON prints 100 * 960 / 1319 as 72.78241091736164."""
     assert [*fit(printed(repr(100 * 960 / 1319)), 1319).rounded] == [960]
     assert [*fit(printed(repr(960 / 1319), share=True), 1319).rounded] == [960]
 

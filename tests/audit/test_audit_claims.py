@@ -1,4 +1,4 @@
-"""The claims that the audit reads out of cards of every shape."""
+"""The audit reads the claims of cards of every shape."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ CARDS = Path(__file__).parent / "cards"
 
 
 def told(claim: Claim) -> tuple[Any, ...]:
-    """Line, benchmark (its label where it is unknown), value, whose."""
+    """Return the line, benchmark (or its label if unknown), value and owner of a claim."""
     owner = claim.model if claim.whose == "other" else claim.whose
     return claim.line, claim.benchmark or f"? {claim.label}", claim.text, owner
 
@@ -22,14 +22,14 @@ def read(name: str) -> list[tuple[Any, ...]]:
 
 
 def audit_text(folder: Path, text: str) -> Audit:
-    """The audit of a card that is written here."""
+    """Audit a card with this text."""
     path = folder / "card.md"
     path.write_text(text, encoding="utf-8")
     return audit(path)
 
 
 def test_seed_card() -> None:
-    """Prose, ranges, a remark on another model, a table of models."""
+    """The seed card has prose, ranges, a remark on another model and a table of models."""
     assert read("seed") == [
         (13, "aime", "99%", "this"),
         (35, "aime", "95-99%", "this"),
@@ -201,6 +201,6 @@ def test_a_comment_moves_no_line(tmp_path: Path) -> None:
 
 
 def test_a_merge_of_names_is_one_model(tmp_path: Path) -> None:
-    """The title, with or without an owner and in another spelling, is this model."""
+    """The title names this model, with or without an owner and in another spelling."""
     text = "# Model Card for acme/Model-7B\n\n| Model | GSM8K |\n|---|---|\n| model 7b | 72.7 |\n"
     assert audit_text(tmp_path, text).claims[0].whose == "this"

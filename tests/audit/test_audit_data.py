@@ -1,7 +1,7 @@
-"""`mathledger audit --data` counts items in the corpora of a folder that is laid out as a hub.
+"""`mathledger audit --data` counts items in the corpora of a folder in the hub's layout.
 
-The folder holds files of our own (tests/samples.py) and, where ../shared/hub is present, samples
-of the published ones.
+The folder holds our own files (tests/samples.py) and, if ../shared/hub is present, samples of the
+published ones.
 """
 
 import json
@@ -20,7 +20,7 @@ needs_datasets = needs(DATASETS, "sizes and overlaps of published benchmarks and
 
 
 def test_an_item_that_a_named_corpus_holds_is_counted(tmp_path: Path) -> None:
-    """Our copy of NuminaMath-CoT holds one of our six MATH-500 items, typed again."""
+    """Our NuminaMath-CoT sample holds one of our six MATH-500 items, retyped."""
     root = samples.write_samples(tmp_path).root
     result = audit(SEED, data=root, thresholds=search_thresholds(root))
     found = {finding.kind: finding for finding in result.findings}["measured"]
@@ -56,7 +56,7 @@ def test_the_parts_of_math500_are_those_of_its_file() -> None:
 
 @needs_datasets
 def test_items_are_counted_in_the_corpora_that_the_card_names() -> None:
-    """The samples end in 2021: no AIME or AMC item of later years is in them."""
+    """The samples end in 2021, so they hold no AIME or AMC item of later years."""
     result = audit(SEED, data=DATASETS, thresholds=search_thresholds(DATASETS))
     found = {finding.kind: finding for finding in result.findings}["measured"]
     numina = next(line for line in found.points if line.startswith("AI-MO/NuminaMath-CoT (17,072"))

@@ -1,4 +1,4 @@
-"""What the audit knows by name agrees with itself."""
+"""The facts that the audit knows by name are consistent."""
 
 from datetime import date
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_levels_and_subjects_add_up_to_all_items(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["aime24", "aime25", "amc12", "gsm8k", "math500"])
 def test_sizes_are_those_that_the_pipeline_pins(key: str) -> None:
-    """conf/benchmark/ pins each file by digest and says how many items it has."""
+    """The sizes equal those in conf/benchmark/, which pins each file by digest."""
     pinned = yaml.safe_load((ROOT / f"conf/benchmark/{key}.yaml").read_text())["source"]
     assert pinned["num_rows"] in [size.n for size in known.benchmarks()[key].sizes]
 
@@ -90,7 +90,7 @@ def test_copies_of_other_sizes_are_known(key: str, sizes: list[int]) -> None:
 
 
 def test_the_pipelines_own_evidence_is_counted(tmp_path: Path) -> None:
-    """Rows and items that the filter found; a variant is another problem."""
+    """Rows and items that the filter found count, but a variant is another problem."""
     hits = [
         ("r1", "AI-MO/NuminaMath-CoT", "math500", "i1", "same"),
         ("r2", "AI-MO/NuminaMath-CoT", "math500", "i1", "rephrase"),

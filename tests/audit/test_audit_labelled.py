@@ -1,7 +1,7 @@
-"""The audit against the labelled cards: the gate that it may not fall below.
+"""The audit reads the labelled cards at least as well as these floors demand.
 
-A false finding on a stranger's card is the worst that it can do: none is allowed here. The shares
-of what is read have a floor, and docs/audit.md states what they are today.
+A false finding on a stranger's card is the worst error, so none is allowed here. The shares of what
+is read have a floor, and docs/audit.md states their current values.
 """
 
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_what_is_read_of_the_labelled_cards(tally: Tally, what: str, floor: floa
 
 
 def test_every_kind_of_arithmetic_has_a_card_that_needs_it() -> None:
-    """And most cards have none, so that a false one shows."""
+    """Each kind has a true case, and most cards have none, so that a false one shows."""
     labels = [read(path) for path in LABELLED.glob("*.labels")]
     kinds = {kind for one in labels for kind in one.findings}
     assert {"impossible", "one_pass", "average", "headline", "gain", "miscounted"} <= kinds

@@ -1,7 +1,7 @@
-"""Cards that nobody wrote: every planted number is read, or counted as not read.
+"""In generated cards, every planted number is read or counted as unread.
 
-Layout, markup, spans, quotes and decoys are drawn at random; the numbers are k of n, so that no
-finding but on what is missing can be true.
+Layout, markup, spans, quotes and decoys are drawn at random. The numbers are k of n, so that only
+findings about what is missing can be true.
 """
 
 import random
@@ -50,7 +50,7 @@ class Planted:
 
 @st.composite
 def cards(draw: st.DrawFn) -> tuple[str, list[Planted]]:
-    """A card and what is planted in its table."""
+    """Draw a card together with the scores planted in its table."""
     names = draw(st.permutations(list(BENCHMARKS)))[: draw(st.integers(1, 5))]
     models = ["Kestrel-7B", *draw(st.permutations(RIVALS))[: draw(st.integers(0, 3))]]
     models = draw(st.permutations(models))
@@ -142,7 +142,7 @@ def test_no_character_breaks_the_reader(text: str) -> None:
     ids=["tables", "sentences", "lists", "rows"],
 )
 def test_the_time_grows_with_the_length(part: str) -> None:
-    """Four times the text takes about four times as long, and never sixteen."""
+    """Four times the text takes about four times as long, never sixteen times."""
     few, many = (
         f"# Kestrel-7B\n\n{'<table>' if '<tr' in part else ''}{part * times}"
         for times in (150, 600)

@@ -1,4 +1,4 @@
-"""Where cards come from and where audits go: the hub, a folder, JSON, a page, an exit status."""
+"""Cards come from files, folders and the hub; audits go to JSON, a page and an exit status."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ ENTRIES = """\
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A hub with one model, an empty cache, and the client pointed at it."""
+    """Serve a hub with one model and point the client at it, with an empty cache."""
     folder = tmp_path / "hub"
     repo = folder / "acme/Kestrel-7B"
     (repo / ".eval_results").mkdir(parents=True)
@@ -52,7 +52,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line of a command that ends with status 2."""
+    """Run a command that exits with status 2 and return its one line of error."""
     assert main(["audit", *arguments]) == 2
     told = capsys.readouterr()
     assert not told.out and told.err.count("\n") == 1
@@ -200,7 +200,7 @@ def test_the_name_of_the_repository_tells_a_family_apart(tmp_path: Path) -> None
 
 
 def test_the_project_s_own_card_audits_clean() -> None:
-    """Its tuned scores are this model's, and nothing that a reader needs is missing."""
+    """The tuned scores are this model's, and nothing that a reader needs is missing."""
     result = audit(ROOT / "model_card/README.md")
     own = [claim for claim in result.claims if claim.whose == "this"]
     assert len(own) >= 8 and not any(claim.whose == "unclear" for claim in result.claims)
@@ -209,7 +209,7 @@ def test_the_project_s_own_card_audits_clean() -> None:
 
 
 def test_a_repository_that_was_renamed_says_so(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub leads on from the old name; the card is read, and the new name is said."""
+    """The hub redirects the old name; the audit reads the card and reports the new name."""
 
     class Info:
         id, sha = "acme/Kestrel-7B", commit_of("acme/Kestrel-7B")
