@@ -93,5 +93,7 @@ def differing(entries: list[Entry]) -> list[str]:
         if len({name for name, _ in group}) < 2 or apart <= 2 * max(v.half for v in values):
             continue
         told = ", ".join(f"{claim.text} ({name}, line {claim.line})" for name, claim in group[:6])
-        texts.append(f"{benchmark_of(first)}, {first.model}: {told}. Were they measured alike?")
+        texts.append(
+            f"{benchmark_of(first)}, {first.model}: {told}. Were they measured in the same way?"
+        )
     return texts

@@ -267,10 +267,10 @@ def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
         [
             f"{benchmark_of(group[0])} ({whose(group[0])}): "
             + ", ".join(f"{claim.text} (line {claim.line})" for claim in group)
-            + ". Nothing in the card says what sets them apart."
+            + ". Nothing in the card says how they differ."
             for group in found
         ],
-        "which of them was measured how.",
+        "how each of them was measured.",
         num=len(found),
     )
 

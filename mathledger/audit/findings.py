@@ -74,8 +74,10 @@ def impossible(claims: list[Claim]) -> Iterator[Finding]:
         if not is_stated or claim.is_repeated or not has_fixed_size(claim):
             continue
         size, one = candidates[0]
-        text = f"{said(claim)} is not a possible score of {passes(one.passes)} over "
-        text += f"{one.n:,} items ({size.of})"
+        text = (
+            f"{said(claim)} is not a possible score of {passes(one.passes)} over "
+            f"{one.n:,} items ({size.of})"
+        )
         text += "".join(f", nor over {other.n:,} ({small.of})" for small, other in candidates[1:])
         words = claim.stated.get("sampling")
         how = f"The card says: {words}." if words else "The card says one pass."
@@ -169,7 +171,7 @@ def ranges(claims: list[Claim]) -> Iterator[Finding]:
 def _inside(claim: Claim, one: Fit) -> str:
     if not one.rounded:
         return "no score lies in it"
-    text = f"the scores in it are those of {span(one.rounded)} right"
+    text = f"the scores in it are those of {span(one.rounded)} right answers"
     if len(one.rounded) == 1:
         k = one.rounded[0]
         text = f"one score lies in it, {k}/{one.total} = {percent(Fraction(100 * k, one.total))}%"
@@ -252,11 +254,11 @@ def evidence(claims: list[Claim]) -> Iterator[Finding]:
     for kind, what in KINDS.items():
         without = [claim for claim in own if kind not in claim.stated]
         if without and len(without) == len(own):
-            points.append(f"No claim states {what}; {SETTLED_BY[kind]} would do.")
+            points.append(f"No claim states {what}; {SETTLED_BY[kind]} would be enough.")
         elif without:
             points.append(
                 f"{len(without)} of {len(own)} claims do not state {what} ({on_lines(without)}); "
-                f"{SETTLED_BY[kind]} would do."
+                f"{SETTLED_BY[kind]} would be enough."
             )
     if points:
         yield Finding(

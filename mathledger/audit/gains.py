@@ -78,8 +78,8 @@ def _gain_in(sentence: str) -> str | None:
             slack += 100 * (a.half + b.half) / (100 - a.low)
     if any(abs(difference - c.low) <= slack for difference in differences):
         return None
-    said_so = f"from {pair[0]['a']} to {pair[0]['b']}"
-    return f"{said_so} is {percent(differences[0])} points, and {gain[0]['c']} is stated."
+    said_so = f"the step from {pair[0]['a']} to {pair[0]['b']}"
+    return f"{said_so} is {percent(differences[0])} points; the card states {gain[0]['c']}."
 
 
 def _gains_in_tables(claims: list[Claim]) -> Iterator[tuple[Claim, Claim]]:

@@ -82,7 +82,7 @@ def licence(inputs: Inputs) -> Iterator[Finding]:
     told = [*_licences_apart(inputs), *_terms_of_bases(inputs), *_terms_of_sets(inputs)]
     own = _own_licence(inputs)
     if told:
-        made_of = "beside the terms of what the model was made from"
+        made_of = "and the terms of what the model was made from"
         yield Finding(
             "licence",
             "question",
@@ -287,6 +287,8 @@ def _sizes(inputs: Inputs) -> Iterator[Fact]:
         published = one.corpus.rows if one.corpus else ()
         if one.size and published and not any(one.size.holds(rows) for rows in published):
             splits = ", ".join(f"{rows:,}" for rows in published)
-            text = f"{one.name} is given {one.size.text} rows (line {one.line}); its published "
-            text += f"splits have {splits}. Was it filtered, or is it another version?"
+            text = (
+                f"The card gives {one.name} {one.size.text} rows (line {one.line}); its published "
+            )
+            text += f"splits have {splits}. Was it filtered, or is this another version?"
             yield Fact(text, [one.line], f"{one.name} with {one.size.text} rows")

@@ -176,7 +176,7 @@ def test_evidence_that_is_stated_is_not_called_missing(tmp_path: Path) -> None:
         "the benchmark's revision",
         "the predictions",
     }
-    assert all(settles.endswith(" would do.") for _, _, settles in told)
+    assert all(settles.endswith(" would be enough.") for _, _, settles in told)
     two = findings(tmp_path, f"{HEAD}GSM8K: 72.7% (95% CI, n=200).\n\nSVAMP: 80.1%.\n")
     assert "1 of 2 claims do not state an interval (line 8);" in points(two, "evidence")
     usage = "GSM8K: 72.7%\n\n```python\ngenerate(temperature=0.7)\n```\n"
