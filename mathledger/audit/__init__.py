@@ -75,6 +75,8 @@ def audit(
     evidence.attach(text.body, claims, text.own)
     is_family = not any(name.sizes for name in text.own.names)
     for claim in claims:
+        if claim.whose == "other" and not text.own.names:
+            claim.whose = "unclear"  # Nothing says which model the card is about.
         claim.is_member = bool(is_family and claim.model and name_of(claim.model).sizes)
     unread.count(text, claims, left_out)
     stated = inputs.read(text)

@@ -207,10 +207,14 @@ def _column(head: list[Row], at: int) -> Column:
     return Column(at, parts, " ".join(row.cells[at].raw for row in head))
 
 
+_DATE_HEAD = _whole("(?:release )?date", "rank(?:ing)?", "released")
+
+
 def _orient(grid: Grid) -> None:
     """Set the axis of the benchmarks and the column of labels."""
     in_columns = sum(bool(column.mention and column.is_value) for column in grid.columns)
     labels = [at for at in grid.labels if at != grid.size] or [0]
+    labels = [at for at in labels if not _DATE_HEAD.match(grid.columns[at].text)] or labels
     named: Counter[int] = Counter()
     in_rows = 0
     for row in grid.rows:
@@ -236,10 +240,15 @@ def _orient(grid: Grid) -> None:
         grid.label = labels[0]
 
 
+_ERRORS = re.compile(r"(?i)\b(?:estimation|prediction|absolute|relative) errors?\b")
+
+
 def is_about_data(table: Table) -> bool:
     """Return True if header or heading say that a table lists data, tokens or settings."""
     head = " ".join(cell.text for cell in table.rows[0].cells)
     title = table.section.title
+    if _ERRORS.search(table.before[-200:]):
+        return True
     if sum(sole(cell.text) is not None for cell in table.rows[0].cells) > 1:
         return False
     is_results = re.search(r"(?i)eval|benchmark|result|performance|score|accura", f"{head} {title}")

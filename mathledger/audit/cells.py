@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mathledger.audit import known
-from mathledger.audit.axes import Column, Grid
+from mathledger.audit.axes import Column, Grid, is_number
 from mathledger.audit.blocks import Cell, Row
 from mathledger.audit.claims import claim_of, words_of
 from mathledger.audit.methods import METRIC, metrics_in
@@ -40,6 +40,13 @@ class CellReader:
         self.section = grid.table.section
         said = " ".join([grid.table.before, *grid.table.after])
         self.has_errors = bool(_ERRORS.search(said))
+
+    def left_out(self) -> list[Unscaled]:
+        """Count the rows of a table that holds no scores."""
+        for row in self.grid.rows:
+            if any(is_number(row.cells[column.at]) for column in self.grid.columns[1:]):
+                self.unread.add("numbers of something that is not known by name", row.line)
+        return []
 
     def two_benchmarks(self, row: Row, column: Column, cell: Cell, owner: Owner) -> list[Unscaled]:
         """Return the claims of a cell such as 71.2 / 33.4 below a header such as GSM8K / MATH."""

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from mathledger.audit import known
 from mathledger.audit.arithmetic import Printed, fit, printed
-from mathledger.audit.blocks import Body, Text
+from mathledger.audit.blocks import Body, Table, Text
+from mathledger.audit.methods import METRIC
 from mathledger.audit.owners import name_of
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import benchmark_of, brief, lines_of, percent, said, whose
@@ -141,7 +142,8 @@ def _averages_of(group: list[Claim], line: int) -> tuple[int, list[tuple[Claim, 
         if len({part.place for part in parts}) != len(parts):
             continue  # One cell holds two scores.
         for average in (claim for claim in each if claim.is_average and _exact(claim)):
-            stated = re.search(r"(?<![@\d.])\d{1,3}(?![\d.])", average.label)
+            bare = METRIC.sub(" ", average.label)
+            stated = re.search(r"(?<![\d.])\d{1,3}(?![\d.])", bare)
             if stated and int(stated[0]) != len(parts):
                 continue  # The label states another number of scores.
             assert average.place
@@ -241,7 +243,7 @@ def headline(body: Body, claims: list[Claim]) -> Iterator[Finding]:
             )
 
 
-def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
+def inconsistent(claims: list[Claim], body: Body) -> Iterator[Finding]:
     """Find one model with several values on one benchmark and no stated difference."""
     groups: dict[tuple[object, ...], list[Claim]] = defaultdict(list)
     for claim in claims:
@@ -251,7 +253,8 @@ def inconsistent(claims: list[Claim]) -> Iterator[Finding]:
         if name is None:
             continue
         groups[claim.benchmark, claim.whose, name].append(claim)
-    found = [group for group in map(_comparable, groups.values()) if group and not _agree(group)]
+    comparable = (_comparable(group) for group in groups.values() if not _in_stages(group, body))
+    found = [group for group in comparable if group and not _agree(group)]
     found.sort(key=lambda group: group[0].line)
     if not found:
         return
@@ -288,6 +291,20 @@ _SETS_APART = re.compile(
     r"|tokens|\b\d+k\b|temperature|prompt|fp8|int[48]|bf16|quant|seed|run|harness|leaderboard|epoch|step"
     r"|language|english|chinese|\bood\b|ablation|sft|\brl\b|hard|easy|subset|level|version|official|report"
 )
+
+
+_STAGE = re.compile(
+    r"(?i)\b(?:before|after|prior to|initial\w*|final\w*|original\w*|first|second|stage|baseline)\b"
+)
+
+
+def _in_stages(group: list[Claim], body: Body) -> bool:
+    """Return True if the text above the tables sets them apart: "Before training:"."""
+    tables = [body.blocks[at] for at in {claim.place[0] for claim in group if claim.place}]
+    before = {table.before[-100:] for table in tables if isinstance(table, Table)}
+    return len(before) > 1 and any(
+        _STAGE.search(text) or _SETS_APART.search(text) for text in before
+    )
 
 
 def _comparable(group: list[Claim]) -> list[Claim] | None:

@@ -194,6 +194,10 @@ def _is_same(claim: "Claim", other: "Claim") -> bool:
     ) <= half
 
 
+# Words of a column or row whose scores were taken from elsewhere.
+_REPORTED = frozenset(["reported", "paper", "official", "published", "leaderboard", "claimed"])
+
+
 def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
     """Set the number of passes that the claim is a mean over, as far as the card states it."""
     is_vote, where = methods.is_vote(claim.metric), ""
@@ -203,6 +207,8 @@ def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
             all_statements, claim.section, claim.benchmark, metric
         )
         where = f" (line {line})" if line else ""
+        if claim.conditions & _REPORTED:  # The card tells how its own scores were measured.
+            claim.passes, claim.is_repeated, where = None, True, ""
     if re.match(r"(?i)pass\s?@\s?(?!1\b)\d", claim.metric or ""):
         claim.passes = None  # It is estimated from samples, not a mean over passes.
     if claim.passes and claim.passes > 1:

@@ -300,7 +300,7 @@ def of_claims(claims: list[Claim], body: Body) -> Iterator[Finding]:
     yield from one_pass(claims)
     yield from ranges(claims)
     yield from rounding(claims)
-    yield from checks.inconsistent(claims)
+    yield from checks.inconsistent(claims, body)
     yield from checks.recounted(claims)
     yield from private(claims)
     yield from evidence(claims)

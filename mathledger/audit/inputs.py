@@ -301,7 +301,7 @@ def _licences(card: Card) -> Iterator[StatedLicence]:
         said = _LICENSED.search(text)
         if field:
             yield _licence(field[1], line, True)
-        elif said:
+        elif said and _is_licence(said):
             subject = text[: said.start()][-60:]
             is_model = bool(re.search(r"(?i)\b(?:model|weights|checkpoint)s?\b", subject))
             is_other = bool(re.search(r"(?i)\b(?:code|dataset|data|base|original\w*)\b", subject))
@@ -321,6 +321,12 @@ _LICENSED = re.compile(
     r")?)?(?:open[- ]source licen[cs]e )?"
     r"([A-Z][^;\n]{1,60}?)(?=\.\s|\.?$|;|,\s)"
 )
+
+
+def _is_licence(said: re.Match[str]) -> bool:
+    """Return True unless what is given is no licence: provided by calling `make`."""
+    is_bound = re.search(r"(?i)licen[cs]|\b(?:under|governed by|subject to|follows?)\b", said[0])
+    return bool(is_bound or known.licence(said[1]))
 
 
 def _licence(said: str, line: int, is_field: bool) -> StatedLicence:

@@ -87,7 +87,8 @@ _WHOLE = re.compile(
 _SMALL = re.compile(r"(?i)\b(?:fewer|less) than (?P<n>\d[\d,]{1,6}) ")
 METRIC = re.compile(
     r"(?i)(?<![\w@])(?P<name>pass|avg|mean|maj1|maj|majority|cons|best[- ]of|bo|rm|prm|average"
-    r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b|\b(?P<select>genselect)\b"
+    r"|genselect|consensus|vote|tool)\s?[@-]\s?(?P<k>\d{1,4})\b"
+    r"(?!\s(?:\w+\s){0,2}(?:tasks|benchmarks|datasets|tests)\b)|\b(?P<select>genselect)\b"
 )
 _REFLECTS = re.compile(r"(?i)\b(?:we (?:found|observed?|noticed?) that|sometimes|would have)\b")
 _OF_OTHERS = re.compile(r"(?i)\b(?:baselines?|(?:public|other|previous|open) models?['’s]*)\b")

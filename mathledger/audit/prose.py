@@ -155,6 +155,7 @@ def text_claims(
                 yield from in_percent([Unscaled(claim, part)])
 
 
+_LABEL = re.compile(r"\W{0,6}([\w.-]{3,40})\W{0,3}: ")
 _SLASHED = re.compile(r"\d{1,3}\.\d{1,3}\s?/\s?\d{1,3}\.\d")
 _ITEM = re.compile(
     r"\W{0,4}(?P<label>[^:=\n]{2,60}?)\s?[:=–—]\s?(?P<value>[~≈]?\d{1,3}(?:\.\d{1,3})?\s?%?)\W{0,3}"
@@ -390,8 +391,9 @@ class _Teller:
             between = sentence[score.end : start] if start >= score.end else ""
             if not _COMPARES.search(between):
                 return "unclear", name
-        if self.is_news:
-            return "unclear", None
+        lead = _LABEL.match(sentence) if self.block.is_item else None
+        if self.is_news or (lead and known.model_names().match(lead[1].title())):
+            return "unclear", lead[1] if lead else None
         whose_title = {each[2] for each in self.title}
         if self.title and "this" not in whose_title:
             return self.title[0][2], self.title[0][3]

@@ -118,8 +118,8 @@ class _TableReader(CellReader):
     def read(self) -> Iterator[Unscaled]:
         if self.grid.axis == "columns":
             yield from self.by_column()
-        elif self.grid.axis == "rows" and self.is_read:
-            yield from self.by_row()
+        elif self.grid.axis == "rows":
+            yield from self.by_row() if self.is_read else self.left_out()
         elif self.grid.axis == "none":
             yield from self.of_one()
 

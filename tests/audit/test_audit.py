@@ -214,6 +214,9 @@ def test_licences_against_those_of_the_inputs(
 @pytest.mark.parametrize(
     ("text", "licences"),
     [
+        ("The list of arguments is provided by calling `knapweed -h` on the terminal.", []),
+        ("The scheme is available to generate recipes in minutes: [Usage](docs/usage.md).", []),
+        ("The configuration can be found in the files provided by [Lynchet](https://a.b).", []),
         ("Nothing.", []),
         ("- **License:** Non-commercial license", ["Non-commercial license"]),
         ("| Attribute | Details |\n|---|---|\n| **License** | MIT |", ["MIT"]),
