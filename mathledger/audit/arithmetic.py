@@ -74,7 +74,7 @@ class Fit:
     rounded: range  # Each k of n x passes that rounds to it or lies in the range.
     cut: range  # Each k that prints as it with digits cut off, not rounded.
     ends: tuple[range, range]  # Each k that rounds to the lower and the upper end.
-    fewest_passes: int | None  # Set if more passes, up to MAX_PASSES, would give a k.
+    fewest_passes: int | None  # Fewest passes that give a k, if `passes` do not.
 
     @property
     def total(self) -> int:

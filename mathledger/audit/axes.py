@@ -64,6 +64,8 @@ _NO_DATA = re.compile(
 
 @dataclass
 class Column:
+    """One column of a table, with what its header names."""
+
     at: int
     parts: list[str]  # The cells of its header, outermost first.
     raw: str

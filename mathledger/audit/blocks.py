@@ -35,6 +35,8 @@ _NUMBER = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class Section:
+    """A section of the card, known by its headings and first line."""
+
     titles: tuple[str, ...]  # Headings, from the outermost to its own.
     line: int
 
@@ -62,6 +64,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Code:
+    """A code block with its lines as written."""
+
     line: int
     lines: list[str]
     section: Section
@@ -69,6 +73,8 @@ class Code:
 
 @dataclass(frozen=True)
 class Cell:
+    """One cell of a table."""
+
     text: str  # The text without markup.
     raw: str
     is_bold: bool = False
@@ -76,6 +82,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
+    """One row of a table."""
+
     line: int
     cells: list[Cell]
     is_head: bool = False  # True if the source marks it as a header.
@@ -98,6 +106,8 @@ Block = Text | Code | Table
 
 @dataclass
 class Body:
+    """The blocks of a card with its images and what was not read."""
+
     blocks: list[Block]
     images: list[tuple[int, str, Section]]
     hidden: list[int]  # Lines with numbers inside comments.

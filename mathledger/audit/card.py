@@ -17,6 +17,8 @@ MAX_DEPTH = 50  # Of the front matter; a model-index nests 8 deep.
 
 @dataclass(frozen=True)
 class Card:
+    """A model card, parsed."""
+
     path: Path
     sha256: str
     num_lines: int

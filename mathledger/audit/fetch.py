@@ -16,6 +16,8 @@ _NAME = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:@([\w./-]{1,96}))?")
 
 @dataclass(frozen=True)
 class Fetched:
+    """A card that was downloaded from the hub."""
+
     path: Path  # Path of the card.
     repo: str  # The hub's current name for it.
     commit: str

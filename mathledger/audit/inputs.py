@@ -102,6 +102,8 @@ class Number:
 
 @dataclass(frozen=True)
 class TrainingSet:
+    """A dataset that the card says the model was trained on."""
+
     name: str
     line: int
     corpus: known.Corpus | None
@@ -110,6 +112,8 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class StatedLicence:
+    """A licence as the card states it."""
+
     text: str
     line: int
     licence: Licence | None
@@ -119,6 +123,8 @@ class StatedLicence:
 
 @dataclass(frozen=True)
 class Inputs:
+    """Everything that a card says about its inputs."""
+
     base: list[tuple[str, int]]  # Id or name, and line.
     sets: list[TrainingSet]
     total: Number | None  # Training rows in total, as stated.

@@ -18,6 +18,8 @@ WORD = re.compile(r"[a-z]+|\d+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Size:
+    """A number of items that copies of a benchmark have, with its source."""
+
     n: int
     of: str
     source: str
@@ -26,6 +28,8 @@ class Size:
 
 @dataclass(frozen=True)
 class Benchmark:
+    """An entry of benchmarks.yaml."""
+
     key: str
     name: str
     family: str | None
@@ -51,6 +55,8 @@ class Mention:
 
 @dataclass(frozen=True)
 class Overlap:
+    """Benchmarks whose problems a corpus holds, with the source."""
+
     benchmarks: tuple[str, ...]
     until: int | None  # Last year whose items it can hold.
     how: str

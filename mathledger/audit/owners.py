@@ -59,6 +59,8 @@ _VERSION = re.compile(r"v|\d+(?:\.\d+)?$")
 
 @dataclass(frozen=True)
 class Name:
+    """A model's name, split into identifying words, sizes and modes."""
+
     stem: tuple[str, ...]
     sizes: tuple[str, ...]
     modes: tuple[str, ...] = ()  # cot, tir: how the model is asked, or part of its name.

@@ -15,6 +15,8 @@ from mathledger.core.errors import InputError
 
 @dataclass(frozen=True)
 class Result:
+    """One entry of a file of published results."""
+
     names: tuple[str, ...]  # Names that the model goes by.
     benchmark: str
     value: Printed

@@ -19,6 +19,8 @@ Owner = tuple[Whose, str | None]  # Whose model it is, and its name if stated.
 
 @dataclass
 class Claim:
+    """One number that a card states, with what it says about it."""
+
     line: int
     where: Where
     label: str  # The card's name for the benchmark.
@@ -59,6 +61,8 @@ class Unscaled:
 
 @dataclass(frozen=True)
 class Finding:
+    """One result of a check, with its points, lines and what would settle it."""
+
     kind: str
     strength: Strength
     title: str
@@ -85,6 +89,8 @@ class Unread:
 
 @dataclass(frozen=True)
 class Audit:
+    """A card with its claims, its findings and what was not read."""
+
     card: Card
     identity: Identity
     claims: list[Claim]  # Sorted by line.
