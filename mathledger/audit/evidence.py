@@ -47,7 +47,7 @@ PATTERNS = {
         r"\b(?:zero|one|few|\d{1,2})[- ]?shots?\b",
         r"\bnum_fewshot[ =:]{1,3}\d+",
         r"\bprompt(?:ed|s)?\s?(?:template|with|:)",
-        r"\b(?:around|with|using|following) (?:this|the following|the same) (?:system )?prompt\b",
+        r"\b(?:around|with|using|used|following) th(?:is|e following|e same) (?:system )?prompt\b",
         r"\bfew[- ]shot\b",
         r"\bsystem prompt\b",
         r"(?<![\w-])CoT(?![\w-])",
