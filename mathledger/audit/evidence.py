@@ -194,7 +194,7 @@ def _is_same(claim: "Claim", other: "Claim") -> bool:
     ) <= half
 
 
-# Words of a column or row whose scores were taken from elsewhere.
+# These words mark a column or row whose scores come from elsewhere.
 _REPORTED = frozenset(["reported", "paper", "official", "published", "leaderboard", "claimed"])
 
 

@@ -330,7 +330,7 @@ _LICENSED = re.compile(
 
 
 def _is_licence(said: re.Match[str]) -> bool:
-    """Return True unless what is given is no licence: provided by calling `make`."""
+    """Return False for matches that give no licence, such as "provided by calling `make`"."""
     is_bound = re.search(r"(?i)licen[cs]|\b(?:under|governed by|subject to|follows?)\b", said[0])
     return bool(is_bound or known.licence(said[1]))
 

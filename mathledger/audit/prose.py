@@ -391,9 +391,9 @@ class _Teller:
             between = sentence[score.end : start] if start >= score.end else ""
             if not _COMPARES.search(between):
                 return "unclear", name
-        lead = _LABEL.match(sentence) if self.block.is_item else None
-        if self.is_news or (lead and known.model_names().match(lead[1].title())):
-            return "unclear", lead[1] if lead else None
+        label = _LABEL.match(sentence) if self.block.is_item else None
+        if self.is_news or (label and known.model_names().match(label[1].title())):
+            return "unclear", label[1] if label else None
         whose_title = {each[2] for each in self.title}
         if self.title and "this" not in whose_title:
             return self.title[0][2], self.title[0][3]
