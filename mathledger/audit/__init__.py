@@ -132,7 +132,11 @@ def search_thresholds(data: Path) -> "Thresholds | None":
 def run(arguments: argparse.Namespace) -> int:
     """Print the report of one card, or the table of a folder's cards."""
     path: Path = arguments.card
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise InputError(f"{str(path)[:60]} cannot be read: {error.strerror}") from None
+    if is_folder:
         return _run_folder(path, arguments)
     fetched = None
     if not path.exists() and is_name(str(path)):

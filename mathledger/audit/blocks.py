@@ -246,6 +246,9 @@ class _Reader:
                 end = at + 2
                 while end < len(lines) and "|" in lines[end]:
                     end += 1
+                said = [line for line in lines[taken[-1] + 1 if taken else 0 : at] if line.strip()]
+                named = [line.strip() for line in said if re.search(r"\w", line)]
+                self.before = named[-1:] or self.before
                 self.add_rows([(first + row, lines[row]) for row in range(at, end)])
                 taken += range(at, end)
                 at = end

@@ -9,6 +9,7 @@ from mathledger.audit.axes import Column, Grid, is_number
 from mathledger.audit.blocks import Cell, Row
 from mathledger.audit.claims import claim_of, words_of
 from mathledger.audit.methods import METRIC, metrics_in
+from mathledger.audit.owners import Identity, name_of
 from mathledger.audit.scores import Score, mended, pair_of, score_of
 from mathledger.audit.types import Owner, Unread, Unscaled
 
@@ -40,6 +41,16 @@ class CellReader:
         self.section = grid.table.section
         said = " ".join([grid.table.before, *grid.table.after])
         self.has_errors = bool(_ERRORS.search(said))
+
+    def ours(self, row: Row, own: Identity) -> Owner | None:
+        """Whose a row is where a column beside its label says "Ours": this model's, by its size."""
+        label = row.cells[self.grid.label].text
+        cells = (row.cells[at].text for at in self.grid.labels if at != self.grid.label)
+        if not any(re.fullmatch(r"(?i)\W*ours?\W*", text) for text in cells):
+            return None
+        sizes = {size for name in own.names for size in name.sizes}
+        is_sized = not sizes or not name_of(label).sizes or sizes & {*name_of(label).sizes}
+        return ("this" if is_sized else "family"), label
 
     def left_out(self) -> list[Unscaled]:
         """Count the rows of a table that holds no scores."""

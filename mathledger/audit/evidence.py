@@ -159,6 +159,13 @@ def attach(body: Body, claims: list["Claim"], own_model: Identity) -> None:
             claim.stated["interval"] = sign + claim.spread
         if claim.count:
             claim.stated["n"] = f"{claim.count[0]} of {claim.count[1]}"
+    sampled = {
+        claim.place[0] for claim in claims if claim.place and methods.mean_over(claim.metric)
+    }
+    for claim in claims:
+        is_beside = claim.place and claim.place[0] in sampled and claim.passes is None
+        if is_beside and not claim.count and not methods.is_vote(claim.metric):
+            claim.is_repeated = True  # Its table gives means over passes.
     share(claims)
 
 

@@ -40,6 +40,7 @@ model card models introduction overview details description summary about readme
 results news usage highlights abstract table of contents content quickstart license benchmarks
 performance how to use info information getting started for the template id note notes experiments
 experiment citation acknowledgements warning disclaimer features requirements installation
+updates update benchmark key main math experimental
 """
 _GENERIC = frozenset(_GENERIC_WORDS.split())
 _ANNOTATION = re.compile(r"\(([^()]{0,80})\)|\[([^\[\]]{0,80})\]")
@@ -49,6 +50,9 @@ MODEL_LIKE = re.compile(
     rf"(?<![\w/-])(?=[\w./+-]{{0,60}}\d)(?:{_NAME}[- ]?\d{{1,3}}(?:\.\d)?[BM]\b[\w.-]{{0,40}}"
     rf"|[A-Za-z][\w.+]{{0,30}}-\d{{1,3}}(?:\.\d{{1,2}})?[bBmM]\b[\w.-]{{0,40}}"
     rf"|[A-Z][A-Za-z]{{1,30}}(?:-[A-Z][A-Za-z0-9]{{0,20}}){{1,5}}-[vV]?\d[\w.]{{0,10}})"
+)
+_ON_HUB = re.compile(
+    r"(?<![\w/.:-])[\w-]{2,40}/([A-Za-z][\w.-]{0,60}-\d+(?:\.\d+)?[bB]\b[\w.-]{0,60})"
 )
 _QUANT = re.compile(
     r"(?i)(?<![a-z])(?:fp8(?:[-_]dynamic)?|int[48]|awq|gptq|gguf|w\d{1,2}a\d{1,2}|nf4"
@@ -169,6 +173,8 @@ class Identity:
                 end = match.start() + len(match[0].rstrip(" .,-"))
                 if not any(start < end and match.start() < stop for start, stop in spots):
                     spots.append((match.start(), end))
+        for match in _ON_HUB.finditer(text):
+            spots += [match.span(1)] if not _overlaps(match.span(1), spots) else []
         for name in self.names:
             spots += [spot for spot in _spelled(text, name) if not _overlaps(spot, spots)]
         named: list[tuple[int, int, Whose, str]] = []
@@ -264,7 +270,7 @@ def _titles(texts: list[Text]) -> list[str]:
             continue
         title = _LEAD.sub("", " ".join(text.plain)).strip()
         words = _TOKEN.findall(title.lower())
-        if not words or set(words) <= _GENERIC:
+        if not words or {word for word in words if not word.isdigit()} <= _GENERIC:
             continue
         short = re.split(r"\s?[:|(\[,]|\s[-–—]\s", title)[0].strip()
         found = [short.split()[-1]] if "/" in short and " " not in short else [short]

@@ -98,7 +98,7 @@ class _TableReader(CellReader):
         if named and "this" not in whose:
             return named[0][2], named[0][3]
         named = self.own.in_text(self.grid.table.before[-200:])
-        if named and {each[2] for each in named} == {"other"}:
+        if named and "this" not in {each[2] for each in named}:
             return "unclear", named[0][3]
         return "this", None
 
@@ -186,7 +186,7 @@ class _TableReader(CellReader):
         grid = self.grid
         for number, row in enumerate(grid.rows):
             label = row.cells[grid.label].text
-            owner = self.label_owner(row, grid.label)
+            owner = self.ours(row, self.own) or self.label_owner(row, grid.label)
             if owner and not label.startswith("+") and label:
                 self.last = owner
             group = self.owner_of_group(number)
