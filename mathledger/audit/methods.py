@@ -36,7 +36,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 _REPEATED = [
     re.compile(pattern, re.I)
     for pattern in (
-        rf"\b(?:averag\w*|avg\.?|mean)\b[^.;\n]{{0,60}}?\b{_N}[\s-]{_BETWEEN}{_THING}\b",
+        rf"\b(?:averag\w*|avg\.?|means?)\b[^.;\n]{{0,60}}?\b{_N}[\s-]{_BETWEEN}{_THING}\b",
         rf"\b{_N}\s{_BETWEEN}{_THING}\s(?:per|for each|for every|of each|on each|each)\b",
         rf"\b{_N}\s{_BETWEEN}{_THING}\b[^.;\n]{{0,60}}?\b(?:averag\w*|mean|estimate\w*)\b",
         rf"\b(?:estimat|comput|calculat|measur)\w*\s{_BETWEEN}(?:from|with|using|over|by|on)\s"
@@ -104,7 +104,7 @@ _ADVICE = re.compile(
 )
 _DATA = re.compile(r"(?i)\bdata|\btrain|\breward|\bpipeline|\bsft\b|\brl\b|\bcurat|\bdistill")
 _SEPARATOR = re.compile(r"[,;:]\s|\sand\s|\swhile\s|\sbut\s")
-_AVERAGES = re.compile(r"(?i)\baverag|\bavg\b|\bmean\b|\btimes\b")
+_AVERAGES = re.compile(r"(?i)\baverag|\bavg\b|\bmeans?\b|\btimes\b")
 _COUNTED = re.compile(rf"(?i)\b{_N}\s{_BETWEEN}{_THING}\b(?!\s(?:out|more|less|better|faster)\b)")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z(\"'*>-])|\n(?=\s*[-*+>|])")
 

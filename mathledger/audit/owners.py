@@ -24,12 +24,12 @@ _OURS = re.compile(
 _WITHOUT = re.compile(r"(?i)\bw/o\b|\bwithout\b|\bbaseline\b|\bablation\b|\bbefore\b")
 _NEUTRAL_WORDS = """
 ours our best new latest this model the with w cot tir pot pal greedy maj majority pass avg cons k
-shot shots zero few fp bf int bit bits tool tools thinking think mode nothinking sota hf nemo link
+shot shots fp bf int bit bits tool tools thinking think mode nothinking sota hf nemo link
 self genselect selected single run runs en mean of at using decoding results score scores accuracy
 acc em checkpoint release sampling params parameters param size budget tokens variant released
 """
 _NEUTRAL = frozenset(_NEUTRAL_WORDS.split())
-_MODES = frozenset(["cot", "tir", "pot", "pal", "thinking", "nothinking", "think", "zero"])
+_MODES = frozenset(["cot", "tir", "pot", "pal", "thinking", "nothinking", "think"])
 _BASE_WORDS = """
 base baseline original vanilla pretrained before untuned baselines starting reference
 """
@@ -58,6 +58,7 @@ _QUANT = re.compile(
     r"(?i)(?<![a-z])(?:fp8(?:[-_]dynamic)?|int[48]|awq|gptq|gguf|w\d{1,2}a\d{1,2}|nf4"
     r"|[48][- ]?bit|quantized|q[2-8]_[k0]\w*)(?![a-z])"
 )
+_SHOTS = re.compile(r"(?i)(?<![a-z])(?:zero|few|\d{1,2})[- ]?shots?\b")
 _VERSION = re.compile(r"v|\d+(?:\.\d+)?$")
 
 
@@ -82,6 +83,7 @@ def name_of(label: str, size: str = "") -> Name:
     inside = " ".join(part for pair in _ANNOTATION.findall(label) for part in pair)
     outside, _, rest = _ANNOTATION.sub(" ", label).strip(" ,").partition(", ")
     inside = f"{inside} {rest}"
+    outside = _SHOTS.sub(" ", outside)
     words = _TOKEN.findall(re.sub(r"@\s?\d+", " ", outside.lower()))
     sizes = [word for word in words if _SIZE.match(word)]
     for more in (inside, size):
