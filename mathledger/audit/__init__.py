@@ -27,6 +27,7 @@ from mathledger.audit import (
 )
 from mathledger.audit.blocks import Table, Text
 from mathledger.audit.card import Card
+from mathledger.audit.claims import settle
 from mathledger.audit.fetch import is_name
 from mathledger.audit.methods import METRIC
 from mathledger.audit.model_index import model_index
@@ -72,6 +73,7 @@ def audit(
     claims = [*islice(_claims(text, left_out, only_model_index), MAX_CLAIMS + 1)]
     is_cut = len(claims) > MAX_CLAIMS
     claims = sorted(claims[:MAX_CLAIMS], key=lambda claim: claim.line)
+    settle(claims)
     evidence.attach(text.body, claims, text.own)
     is_family = not any(name.sizes for name in text.own.names)
     for claim in claims:

@@ -6,6 +6,8 @@ fits more than one reading is counted as unread.
 """
 
 import re
+from collections import defaultdict
+from fractions import Fraction
 
 from mathledger.audit import evidence, known
 from mathledger.audit.blocks import Section
@@ -88,3 +90,18 @@ def is_accuracy(*names: str) -> bool:
 def words_of(text: str) -> dict[str, str]:
     """Return what a cell, header or sentence states about how its score was measured."""
     return evidence.in_words(text)
+
+
+def settle(claims: list[Claim]) -> None:
+    """Give a sentence's unnamed score to the sibling whose row of a table holds that number."""
+    rows: dict[tuple[str, Fraction], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.place and claim.benchmark and claim.value and not claim.subset:
+            rows[claim.benchmark, claim.value.low].append(claim)
+    for claim in claims:
+        if claim.place or claim.whose != "this" or claim.model or not claim.value:
+            continue
+        same = rows.get((claim.benchmark or "", claim.value.low), [])
+        family = [one for one in same if one.whose == "family"]
+        if family and all(one.whose != "this" for one in same):
+            claim.whose, claim.model = "family", family[0].model

@@ -221,7 +221,9 @@ def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
     if claim.passes and claim.passes > 1:
         claim.stated["sampling"] = f"{claim.passes} passes{where}"
     elif claim.passes == 1:
-        claim.stated["sampling"] = f"{claim.stated.get('sampling', 'one pass')}{where}"
+        words = claim.stated.get("sampling", "one pass")
+        words += "" if words == "one pass" or methods.says_once(words) else ", one pass"
+        claim.stated["sampling"] = f"{words}{where}"
     elif claim.metric and "@" in claim.metric and claim.metric.lower() != "pass@1":
         claim.stated.setdefault("sampling", claim.metric)
 

@@ -143,6 +143,11 @@ def is_vote(metric: str | None) -> bool:
     return bool(metric and re.match(r"(?i)maj|cons|best|bo|rm|prm|gensel|vote", metric))
 
 
+def says_once(text: str) -> bool:
+    """Return True if a text says that every item was asked once."""
+    return bool(_ONCE.search(text))
+
+
 def mean_over(metric: str | None) -> int | None:
     """Return the number of passes in a metric's name, such as avg@64; None if there is none."""
     match = re.match(r"(?i)(?:avg|mean|average)\s?@\s?(\d+)", metric or "")
