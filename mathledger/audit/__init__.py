@@ -134,6 +134,8 @@ def search_thresholds(data: Path) -> "Thresholds | None":
 def run(arguments: argparse.Namespace) -> int:
     """Print the report of one card, or the table of a folder's cards."""
     path: Path = arguments.card
+    if arguments.model is not None and not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", arguments.model):
+        raise InputError(f"--model needs ORG/NAME, not {arguments.model[:60]!r}")
     try:
         is_folder = path.is_dir()
     except OSError as error:
