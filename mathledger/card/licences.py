@@ -6,6 +6,7 @@ does, which is the cautious reading. licences.yaml lists the known licences.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib import resources
 
@@ -22,7 +23,8 @@ class Licence:
     key: str  # the hub's id, or ours if on_hub is False
     name: str
     kind: str  # see licences.yaml
-    source: str | None  # address of the text, if it is not a standard licence
+    source: str  # address of the text
+    recorded: date  # the day on which the entry was written
     on_hub: bool
     also_under: tuple[str, ...]  # keys of other licences that derived work may use
     aliases: tuple[str, ...]
@@ -39,7 +41,8 @@ def licences() -> dict[str, Licence]:
             key,
             entry["name"],
             entry["kind"],
-            entry.get("source"),
+            entry["source"],
+            entry["recorded"],
             entry.get("on_hub", True),
             tuple(entry.get("also_under", [])),
             tuple(entry.get("aliases", [])),
