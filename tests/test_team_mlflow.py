@@ -185,7 +185,11 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     ("host", "password", "said"),
     [
         ("127.0.0.1", "not his", "says 'You are not authenticated': set MLFLOW_TRACKING_USERNAME"),
-        ("localhost", BOB[PASSWORD], "says 'Invalid Host header': whoever"),
+        (
+            "localhost",
+            BOB[PASSWORD],
+            "says 'Invalid Host header': start the server with this address",
+        ),
     ],
 )
 def test_a_stage_that_the_server_refuses_does_no_work_and_says_why_in_one_line(

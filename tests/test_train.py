@@ -257,6 +257,7 @@ def test_two_processes_train_the_same_model(
     wait_for(lambda: list(scratch.glob("*/checkpoint-[12]/whole.json")))
     os.killpg(running.pid, signal.SIGKILL)  # Kill DVC and torchrun; workers must notice.
     running.wait()
+    wait_for(lambda: not is_training_in(smoke_copy.path))
     shown = smoke_copy.repro("--single-item", "train")
     assert "resuming from checkpoint-" in shown
     folder = "data/model/tuned"
@@ -274,6 +275,14 @@ def test_two_processes_train_the_same_model(
         set_params(smoke_copy, f"train/launch={each}", *overrides)
         smoke_copy.run("dvc", "repro", "--single-item", "train", **slurm_job(num_nodes=2))
         assert [sha256(smoke_copy.path / path) for path in MADE] == made
+
+
+def is_training_in(folder: Path) -> bool:
+    processes = psutil.process_iter(["cwd", "cmdline"])
+    return any(
+        process.info["cwd"] == str(folder) and "stages.train" in (process.info["cmdline"] or [])
+        for process in processes
+    )
 
 
 def test_training_and_evaluation_show_the_same_prompt(smoke: Workspace) -> None:
