@@ -188,7 +188,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
         (
             "localhost",
             BOB[PASSWORD],
-            "says 'Invalid Host header': start the server with this address",
+            "says 'Invalid Host header': start the server",
         ),
     ],
 )
