@@ -6,7 +6,6 @@ does, which is the cautious reading. licences.yaml lists the known licences.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from importlib import resources
 
@@ -23,8 +22,7 @@ class Licence:
     key: str  # the hub's id, or ours if on_hub is False
     name: str
     kind: str  # see licences.yaml
-    source: str  # address of the text
-    recorded: date  # the day on which the entry was written
+    source: str | None  # address of the text, if it is not a standard licence
     on_hub: bool
     also_under: tuple[str, ...]  # keys of other licences that derived work may use
     aliases: tuple[str, ...]
@@ -41,8 +39,7 @@ def licences() -> dict[str, Licence]:
             key,
             entry["name"],
             entry["kind"],
-            entry["source"],
-            entry["recorded"],
+            entry.get("source"),
             entry.get("on_hub", True),
             tuple(entry.get("also_under", [])),
             tuple(entry.get("aliases", [])),
