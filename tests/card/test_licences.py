@@ -1,5 +1,7 @@
 """A model's licence follows from the licences of its inputs, or is refused."""
 
+from datetime import date
+
 import pytest
 import yaml
 
@@ -85,3 +87,10 @@ def test_every_model_of_conf_has_a_licence_with_all_its_corpora() -> None:
     assert {"numinamath_cot", "train_1M", "practice_openmathinstruct2"} <= corpora.keys()
     for name, base in stated("model").items():
         assert licences.derived(base, corpora) == licences.find(base) is not None, name
+
+
+def test_every_licence_says_where_and_when_it_was_read() -> None:
+    text = (ROOT / "mathledger/card/licences.yaml").read_text(encoding="utf-8")
+    for key, entry in yaml.safe_load(text).items():
+        assert "source" in entry or entry.get("on_hub", True), key
+        assert entry["recorded"] <= date.today(), key
