@@ -17,9 +17,9 @@ from typing import Any
 
 from bench.measure import (
     alternate,
+    compare,
     copy_of,
     finish,
-    medians,
     options,
     report,
     run_main,
@@ -104,21 +104,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows, keys = compare(runs)
     n = f"the items of {chosen.benchmark}, the base model of {chosen.project.resolve().name}"
     report("evaluation", chosen, n, ["", *keys], rows, runs)
-
-
-def compare(runs: dict[str, list[dict[str, float]]]) -> tuple[list[list[Any]], list[str]]:
-    """Return the header and the rows of a table of the stage, the bare script and their ratio."""
-    stage, bare = medians(runs["stage"]), medians(runs["bare"])
-    head = {
-        "tokens_per_second": "tokens/s",
-        "peak_mb": "peak memory, MB",
-        "ready_seconds": "seconds from imports to the first step",
-    }
-    rows: list[list[Any]] = [
-        [name, *(each[key] for key in head)] for name, each in (("stage", stage), ("bare", bare))
-    ]
-    rows.append(["ratio", *(stage[key] / bare[key] for key in head)])
-    return rows, [*head.values()]
 
 
 if __name__ == "__main__":

@@ -109,6 +109,21 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def compare(runs: dict[str, list[dict[str, float]]]) -> tuple[list[list[Any]], list[str]]:
+    """Return the rows and the header of a table of the stage, the bare script and their ratio."""
+    stage, bare = medians(runs["stage"]), medians(runs["bare"])
+    head = {
+        "tokens_per_second": "tokens/s",
+        "peak_mb": "peak memory, MB",
+        "ready_seconds": "seconds from imports to the first step",
+    }
+    rows: list[list[Any]] = [
+        [name, *(each[key] for key in head)] for name, each in (("stage", stage), ("bare", bare))
+    ]
+    rows.append(["ratio", *(stage[key] / bare[key] for key in head)])
+    return rows, [*head.values()]
+
+
 def report(
     name: str, chosen: Any, n: str, head: Sequence[str], rows: Sequence[Sequence[Any]], raw: Any
 ) -> None:

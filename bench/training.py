@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.evaluation import compare
 from bench.measure import (
     alternate,
+    compare,
     copy_of,
     finish,
     medians,

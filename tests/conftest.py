@@ -17,14 +17,15 @@ from tests.forkserver import ForkServer
 
 ROOT = Path(__file__).resolve().parent.parent
 collect_ignore = ["macos"]  # Its sitecustomize.py removes what macOS lacks.
-# `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
-# several threads in each process would wait for each other and double the time of training.
+# Files with a costly set-up, whose tests stay in one test process.
 TOGETHER = {
     f"tests/{name}.py"
     for name in ("data/test_engine", "publish/test_attest", "test_experiments", "test_extending",
                  "test_reinforce", "test_sync_mlflow", "test_team", "test_team_mlflow")
 }  # fmt: skip
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+# `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
+# several threads in each process would wait for each other and double the time of training.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The fork server of this test process; None if no test needs a pipeline, or on other systems.
 _forks: list[ForkServer] = []

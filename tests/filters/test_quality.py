@@ -45,10 +45,10 @@ class Gate(NamedTuple):
 # for the largest. Deduplication distinguishes the two.
 GATES = {
     # set                                  pairs  contaminated  variant   duplicate  label
-    "typeset anew: delimiters": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
-    "typeset anew: blanks": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
-    "typeset anew: heading": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
-    "typeset anew: numbered": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
+    "retypeset: delimiters": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
+    "retypeset: blanks": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
+    "retypeset: heading": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
+    "retypeset: numbered": Gate(48, (48, 48), (0, 0), (48, 48), "same_formatting"),
     "typed again": Gate(48, (48, 48), (0, 0), (43, 48), "same"),
     "a few words changed": Gate(48, (46, 48), (0, 2), (1, 48), "reworded"),
     "told in other words": Gate(48, (12, 48), (0, 3), (0, 48), "rephrase"),
