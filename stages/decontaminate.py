@@ -1,6 +1,7 @@
 """Find every training example that overlaps an item of any configured benchmark.
 
-Reads   data/deduplicate/kept.parquet, data/download_benchmark/;
+Reads   data/deduplicate/kept.parquet, data/download_benchmark/,
+        conf/decontaminate/reviewed.jsonl (people's verdicts about pairs);
         conf: decontaminate, engine, benchmark
 Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
         evidence.parquet (every hit, removed or not), canaries.json (what the filter missed),
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from mathledger.core.files import write_json
 from mathledger.data import engine
-from mathledger.filters import decontaminate
+from mathledger.filters import decontaminate, reviewed
 from mathledger.filters.items import read_items
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
@@ -32,7 +33,8 @@ def main() -> None:
         settings = params.load("decontaminate", decontaminate.Params)
         engine.start(params.load("engine", engine.Params))
         items = read_items(BENCHMARKS, params.read()["benchmark"])
-        metrics = decontaminate.filter_rows(IN, items, OUT, settings)
+        verdicts = reviewed.read(reviewed.REVIEWED)
+        metrics = decontaminate.filter_rows(IN, items, OUT, settings, verdicts)
         write_json(METRICS, metrics)
         run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
         recall = ", ".join(
@@ -41,6 +43,12 @@ def main() -> None:
         )
         print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
         print(f"canaries called contamination: {recall}")
+        if verdicts:
+            shown = metrics["reviewed"]
+            counts = ", ".join(f"{shown[key]} {key[4:]}" for key in shown if key != "stale")
+            print(f"verdicts of {reviewed.REVIEWED}: {counts}")
+            for line in shown["stale"]:
+                print(f"stale verdict of {reviewed.REVIEWED}: {line}")
         if "num_candidates" in metrics:
             print(f"{metrics['num_candidates']} candidates to review: {OUT}/candidates.parquet")
 

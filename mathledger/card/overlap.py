@@ -8,8 +8,11 @@ Hits = dict[str, dict[str, dict[str, bool]]]  # benchmark -> item -> training ro
 
 
 def holds_item(hit: Row) -> bool:
-    """Return True if a hit means that the row holds the item; a variant is a different problem."""
-    return bool(hit["class"] != "variant")
+    """Return True if a hit means that the row holds the item.
+
+    A variant is a different problem, and so is a pair that somebody judged to be `different`.
+    """
+    return hit["class"] not in ("variant", "different")
 
 
 def overlapping_rows(path: Path) -> Hits:

@@ -13,13 +13,16 @@ import pyarrow as pa
 from mathledger.core.tables import Row
 from mathledger.filters import spelling
 from mathledger.filters.items import Item
-from mathledger.filters.overlap import CLASSES, VARIANT
+from mathledger.filters.overlap import CLASSES, NO_CLASS, VARIANT
 from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
 
 _SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
 _STRINGS = pa.list_(pa.string())
 OVERLAP = [
     pa.field("class", pa.string()),
+    pa.field("decided_by", pa.string()),  # One of "rule" and "person".
+    pa.field("rule_class", pa.string()),  # Null if the rule finds no overlap.
+    pa.field("note", pa.string()),  # Who decided and why; null if the rule did.
     pa.field("place", pa.string()),  # Either "problem" or "solution".
     pa.field("benchmark", pa.string()),
     pa.field("benchmark_revision", pa.string()),
@@ -42,20 +45,46 @@ EVIDENCE = pa.schema(
 )
 
 
+# A pair has this class if somebody judged that its texts are different problems.
+DIFFERENT = len(CLASSES)
+NAMES = (*CLASSES, "different")
+NO_ITEM = ("variant", "different")  # In these classes the row does not hold the item.
+
+
+class Ruling(NamedTuple):
+    """A decision about a pair that stands in place of the rule's."""
+
+    by: str  # "person".
+    rule_kind: int  # What the rule says: an index into CLASSES, or NO_CLASS.
+    note: str
+
+
 class Match(NamedTuple):
     """A pair of a training row and a benchmark item that it overlaps."""
 
     item: int  # The item's number in the index.
-    kind: int  # Index into CLASSES; a smaller value is a closer match.
+    kind: int  # Index into NAMES; a smaller value is a closer match.
     place: str  # Either "problem" or "solution".
     containment: float
     item_in_text: float
     text_in_item: float
+    ruling: Ruling | None = None  # Null if the rule decided.
 
     @property
     def name(self) -> str:
         """Return the name of the match's class."""
-        return CLASSES[self.kind]
+        return NAMES[self.kind]
+
+    @property
+    def holds_item(self) -> bool:
+        """Return True if the match means that the row holds the item."""
+        return self.kind != NO_CLASS and self.name not in NO_ITEM
+
+    @property
+    def rule_class(self) -> str | None:
+        """Return the class by the rule, or None if it finds no overlap."""
+        kind = self.ruling.rule_kind if self.ruling else self.kind
+        return None if kind == NO_CLASS else CLASSES[kind]
 
 
 @dataclass(frozen=True)
@@ -126,6 +155,9 @@ def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
     signs = (OPERATOR, MACRO)
     return {
         "class": match.name,
+        "decided_by": match.ruling.by if match.ruling else "rule",
+        "rule_class": match.rule_class,
+        "note": match.ruling.note if match.ruling else None,
         "place": match.place,
         "benchmark": item.benchmark,
         "benchmark_revision": item.revision,
@@ -166,9 +198,10 @@ class Tally:
         worst: dict[str, Match] = {}
         for match in sorted(decision.matches, key=lambda match: match.kind):
             benchmark = items[match.item].benchmark
-            worst.setdefault(benchmark, match)
             self.hits_by_class[match.name] += 1
-            if match.kind != VARIANT:
+            if match.kind != DIFFERENT:
+                worst.setdefault(benchmark, match)
+            if match.holds_item:
                 self.hits_by_benchmark[benchmark] += 1
                 self.items_hit.add((benchmark, items[match.item].id))
         for benchmark, match in worst.items():

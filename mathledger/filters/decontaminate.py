@@ -24,7 +24,7 @@ from mathledger.core.tables import EXAMPLE, Row, Writer, read_batches, removed_s
 from mathledger.data import engine
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
-from mathledger.filters import canaries, embeddings, overlap, overlap_index
+from mathledger.filters import canaries, embeddings, overlap, overlap_index, reviewed
 from mathledger.filters.decision import (
     EVIDENCE,
     OVERLAP,
@@ -87,8 +87,13 @@ class Params:
         return Policy(frozenset(contaminated | variants), kept_as)
 
 
-def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> dict[str, Any]:
+def filter_rows(
+    path: Path, items: list[Item], out: Path, settings: Params, verdicts: list[reviewed.Verdict]
+) -> dict[str, Any]:
     """Write kept, removed and evidence.parquet and canaries.json into out; return the metrics.
+
+    Args:
+        verdicts: People's verdicts about pairs, which stand in place of the rule's.
 
     Raises:
         InputError: There are no rows, all are contaminated, or the filter misses its canaries.
@@ -103,6 +108,7 @@ def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> d
     sample = column_where(path, "problem", is_sampled).combine_chunks()
     problems = pa.array([item.problem for item in items])
     index = overlap_index.build(problems, sample, settings.thresholds)
+    overlay = reviewed.Overlay(verdicts, items)
 
     out.mkdir(parents=True, exist_ok=True)
     hidden = canaries.choose(items, settings.canaries_per_benchmark, settings.seed)
@@ -111,7 +117,7 @@ def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> d
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
         write_sorted(unique, _unique_problems(path, is_first, hidden), _as_rows(_PROBLEM))
-        by_id = search_problems(unique, index)
+        by_id = search_problems(unique, index, overlay)
         if settings.embeddings:
             num_candidates = embeddings.write_candidates(
                 out / "candidates.parquet", unique, items, settings.embeddings, by_id, forbidden
@@ -124,11 +130,16 @@ def filter_rows(path: Path, items: list[Item], out: Path, settings: Params) -> d
         for number, name in zip(group[is_first], first_ids, strict=True)
         if name in by_id
     }
-    tally = write_results(path, out, settings, items, index, group, by_group)
+    tally = write_results(path, out, settings, items, index, overlay, group, by_group)
     for batch in read_batches(out / "kept.parquet", ["id"]):
         assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
     write_json(out / "canaries.json", {"by_form": counts, "wrong": wrong})
-    metrics = {**tally, "num_items_checked": len(items), "canaries": counts}
+    metrics = {
+        **tally,
+        "num_items_checked": len(items),
+        "reviewed": overlay.metrics(),
+        "canaries": counts,
+    }
     if num_candidates is not None:
         metrics["num_candidates"] = num_candidates
     return metrics
@@ -162,16 +173,19 @@ def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.C
 
 
 def overlapping(
-    path: Path, column: str, index: overlap_index.Index, *, solutions: bool
+    path: Path, column: str, index: overlap_index.Index, overlay: reviewed.Overlay
 ) -> Iterator[Flags]:
     """Yield, in batches from the engine, whether each row's text overlaps any item.
 
-    For the rows that do, `matches_of` returns the items.
+    A text that somebody judged counts as well. `matches_of` returns the items of these rows.
     """
+    judged = overlay.texts(column)
 
     def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
         is_match = np.zeros((len(texts), 1), np.uint8)
-        is_match[overlap.match(texts, index, solutions=solutions).rows] = 1
+        is_match[overlap.match(texts, index, solutions=column == "solution").rows] = 1
+        if len(judged):
+            is_match[np.isin(canonical.keys(texts)[:, 0], judged)] = 1
         return is_match
 
     for part in engine.stream_rows(path, [column], overlaps, 1):
@@ -179,35 +193,43 @@ def overlapping(
 
 
 def matches_of(
-    texts: pa.Array, index: overlap_index.Index, *, solutions: bool
+    texts: pa.Array, place: str, index: overlap_index.Index, overlay: reviewed.Overlay
 ) -> dict[int, list[Match]]:
-    """Return the matches of each text that has any, by the text's index."""
+    """Return the matches of each text that has any, by the text's index.
+
+    Args:
+        place: The column of the texts, "problem" or "solution".
+    """
     matches: dict[int, list[Match]] = defaultdict(list)
-    place = "solution" if solutions else "problem"
-    pairs = overlap.match(texts, index, solutions=solutions)
+    pairs = overlap.match(texts, index, solutions=place == "solution")
     for row, *rest in zip(*(each.tolist() for each in asdict(pairs).values()), strict=True):
         item, kind, *measures = rest
         matches[row].append(Match(item, kind, place, *measures))
-    return matches
+    if overlay.verdicts:
+        for row, key in enumerate(reviewed.keys(texts)):
+            matches[row] = overlay.apply(place, key, matches[row])
+    return {row: own for row, own in matches.items() if own}
 
 
-def search_problems(path: Path, index: overlap_index.Index) -> dict[str, list[Match]]:
+def search_problems(
+    path: Path, index: overlap_index.Index, overlay: reviewed.Overlay
+) -> dict[str, list[Match]]:
     """Return the matches of each problem of a file that has any, by the problem's id."""
-    is_match = np.concatenate([*overlapping(path, "problem", index, solutions=False)])
+    is_match = np.concatenate([*overlapping(path, "problem", index, overlay)])
     texts = column_where(path, "problem", is_match).combine_chunks()
     ids = column_where(path, "id", is_match).to_pylist()
-    matches = matches_of(texts, index, solutions=False)
+    matches = matches_of(texts, "problem", index, overlay)
     return {ids[row]: own for row, own in matches.items()}
 
 
 def _searched_solutions(
-    path: Path, index: overlap_index.Index
+    path: Path, index: overlap_index.Index, overlay: reviewed.Overlay
 ) -> Iterator[tuple[pa.RecordBatch, dict[int, list[Match]]]]:
     """Yield batches of rows, with the matches of their solutions by index in the batch.
 
     The engine runs ahead of the reader by one of its own batches, which may be larger.
     """
-    parts = ahead(overlapping(path, "solution", index, solutions=True))
+    parts = ahead(overlapping(path, "solution", index, overlay))
     is_match = np.empty(0, np.bool_)  # Flags of the rows that have not been yielded yet.
     for batch in ahead(read_batches(path)):
         while len(is_match) < len(batch):
@@ -215,7 +237,7 @@ def _searched_solutions(
         rows = np.flatnonzero(is_match[: len(batch)])
         is_match = is_match[len(batch) :]
         solutions = batch.column("solution").take(pa.array(rows))
-        matches = matches_of(solutions, index, solutions=True)
+        matches = matches_of(solutions, "solution", index, overlay)
         yield batch, {int(rows[at]): own for at, own in matches.items()}
 
 
@@ -225,6 +247,7 @@ def write_results(
     settings: Params,
     items: list[Item],
     index: overlap_index.Index,
+    overlay: reviewed.Overlay,
     group: npt.NDArray[np.int64],
     by_group: dict[int, list[Match]],
 ) -> dict[str, Any]:
@@ -241,7 +264,7 @@ def write_results(
         Writer(out / "removed.parquet", removed_schema(pa.struct(OVERLAP))) as removed,
         Writer(out / "evidence.parquet", EVIDENCE) as shown,
     ):
-        for batch, by_solution in _searched_solutions(path, index):
+        for batch, by_solution in _searched_solutions(path, index, overlay):
             is_hit = has_match[at : at + len(batch)].copy()
             is_hit[[*by_solution]] = True
             stays = np.ones(len(batch), np.bool_)

@@ -46,7 +46,7 @@ def canaries(project: Project) -> Check:
 def again(project: Project) -> Check:
     """Check that the filter writes the same bytes if it runs again on the same rows."""
     from mathledger.core.files import write_json
-    from mathledger.filters import decontaminate
+    from mathledger.filters import decontaminate, reviewed
     from mathledger.filters.items import read_items
     from mathledger.run import params
 
@@ -59,7 +59,9 @@ def again(project: Project) -> Check:
             # Without engine.start: every runner gives the same bytes, and threads are the default.
             items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
             rows = project.outputs.deduplicated
-            write_json(metrics, decontaminate.filter_rows(rows, items, again, settings))
+            verdicts = reviewed.read(reviewed.REVIEWED)
+            found = decontaminate.filter_rows(rows, items, again, settings, verdicts)
+            write_json(metrics, found)
         except InputError as error:
             raise InputError(f"the filter does not run: {error}") from None
         filtered = project.outputs.kept.parent

@@ -92,6 +92,7 @@ def hit(row: Row, kind: str, item: str, item_problem: str | None, **other: Any) 
         **{"class": kind, "place": "problem", "benchmark": "exam", "benchmark_split": "test"},
         **{"benchmark_revision": "0123456789abcdef", "item_id": item, "item_problem": item_problem},
         **{"containment": 1.0, "item_in_text": 1.0, "text_in_item": 1.0, "action": "removed"},
+        **{"decided_by": "rule"},
         **{"missing_numbers": [], "extra_numbers": []},
         **{"missing_operators": [], "extra_operators": []},
         **{key: [{"start": 0, "end": len(text)}] if text else [] for key, text in spans.items()},

@@ -128,7 +128,7 @@ def filtered(files: Samples, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.chdir(folder)
         every = read_items(Path("data/download_benchmark"), CONTENT["benchmark"])
         found = decontaminate.filter_rows(
-            Path("data/deduplicate/kept.parquet"), every, Path("data/decontaminate"), search
+            Path("data/deduplicate/kept.parquet"), every, Path("data/decontaminate"), search, []
         )
     yield Filtered(folder, files, items, prepared, deduplicated, found)
 
