@@ -13,8 +13,9 @@ from mathledger.core.kernels import borrowing
 from mathledger.text import chars
 from mathledger.text.braces import close_brace, drop_unclosed, open_brace
 from mathledger.text.chars import CLASS, is_letter
+from mathledger.text.drawings import digest
 from mathledger.text.folding import fold
-from mathledger.text.hashing import hash_span, mix
+from mathledger.text.hashing import mix
 from mathledger.text.markup import left_out, may_begin
 from mathledger.text.numbers import begins_number, read_number
 from mathledger.text.state import start
@@ -29,7 +30,7 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
     """Write the canonical tokens of data[first:last] (UTF-8) into the scratch.
 
     Returns:
-        The number of tokens, and a hash of the skipped drawings (asy code), 0 if there are none.
+        The number of tokens, and a hash of the skipped drawings, 0 if there are none.
     """
     text, tokens, state = scratch.text, scratch.tokens, scratch.state[0]
     size, is_ascii = fold(data[first:last], text, scratch.source, tables.points, tables.folded)
@@ -46,11 +47,11 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
             state.is_glued = False
             continue
         if may_begin(text, index, byte):
-            end, code_end = left_out(
+            end, kind, begin, code_end = left_out(
                 text, index, size, state.is_glued, tables.slots, tables.entries
             )
             if code_end > 0:
-                drawings = mix(drawings ^ hash_span(text, index, code_end))
+                drawings = mix(drawings ^ digest(text, begin, code_end, kind))
             if end > 0:
                 state.index = end
                 state.is_glued = False

@@ -7,6 +7,7 @@ import numpy as np
 from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars, vocabulary
 from mathledger.text.chars import is_letter, matches
+from mathledger.text.drawings import ASY, IMAGE, TIKZ
 from mathledger.text.hashing import PRIME, SEED, mix
 
 # Maps the first byte of [asy], \begin{asy}, ![alt] and http to the second byte.
@@ -15,6 +16,9 @@ _SECOND[list(b"[\\!h")] = list(b"ab[t")
 
 _ASY_OPEN, _ASY_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"[asy]", b"[/asy]"))
 _ASY_BEGIN, _ASY_END = (np.frombuffer(word, np.uint8) for word in (b"\\begin{asy}", b"\\end{asy}"))
+_TIKZ_BEGIN, _TIKZ_END = (
+    np.frombuffer(word, np.uint8) for word in (b"\\begin{tikzpicture}", b"\\end{tikzpicture}")
+)
 _TAG_OPEN, _TAG_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"<asy>", b"</asy>"))
 _HTTP = np.frombuffer(b"http", np.uint8)
 
@@ -36,36 +40,47 @@ def may_begin(text: Any, index: int, byte: Any) -> bool:
 @borrowing
 def left_out(
     text: Any, index: int, size: int, is_glued: int, slots: Any, entries: Any
-) -> tuple[int, int]:
-    """Return the end of what is skipped from here, or 0, and the end of a drawing's code, or 0."""
-    code_end, end = _drawing(text, index, size)
+) -> tuple[int, int, int, int]:
+    """Return the end of what is skipped from here, or 0; and a drawing's code, or 0, 0, 0.
+
+    The code is its kind (of drawings.py), its begin and its end.
+    """
+    kind, begin, code_end, end = _drawing(text, index, size)
     if end == 0 and text[index] == chars.LESS:
         end = _tag_end(text, index, size, slots, entries)
     elif end == 0 and not is_glued and matches(text, index, _HTTP):
         end = index
         while text[end] > chars.SPACE:
             end += 1
-    return min(end, size), code_end
+    return min(end, size), kind, begin, code_end
 
 
 @borrowing
-def _drawing(text: Any, index: int, size: int) -> tuple[int, int]:
-    """Return the end of a drawing's code and the end of the whole drawing; 0, 0 if none is here."""
+def _drawing(text: Any, index: int, size: int) -> tuple[int, int, int, int]:
+    """Return a drawing's kind, the begin and end of its code, and its end; or zeros."""
+    begin = index
     if matches(text, index, _ASY_OPEN):
-        stop = _until(text, index + len(_ASY_OPEN), size, _ASY_CLOSE)
-        return stop, stop + len(_ASY_CLOSE)
-    if matches(text, index, _TAG_OPEN):
-        stop = _until(text, index + len(_TAG_OPEN), size, _TAG_CLOSE)
-        return stop, stop + len(_TAG_CLOSE)
-    if matches(text, index, _ASY_BEGIN):
-        stop = _until(text, index + len(_ASY_BEGIN), size, _ASY_END)
-        return stop, stop + len(_ASY_END)
-    if text[index] == chars.BANG and text[index + 1] == chars.SQUARE_LEFT:  # ![alt](address)
+        kind, begin, close = ASY, index + len(_ASY_OPEN), _ASY_CLOSE
+    elif matches(text, index, _TAG_OPEN):
+        kind, begin, close = ASY, index + len(_TAG_OPEN), _TAG_CLOSE
+    elif matches(text, index, _ASY_BEGIN):
+        kind, begin, close = ASY, index + len(_ASY_BEGIN), _ASY_END
+    elif matches(text, index, _TIKZ_BEGIN):
+        kind, begin, close = TIKZ, index + len(_TIKZ_BEGIN), _TIKZ_END
+        if text[begin] == chars.SQUARE_LEFT:  # The options, such as [scale=2].
+            while begin < size and text[begin] != chars.SQUARE_RIGHT:
+                begin += 1
+            begin += 1
+    elif text[index] == chars.BANG and text[index + 1] == chars.SQUARE_LEFT:  # ![alt](address)
         stop = index + 2
         while stop < size and text[stop] != chars.ROUND_RIGHT and text[stop] != chars.NEWLINE:
             stop += 1
-        return stop, stop + 1
-    return 0, 0
+        return IMAGE, index, stop, stop + 1
+    if begin == index:
+        return 0, 0, 0, 0
+    begin = min(begin, size)
+    stop = _until(text, begin, size, close)
+    return kind, begin, stop, stop + len(close)
 
 
 @borrowing

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mathledger.text import folding, vocabulary
+from mathledger.text import drawings, folding, vocabulary
 from mathledger.text.hashing import hash_bytes, mix
 from mathledger.text.tokens import GROUP, MACRO, NUMBER, OPERATOR, WORD
 
@@ -21,11 +21,23 @@ IN_WORD = re.compile(rb"[A-Za-z\x80-\xff][a-z\x80-\xff]{2}")
 MACRO_NAME = re.compile(rb"(?=\\[A-Za-z\x80-\xff])\\[A-Za-z]*")
 
 DRAWINGS = [
-    re.compile(rb"(\[asy\].*?)(?:\[/asy\]|\Z)", re.DOTALL),
-    re.compile(rb"(<asy>.*?)(?:</asy>|\Z)", re.DOTALL),
-    re.compile(rb"(\\begin\{asy\}.*?)(?:\\end\{asy\}|\Z)", re.DOTALL),
-    re.compile(rb"(!\[[^)\n]*)(?:[)\n]|\Z)"),  # ![alt](address)
+    (drawings.ASY, re.compile(rb"\[asy\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)),
+    (drawings.ASY, re.compile(rb"<asy>(.*?)(?:</asy>|\Z)", re.DOTALL)),
+    (drawings.ASY, re.compile(rb"\\begin\{asy\}(.*?)(?:\\end\{asy\}|\Z)", re.DOTALL)),
+    (
+        drawings.TIKZ,
+        re.compile(
+            rb"\\begin\{tikzpicture\}(?:\[[^\]]*\]?)?(.*?)(?:\\end\{tikzpicture\}|\Z)", re.DOTALL
+        ),
+    ),
+    (drawings.IMAGE, re.compile(rb"(!\[[^)\n]*)(?:[)\n]|\Z)")),  # ![alt](address)
 ]
+LAYOUT = re.compile(
+    b"(?:" + "|".join(drawings.LAYOUT).encode() + rb")(?![A-Za-z\x80-\xff]|\Z)[^;]*"
+)
+LEFT_OUT = {drawings.ASY: rb"//[^\n]*|/(?=\*).*?(?:\*/|\Z)", drawings.TIKZ: rb"(?<!\\)%[^\n]*"}
+DELIMITERS = rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
+DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
 TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>")
 LINK = re.compile(rb"http[^\x00-\x20]*")
 
@@ -122,9 +134,10 @@ class Reader:
     # --- skipped parts ----------------------------------------------------------------------------
 
     def left_out(self) -> int:
-        for pattern in DRAWINGS:
+        for kind, pattern in DRAWINGS:
             if drawing := pattern.match(self.text, self.index, self.size):
-                self.drawings = int(mix(np.uint64(self.drawings ^ hash_bytes(drawing[1]))))
+                code = hash_bytes(canonical_drawing(drawing[1], kind))
+                self.drawings = int(mix(np.uint64(self.drawings ^ code)))
                 return drawing.end()
         tag = TAG.match(self.text, self.index)
         if tag and "<" + tag[1].decode("latin-1") in vocabulary.known():
@@ -372,6 +385,31 @@ class Reader:
         word = re.search(rb"[A-Za-z\x80-\xff]*\Z", line)
         assert word
         return len(word[0]) > 2 and line[: word.start()][-1:] != b"\\"
+
+
+def canonical_drawing(code: bytes, kind: int) -> bytes:
+    """Return a drawing's code without what only changes its layout."""
+    if kind == drawings.IMAGE:
+        return re.sub(rb"[\x00-\x20]", b"", code)
+    left_out = re.compile(LEFT_OUT[kind] + DELIMITERS, re.DOTALL)
+    kept, at, begins = b"", 0, True
+    while at < len(code):
+        byte = code[at : at + 1]
+        if byte <= b" " or byte == b";":
+            begins = begins or byte == b";"
+            at += 1
+        elif skipped := left_out.match(code, at) or (begins and LAYOUT.match(code, at)):
+            at = skipped.end()
+        elif number := DECIMAL.match(code, at):
+            whole, decimals = number[3] or number[1], (number[2] or b"").rstrip(b"0")
+            if decimals:
+                whole, decimals = b"" if whole == b"0" else whole, b"." + decimals
+            kept += whole + decimals
+            at, begins = number.end(), False
+        else:
+            kept += byte
+            at, begins = at + 1, byte in b"{}"
+    return kept
 
 
 def lex(raw: str) -> tuple[list[Token], int]:

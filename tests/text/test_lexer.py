@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mathledger.data import practice
-from mathledger.text import lexer, state, vocabulary
+from mathledger.text import drawings, lexer, state, vocabulary
 from mathledger.text.hashing import hash_bytes
 from mathledger.text.tokens import BEGIN, END, FROM, HASH, KIND, TO
 from tests import real_data
@@ -25,6 +25,7 @@ PIECES = r"""
     % & ~ # @ -- __ .. ... ** [[ ]] != <= >= \| \{ \} \% \\ 1,000 10,000,000 0,123 1{,}000 1\,000
     1\!000 1,\!000 1{\,}000 (100,200) .5 0.50 2. 00.0 1..5 (A) (B) (C) (D) A. B. C. D. \textbf{(A)}
     a) x' f'' n! -word co-op and/or w/o n/m [asy] [/asy] <asy> </asy> \begin{asy} \end{asy}
+    \begin{tikzpicture} \end{tikzpicture} [asy]size(9); [asy]// /*x*/ unitsize( ; 1.0 {size(2);}
     ![alt](x) http://x.y https </i> <br/> \frac12 \frac.5x \sqrt ^\circ ^{\circ} ^{ _{ ^{} {} {cc}
     [t] \begin{tabular} \operatorname* ² ₂ ½ ﬁ é ß µ Ω α ς 漢 字 かな 한글 я ქ 𝑥 😀 İ ﷺ ° º − –
     — √ ⁄ twenty-five degrees Problem Example
@@ -74,6 +75,60 @@ def assert_agrees(text: str) -> None:
 @example(r"\lbrace x. Enter your answer. \rbrace")
 def test_the_lexer_agrees_with_its_rules(text: str) -> None:
     assert_agrees(text)
+
+
+drawing_code = st.lists(
+    st.sampled_from(
+        [*drawings.LAYOUT, *"(){};/*%$.0123 \n\\", "//", "/*", "*/", "\\(", "\\dfrac", "0.50", "a"]
+    ),
+    max_size=25,
+).map("".join)
+
+
+@settings(derandomize=True, max_examples=300, deadline=None, database=None)
+@given(drawing_code)
+@example("size(2)")
+@example("/*/;size;")
+@example("00.0.5.")
+def test_they_agree_on_drawings(code: str) -> None:
+    tikz = rf"\begin{{tikzpicture}}{code}\end{{tikzpicture}}"
+    assert_agrees(f"[asy]{code}[/asy] x {tikz} ![a]({code}")
+
+
+def drawing(text: str) -> int:
+    data = np.frombuffer(text.encode(), np.uint8)
+    return int(lexer.lex(data, 0, len(data), state.tables(), state.scratch(len(data)))[1])
+
+
+CODE = r'size(80); draw((0,0)--(4,0)--(4,3.5)--cycle); label("$\frac12$",(2,0),S);'
+ASY = f"[asy]{CODE}[/asy]"
+TIKZ = r"\begin{tikzpicture}[scale=2] \draw (0,0) -- (4,1.5); \node {$a$}; \end{tikzpicture}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ASY, ASY.replace(";", ";  \n").replace(",", ", ")),
+        (ASY, f"<asy>{CODE}</asy>"),
+        (ASY, rf"\begin{{asy}}{CODE}\end{{asy}}"),
+        (ASY, ASY.replace("size(80)", "import graph; unitsize(1 cm)")),
+        (ASY, ASY.replace("4,0", "4.0,0").replace("$", "")),
+        (ASY, ASY.replace(r"$\frac12$", r"\(\dfrac12\)")),
+        (ASY, ASY.replace("cycle);", "cycle); // the base\n")),
+        (ASY, ASY.replace("size", "/* two\nlines */ size")),
+        (TIKZ, TIKZ.replace("[scale=2]", "").replace("; ", ";% the base\n")),
+    ],
+)
+def test_a_drawing_is_the_same_in_another_layout(one: str, other: str) -> None:
+    assert one != other and drawing(one) == drawing(other) != 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("4,0", "4,1"), ("3.5", "35"), ("frac12", "frac13"), (",S)", ",N)")]
+)
+def test_a_drawing_with_another_coordinate_or_label_is_another(old: str, new: str) -> None:
+    assert drawing(ASY) != drawing(ASY.replace(old, new))
+    assert drawing(TIKZ) != drawing(TIKZ.replace("4,1.5", "4,15"))
 
 
 @pytest.mark.parametrize("task", ["chain_sum", "gsm_symbolic"])

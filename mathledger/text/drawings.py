@@ -1,0 +1,113 @@
+r"""Hash the code of a drawing (asy, TikZ, an image's address) so that its layout does not matter.
+
+Blanks, comments, semicolons, math delimiters and the statements that only set sizes are left out,
+and one number has one spelling: `draw((0,0)--(4.0,.5)); // base` equals `draw( (0,0)--(4,0.5) )`.
+Coordinates and labels stay, because they are part of the problem.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mathledger.core.kernels import borrowing
+from mathledger.text import chars
+from mathledger.text.chars import is_digit, is_letter, matches
+from mathledger.text.hashing import PRIME, SEED, mix
+
+# Kinds of drawing. Of an image, which has an address and no code, only the blanks are left out.
+ASY, TIKZ, IMAGE = range(3)
+
+# Statements that begin with these words set the size or the style; they end with a semicolon.
+LAYOUT = ("size", "unitsize", "import", "defaultpen", "dotfactor", "settings", "usepackage")
+_LAYOUT = np.frombuffer("".join(LAYOUT).encode(), np.uint8)
+_LAYOUT_ENDS = np.cumsum([0, *map(len, LAYOUT)])
+_FRAC = np.frombuffer(b"frac", np.uint8)
+_D, _T = b"dt"
+
+
+@borrowing
+def digest(text: Any, index: int, end: int, kind: int) -> Any:
+    """Return the hash of the drawing whose code is text[index:end]."""
+    value, begins = SEED, True
+    while index < end:
+        byte = text[index]
+        if byte <= chars.SPACE:
+            index += 1
+        elif kind == IMAGE:
+            value = (value ^ byte) * PRIME
+            index += 1
+        elif byte == chars.SEMICOLON:
+            begins = True
+            index += 1
+        else:
+            after = _left_out(text, index, end, kind)
+            if after == index and begins:
+                after = _layout_end(text, index, end)
+            if after == index:
+                begins = byte in (chars.CURLY_LEFT, chars.CURLY_RIGHT)
+                after, value = _read(text, index, end, value)
+            index = after
+    return mix(value)
+
+
+@borrowing
+def _left_out(text: Any, index: int, end: int, kind: int) -> int:
+    r"""Return the end of a comment or math delimiter, or of the d in \dfrac; else the index."""
+    byte, after = text[index], text[index + 1] if index + 1 < end else chars.SPACE
+    if byte == chars.DOLLAR:
+        return index + 1
+    if byte == chars.BACKSLASH and after in (chars.ROUND_LEFT, chars.ROUND_RIGHT):
+        return index + 2
+    is_escaped = index > 0 and text[index - 1] == chars.BACKSLASH
+    if byte in (_D, _T) and is_escaped and matches(text, index + 1, _FRAC):
+        return index + 1
+    if (byte == chars.PERCENT and kind == TIKZ and not is_escaped) or (
+        byte == chars.SLASH and after == chars.SLASH and kind == ASY
+    ):
+        while index < end and text[index] != chars.NEWLINE:
+            index += 1
+    elif byte == chars.SLASH and after == chars.STAR and kind == ASY:
+        index += 2
+        while index < end and not (
+            text[index - 1] == chars.SLASH and text[index - 2] == chars.STAR
+        ):
+            index += 1
+    return index
+
+
+@borrowing
+def _layout_end(text: Any, index: int, end: int) -> int:
+    """Return the end of a statement that only sets the layout; else the index."""
+    for number in range(len(LAYOUT)):
+        word = _LAYOUT[_LAYOUT_ENDS[number] : _LAYOUT_ENDS[number + 1]]
+        stop = index + len(word)
+        if stop < end and matches(text, index, word) and not is_letter(text[stop]):
+            while stop < end and text[stop] != chars.SEMICOLON:
+                stop += 1
+            return stop
+    return index
+
+
+@borrowing
+def _read(text: Any, index: int, end: int, value: Any) -> tuple[int, Any]:
+    """Hash a number, as .5 for 0.50, or another byte; return its end and the hash."""
+    point = index
+    while point < end and is_digit(text[point]):
+        point += 1
+    stop = point
+    if point + 1 < end and text[point] == chars.FULL_STOP and is_digit(text[point + 1]):
+        stop += 1
+        while stop < end and is_digit(text[stop]):
+            stop += 1
+    elif point > index and point < end and text[point] == chars.FULL_STOP:
+        stop += 1
+    if stop == index:
+        return index + 1, (value ^ text[index]) * PRIME
+    last = stop
+    while last > point and (text[last - 1] == chars.ZERO or last == point + 1):
+        last -= 1
+    if last > point and point == index + 1 and text[index] == chars.ZERO:
+        index += 1
+    for at in range(index, last):
+        value = (value ^ text[at]) * PRIME
+    return stop, value
