@@ -25,6 +25,7 @@ import psutil
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
+from mathledger.run import git
 from mathledger.run.environment import hardware
 
 RESULTS = Path("bench/results")
@@ -78,17 +79,12 @@ def options(
 
 def circumstances(load: float, rounds: int | None) -> dict[str, Any]:
     """Return when, where and with which versions the benchmark runs."""
-
-    def git(*command: str) -> str:
-        done = subprocess.run(["git", *command], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    machine = hardware()
-    code = ("mathledger", "stages", "bench/*.py")
+    machine, commit = hardware(), git.head()
+    changed = git.differences(commit, "mathledger", "stages", "bench")
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": git("rev-parse", "HEAD"),
-        "code_is_dirty": bool(git("status", "--porcelain", "--", *code)),
+        "commit": commit,
+        "code_is_dirty": any(not path.startswith("bench/results/") for path, _ in changed),
         "load_before": round(load, 2),
         "rounds": rounds,
         "cpu": machine["cpu"],

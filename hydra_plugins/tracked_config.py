@@ -6,12 +6,16 @@ file. A corpus or benchmark copied from another file, with the first line unchan
 the other's name.
 """
 
-import subprocess
+import os
+import shlex
 from pathlib import Path
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from mathledger.core.errors import InputError
+from mathledger.run.git import NoRepositoryError, git_paths
 
 
 class TrackedConfig(SearchPathPlugin):
@@ -20,12 +24,11 @@ class TrackedConfig(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder in (each.path for each in search_path.get_path() if each.provider == "main"):
-            command = ["git", "ls-files", "--others", "--full-name", "--", "*.yaml"]
-            listed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-            if files := listed.stdout.split("\n")[:-1]:  # Empty outside a git repository.
+            if files := unknown(Path(folder)):
+                command = shlex.join(["git", "add", "--", *files])
                 raise HydraException(
                     f"not in git: {', '.join(files)}; without it the results could not be "
-                    f"reproduced: `git add {' '.join(files)}` adds it to the experiment's commit"
+                    f"reproduced: `{command}` adds it to the experiment's commit"
                 )
             for path in sorted(Path(folder).glob("*/*.yaml")):
                 group, head = path.parent.name, path.read_text("utf-8").partition("\n")[0]
@@ -33,3 +36,18 @@ class TrackedConfig(SearchPathPlugin):
                 if group in ("corpus", "benchmark") and head != wanted:
                     name = f"{group}/{path.name}"
                     raise HydraException(f"{name}: the first line must be `{wanted}`")
+
+
+def unknown(folder: Path) -> list[str]:
+    """Return the YAML files below a folder that git does not know; paths are those to type here.
+
+    Raises:
+        HydraException: git cannot tell. Outside a git repository nothing is unknown.
+    """
+    try:
+        listed = git_paths("ls-files", "-z", "--others", "--", "*.yaml", at=folder)
+    except NoRepositoryError:
+        return []
+    except InputError as error:
+        raise HydraException(str(error)) from None
+    return [os.path.relpath(folder / path) for path in listed]

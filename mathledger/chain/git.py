@@ -1,12 +1,15 @@
-"""Query git for the project's folder, commits, experiments, and files at a commit."""
+"""Query git for the project's folder, commits, experiments, and files at a commit.
+
+The project may be a folder of a larger repository: paths are relative to the project.
+"""
 
 import functools
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from mathledger.core.errors import InputError
+from mathledger.run.git import NoRepositoryError, find_object, git, read_object
 
 NOT_EXPERIMENTS = ("stash", "exec", "celery", "apply", "push")  # other names under refs/exps/
 
@@ -15,7 +18,7 @@ def root() -> Path:
     """Return the folder with dvc.yaml: the current one or the nearest above.
 
     Raises:
-        InputError: there is no such folder, or it is not the top of a git repository.
+        InputError: there is no such folder, or git cannot read its repository.
     """
     here = Path.cwd()
     top = next((each for each in (here, *here.parents) if (each / "dvc.yaml").is_file()), None)
@@ -23,21 +26,13 @@ def root() -> Path:
         raise InputError(
             f"{here} is not in a project (no dvc.yaml here or above): change into a clone"
         )
-    if not (top / ".git").exists():
-        raise InputError(f"{top} is not a git repository: use a clone, whose commits are traced")
+    try:
+        git("rev-parse", "--git-dir", at=top)
+    except NoRepositoryError:
+        raise InputError(
+            f"{top} is not in a git repository: use a clone, whose commits are traced"
+        ) from None
     return top
-
-
-def git(*arguments: str, at: Path) -> str:
-    """Return the output of a git command.
-
-    Raises:
-        InputError: the command fails; the message is git's.
-    """
-    done = subprocess.run(["git", *arguments], cwd=at, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(f"git {arguments[0]}: {done.stderr.strip() or 'no answer'}")
-    return done.stdout.rstrip("\n")
 
 
 def is_shallow(at: Path) -> bool:
@@ -47,23 +42,21 @@ def is_shallow(at: Path) -> bool:
 
 def has_commit(commit: str, at: Path) -> bool:
     """Return True if the repository has a commit with this hash."""
-    return _succeeds("cat-file", "-e", f"{commit}^{{commit}}", at=at)
+    return find_object(f"{commit}^{{commit}}", at) is not None
 
 
 def has_file(commit: str, path: str, at: Path) -> bool:
     """Return True if a commit has a file."""
-    return _succeeds("cat-file", "-e", f"{commit}:{path}", at=at)
-
-
-def _succeeds(*arguments: str, at: Path) -> bool:
-    return subprocess.run(["git", *arguments], cwd=at, capture_output=True).returncode == 0
+    return (find_object(_at(commit, path), at) or ("", ""))[0] == "blob"
 
 
 def read_file(commit: str, path: str, at: Path) -> bytes | None:
     """Read a file at a commit; return None if the commit has no such file."""
-    command = ["git", "cat-file", "blob", f"{commit}:{path}"]
-    done = subprocess.run(command, cwd=at, capture_output=True)
-    return None if done.returncode else done.stdout
+    return read_object(_at(commit, path), at)
+
+
+def _at(commit: str, path: str) -> str:
+    return f"{commit}:./{path}"  # without ./, the path would count from the repository's top
 
 
 @functools.cache
@@ -104,8 +97,7 @@ def resolve(revision: str, at: Path) -> str:
     Raises:
         InputError: the name matches no commit, or more than one.
     """
-    command = ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
-    of_git = subprocess.run(command, cwd=at, capture_output=True, text=True).stdout.strip()
+    of_git = (find_object(f"{revision}^{{commit}}", at) or ("", ""))[1]
     of_name = [each.commit for each in experiments(at) if each.name == revision]
     commits = sorted({*of_name, *([of_git] if of_git else [])})
     if len(commits) > 1:

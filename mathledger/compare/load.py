@@ -11,10 +11,11 @@ from mathledger.card.outputs import EVIDENCE
 from mathledger.card.overlap import overlapping_rows
 from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
-from mathledger.chain.git import experiments, git
+from mathledger.chain.git import experiments
 from mathledger.core.errors import InputError
 from mathledger.core.keys import ABSENT, differences, flatten, param_differences
 from mathledger.core.tables import read_batches
+from mathledger.run.git import head
 from mathledger.run.params import evaluated_models
 
 TRAINING = ("train", "reinforce")
@@ -77,8 +78,8 @@ def experiments_of_head(at: Path) -> list[Chain]:
     Raises:
         InputError: there are none.
     """
-    head = git("rev-parse", "HEAD", at=at)
-    own = [each for each in experiments(at) if each.baseline == head]
+    baseline = head(at)
+    own = [each for each in experiments(at) if each.baseline == baseline]
     if not own:
         raise InputError(
             "HEAD has no experiments: `dvc exp run --name NAME -S ...` makes one; to compare "

@@ -27,6 +27,7 @@ from mathledger.run import turns
 from mathledger.run.checkout import checkout_in_use
 from mathledger.run.declared import declared, digests
 from mathledger.run.environment import hardware, packages
+from mathledger.run.git import differences, head
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.messages import numbers_of, outs_message, start_message
@@ -43,6 +44,7 @@ CODE = [
     "params.yaml",
     "pyproject.toml",
     "locks",
+    ".dvcignore",
 ]
 
 
@@ -172,6 +174,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
     """Record the body of `stage_run` in MLflow and in the lineage file."""
     started = time.time()
     root = Path(os.environ.get("DVC_ROOT", "."))
+    revision = head()
     writer = Writer(root.resolve())
     deps, code, params, outs = declared(name)
     key = fingerprint(decides(deps, params) if decides else [deps, params])
@@ -183,8 +186,8 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
             stage=stage,
             item=item,
             experiment=os.environ.get("DVC_EXP_NAME"),
-            git_revision=_git("rev-parse", "HEAD"),
-            code_is_dirty=code_is_dirty(),
+            git_revision=revision,
+            code_is_dirty=any(differences(revision, *CODE)),
             visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES", "all"),
             deps=deps,
             code=code,
@@ -225,13 +228,3 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
 def fingerprint(decides: Any) -> str:
     """Return a digest of what determines a stage's unfinished work, and of package versions."""
     return content_id(json.dumps([decides, packages()], sort_keys=True))
-
-
-def code_is_dirty() -> bool:
-    """Return True if code or configuration differs from the commit or has untracked files."""
-    return bool(_git("status", "--porcelain", "--", *CODE))
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,14 +1,16 @@
 """Check the link `digests`: every file that a stage read or wrote is the one in dvc.lock."""
 
 import contextlib
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mathledger.chain.git import git, md5_at
+from mathledger.chain.git import md5_at
 from mathledger.chain.lock import LOCK, Out, Stage
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_code, is_data, is_lineage, is_within
+from mathledger.run.git import git_paths, head
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
 from mathledger.verify.records import recorded_md5
@@ -41,7 +43,7 @@ def how_to_restore(path: str) -> str | None:
     """Return the command that restores a missing file, or None if the file exists."""
     if Path(path).exists():
         return None
-    return "dvc pull" if is_data(path) or is_lineage(path) else f"git checkout {path}"
+    return "dvc pull" if is_data(path) or is_lineage(path) else f"git checkout {shlex.quote(path)}"
 
 
 def compare(project: Project, out: Out, stage: Stage) -> Iterator[str]:
@@ -75,7 +77,7 @@ def differing_files(project: Project, out: Out, stage: Stage, md5: str) -> Itera
     reasons = [
         f"{path} is not what {stage.name} recorded"
         if path in present
-        else f"{path} is missing: run `{command.format(path)}`"
+        else f"{path} is missing: run `{command.format(shlex.quote(path))}`"
         for path, recorded in wanted.items()
         if present.get(path) != recorded
     ]
@@ -120,6 +122,6 @@ def _code_of_run(stage: Stage) -> dict[str, str]:
 
 def _code_of_head(room: str, at: Path) -> dict[str, str]:
     """Return the files of a room in the current commit, path -> md5."""
-    head = git("rev-parse", "HEAD", at=at)
-    paths = git("ls-tree", "-r", "--name-only", "HEAD", "--", room, at=at).splitlines()
-    return {path: md5 for path in paths if (md5 := md5_at(head, path, at))}
+    revision = head(at)
+    paths = git_paths("ls-tree", "-r", "-z", "--name-only", revision, "--", room, at=at)
+    return {path: md5 for path in paths if (md5 := md5_at(revision, path, at))}

@@ -1,17 +1,18 @@
 """Check the links of the records: commit, history, params.yaml, dvc.lock and lineage."""
 
 import difflib
-import hashlib
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mathledger.chain.facts import changed_deps, changed_params
-from mathledger.chain.git import git, has_commit, is_shallow, md5_at
+from mathledger.chain.git import has_commit, is_shallow, md5_at
 from mathledger.chain.lock import LOCK, folder_md5
 from mathledger.chain.parsing import parse_yaml
 from mathledger.core.keys import value_at
 from mathledger.core.paths import CODE_FOLDERS, is_code, is_within
+from mathledger.run.git import differences, head, num_files
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
 
@@ -22,27 +23,16 @@ def commit(project: Project) -> Check:
     This reads the bytes, because git itself relies on times and sizes, which can be forged.
     """
     at = project.chain.at
-    head = git("rev-parse", "HEAD", at=at)
-    listed = git("ls-tree", "-r", "-z", "--full-tree", "HEAD", at=at)
-    entries = [entry.split("\t", 1) for entry in listed.split("\0") if entry]
-    for meta, path in entries:
-        mode, kind, blob = meta.split()
-        if kind != "blob" or mode == "120000":
-            continue
-        try:
-            data = Path(path).read_bytes()
-        except FileNotFoundError:
-            yield f"{path} is missing: run `git checkout {path}`"
-            continue
-        digest = hashlib.new("sha256" if len(blob) == 64 else "sha1", usedforsecurity=False)
-        digest.update(b"blob %d\0" % len(data))
-        digest.update(data)
-        if digest.hexdigest() != blob:
-            yield f"{path} differs from the commit: see `git diff {path}`"
-    others = git("ls-files", "--others", "--exclude-standard", "--", *CODE_FOLDERS, "conf", at=at)
-    for path in others.splitlines():
-        yield f"{path} is not in the commit: commit it, or remove it"
-    return f"{len(entries)} tracked files equal those of commit {head[:10]}"
+    revision = head(at)
+    for path, kind in differences(revision, at=at):
+        if kind == "missing":
+            yield f"{path} is missing: run `git checkout {shlex.quote(path)}`"
+        else:
+            yield f"{path} differs from the commit: see `git diff {shlex.quote(path)}`"
+    for path, kind in differences(revision, *CODE_FOLDERS, "conf", at=at):
+        if kind == "added":
+            yield f"{path} is not in the commit: commit it, or remove it"
+    return f"{num_files(revision, at)} tracked files equal those of commit {revision[:10]}"
 
 
 def history(project: Project) -> Check:
