@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mathledger import __version__, terminal
+from mathledger.core.arguments import absolute, positive_integer, positive_number, share
 from mathledger.core.errors import InputError
 from mathledger.core.extras import what_is_missing
 
 SIGNATURE = Path("model.sig")
+REVIEW = Path("review.html")
 
 
 class Commands(Protocol):
@@ -178,7 +180,7 @@ def add_verify(commands: Commands) -> None:
     )
     command.set_defaults(module="mathledger.verify")
     command.add_argument(
-        "--deep", type=positive, metavar="N", help="regenerate N randomly chosen responses"
+        "--deep", type=positive_integer, metavar="N", help="regenerate N randomly chosen responses"
     )
     command.add_argument("--json", action="store_true", help="print everything as JSON")
     _add_verification(command)
@@ -275,20 +277,44 @@ def add_plan(commands: Commands) -> None:
     )
     command.add_argument(
         "--utilisation",
-        type=_share,
+        type=share,
         default=0.4,
         metavar="SHARE",
         help="share of the GPU's peak that training reaches (MFU); default: %(default)s",
     )
     command.add_argument(
         "--tokens-per-second",
-        type=_positive,
+        type=positive_number,
         default=1000.0,
         metavar="N",
         help="tokens that one GPU generates per second; default: %(default).0f",
     )
     command.add_argument(
-        "--dollars", type=_positive, metavar="PRICE", help="price of a GPU hour, to add the cost"
+        "--dollars",
+        type=positive_number,
+        metavar="PRICE",
+        help="price of a GPU hour, to add the cost",
+    )
+
+
+def add_review(commands: Commands) -> None:
+    command = commands.add_parser(
+        "review",
+        help="write a page on which a person judges the filters' pairs",
+        description="Write an HTML page with the most doubtful pairs of each class and a random "
+        "draw of it. The stages obey the verdicts in conf/decontaminate/reviewed.jsonl and "
+        "conf/deduplicate/reviewed.jsonl.",
+    )
+    command.set_defaults(module="mathledger.review")
+    command.add_argument(
+        "--html", type=absolute, default=REVIEW, metavar="FILE", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--pairs",
+        type=positive_integer,
+        default=10,
+        metavar="N",
+        help="doubtful pairs of each class, and as many drawn ones; default: %(default)s",
     )
 
 
@@ -325,37 +351,6 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = 0.0
-    if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
-    return share
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number
-
-
-def absolute(text: str) -> Path:
-    """Make a path absolute before the command changes to the project's folder."""
-    return Path(text).absolute()
-
-
-def positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
-    return int(text)
-
-
 ADD = [
     add_audit,
     add_diff,
@@ -366,6 +361,7 @@ ADD = [
     add_sync_mlflow,
     add_publish,
     add_plan,
+    add_review,
 ]  # in the order of the help
 
 

@@ -24,6 +24,7 @@ from mathledger.run.tracking import stage_run
 
 IN = Path("data/deduplicate/kept.parquet")
 BENCHMARKS = Path("data/download_benchmark")
+REVIEWED = reviewed.FILES["decontaminate"]
 OUT = Path("data/decontaminate")
 METRICS = Path("metrics/decontaminate.json")
 
@@ -33,7 +34,7 @@ def main() -> None:
         settings = params.load("decontaminate", decontaminate.Params)
         engine.start(params.load("engine", engine.Params))
         items = read_items(BENCHMARKS, params.read()["benchmark"])
-        verdicts = reviewed.read(reviewed.REVIEWED)
+        verdicts = reviewed.read(REVIEWED)
         metrics = decontaminate.filter_rows(IN, items, OUT, settings, verdicts)
         write_json(METRICS, metrics)
         run.log_metrics({key: value for key, value in metrics.items() if key != "contamination"})
@@ -43,12 +44,8 @@ def main() -> None:
         )
         print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
         print(f"canaries called contamination: {recall}")
-        if verdicts:
-            shown = metrics["reviewed"]
-            counts = ", ".join(f"{shown[key]} {key[4:]}" for key in shown if key != "stale")
-            print(f"verdicts of {reviewed.REVIEWED}: {counts}")
-            for line in shown["stale"]:
-                print(f"stale verdict of {reviewed.REVIEWED}: {line}")
+        for line in reviewed.lines(metrics["reviewed"], REVIEWED):
+            print(line)
         if "num_candidates" in metrics:
             print(f"{metrics['num_candidates']} candidates to review: {OUT}/candidates.parquet")
 

@@ -1,6 +1,8 @@
 """Remove exact and near duplicates across all corpora, and record which row each one copies.
 
-Reads   data/prepare/<corpus>/kept.parquet for every corpus; conf: deduplicate, engine, corpus
+Reads   data/prepare/<corpus>/kept.parquet for every corpus,
+        conf/deduplicate/reviewed.jsonl (people's verdicts about near duplicates);
+        conf: deduplicate, engine, corpus
 Writes  data/deduplicate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
         families.parquet (kept problems that differ only in their numbers)
 Metrics metrics/deduplicate.json
@@ -19,11 +21,12 @@ from pathlib import Path
 
 from mathledger.core.files import write_json
 from mathledger.data import engine
-from mathledger.filters import deduplicate
+from mathledger.filters import deduplicate, reviewed
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
 
 IN = Path("data/prepare")
+REVIEWED = reviewed.FILES["deduplicate"]
 OUT = Path("data/deduplicate")
 METRICS = Path("metrics/deduplicate.json")
 
@@ -33,11 +36,14 @@ def main() -> None:
         settings = params.load("deduplicate", deduplicate.Params)
         engine.start(params.load("engine", engine.Params))
         paths = [IN / corpus / "kept.parquet" for corpus in params.read()["corpus"]]
-        metrics = deduplicate.filter_rows(paths, OUT, settings)
+        verdicts = reviewed.read(REVIEWED)
+        metrics = deduplicate.filter_rows(paths, OUT, settings, verdicts)
         write_json(METRICS, metrics)
         run.log_metrics(metrics)
         kept, removed = metrics["num_kept"], metrics["removed_by_reason"]
         print(f"kept {kept} of {metrics['num_in']}, {removed}")
+        for line in reviewed.lines(metrics["reviewed"], REVIEWED):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -178,7 +178,9 @@ def telling_duplicates(duplicates: Path, private: set[str]) -> list[Row]:
         for row in near.to_pylist():
             kept = row["evidence"]
             # A duplicate of a row that overlaps a private item may hold that item too.
-            if kept["kept_problem"] is not None and kept["kept_id"] not in private:
+            # Without a similarity a person decided, and there is nothing to judge.
+            is_judged = kept["jaccard"] is None
+            if kept["kept_problem"] and not is_judged and kept["kept_id"] not in private:
                 group = f"{row['corpus']} {kept['kept_corpus']}"
                 key = kept["jaccard"], row["id"]
                 shortlist.offer(group, kept["kept_id"], key, {**row, "class": "near duplicate"})

@@ -137,7 +137,7 @@ def filter_rows(
     metrics = {
         **tally,
         "num_items_checked": len(items),
-        "reviewed": overlay.metrics(),
+        "reviewed": overlay.counts(),
         "canaries": counts,
     }
     if num_candidates is not None:

@@ -24,7 +24,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.tables import EXAMPLE, Writer, num_rows, read_batches, removed_schema
 from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
-from mathledger.filters import minhash, near_copies
+from mathledger.filters import minhash, near_copies, reviewed
 from mathledger.filters.near_copies import NearCopies
 from mathledger.text import canonical, groups
 
@@ -34,7 +34,8 @@ EVIDENCE = pa.struct(
         pa.field("kept_corpus", pa.string()),
         pa.field("kept_source", pa.string()),
         pa.field("kept_problem", pa.string()),  # Null if identical to the removed problem.
-        pa.field("jaccard", pa.float64()),  # Similarity of the problems' canonical n-grams.
+        # Similarity of the problems' canonical n-grams; null if a person decided.
+        pa.field("jaccard", pa.float64()),
     ]
 )
 FAMILY = pa.schema(
@@ -225,6 +226,7 @@ def write_all(
         for batch in pa.ipc.open_stream(pa.memory_map(str(scratch / "gone"))):
             rows, table = batch["row"].to_numpy(), pa.Table.from_batches([batch])
             other = named_rows.take(pa.array(place[decisions.kept_row[rows]]))
+            likeness = decisions.jaccard[rows]
             is_same = pc.equal(other["problem"], table["problem"])
             evidence = pa.table(
                 {
@@ -232,7 +234,7 @@ def write_all(
                     "kept_corpus": other["corpus"],
                     "kept_source": other["source"],
                     "kept_problem": pc.if_else(is_same, None, other["problem"]),
-                    "jaccard": decisions.jaccard[rows],
+                    "jaccard": pa.array(likeness, mask=np.isinf(likeness)),
                 }
             )
             table = table.append_column("reason", reasons.take(pa.array(decisions.state[rows])))
@@ -313,11 +315,14 @@ def summarise(counts: Counts) -> dict[str, Any]:
     }
 
 
-def filter_rows(paths: list[Path], out: Path, settings: Params) -> dict[str, Any]:
+def filter_rows(
+    paths: list[Path], out: Path, settings: Params, verdicts: list[reviewed.Verdict]
+) -> dict[str, Any]:
     """Write kept, removed and families.parquet into out; return the metrics.
 
     Args:
         paths: The corpora's files, <corpus>/kept.parquet, in the order of preference.
+        verdicts: People's verdicts about pairs of problems, which stand in place of the rule's.
 
     Raises:
         InputError: There are no rows, or too many rows of a corpus or a source are copies.
@@ -332,7 +337,9 @@ def filter_rows(paths: list[Path], out: Path, settings: Params) -> dict[str, Any
         scratch = Path(folder)
         files = write_unique(paths, is_first, scratch)
         limit = settings.jaccard if settings.action == "remove" else None
-        near = near_copies.find(files, settings.bands(), limit, scratch)
+        problems = keys[is_first][:, :2]
+        ruled = reviewed.copies(verdicts, problems)
+        near = near_copies.find(files, settings.bands(), limit, scratch, ruled)
         families = find_families(near, np.flatnonzero(is_first))
         decisions = decide(keys, first, near, settings)
         counts = tally(paths, decisions)
@@ -346,6 +353,7 @@ def filter_rows(paths: list[Path], out: Path, settings: Params) -> dict[str, Any
         "num_removed": num_removed,
         "num_unique_problems": int(is_first.sum()),
         "num_comparisons_capped": near.num_capped,
+        "reviewed": reviewed.count_copies(verdicts, problems),
         "num_families": len(families.row),
         "largest_family": int(families.num_problems.max(initial=0)),
         **summarise(counts),

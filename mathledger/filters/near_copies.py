@@ -22,16 +22,23 @@ class NearCopies:
     """The near copies among the unique problems, which are numbered in the order of preference."""
 
     kept: I64  # For each problem, the kept problem that it copies, or -1.
-    jaccard: F64
+    jaccard: F64  # Infinite if a person decided.
     template: U64  # Hash of the problem with its numbers masked, shape (problems, 2).
     num_capped: int  # Number of comparisons skipped because of a cap.
 
 
-def find(files: list[Path], bands: Bands, jaccard: float | None, scratch: Path) -> NearCopies:
+def find(
+    files: list[Path],
+    bands: Bands,
+    jaccard: float | None,
+    scratch: Path,
+    ruled: dict[tuple[int, int], bool],
+) -> NearCopies:
     """Find the near copies among the problems of the files.
 
     Args:
         jaccard: Smallest Jaccard similarity of a near copy; None finds no near copies.
+        ruled: Whether a pair of a later and an earlier problem is a copy, for the judged pairs.
     """
 
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
@@ -44,8 +51,29 @@ def find(files: list[Path], bands: Bands, jaccard: float | None, scratch: Path) 
     if jaccard is not None:
         pairs, num_capped = minhash.propose(sketches)
     similarity = compare(files, pairs, bands.ngram_size, scratch)
+    if jaccard is not None:
+        pairs, similarity = overrule(pairs, similarity, ruled, len(rows))
     kept, likeness = minhash.stars(pairs, similarity, jaccard or 1.0, len(rows))
     return NearCopies(kept, likeness, sketches["template"].copy(), num_capped)
+
+
+def overrule(
+    pairs: I64, similarity: F64, ruled: dict[tuple[int, int], bool], num_problems: int
+) -> tuple[I64, F64]:
+    """Put what people judged in place of the similarity: infinity for a copy, no pair if not.
+
+    >>> overrule(np.array([[2, 0], [3, 1]]), np.array([0.9, 0.9]), {(3, 1): False, (1, 0): True}, 4)
+    (array([[1, 0],
+           [2, 0]]), array([inf, 0.9]))
+    """
+    judged = np.array([*ruled], np.int64).reshape(-1, 2)
+    names, own = (each[:, 0] * num_problems + each[:, 1] for each in (pairs, judged))
+    is_left = ~np.isin(names, own)
+    copies = judged[np.fromiter(ruled.values(), np.bool_, len(ruled))]
+    pairs = np.concatenate([pairs[is_left], copies])
+    similarity = np.concatenate([similarity[is_left], np.full(len(copies), np.inf)])
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return pairs[order], similarity[order]
 
 
 def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F64:

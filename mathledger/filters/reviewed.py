@@ -7,7 +7,7 @@ that text. `mathledger review` writes the lines.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,8 +23,10 @@ from mathledger.filters.items import Item
 from mathledger.filters.overlap import NO_CLASS, SAME
 from mathledger.text import canonical
 
-REVIEWED = Path("conf/decontaminate/reviewed.jsonl")
+FILES = {name: Path(f"conf/{name}/reviewed.jsonl") for name in ("decontaminate", "deduplicate")}
 KEY = "[0-9a-f]{32}"  # The canonical key of a text.
+
+U64 = npt.NDArray[np.uint64]
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -39,7 +41,7 @@ class Verdict(Record):
     by: Text
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     row: str  # The row's id when it was judged; only for people.
-    item: str  # BENCHMARK/ID when it was judged; only for people.
+    against: str  # BENCHMARK/ID, or the kept row's id, when it was judged; only for people.
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -50,7 +52,12 @@ class Verdict(Record):
 
 def keys(texts: pa.Array) -> list[str]:
     """Return the canonical key of each text as 32 hex digits."""
-    return [f"{high:016x}{low:016x}" for high, low in canonical.keys(texts).tolist()]
+    return [spelled(key) for key in canonical.keys(texts)]
+
+
+def spelled(key: U64) -> str:
+    """Return the two halves of a canonical key as 32 hex digits."""
+    return f"{int(key[0]):016x}{int(key[1]):016x}"
 
 
 def pair(text: str, item: str) -> str:
@@ -96,6 +103,68 @@ def read(path: Path) -> list[Verdict]:
     return verdicts
 
 
+def count(
+    verdicts: list[Verdict], texts: Container[tuple[str, str]], others: Container[str]
+) -> dict[str, Any]:
+    """Return how many verdicts hold, and those that name no pair of the present data.
+
+    Args:
+        texts: Places and keys of the rows' texts that occur.
+        others: Keys of the items, or of the kept rows' texts, that occur.
+    """
+    held: dict[str, set[tuple[str, str]]] = {"same": set(), "different": set()}
+    stale = []
+    for verdict in verdicts:
+        text, other = verdict.keys
+        missing = [] if (verdict.place, text) in texts else [f"row {verdict.row}"]
+        missing += [] if other in others else [verdict.against]
+        if missing:
+            stale.append(f"{verdict.pair}: no text of {' and '.join(missing)}")
+        else:
+            held[verdict.verdict].add((verdict.place, verdict.pair))
+    counts = {f"num_{verdict}": len(pairs) for verdict, pairs in held.items()}
+    return {**counts, "num_stale": len(stale), "stale": stale}
+
+
+def lines(counts: dict[str, Any], path: Path) -> list[str]:
+    """Return what a stage prints about the verdicts of a file, if there are any."""
+    numbers = {key.removeprefix("num_"): counts[key] for key in counts if key != "stale"}
+    if not any(numbers.values()):
+        return []
+    text = ", ".join(f"{number} {what}" for what, number in numbers.items())
+    return [f"verdicts of {path}: {text}", *(f"{path}: stale: {each}" for each in counts["stale"])]
+
+
+def copies(verdicts: list[Verdict], problems: U64) -> dict[tuple[int, int], bool]:
+    """Return whether the judged pairs of unique problems are copies, by (later, earlier).
+
+    Args:
+        problems: Canonical keys of the problems, shape (problems, 2).
+    """
+    numbers = _numbers(verdicts, problems)
+    ruled = {}
+    for verdict in verdicts:
+        both = [numbers[key] for key in verdict.keys if key in numbers]
+        if len(set(both)) == 2:
+            ruled[max(both), min(both)] = verdict.verdict == "same"
+    return ruled
+
+
+def count_copies(verdicts: list[Verdict], problems: U64) -> dict[str, Any]:
+    """Count the verdicts about pairs of unique problems."""
+    numbers = _numbers(verdicts, problems)
+    return count(verdicts, {("problem", key) for key in numbers}, numbers)
+
+
+def _numbers(verdicts: list[Verdict], problems: U64) -> dict[str, int]:
+    """Return the numbers of the judged problems by key."""
+    judged = {key for verdict in verdicts for key in verdict.keys}
+    halves = np.array(sorted({int(key[:16], 16) for key in judged}), np.uint64)
+    near = np.flatnonzero(np.isin(problems[:, 0], halves))
+    own = {spelled(problems[number]): int(number) for number in near}
+    return {key: own[key] for key in sorted(judged & own.keys())}
+
+
 class Overlay:
     """The verdicts about the pairs of the present items; `apply` puts them in place of the rule."""
 
@@ -111,7 +180,7 @@ class Overlay:
         for verdict in self.verdicts:
             self._by_text[verdict.place, verdict.keys[0]].append(verdict)
 
-    def texts(self, place: str) -> npt.NDArray[np.uint64]:
+    def texts(self, place: str) -> U64:
         """Return the first half of the keys of the judged texts of a place."""
         own = [int(key[:16], 16) for where, key in self._by_text if where == place]
         return np.array(own, np.uint64)
@@ -137,22 +206,7 @@ class Overlay:
                 by_item[item] = before._replace(kind=kind, ruling=Ruling("person", rule, note))
         return sorted(by_item.values(), key=lambda match: match.item)
 
-    def metrics(self) -> dict[str, Any]:
-        """Return how many verdicts hold, and the lines that name no pair of the present data."""
-        held: dict[str, set[tuple[str, str]]] = {"same": set(), "different": set()}
-        stale = []
-        for verdict in self.verdicts:
-            text, item = verdict.keys
-            missing = [] if (verdict.place, text) in self._seen else [f"row {verdict.row}"]
-            missing += [] if item in self._items else [f"item {verdict.item}"]
-            if missing:
-                stale.append(f"{verdict.pair}: no text of {' and '.join(missing)}")
-            else:
-                held[verdict.verdict].add((verdict.place, verdict.pair))
-        return {
-            "num_same": len(held["same"]),
-            "num_different": len(held["different"]),
-            "num_overruled": len(self._overruled),
-            "num_stale": len(stale),
-            "stale": stale,
-        }
+    def counts(self) -> dict[str, Any]:
+        """Count the verdicts; call this after the last text."""
+        counts = count(self.verdicts, self._seen, self._items)
+        return {"num_overruled": len(self._overruled), **counts}

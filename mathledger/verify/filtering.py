@@ -59,7 +59,7 @@ def again(project: Project) -> Check:
             # Without engine.start: every runner gives the same bytes, and threads are the default.
             items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
             rows = project.outputs.deduplicated
-            verdicts = reviewed.read(reviewed.REVIEWED)
+            verdicts = reviewed.read(reviewed.FILES["decontaminate"])
             found = decontaminate.filter_rows(rows, items, again, settings, verdicts)
             write_json(metrics, found)
         except InputError as error:

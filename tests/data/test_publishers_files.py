@@ -122,7 +122,7 @@ def filtered(files: Samples, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     # Nearly all of the second corpus is in the first as well.
     settings = replace(settings, max_removed_rate=1.0)
     kept = [folder / "data/prepare" / name / "kept.parquet" for name in CORPORA]
-    deduplicated = deduplicate.filter_rows(kept, folder / "data/deduplicate", settings)
+    deduplicated = deduplicate.filter_rows(kept, folder / "data/deduplicate", settings, [])
     search = configuration.check("decontaminate", CONTENT["decontaminate"], decontaminate.Params)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

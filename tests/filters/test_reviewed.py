@@ -9,11 +9,12 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
-from mathledger.filters import decontaminate, reviewed
+from mathledger.filters import decontaminate, deduplicate, reviewed
 from mathledger.filters.items import Item
 from mathledger.run import params
 
 SETTINGS = replace(params.load("decontaminate", decontaminate.Params), canaries_per_benchmark=1)
+COPIES = params.load("deduplicate", deduplicate.Params)
 WORDS = ("apples", "pears", "plums", "figs", "limes", "dates")
 ITEMS = [
     Item("quiz", "rev", None, str(n), f"Eve buys {n + 2} {word} and gives {n + 3} away.", False)
@@ -32,7 +33,7 @@ def line(own: str, other: str, verdict: str, **changes: Any) -> str:
         "by": "Ada",
         "date": "2026-11-29",
         "row": "web/1",
-        "item": "quiz/0",
+        "against": "quiz/0",
     }
     return json.dumps({**content, **changes})
 
@@ -67,12 +68,12 @@ def test_a_pair_judged_different_is_no_contamination(tmp_path: Path) -> None:
     assert metrics["num_items_hit"] == 1 and metrics["hits_by_class"]["different"] == 1
     assert {cell["class"] for cell in metrics["contamination"]} <= {"same", "variant", "sibling"}
     assert metrics["reviewed"] == {
-        "num_same": 0, "num_different": 1, "num_overruled": 1, "num_stale": 0, "stale": [],
+        "num_overruled": 1, "num_same": 0, "num_different": 1, "num_stale": 0, "stale": [],
     }  # fmt: skip
 
 
 def test_a_pair_judged_same_is_contamination_whatever_the_rule_says(tmp_path: Path) -> None:
-    verdict = line(RETOLD, ITEMS[2].problem, "same", item="quiz/2")
+    verdict = line(RETOLD, ITEMS[2].problem, "same", against="quiz/2")
     metrics, evidence, kept = run(tmp_path, [OTHER, RETOLD], verdict)
     assert kept == ["0"] and metrics["removed_by_reason"] == {"same": 1}
     (own,) = [row for row in evidence if row["item_id"] == "2"]
@@ -99,8 +100,8 @@ def test_a_verdict_that_agrees_with_the_rule_overrules_nothing(tmp_path: Path) -
     ("text", "item", "missing"),
     [
         ("A row that is gone", ITEMS[0].problem, "row web/1"),
-        (OTHER, "An item that is gone", "item quiz/0"),
-        ("A row that is gone", "An item that is gone", "row web/1 and item quiz/0"),
+        (OTHER, "An item that is gone", "quiz/0"),
+        ("A row that is gone", "An item that is gone", "row web/1 and quiz/0"),
     ],
 )
 def test_a_stale_verdict_is_counted_and_named(
@@ -149,4 +150,36 @@ def test_two_people_may_agree_and_a_missing_file_is_an_error(tmp_path: Path) -> 
 
 
 def test_the_repositorys_own_file_reads() -> None:
-    reviewed.read(reviewed.REVIEWED)
+    reviewed.read(reviewed.FILES["decontaminate"])
+
+
+def test_copies_and_other_problems_are_what_people_judged(tmp_path: Path) -> None:
+    """One near copy is judged to be another problem, and one retold problem to be a copy."""
+    long = "Nora has 12 red boxes with 7 pens each and buys 3 more pens for every box today"
+    problems = [f"{long}.", f"{long}, too.", "How old is Tom in 8 years?", "In 8 years, Tom is?"]
+    rows = [
+        dict.fromkeys(EXAMPLE.names, "")
+        | {"id": str(number), "corpus": "web", "problem": problem, "origin_row": number}
+        for number, problem in enumerate(problems)
+    ]
+    path = tmp_path / "web/kept.parquet"
+    write_rows(path, rows, EXAMPLE)
+
+    def removed(*verdicts: reviewed.Verdict) -> tuple[set[tuple[str, str]], dict[str, Any]]:
+        settings = replace(COPIES, max_removed_rate=1.0)
+        metrics = deduplicate.filter_rows([path], tmp_path / "out", settings, [*verdicts])
+        gone = read_rows(tmp_path / "out/removed.parquet")
+        assert all(row["evidence"]["jaccard"] is None for row in gone if row["id"] == "3")
+        return {(row["id"], row["evidence"]["kept_id"]) for row in gone}, metrics["reviewed"]
+
+    def judged(one: str, other: str, verdict: str) -> reviewed.Verdict:
+        content = {"pair": reviewed.pair(one, other), "verdict": verdict, "by": "Ada"}
+        content |= {"place": "problem", "reason": "", "date": "2026-11-29"}
+        return reviewed.Verdict.read({**content, "row": "1", "against": "0"}, "line")
+
+    assert removed()[0] == {("1", "0")}
+    verdicts = judged(problems[1], problems[0], "different"), judged(*problems[2:], "same")
+    assert removed(*verdicts)[0] == {("3", "2")}
+    stale = judged("gone", problems[0], "same")
+    pairs, counts = removed(stale)
+    assert pairs == {("1", "0")} and counts["num_stale"] == 1 and counts["num_same"] == 0
