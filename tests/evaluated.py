@@ -25,6 +25,7 @@ SIZES = {"exam": 60, "aime": 30, "secret": 240}
 LIMITS = {"exam": 100, "aime": 2048, "secret": 512}
 SKILL = {"base": 0.25, "tuned": 0.45, "reinforced": 0.5}
 SUBJECTS = ["Algebra", "Geometry", "Number theory"]
+VERDICTS = ("num_overruled", "num_same", "num_different", "num_stale")
 NUM_LEAKED = 10
 
 
@@ -128,7 +129,8 @@ def write_project(
         "class": "same",
         "num_rows": 10,
     }
-    hits = {"num_items_checked": 330, "hits_by_class": {"same": 10, "variant": 3}}
+    hits: dict[str, Any] = {"num_items_checked": 330, "hits_by_class": {"same": 10, "variant": 3}}
+    hits["reviewed"] = dict.fromkeys(VERDICTS, 0) | {"stale": []}
     write_metrics(decontaminate={**hits, "contamination": [cell]}, mix={"num_validation": 7})
     row = example("r1", "What is 2 + 2?")
     leaks = [hit(row, "same", f"exam-{n:03}", "What is 2 + 2?") for n in range(NUM_LEAKED)]

@@ -820,3 +820,15 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
         for run in (smoke, again)
     )
     assert first and first == second
+
+
+def test_the_card_counts_what_people_judged(single: Project) -> None:
+    assert "People judged" not in single.text
+    ledger = copy.deepcopy(single.ledger)
+    counts = {"num_overruled": 3, "num_same": 5, "num_different": 2, "num_stale": 1}
+    ledger["decontaminate"]["reviewed"] = counts
+    text = " ".join(render(ledger).split())
+    assert "People judged 7 pairs of a training text and an item: 5 as the same problem" in text
+    assert "3 of these verdicts overrule the filter. Ignored: 1 older" in text
+    del ledger["decontaminate"]["reviewed"]
+    assert "People judged" not in render(ledger)

@@ -11,7 +11,6 @@ from mathledger.card.ledger import (
     BaseModelInput,
     Benchmark,
     Corpus,
-    Decontamination,
     HeldOut,
     Ledger,
     Licence,
@@ -19,6 +18,7 @@ from mathledger.card.ledger import (
     StatedScore,
     Training,
 )
+from mathledger.card.ledger_filters import Decontamination
 from mathledger.card.outputs import Outputs
 from mathledger.card.overlap import overlapping_rows
 from mathledger.card.settings import Claim
@@ -146,6 +146,7 @@ def decontamination(outputs: Outputs, settings: Settings) -> Decontamination:
         "canaries": [each.content() for each in funnel.canaries(outputs)],
         "num_items_checked": measured["num_items_checked"],
         "num_variant_hits": measured["hits_by_class"].get("variant", 0),
+        "reviewed": {key: value for key, value in measured["reviewed"].items() if key != "stale"},
     }
     return Decontamination.read(content, "decontaminate")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mathledger.card.ledger import Canaries, Planted
+from mathledger.card.ledger_filters import Canaries, Planted
 from mathledger.card.outputs import Outputs
 from mathledger.data import practice
 from mathledger.data.canary_forms import CONTROLS

@@ -7,24 +7,13 @@ fields are in the order of the file. A field with a default may be absent: from 
 versions, or because it does not apply. A field that was never set is not written (`content`).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from mathledger.card.ledger_filters import Decontamination, Planted
+from mathledger.card.quantities import Count, Md5, Sha256, Share
 from mathledger.core.typed import Record
-
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Sha256 = Annotated[
-    str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of a file's bytes.")
-]
-Md5 = Annotated[
-    str,
-    Field(
-        pattern=r"^[0-9a-f]{32}(\.dir)?$",
-        description="DVC's MD5 digest; the digest of a folder ends in .dir.",
-    ),
-]
 
 
 class Interval(Record):
@@ -176,36 +165,6 @@ class Corpus(_Input):
     """A corpus with its files."""
 
     files: dict[str, File]
-
-
-class Planted(Record):
-    """Rows that were planted in the corpora to test the filters."""
-
-    kind: str
-    num_planted: Count
-    num_removed: Count
-
-
-class Canaries(Record):
-    """Changed copies of benchmark items that test the contamination filter."""
-
-    form: str
-    is_control: bool
-    num: Count
-    num_found: Count
-    found_rate: Share
-    low: Share
-    high: Share
-
-
-class Decontamination(Record):
-    """The settings and the results of decontamination."""
-
-    action: Literal["remove", "flag", "keep"]
-    variants: Literal["kept", "removed"]
-    canaries: list[Canaries]
-    num_items_checked: Count
-    num_variant_hits: Count
 
 
 class Difference(Record):

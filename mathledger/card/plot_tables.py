@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathledger.card.funnel import STEPS, Contamination, contamination
-from mathledger.card.ledger import Canaries, Ledger
+from mathledger.card.ledger import Ledger
+from mathledger.card.ledger_filters import Canaries
 from mathledger.card.outputs import Outputs
 from mathledger.card.subsets import are_levels
 

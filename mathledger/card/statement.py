@@ -17,7 +17,8 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema
 
-from mathledger.card.ledger import Ledger, Sha256
+from mathledger.card.ledger import Ledger
+from mathledger.card.quantities import Sha256
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.typed import Record

@@ -1,7 +1,8 @@
 """Classify a path in DVC's notation: code, data, a lineage file, a metric or a plot."""
 
+# The stages read people's verdicts from conf/, and compiled params instead of its other files.
 # Results from before the rooms of mathledger/ name `ledger` and `stages/common` as code.
-CODE_FOLDERS = ("mathledger", "stages", "ledger")
+CODE_FOLDERS = ("mathledger", "stages", "ledger", "conf")
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -16,7 +17,7 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def is_code(path: str) -> bool:
-    """Return True if a path is a room or a module.
+    """Return True if a path is a room, a module, or people's verdicts, which git holds.
 
     >>> is_code("mathledger/text"), is_code("stages/common/text.py"), is_code("data/mix")
     (True, True, False)

@@ -29,6 +29,21 @@ def without_overlap(ledger: Ledger) -> list[str]:
     ]
 
 
+def reviewed(ledger: Ledger) -> str:
+    """Say how many pairs people judged; return "" if nobody judged any."""
+    counts = ledger.decontaminate.reviewed
+    if counts is None or not any(counts.content().values()):
+        return ""
+    text = (
+        f"People judged {counts.num_same + counts.num_different} pairs of a training text and an "
+        f"item: {counts.num_same} as the same problem and {counts.num_different} as different "
+        f"problems. {counts.num_overruled} of these verdicts overrule the filter."
+    )
+    if counts.num_stale:
+        text += f" Ignored: {counts.num_stale} older verdicts about texts that have changed."
+    return text
+
+
 def canary_table(ledger: Ledger) -> str:
     """Tabulate the results of testing the filter on changed copies, by form of change."""
     rows = [

@@ -1,0 +1,46 @@
+"""The ledger's records of what the filters did; ledger.py explains records."""
+
+from typing import Literal
+
+from mathledger.card.quantities import Count, Share
+from mathledger.core.typed import Record
+
+
+class Planted(Record):
+    """Rows that were planted in the corpora to test the filters."""
+
+    kind: str
+    num_planted: Count
+    num_removed: Count
+
+
+class Canaries(Record):
+    """Changed copies of benchmark items that test the contamination filter."""
+
+    form: str
+    is_control: bool
+    num: Count
+    num_found: Count
+    found_rate: Share
+    low: Share
+    high: Share
+
+
+class Reviewed(Record):
+    """People's verdicts about pairs of a training text and an item."""
+
+    num_same: Count
+    num_different: Count
+    num_overruled: Count
+    num_stale: Count
+
+
+class Decontamination(Record):
+    """The settings and the results of decontamination."""
+
+    action: Literal["remove", "flag", "keep"]
+    variants: Literal["kept", "removed"]
+    canaries: list[Canaries]
+    num_items_checked: Count
+    num_variant_hits: Count
+    reviewed: Reviewed | None = None
