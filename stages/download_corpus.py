@@ -8,8 +8,9 @@ import json
 import sys
 from pathlib import Path
 
+from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
-from mathledger.data import hub, local, practice, readers, receipts, sources
+from mathledger.data import formats, hub, local, practice, receipts, sources
 from mathledger.run import params
 from mathledger.run.tracking import stage_run
 
@@ -20,7 +21,8 @@ def download(source: sources.CorpusSource, folder: Path) -> int:
     """Put the corpus's files into the folder and return the number of rows.
 
     Raises:
-        InputError: A file is unavailable, does not match its pin, or has the wrong number of rows.
+        InputError: A file is unavailable or damaged, does not match its pin, or has the wrong
+            number of rows.
     """
     match source:
         case practice.PracticeCorpus():
@@ -32,7 +34,9 @@ def download(source: sources.CorpusSource, folder: Path) -> int:
             paths = hub.fetch_hub(source, "dataset", folder)
         case sources.Local():
             paths = local.fetch_local(source, folder)
-    return sum(map(readers.count_rows, paths))
+    if not (num_rows := sum(map(formats.count_rows, paths))):
+        raise InputError(f"{', '.join(source.files)}: no rows; correct source.files in conf/")
+    return num_rows
 
 
 def main() -> None:

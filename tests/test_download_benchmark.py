@@ -186,7 +186,7 @@ def test_an_answer_is_read_from_the_solution_and_rows_are_numbered_over_all_file
             r"a\.jsonl, row 1: not JSON: Expecting value at column",
         ),
         ('["secret"]\n', r"a\.jsonl, row 0: not a JSON object"),
-        ('{"q": "secret", "x": 1}\n', r"row 0 has no column 'a', only q, x; correct mapping"),
+        ('{"q": "secret", "x": 1}\n', r"row 0 has no column 'a', only q, x; correct the mapping"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_without_its_text(

@@ -396,8 +396,8 @@ def test_files_without_a_pin_are_refused() -> None:
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
+    path = tmp_path / "a.txt"
     path.write_text("problem\n1 + 1\n")
     local = sources.Local(kind="local", licence="MIT", files={str(path): sha256(path)})
-    with pytest.raises(InputError, match=r"a\.csv is neither \.parquet nor \.jsonl"):
+    with pytest.raises(InputError, match=r"a\.txt is neither \.parquet, \.jsonl nor \.csv"):
         download_corpus.download(local, tmp_path / "out")

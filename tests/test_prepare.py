@@ -104,7 +104,8 @@ FOUR = r"\boxed{4}"
         (openmath(r"The answer is \boxed{3}. The answer is $\boxed{4}$."), "contradicts_itself"),
         (openmath(r"x=\boxed{3}, and y=\boxed{4}"), None),
         (openmath(None), "empty"),
-        (openmath(["a", "list"]), "empty"),
+        (openmath([FOUR]), None),
+        (openmath([]), "empty"),
         (openmath(r"\boxed{4}", problem="   "), "empty"),
         (openmath(r"\boxed{4}", problem="2" * 101), "too_long"),
         (openmath("so " * 80 + r"\boxed{4}"), "too_long"),
@@ -280,25 +281,25 @@ def test_a_missing_column_is_named(smoke_copy: Workspace) -> None:
     assert "Traceback" not in shown
 
 
-@pytest.mark.parametrize("line", [b"{oops", b'{"problem": "\xff"}', b'["a list"]', b""])
+@pytest.mark.parametrize("line", [b"{oops", b'{"problem": "\xff"}', b'["a list"]'])
 def test_a_line_that_is_no_json_object_is_named(line: bytes, tmp_path: Path) -> None:
     write_raw(tmp_path, [openmath("x")])
     with (tmp_path / "a.jsonl").open("ab") as file:
         file.write(line + b"\n")
-    with pytest.raises(InputError, match=r"a\.jsonl, row 1: .*JSON"):
+    with pytest.raises(InputError, match=r"a\.jsonl, row 1: .*(JSON|UTF-8)"):
         list(readers.batches(tmp_path, vars(OPENMATH)))
 
 
 @pytest.mark.parametrize(
     ("column", "value", "wants"),
-    [("problem", 4, "not text"), ("messages", "2+2?", "not a list of messages")],
+    [("problem", 4, "a number, not text"), ("messages", "2+2?", "text, not a list of messages")],
 )
 def test_a_column_of_another_type_is_named(
     column: str, value: Any, wants: str, tmp_path: Path
 ) -> None:
     row = {"problem": "2+2?", "solution": FOUR, "source": "s", "messages": None} | {column: value}
     write_raw(tmp_path, [row], "a.parquet")
-    with pytest.raises(InputError, match=rf"a\.parquet: column '{column}' holds .*{wants}"):
+    with pytest.raises(InputError, match=rf"a\.parquet, row 0: column '{column}' holds {wants}"):
         list(readers.batches(tmp_path, vars(NUMINA)))
 
 

@@ -4,13 +4,13 @@ Decontamination searches for all items, evaluated or not. No message quotes an i
 benchmark may be private.
 """
 
-import json
 import re
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -19,11 +19,22 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id, sha256, uniform
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
-from mathledger.data import hub, local, practice, receipts, sources, wheel
+from mathledger.data import (
+    formats,
+    hub,
+    local,
+    practice,
+    readers,
+    receipts,
+    sources,
+    values,
+    wheel,
+)
 from mathledger.grading import comparison, solutions
 from mathledger.grading.grades import AnswerType
 
 THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
+LOST = "\ufffd"  # Stands for a character that was lost, such as half of a surrogate pair.
 WHOLE = re.compile(r"[-+]?[\d,]+")
 # Holds every item of the source: a problem that is not evaluated must not be trained on either.
 ALL_ITEM = pa.schema(
@@ -104,94 +115,63 @@ def champ_items(file: Path) -> list[Row]:
     Raises:
         InputError: The file is not JSON of this form.
     """
-    try:
-        problems: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["problems"]
-    except (json.JSONDecodeError, KeyError) as error:
-        raise InputError(f"{file.name} does not look like CHAMP's v0.json: {error}") from None
+    problems = formats.parse_object(file.read_bytes(), file.name).get("problems")
+    if not isinstance(problems, dict):
+        raise InputError(f"{file.name} does not look like CHAMP's v0.json: it has no problems")
     rows = []
     for name, problem in problems.items():
-        for key in ("_text", "_answer", "category"):
-            if key not in problem:
-                raise InputError(f"{file.name}: problem {name} has no {key}")
-        steps = [step["_text"] for step in problem.get("solution", {}).get("steps", [])]
-        rows.append(
-            {
-                "id": name,
-                "problem": problem["_text"],
-                "answer": problem["_answer"],
-                "solution": "\n".join(steps) or None,
-                "subsets": {"category": problem["category"]},
-            }
-        )
+        try:
+            steps = [step["_text"] for step in problem.get("solution", {}).get("steps", [])]
+            rows.append(
+                {
+                    "id": name,
+                    "problem": values.text_of(problem["_text"], "text"),
+                    "answer": values.text_of(problem["_answer"], "answer"),
+                    "solution": "\n".join(steps) or None,
+                    "subsets": {"category": values.text_of(problem["category"], "text")},
+                }
+            )
+        except KeyError as error:
+            raise InputError(f"{file.name}: problem {name} has no {error.args[0]}") from None
+        except (AttributeError, TypeError, values.UnfitError):
+            raise InputError(f"{file.name}: problem {name} is not of CHAMP's form") from None
     return rows
 
 
 def file_items(files: list[Path], columns: Columns) -> list[Row]:
-    """Return the items of parquet and JSONL files.
+    """Return the items of parquet, JSONL and CSV files.
 
     Raises:
-        InputError: A line is not a JSON object, or a mapped column is missing.
+        InputError: A mapped column is missing or holds what it cannot hold, or a file is damaged.
     """
+    named = {name: getattr(columns, name) for name in ("problem", "answer", "solution", "id")}
+    named |= {f"subset {key}": column for key, column in columns.subsets.items()}
+    wanted = {name: column for name, column in named.items() if column is not None}
     items: list[Row] = []
     for file in files:
-        for number, raw in enumerate(_read(file)):
-            where = f"{file.name}, row {number}"
-            problem, answer, solution, name = (
-                _text(raw, column, where)
-                for column in (columns.problem, columns.answer, columns.solution, columns.id)
-            )
-            subsets = {key: _text(raw, column, where) for key, column in columns.subsets.items()}
-            if columns.answer is None and solution:
-                answer = solutions.final_answer(solution)
-            items.append(
-                {
-                    "id": name if columns.id else str(len(items)),
-                    "problem": problem,
-                    "answer": answer,
-                    "solution": solution,
-                    "subsets": {key: value for key, value in subsets.items() if value},
-                }
-            )
+        for part in readers.read_columns(file, file.name, wanted):
+            cells = [map(_stripped, texts.to_pylist()) for texts in part.values()]
+            for row in zip(*cells, strict=True):
+                items.append(_item(dict(zip(part, row, strict=True)), columns, len(items)))
     return items
 
 
-def _read(file: Path) -> list[Row]:
-    if file.suffix == ".parquet":
-        try:
-            rows: list[Row] = pq.read_table(file).to_pylist()
-        except pa.ArrowInvalid:
-            raise InputError(f"{file.name} is not a readable parquet file") from None
-        return rows
-    if file.suffix != ".jsonl":
-        raise InputError(f"{file.name} is neither .parquet nor .jsonl; convert it")
-    rows = []
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(
-                    f"{file.name}, row {number}: not JSON: {error.msg} at column {error.colno}"
-                ) from None
-            if not isinstance(row, dict):
-                raise InputError(f"{file.name}, row {number}: not a JSON object")
-            rows.append(row)
-    return rows
+def _item(row: dict[str, str | None], columns: Columns, number: int) -> Row:
+    answer, solution = row.get("answer"), row.get("solution")
+    if columns.answer is None and solution:
+        answer = solutions.final_answer(solution)
+    subsets = {key: row[f"subset {key}"] for key in columns.subsets}
+    return {
+        "id": row["id"] if columns.id else str(number),
+        "problem": row["problem"],
+        "answer": answer,
+        "solution": solution,
+        "subsets": {key: value for key, value in subsets.items() if value},
+    }
 
 
-def _text(raw: Row, column: str | None, where: str) -> str | None:
-    """Return a field as text, or None if it is empty; 142.0 becomes 142."""
-    if column is None:
-        return None
-    if column not in raw:
-        raise InputError(
-            f"{where} has no column {column!r}, only {', '.join(raw)}; "
-            "correct mapping.columns in conf/"
-        )
-    value = raw[column]
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return None if value is None else str(value).strip() or None
+def _stripped(text: str | None) -> str | None:
+    return (text or "").strip() or None
 
 
 def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
@@ -210,13 +190,14 @@ def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
             )
         if row["id"] in seen:
             raise InputError(
-                f"item id {row['id']} occurs twice; set mapping.columns.id to null to number the "
-                "items"
+                f"item id {formats.shown(row['id'])} occurs twice; set mapping.columns.id to "
+                "null to number the items"
             )
         seen.add(row["id"])
         if not row["problem"]:
             raise InputError(
-                f"item {row['id']} has no problem text; correct mapping.columns or remove the item"
+                f"item {formats.shown(row['id'])} has no problem text; correct mapping.columns or "
+                "remove the item"
             )
         reason = _reason_to_leave_out(row, mapping)
         if reason:
@@ -226,16 +207,19 @@ def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
         if mapping.answer_type in ("integer", "number") and THOUSANDS.fullmatch(answer):
             answer = answer.replace(",", "")
         if mapping.answer_type == "integer":
-            answer = str(int(answer))
+            answer = values.decimal_text(Decimal(answer))  # int() refuses 5,000 digits.
         kept.append({**row, "answer": answer, "answer_type": mapping.answer_type})
     if mapping.max_items is not None:
         kept.sort(key=lambda row: uniform(0, row["id"]))
         left_out += [{"id": row["id"], "reason": "max_items"} for row in kept[mapping.max_items :]]
         kept = kept[: mapping.max_items]
     if not kept:
+        reasons = Counter(each["reason"] for each in left_out)
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         raise InputError(
             f"none of {len(rows)} items has an answer of type {mapping.answer_type}"
             + (f" and belongs to subset {mapping.only_subset}" if mapping.only_subset else "")
+            + (f": {counts}" if counts else "")
         )
     return sorted(kept, key=lambda row: row["id"]), sorted(left_out, key=lambda row: row["id"])
 
@@ -248,6 +232,8 @@ def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
         return "other_subset"
     if not (row["answer"] or "").strip():
         return "no_answer"
+    if LOST in row["problem"] + row["answer"]:
+        return "lost_characters"
     is_number = comparison.is_number(row["answer"])
     if mapping.answer_type == "number" and not is_number:
         return "answer_is_not_a_number"

@@ -8,12 +8,13 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from filelock import FileLock
 
 from mathledger.core.errors import InputError
-from mathledger.core.hashing import content_id
-from mathledger.data.readers import count_rows
+from mathledger.core.hashing import content_id, sha256
+from mathledger.data.formats import count_rows
 from mathledger.data.receipts import expect_digest, expect_same
 from mathledger.data.sources import PRINT, SHA256, Hub, HubDataset, RepoType
 
@@ -32,8 +33,7 @@ def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
     scratch.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(scratch.with_suffix(".lock")):  # Two experiments may download the same files.
         for name in source.files:
-            if not (scratch / name).is_file():  # A file without .partial is complete and checked.
-                _download(source, repo_type, name, scratch / name)
+            _download(source, repo_type, name, scratch / name)
         if isinstance(source, HubDataset):
             num_rows = sum(count_rows(scratch / name) for name in source.files)
             if num_rows != source.num_rows:
@@ -51,14 +51,19 @@ def fetch_hub(source: Hub, repo_type: RepoType, into: Path) -> list[Path]:
 
 
 def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None:
-    """Download one file as TARGET.partial, resuming if that exists, check it and rename it."""
-    from httpx2 import HTTPError
+    """Download one file as TARGET.partial, resuming if that exists, check it and rename it.
+
+    A file that is already there is used only if it has the digest of this pin.
+    """
+    from httpx2 import HTTPError, InvalidURL
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import OfflineModeIsEnabled
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils._headers import build_hf_headers
 
     what = f"{name} of {source.repo} at {source.revision}"
+    if (pinned := source.files[name]) and _is_there(target, pinned):
+        return
     url = hf_hub_url(source.repo, name, repo_type=repo_type, revision=source.revision)
     # Without compression, the size of the partial file is the offset at which to resume.
     headers = build_hf_headers() | {"Accept-Encoding": "identity"}
@@ -73,28 +78,62 @@ def _download(source: Hub, repo_type: RepoType, name: str, target: Path) -> None
                     f"{what}: the server answers for commit {offered.commit_hash}; "
                     "if HF_ENDPOINT is set, check that it names a hub"
                 )
-            expected = _expected_digest(source.files[name], offered.etag, repo_type, what)
+            expected = _expected_digest(pinned, offered.etag, repo_type, what)
+            if _is_there(target, expected):
+                return
+            if offered.size is None:
+                raise InputError(f"{what}: the server does not announce the file's size")
             with partial.open("ab") as file:
-                start = file.tell()
-                if offered.size is None or start < offered.size:
-                    http_get(url, file, resume_size=start, headers=headers, displayed_filename=name)
+                if (start := file.tell()) < offered.size:
+                    bounded: Any = _Bounded(file, offered.size, what)
+                    http_get(
+                        url, bounded, resume_size=start, headers=headers, displayed_filename=name
+                    )
+                    file.flush()
+                    os.fsync(file.fileno())
             break
         except OfflineModeIsEnabled:
             raise InputError(
                 f"could not download {what}: HF_HUB_OFFLINE is set; unset it, then run again"
             ) from None
-        except HTTPError as error:
+        except (HTTPError, InvalidURL) as error:
             if wait is None or not _may_pass(error):
                 raise InputError(
                     reason(error, repo_type, source.repo, source.revision, name)
                 ) from None
             time.sleep(wait)
+        except OSError as error:
+            if "Consistency check failed" not in str(error):
+                raise
+            raise InputError(reason(error, repo_type, source.repo, source.revision, name)) from None
     try:
         expect_digest(partial, expected, what)
     except InputError:
         partial.unlink()  # Later runs must not resume from the wrong bytes.
         raise
-    partial.rename(target)
+    partial.replace(target)
+
+
+def _is_there(target: Path, expected: str) -> bool:
+    """Return True if a regular file has this sha256."""
+    return target.is_file() and not target.is_symlink() and sha256(target) == expected
+
+
+class _Bounded:
+    """A file that takes no more bytes than the server announced."""
+
+    def __init__(self, file: BinaryIO, size: int, what: str) -> None:
+        self._file, self._size, self._what = file, size, what
+        self.tell, self.seek, self.truncate = file.tell, file.seek, file.truncate
+
+    def write(self, chunk: bytes) -> int:
+        if self._file.tell() + len(chunk) > self._size:
+            self._file.truncate(0)  # Later runs must not resume from the wrong bytes.
+            raise InputError(
+                f"{self._what}: the server sends more than the {self._size} bytes that it "
+                "announced; if HF_ENDPOINT is set, check that it names a hub"
+            )
+        return self._file.write(chunk)
 
 
 def _expected_digest(pinned: str | None, etag: str | None, repo_type: RepoType, what: str) -> str:

@@ -1,5 +1,6 @@
 """Copy the user's own files."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,12 @@ from mathledger.data.sources import Local
 
 
 def fetch_local(source: Local, into: Path) -> list[Path]:
-    """Copy the user's files into the folder and check each one."""
+    """Copy the user's files into the folder and check each copy.
+
+    A relative path counts from the checkout, also in an experiment that DVC runs in a folder of its
+    own; there DVC_ROOT names the checkout.
+    """
+    root = Path(os.environ.get("DVC_ROOT", "."))
     names = [Path(path).name for path in source.files]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
@@ -17,13 +23,24 @@ def fetch_local(source: Local, into: Path) -> list[Path]:
         )
     paths = []
     for given, digest in source.files.items():
-        path = Path(given).expanduser()
+        path = root / _expanded(given)
         if not path.is_file():
             raise InputError(
                 f"there is no file {path}; put it there, or correct source.files in conf/ "
                 "(the comment there describes the file)"
             )
-        expect_digest(path, digest, str(path))
         into.mkdir(parents=True, exist_ok=True)
-        paths.append(Path(shutil.copyfile(path, into / path.name)))
+        try:
+            copy = Path(shutil.copyfile(path, into / path.name))
+        except PermissionError:
+            raise InputError(f"{path} may not be read: change its permissions") from None
+        expect_digest(copy, digest, str(path))
+        paths.append(copy)
     return paths
+
+
+def _expanded(given: str) -> Path:
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:  # As in ~nobody/rows.jsonl.
+        raise InputError(f"{given}: there is no such user; correct source.files in conf/") from None

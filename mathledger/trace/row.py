@@ -13,7 +13,7 @@ from mathledger.chain import facts
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
-from mathledger.data import readers
+from mathledger.data import formats, values
 from mathledger.trace.lookup import (
     MAX_NAMED,
     WITHHELD,
@@ -291,7 +291,7 @@ def raw_row(chain: Chain, path: str, number: int) -> Row:
         InputError: the file cannot be read, or is shorter.
     """
     try:
-        row = readers.raw_row(chain.cached(path), Path(path).suffix, number)
+        row = formats.raw_row(chain.cached(path), Path(path).name, number)
     except (ValueError, pa.ArrowException, OSError) as error:
         raise InputError(f"{path} of {chain.label}, row {number}: {error}") from None
     if row is None:
@@ -301,6 +301,8 @@ def raw_row(chain: Chain, path: str, number: int) -> Row:
 
 def text_of(value: Any) -> str | None:
     """Return a text as `prepare` reads it, stripped of white space, or None if it is empty."""
-    return (
-        pc.utf8_trim_whitespace(pa.scalar(readers.valid_text(value), pa.string())).as_py() or None
-    )
+    try:
+        text = values.text_of(value, "text")
+    except values.UnfitError:
+        return None
+    return pc.utf8_trim_whitespace(pa.scalar(text, pa.string())).as_py() or None

@@ -21,7 +21,7 @@ from mathledger.audit import known
 from mathledger.core import configuration
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_rows
-from mathledger.data import benchmarks, local, readers, receipts, sources
+from mathledger.data import benchmarks, formats, local, receipts, sources
 from mathledger.data.canary_forms import CONTROLS
 from mathledger.filters import decontaminate, deduplicate, prepare
 from mathledger.filters.items import read_items
@@ -112,7 +112,7 @@ def filtered(files: Samples, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         raw = folder / "data/download_corpus" / name
         pins = pinned_locally("corpus", name, files)
         paths = local.fetch_local(sources.Local(kind="local", licence="own", files=pins), raw)
-        receipts.write_receipt(raw, {}, sum(map(readers.count_rows, paths)))
+        receipts.write_receipt(raw, {}, sum(map(formats.count_rows, paths)))
         mapping = configuration.check(
             "mapping", CONTENT["corpus"][name]["mapping"], prepare.Mapping
         )

@@ -1,0 +1,125 @@
+"""Read chats: lists of messages in OpenAI's or ShareGPT's form, with or without thinking."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mathledger.data.values import (
+    Number,
+    UnfitError,
+    decode,
+    is_text,
+    plain,
+    text_of,
+    utf8,
+    valid_text,
+)
+
+MESSAGES = pa.list_(pa.string())
+THINKING = ("reasoning_content", "reasoning", "thinking")  # Keys of a message's thinking.
+
+
+def chats_of(cells: Sequence[Any]) -> pa.ListArray:
+    """Return the contents of the messages in each Python value.
+
+    Raises:
+        UnfitError: A value is no list of messages, or a message's content is not text.
+    """
+    found = []
+    for row, cell in enumerate(cells):
+        try:
+            found.append(_contents(cell))
+        except UnfitError as error:
+            raise UnfitError(error.what, row) from None
+    try:
+        return pa.array(found, MESSAGES)
+    except UnicodeEncodeError:
+        valid = [
+            chat and [None if text is None else valid_text(text) for text in chat] for chat in found
+        ]
+        return pa.array(valid, MESSAGES)
+
+
+def chats(values: pa.Array) -> pa.ListArray:
+    """Return the contents of the messages in each value of an Arrow array."""
+    values = plain(values)
+    of = values.type
+    if not (pa.types.is_list(of) or pa.types.is_large_list(of)) or not _has_text(of.value_type):
+        return chats_of(values.to_pylist())
+    turns = values.flatten()
+    for name in THINKING:
+        if of.value_type.get_field_index(name) >= 0:
+            thoughts = pc.struct_field(turns, name)
+            if thoughts.null_count < len(thoughts):
+                return chats_of(values.to_pylist())
+    sizes = pc.fill_null(pc.list_value_length(values), 0).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
+    try:
+        contents = utf8(pc.struct_field(turns, "content"))
+    except UnfitError as error:
+        row = int(np.searchsorted(np.cumsum(sizes), error.row, side="right"))
+        raise UnfitError(error.what, row) from None
+    return pa.ListArray.from_arrays(offsets, contents, mask=values.is_null())
+
+
+def _has_text(of: pa.DataType) -> bool:
+    """Return True if messages are structs whose `content` is a plain string."""
+    if not pa.types.is_struct(of) or of.get_field_index("content") < 0:
+        return False
+    return is_text(of.field("content").type)
+
+
+def _contents(value: Any) -> list[str | None] | None:
+    if isinstance(value, str) and not isinstance(value, Number):  # A chat written as JSON text.
+        try:
+            value = decode(value)
+        except (ValueError, RecursionError):
+            raise UnfitError("text") from None
+    if not isinstance(value, list):
+        if text_of(value, "scalar") is None:
+            return None
+        is_text = isinstance(value, bytes | str) and not isinstance(value, Number)
+        raise UnfitError("text" if is_text else "a number")
+    return [_content(turn) for turn in value]
+
+
+def _content(turn: Any) -> str | None:
+    """Return what a message says, its thinking first in the tags that chat templates write.
+
+    ShareGPT calls a message's content `value`.
+    """
+    if turn is None:
+        return None
+    if not isinstance(turn, dict):
+        raise UnfitError("a message that is no object")
+    if "content" not in turn and "value" not in turn:
+        raise UnfitError("a message without content")
+    said, thoughts = _parts(turn.get("content", turn.get("value")))
+    for name in THINKING:
+        if isinstance(turn.get(name), str):
+            thoughts.append(turn[name])
+    thinking = "\n\n".join(thought.strip() for thought in thoughts if thought.strip())
+    if not thinking or (said or "").lstrip().startswith("<think>"):
+        return said
+    return f"<think>\n{thinking}\n</think>\n\n{(said or '').lstrip()}"
+
+
+def _parts(content: Any) -> tuple[str | None, list[str]]:
+    """Return the joined text of a message's parts, and its parts that are thinking."""
+    if not isinstance(content, list):
+        return text_of(content, "text"), []
+    said: list[str] = []
+    thoughts: list[str] = []
+    for part in content:
+        if isinstance(part, str):
+            said.append(part)
+            continue
+        kind = part.get("type", "text") if isinstance(part, dict) else None
+        text = part.get(kind) if kind in ("text", "thinking", "reasoning") else None
+        if not isinstance(text, str):
+            raise UnfitError("a message with a part that is not text")
+        (said if kind == "text" else thoughts).append(text)
+    return "".join(said), thoughts

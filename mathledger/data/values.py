@@ -1,0 +1,388 @@
+"""Convert the values of other people's files to text; refuse what is neither text nor a number.
+
+A value may come from parquet (an Arrow array) or from JSONL and CSV (Python objects). Both ways
+give the same text for the same value: a number is written out in digits without an exponent, a
+whole number has no decimal point, and NaN is no value.
+
+>>> number_text("142.0"), number_text("1e16"), number_text("0.10"), number_text("NaN")
+('142', '10000000000000000', '0.1', None)
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import accumulate
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# What a column may hold: text alone, text or a number, or an answer, which may also be a list.
+Kind = Literal["text", "scalar", "answer", "messages"]
+WANTED: dict[Kind, str] = {
+    "text": "text",
+    "scalar": "text or a number",
+    "answer": "text, a number or a list of them",
+    "messages": "a list of messages",
+}
+SAFE_DIGITS = 15  # A decimal of so many digits survives as a float of 64 bits.
+MAX_DIGITS = 100_000  # Longest number that is written out.
+
+
+class UnfitError(Exception):
+    """A value that its column cannot hold; the caller adds the file and the column."""
+
+    def __init__(self, what: str, row: int = 0) -> None:
+        super().__init__(what)
+        self.what, self.row = what, row
+
+
+class Number(str):
+    """A number of a JSON file, in the digits of the file; int() would refuse 5,000 of them."""
+
+    __slots__ = ()
+
+
+class DoubleKeyError(ValueError):
+    """A JSON object has a key twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise DoubleKeyError
+    return found
+
+
+decode = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=Number, parse_float=Number, parse_constant=Number
+).decode
+
+
+def number_text(number: str) -> str | None:
+    """Return a JSON number in plain digits; None for NaN.
+
+    With an exponent and over 15 digits, a number was written from a float, whose value it gets.
+
+    Raises:
+        UnfitError: The number is infinite or has too many digits.
+    """
+    if number.isdigit() and number.isascii():
+        return str(number)
+    try:
+        value = Decimal(number)
+    except InvalidOperation:  # The exponent has twenty digits or more.
+        raise UnfitError("a number with too many digits") from None
+    if "e" in number.lower() and len(value.as_tuple().digits) > SAFE_DIGITS:
+        as_float = np.float64(number)
+        if np.isfinite(as_float) and abs(as_float) >= 2**53:
+            return float_text(as_float)
+    return decimal_text(value)
+
+
+def decimal_text(value: Decimal) -> str | None:
+    """Return a decimal in plain digits without trailing zeros; None for NaN."""
+    if value.is_nan():
+        return None
+    if value.is_infinite():
+        raise UnfitError("an infinite number")
+    if not value:
+        return "0"
+    if abs(value.adjusted()) > MAX_DIGITS:
+        raise UnfitError("a number with too many digits")
+    text = f"{value:f}".removeprefix("+")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def float_text(value: Any) -> str | None:
+    """Return a NumPy float in plain digits: the shortest ones that its type reads back.
+
+    A large whole number whose shortest digits are more than its type keeps is written out exactly.
+    """
+    if np.isnan(value):
+        return None
+    if np.isinf(value):
+        raise UnfitError("an infinite number")
+    short = str(np.format_float_positional(value, trim="-"))
+    if value != np.floor(value):
+        return short
+    num_digits = len(short.lstrip("-").rstrip("0"))
+    return short if 0 < num_digits <= np.finfo(value).precision else str(int(value))
+
+
+def valid_text(text: str) -> str:
+    """Return a text with lone surrogates replaced by U+FFFD.
+
+    JSON can encode a lone surrogate, but UTF-8 cannot.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+# Values of JSON and CSV files.
+
+
+def text_of(value: Any, kind: Kind) -> str | None:
+    """Return one Python value as text, or None if there is none."""
+    cell = _cell(value, kind)
+    if isinstance(cell, list):
+        cell = _joined(cell, kind)
+    return None if cell is None else valid_text(cell)
+
+
+def texts_of(cells: Sequence[Any], kind: Kind) -> pa.StringArray:
+    """Return the Python values of one column as text.
+
+    Raises:
+        UnfitError: A value is neither text nor what else the column may hold.
+    """
+    # The check of the class comes first, because nearly all values are plain strings.
+    found = [
+        cell if cell.__class__ is str else _at(row, cell, kind) for row, cell in enumerate(cells)
+    ]
+    try:
+        return pa.array(found, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([None if text is None else valid_text(text) for text in found], pa.string())
+
+
+def _at(row: int, value: Any, kind: Kind) -> str | None:
+    try:
+        cell = _cell(value, kind)
+        return _joined(cell, kind) if isinstance(cell, list) else cell
+    except UnfitError as error:
+        raise UnfitError(error.what, row) from None
+
+
+def _cell(value: Any, kind: Kind) -> str | list[str] | None:
+    """Return a value as text, or a list of several values as the list of their texts."""
+    if value is None or value.__class__ is str:
+        return value
+    if isinstance(value, list):
+        cells = [_cell(each, kind) for each in value]
+        found = [cell for cell in cells if cell is not None and not _is_blank(cell)]
+        if len(found) < 2:
+            return found[0] if found else None
+        if any(isinstance(each, list) for each in value):
+            raise UnfitError("a list of lists")
+        return [cell for cell in found if isinstance(cell, str)]
+    text = _scalar(value)
+    is_number = isinstance(value, Number) or not isinstance(value, bytes | str)
+    if kind == "text" and is_number and text is not None:
+        raise UnfitError("a number")
+    return text
+
+
+def _is_blank(cell: str | list[str]) -> bool:
+    """Return True for a member of a list that is no value."""
+    return isinstance(cell, str) and not cell.strip()
+
+
+def _scalar(value: Any) -> str | None:
+    match value:
+        case Number():
+            return number_text(value)
+        case str():
+            return value
+        case bool():
+            raise UnfitError("a boolean")
+        case int():
+            return str(value)
+        case float():
+            return float_text(np.float64(value))
+        case Decimal():
+            return decimal_text(value)
+        case bytes():
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                raise UnfitError("bytes that are not UTF-8") from None
+        case dict():
+            raise UnfitError("an object")
+    raise UnfitError(f"a value of type {type(value).__name__}")
+
+
+_INLINE = re.compile(r"\$([^$]+)\$|\\\((.+)\\\)", re.DOTALL)
+
+
+def _joined(members: list[str], kind: Kind) -> str:
+    r"""Return several answers as one, in the notation that grading reads as a list of values.
+
+    >>> _joined(["$2$", "-3", "\\(x\\)"], "answer")
+    '2, -3, x'
+    """
+    if kind != "answer":
+        raise UnfitError(f"a list of {len(members)} values")
+    bare = []
+    for member in map(str.strip, members):
+        inline = _INLINE.fullmatch(member)
+        bare.append((inline[1] or inline[2]).strip() if inline else member)
+    return ", ".join(bare)
+
+
+_WHOLE_FLOAT = re.compile(r"[-+]?\d+(?:\.0*|(?:\.\d*)?[eE][-+]?\d+)", re.ASCII)
+_NO_NUMBER = re.compile(r"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
+_PRINTED_LIST = re.compile(r"\[\s*(['\"]).*\1\s*\]", re.DOTALL)
+
+
+def csv_cell(text: str, kind: Kind) -> Any:
+    """Return a cell of a CSV file, which has no types, as the value that it spells.
+
+    Other texts stay as they are: 007 and 1.50 may be meant so.
+
+    >>> csv_cell("70.0", "answer"), csv_cell("nan", "answer"), csv_cell("007", "answer")
+    ('70.0', 'nan', '007')
+    >>> csv_cell("['2', '-3']", "answer"), csv_cell("[2, 3]", "answer")
+    (['2', '-3'], '[2, 3]')
+    """
+    if not text:
+        return None
+    if kind == "answer":
+        if _WHOLE_FLOAT.fullmatch(text) or _NO_NUMBER.fullmatch(text):
+            return Number(text)
+        if _PRINTED_LIST.fullmatch(text):
+            return _printed_list(text)
+    return text
+
+
+def _printed_list(text: str) -> Any:
+    """Return a list of texts that was printed as JSON or as Python prints it, or the text."""
+    import ast
+
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return value
+    return text
+
+
+# Columns of parquet files.
+
+
+def texts(values: pa.Array, kind: Kind) -> pa.StringArray:
+    """Return the values of an Arrow array as text.
+
+    Raises:
+        UnfitError: A value is neither text nor what else the column may hold.
+    """
+    values = plain(values)
+    of = values.type
+    if pa.types.is_null(of):
+        return pa.nulls(len(values), pa.string())
+    if is_text(of):
+        return utf8(values)
+    if _is_list(of):
+        return _lists(values, kind)
+    if pa.types.is_integer(of):
+        found = values.cast(pa.string())
+    elif pa.types.is_floating(of):
+        numbers = values.fill_null(float("nan")).to_numpy(zero_copy_only=False)
+        found = _each(float_text, numbers)
+    elif pa.types.is_decimal(of):
+        found = _each(lambda each: None if each is None else decimal_text(each), values.to_pylist())
+    else:
+        expect_none(values, _name(of))
+        return pa.nulls(len(values), pa.string())
+    if kind == "text":
+        expect_none(found, "a number")
+    return found
+
+
+def plain(values: pa.Array) -> pa.Array:
+    """Return an array without dictionary, run-end encoding or extension type."""
+    while True:
+        if isinstance(values.type, pa.BaseExtensionType):
+            values = values.storage
+        elif pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        elif pa.types.is_run_end_encoded(values.type):
+            values = pc.run_end_decode(values)
+        else:
+            return values
+
+
+def expect_none(values: pa.Array, what: str) -> None:
+    """Raise UnfitError if an array has any value."""
+    if values.null_count < len(values):
+        row = pc.index(values.is_valid(), True).as_py()
+        raise UnfitError(what, row)
+
+
+def is_text(of: pa.DataType) -> bool:
+    checks = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+        pa.types.is_fixed_size_binary,
+    )
+    return any(check(of) for check in checks)
+
+
+def _is_list(of: pa.DataType) -> bool:
+    checks = (
+        pa.types.is_list,
+        pa.types.is_large_list,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+        pa.types.is_fixed_size_list,
+    )
+    return any(check(of) for check in checks)
+
+
+def _name(of: pa.DataType) -> str:
+    if pa.types.is_boolean(of):
+        return "a boolean"
+    if pa.types.is_struct(of) or pa.types.is_map(of):
+        return "an object"
+    return f"a value of type {of}"
+
+
+def utf8(values: pa.Array) -> pa.StringArray:
+    try:
+        found = values.cast(pa.string())
+        found.validate(full=True)
+    except pa.ArrowInvalid:
+        for row, data in enumerate(values.cast(pa.large_binary()).to_pylist()):
+            try:
+                (data or b"").decode()
+            except UnicodeDecodeError:
+                raise UnfitError("bytes that are not UTF-8", row) from None
+        raise
+    return found
+
+
+def _each(convert: Any, values: Any) -> pa.StringArray:
+    found = []
+    for row, value in enumerate(values):
+        try:
+            found.append(convert(value))
+        except UnfitError as error:
+            raise UnfitError(error.what, row) from None
+    return pa.array(found, pa.string())
+
+
+def _lists(values: pa.Array, kind: Kind) -> pa.StringArray:
+    lengths = pc.fill_null(pc.list_value_length(values), 0).to_pylist()
+    ends = [*accumulate(lengths)]
+    inner = plain(values.flatten())
+    try:
+        flat = texts(inner, kind).to_pylist()
+    except UnfitError as error:
+        row = next(row for row, end in enumerate(ends) if error.row < end)
+        raise UnfitError(error.what, row) from None
+    found: list[str | None] = []
+    for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
+        members = [each for each in flat[end - length : end] if each and not _is_blank(each)]
+        if len(members) > 1 and _is_list(inner.type):
+            raise UnfitError("a list of lists", row)
+        if len(members) > 1 and kind != "answer":
+            raise UnfitError(f"a list of {len(members)} values", row)
+        found.append(_joined(members, kind) if len(members) > 1 else (members or [None])[0])
+    return pa.array(found, pa.string())
