@@ -97,7 +97,7 @@ def _parquet(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[st
         expect_distinct(names, label)
         expect_columns(wanted, names, label)
         start = 0
-        for batch in file.iter_batches(ROWS, columns=[*set(wanted.values())]):
+        for batch in file.iter_batches(ROWS, columns=[*dict.fromkeys(wanted.values())]):
             part = {}
             for name, column in wanted.items():
                 with _located(label, start, name, column):

@@ -630,7 +630,9 @@ def test_no_damage_is_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
                 del damaged[at:]
     path = tmp_path / name
     path.write_bytes(damaged)
-    read(path)
+    one, other = corpus(path), benchmark(path)
+    # Arrow's threads decide which of two damaged columns an error names.
+    assert one == other or (isinstance(one, str) and isinstance(other, str))
 
 
 def test_numpy_writes_the_digits_of_its_width() -> None:
