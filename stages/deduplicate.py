@@ -9,7 +9,7 @@ Metrics metrics/deduplicate.json
 
 An exact duplicate has the same canonical problem and solution as another row; a second solution of
 the same problem is not a duplicate. A near duplicate is removed, with all its solutions, only if
-a direct comparison with a kept problem confirms what MinHash proposed (filters/minhash.py).
+a direct comparison with a kept problem confirms what MinHash proposed (filters/near_copies.py).
 Chains of similar problems are therefore not merged, and problems with different numbers are never
 duplicates.
 

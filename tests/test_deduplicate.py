@@ -16,11 +16,10 @@ from mathledger.core.hashing import content_id
 from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
 from mathledger.filters import deduplicate, minhash
 from mathledger.filters.near_copies import NearCopies
-from mathledger.run import params
 from mathledger.text import canonical, groups
 from tests.conftest import Workspace
+from tests.filters.copies import SETTINGS, content, near
 
-SETTINGS = params.load("deduplicate", deduplicate.Params)
 FIRST, SECOND = "tiny_numinamath_cot", "tiny_openmathinstruct2"
 STORY = (
     "A farmer has 12 cows and 7 goats, sells 3 cows at the market and buys 5 goats from his old "
@@ -32,8 +31,8 @@ OTHER_NUMBER = STORY.replace("12", "13")
 DRILL = [f"What is {number} + 7 apples?" for number in range(20, 30)]
 
 
-def ngrams(problem: str) -> set[tuple[str, ...]]:
-    tokens = canonical.spellings(problem)
+def ngrams(problem: str) -> set[tuple[int, ...]]:
+    tokens = content(problem)
     size = min(SETTINGS.ngram_size, len(tokens))
     return {tuple(tokens[at : at + size]) for at in range(len(tokens) - size + 1)}
 
@@ -43,31 +42,16 @@ def jaccard(one: str, other: str) -> float:
     return len(ngrams(one) & ngrams(other)) / len(ngrams(one) | ngrams(other))
 
 
-def near(*problems: str) -> dict[int, tuple[int, float]]:
-    """Map the number of each near copy to the kept problem and their similarity."""
-    array = pa.array(problems)
-    pairs, _ = minhash.propose(minhash.sketches(array, SETTINGS.bands()))
-    similarity, is_nested = (
-        minhash.overlap(np.concatenate([[0], np.cumsum(sizes)]), members, pairs)[part]
-        for part, (sizes, members) in enumerate(
-            (minhash.ngrams(array, SETTINGS.ngram_size), minhash.content_words(array))
-        )
-    )
-    kept, likeness = minhash.stars(pairs, similarity * is_nested, SETTINGS.jaccard, len(problems))
-    return {
-        number: (int(kept[number]), float(likeness[number])) for number in np.flatnonzero(kept >= 0)
-    }
-
-
 @pytest.mark.parametrize(
     "copy",
     [
-        STORY.replace("cows at the market", "cows at the big market"),
+        STORY.replace("and buys", "and then also buys"),
         STORY.replace("cows at", "cow at"),
         f"Q: {STORY} Justify your answer.",
         REWORDED,
         STORY.replace("A farmer", "One farmer"),
-        STORY + " [asy] draw((0,0)--(1,1)); [/asy] Please explain.",
+        STORY.replace("neighbour", "neighbor"),
+        STORY.replace("many animals", "many of the animals").replace("How", "So how"),
     ],
 )
 def test_a_reworded_copy_is_found(copy: str) -> None:
@@ -82,6 +66,12 @@ def test_a_reworded_copy_is_found(copy: str) -> None:
         (STORY, STORY.replace("12", "-12")),
         (STORY, STORY.replace("12", "1.2")),
         (STORY, STORY.replace("old neighbour", "old aunt")),
+        (STORY, STORY.replace("the market", "the big market")),
+        (STORY, STORY.replace("at the market", "at the market with two of his friends")),
+        (STORY, STORY.replace("12 cows and 7 goats", "12 goats and 7 cows")),
+        (STORY + " He is glad if it rains.", STORY + " If he is glad, it rains."),
+        (STORY + " Its price falls to 20.", STORY + " Its price falls by 20."),
+        (STORY + " Add $(3 + x)y$.", STORY + " Add $3 + (xy)$."),
         (STORY + " How many goats?", STORY + " How many cows?"),
         (STORY, STORY.replace("the end", "the very end").replace("old", "young")),
         (STORY, STORY.replace("farmer have", "farmer not have")),
@@ -99,11 +89,20 @@ def test_another_problem_is_kept(one: str, other: str) -> None:
     assert near(one, other) == {}
 
 
+@pytest.mark.parametrize("has_drawing", [(0, 1), (1, 0), (0, 0), (1, 1)])
+def test_of_two_copies_the_one_with_its_drawing_stays(has_drawing: tuple[int, int]) -> None:
+    drawing = " [asy] draw((0,0)--(1,1)); [/asy]"
+    texts = [text + drawing * has for text, has in zip((STORY, REWORDED), has_drawing, strict=True)]
+    gone = 0 if has_drawing == (0, 1) else 1
+    assert near(*texts) == {gone: (1 - gone, jaccard(STORY, REWORDED))}
+
+
 def test_removal_needs_a_direct_likeness_to_a_kept_problem() -> None:
-    """Each text in a chain adds two words, and its two ends share too little to be copies."""
+    """Each text in a chain has one more slip, and its two ends share too little to be copies."""
+    words = ["neighbour", "animals", "farmer", "market"]
     chain = [STORY]
-    for word in "abcdef":
-        chain.append(f"{chain[-1]} Mind the{word} so{word}.")
+    for word in words:
+        chain.append(chain[-1].replace(word, word[:2] + word[3:]))
     copies = near(*chain)
     assert copies and jaccard(chain[0], chain[-1]) < SETTINGS.jaccard
     for copy, (kept, likeness) in copies.items():
@@ -113,15 +112,15 @@ def test_removal_needs_a_direct_likeness_to_a_kept_problem() -> None:
 
 @pytest.mark.slow
 def test_minhash_misses_next_to_nothing_that_comparison_of_all_pairs_finds() -> None:
-    """The oracle compares every pair; the copies omit up to two words of a text."""
+    """The oracle compares every pair; the copies lack a letter in up to two words of a text."""
     chance = random.Random(3)
-    vocabulary = [a + b + c for a in "bdfg" for b in "aeiou" for c in "klmn"]
-    originals = [[chance.choice(vocabulary) for _ in range(40)] for _ in range(80)]
+    vocabulary = [a + b + "rtuv" + c for a in "bdfg" for b in "aeiou" for c in "klmn"]
+    originals = [chance.sample(vocabulary, 40) for _ in range(80)]
     problems = [" ".join(original) for original in originals]
     for original in originals:
         copy = list(original)
-        for _ in range(1 + chance.randrange(2)):
-            del copy[chance.randrange(len(copy))]
+        for place in chance.sample(range(len(copy)), 1 + chance.randrange(2)):
+            copy[place] = copy[place][:2] + copy[place][3:]
         problems.append(" ".join(copy))
     alike = {
         j

@@ -34,7 +34,7 @@ EVIDENCE = pa.struct(
         pa.field("kept_corpus", pa.string()),
         pa.field("kept_source", pa.string()),
         pa.field("kept_problem", pa.string()),  # Null if identical to the removed problem.
-        # Similarity of the problems' canonical n-grams; null if a person decided.
+        # Similarity of the n-grams of what the problems say; null if a person decided.
         pa.field("jaccard", pa.float64()),
     ]
 )
@@ -73,11 +73,13 @@ class Params:
             "with Jaccard similarity 0.6."
         ),
     )
-    ngram_size: int = Field(description="Number of canonical tokens in an n-gram.")
+    ngram_size: int = Field(
+        description="Number of words, numbers and signs in an n-gram, without words like `the`."
+    )
     jaccard: float = Field(
         description=(
-            "Smallest Jaccard similarity of near duplicates' n-grams; filters/minhash.py states "
-            "the other conditions."
+            "Smallest Jaccard similarity of near duplicates' n-grams; filters/near_copies.py "
+            "states the other conditions."
         ),
     )
     seed: int = Field(description="Seed of the hashes.")
