@@ -19,7 +19,7 @@ from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import decontaminate, reviewed
 from mathledger.filters.items import read_items
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 IN = Path("data/deduplicate/kept.parquet")
@@ -30,6 +30,7 @@ METRICS = Path("metrics/decontaminate.json")
 
 
 def main() -> None:
+    arguments.expect_none("decontaminate", __doc__)
     with stage_run("decontaminate") as run:
         settings = params.load("decontaminate", decontaminate.Params)
         engine.start(params.load("engine", engine.Params))

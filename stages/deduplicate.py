@@ -22,7 +22,7 @@ from pathlib import Path
 from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import deduplicate, reviewed
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 IN = Path("data/prepare")
@@ -32,6 +32,7 @@ METRICS = Path("metrics/deduplicate.json")
 
 
 def main() -> None:
+    arguments.expect_none("deduplicate", __doc__)
     with stage_run("deduplicate") as run:
         settings = params.load("deduplicate", deduplicate.Params)
         engine.start(params.load("engine", engine.Params))

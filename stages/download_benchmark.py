@@ -9,13 +9,12 @@ Metrics metrics/download_benchmark/<benchmark>.json
 No message of this stage quotes an item, because a benchmark may be private.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 
 from mathledger.core.files import write_json
 from mathledger.data import benchmarks, receipts, sources
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 OUT = Path("data/download_benchmark")
@@ -23,7 +22,7 @@ METRICS = Path("metrics/download_benchmark")
 
 
 def main() -> None:
-    benchmark = sys.argv[1]
+    benchmark = arguments.only_item("download_benchmark", "benchmark", "benchmark", __doc__)
     with stage_run("download_benchmark", benchmark) as run:
         source = params.load(f"benchmark.{benchmark}.source", sources.BenchmarkSource)
         mapping = params.load(f"benchmark.{benchmark}.mapping", benchmarks.Mapping)

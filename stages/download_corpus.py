@@ -5,13 +5,12 @@ Writes  data/download_corpus/<corpus>/: the raw files and receipt.json (revision
 """
 
 import json
-import sys
 from pathlib import Path
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
 from mathledger.data import formats, hub, local, practice, receipts, sources
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 OUT = Path("data/download_corpus")
@@ -40,7 +39,7 @@ def download(source: sources.CorpusSource, folder: Path) -> int:
 
 
 def main() -> None:
-    corpus = sys.argv[1]
+    corpus = arguments.only_item("download_corpus", "corpus", "corpus", __doc__)
     with stage_run("download_corpus", corpus) as run:
         source = params.load(f"corpus.{corpus}.source", sources.CorpusSource)
         with receipts.replacing(OUT / corpus) as folder:

@@ -13,7 +13,6 @@ Greedy decoding in float32 gives the same responses at any batch size. Times go 
 the samples are byte-identical on every run.
 """
 
-import argparse
 import os
 import sys
 from dataclasses import asdict
@@ -33,7 +32,7 @@ from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import is_main_process, stage_run
 
 MODELS = Path("data/model")
@@ -44,9 +43,7 @@ SECONDS = Path("lineage/evaluate")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = arguments.Parser("evaluate", __doc__)
     parser.add_argument("model")
     parser.add_argument("benchmark")
     parser.add_argument("--spot-check", type=int, metavar="N")

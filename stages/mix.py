@@ -17,7 +17,7 @@ from mathledger.core.files import write_json
 from mathledger.data import engine
 from mathledger.filters import mix
 from mathledger.model import prompts
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 IN = Path("data/decontaminate/kept.parquet")
@@ -27,6 +27,7 @@ METRICS = Path("metrics/mix.json")
 
 
 def main() -> None:
+    arguments.expect_none("mix", __doc__)
     with stage_run("mix") as run:
         settings = params.load("mix", mix.Params)
         prompt = params.load("prompt", prompts.Params)

@@ -30,7 +30,7 @@ from mathledger.card import (
 from mathledger.card.outputs import Outputs
 from mathledger.card.views.scores import summary
 from mathledger.core.files import write_text
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.compose import choices
 from mathledger.run.tracking import stage_run
 
@@ -40,6 +40,7 @@ PLOTS = Path("plots/model_card")
 
 
 def main() -> None:
+    arguments.expect_none("model_card", __doc__)
     with stage_run("model_card") as run:
         own = params.load("model_card", settings.Params)
         settings.check_claims(own.claims, choices("benchmark"))

@@ -9,12 +9,11 @@ mathledger/data/readers.py streams the rows in batches, and mathledger/filters/d
 the reasons.
 """
 
-import sys
 from pathlib import Path
 
 from mathledger.core.files import write_json
 from mathledger.filters import prepare
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 IN = Path("data/download_corpus")
@@ -23,7 +22,7 @@ METRICS = Path("metrics/prepare")
 
 
 def main() -> None:
-    corpus = sys.argv[1]
+    corpus = arguments.only_item("prepare", "corpus", "corpus", __doc__)
     with stage_run("prepare", corpus) as run:
         mapping = params.load(f"corpus.{corpus}.mapping", prepare.Mapping)
         limits = params.load("prepare", prepare.Params)

@@ -12,7 +12,6 @@ Carlini et al. 2023 (arXiv 2202.07646) and Golchin and Surdeanu 2024 (arXiv 2308
 the result does not depend on the batch size. For a private benchmark only numbers are written.
 """
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from mathledger.core.receipts import is_private
 from mathledger.core.tables import read_rows, write_rows
 from mathledger.evaluation import probe
 from mathledger.model import prompts
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
 
 MODELS = Path("data/model")
@@ -32,7 +31,7 @@ METRICS = Path("metrics/probe")
 
 
 def main() -> None:
-    (name,) = sys.argv[1:]
+    name = arguments.only_item("probe", "model", "evaluated_models", __doc__)
     with stage_run("probe", name) as run:
         settings = params.load("probe", probe.Params)
         prompt = params.load("prompt", prompts.Params)

@@ -14,7 +14,7 @@ DVC starts this stage through reinforce.grpo.launch.command, as one or several p
 from pathlib import Path
 
 from mathledger.model import prompts
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import grpo, loop, models
 
@@ -30,6 +30,7 @@ OUTPUTS = loop.Outputs(
 
 
 def main() -> None:
+    arguments.expect_none("reinforce", __doc__)
     with stage_run("reinforce") as run:
         settings = params.load("reinforce.grpo", grpo.Params)
         with loop.training_run("reinforce", settings.launch, run) as scratch:

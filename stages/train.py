@@ -13,7 +13,7 @@ estimates what a run needs before you rent a GPU.
 from pathlib import Path
 
 from mathledger.model import prompts
-from mathledger.run import params
+from mathledger.run import arguments, params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import loop, models, sft
 
@@ -29,6 +29,7 @@ OUTPUTS = loop.Outputs(
 
 
 def main() -> None:
+    arguments.expect_none("train", __doc__)
     with stage_run("train") as run:
         settings = params.load("train", sft.Params)
         with loop.training_run("train", settings.launch, run) as scratch:

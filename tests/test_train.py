@@ -414,6 +414,7 @@ def test_too_long_rows_are_counted_or_refused(bench: Bench) -> None:
 def last_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run the stage in this process, which imports torch once, and return its last line."""
     monkeypatch.chdir(workspace.path)
+    monkeypatch.setattr("sys.argv", ["stages.train"])
     for name in os.environ.keys() - clean_environment().keys():
         monkeypatch.delenv(name)
     before = signal.getsignal(signal.SIGTERM)
