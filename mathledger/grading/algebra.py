@@ -1,8 +1,10 @@
-r"""Decide whether two expressions are equal: math-verify parses them, their values decide.
+r"""Decide whether two expressions are equal: math-verify's grammar parses them, values decide.
 
 >>> equal("2\\sqrt{2}", "\\sqrt{8}"), equal("(x+1)^2", "x^2+2x+1"), equal("x^2", "y^2")
 (True, True, False)
 >>> equal("\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}"), equal("11\\sqrt{2}", "15.556")
+(False, True)
+>>> equal("\\pi(R^2-r^2)", "\\pi(r^2-R^2)"), equal("3", "\\log_{2} 8")
 (False, True)
 
 Two closed forms count as equal if they agree to 25 digits; expressions with variables must agree at
@@ -13,7 +15,6 @@ run it in a process that they can kill (`judges.Judges`).
 
 import re
 from fractions import Fraction
-from functools import cache
 from typing import Any
 
 from mathledger.grading.numbers import Number, is_rounded, number
@@ -26,16 +27,22 @@ DIGITS = 40  # Significant digits to which each value is computed.
 TOLERANCE = Fraction(1, 10**25)  # Largest relative difference between equal values.
 
 
+class Unreadable(Exception):  # noqa: N818  (a control-flow signal, not an error)
+    """Raised if a text cannot be read as an expression, so nothing decides whether it is equal."""
+
+
 def equal(gold: str, given: str) -> bool:
     """Return True if two expressions in the spelling of `spelling.plain` have the same value.
 
     A decimal also equals a value that it is a correct rounding of (numbers.is_rounded).
+
+    Raises:
+        Unreadable: One of the texts is no expression.
     """
     from sympy import Expr, MatrixExpr
 
-    one, other = expression(gold), expression(given)
-    if one is None or other is None:
-        return False
+    is_cased = _is_cased(gold) or _is_cased(given)
+    one, other = (expression(text, is_cased) for text in (gold, given))
     if not all(isinstance(each, Expr) for each in (one, other)):
         return _verify(one, other)  # sets, relations, matrices
     if any(isinstance(each, MatrixExpr) for each in (one, other)):
@@ -49,15 +56,25 @@ def equal(gold: str, given: str) -> bool:
         return _verify(one, other)
 
 
+def is_near(text: str, rounding: Number) -> bool:
+    """Return True if a number is an expression's value, rounded or cut."""
+    try:
+        exact = expression(text).doit()
+        if exact.free_symbols or not exact.is_real:
+            return False
+        return rounding.is_near(Fraction(str(exact.evalf(DIGITS))))
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        return False
+
+
 def equal_equations(gold: tuple[str, str], given: tuple[str, str]) -> bool:
     r"""Return True if left minus right of one equation is a constant multiple of the other's.
 
     >>> equal_equations(("2x+4y-3", "0"), ("y", "\\frac{3}{4}-\\frac{x}{2}"))
     True
     """
-    sides = [expression(side) for side in (*gold, *given)]
-    if any(side is None for side in sides):
-        return False
+    is_cased = any(_is_cased("".join(sides)) for sides in (gold, given))
+    sides = [expression(side, is_cased) for side in (*gold, *given)]
     one, other = sides[0] - sides[1], sides[2] - sides[3]
     try:
         if one.free_symbols != other.free_symbols:
@@ -71,39 +88,68 @@ def equal_equations(gold: tuple[str, str], given: tuple[str, str]) -> bool:
     return all(_close(ratio, ratios[0]) for ratio in ratios)
 
 
-@cache
-def _targets() -> tuple[Any, ...]:
-    r"""Return the configuration with which math-verify reads an answer completely.
+_REWRITES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in [
+        (r"([_^]\d+)\s+(?=\d)", r"\1*"),
+        (r"(?<![\w}\^])(\d+)\s*/\s*(\d+)\s+(?=[a-zA-Z\\(])", r"\\frac{\1}{\2} "),
+        (r"(?<![\w}\^])(\d+)\s*/\s*(\d+)\s*(?=i(?![a-zA-Z]))", r"\\frac{\1}{\2} "),
+        (r"(?<![\d.^_])(\d[\d.]*)\s*\(", r"\1*("),  # The grammar would read a mixed number.
+        (r"\)\s*\(", ")*("),
+        (r"(?<=\d)\s*(?=\\degree(?![a-zA-Z]))", ""),
+    ]
+]  # fmt: skip
 
-    Its default normalization drops what looks like a unit, so it would read \\frac{a}{b}c as a/b;
-    spelling.plain has already removed the units.
+
+def _is_cased(text: str) -> bool:
+    """Return True if a text uses a letter in both cases, so that R and r are two variables."""
+    letters = set(re.sub(r"\\[a-zA-Z]+", "", text))
+    return any(letter.islower() and letter.upper() in letters for letter in letters)
+
+
+def expression(text: str, is_cased: bool = True) -> Any:
+    """Return the sympy expression of a text.
+
+    math-verify's default settings would drop what looks like a unit: \\frac{a}{b}c would be a/b.
+
+    Args:
+        is_cased: Whether a capital and a small letter are two variables.
+
+    Raises:
+        Unreadable: The text is no expression.
     """
-    from latex2sympy2_extended import NormalizationConfig
-    from math_verify import LatexExtractionConfig
-
-    as_it_is = NormalizationConfig(
-        basic_latex=True, units=False, malformed_operators=False, nits=False, boxed="none"
-    )
-    return (LatexExtractionConfig(boxed_match_priority=-1, normalization_config=as_it_is),)
-
-
-def expression(text: str) -> Any:
-    """Return the sympy expression that math-verify reads in a text, or None."""
-    from math_verify import parse
+    from latex2sympy2_extended import NormalizationConfig, normalize_latex
+    from latex2sympy2_extended.latex2sympy2 import ConversionConfig, latex2sympy
+    from math_verify.grader import should_treat_as_complex
     from sympy import Basic, E, I, MatrixBase
 
-    text = re.sub(r"([_^]\d+)\s+(?=\d)", r"\1*", text)
+    for pattern, replacement in _REWRITES:
+        text = pattern.sub(replacement, text)
     if re.search(r"\d\s+\d", text):
-        return None  # math-verify would read 5 6 as 11.
+        raise Unreadable(text)  # 5 6 would be read as 11.
     text = text.replace(ROW, r"\\").replace(r"\backslash", r"\setminus")
     text = re.sub(r"\\degree(?![a-zA-Z])", r"*\\frac{\\pi}{180}", text).replace("*", r"\cdot ")
     text = re.sub(r"(?<![\d.])(\d*)\.(\d+)", _as_fraction, text)  # sympy rounds decimals.
-    parsed = parse(f"${text}$", extraction_config=_targets(), parsing_timeout=None)
-    if not parsed or not isinstance(parsed[0], Basic | MatrixBase):
-        return None
-    constants = {"i": I, "e": E}
-    named = {name: constants.get(name.name) for name in parsed[0].free_symbols}
-    return parsed[0].subs({name: constant for name, constant in named.items() if constant})
+    as_it_is = NormalizationConfig(
+        basic_latex=True, units=False, malformed_operators=False, nits=False, boxed="none"
+    )
+    try:
+        text = normalize_latex(text, as_it_is)
+        read = latex2sympy(
+            text,
+            is_real=not should_treat_as_complex(text),
+            normalization_config=None,
+            conversion_config=ConversionConfig(lowercase_symbols=not is_cased),
+        )
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # The grammar's errors have no common class.
+        raise Unreadable(text) from error
+    if not isinstance(read, Basic | MatrixBase):
+        raise Unreadable(text)
+    constants = {"i": I, "I": I, "e": E, "E": E}
+    named = {name: constants.get(name.name) for name in read.free_symbols}
+    return read.subs({name: constant for name, constant in named.items() if constant})
 
 
 def _as_fraction(decimal: re.Match[str]) -> str:

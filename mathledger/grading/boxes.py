@@ -1,4 +1,4 @@
-r"""Find every \boxed{...} and \fbox{...} of many texts by a compiled scan of their bytes.
+r"""Find every \boxed{...}, \fbox{...} and \framebox{...} of many texts by a compiled scan.
 
 >>> find_boxes(pa.array([r"\boxed{\frac{1}{2}}, \fbox {3}, \boxed{4"])).contents.to_pylist()
 ['\\frac{1}{2}', '3']
@@ -17,7 +17,9 @@ from mathledger.core.strings import I64, string_array, text_bytes
 
 MAX_NESTED = 64  # Levels of nested boxes; deeper ones are ignored.
 _NEWLINE, _SPACE, _BACKSLASH, _LEFT, _RIGHT = b"\n \\{}"
-_BOXED, _FBOX = np.frombuffer(b"boxed", np.uint8), np.frombuffer(b"fbox", np.uint8)
+_BOXED, _FBOX, _FRAMEBOX = (
+    np.frombuffer(name, np.uint8) for name in (b"boxed", b"fbox", b"framebox")
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def _content(data: Any, at: int, last: int) -> int:
         at += len(_BOXED)
     elif _spells(data, at, last, _FBOX):
         at += len(_FBOX)
+    elif _spells(data, at, last, _FRAMEBOX):
+        at += len(_FRAMEBOX)
     else:
         return -1
     if at < last and _is_letter(data[at]):

@@ -13,6 +13,7 @@ import re
 from fractions import Fraction
 
 from mathledger.grading import algebra, notation
+from mathledger.grading.algebra import Unreadable
 from mathledger.grading.notation import Answer, Group, Matrix, Union
 from mathledger.grading.numbers import number, same_number
 from mathledger.grading.spelling import plain, tight
@@ -25,20 +26,33 @@ class NeedsAlgebra(Exception):  # noqa: N818  (a control-flow signal, not an err
 
 
 _CHOICE = re.compile(r"^\(?[A-Z]\)?$|^\([A-E]\)\s*[^\s(^*+/,-]")
-_ABOUT = re.compile(r"\\(?:approx|simeq|sim)(?![a-zA-Z])")
+_ABOUT = re.compile(r"\\(?:approx|simeq|sim|doteq)(?![a-zA-Z])")
+_PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[ ,]+(?:[a-zA-Z]+[ ,]+)*[a-zA-Z]{2,}")
 
 
 def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -> bool:
-    """Return True if a bare answer equals the reference; both are passed as written."""
+    """Return True if a bare answer equals the reference; both are passed as written.
+
+    Raises:
+        Unreadable: The answers are not known to be equal, and one of them cannot be read.
+    """
     gold, given = plain(reference), plain(answer)
     if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
-        return _same_choice(gold, given, use_algebra)
+        return _same_choice(gold, given, answer_type, use_algebra)
     if tight(gold) == tight(given):
         return True
-    if _ABOUT.search(given):  # In 70/9 \approx 7.78 either the value or its rounding may be right.
-        sides = [side.strip() for side in _ABOUT.split(given)]
-        values = [side for side in sides if side and not notation.is_name(side)]
-        return any(is_equal(gold, value, answer_type, use_algebra) for value in values)
+    if _ABOUT.search(given):
+        return _is_about(gold, given, answer_type, use_algebra)
+    if _ABOUT.search(gold) and (sides := _about(gold, use_algebra)):
+        return any(is_equal(side, given, answer_type, use_algebra) for side in sides)
+    if _is_equal(gold, given, answer_type, use_algebra):
+        return True
+    if any(_PROSE.search(each) for each in (gold, given)):
+        raise Unreadable(given)  # Sentences may say the same in other words.
+    return False
+
+
+def _is_equal(gold: str, given: str, answer_type: str, use_algebra: bool) -> bool:
     commas = answer_type in ("set", "interval", "matrix")
     one, other = notation.read(gold, commas), notation.read(given, commas)
     if answer_type == "set":
@@ -48,15 +62,52 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
     return _same(one, other, use_algebra)
 
 
-def _same_choice(gold: str, given: str, use_algebra: bool) -> bool:
-    """Return True for the same letter, or for the value that the reference gives with it."""
+def _is_about(gold: str, given: str, answer_type: str, use_algebra: bool) -> bool:
+    r"""Compare an answer such as 70/9 \approx 7.78: the value or its rounding may be right.
+
+    An answer with more values, or with one that is no rounding of the other, is a guess.
+    """
+    return any(
+        is_equal(gold, side, answer_type, use_algebra) for side in _about(given, use_algebra)
+    )
+
+
+def _about(text: str, use_algebra: bool) -> list[str]:
+    r"""Return the value and its rounding of a text with \approx, or nothing if they disagree."""
+    sides = [side.strip() for side in _ABOUT.split(text)]
+    values = [notation.sides(side)[-1] for side in sides if side and not notation.is_name(side)]
+    if len(values) == 2 and tight(values[0]) != tight(values[1]):
+        exact, rounding = number(values[0]), number(values[1])
+        if not rounding:
+            return []
+        if exact and exact.places is None and not rounding.is_near(exact.value):
+            return values[:1]  # A fraction, of which the decimal is miscalculated.
+        if exact:
+            is_close = rounding.is_near(exact.value)
+        elif use_algebra:
+            is_close = algebra.is_near(values[0], rounding)
+        else:
+            raise NeedsAlgebra
+        return values if is_close else []
+    return values[:1] if len(values) in (1, 2) else []
+
+
+def _same_choice(gold: str, given: str, answer_type: str, use_algebra: bool) -> bool:
+    """Return True for the same letter, or for the value that the reference gives with it.
+
+    Raises:
+        Unreadable: The answer is a value, and only the problem's options would tell its letter.
+    """
     wanted, chosen = notation.option(gold), notation.option(given)
     if not wanted:
         return tight(gold) == tight(given)
     if chosen:
         return wanted.letter == chosen.letter
-    value = notation.read(wanted.value)
-    return bool(wanted.value) and _same(value, notation.read(given), use_algebra)
+    if wanted.value:
+        return _same(notation.read(wanted.value), notation.read(given), use_algebra)
+    if answer_type == "expression" and number(given):
+        raise Unreadable(given)
+    return False
 
 
 def _as_set(answer: Answer) -> Answer:
@@ -140,15 +191,15 @@ def _same_members(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_algeb
 
 def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
     """Return the index of the first of `others` that equals `one`, or None."""
-    is_open = False
+    doubt: NeedsAlgebra | Unreadable | None = None
     for at, other in enumerate(others):
         try:
             if _same(one, other, use_algebra):
                 return at
-        except NeedsAlgebra:
-            is_open = True
-    if is_open:
-        raise NeedsAlgebra
+        except (NeedsAlgebra, Unreadable) as found:
+            doubt = found
+    if doubt:
+        raise doubt
     return None
 
 
@@ -182,9 +233,10 @@ def _rows(answer: Answer) -> tuple[tuple[Answer, ...], ...]:
 
 # ---------------------------------------------------------------------------------------- leaves
 
-_BASE = re.compile(r"^([0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
+_BASE = re.compile(r"^(-?\s*[0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_RATIO = re.compile(r"^(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)$")
+_RATIO = re.compile(r"^\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+$|^\d+\s+to\s+\d+$")
+_CONGRUENCE = re.compile(r"^(?:[a-zA-Z]\s*\\equiv\s*)?(.+?)\s*\\pmod\{(\w+)\}$")
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})\s*(?:([ap])\.?\s*m\.?)?$", re.IGNORECASE)
 _WORDS = re.compile(r"^[^\W\d_][^\W\d_ ,.'’-]*(?:[ ,.'’-]+[^\W\d_]+)*\.?$")
 _ARTICLES = ("the", "a", "an")
@@ -239,15 +291,35 @@ def _same_at_sight(gold: str, given: str) -> bool | None:
     times = [_TIME.match(each) for each in (gold, given)]
     if times[0] and times[1] and (times[0][3] or times[1][3]):
         return _same_time(times[0], times[1])
-    ratios = [_RATIO.match(each) for each in (gold, given)]
+    ratios = [_ratio(each) for each in (gold, given)]
     if ratios[0] and ratios[1]:
-        return ratios[0].groups() == ratios[1].groups()
+        return ratios[0] == ratios[1]
     for ratio, fraction in ((ratios[0], other), (ratios[1], one)):
-        if ratio and fraction and fraction.places is None and Fraction(ratio[2]):
-            return Fraction(ratio[1]) / Fraction(ratio[2]) == fraction.value
+        if len(ratio) == 2 and fraction and fraction.places is None and ratio[1]:
+            return ratio[0] / ratio[1] == fraction.value
+    if r"\pmod" in given:
+        return _same_congruence(gold, given)
     if _is_words(gold) or _is_words(given):
         return _words(gold) == _words(given)
     return None
+
+
+def _ratio(text: str) -> tuple[Fraction, ...]:
+    """Return the members of a ratio such as 1:2:3 or 3 to 4; none if the text is no ratio."""
+    return tuple(map(Fraction, re.split(r":|to", text))) if _RATIO.match(text) else ()
+
+
+def _same_congruence(gold: str, given: str) -> bool | None:
+    """Compare x \\equiv 10 \\pmod 7 with 3 \\pmod 7, or the residue with a bare number."""
+    own, wanted = _CONGRUENCE.match(given), _CONGRUENCE.match(gold)
+    value, target = (number(match[1] if match else "") for match in (own, wanted))
+    if not own or not value:
+        return None
+    if not wanted:
+        return bool((bare := number(gold)) and bare.value == value.value)
+    if not target or not own[2].isdigit() or not int(own[2]):
+        return None
+    return own[2] == wanted[2] and (value.value - target.value) % int(own[2]) == 0
 
 
 def _same_in_base(gold: str, given: str) -> bool:

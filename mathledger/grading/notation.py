@@ -80,7 +80,10 @@ _NAME = re.compile(
     rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?'*(?:\^\{{-1\}})?(?:\([^()=]*\))?$"  # f^{-1}(x)
     r"|^\|?[A-Za-z][A-Za-z ]+\|?$"  # Area, |AB|
     r"|^\([a-zA-Z](?:\s*,\s*[a-zA-Z])+\)$"  # (x, y)
-    r"|^\\angle\b.*$"
+    r"|^\\(?:angle|triangle)\b.*$"
+    r"|^m?\\angle\s*[A-Z]+$|^\[[A-Z]+\]$|^P\([^()]*\)$"
+    r"|^[a-zA-Z]+\s*(?::\s*[a-zA-Z]+\s*)+$"  # AB:BC
+    r"|^\\frac\{[a-zA-Z]+\}\{[a-zA-Z]+\}$|^\\overline\s*\{?[A-Z]{2}\}?$"
 )
 _VARIABLE = re.compile(rf"^(?:[a-zA-Z]|{_GREEK})(?:_\{{?\w+\}}?)?$|^[fgh]\([a-z]\)$")
 _RELATION = re.compile(r"(\\(?:le|ge|ne)(?![a-zA-Z])|<|>|=)")
@@ -99,6 +102,7 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
     if named := _NAMED.get(text.lower()):
         return named
     text = re.sub(r"^[a-zA-Z](?:\([a-z]\))?\s*\\in(?![a-z])\s*", "", text)
+    text = _FRENCH.sub(_in_round_brackets, text)
     if (matrix := _ENVIRONMENT.match(text)) and text.count(r"\begin") == 1:
         return _matrix(matrix["body"], depth)
     if not commas and number(text):
@@ -118,6 +122,15 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
         sides = [re.sub(r"^\+|(?<==)\s*\+", "", each.strip()) for each in both]
         return Group("", "", tuple(sides)) if signs else text
     return text
+
+
+# A pair of square brackets; in ]a, b[ both are turned outwards, which means an open interval.
+_FRENCH = re.compile(r"([\[\]])([^\[\](){},;]+[,;][^\[\](){},;]+)([\[\]])")
+
+
+def _in_round_brackets(interval: re.Match[str]) -> str:
+    left, right = interval[1].replace("]", "("), interval[3].replace("[", ")")
+    return f"{left}{interval[2]}{right}"
 
 
 def split(text: str, commas: bool = False) -> tuple[list[str], set[str]]:
@@ -193,7 +206,7 @@ def _union(parts: list[Answer]) -> Answer:
     return Union(tuple(flat))
 
 
-_BRACKETS = re.compile(r"^(\\\{|[\[({\]])(.*?)(\\\}|[\])}\[])$", re.DOTALL)
+_BRACKETS = re.compile(r"^(\\\{|[\[({])(.*?)(\\\}|[\])}])$", re.DOTALL)
 _BUILDER = re.compile(r"^\s*[a-z]\s*(?:\\in[^:|]*)?[|:](.*)$")  # As in {x | x > 2}.
 
 
@@ -216,8 +229,6 @@ def _group(text: str, depth: int) -> Answer | None:
         return Group("{", "}", _flat([read(part, depth=depth + 1) for part in parts if part]))
     if words:
         return None
-    # The notation ]a, b[ means the open interval.
-    left, right = left.replace("]", "("), right.replace("[", ")")
     return Group(left, right, tuple(read(part, depth=depth + 1) for part in parts))
 
 
@@ -307,15 +318,23 @@ class Option:
 
 
 _OPTION = re.compile(
-    r"^(?:(?:option|choice|answer)\s+)?(?:\(([A-Z])\)|([A-Z])(?:[.):]|$))\s*(.*)$", re.IGNORECASE
+    r"^(?:(?:option|choice|answer)\s+)?"
+    r"(?:\(([A-Z])\)(?![-+*/^_=!(\[]|[a-zA-Z])|([A-Z])(?:[.):](?![-+*/^_=!(])|$))\s*(.*)$",
+    re.IGNORECASE,
+)
+# Another letter in brackets, or behind "or": several options are no choice.
+_ANOTHER = re.compile(
+    r"^[,;/&]|^\([A-Z]\)|^(?:or|and)\s+\(?[A-Ja-j]\b|(?:,|\bor|\band)\s*\([A-Z]\)"
 )
 
 
 def option(text: str) -> Option | None:
-    """Parse a choice such as '(B) 12'; None if the text is not one.
+    """Parse a choice such as '(B) 12'; None if the text is not one choice alone.
 
-    >>> option("(B) 12"), option("b"), option("12")
-    (Option(letter='B', value='12'), Option(letter='B', value=''), None)
+    >>> option("(B) 12"), option("b"), option("12"), option("(A), (B)"), option("(K)+2")
+    (Option(letter='B', value='12'), Option(letter='B', value=''), None, None, None)
     """
     match = _OPTION.match(text)
-    return Option((match[1] or match[2]).upper(), match[3].strip()) if match else None
+    if not match or _ANOTHER.search(match[3]):
+        return None
+    return Option((match[1] or match[2]).upper(), match[3].strip())

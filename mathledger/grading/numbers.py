@@ -5,14 +5,17 @@ r"""Parse numbers and decide when two are the same: 1/2 and 0.5 are, and so are 
 >>> same_number(number("1/2"), number("0.5")), same_number(number("1/3"), number("0.33"))
 (True, False)
 
-Texts must be in the spelling of `spelling.plain`. Answers of training corpora do not come here:
-comparison.py checks them with math-verify.
+Texts must be in the spelling of `spelling.plain`.
 """
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from mathledger.grading.thousands import without_separators
+from mathledger.grading.units import SCALE, SCALES, without_unit
+
+MAX_WORDS = 4  # Words of a number such as "one hundred twenty five".
 MIN_PLACES = 3  # Decimal places and significant digits that a rounded value must show to count.
 
 
@@ -32,29 +35,30 @@ class Number:
     is_percent: bool = False
     is_cut: bool = False
 
+    def is_near(self, exact: Fraction) -> bool:
+        """Return True if this is a value rounded or cut to the places shown, however few."""
+        shown = self.bare().value if self.is_percent else self.value
+        places = self.places or 0
+        if self.value.denominator == 1 and not places:  # 1200 may stand for 1234.
+            while shown and shown % 10 == 0:
+                shown, places = shown / 10, places - 1
+        unit = Fraction(10) ** -(places + (2 if self.is_percent else 0))
+        rest = abs(exact) - abs(self.value)
+        return (exact < 0) == (self.value < 0) and (2 * abs(rest) <= unit or 0 <= rest < unit)
+
     def bare(self) -> "Number":
         """Return the number before its percent sign: 10 for 10%."""
         return Number(self.value * (100 if self.is_percent else 1), self.places, self.digits)
 
 
-_UNIT = (
-    r"(?:square|cubic|sq\.?|cu\.?)?\s*(?:units?|inch(?:es)?|in\.?|f(?:oo|ee)?t|yards?|yd|miles?|mi"
-    r"|mph|[cmkn]m|[cm]l|kg|mg|lbs?|oz|hrs?|mins?|secs?|[a-z]{3,}+[a-z '/.-]*+)"
-)
-_TAIL = re.compile(
-    # One letter is a unit only after a space: 5 m is a length, but 5m may be a product.
-    rf"(?:\s+[mgLh]|\s*(?:per\s+|/)?-?{_UNIT}(?:\s*/\s*{_UNIT})?)(?:\s*\^\s*\{{?[23]\}}?)?\.?$",
-    re.IGNORECASE,
-)
 _PERCENT = re.compile(r"\s*(?:\\?%|percent(?:age)?(?:\s+points?)?|per cent|pct)\.?$", re.IGNORECASE)
 _DOTS = re.compile(r"(?<=\.)(\d+)\s*(?:\\[lc]?dots|\.{3}|…)$")
 _BRACED = re.compile(r"^(?:\{([^{}]*)\}|\(([^(){},]*)\))$")
-_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
-_SPACED = re.compile(r"^\d{1,3}(?: \d{3})+(?:\.\d+)?$")
 # A number has up to 400 digits and an exponent up to 3: exact arithmetic on these is instant.
 _N, _D = r"\d{1,400}", r"(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})"
 _DECIMAL = re.compile(
-    rf"^({_D})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*([-+]?\d{{1,3}})\s*\}}|(\d))|[eE]([-+]?\d{{1,3}}))?$"
+    rf"^(?:({_D})(?:\s*\*\s*10\s*\^\s*(?:\{{\s*([-+]?\s*\d{{1,3}})\s*\}}|(\d))"
+    rf"|[eE]([-+]?\d{{1,3}}))?|10\s*\^\s*(?:\{{\s*([-+]?\s*\d{{1,3}})\s*\}}|(\d)))$"
 )
 _REPEATING = re.compile(rf"^(\d{{0,400}}\.\d{{0,400}})(?:\\overline\{{({_N})\}}|\(({_N})\))$")
 _FRACTION = re.compile(rf"^(?:({_N})\s*)?\\frac\{{\s*(-?)\s*({_D})\s*\}}\{{\s*(-?)\s*({_D})\s*\}}$")
@@ -72,15 +76,18 @@ def number(text: str) -> Number | None:
     shown = _DOTS.sub(r"\1", text)
     unitless = without_unit(shown)
     bare, is_negative = _unsigned(_PERCENT.sub("", unitless))
-    bare = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), bare)
-    if _SPACED.match(bare):
-        bare = bare.replace(" ", "")
-    unsigned = _unsigned_number(bare)
+    scale = SCALE.search(bare)
+    if scale and scale.end() == len(bare) and scale.start():
+        bare, factor = bare[: scale.start()], SCALES[scale[1].lower()]
+    else:
+        factor = 1
+    unsigned = _unsigned_number(without_separators(bare)) or _spoken(bare)
     if unsigned is None:
         return None
     is_percent = bool(_PERCENT.search(unitless))
-    value = (-1 if is_negative else 1) * unsigned.value / (100 if is_percent else 1)
-    return Number(value, unsigned.places, unsigned.digits, is_percent, is_cut=shown != text)
+    value = (-factor if is_negative else factor) * unsigned.value / (100 if is_percent else 1)
+    places = None if factor > 1 else unsigned.places
+    return Number(value, places, unsigned.digits, is_percent, is_cut=shown != text)
 
 
 def _unsigned(text: str) -> tuple[str, bool]:
@@ -99,10 +106,11 @@ def _unsigned(text: str) -> tuple[str, bool]:
 
 def _unsigned_number(text: str) -> Number | None:
     if match := _DECIMAL.match(text):
-        exponent = int(match[2] or match[3] or match[4] or 0)
-        places = max(0, len(match[1].partition(".")[2]) - exponent)
-        num_digits = len(match[1].replace(".", "").lstrip("0"))
-        return Number(Fraction(match[1]) * Fraction(10) ** exponent, places, num_digits)
+        digits = match[1] or "1"
+        exponent = int(next(filter(None, match.groups()[1:]), "0").replace(" ", ""))
+        places = max(0, len(digits.partition(".")[2]) - exponent)
+        num_digits = len(digits.replace(".", "").lstrip("0"))
+        return Number(Fraction(digits) * Fraction(10) ** exponent, places, num_digits)
     if match := _REPEATING.match(text):
         period = match[2] or match[3]
         tail = Fraction(int(period), 10 ** len(period) - 1)
@@ -136,14 +144,32 @@ def is_rounded(decimal: Number, exact: Fraction, endless: bool = False) -> bool:
     return rest != 1 and abs(decimal.value - exact) * 2 * 10**places <= 1
 
 
-def without_unit(text: str) -> str:
-    """Strip the degree sign or the unit in words that follows a number."""
-    text = re.sub(r"\s*\\degree\s*(?:[CF]\b)?$", "", text.strip())
-    if text[-1:].isalpha() or text[-1:] in ".}23":
-        bare = _TAIL.sub("", text)
-        if bare[-1:].isdigit() or (bare and bare[-1] in "})%i"):
-            return bare.strip()
-    return text
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SPOKEN = {word: value for value, word in enumerate(_ONES)} | {
+    word: 10 * value for value, word in enumerate(_TENS, 2)
+}
+
+
+def _spoken(text: str) -> Number | None:
+    """Parse a number in words below one thousand, such as "one hundred and twenty-one"."""
+    words = [word for word in re.split(r"[\s-]+", text.lower()) if word != "and"]
+    if not words or len(words) > MAX_WORDS:
+        return None
+    value = 0
+    for place, word in enumerate(words):
+        begins = place == 0 or (value > 0 and value % 100 == 0)
+        follows_tens = word in _ONES[1:10] and value % 100 >= 20 and value % 10 == 0
+        if word == "hundred" and 0 < value < 10:
+            value *= 100
+        elif word in _SPOKEN and (begins or follows_tens):
+            value += _SPOKEN[word]
+        else:
+            return None
+    return Number(Fraction(value))
 
 
 def same_number(gold: Number, given: Number) -> bool:

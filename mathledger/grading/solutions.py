@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mathledger.grading import thousands
 from mathledger.grading.boxes import Boxes, find_boxes
 
 MAX_DIGITS = 30  # Longest number that is compared.
@@ -30,8 +31,6 @@ _STATEMENTS = (
     r"(?s)^.*(?:\\(?:text|textbf|mathrm|mathbf|textrm|rm|bf)\s*\{\s*\(?|\(|\\Rightarrow\s*)"
     r"\s*(?P<answer>[A-H])\s*\)?\s*\}?" + _REST,
 )
-_THOUSANDS = r"^[-+]?\d{1,3}(?:(?:,|\{,\}|\\,|\\!|,\\!)\d{3})+(?:\.\d+)?$"
-_SEPARATOR = r",|\{,\}|\\,|\\!"
 
 
 def final_answers(texts: pa.StringArray, boxed: Boxes | None = None) -> pa.StringArray:
@@ -80,10 +79,10 @@ def canonical(answers: pa.StringArray) -> pa.StringArray:
     bare = pc.if_else(pc.ends_with(bare, r"\right"), closed, bare)  # This dot is a delimiter.
     inline = pc.match_substring_regex(bare, r"^\\\(.*\\\)$")
     bare = pc.if_else(inline, pc.replace_substring_regex(bare, r"^\\\(\s*|\s*\\\)$", ""), bare)
-    marked = pc.match_substring_regex(bare, _THOUSANDS)
+    marked = pc.match_substring_regex(bare, thousands.WHOLE)
     if not pc.any(marked).as_py():
         return bare
-    return pc.if_else(marked, pc.replace_substring_regex(bare, _SEPARATOR, ""), bare)
+    return pc.if_else(marked, pc.replace_substring_regex(bare, thousands.SEPARATOR, ""), bare)
 
 
 # A later box retracts an earlier one only if the text says so.

@@ -5,34 +5,49 @@ r"""Rewrite LaTeX, Unicode and plain text answers in one spelling.
 """
 
 import re
+import unicodedata
+from collections.abc import Callable
+
+from mathledger.grading import thousands, units
 
 MAX_CHARS = 1000  # Longest answer that is read and compared.
 MAX_NESTED = 8  # Levels of nested \\text{}.
 
 _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _SIGNS = {
-    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "⁻": "^-", "×": "*", "·": "*",
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "×": "*", "·": "*",
     "⋅": "*", "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "π": r"\pi ", "√": r"\sqrt ",
     "¢": " cents",
     "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "≤": r"\le ", "≥": r"\ge ",
     "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
-    "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "²": "^2", "³": "^3", "⁴": "^4", "⁵": "^5",
-    "⁶": "^6", "⁷": "^7", "⁸": "^8", "⁹": "^9", "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}",
-    "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "≈": r"\approx ",
-    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "、": ",", "。": ".",
+    "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "≈": r"\approx ", "≡": r"\equiv ", "∠": r"\angle ",
+    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "λ": r"\lambda ",
+    "φ": r"\phi ", "ω": r"\omega ", "\u03a9": r"\Omega ", "\u2126": r"\Omega ", "、": ",", "。": ".",
     "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
     "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "",
-    "€": r"\$", "£": r"\$", "￥": r"\$",
-}  # fmt: skip
+    "⟨": "(", "⟩": ")", "〈": "(", "〉": ")",
+} | dict.fromkeys("€£￥¥₹₩₽₱₫฿₺", r"\$")  # fmt: skip
+_FRACTIONS = "".join(map(chr, [*range(0xBC, 0xBF), *range(0x2150, 0x215F)]))
+_SIGNS |= {
+    sign: r"\frac{{{}}}{{{}}}".format(*unicodedata.normalize("NFKC", sign).split("⁄"))
+    for sign in _FRACTIONS
+}
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 _UNICODE = str.maketrans(_SIGNS | {chr(code): sign for code, sign in _FULL_WIDTH.items()})
 
 ROW = "\ue000"  # Replaces \\, the end of a row.
-_MARK = "\ue001"  # Stands for a thousands separator during the rewrites.
 _GAP = r"(?:\\[,;:> ]|~|\\quad\b|\\qquad\b|\\enspace\b|\\thinspace\b|\\[hv]space\*?\{[^{}]*\}|\s)"
 _COMMANDS = r"d?frac|tfrac|sqrt|pi|text|begin|end|left|right|cdot|times|circ|infty|pm|cup|mathrm"
 _WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hbox|mathrm|mathbf"
 _SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
-_FUNCTIONS = r"arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|log|ln"
+_FUNCTIONS = r"arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|lg"
+_VECTORS = r"vec|hat|widehat|overrightarrow"
+
+
+def _overlined(match: re.Match[str]) -> str:
+    return rf"\overline{{{re.sub('[^0-9]', '', match[0])}}}"
+
 
 # The rewrites are applied in this order; each runs in time linear in the answer's length.
 _REWRITES = [
@@ -48,10 +63,9 @@ _REWRITES = [
         (r"\\(?:rangle)(?![a-zA-Z])", ")"),
         (r"\\[lr]?vert(?![a-zA-Z])|\\mid(?![a-zA-Z])", "|"),
         (r"\\[()\[\]]|\\?\$|(?<!\w)[*_]{2,}|[*_]{2,}(?![\w(])|`", ""),  # Drop $ and **.
-        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", _MARK),  # Mark thousands.
-        (r"(?<=\d)(?:\\[,;:! ]|~)+(?=\d{3}(?!\d))", _MARK),
-        (r"(?<=\d)\ue001(?=\d{3})", ""),
-        (_MARK, ","),
+        (rf"(?<=\d)(?:{thousands.LATEX}|')\s*(?=\d{{3}}(?!\d))", ""),
+        (r",(?:\\!)+\s*|\{,\}(?:\\!)*\s*", ","),
+        (r"(?<!\\)\{\s*\}(?=\s*\^)", ""),
         (r"\\!", ""),
         (rf"{_GAP}+", " "),
         (r"\\(?:dfrac|tfrac|cfrac)(?![a-zA-Z])", r"\\frac"),
@@ -66,7 +80,17 @@ _REWRITES = [
         (r"\\(?:lor|vee)(?![a-zA-Z])", " or "),
         (r"\\(?:land|wedge)(?![a-zA-Z])|\\&", " and "),
         (r"\\(?:varnothing)(?![a-zA-Z])", r"\\emptyset "),
-        (r"\\(?:bar|overline)\s*\{(\d+)\}", r"\\overline{\1}"),
+        (r"\\(?:bar|overline)\s*(?:\{\s*(\d+)\s*\}|(\d))", r"\\overline{\1\2}"),
+        (r"\\overline\s*\{\s*\.(\d+)\s*\}", r".\\overline{\1}"),
+        (r"(\.\d*)\\dot\s*\{?(\d)\}?(\d*)\\dot\s*\{?(\d)\}?", r"\1\\overline{\2\3\4}"),
+        (r"(\.\d*)\\dot\s*\{?(\d)\}?", r"\1\\overline{\2}"),
+        (r"((?:\d[\u0304\u0305])+)", _overlined),
+        (r"\\colon(?![a-zA-Z])", ":"),
+        (r"\(?\s*\\?(?:[pb]?mod)(?![a-zA-Z])\s*\{?\s*(\d+|[a-z])\s*\}?\s*\)?", r" \\pmod{\1}"),
+        (r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}", r"\\frac{\1}{\2}"),
+        (r"\{([^{}]*)\\choose(?![a-zA-Z])([^{}]*)\}", r"\\binom{\1}{\2}"),
+        (r"(?<=\d)\s*[xX]\s*(?=10\s*(?:\^|\*\*))", "*"),
+        (rf"\\(?:{_VECTORS})\s*(?:\{{\s*([a-zA-Z])\s*\}}|([a-zA-Z])(?![a-zA-Z]))", r" \1\2 "),
         (r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z]))|\\degrees?(?![a-zA-Z])"
          r"|\\textdegree(?![a-zA-Z])", r"\\degree "),
         (r"\*\*", "^"),
@@ -75,6 +99,10 @@ _REWRITES = [
         (rf"(?<![\\a-zA-Z])({_FUNCTIONS})(?=[\s(\d^_]|$)", r"\\\1 "),
         (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
         (r"\^\s*\(([^()]*)\)", r"^{\1}"),
+        (r"\^\s*([-+]\s*(?:\d+|[a-zA-Z](?![a-zA-Z])))", r"^{\1}"),
+        (r"\\lg(?![a-zA-Z])", r"\\log_{10}"),
+        (r"\\log\s*_\s*(?:\{\s*(\w+)\s*\}|(\w))", r"\\log_{\1\2} "),
+        (r"\\log_\{e\}", r"\\ln"),
         (r"\\frac\s*(\\[a-z]+)\s*(?=[\w{\\])", r"\\frac{\1}"),
         (r"\\frac\s*(\{[^{}]*\}|\w)\s*(\\[a-z]+)(?![a-zA-Z{])", r"\\frac\1{\2}"),
         (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
@@ -100,7 +128,11 @@ def plain(text: str) -> str:
     >>> plain("\\textbf{(B)}\\ 12"), plain("5 \\text{ or } 7"), plain("\\text{Evelyn}")
     ('(B) 12', '5 or 7', 'Evelyn')
     """
-    text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_UNICODE)
+    text = _ROOT.sub(r"\\sqrt{\1}", text)
+    for digits, sign in ((_RAISED, "^"), (_LOWERED, "_")):
+        if not digits.keys().isdisjoint(text):
+            text = re.sub(f"[{''.join(digits)}]+", _set_off(digits, sign), text)
+    text = text.translate(_UNICODE)
     if "\\begin" in text and "\\\\" not in text:
         text = text.replace("\\ ", "\\\\")  # These row ends have lost their second backslash.
     for pattern, replacement in _REWRITES:
@@ -116,6 +148,10 @@ def plain(text: str) -> str:
     return trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
 
 
+def _set_off(digits: dict[str, str], sign: str) -> Callable[[re.Match[str]], str]:
+    return lambda match: f"{sign}{{{''.join(digits[each] for each in match[0])}}}"
+
+
 def trim(text: str) -> str:
     """Strip space and punctuation around a text."""
     text = re.sub(r"\s+", " ", text).strip(" ,;:*" + ROW).rstrip(" .,;:*" + ROW)
@@ -128,8 +164,13 @@ def _without_words(text: str) -> str:
     if not macro:
         return text
     words = macro[1].strip()
-    if re.search(r"_\s*\{?$", text[: macro.start()]):  # The macro is a subscript.
-        return text[: macro.start()] + words + text[macro.end() :]
+    before, after = text[: macro.start()], text[macro.end() :]
+    if re.search(r"_\s*\{?$", before):  # The macro is a subscript.
+        return before + words + after
+    if units.is_unit(words) and (number := units.BEFORE.search(before)):
+        return f"{before[: number.end(1)]} {units.POWER.sub('', after, count=1)}"
+    if units.SCALE.match(words):
+        return f"{before} {words} {after}"
     is_all = not trim(text[: macro.start()] + text[macro.end() :])
     is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
     is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)

@@ -1,0 +1,247 @@
+r"""Find the answer in sentences: formulas, numerals and letters among words.
+
+>>> last_number("So 28 / 2 = 14. Therefore, Jean can fill 14 bags with 2 in each bag.")
+'14'
+>>> last_number("Thus she earns 20 dollars in 2 hours."), last_number("It is 3 or 5.")
+('20', '3 or 5')
+>>> last_expression("We have $x = 3 + 4$. Hence there are exactly 7 such integers.")
+'7'
+"""
+
+import re
+
+from mathledger.grading import notation, thousands, units
+from mathledger.grading.numbers import number
+from mathledger.grading.spelling import plain
+
+MAX_TAIL = 20_000  # Characters at the end, searched if no sentence announces an answer.
+SENTENCE = 3  # Text with at least this many words counts as a sentence.
+MAX_BEFORE = 40  # Characters before a numeral that may make it a modifier.
+
+# All patterns run in linear time on any text, thanks to possessive *+ and bounded repetitions.
+SENTENCE_END = re.compile(r"\.(?=\s+[A-Z(\[]|\s*$)|。|\n")
+FORMULA = re.compile(
+    r"(?s)\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\(([^\n]{1,2000}?)\\\)"
+    r"|(?<!\\)\$((?:[^$\n\\]|\\.){1,2000}?)\$"
+)
+_POWER = r"10\^(?:\{-?\d{1,3}\}|-?\d{1,3})"
+_FRAC = r"\\[dt]?frac\{-?\d+\}\{-?\d+\}"
+# A numeral is not one if a formula goes on behind it, as in 4\sqrt{2} or 5x.
+_GOES_ON = (
+    r"\d|[\^_]|\s?\\(?:sqrt|pi|[dt]?frac|cdot|times|ln|log|sin|cos|tan|theta|alpha)(?![a-zA-Z])"
+    rf"|(?!(?:{units.TOUCHING}|[mgLh])(?![a-zA-Z]))[a-zA-Z](?![a-zA-Z]{{4}})"
+)
+NUMERAL = re.compile(
+    r"(?<![\w.\\^{])(?>(?:[-−–](?=[\d.$\\]))?(?:\\?[$€£₹])?"
+    rf"(?:\d+\s*{_FRAC}|{_FRAC}|{thousands.GROUPED}(?!\d)|\d+\s+\d+/\d+|\d*[½⅓⅔¼¾]|\d+/\d+|{_POWER}"
+    rf"|(?:\d*\.)?\d+(?:\s?(?:\\times|\\cdot|[x×*])\s?{_POWER})?)"
+    rf"(?:\s?(?:\\?%|percent\b)|{units.SCALE.pattern})?)(?!{_GOES_ON})",
+    re.IGNORECASE,
+)
+_AMONG_WORDS = re.compile(
+    rf"(?:^|(?<=[\s$]))(?:{NUMERAL.pattern})(?=[\s.,;:!?*$)/]|$)", re.IGNORECASE
+)
+_TUPLE = re.compile(
+    rf"[(\[]\s*{NUMERAL.pattern}(?:\s*,\s*{NUMERAL.pattern})+\s*[)\]]", re.IGNORECASE
+)
+WORD = re.compile(r"(?<![\\\w])[A-Za-z]{2,}(?!\w)")
+VERB = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*")
+_STATED = re.compile(r"(?i)\b(?:is|are|equals|be|gets?|obtain|at)\s+(?:exactly\s+|the point\s+)?$")
+# Before a numeral that measures something else: earns 20 dollars in 2 hours, step 3.
+_MODIFIES = re.compile(
+    r"(?i)(?:\b(?:in|per|with|for|after|every|each|at|on|within|by|during|over|from|than|of the"
+    r"|out of)\s+(?:the\s+|these\s+|those\s+|all\s+|another\s+|only\s+)?"
+    r"|\d\s+of\s+|\b(?:step|case|part|theorem|lemma|equation|eq|problem|section|figure|page)\.?\s*"
+    r"\(?)$"
+)
+# Matches the left side of an equation such as (x/2) + (x/3) = 5.
+_EQUATION = re.compile(
+    r"(?:(?<![a-zA-Z])[a-zA-Z]\s*[-+*/^)]|[-+*/^(\d]\s*[a-zA-Z](?![a-zA-Z]))[^a-zA-Z]*=\s*$"
+    r"|(?<![a-zA-Z])[a-zA-Z]\s*[-+*/]\s*$"
+)
+# Matches what joins formulas to a list; a comma, "and" or "or" must be in it.
+_LISTED = re.compile(
+    r"(?i)(?=.*(?:[,;]|\b(?:and|or)\b))[\s.;,]*+(?:(?:\b(?:and|or)\b|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s,;]*+)*"
+)
+_EITHER = re.compile(r"(?i)\s*(?:,?\s*\bor\b|/)\s*")
+_NAME_ALONE = re.compile(r"\s*\\?[a-zA-Z]+\s*")
+LETTER = re.compile(
+    r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
+    r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
+)
+_LETTER_ALONE = re.compile(r"(?:^|\n)\s*([A-Z])[\s.*)]*$")
+_BETWEEN_LETTERS = re.compile(r"[\s),*}$]*(?:,|/|&|\bor\b|\band\b)*[\s(*$,]*")
+
+
+def formula_runs(text: str) -> list[tuple[int, int, str]]:
+    r"""Return (start, end, content) of each formula; formulas joined by "or" or commas are one.
+
+    >>> [run[2] for run in formula_runs("So $y > 0$, thus $x = 3$ or $x = 5$.")]
+    ['y > 0', 'x = 3, x = 5']
+    """
+    runs: list[tuple[int, int, str]] = []
+    for match in FORMULA.finditer(text):
+        content = next(filter(None, match.groups()))
+        if content.rstrip().endswith("=") or not re.search(r"\w", content):
+            continue
+        gap = text[runs[-1][1] : match.start()] if runs else None
+        if gap and len(gap) < MAX_BEFORE and "\n\n" not in gap and _LISTED.fullmatch(gap):
+            runs[-1] = (runs[-1][0], match.end(), f"{runs[-1][2]}, {content}")
+            continue
+        runs.append((match.start(), match.end(), content))
+    return runs
+
+
+def of_sentence(said: str) -> str:
+    r"""Return the answer that a sentence states.
+
+    >>> of_sentence("The largest $n$ is 34"), of_sentence("Jane left 3 hours ago")
+    ('34', '3')
+    """
+    if verbs := list(VERB.finditer(said)):
+        said = said[verbs[-1].end() :]
+    if runs := formula_runs(said):
+        return runs[0][2]
+    numerals = [match[0] for match in NUMERAL.finditer(said)]
+    return numerals[0] if len(numerals) == 1 else said
+
+
+def number_said(said: str) -> str | None:
+    r"""Return the number that a statement gives, or None if it has no numeral.
+
+    >>> number_said("$4\\sqrt{2}$ cm"), number_said("20 - 5 = $15 for both"), number_said("3 or 5")
+    ('4\\sqrt{2}', '$15', '3 or 5')
+    """
+    if has_several(said):
+        return said
+    outside = FORMULA.sub(" ", said)
+    runs = formula_runs(said)
+    if number(plain(said)):
+        return said
+    if runs and not NUMERAL.search(outside):
+        return runs[0][2] if re.search(r"\d", runs[0][2]) else None
+    said = said.rpartition("=")[2].strip() or said
+    numeral = NUMERAL.search(said)
+    if numeral and WORD.search(said):
+        return numeral[0]
+    return said if numeral or re.search(r"\d", outside) else None
+
+
+def has_several(said: str) -> bool:
+    """Return True if a text gives several different numbers, as in n=1, n=2 or "3 or 5"."""
+    if len(said) > 2 * MAX_BEFORE and "=" not in said and "," not in said:
+        return False
+    parts, _ = notation.split(plain(said))
+    values = [number(notation.sides(part)[-1]) for part in parts]
+    return len(parts) > 1 and all(values) and len({each.value for each in values if each}) > 1
+
+
+def bare_number(said: str) -> str:
+    """Return what follows the last equals sign, or the only numeral if there are words around it.
+
+    >>> bare_number("Janet makes 18 dollars"), bare_number("x = 4 + 1 = 5"), bare_number("x=1, y=2")
+    ('18', '5', 'x=1, y=2')
+    """
+    if re.fullmatch(r"-?\d{1,3}(?:, \d{3})+", said):
+        said = said.replace(" ", "")
+    elif has_several(said):
+        return said
+    said = said.rpartition("=")[2].strip() or said
+    text = plain(said)
+    if number(text):
+        return units.without_unit(text)
+    numerals = [match[0] for match in _AMONG_WORDS.finditer(said)] if WORD.search(said) else []
+    return plain(numerals[0]) if len(numerals) == 1 else said
+
+
+def last_number(text: str) -> str | None:
+    """Return the numeral of the last sentence that has one.
+
+    If it has several, this is the result of the last equation, or else the last one that measures
+    nothing else. Two values joined by "or" are both returned, since a guess is no answer.
+    """
+    begin, numerals = 0, []
+    for sentence in SENTENCE_END.split(text):
+        if own := list(NUMERAL.finditer(sentence)):
+            last, numerals = sentence, own
+        begin += len(sentence) + 1
+    if not numerals:
+        return None
+    result = NUMERAL.search(text, text.rfind("=") + 1) if "=" in text else None
+    if result and len(numerals) > 1:
+        same = [each for each in numerals if plain(each[0]) == plain(result[0])]
+        if same:
+            return same[-1][0]
+    own = [each for each in numerals if not _is_modifier(last, each)] or numerals
+    return _with_alternative(last, own[-1], numerals)
+
+
+def _is_modifier(sentence: str, numeral: re.Match[str]) -> bool:
+    """Return True if a numeral measures something else or stands in an equation of unknowns."""
+    before = sentence[max(0, numeral.start() - MAX_BEFORE) : numeral.start()]
+    return bool(_MODIFIES.search(before) or _EQUATION.search(before))
+
+
+def _with_alternative(sentence: str, chosen: re.Match[str], numerals: list[re.Match[str]]) -> str:
+    """Return a numeral, together with the other one that an "or" joins to it."""
+    for other in numerals:
+        one, two = sorted((other, chosen), key=lambda each: each.start())
+        values = [number(plain(each[0])) for each in (one, two)]
+        if one is two or (values[0] and values[1] and values[0].value == values[1].value):
+            continue
+        if _EITHER.fullmatch(sentence[one.end() : two.start()]):
+            return f"{one[0]} or {two[0]}"
+    return chosen[0]
+
+
+def last_expression(text: str) -> str | None:
+    """Return the last formula, or the numeral or tuple that a sentence behind it states."""
+    runs = formula_runs(text)
+    while len(runs) > 1 and _NAME_ALONE.fullmatch(runs[-1][2]) and not _later(text, runs[-1][1]):
+        runs.pop()  # As in "so $x = 5$ for each $n$".
+    if runs:
+        return _later(text, runs[-1][1]) or runs[-1][2]
+    line = text.strip().rpartition("\n")[2]
+    is_bare = len(WORD.findall(line)) < SENTENCE and not line.endswith(":")
+    if is_bare and re.search(r"[^\W_]", line) and "boxed" not in line:
+        return line  # The last line is bare, as in "x^2 + 1".
+    return _value(text)
+
+
+def _later(text: str, begin: int) -> str | None:
+    """Return the value that is stated behind the last formula, or None."""
+    end = SENTENCE_END.search(text, begin)
+    rest = text[begin : end.start() if end else len(text)]
+    for match in (*_TUPLE.finditer(rest), *NUMERAL.finditer(rest)):
+        if _STATED.search(rest[: match.start()]):
+            return match[0]
+    return _value(text[end.end() :]) if end else None
+
+
+def _value(text: str) -> str | None:
+    """Return the tuple or else the numeral of the last sentence that has one."""
+    for sentence in reversed(SENTENCE_END.split(text)):
+        if tuples := list(_TUPLE.finditer(sentence)):
+            return tuples[-1][0]
+        numerals = list(NUMERAL.finditer(sentence))
+        own = [each for each in numerals if not _is_modifier(sentence, each)]
+        if own:
+            return _with_alternative(sentence, own[-1], numerals)
+    return None
+
+
+def last_choice(text: str) -> str | None:
+    """Return the letter that stands alone at the end, or the last one in brackets or in bold.
+
+    >>> last_choice("(A) is too small, so it must be (C)."), last_choice("It is (A), (B) or (C).")
+    ('C', '(B), (C)')
+    """
+    if alone := _LETTER_ALONE.search(text[-2 * MAX_BEFORE :]):
+        return alone[1]
+    letters = list(LETTER.finditer(text))
+    if len(letters) > 1:
+        one, other = letters[-2:]
+        gap = text[one.end() : other.start()]
+        if one[1] != other[1] and len(gap) < MAX_BEFORE and _BETWEEN_LETTERS.fullmatch(gap):
+            return f"({one[1]}), ({other[1]})"
+    return letters[-1][1] if letters else None
