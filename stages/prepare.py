@@ -1,9 +1,10 @@
 """Map a corpus's columns to the canonical schema and remove rows that cannot be trained on.
 
 Reads   data/download_corpus/<corpus>/; conf: corpus.<corpus>.mapping, prepare
-Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence)
-Metrics metrics/prepare/<corpus>.json: rows in, kept and removed, by reason and by source; answers
-        compared with the reference, by verdict
+Writes  data/prepare/<corpus>/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
+        flagged.parquet (kept rows whose answer could not be compared, with the same columns)
+Metrics metrics/prepare/<corpus>.json: rows in, kept, flagged and removed, by reason and by source;
+        answers compared with the reference, by verdict
 
 mathledger/data/readers.py streams the rows in batches, and mathledger/filters/defects.py defines
 the reasons.

@@ -68,14 +68,16 @@ GRADE = """\
 from mathledger.grading import judges
 if __name__ == "__main__":
     with judges.Judges(limit_s=1, num_processes=1) as found:
-        print(*found.compare([("1/2", r"\\frac{1}{2}"), ("9", "9^{9^{9^9}}"), ("3", "4")]))
+        answers = (r"\\sqrt{2}", "9^{9^{9^9}}", r"\\sqrt{3}")
+        asked = [("####" + each, r"\\frac{2}{\\sqrt{2}}", "expression") for each in answers]
+        print(*(grade.verdict for grade in found.grade(asked)))
 """
 
 
 @pytest.mark.slow
 def test_answers_are_graded() -> None:
     """Without a limit on memory, the CPU time limit still ends an endless computation."""
-    assert on_mac("-c", GRADE) == "equal too_costly different\n"
+    assert on_mac("-c", GRADE) == "correct no_answer wrong\n"
 
 
 HUNGRY = """\
@@ -85,7 +87,7 @@ for line in open(0):
     if "hungry" in line:
         hoard = b"x" * (300 * 2**20)
         time.sleep(30)
-    print("equal", flush=True)
+    print("correct", flush=True)
 """
 
 
@@ -98,8 +100,9 @@ def test_a_process_that_holds_too_much_memory_is_killed(monkeypatch: pytest.Monk
         lambda _, **options: start([sys.executable, "-c", HUNGRY], **options),
     )
     with judges.Judges(limit_s=10, num_processes=1) as found:
-        pairs = [(r"\sqrt{2}", "modest"), (r"\sqrt{2}", "hungry"), (r"\sqrt{2}", "modest again")]
-        assert found.compare(pairs) == ["equal", "too_costly", "equal"]
+        answers = [r"\boxed{x+modest}", r"\boxed{x+hungry}", r"\boxed{x+again}"]
+        grades = found.grade([(answer, r"\sqrt{2}", "expression") for answer in answers])
+        assert [grade.verdict for grade in grades] == ["correct", "no_answer", "correct"]
 
 
 def test_cores_are_counted_where_processes_cannot_be_bound(

@@ -30,12 +30,13 @@ from mathledger.data import (
     values,
     wheel,
 )
-from mathledger.grading import comparison, solutions
+from mathledger.grading import solutions
 from mathledger.grading.grades import AnswerType
+from mathledger.grading.thousands import without_separators
 
-THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 LOST = "\ufffd"  # Stands for a character that was lost, such as half of a surrogate pair.
-WHOLE = re.compile(r"[-+]?[\d,]+")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?")
+WHOLE = re.compile(r"[-+]?\d+")
 # Holds every item of the source: a problem that is not evaluated must not be trained on either.
 ALL_ITEM = pa.schema(
     [
@@ -204,8 +205,8 @@ def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
             left_out.append({"id": row["id"], "reason": reason})
             continue
         answer = row["answer"]
-        if mapping.answer_type in ("integer", "number") and THOUSANDS.fullmatch(answer):
-            answer = answer.replace(",", "")
+        if mapping.answer_type in ("integer", "number"):
+            answer = without_separators(answer)
         if mapping.answer_type == "integer":
             answer = values.decimal_text(Decimal(answer))  # int() refuses 5,000 digits.
         kept.append({**row, "answer": answer, "answer_type": mapping.answer_type})
@@ -234,10 +235,10 @@ def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
         return "no_answer"
     if LOST in row["problem"] + row["answer"]:
         return "lost_characters"
-    is_number = comparison.is_number(row["answer"])
-    if mapping.answer_type == "number" and not is_number:
+    answer = without_separators(row["answer"].strip())
+    if mapping.answer_type == "number" and not NUMBER.fullmatch(answer):
         return "answer_is_not_a_number"
-    if mapping.answer_type == "integer" and not (is_number and WHOLE.fullmatch(row["answer"])):
+    if mapping.answer_type == "integer" and not WHOLE.fullmatch(answer):
         return "answer_is_not_an_integer"
     return None
 

@@ -1,8 +1,8 @@
 """Find the rows that cannot be trained on, with a reason and evidence.
 
-If several reasons apply, a row gets the first one that `find` checks. If an answer cannot be
-compared with the reference, nothing shows that it is wrong: the row stays and the verdict is
-counted.
+If several reasons apply, a row gets the first one that `find` checks. The grader of evaluation
+compares a solution's answer with the reference. Where it cannot tell, nothing shows that the answer
+is wrong: the row stays, with a flag.
 """
 
 from collections import Counter
@@ -20,7 +20,8 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.tables import removed_schema
 from mathledger.filters import characters
 from mathledger.grading.boxes import Boxes, find_boxes
-from mathledger.grading.judges import Judges
+from mathledger.grading.grades import Grade
+from mathledger.grading.judges import Asked, Judges
 from mathledger.grading.solutions import canonical, contradiction, final_answers
 
 EVIDENCE = pa.struct([pa.field("expected", pa.string()), pa.field("found", pa.string())])
@@ -73,33 +74,62 @@ class Params:
     )
     answer_timeout_s: int = Field(
         ge=1,
-        description="CPU seconds to compare one answer; a row that needs more is kept.",
+        description="CPU seconds to compare one answer; a row that needs more stays, with a flag.",
     )
 
 
 class Removals:
-    """The removed rows of a batch, each with its first reason."""
+    """The removed rows of a batch, each with its first reason, and the flagged ones."""
 
     def __init__(self, num_rows: int) -> None:
         self.is_left = np.ones(num_rows, np.bool_)
-        self._parts: list[tuple[pa.Array, pa.Array, pa.Array]] = []
+        self._removed: list[Part] = []
+        self._flagged: list[Part] = []
 
     def add(self, reason: str, where: Mask, expected: Shown, found: Shown) -> None:
         """Remove the rows in the mask that have not been removed yet."""
         rows = np.flatnonzero(where & self.is_left)
         self.is_left[rows] = False
         if len(rows):
-            shown = [_shown(each, rows) for each in (expected, found)]
-            evidence = pa.StructArray.from_arrays(shown, fields=[*EVIDENCE])
-            self._parts.append((pa.array(rows), pa.repeat(reason, len(rows)), evidence))
+            self._removed.append(_part(rows, reason, expected, found))
 
-    def take(self, examples: pa.RecordBatch) -> pa.Table:
+    def flag(self, reason: str, where: Mask, expected: Shown, found: Shown) -> None:
+        """Flag the rows in the mask that have not been removed; they stay."""
+        rows = np.flatnonzero(where & self.is_left)
+        if len(rows):
+            self._flagged.append(_part(rows, reason, expected, found))
+
+    def removed(self, examples: pa.RecordBatch) -> pa.Table:
         """Return the removed rows with the schema REMOVED."""
-        tables = [
-            pa.table([*examples.take(rows).columns, reason, evidence], REMOVED.names).cast(REMOVED)
-            for rows, reason, evidence in self._parts
-        ]
-        return pa.concat_tables([REMOVED.empty_table(), *tables])
+        return _table(examples, self._removed)
+
+    def flagged(self, examples: pa.RecordBatch) -> pa.Table:
+        """Return the flagged rows that have not been removed, with the schema REMOVED."""
+        return _table(
+            examples,
+            [
+                tuple(column.filter(pa.array(self.is_left[part[0].to_numpy()])) for column in part)
+                for part in self._flagged
+            ],
+        )
+
+
+# Rows of a batch, their reason and the evidence.
+Part: TypeAlias = tuple[pa.Array, ...]
+
+
+def _part(rows: npt.NDArray[np.int64], reason: str, expected: Shown, found: Shown) -> Part:
+    shown = [_shown(each, rows) for each in (expected, found)]
+    evidence = pa.StructArray.from_arrays(shown, fields=[*EVIDENCE])
+    return pa.array(rows), pa.repeat(reason, len(rows)), evidence
+
+
+def _table(examples: pa.RecordBatch, parts: list[Part]) -> pa.Table:
+    tables = [
+        pa.table([*examples.take(rows).columns, reason, evidence], REMOVED.names).cast(REMOVED)
+        for rows, reason, evidence in parts
+    ]
+    return pa.concat_tables([REMOVED.empty_table(), *tables])
 
 
 def _shown(texts: Shown, rows: npt.NDArray[np.int64]) -> pa.Array:
@@ -130,7 +160,7 @@ def find(
     _judge_ends(removals, problems, solutions, boxes, stated, limits)
     verdicts: Counter[str] = Counter()
     if limits.check_answers:
-        verdicts = _judge_answers(removals, examples["answer"], stated, judges)
+        verdicts = _judge_answers(removals, examples["answer"], solutions, boxes, stated, judges)
         _judge_boxes(removals, solutions, boxes)
     return removals, stated, verdicts
 
@@ -239,27 +269,66 @@ def _breaks_off(texts: pa.StringArray) -> pa.BooleanArray:
     return is_cut
 
 
-def _judge_answers(
-    removals: Removals, reference: pa.StringArray, stated: pa.StringArray, judges: Judges
-) -> Counter[str]:
-    """Remove remaining rows whose answer differs from the reference; return the verdict counts.
+# A solution in which the grader may find another answer than its last box or its line `#### x`.
+_HAS_ANOTHER = (
+    r"(?i)</think>|begin▁of|end▁of|<answer>|final answer|<\||</s>|<eos>|<end_of_turn>"
+    r"|\n[ \t]*(?:#+ *|\*\*)?(?:question|problem|q)(?: \d+)? ?[:.]"
+)
+_MAY_BE_LIST = r"[,;{]|\\pm|\b(?:and|or)\b"
 
-    Each distinct pair of answers is compared once.
+
+def _judge_answers(
+    removals: Removals,
+    reference: pa.StringArray,
+    solutions: pa.StringArray,
+    boxes: Boxes,
+    stated: pa.StringArray,
+    judges: Judges,
+) -> Counter[str]:
+    """Remove remaining rows whose answer the grader calls wrong; return the verdict counts.
+
+    The grader reads the solution as it reads a model's response, as an expression. A row whose last
+    box or line `#### x` is the reference to the letter is right without asking it.
     """
-    has_both = np.asarray(pc.and_(pc.is_valid(reference), pc.is_valid(stated))) & removals.is_left
-    is_same = np.asarray(pc.fill_null(pc.equal(reference, stated), False))
-    rows = pa.array(np.flatnonzero(has_both & ~is_same))
-    pairs = [
-        *zip(reference.take(rows).to_pylist(), stated.take(rows).to_pylist(), strict=True),
+    num_boxes = np.bincount(boxes.rows, minlength=len(solutions))
+    has_reference = np.asarray(pc.is_valid(reference)) & removals.is_left
+    is_same = np.asarray(pc.fill_null(pc.equal(reference, stated), False)) & has_reference
+    is_plain = (num_boxes == 1) | ~_matches(reference, _MAY_BE_LIST)
+    is_plain &= (num_boxes > 0) | _matches(solutions, "####")
+    is_settled = is_same & is_plain & ~_matches(solutions, _HAS_ANOTHER)
+    rows = np.flatnonzero(has_reference & ~is_settled)
+    texts = [each.take(pa.array(rows)).to_pylist() for each in (solutions, reference)]
+    # Only an answer that the solution states is compared, not the last number in its working.
+    asked = [
+        Asked(solution, answer, "expression", is_cut=True)
+        for solution, answer in zip(*texts, strict=True)
     ]
-    distinct = [*dict.fromkeys(pairs)]
-    verdicts = dict(zip(distinct, judges.compare(distinct), strict=True))
-    is_wrong = np.zeros(len(stated), np.bool_)
-    is_wrong[rows] = [verdicts[pair] == "different" for pair in pairs]
-    removals.add("answer_mismatch", is_wrong, reference, stated)
-    counts: Counter[str] = Counter(verdicts[pair] for pair in pairs)
-    counts["equal"] += int((has_both & is_same).sum())
+    grades = judges.grade(asked)
+    found: list[str | None] = stated.to_pylist()
+    for row, grade in zip(rows.tolist(), grades, strict=True):
+        found[row] = grade.extracted or found[row]
+    names = np.full(len(stated), "", dtype=object)
+    names[rows] = [_verdict(grade) for grade in grades]
+    shown = pa.array(found, pa.string())
+    removals.add("answer_mismatch", names == "different", reference, shown)
+    for doubt in ("unreadable", "too_costly"):
+        removals.flag(f"answer_{doubt}", names == doubt, reference, shown)
+    counts = Counter(name for name in names.tolist() if name)
+    counts["equal"] += int(is_settled.sum())
     return counts
+
+
+def _matches(texts: pa.StringArray, pattern: str) -> Mask:
+    return np.asarray(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
+
+
+def _verdict(grade: Grade) -> str:
+    """Return the name under which a grade is counted; an answer that is not stated has none."""
+    if grade.verdict == "correct":
+        return "equal"
+    if grade.verdict == "no_answer":
+        return "" if grade.is_sure else "too_costly"
+    return "different" if grade.is_sure else "unreadable"
 
 
 def _judge_boxes(removals: Removals, solutions: pa.StringArray, boxes: Boxes) -> None:

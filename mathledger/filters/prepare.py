@@ -78,14 +78,22 @@ class Tally:
         self.num_in = self.num_kept = 0
         self.in_by_source: Counter[str] = Counter()
         self.removed_by_reason: Counter[str] = Counter()
+        self.flagged_by_reason: Counter[str] = Counter()
         self.removed_by_source: Counter[str] = Counter()
         self.verdicts: Counter[str] = Counter(equal=0, different=0, unreadable=0, too_costly=0)
 
-    def add(self, examples: pa.RecordBatch, removed: pa.Table, verdicts: Counter[str]) -> None:
+    def add(
+        self,
+        examples: pa.RecordBatch,
+        removed: pa.Table,
+        flagged: pa.Table,
+        verdicts: Counter[str],
+    ) -> None:
         self.num_in += len(examples)
         self.num_kept += len(examples) - len(removed)
         self.in_by_source += _counts(examples["source"])
         self.removed_by_reason += _counts(removed["reason"])
+        self.flagged_by_reason += _counts(flagged["reason"])
         self.removed_by_source += _counts(removed["source"])
         self.verdicts.update(verdicts)
 
@@ -97,6 +105,7 @@ class Tally:
             "num_removed": self.num_in - self.num_kept,
             "in_by_source": dict(sorted(self.in_by_source.items())),
             "removed_by_reason": dict(sorted(self.removed_by_reason.items())),
+            "flagged_by_reason": dict(sorted(self.flagged_by_reason.items())),
             "removed_by_source": dict(sorted(self.removed_by_source.items())),
             "num_answers_compared": self.verdicts.total(),
             "answers_by_verdict": dict(self.verdicts),
@@ -108,17 +117,29 @@ def _counts(values: pa.Array | pa.ChunkedArray) -> Counter[str]:
 
 
 def sift(
-    corpus: str, folder: Path, mapping: Mapping, limits: Params, judges: Judges, tally: Tally
+    corpus: str,
+    folder: Path,
+    mapping: Mapping,
+    limits: Params,
+    judges: Judges,
+    tally: Tally,
+    flags: pa.ipc.RecordBatchStreamWriter | None = None,
 ) -> Generator[tuple[pa.RecordBatch, pa.Table], None, None]:
-    """Yield the kept (EXAMPLE) and the removed (REMOVED) rows of each batch of a corpus."""
+    """Yield the kept (EXAMPLE) and the removed (REMOVED) rows of each batch of a corpus.
+
+    Args:
+        flags: receives the flagged ones of the kept rows (REMOVED).
+    """
     for rows in ahead(readers.batches(folder, vars(mapping))):
         examples = map_columns(corpus, rows)
         messages = rows["messages"] if mapping.messages else None
         removals, stated, verdicts = defects.find(examples, messages, limits, judges)
         answer = pc.coalesce(examples["answer"], stated)
         examples = examples.set_column(EXAMPLE.get_field_index("answer"), "answer", answer)
-        removed = removals.take(examples)
-        tally.add(examples, removed, verdicts)
+        removed, flagged = removals.removed(examples), removals.flagged(examples)
+        tally.add(examples, removed, flagged, verdicts)
+        if flags:
+            flags.write_table(flagged)
         if len(removed):
             examples = examples.filter(pa.array(removals.is_left))
         yield examples, removed
@@ -151,7 +172,7 @@ def _kept(
 def filter_rows(
     corpus: str, folder: Path, out: Path, mapping: Mapping, limits: Params
 ) -> dict[str, Any]:
-    """Write kept.parquet and removed.parquet of a downloaded corpus into out; return the metrics.
+    """Write kept, removed and flagged rows of a downloaded corpus into out; return the metrics.
 
     Raises:
         InputError: No row was kept.
@@ -161,10 +182,15 @@ def filter_rows(
     with (
         Judges(limits.answer_timeout_s) as judges,
         tempfile.TemporaryFile(dir=out) as aside,
-        closing(sift(corpus, folder, mapping, limits, judges, tally)) as sifted,
+        tempfile.TemporaryFile(dir=out) as flagged,
+        pa.ipc.new_stream(flagged, REMOVED) as flags,
+        closing(sift(corpus, folder, mapping, limits, judges, tally, flags)) as sifted,
         closing(_kept(sifted, aside, folder, tally)) as kept,
     ):
         num_kept = write_sorted(out / "kept.parquet", kept, EXAMPLE)
+        flags.close()
+        flagged.seek(0)
+        write_sorted(out / "flagged.parquet", pa.ipc.open_stream(flagged), REMOVED)
         aside.seek(0)
         num_removed = write_sorted(out / "removed.parquet", pa.ipc.open_stream(aside), REMOVED)
     assert num_kept + num_removed == tally.num_in

@@ -27,8 +27,8 @@ DIGITS = 40  # Significant digits to which each value is computed.
 TOLERANCE = Fraction(1, 10**25)  # Largest relative difference between equal values.
 
 
-class Unreadable(Exception):  # noqa: N818  (a control-flow signal, not an error)
-    """Raised if a text cannot be read as an expression, so nothing decides whether it is equal."""
+class Undecided(Exception):  # noqa: N818  (a control-flow signal, not an error)
+    """Raised if no rule decides whether two answers are equal, e.g. since one cannot be read."""
 
 
 def equal(gold: str, given: str) -> bool:
@@ -37,7 +37,7 @@ def equal(gold: str, given: str) -> bool:
     A decimal also equals a value that it is a correct rounding of (numbers.is_rounded).
 
     Raises:
-        Unreadable: One of the texts is no expression.
+        Undecided: One of the texts is no expression.
     """
     from sympy import Expr, MatrixExpr
 
@@ -49,7 +49,7 @@ def equal(gold: str, given: str) -> bool:
         return _verify(one, other)
     for text, exact in ((gold, other), (given, one)):
         if (decimal := number(text)) and decimal.places is not None:
-            return _is_near(decimal, exact)
+            return _is_rounding(decimal, exact)
     try:
         return _agree(one, other)
     except (ArithmeticError, AttributeError, TypeError, ValueError):
@@ -58,8 +58,12 @@ def equal(gold: str, given: str) -> bool:
 
 def is_near(text: str, rounding: Number) -> bool:
     """Return True if a number is an expression's value, rounded or cut."""
+    return _is_near(rounding, expression(text))
+
+
+def _is_near(rounding: Number, exact: Any) -> bool:
     try:
-        exact = expression(text).doit()
+        exact = exact.doit()
         if exact.free_symbols or not exact.is_real:
             return False
         return rounding.is_near(Fraction(str(exact.evalf(DIGITS))))
@@ -116,7 +120,7 @@ def expression(text: str, is_cased: bool = True) -> Any:
         is_cased: Whether a capital and a small letter are two variables.
 
     Raises:
-        Unreadable: The text is no expression.
+        Undecided: The text is no expression.
     """
     from latex2sympy2_extended import NormalizationConfig, normalize_latex
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig, latex2sympy
@@ -126,7 +130,7 @@ def expression(text: str, is_cased: bool = True) -> Any:
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     if re.search(r"\d\s+\d", text):
-        raise Unreadable(text)  # 5 6 would be read as 11.
+        raise Undecided(text)  # 5 6 would be read as 11.
     text = text.replace(ROW, r"\\").replace(r"\backslash", r"\setminus")
     text = re.sub(r"\\degree(?![a-zA-Z])", r"*\\frac{\\pi}{180}", text).replace("*", r"\cdot ")
     text = re.sub(r"(?<![\d.])(\d*)\.(\d+)", _as_fraction, text)  # sympy rounds decimals.
@@ -144,9 +148,9 @@ def expression(text: str, is_cased: bool = True) -> Any:
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # The grammar's errors have no common class.
-        raise Unreadable(text) from error
+        raise Undecided(text) from error
     if not isinstance(read, Basic | MatrixBase):
-        raise Unreadable(text)
+        raise Undecided(text)
     constants = {"i": I, "I": I, "e": E, "E": E}
     named = {name: constants.get(name.name) for name in read.free_symbols}
     return read.subs({name: constant for name, constant in named.items() if constant})
@@ -199,8 +203,12 @@ def _close(one: Any, other: Any) -> bool:
     return bool(abs(one - other) <= float(TOLERANCE) * max(abs(one), abs(other)))
 
 
-def _is_near(decimal: Number, exact: Any) -> bool:
-    """Return True if a decimal equals an exact value or is a correct rounding of it."""
+def _is_rounding(decimal: Number, exact: Any) -> bool:
+    """Return True if a decimal equals an exact value or is a correct rounding of it.
+
+    Raises:
+        Undecided: It is a rounding that shows too few digits.
+    """
     try:
         exact = exact.doit()
         if exact.free_symbols or not exact.is_real:
@@ -212,7 +220,11 @@ def _is_near(decimal: Number, exact: Any) -> bool:
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         return False
     difference = abs(decimal.value - value)
-    return difference <= TOLERANCE * abs(value) or is_rounded(decimal, value, endless=True)
+    if difference <= TOLERANCE * abs(value) or is_rounded(decimal, value, endless=True):
+        return True
+    if decimal.places and decimal.is_near(value):
+        raise Undecided
+    return False
 
 
 def _verify(gold: Any, given: Any) -> bool:

@@ -13,9 +13,9 @@ import re
 from fractions import Fraction
 
 from mathledger.grading import algebra, notation
-from mathledger.grading.algebra import Unreadable
+from mathledger.grading.algebra import Undecided
 from mathledger.grading.notation import Answer, Group, Matrix, Union
-from mathledger.grading.numbers import number, same_number
+from mathledger.grading.numbers import Number, number, same_number
 from mathledger.grading.spelling import plain, tight
 
 MAX_MEMBERS = 50  # Largest set whose members are matched one by one.
@@ -27,6 +27,7 @@ class NeedsAlgebra(Exception):  # noqa: N818  (a control-flow signal, not an err
 
 _CHOICE = re.compile(r"^\(?[A-Z]\)?$|^\([A-E]\)\s*[^\s(^*+/,-]")
 _ABOUT = re.compile(r"\\(?:approx|simeq|sim|doteq)(?![a-zA-Z])")
+_LETTER = re.compile(r"^\([A-J]\)")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[ ,]+(?:[a-zA-Z]+[ ,]+)*[a-zA-Z]{2,}")
 
 
@@ -34,7 +35,7 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
     """Return True if a bare answer equals the reference; both are passed as written.
 
     Raises:
-        Unreadable: The answers are not known to be equal, and one of them cannot be read.
+        Undecided: The answers are not known to be equal, and one of them cannot be read.
     """
     gold, given = plain(reference), plain(answer)
     if answer_type == "choice" or (answer_type == "expression" and _CHOICE.match(gold)):
@@ -44,11 +45,15 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
     if _ABOUT.search(given):
         return _is_about(gold, given, answer_type, use_algebra)
     if _ABOUT.search(gold) and (sides := _about(gold, use_algebra)):
-        return any(is_equal(side, given, answer_type, use_algebra) for side in sides)
+        return _is_any_equal([(side, given) for side in sides], answer_type, use_algebra)
     if _is_equal(gold, given, answer_type, use_algebra):
         return True
+    if answer_type == "expression" and _LETTER.match(given) and (chosen := notation.option(given)):
+        if chosen.value:
+            return _is_equal(gold, chosen.value, answer_type, use_algebra)
+        raise Undecided(given)  # Only the problem's options would tell.
     if any(_PROSE.search(each) for each in (gold, given)):
-        raise Unreadable(given)  # Sentences may say the same in other words.
+        raise Undecided(given)  # Sentences may say the same in other words.
     return False
 
 
@@ -67,9 +72,21 @@ def _is_about(gold: str, given: str, answer_type: str, use_algebra: bool) -> boo
 
     An answer with more values, or with one that is no rounding of the other, is a guess.
     """
-    return any(
-        is_equal(gold, side, answer_type, use_algebra) for side in _about(given, use_algebra)
-    )
+    sides = _about(given, use_algebra)
+    return _is_any_equal([(gold, side) for side in sides], answer_type, use_algebra)
+
+
+def _is_any_equal(pairs: list[tuple[str, str]], answer_type: str, use_algebra: bool) -> bool:
+    doubt: NeedsAlgebra | Undecided | None = None
+    for pair in pairs:
+        try:
+            if is_equal(*pair, answer_type, use_algebra):
+                return True
+        except (NeedsAlgebra, Undecided) as found:
+            doubt = found
+    if doubt:
+        raise doubt
+    return False
 
 
 def _about(text: str, use_algebra: bool) -> list[str]:
@@ -96,7 +113,7 @@ def _same_choice(gold: str, given: str, answer_type: str, use_algebra: bool) -> 
     """Return True for the same letter, or for the value that the reference gives with it.
 
     Raises:
-        Unreadable: The answer is a value, and only the problem's options would tell its letter.
+        Undecided: The answer is a value, and only the problem's options would tell its letter.
     """
     wanted, chosen = notation.option(gold), notation.option(given)
     if not wanted:
@@ -106,7 +123,7 @@ def _same_choice(gold: str, given: str, answer_type: str, use_algebra: bool) -> 
     if wanted.value:
         return _same(notation.read(wanted.value), notation.read(given), use_algebra)
     if answer_type == "expression" and number(given):
-        raise Unreadable(given)
+        raise Undecided(given)
     return False
 
 
@@ -191,12 +208,12 @@ def _same_members(gold: tuple[Answer, ...], given: tuple[Answer, ...], use_algeb
 
 def _first(one: Answer, others: list[Answer], use_algebra: bool) -> int | None:
     """Return the index of the first of `others` that equals `one`, or None."""
-    doubt: NeedsAlgebra | Unreadable | None = None
+    doubt: NeedsAlgebra | Undecided | None = None
     for at, other in enumerate(others):
         try:
             if _same(one, other, use_algebra):
                 return at
-        except (NeedsAlgebra, Unreadable) as found:
+        except (NeedsAlgebra, Undecided) as found:
             doubt = found
     if doubt:
         raise doubt
@@ -285,7 +302,13 @@ def _same_at_sight(gold: str, given: str) -> bool | None:
     """Compare two leaves by exact rules; return None if no rule applies."""
     one, other = number(gold), number(given)
     if one and other:
-        return same_number(one, other)
+        if same_number(one, other):
+            return True
+        if _is_coarse(one, other) or _is_coarse(other, one):
+            raise Undecided  # 0.33 for 1/3 shows too few digits.
+        return False
+    if any(r"\degree" in text and r"\pi" in rest for text, rest in ((gold, given), (given, gold))):
+        raise Undecided  # An angle in degrees and one in radians.
     if _BASE.match(gold) or _BASE.match(given):
         return _same_in_base(gold, given)
     times = [_TIME.match(each) for each in (gold, given)]
@@ -302,6 +325,11 @@ def _same_at_sight(gold: str, given: str) -> bool | None:
     if _is_words(gold) or _is_words(given):
         return _words(gold) == _words(given)
     return None
+
+
+def _is_coarse(decimal: Number, exact: Number) -> bool:
+    """Return True if a decimal rounds a fraction that has no end, to fewer digits than count."""
+    return exact.places is None and bool(decimal.places) and decimal.is_near(exact.value)
 
 
 def _ratio(text: str) -> tuple[Fraction, ...]:

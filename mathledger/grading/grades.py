@@ -4,8 +4,8 @@ r"""Grade a response as correct, wrong or no answer; docs/grading.md states the 
 Grade(verdict='correct', extracted='14', is_sure=True)
 >>> grade("So $x > 2$.", "(2, \\infty)", "interval").verdict
 'correct'
->>> grade("I do not know.", "14", "integer")
-Grade(verdict='no_answer', extracted=None)
+>>> grade("I do not know.", "14", "integer").verdict
+'no_answer'
 
 Most answers are numbers, which exact arithmetic settles; math-verify parses the rest. A response
 can send it into a computation that never ends, so `judges.Judges` grades a model's responses in
@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from mathledger.grading import notation
-from mathledger.grading.equality import NeedsAlgebra, Unreadable, is_equal
+from mathledger.grading.algebra import Undecided
+from mathledger.grading.equality import NeedsAlgebra, is_equal
 from mathledger.grading.extraction import extract
 from mathledger.grading.notation import Group, Union
 from mathledger.grading.spelling import MAX_CHARS, plain
@@ -71,7 +72,7 @@ def settle(extracted: str | None, reference: str, answer_type: str) -> Grade | N
         is_correct = is_equal(reference, extracted, answer_type, use_algebra=False)
     except NeedsAlgebra:
         return None
-    except Unreadable:
+    except Undecided:
         return Grade("wrong", extracted, is_sure=False)
     return Grade("correct" if is_correct else "wrong", extracted)
 
@@ -80,7 +81,7 @@ def decide(extracted: str, reference: str, answer_type: str) -> Grade:
     """Grade an extracted answer by exact rules and algebra, without a limit on time and memory."""
     try:
         is_correct = is_equal(reference, extracted, answer_type, use_algebra=True)
-    except Unreadable:
+    except Undecided:
         return Grade("wrong", extracted, is_sure=False)
     return Grade("correct" if is_correct else "wrong", extracted)
 

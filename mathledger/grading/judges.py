@@ -1,10 +1,8 @@
-r"""Grade and compare many answers in processes that a costly comparison may end.
+r"""Grade many responses in processes that a costly comparison may end.
 
 >>> with Judges(limit_s=2, num_processes=1) as judges:
-...     judges.compare([("1/2", r"\frac{1}{2}"), ("3", "4"), ("9", "9^{9^{9^9}}")])
 ...     judges.grade([(r"so \boxed{2\sqrt{2}}", r"\sqrt{8}", "expression")])
-['equal', 'different', 'too_costly']
-[Grade(verdict='correct', extracted='2\\sqrt{2}')]
+[Grade(verdict='correct', extracted='2\\sqrt{2}', is_sure=True)]
 
 Some answers send math-verify into computations that no exception ends. The operating system
 therefore bounds every comparison: a process that exceeds its CPU time or memory dies, and another
@@ -26,15 +24,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import psutil
 
 from mathledger.core.machine import num_cores
-from mathledger.grading import comparison, grades
-from mathledger.grading.comparison import Comparison
+from mathledger.grading import grades
 from mathledger.grading.extraction import extract
-from mathledger.grading.grades import Grade, Verdict
+from mathledger.grading.grades import AnswerType, Grade, Verdict
 
 # Linux limits the address space of a process to this; elsewhere its resident memory is watched.
 MAX_BYTES = 4 * 1024**3
@@ -43,8 +40,28 @@ WATCH_S = 0.1  # Seconds between two checks of the memory.
 # many times the limit of wall time.
 PATIENCE = 30
 
-# Either (reference, answer) to compare, or (extracted answer, reference, answer type) to grade.
-Question = tuple[str, str] | tuple[str, str, str]
+# An extracted answer, the reference and its answer type.
+Question = tuple[str, str, str]
+# The replies of a process; a process that dies gives none.
+REPLIES = {
+    "correct": ("correct", True),
+    "wrong": ("wrong", True),
+    "unreadable": ("wrong", False),
+}
+
+
+class Asked(NamedTuple):
+    """A response to grade.
+
+    Args:
+        is_cut: Whether the response ended at the limit of tokens; then only an answer that it
+            states counts.
+    """
+
+    response: str
+    reference: str
+    answer_type: AnswerType | str
+    is_cut: bool = False
 
 
 class Judges:
@@ -72,20 +89,12 @@ class Judges:
             if process := self._free.get():
                 _stop(process)
 
-    def compare(self, pairs: list[tuple[str, str]]) -> list[Comparison]:
-        """Compare each (reference, answer); return the results in the same order."""
-        at_sight = [comparison.at_sight(*pair) for pair in pairs]
-        asked = self._threads.map(
-            self._ask, [pair for pair, known in zip(pairs, at_sight, strict=True) if known is None]
-        )
-        return [cast(Comparison, next(asked)) if known is None else known for known in at_sight]
-
     def grade(
         self,
-        asked: Iterable[tuple[str, str, str]],
+        asked: Iterable[tuple[str, str, str] | Asked],
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[Grade]:
-        """Grade each (response, reference, answer_type); return the grades in the same order.
+        """Grade each (response, reference, answer_type) or Asked; return the grades in order.
 
         A response whose comparison is too costly counts as having no answer. A question that is
         asked twice is answered once.
@@ -95,24 +104,32 @@ class Judges:
         """
         settled: list[Grade | None] = []
         open_questions: dict[tuple[str, str, str], list[int]] = {}
-        for place, (response, reference, answer_type) in enumerate(asked):
-            extracted = extract(response, answer_type, grades.is_list(reference))
+        for place, (response, reference, answer_type, is_cut) in enumerate(
+            Asked(*each) for each in asked
+        ):
+            extracted = extract(response, answer_type, grades.is_list(reference), is_cut)
             settled.append(grades.settle(extracted, reference, answer_type))
             if settled[-1]:
                 progress(1)
             elif extracted is not None:
                 question = (extracted, reference, answer_type)
                 open_questions.setdefault(question, []).append(place)
-        replies = self._threads.map(self._ask, open_questions)
-        for (question, places), reply in zip(open_questions.items(), replies, strict=True):
-            verdict = "no_answer" if reply == "too_costly" else reply
-            extracted = None if verdict == "no_answer" else question[0]
+        replies = self._threads.map(self._decide, open_questions)
+        for places, reply in zip(open_questions.values(), replies, strict=True):
             for place in places:
-                settled[place] = Grade(cast(Verdict, verdict), extracted)
+                settled[place] = reply
             progress(len(places))
         return cast(list[Grade], settled)
 
-    def _ask(self, question: Question) -> str:
+    def _decide(self, question: Question) -> Grade:
+        reply = self._ask(question)
+        if reply is None:
+            return Grade("no_answer", None, is_sure=False)
+        verdict, is_sure = REPLIES[reply]
+        return Grade(cast(Verdict, verdict), question[0], is_sure)
+
+    def _ask(self, question: Question) -> str | None:
+        """Return a key of REPLIES, or None if the comparison is too costly."""
         process = self._free.get()
         try:
             process = process or _start(self.limit_s)
@@ -132,7 +149,7 @@ class Judges:
             if not reply:
                 _stop(process)
                 process = None
-            return reply or "too_costly"
+            return reply or None
         finally:
             self._free.put(process)
 
@@ -168,13 +185,12 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def main() -> None:
-    """Answer each line of stdin, a Question in JSON, with the verdict or the comparison."""
+    """Answer each line of stdin, a Question in JSON, with a key of REPLIES."""
     limit_s = int(sys.argv[1])
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Libraries must not print replies.
     logging.disable(logging.CRITICAL)
-    comparison.compare("1/2", r"\frac{3}{6}", None)  # Load the grammar.
-    grades.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")
+    grades.decide(r"\sqrt{8}", r"2\sqrt{2}", "expression")  # Load the grammar.
     # macOS may lack or refuse this limit, or accept and ignore it; `_guard` covers each case.
     with contextlib.suppress(AttributeError, ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
@@ -185,14 +201,10 @@ def main() -> None:
         end = math.ceil(time.process_time() + limit_s)
         resource.setrlimit(resource.RLIMIT_CPU, (end, hard))
         try:
-            first, second, *answer_type = json.loads(line)
-            if answer_type:
-                reply: str = grades.decide(first, second, answer_type[0]).verdict
-            else:
-                reply = comparison.compare(first, second, None)
+            grade = grades.decide(*json.loads(line))
         except (MemoryError, RecursionError):
             break
-        print(reply, file=replies, flush=True)
+        print(grade.verdict if grade.is_sure else "unreadable", file=replies, flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ _SIGNS = {
     "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "±": r"\pm ", "°": r"^\circ ", "º": r"^\circ ",
     "ℝ": r"\mathbb{R}", "∅": r"\emptyset ", "≈": r"\approx ", "≡": r"\equiv ", "∠": r"\angle ",
     "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "λ": r"\lambda ",
-    "φ": r"\phi ", "ω": r"\omega ", "\u03a9": r"\Omega ", "\u2126": r"\Omega ", "、": ",", "。": ".",
+    "φ": r"\phi ", "ω": r"\omega ", "\u03a9": r"\Omega ", "\u2126": r"\Omega ",
+    "、": ",", "。": ".",
     "“": '"', "”": '"', "’": "'", "′": "'", "\u00a0": " ", "\u2009": " ", "\u202f": " ",
     "\u3000": " ", "\u200b": "", "\ufeff": "", "\x00": "", "\ufffd": "",
     "⟨": "(", "⟩": ")", "〈": "(", "〉": ")",
@@ -43,10 +44,6 @@ _WORD_MACROS = r"text|textbf|textit|textrm|textsf|textnormal|textup|emph|mbox|hb
 _SYMBOL_MACROS = r"mathit|mathsf|mathcal|boldsymbol|bm|operatorname\*?|underline|boxed|fbox"
 _FUNCTIONS = r"arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|log|ln|lg"
 _VECTORS = r"vec|hat|widehat|overrightarrow"
-
-
-def _overlined(match: re.Match[str]) -> str:
-    return rf"\overline{{{re.sub('[^0-9]', '', match[0])}}}"
 
 
 # The rewrites are applied in this order; each runs in time linear in the answer's length.
@@ -84,7 +81,6 @@ _REWRITES = [
         (r"\\overline\s*\{\s*\.(\d+)\s*\}", r".\\overline{\1}"),
         (r"(\.\d*)\\dot\s*\{?(\d)\}?(\d*)\\dot\s*\{?(\d)\}?", r"\1\\overline{\2\3\4}"),
         (r"(\.\d*)\\dot\s*\{?(\d)\}?", r"\1\\overline{\2}"),
-        (r"((?:\d[\u0304\u0305])+)", _overlined),
         (r"\\colon(?![a-zA-Z])", ":"),
         (r"\(?\s*\\?(?:[pb]?mod)(?![a-zA-Z])\s*\{?\s*(\d+|[a-z])\s*\}?\s*\)?", r" \\pmod{\1}"),
         (r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}", r"\\frac{\1}{\2}"),
@@ -112,6 +108,7 @@ _REWRITES = [
         (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
     ]
 ]  # fmt: skip
+_OVERLINED, _BARS = re.compile("(?:[0-9][\u0304\u0305])+"), re.compile("[\u0304\u0305]")
 _ROOT = re.compile(r"√\s*(\d+)")
 _WORD_MACRO = re.compile(rf"\\(?:{_WORD_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}")
 _SYMBOL_MACRO = re.compile(
@@ -129,6 +126,7 @@ def plain(text: str) -> str:
     ('(B) 12', '5 or 7', 'Evelyn')
     """
     text = _ROOT.sub(r"\\sqrt{\1}", text)
+    text = _OVERLINED.sub(lambda run: rf"\overline{{{_BARS.sub('', run[0])}}}", text)
     for digits, sign in ((_RAISED, "^"), (_LOWERED, "_")):
         if not digits.keys().isdisjoint(text):
             text = re.sub(f"[{''.join(digits)}]+", _set_off(digits, sign), text)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathledger.grading import comparison, equality, extraction, grades
+from mathledger.grading import equality, extraction, grades
 from mathledger.grading.numbers import number, same_number
 
 FAST = settings(derandomize=True, max_examples=150, deadline=None, database=None)
@@ -121,15 +121,6 @@ def test_comparing_numbers_is_reflexive_and_symmetric(
     if first and second:
         assert same_number(first, first)
         assert same_number(first, second) == same_number(second, first) == (one == other)
-
-
-@FAST
-@given(INTEGERS, INTEGERS)
-def test_bare_answers_of_corpora_are_compared_alike(one: int, other: int) -> None:
-    """`prepare` compares a solution's answer with the stated one by this function."""
-    assert comparison.compare(str(one), f"{one:,}") == "equal"
-    if one != other:
-        assert comparison.compare(str(one), str(other)) == "different"
 
 
 # Sentences without a box, `####`, "answer", a formula or a numeral of their own.
