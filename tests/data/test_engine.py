@@ -172,7 +172,7 @@ def test_neither_files_nor_their_order_change_a_row(done: Workspace, raw_rows: p
     file = done.path / "params.yaml"
     file.write_text(file.read_text().replace("check_answers: true", "check_answers: false"))
     first = arranged(done, raw_rows, 1)
-    assert len(first) == 8 and all(len(table) for name, table in first.items() if "kept" in name)
+    assert len(first) == 9 and all(len(table) for name, table in first.items() if "kept" in name)
     assert len(first["deduplicate/removed.parquet"]) > 100
     order = list(range(len(raw_rows)))
     random.Random(7).shuffle(order)
