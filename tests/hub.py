@@ -40,6 +40,7 @@ class Hub:
     cut_after: dict[str, int] = field(default_factory=dict)  # Cut once, after this many bytes.
     errors: dict[str, int] = field(default_factory=dict)  # Answer 500 this many times.
     wrong_bytes: set[str] = field(default_factory=set)  # Flip one bit, which changes the sha256.
+    extra_bytes: dict[str, int] = field(default_factory=dict)  # Send more than HEAD announces.
     seconds_per_piece: dict[str, float] = field(default_factory=dict)  # Delay each chunk.
     ranges: list[tuple[str, int]] = field(default_factory=list)  # Path and first byte of each GET.
     _digests: dict[str, str] = field(default_factory=dict)
@@ -159,6 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
         first = int(wanted[1]) if wanted else 0
         if self.command == "GET":
+            data += bytes(self.hub.extra_bytes.get(name, 0))
             self.hub.ranges.append((name, first))
             if self.hub.errors.get(name):
                 self.hub.errors[name] -= 1

@@ -245,6 +245,106 @@ def test_wrong_bytes_are_refused_and_the_next_run_starts_afresh(hub: Hub, tmp_pa
     assert [first for name, first in hub.ranges if name == LARGE] == [0, 0]
 
 
+@pytest.mark.parametrize("name", [LARGE, SMALL])
+def test_no_more_bytes_are_kept_than_the_server_announced(
+    hub: Hub, tmp_path: Path, name: str
+) -> None:
+    hub.extra_bytes[name] = 20_000_000
+    with pytest.raises(InputError, match=r"of org/whole at .* sends more than the \d+ bytes"):
+        download_corpus.download(whole(hub), tmp_path / "out")
+    kept = [path.stat().st_size for path in (tmp_path / ".scratch").rglob("*.partial")]
+    assert sum(kept) == 0
+    hub.extra_bytes.clear()
+    assert download_corpus.download(whole(hub), tmp_path / "out") == 3
+
+
+@pytest.mark.parametrize("name", ["data/a.parquet", "b.jsonl"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_file_that_is_already_there_is_checked_under_its_own_digest(
+    hub: Hub, tmp_path: Path, name: str, is_link: bool
+) -> None:
+    """It may be from a pin that has changed since, or be damaged."""
+    source = whole(hub)
+    key = content_id("dataset", source.repo, source.revision, *source.files)
+    there = tmp_path / ".scratch/download" / key / name
+    there.parent.mkdir(parents=True)
+    if is_link:
+        there.symlink_to(hub.folder / f"datasets/org/whole/{name}")
+    else:
+        there.write_bytes(bytes(100))
+    assert download_corpus.download(source, tmp_path / "out") == 3
+    found = tmp_path / "out" / name
+    assert not found.is_symlink() and sha256(found) == digest_of(hub, f"datasets/org/whole/{name}")
+
+
+def test_a_whole_file_that_is_already_there_is_not_downloaded_again(
+    hub: Hub, tmp_path: Path
+) -> None:
+    wrong = pinned("datasets/org/whole", whole(hub).files, num_rows=4)
+    with pytest.raises(InputError, match="has 3 rows, expected 4"):
+        download_corpus.download(wrong, tmp_path / "out")
+    assert download_corpus.download(whole(hub), tmp_path / "out") == 3
+    assert len(hub.ranges) == 2
+
+
+UNFIT_PATHS = [
+    "../a",
+    "a/../../b",
+    "/etc/passwd",
+    "",
+    ".",
+    "a//b",
+    "a/",
+    "./a",
+    "..",
+    "a\\b",
+    "C:/a",
+]
+UNFIT_PATHS += ["a\n.jsonl", "a\x1b[2J", "a/\u202eb", "~/../a", "*"]
+
+
+@pytest.mark.parametrize("path", UNFIT_PATHS)
+def test_a_path_that_leads_out_of_its_folder_is_refused(path: str) -> None:
+    hub = {"kind": "hub", "licence": "MIT", "repo": "a/b", "revision": "0" * 40, "split": "train"}
+    wheel = {"kind": "wheel", "licence": "MIT", "package": "a", "version": "1", "sha256": "0" * 64}
+    for node, into in (
+        (hub | {"num_rows": 1, "files": {path: None}}, sources.CorpusSource),
+        (hub | {"kind": "hub", "files": {path: None}}, sources.ModelSource),
+        (wheel | {"member": path}, sources.BenchmarkSource),
+    ):
+        if into is sources.ModelSource:
+            node = {key: value for key, value in node.items() if key != "split"}
+        with pytest.raises(InputError, match="not a relative path of plain names"):
+            configuration.check("x.source", node, into)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(
+            ({"repo": name}, "not a repository's name")
+            for name in ("a/../b", "/a", "a/b/c", "-a/b")
+        ),
+        *(({"repo": name}, "not a repository's name") for name in ("a b/c", "a/b?c", "", "../..")),
+    ],
+)
+def test_a_repository_needs_a_plain_name(change: dict[str, str], message: str) -> None:
+    node = {"kind": "hub", "licence": "MIT", "repo": "a/b", "revision": "0" * 40, "files": {}}
+    with pytest.raises(InputError, match=message):
+        configuration.check("model.source", node | change, sources.ModelSource)
+
+
+@pytest.mark.parametrize(
+    "name", ["--index-url=http://x", "-r", "a b", "a;b", "../a.whl", "a[b]", ""]
+)
+def test_a_wheel_needs_a_plain_name(name: str) -> None:
+    node = {"kind": "wheel", "licence": "MIT", "package": "a", "version": "1", "member": "a/b"}
+    node["sha256"] = "0" * 64
+    for key in ("package", "version"):
+        with pytest.raises(InputError, match="not a package's name or version"):
+            configuration.check("x.source", node | {key: name}, sources.BenchmarkSource)
+
+
 def test_another_commit_than_the_one_asked_for_is_refused(hub: Hub, tmp_path: Path) -> None:
     hub.moved.add("datasets/org/whole")
     with pytest.raises(InputError, match="the server answers for commit"):
@@ -380,6 +480,50 @@ def test_local_files_are_copied_under_their_names(tmp_path: Path) -> None:
     local = sources.Local(kind="local", licence="MIT", files=files)
     assert download_corpus.download(local, tmp_path / "out") == 2
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"one.jsonl", "two.jsonl"}
+
+
+def test_a_relative_path_counts_from_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC runs a queued experiment in a folder of its own, and DVC_ROOT names the checkout."""
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "worker").mkdir()
+    path = tmp_path / "checkout/mine.jsonl"
+    path.write_text('{"problem": "1 + 1"}\n')
+    monkeypatch.chdir(tmp_path / "worker")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "checkout"))
+    for given in ("mine.jsonl", "./mine.jsonl", "../checkout/mine.jsonl", str(path)):
+        local = sources.Local(kind="local", licence="MIT", files={given: sha256(path)})
+        assert download_corpus.download(local, tmp_path / f"out{len(given)}") == 1
+    gone = sources.Local(kind="local", licence="MIT", files={"gone.jsonl": "0" * 64})
+    with pytest.raises(InputError, match=f"there is no file {tmp_path}/checkout/gone.jsonl"):
+        download_corpus.download(gone, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("~no_such_user/a.jsonl", "there is no such user"), ("folder", "there is no file .*folder")],
+)
+def test_a_path_that_leads_to_no_file_is_one_line(
+    given: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    local = sources.Local(kind="local", licence="MIT", files={given: "0" * 64})
+    with pytest.raises(InputError, match=message):
+        fetch_local(local, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_a_corpus_without_rows_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name == "a.parquet":
+        pq.write_table(pa.table({"problem": pa.array([], pa.string())}), path)
+    else:
+        path.write_bytes(b"problem\n" if name == "a.csv" else b"\xef\xbb\xbf\n \n")
+    local = sources.Local(kind="local", licence="MIT", files={str(path): sha256(path)})
+    with pytest.raises(InputError, match=f"{name}: no rows"):
+        download_corpus.download(local, tmp_path / "out")
 
 
 def test_local_files_of_one_name_are_refused(tmp_path: Path) -> None:
