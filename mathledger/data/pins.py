@@ -65,11 +65,16 @@ def main() -> None:
 def _print_hub(repo_type: RepoType, repo: str, revision: str, patterns: list[str]) -> None:
     from httpx2 import HTTPError
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 
     try:
         commit = str(HfApi().repo_info(repo, revision=revision, repo_type=repo_type).sha)
         print(f"repo: {repo}\nrevision: {commit}")
         _print_files(hub_pins(repo, commit, repo_type, patterns))
+    except OfflineModeIsEnabled:
+        raise InputError(f"cannot ask for {repo}: HF_HUB_OFFLINE is set; unset it") from None
+    except HFValidationError as error:
+        raise InputError(str(error).splitlines()[0]) from None
     except HTTPError as error:
         raise InputError(reason(error, repo_type, repo, revision, "the listing")) from None
 
