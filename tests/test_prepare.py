@@ -303,6 +303,20 @@ def test_a_column_of_another_type_is_named(
         list(readers.batches(tmp_path, vars(NUMINA)))
 
 
+def test_prepare_reads_as_many_rows_as_were_counted(tmp_path: Path) -> None:
+    folder = write_raw(tmp_path / "raw", [openmath(FOUR), openmath("so it is four")])
+    for count in (2, 3):
+        (folder / "receipt.json").write_text(
+            json.dumps({"num_rows": count, "files": {"a.jsonl": {}}})
+        )
+        if count == 2:
+            metrics = prepare.filter_rows("c", folder, tmp_path / "out", OPENMATH, LIMITS)
+            assert metrics["num_in"] == 2
+            continue
+        with pytest.raises(InputError, match="has 2 rows, but its receipt counts 3"):
+            prepare.filter_rows("c", folder, tmp_path / "out", OPENMATH, LIMITS)
+
+
 def test_parquet_and_jsonl_give_the_same_rows(tmp_path: Path) -> None:
     rows = [openmath(r"\boxed{4}", answer=4), openmath(r"\boxed{5}", answer=None)]
     found = []

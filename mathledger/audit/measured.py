@@ -4,14 +4,13 @@ The folder holds corpora and benchmarks in the hub's layout (ORG/NAME/...), or i
 data/decontaminate, whose evidence is counted as it is.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mathledger.audit import known
 from mathledger.audit.inputs import Inputs
@@ -140,11 +139,12 @@ def _from_files(
     import numpy as np
     import pyarrow as pa
 
+    from mathledger.data import formats
     from mathledger.filters import overlap, overlap_index
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
     files: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted([*folder.rglob("*.parquet"), *folder.rglob("*.jsonl")]):
+    for path in sorted(path for path in folder.rglob("*") if formats.is_table(path)):
         name = path.relative_to(folder).as_posix()
         key = _benchmark_of(name)
         if key in wanted:
@@ -161,7 +161,9 @@ def _from_files(
         hint = f", such as {names[0]}" if names else ""
         raise InputError(f"{folder} holds no benchmark that the card names{hint}")
     if not any(corpora.values()):
-        raise InputError(f"{folder} holds no corpus: parquet or JSONL files with a problem column")
+        raise InputError(
+            f"{folder} holds no corpus: parquet, JSONL or CSV files with a problem column"
+        )
     keys = [key for key, texts in sorted(benchmarks.items()) for _ in texts]
     items = pa.array(
         [text for _, texts in sorted(benchmarks.items()) for text in texts], pa.large_string()
@@ -208,33 +210,12 @@ def _corpus_of(name: str) -> str:
 
 
 def problems(path: Path) -> list[str]:
-    """Read the problems of a parquet or JSONL file; empty if it has no problem column."""
-    if path.suffix == ".parquet":
-        return _from_parquet(path)
-    texts = []
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
-                texts += [row[column] for column in _columns(row)][:1]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not valid JSONL: {error}") from None
-    return [str(text) for text in texts if text]
+    """Read the problems of a parquet, JSONL or CSV file; empty if it has no problem column."""
+    from mathledger.data import formats, readers
 
-
-def _columns(names: Iterable[str] | Any) -> list[str]:
-    return [column for column in PROBLEM_COLUMNS if column in names]
-
-
-def _from_parquet(path: Path) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        columns = _columns(pq.read_schema(path).names)
-        if not columns:
-            return []
-        table = pq.read_table(path, columns=columns[:1])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path} is not a readable parquet file: {error}") from None
-    return [str(text) for text in table.column(0).to_pylist() if text]
+    names = formats.column_names(path)
+    column = next((column for column in PROBLEM_COLUMNS if column in names), None)
+    if not column:
+        return []
+    parts = readers.read_columns(path, str(path), {"problem": column})
+    return [text for part in parts for text in part["problem"].to_pylist() if text]

@@ -57,6 +57,14 @@ def format_of(name: str) -> Format:
     return Format(kind, compression)  # type: ignore[arg-type]
 
 
+def is_table(path: Path) -> bool:
+    """Return True for a file whose name states a format that can be read."""
+    try:
+        return path.is_file() and bool(format_of(path.name))
+    except InputError:
+        return False
+
+
 _HEADS = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself (`git lfs pull`)"),
     (b"PAR1", "parquet: rename it to .parquet"),
@@ -268,6 +276,18 @@ def expect_columns(wanted: dict[str, str], has: Collection[str], where: str) -> 
 def shown(name: str) -> str:
     """Return a column's name on one line, cut to a length that fits a message."""
     return ascii(name[:60])[1:-1]
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of a file's columns; of JSONL the keys of its first row."""
+    label, form = str(path), format_of(path.name)
+    if form.kind == "parquet":
+        with parquet_file(path, label, form) as table:
+            return list(table.schema_arrow.names)
+    if form.kind == "csv":
+        with _stream(path, form, label) as stream:
+            return next(_records(stream, label), [])
+    return [*next(json_rows(path, label), ({}, 0))[0]]
 
 
 def count_rows(path: Path) -> int:

@@ -162,6 +162,11 @@ def _kept(
             writer.write_table(removed)
             bar.update(len(kept) + len(removed))
             yield kept
+    if num_rows is not None and num_rows != tally.num_in:
+        raise InputError(
+            f"{folder} has {tally.num_in} rows, but its receipt counts {num_rows}: run "
+            "`dvc repro --force --single-item` for its download"
+        )
     if not tally.num_kept:
         raise InputError(
             f"all {tally.num_in} rows were removed: {dict(tally.removed_by_reason)}; "

@@ -122,4 +122,4 @@ def test_data_without_a_benchmark_or_a_corpus_gives_one_line(
     assert "holds no corpus" in capsys.readouterr().err
     (tmp_path / "corpus.jsonl").write_text("{broken\n")
     assert main(arguments) == 2
-    assert "corpus.jsonl is not valid JSONL" in capsys.readouterr().err
+    assert "corpus.jsonl, row 0: not JSON" in capsys.readouterr().err
