@@ -259,7 +259,10 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tu
         files = hub.fetch_hub(source, "dataset", scratch)
     else:
         files = local.fetch_local(source, scratch)
-    return file_items(files, mapping.columns), {"source_files": receipts.describe(files, scratch)}
+    items = file_items(files, mapping.columns)
+    if not items:
+        raise InputError(f"{', '.join(source.files)}: no rows; correct source.files in conf/")
+    return items, {"source_files": receipts.describe(files, scratch)}
 
 
 def write(

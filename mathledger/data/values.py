@@ -137,9 +137,11 @@ def texts_of(cells: Sequence[Any], kind: Kind) -> pa.StringArray:
     Raises:
         UnfitError: A value is neither text nor what else the column may hold.
     """
-    # The check of the class comes first, because nearly all values are plain strings.
+    # Nearly all values are plain strings, which need no look.
+    is_answer = kind == "answer"
     found = [
-        cell if cell.__class__ is str else _at(row, cell, kind) for row, cell in enumerate(cells)
+        cell if cell.__class__ is str and not (is_answer and "[" in cell) else _at(row, cell, kind)
+        for row, cell in enumerate(cells)
     ]
     try:
         return pa.array(found, pa.string())
@@ -157,6 +159,8 @@ def _at(row: int, value: Any, kind: Kind) -> str | None:
 
 def _cell(value: Any, kind: Kind) -> str | list[str] | None:
     """Return a value as text, or a list of several values as the list of their texts."""
+    if value.__class__ is str and kind == "answer":
+        value = printed_list(value)
     if value is None or value.__class__ is str:
         return value
     if isinstance(value, list):
@@ -203,6 +207,22 @@ def _scalar(value: Any) -> str | None:
     raise UnfitError(f"a value of type {type(value).__name__}")
 
 
+_MEMBER = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_PRINTED_LIST = re.compile(rf"\[\s*{_MEMBER}(?:\s*,\s*{_MEMBER})*\s*,?\s*\]", re.DOTALL)
+
+
+def printed_list(text: str) -> str | list[str]:
+    r"""Return the members of a list of texts that was printed into a text; else the text.
+
+    >>> printed_list("['2', '-3']"), printed_list('["12\\\\%"]'), printed_list("[2, -3]")
+    (['2', '-3'], ['12\\%'], '[2, -3]')
+    """
+    if "[" not in text or not _PRINTED_LIST.fullmatch(text.strip()):
+        return text
+    members = re.findall(_MEMBER, text, re.DOTALL)
+    return [re.sub(r"""\\([\\'"])""", r"\1", member[1:-1]) for member in members]
+
+
 _INLINE = re.compile(r"\$([^$]+)\$|\\\((.+)\\\)", re.DOTALL)
 
 
@@ -223,7 +243,6 @@ def _joined(members: list[str], kind: Kind) -> str:
 
 _WHOLE_FLOAT = re.compile(r"[-+]?\d+(?:\.0*|(?:\.\d*)?[eE][-+]?\d+)", re.ASCII)
 _NO_NUMBER = re.compile(r"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
-_PRINTED_LIST = re.compile(r"\[\s*(['\"]).*\1\s*\]", re.DOTALL)
 
 
 def csv_cell(text: str, kind: Kind) -> Any:
@@ -233,31 +252,11 @@ def csv_cell(text: str, kind: Kind) -> Any:
 
     >>> csv_cell("70.0", "answer"), csv_cell("nan", "answer"), csv_cell("007", "answer")
     ('70.0', 'nan', '007')
-    >>> csv_cell("['2', '-3']", "answer"), csv_cell("[2, 3]", "answer")
-    (['2', '-3'], '[2, 3]')
     """
     if not text:
         return None
-    if kind == "answer":
-        if _WHOLE_FLOAT.fullmatch(text) or _NO_NUMBER.fullmatch(text):
-            return Number(text)
-        if _PRINTED_LIST.fullmatch(text):
-            return _printed_list(text)
-    return text
-
-
-def _printed_list(text: str) -> Any:
-    """Return a list of texts that was printed as JSON or as Python prints it, or the text."""
-    import ast
-
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
-            return value
-    return text
+    is_number = _WHOLE_FLOAT.fullmatch(text) or _NO_NUMBER.fullmatch(text)
+    return Number(text) if kind == "answer" and is_number else text
 
 
 # Columns of parquet files.
@@ -274,7 +273,10 @@ def texts(values: pa.Array, kind: Kind) -> pa.StringArray:
     if pa.types.is_null(of):
         return pa.nulls(len(values), pa.string())
     if is_text(of):
-        return utf8(values)
+        found = utf8(values)
+        if kind == "answer" and pc.any(pc.match_substring(found, "[")).as_py():
+            return texts_of(found.to_pylist(), kind)
+        return found
     if _is_list(of):
         return _lists(values, kind)
     if pa.types.is_integer(of):

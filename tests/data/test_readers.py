@@ -105,6 +105,7 @@ def dictionary(values: Sequence[Any], of: pa.DataType) -> pa.Array:
 TEXTS, TEXT = ["x", None, "né"], ['"x"', "null", '"né"']
 WHOLE, WHOLES = ["70", None, "-3"], ["70", "null", "-3"]
 LONG = ["1" + "0" * 4998 + "1"]
+PRINTED = ["['70']", "['2', '-3']", "['12\\\\%']", '["1", "2"]', "[0, 1]", "['2' '3']", "['a', 2]"]
 DRESSES = [
     *(
         Dress(str(of), lambda of=of: pa.array(TEXTS, of), TEXT, ["x", "", "né"], ["x", None, "né"])
@@ -174,6 +175,8 @@ DRESSES = [
         "a list of numbers", lambda: pa.array([[70.0], [], [2.0, -3.5], [math.nan]]),
         ["[70.0]", "[]", "[2, -3.5]", "[NaN]"], None, ["70", None, "2, -3.5", None],
     ),
+    Dress("a printed list", lambda: pa.array(PRINTED), [json.dumps(each) for each in PRINTED], None,
+          ["70", "2, -3", r"12\%", "1, 2", "[0, 1]", "['2' '3']", "['a', 2]"]),
     Dress("a list of a list", lambda: pa.array([[["2", "3"]]]), ['[["2", "3"]]'], None, ["2, 3"]),
     Dress("lists in a list", lambda: pa.array([[["2"], ["3"]]]), ['[["2"], ["3"]]'], None,
           "row 0: column 'a' holds a list of lists, not text, a number"),
