@@ -4,7 +4,8 @@ MLflow is a projection. Everything that it shows of a run is in the run's lineag
 and in the metrics, plots and samples that the stage wrote. From these the command rebuilds the
 messages that the stage sent when it ran, and the same Recorder writes them. MLflow gives each run a
 new id, and the tag `mathledger.run_id` keeps the id in lineage/. The command does not touch
-complete runs in the store.
+complete runs in the store. A run that cannot be rebuilt is left out and named; the others are
+written.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import contextlib
 import csv
 import io
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +27,11 @@ from mathledger.chain.git import experiments, root
 from mathledger.chain.lock import LOCK, Stage
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_metric
-from mathledger.run import messages, tracking
+from mathledger.core.secrets import without_secrets
+from mathledger.run import messages
 from mathledger.run.lineage import Lineage
-from mathledger.run.mlflow_writer import Recorder
+from mathledger.run.mlflow_store import is_lost, quiet, refusal, sqlite_file, store_uri
+from mathledger.run.mlflow_writer import Recorder, WriterLock
 
 RUN_ID = "mathledger.run_id"
 PLOTS = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
@@ -57,23 +61,28 @@ class Past:
 
 
 def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
-    """Return the runs behind a state's dvc.lock, and a line for each run that is left out.
-
-    Raises:
-        InputError: a lineage file is not in the cache.
-    """
-    past, left_out = [], []
-    for stage in chain.stages.values():
+    """Return the runs behind a state's dvc.lock, and a line for each run that is left out."""
+    past: list[Past] = []
+    left_out: list[str] = []
+    try:
+        stages = list(chain.stages.values())
+    except InputError as error:
+        return past, [str(error)]
+    for stage in stages:
         where = f"{stage.name} of {chain.label}"
-        if not chain.is_cached(stage.lineage) and not chain.has(stage.lineage):
-            left_out.append(f"{where}: {stage.lineage} is missing, so its run is unknown")
+        try:
+            if not chain.is_cached(stage.lineage) and not chain.has(stage.lineage):
+                left_out.append(f"{where}: {stage.lineage} is missing, so its run is unknown")
+                continue
+            lineage = chain.lineage(stage)
+        except InputError as error:
+            left_out.append(str(error))
             continue
-        lineage = chain.lineage(stage)
         if changed_deps(stage, lineage) or changed_params(stage, lineage):
             left_out.append(
                 f"{where}: {stage.lineage} belongs to another run, because {LOCK} has other deps "
-                f"or params; `dvc repro --force --single-item {stage.name}` in that state writes "
-                "both"
+                f"or params; `dvc repro --force --single-item {shlex.quote(stage.name)}` in that "
+                "state writes both"
             )
             continue
         past.append(Past(chain, stage, lineage))
@@ -167,8 +176,6 @@ def connected(uri: str, at: Path) -> Iterator[Recorder]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    from mathledger.run.mlflow_writer import quiet, refusal
-
     quiet()
     try:
         yield Recorder(uri, at)
@@ -176,31 +183,67 @@ def connected(uri: str, at: Path) -> Iterator[Recorder]:
         raise InputError(refusal(uri, error)) from None
 
 
-def known(recorder: Recorder, ended: set[str]) -> set[str]:
+def known(recorder: Recorder, ended: set[str], *, is_own: bool) -> set[str]:
     """Return the ids, as in lineage/, of the complete runs in the store.
 
     This deletes partial runs from the store: those that an earlier sync did not finish, and those
-    that ended after they lost their MLflow server.
+    that ended after they lost their MLflow server. A run whose processes were all killed is marked
+    KILLED.
 
     Args:
         ended: the ids of runs that have a lineage file.
+        is_own: whether only this checkout writes to the store.
     """
     whole, token = set(), None
     while True:
         page = recorder.client.search_runs([recorder.experiment_id], page_token=token)
         for run in page:
+            own = run.info.run_id
+            if run.info.status == "RUNNING":
+                lock = WriterLock(recorder.root, own)
+                if not (lock.exists() or is_own) or not lock.take():
+                    continue  # its process is alive, or is another checkout's
+                lock.remove()
+                if own not in ended and RUN_ID not in run.data.tags:
+                    recorder.client.set_terminated(own, "KILLED")
             is_partial = run.info.status != "FINISHED"
-            if is_partial and (RUN_ID in run.data.tags or run.info.run_id in ended):
-                recorder.client.delete_run(run.info.run_id)
+            if is_partial and (RUN_ID in run.data.tags or own in ended):
+                recorder.client.delete_run(own)
                 continue
-            whole |= {run.info.run_id, run.data.tags.get(RUN_ID, run.info.run_id)}
+            whole |= {own, run.data.tags.get(RUN_ID, own)}
         token = page.token
         if not token:
             return whole
 
 
+def write(recorder: Recorder, run: Past) -> None:
+    """Write a run, or nothing of it.
+
+    Raises:
+        InputError: a file with part of the content is not in the cache, or the store refuses it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        content = sent(run)  # read everything before writing
+    except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise InputError(f"its files are damaged ({error!r}): run `dvc checkout`") from None
+    try:
+        for message in content:
+            getattr(recorder, message["do"])(message)
+    except MlflowException as error:
+        if is_lost(error):
+            raise
+        recorder.drop()
+        raise InputError(f"MLflow refused it: {' '.join(str(error).split())[:200]}") from None
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Write the runs that the store lacks; return 1 if a run had to be left out, else 0."""
+    """Write the runs that the store lacks; return 1 if a run had to be left out, else 0.
+
+    Raises:
+        InputError: there is no run to write, or the store does not answer.
+    """
     at = root()
     chains = [Chain.open(each) for each in arguments.revisions or [WORKSPACE]]
     if arguments.all_experiments:
@@ -211,20 +254,32 @@ def run(arguments: argparse.Namespace) -> int:
         past, unknown = past_runs(chain)
         runs |= {each.run_id: each for each in past}
         left_out += unknown
-    uri = arguments.uri or tracking.store_uri(at)
+    if left_out and not runs:
+        raise InputError(left_out[0])
+    uri = arguments.uri or store_uri(at)
+    num_written = 0
     with connected(uri, at) as recorder:
-        there = known(recorder, set(runs))
+        is_own = sqlite_file(uri) == at / "mlflow.db"
+        there = known(recorder, set(runs), is_own=is_own)
         missing = [each for each in runs.values() if each.run_id not in there]
-        new = sorted(missing, key=lambda each: each.started)
-        # Read everything before writing, so that a missing file leaves the store unchanged.
-        for of_run in [sent(each) for each in new]:
-            for message in of_run:
-                getattr(recorder, message["do"])(message)
+        for each in sorted(missing, key=lambda each: each.started):
+            where = f"{each.stage.name} of {each.chain.label}"
+            try:
+                write(recorder, each)
+                num_written += 1
+            except InputError as error:
+                left_out.append(f"{where}: {error}")
+            else:
+                left_out += [f"a value of {where}: {said}" for said in recorder.refused]
     for line in left_out:
-        print(terminal.printable(f"left out {line}"))
-    if new:
-        result = f"wrote {len(new)} of {len(runs)} runs; the others were already there"
+        print(terminal.printable(f"left out {without_secrets(line, uri)}"))
+    if num_written:
+        result = f"wrote {num_written} of {len(runs)} runs; the others were already there"
+        if num_written < len(missing):
+            result = f"wrote {num_written} of {len(runs)} runs"
+    elif missing:
+        result = f"wrote none of {len(missing)} missing runs"
     else:
         result = f"nothing to write; all {len(runs)} runs are already there"
-    print(terminal.printable(f"{uri}: {result}"))
+    print(terminal.printable(f"{without_secrets(uri)}: {result}"))
     return 1 if left_out else 0

@@ -117,8 +117,9 @@ def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> 
         (tmp_path / str(number)).mkdir()
         writers.append(
             subprocess.Popen(
-                [sys.executable, *WRITER, server.url, str(tmp_path / str(number))],
-                env=clean_environment() | {"HOME": str(tmp_path)},
+                [sys.executable, *WRITER, str(tmp_path / str(number))],
+                env=clean_environment()
+                | {"HOME": str(tmp_path), "MLFLOW_TRACKING_URI": server.url},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from mathledger.core.errors import InputError
+from mathledger.core.secrets import without_secrets
 
 PARAMS = Path("params.yaml")
 CONF = Path("conf")
@@ -42,9 +43,8 @@ def check(section: str, node: Any, into: Any) -> Any:
                 "missing_argument": "missing key",
             }.get(item["type"], f"{_message(item)}, got {item['input']!r}")
             problems.append(f"{where}: {text}")
-        raise InputError(
-            f"{PARAMS} (compiled from {CONF}/{section.split('.')[0]}/): " + "; ".join(problems)
-        ) from None
+        file = f"{PARAMS} (compiled from {CONF}/{section.split('.')[0]}/)"
+        raise InputError(without_secrets(f"{file}: {'; '.join(problems)}")) from None
 
 
 def _message(item: ErrorDetails) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.hashing import content_id
-from mathledger.evaluation.engines.engine import Engine, Limits, Request, Response
+from mathledger.evaluation.engines.engine import Engine, Limits, Request, Response, fault
 from mathledger.model.launch import barrier
 
 
@@ -84,15 +84,21 @@ class Store:
         self.read()
 
     def read(self) -> None:
-        """Read the responses of all ranks; skip a line that a kill left incomplete."""
+        """Read the responses of all ranks.
+
+        A line that a kill left incomplete is skipped, and so is a response that no model can give;
+        both are generated again.
+        """
         for path in sorted(self.folder.glob("responses-*.jsonl")):
             for line in path.read_bytes().splitlines():
                 try:
                     row = json.loads(line)
-                except json.JSONDecodeError:
+                    key = row.pop("key")
+                    response = Response(**row)
+                except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
                     continue
-                key = row.pop("key")
-                self.responses[key] = Response(**row)
+                if isinstance(key, str) and fault(response) is None:
+                    self.responses[key] = response
 
     def __enter__(self) -> "Store":
         rank = os.environ.get("RANK", "0")

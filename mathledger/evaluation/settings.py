@@ -1,6 +1,7 @@
 """The params that control generation: section `evaluate` of params.yaml."""
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -25,6 +26,13 @@ class Server:
         description="Retries of a failed request, after 0.5, 1, 2, ... seconds."
     )
     timeout_s: int = Field(description="Seconds to wait for one response.")
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("base_url must start with http:// or https:// and a host")
+        if parts.username or parts.password:  # it would stand in params.yaml, and so in git
+            raise ValueError("base_url must hold no password: set OPENAI_API_KEY instead")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,9 +1,12 @@
-"""Write one stage's MLflow run in its own process: python -m mathledger.run.mlflow_writer URI ROOT.
+"""Write one stage's MLflow run in its own process: python -m mathledger.run.mlflow_writer ROOT.
 
 The process reads one JSON message per line and answers those that ask. It is separate for two
 reasons. Importing MLflow and opening its store take four seconds, which overlap with the stage's
 work. And it outlives the stage: if the stage is killed, even by SIGKILL, the pipe closes, and the
-run is marked KILLED instead of staying RUNNING forever.
+run is marked KILLED instead of staying RUNNING forever. If this process is killed too, its lock is
+free, and `mathledger sync-mlflow` marks the run.
+
+The store's address comes from the environment, because a process's arguments show to everybody.
 
 `mathledger sync-mlflow` builds the same messages from git and lineage/ and passes them to the same
 `Recorder`, so that a rebuilt store equals a live one.
@@ -12,70 +15,68 @@ run is marked KILLED instead of staying RUNNING forever.
 import contextlib
 import gc
 import json
-import logging
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-EXPERIMENT = "mathledger"
+from mathledger.core.secrets import without_secrets
+from mathledger.run.mlflow_names import (
+    MAX_NAME,
+    MAX_PARAM,
+    MAX_TAG,
+    fit_model_name,
+    fit_name,
+    fit_value,
+    storable,
+)
+from mathledger.run.mlflow_store import (
+    experiment_id,
+    is_lost,
+    one_at_a_time,
+    patient,
+    quiet,
+    refusal,
+    store_uri,
+)
+
 MODEL = re.compile(r"data/model/[^/]+")  # folder of one model
 BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
 REFUSED = "error: "  # prefix of an answer that says why there is no run
-# Maps a part of a server's refusal to the advice for the user.
-ADVICE = {
-    "You are not authenticated": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
-    "write both into ~/.mlflow/credentials",
-    "Permission denied": "ask an admin of the server to give this user the permission",
-    "Invalid Host header": "start the server with this address in --allowed-hosts",
-}
+MAX_REFUSALS = 20  # values that a store may refuse one by one; then it refuses everything
 
 
-@contextlib.contextmanager
-def one_at_a_time(root: Path) -> Iterator[None]:
-    """Hold a lock, so that only one stage at a time runs the body."""
-    scratch = root / ".scratch"
-    scratch.mkdir(exist_ok=True)
-    with FileLock(scratch / "mlflow.lock"):
-        yield
+class WriterLock:
+    """A lock that the process holds which writes a run, from the run's start to its end.
 
-
-def experiment_id(uri: str, root: Path) -> str:
-    """Find or create the experiment, and return its id; a new SQLite store is created as well.
-
-    Without the lock, stages would race: MLflow's migrations fail on "duplicate column name", and
-    runs land in the Default experiment. On a server, another machine may still create the
-    experiment first.
+    The operating system frees it when the process dies. The file is removed at the run's end, so a
+    file that nobody holds belongs to a run that was cut off.
     """
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
-    with one_at_a_time(root):
-        client = MlflowClient(uri)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        if experiment:
-            return str(experiment.experiment_id)
-        location = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+    def __init__(self, root: Path, run_id: str) -> None:
+        self.path = root / ".scratch" / "runs" / f"{run_id}.lock"
+        self._lock = FileLock(self.path, thread_local=False)
+
+    def exists(self) -> bool:
+        """Return True if a process of this checkout opened the run and did not end it."""
+        return self.path.exists()
+
+    def take(self) -> bool:
+        """Return True if no other process holds the lock, which this one now does."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return str(client.create_experiment(EXPERIMENT, artifact_location=location))
-        except MlflowException:
-            if experiment := client.get_experiment_by_name(EXPERIMENT):
-                return str(experiment.experiment_id)
-            raise
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
 
-
-def model_name(path: str, experiment: str) -> str:
-    """Return the name that MLflow's list of models shows, with forbidden characters replaced.
-
-    >>> model_name("data/model/tuned", "lr-3.5e-5")
-    'tuned-lr-3-5e-5'
-    """
-    return re.sub(r"[/:.%\"']", "-", f"{Path(path).name}-{experiment}")
+    def remove(self) -> None:
+        self._lock.release()
+        self.path.unlink(missing_ok=True)
 
 
 class Recorder:
@@ -89,8 +90,10 @@ class Recorder:
 
         self.root = root
         self.experiment_id = experiment_id(uri, root)  # before the client, which opens the store
-        self.client = MlflowClient(uri)
+        self.client = MlflowClient(patient(uri))
         self.run_id = ""
+        self.refused: list[str] = []  # what the store said about the values that it refused
+        self._lock: WriterLock | None = None
         self.tags: dict[str, str] = {}
         self.params: dict[str, Any] = {}
         # Metrics are logged for this model, and for this benchmark (name and digest).
@@ -105,16 +108,22 @@ class Recorder:
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Param
 
-        self.tags, self.params, datasets = message["tags"], message["params"], message["datasets"]
+        self.tags, datasets = fit_tags(message["tags"]), message["datasets"]
+        self.refused, self.run_id = [], ""
+        self.params = {
+            fit_name(key): fit_value(str(value), MAX_PARAM)
+            for key, value in message["params"].items()
+        }
         run = self.client.create_run(
             self.experiment_id,
             start_time=message["time"],
             tags=self.tags,
-            run_name=message["name"],
+            run_name=fit_value(message["name"], MAX_NAME),
         )
         self.run_id = run.info.run_id
-        params = [Param(key, str(value)) for key, value in self.params.items()]
-        self.client.log_batch(self.run_id, params=params)
+        self._lock = WriterLock(self.root, self.run_id)
+        self._lock.take()
+        self._log("params", [Param(key, value) for key, value in self.params.items()])
         models = {path: md5 for path, md5 in datasets.items() if MODEL.fullmatch(path)}
         ids = [self.find_or_create_model(path, md5) for path, md5 in models.items()]
         context = [InputTag("mlflow.data.context", self.tags["mathledger.stage"])]
@@ -122,7 +131,9 @@ class Recorder:
         self.client.log_inputs(
             self.run_id,
             datasets=[
-                DatasetInput(Dataset(path, md5, "local", json.dumps({"uri": path})), context)
+                DatasetInput(
+                    Dataset(storable(path), md5, "local", json.dumps({"uri": path})), context
+                )
                 for path, md5 in datasets.items()
             ],
             models=[LoggedModelInput(each) for each in ids],
@@ -141,7 +152,7 @@ class Recorder:
         name, digest = self.benchmark
         metrics = [
             Metric(
-                key,
+                fit_name(key),
                 value,
                 time,
                 step,
@@ -153,17 +164,17 @@ class Recorder:
             for step, numbers in message["rows"]
             for key, value in numbers.items()
         ]
-        self.client.log_batch(self.run_id, metrics=metrics)
+        self._log("metrics", metrics)
 
     def text(self, message: dict[str, Any]) -> None:
-        self.client.log_text(self.run_id, message["text"], message["file"])
+        self.client.log_text(self.run_id, storable(message["text"]), message["file"])
 
     def outs(self, message: dict[str, Any]) -> None:
         """Log the DVC digests of the outputs as tags, and each new model as a LoggedModel."""
         from mlflow.entities import LoggedModelOutput, RunTag
 
-        tags = [RunTag(f"mathledger.out.{path}", md5) for path, md5 in message["outs"].items()]
-        self.client.log_batch(self.run_id, tags=tags)
+        tags = {f"mathledger.out.{path}": md5 for path, md5 in message["outs"].items()}
+        self._log("tags", [RunTag(key, value) for key, value in fit_tags(tags).items()])
         made = [
             self.find_or_create_model(path, md5, is_made_here=True)
             for path, md5 in message["outs"].items()
@@ -174,7 +185,35 @@ class Recorder:
             self.client.log_outputs(self.run_id, outputs)
 
     def end(self, message: dict[str, Any]) -> None:
+        if self.refused:
+            said = fit_value("; ".join(self.refused), MAX_TAG)
+            self.client.set_tag(self.run_id, "mathledger.refused", said)
         self.client.set_terminated(self.run_id, message["status"], message.get("time"))
+        if self._lock:
+            self._lock.remove()
+
+    def drop(self) -> None:
+        """Delete the run that start opened."""
+        if self.run_id:
+            self.client.delete_run(self.run_id)
+        if self._lock:
+            self._lock.remove()
+
+    def _log(self, kind: str, batch: list[Any]) -> None:
+        """Log params, metrics or tags; leave out those that the store refuses, and note why."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.log_batch(self.run_id, **{kind: batch})
+        except MlflowException as error:
+            if is_lost(error):
+                raise
+            if len(batch) == 1 or len(self.refused) >= MAX_REFUSALS:
+                self.refused.append(" ".join(str(error).split())[:300])
+                return
+            middle = len(batch) // 2
+            self._log(kind, batch[:middle])
+            self._log(kind, batch[middle:])
 
     def find_or_create_model(self, path: str, md5: str, *, is_made_here: bool = False) -> str:
         """Return the id of the LoggedModel with a digest; the weights themselves stay in DVC.
@@ -199,17 +238,32 @@ class Recorder:
                 self.experiment_id,
                 name=model_name(path, tags.get("mathledger.experiment", md5[:8])),
                 source_run_id=self.run_id if is_made_here else None,
-                tags=tags,
-                params={k: str(v) for k, v in self.params.items()} if is_made_here else None,
+                tags=fit_tags(tags),
+                params=self.params if is_made_here else None,
             )
             self.client.finalize_logged_model(model.model_id, "READY")
         return str(model.model_id)
 
 
+def model_name(path: str, experiment: str) -> str:
+    """Return the name that MLflow's list of models shows.
+
+    >>> model_name("data/model/tuned", "lr-3e-5")
+    'tuned-lr-3e-5'
+    """
+    return fit_model_name(f"{Path(path).name}-{experiment}")
+
+
+def fit_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return tags with names and values that MLflow takes, and without passwords of URLs."""
+    return {fit_name(key): fit_value(without_secrets(tags[key]), MAX_TAG) for key in tags}
+
+
 def main() -> None:
     # A scheduler may send SIGTERM to every process of a job; the stage still saves and reports.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    uri, root = sys.argv[1], Path(sys.argv[2])
+    root = Path(sys.argv[1])
+    uri = store_uri(root)
     gc.disable()  # saves a fifth of the import time; the process is short and small
     # The default of 7 retries takes minutes, and the stage would wait for them at its end.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -235,8 +289,10 @@ def record(uri: str, root: Path) -> None:
     from mlflow.tracking.context.registry import resolve_tags
 
     recorder: Recorder | None = None
-    status, is_lost = "KILLED", False
+    status, is_there = "KILLED", True
     for line in sys.stdin:
+        if not line.endswith("\n"):
+            break  # the stage was killed while it wrote this message
         message = json.loads(line)
         if message["do"] == "start":
             recorder = Recorder(uri, root)
@@ -247,9 +303,9 @@ def record(uri: str, root: Path) -> None:
         elif message["do"] == "end":
             status = message["status"]
             break
-        elif not is_lost:
-            is_lost = not written(uri, recorder, message)
-    if recorder and not is_lost:
+        elif is_there:
+            is_there = written(uri, recorder, message)
+    if recorder and is_there:
         written(uri, recorder, {"do": "end", "status": status})
     answer(status)
 
@@ -260,23 +316,11 @@ def answer(text: str) -> None:
         print(text, flush=True)
 
 
-def refusal(uri: str, error: Exception) -> str:
-    """Return why a store cannot be used, and how to fix it."""
-    said = " ".join(str(error).split())
-    for words, advice in ADVICE.items():
-        if words in said:
-            return f"MLflow at {uri} says {words!r}: {advice}"
-    return (
-        f"MLflow at {uri} cannot be used: is the server running, and was the store made by this "
-        f"version? It says: {said[:200]}"
-    )
-
-
 def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
-    """Write a message, and return True if the store accepted it.
+    """Write a message, and return False if the store does not answer any more.
 
-    If the store fails during a stage, the stage continues, because its lineage file holds
-    everything that the store missed.
+    The stage continues in either case, because its lineage file holds everything that the store
+    missed. What the store refuses is left out, and a warning and a tag of the run say so.
 
     Raises:
         MlflowException: the run cannot be opened at all, so the address may be wrong.
@@ -284,28 +328,32 @@ def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    known = len(recorder.refused)
     try:
         getattr(recorder, message["do"])(message)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         if not recorder.run_id:
             raise
-        said = " ".join(str(error).split())[:160]
-        print(
-            f"warning: MLflow at {uri} does not answer any more; the stage continues, and "
-            f"`mathledger sync-mlflow` can write its run later. It says: {said}",
-            file=sys.stderr,
-            flush=True,
+        if is_lost(error):
+            warn(
+                f"MLflow at {uri} does not answer any more; the stage continues, and `mathledger "
+                "sync-mlflow` can write its run later",
+                str(error),
+            )
+            return False
+        recorder.refused.append(" ".join(str(error).split())[:300])
+    if recorder.refused[known:]:
+        num = len(recorder.refused) - known
+        what = (
+            f"MLflow at {uri} refused {num} value{'s' * (num > 1)}; the rest of the run is written"
         )
-        return False
+        warn(what, recorder.refused[known])
     return True
 
 
-def quiet() -> None:
-    """Silence the log messages of MLflow and its migrations, except warnings and errors."""
-    import mlflow  # noqa: F401  the import sets MLflow's own log level
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+def warn(what: str, said: str) -> None:
+    said = without_secrets(" ".join(said.split()))[:160]
+    print(f"warning: {without_secrets(what)}. It says: {said}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

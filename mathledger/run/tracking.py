@@ -23,6 +23,7 @@ from mathledger.core.extras import what_is_missing
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
 from mathledger.core.paths import is_lineage
+from mathledger.core.secrets import without_secrets
 from mathledger.run import turns
 from mathledger.run.checkout import checkout_in_use
 from mathledger.run.declared import declared, digests
@@ -31,6 +32,7 @@ from mathledger.run.git import differences, head
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.messages import numbers_of, outs_message, start_message
+from mathledger.run.mlflow_store import store_uri
 from mathledger.run.mlflow_writer import REFUSED
 from mathledger.run.parent import end_with_dvc
 
@@ -51,11 +53,6 @@ CODE = [
 def is_main_process() -> bool:
     """Return True on rank 0, which reports and writes; a single process is rank 0."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def store_uri(root: Path) -> str:
-    """Return the URI of the MLflow store for the project in this folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
 
 
 # A function of a stage's deps and params that returns, as JSON, what determines its scratch folder.
@@ -94,9 +91,9 @@ class Writer:
     """A pipe to the process that writes the MLflow run; see mlflow_writer.py."""
 
     def __init__(self, root: Path) -> None:
-        self.uri = uri = store_uri(root)
+        self.uri = store_uri(root)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mathledger.run.mlflow_writer", uri, str(root)],
+            [sys.executable, "-m", "mathledger.run.mlflow_writer", str(root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -126,7 +123,7 @@ class Writer:
     def _failed(self, answer: str) -> InputError:
         return InputError(
             answer.removeprefix(REFUSED)
-            or f"MLflow at {self.uri} could not be written: see its message above"
+            or f"MLflow at {without_secrets(self.uri)} could not be written: see its message above"
         )
 
 

@@ -21,10 +21,9 @@ def test_four_writers_on_a_new_store_share_one_experiment(tmp_path: Path) -> Non
     )
 
     def write(_: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mathledger.run.mlflow_writer", uri, str(tmp_path)]
-        return subprocess.run(
-            command, input=start, capture_output=True, text=True, env=clean_environment()
-        )
+        command = [sys.executable, "-m", "mathledger.run.mlflow_writer", str(tmp_path)]
+        environment = clean_environment() | {"MLFLOW_TRACKING_URI": uri}
+        return subprocess.run(command, input=start, capture_output=True, text=True, env=environment)
 
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(write, range(4)))

@@ -5,9 +5,12 @@ and the hardware. Stored responses are keyed by all of these (evaluation/store_k
 does not affect a response belongs elsewhere.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+FINISH_REASONS = ("stop", "length")  # length: cut at max_gen_toks
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,33 @@ class Request:
 class Response:
     text: str
     num_tokens: int  # includes the end of turn
-    finish_reason: str  # stop, or length (cut at max_gen_toks)
+    finish_reason: str  # one of FINISH_REASONS
     seconds: float  # responses of a batch share its time equally
+
+
+def fault(response: Response) -> str | None:
+    """Return what makes a response impossible; it comes from a server or from a damaged file.
+
+    >>> fault(Response("7", 1, "stop", 0.1)), fault(Response("7", 0, "stop", 0.1))
+    (None, '0 tokens for a text of 1 characters')
+    """
+    text, count, seconds = response.text, response.num_tokens, response.seconds
+    if not isinstance(text, str):
+        return f"the text is of type {type(text).__name__}"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "the text has half a surrogate pair"
+    if type(count) is not int or count < 0:
+        return f"the number of tokens is {str(count)[:40]!r}"
+    if text and not count:
+        return f"0 tokens for a text of {len(text):,} characters"
+    if response.finish_reason not in FINISH_REASONS:
+        return (
+            f"the finish reason is {str(response.finish_reason)[:40]!r}, not "
+            f"{' or '.join(FINISH_REASONS)}"
+        )
+    if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
+        return f"the time is {str(seconds)[:40]!r} seconds"
+    return None
 
 
 Done = Callable[[list[tuple[Request, Response]]], None]  # receives responses as they arrive

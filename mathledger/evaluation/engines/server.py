@@ -1,14 +1,26 @@
-"""Query a server that speaks OpenAI's protocol, through lm-evaluation-harness."""
+"""Query a server that speaks OpenAI's protocol; lm-evaluation-harness writes the requests.
+
+The server is believed in nothing: a reply is stored only if it is one that a model can give, the
+prompts go to no other address, and no reply fills the memory.
+"""
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
-from mathledger.evaluation.engines.engine import Done, Engine, Limits, Request, Response
+from mathledger.evaluation.engines.engine import Done, Engine, Limits, Request, Response, fault
 from mathledger.evaluation.settings import Params, Server
+
+MAX_REDIRECTS = 3
+MAX_BYTES = 4 << 20, 256  # of a reply: at most so many, and so many more for each token
+
+
+class ReplyError(Exception):
+    """The server's reply is not one that a model can give; the message says why."""
 
 
 def connect(folder: Path, tokenizer: Any, settings: Params) -> Engine:
@@ -49,28 +61,23 @@ class Client:
         from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
         at_once = asyncio.Semaphore(self.settings.batch_size)
-        failed: list[Exception] = []
+        failed: list[str] = []
+        client = self._harness_client()
         call = retry(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(1 + self.server.max_retries),
             wait=wait_exponential(multiplier=0.5, max=30),
             reraise=True,
-        )(self._harness_client().amodel_call)
+        )(self._ask)
 
         async def ask(session: ClientSession, request: Request) -> None:
-            wanted = self._wanted(request, limits)
-            message: Any = request.messages if self.is_chat else request.prompt_ids
             async with at_once:
                 if failed:  # after a failure, wait for open requests but send no new ones
                     return
-                started = time.monotonic()
                 try:
-                    (reply,) = await call(
-                        session, asyncio.Semaphore(), message, gen_kwargs=wanted, eos=None
-                    )
-                    response = self._read(reply, time.monotonic() - started)
-                except (ClientError, TimeoutError, LookupError, TypeError) as error:
-                    failed.append(error)
+                    response = await call(session, client, request, limits)
+                except (ClientError, TimeoutError, OSError, ReplyError) as error:
+                    failed.append(f"item {request.item_id}: {_reason(error)}")
                     return
             done([(request, response)])
 
@@ -80,47 +87,110 @@ class Client:
                 tasks.create_task(ask(session, request))
         if failed:
             raise InputError(
-                f"{self.server.base_url}: {_reason(failed[0])}; the responses so far are kept: fix "
+                f"{self.server.base_url}: {failed[0]}; the responses so far are kept: fix "
                 "the server, then run again to continue"
             )
 
-    def _harness_client(self) -> Any:
-        """Return the harness's client, changed to pass messages and replies through unchanged.
+    async def _ask(self, session: Any, client: Any, request: Request, limits: Limits) -> Response:
+        """Send one request, and return the checked response."""
+        started = time.monotonic()
+        message: Any = request.messages if self.is_chat else request.prompt_ids
+        payload = client._create_payload(
+            message,
+            generate=True,
+            gen_kwargs=self._wanted(request, limits),
+            seed=client._seed,
+            eos=None,
+        )
+        body = await _post(session, self.server.base_url, payload, client.header, limits)
+        text, counted, reason = read_reply(body, limits, is_chat=self.is_chat)
+        if counted is None:
+            counted = len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        response = Response(text, counted, reason, time.monotonic() - started)
+        if problem := fault(response):
+            raise ReplyError(problem)
+        return response
 
-        The stock client sends text, and keeps only the text of a reply.
-        """
+    def _harness_client(self) -> Any:
+        """Return the harness's client, which knows the payload and the key of either API."""
         from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompletionsAPI
 
         kind = LocalChatCompletion if self.is_chat else LocalCompletionsAPI
-
-        # The class is defined here because its base is known only at run time.
-        class Whole(kind):  # type: ignore[misc, valid-type]
-            def create_message(self, messages: Any, generate: bool = False) -> Any:
-                return messages
-
-            def parse_generations(self, outputs: Any, **_: Any) -> list[Any]:
-                return [outputs]
-
         model = self.server.model or str(self.folder)
-        return Whole(base_url=self.server.base_url, model=model, tokenizer_backend=None)
+        return kind(base_url=self.server.base_url, model=model, tokenizer_backend=None)
 
     def _wanted(self, request: Request, limits: Limits) -> dict[str, Any]:
         """Return the generation settings under the harness's names."""
         wanted: dict[str, Any] = {
             "max_gen_toks": limits.max_gen_toks,
-            "until": limits.until,
+            "until": list(limits.until),
             "temperature": self.settings.temperature,
             "top_p": self.settings.top_p,
         }
         return wanted if request.seed is None else wanted | {"seed": request.seed}
 
-    def _read(self, reply: Any, seconds: float) -> Response:
-        choice = reply["choices"][0]
-        text = (choice["message"]["content"] if self.is_chat else choice["text"]) or ""
-        counted = (reply.get("usage") or {}).get("completion_tokens")
-        if counted is None:
-            counted = len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return Response(text, counted, choice["finish_reason"], seconds)
+
+async def _post(
+    session: Any, url: str, payload: Any, header: dict[str, str], limits: Limits
+) -> bytes:
+    """Return the body of the answer; follow redirects only within the server."""
+    from yarl import URL
+
+    asked = URL(url)
+    for _ in range(1 + MAX_REDIRECTS):
+        async with session.post(
+            asked, json=payload, headers=header, allow_redirects=False
+        ) as answer:
+            if answer.status not in (301, 302, 303, 307, 308):
+                answer.raise_for_status()
+                most = MAX_BYTES[0] + MAX_BYTES[1] * limits.max_gen_toks
+                body = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    body += chunk
+                    if len(body) > most:
+                        raise ReplyError(f"it has more than {most:,} bytes")
+                return bytes(body)
+            try:
+                to = asked.join(URL(answer.headers.get("Location", "")))
+                is_same = to.origin() == asked.origin()
+            except ValueError:  # no URL, or none with a host
+                is_same, to = False, answer.headers.get("Location", "")
+            if not is_same:
+                raise ReplyError(f"it redirects to another server, {str(to)[:200]!r}")
+            asked = to
+    raise ReplyError(f"it redirects more than {MAX_REDIRECTS} times")
+
+
+def read_reply(body: bytes, limits: Limits, *, is_chat: bool) -> tuple[str, int | None, str]:
+    """Return the text, the number of tokens if it is given, and the finish reason of a reply.
+
+    Raises:
+        ReplyError: the reply does not follow OpenAI's protocol, or has more tokens than asked for.
+    """
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ReplyError(f"it is not JSON: {body[:60]!r}") from None
+    choices = _part(reply, "choices", list)
+    if not choices:
+        raise ReplyError("its choices are empty")
+    choice = choices[0]
+    holder, key = (_part(choice, "message", dict), "content") if is_chat else (choice, "text")
+    text = _part(holder, key, str, or_null=True) or ""
+    reason = _part(choice, "finish_reason", str)
+    usage = reply["usage"] if reply.get("usage") is not None else {}
+    counted = _part(usage, "completion_tokens", int, or_null=True)
+    if counted is not None and counted > limits.max_gen_toks:
+        raise ReplyError(f"it has {counted:,} tokens, but max_gen_toks is {limits.max_gen_toks:,}")
+    return text, counted, reason
+
+
+def _part(tree: Any, key: str, kind: type, *, or_null: bool = False) -> Any:
+    """Return a value of a reply, of the type that it must have."""
+    found = tree.get(key) if isinstance(tree, dict) else None
+    if type(found) is kind or (or_null and found is None and isinstance(tree, dict)):
+        return found
+    raise ReplyError(f"{key} is {json.dumps(found)[:60]}, not of type {kind.__name__}")
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -135,6 +205,6 @@ def _may_pass(error: BaseException) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no response within evaluate.server.timeout_s"
-    if isinstance(error, LookupError | TypeError):
-        return f"the reply does not follow OpenAI's protocol ({error!r})"
-    return str(error)
+    if isinstance(error, ReplyError):
+        return f"the reply does not follow OpenAI's protocol: {error}"
+    return " ".join(str(error).split()) or type(error).__name__

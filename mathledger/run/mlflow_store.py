@@ -1,0 +1,194 @@
+"""Open the MLflow store, make a new one, and tell what is wrong with one that fails.
+
+A new SQLite store is made aside and renamed, so that a kill or a full disk in its first seconds
+leaves nothing behind. One that was half made and holds no run is replaced.
+"""
+
+import contextlib
+import logging
+import os
+import re
+import shlex
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from mathledger.core.secrets import without_secrets
+
+EXPERIMENT = "mathledger"
+WAIT_S = 60  # how long SQLite waits for another process that writes; its own 5 s are few
+# Maps a part of a refusal to the advice for the user; {file} is the SQLite file.
+ADVICE = {
+    "You are not authenticated": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+    "write both into ~/.mlflow/credentials",
+    "Permission denied": "ask an admin of the server to give this user the permission",
+    "Invalid Host header": "start the server with this address in --allowed-hosts",
+    "database is locked": "another process holds it: end that process, then run again",
+    "readonly database": "make {file} and its folder writable",
+    "out-of-date database schema": "run `mlflow db upgrade {uri}`",
+    "disk is full": "free some space, then run again",
+    "No space left on device": "free some space, then run again",
+}
+# A damaged database: everything in it can be written again.
+DAMAGED = ("is not a database", "malformed", "already exists", "no such table", "no such column")
+REBUILD = "the file is damaged; run `mv {file} {file}.damaged && mathledger sync-mlflow`"
+
+
+def store_uri(root: Path) -> str:
+    """Return the URI of the MLflow store for the project in this folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a SQLite store; None for another store, or one in memory.
+
+    >>> sqlite_file("sqlite:////tmp/a.db?timeout=9"), sqlite_file("http://host/a.db")
+    (PosixPath('/tmp/a.db'), None)
+    """
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
+    return Path(found[1]) if found and found[1] != ":memory:" else None
+
+
+def patient(uri: str) -> str:
+    """Return the URI of a SQLite store that waits for other processes; other URIs unchanged."""
+    if sqlite_file(uri) is None or "timeout=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}timeout={WAIT_S}"
+
+
+@contextlib.contextmanager
+def one_at_a_time(root: Path) -> Iterator[None]:
+    """Hold a lock, so that only one stage at a time runs the body."""
+    scratch = root / ".scratch"
+    scratch.mkdir(exist_ok=True)
+    with FileLock(scratch / "mlflow.lock"):
+        yield
+
+
+def experiment_id(uri: str, root: Path) -> str:
+    """Find or create the experiment, and return its id; a new SQLite store is created as well.
+
+    Without the lock, stages would race: MLflow's migrations fail on "duplicate column name", and
+    runs land in the Default experiment. On a server, another machine may still create the
+    experiment first.
+    """
+    with one_at_a_time(root):
+        file = sqlite_file(uri)
+        if file is None:
+            return _experiment_id(uri, None)
+        artifacts = (root / "mlartifacts").as_uri()
+        if not file.exists() or not file.stat().st_size:
+            _create(file, artifacts)
+        try:
+            return _experiment_id(uri, artifacts)
+        except Exception:  # MLflow and SQLAlchemy raise many kinds for a database that is half made
+            if not _holds_no_run(file):
+                raise
+        aside = file.with_name(f"{file.name}.half-made")
+        _forget(patient(uri))
+        file.replace(aside)
+        print(f"{file} was half made: moved to {aside}, and made anew", file=sys.stderr, flush=True)
+        _create(file, artifacts)
+        return _experiment_id(uri, artifacts)
+
+
+def _create(file: Path, artifacts: str) -> None:
+    """Create a SQLite store with the experiment aside, then rename it."""
+    aside = file.with_name(f"{file.name}.partial")
+    leftovers = [
+        aside,
+        *(aside.with_name(aside.name + end) for end in ("-journal", "-wal", "-shm")),
+    ]
+    for each in leftovers:
+        each.unlink(missing_ok=True)
+    try:
+        _experiment_id(f"sqlite:///{aside}", artifacts)
+        aside.replace(file)
+    finally:
+        for each in leftovers:
+            each.unlink(missing_ok=True)
+
+
+def _experiment_id(uri: str, artifacts: str | None) -> str:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(patient(uri))
+    if experiment := client.get_experiment_by_name(EXPERIMENT):
+        return str(experiment.experiment_id)
+    try:
+        return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
+    except MlflowException:
+        if experiment := client.get_experiment_by_name(EXPERIMENT):
+            return str(experiment.experiment_id)
+        raise
+
+
+def _forget(uri: str) -> None:
+    """Close MLflow's connections to a SQLite file; they would outlive its renaming."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    if engine := SqlAlchemyStore._engine_map.pop(uri, None):
+        engine.dispose()
+
+
+def _holds_no_run(file: Path) -> bool:
+    """Return True if a SQLite file can be replaced without loss."""
+    with file.open("rb") as opened:
+        if not any(any(block) for block in iter(lambda: opened.read(1 << 20), b"")):
+            return True  # NUL bytes alone, as a power cut leaves them
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        ) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            if tables and not tables & {"experiments", "runs", "alembic_version"}:
+                return False  # another program's
+            return "runs" not in tables or db.execute("SELECT 1 FROM runs").fetchone() is None
+    except sqlite3.Error:
+        return False
+
+
+def is_lost(error: Exception) -> bool:
+    """Return True if a store does not answer any more; False if it refused what it was sent."""
+    from mlflow.exceptions import MlflowException, RestException
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    if isinstance(error, RestException):
+        away = ("TEMPORARILY_UNAVAILABLE", "DEADLINE_EXCEEDED", "REQUEST_LIMIT_EXCEEDED")
+        return error.error_code in (*away, "PERMISSION_DENIED", "UNAUTHENTICATED")
+    if isinstance(error, MlflowException):
+        status = re.search(r"failed with error code (\d+)", str(error))
+        if status:  # an answer that is not MLflow's, such as a proxy's
+            return int(status[1]) >= 500 or int(status[1]) in (401, 403, 404, 408, 429)
+        is_cause_away = isinstance(error.__cause__, OperationalError | InterfaceError | OSError)
+        return is_cause_away or "API request to" in str(error)
+    return isinstance(error, OperationalError | InterfaceError | OSError)
+
+
+def refusal(uri: str, error: Exception) -> str:
+    """Return why a store cannot be used, and how to fix it, without a password."""
+    said = " ".join(str(error).split())
+    file = sqlite_file(uri)
+    shown = without_secrets(uri)
+    quoted = {"file": shlex.quote(str(file)), "uri": shlex.quote(shown)}
+    for words, advice in ADVICE.items():
+        if words in said:
+            return f"MLflow at {shown} says {words!r}: {advice.format(**quoted)}"
+    what = "is the server running, and was the store made by this version?"
+    if file and any(words in said for words in DAMAGED):
+        what = REBUILD.format(**quoted) + "."
+    return f"MLflow at {shown} cannot be used: {what} It says: {without_secrets(said, uri)[:200]}"
+
+
+def quiet() -> None:
+    """Silence the log messages of MLflow and its migrations, except warnings and errors."""
+    import mlflow  # noqa: F401  the import sets MLflow's own log level
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It logs a traceback for every error that it then raises.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

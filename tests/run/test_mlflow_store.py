@@ -1,0 +1,279 @@
+"""No value, kill or damaged file keeps MLflow from taking the runs."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException, RestException
+from sqlalchemy.exc import OperationalError
+
+from mathledger.run import mlflow_store
+from mathledger.run.messages import numbers_of
+from mathledger.run.mlflow_names import fit_name
+from mathledger.run.mlflow_store import experiment_id, is_lost, patient, refusal
+from mathledger.run.mlflow_writer import Recorder, WriterLock, written
+from mathledger.sync_mlflow import known
+from tests.conftest import clean_environment
+
+NAMES = ["Counting & Probability", "train (1).jsonl", "~/rows.jsonl", "a+b", "100%", "x" * 400]
+NAMES += ["../up", "//", "", "\ud800", "\0", "Zahlentheorie: Übung", "数论"]
+
+
+def start(name: str = "stage", **params: Any) -> dict[str, Any]:
+    tags = {"mathledger.stage": "prepare", "mathledger.item": "?", "mathledger.experiment": "e"}
+    tags |= {"mathledger.git_revision": "0" * 40}
+    message = {"do": "start", "name": name, "tags": tags, "params": params, "time": 1}
+    return message | {"outs": [], "datasets": {}}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a new store; making one takes seconds."""
+    folder = tmp_path_factory.mktemp("store")
+    experiment_id(f"sqlite:///{folder}/mlflow.db", folder)
+    return folder
+
+
+@pytest.fixture
+def root(made: Path, tmp_path: Path) -> Path:
+    shutil.copy(made / "mlflow.db", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def uri(root: Path) -> str:
+    return f"sqlite:///{root}/mlflow.db"
+
+
+@pytest.fixture
+def recorder(root: Path, uri: str) -> Recorder:
+    return Recorder(uri, root)
+
+
+def runs(recorder: Recorder) -> dict[str, Any]:
+    found = MlflowClient(recorder.client.tracking_uri).search_runs([recorder.experiment_id])
+    return {run.info.run_name: run for run in found}
+
+
+def test_a_run_with_any_names_is_whole(
+    recorder: Recorder, uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = numbers_of({"in_by_source": {name: n for n, name in enumerate(NAMES)}})
+    outs = {f"data/{name}": "0" * 32 for name in NAMES}
+    params = {f"corpus.files.{name}": name * 30 for name in NAMES}
+    messages = [start("x" * 300, **params), {"do": "metrics", "rows": [[0, numbers]]}]
+    messages += [{"do": "text", "text": "\0\ud800", "file": "error.txt"}]
+    messages += [{"do": "outs", "outs": outs}, {"do": "end", "status": "FINISHED"}]
+    for message in messages:
+        assert written(uri, recorder, message)
+    (run,) = runs(recorder).values()
+    assert run.info.status == "FINISHED" and capsys.readouterr().err == ""
+    assert len(run.data.params) == len(params)
+    assert run.data.metrics == {fit_name(key): value for key, value in numbers.items()}
+    tags = {key for key in run.data.tags if key.startswith("mathledger.out.")}
+    assert len(tags) == len(outs) and "mathledger.refused" not in run.data.tags
+    assert not list((recorder.root / ".scratch/runs").iterdir())
+
+
+def test_a_refused_value_is_named_and_the_rest_is_written(
+    recorder: Recorder,
+    uri: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A store may have rules that we do not know."""
+    log = recorder.client.log_batch
+
+    def refuse(run_id: str, **batch: Any) -> None:
+        if any("bad" in each.key for values in batch.values() for each in values):
+            raise MlflowException.invalid_parameter_value("bad is reserved")
+        log(run_id, **batch)
+
+    monkeypatch.setattr(recorder.client, "log_batch", refuse)
+    numbers = {f"n{number}": 1.0 for number in range(40)} | {"bad": 2.0}
+    for message in (start(), {"do": "metrics", "rows": [[0, numbers]]}):
+        assert written(uri, recorder, message)
+    assert written(uri, recorder, {"do": "end", "status": "FINISHED"})
+    (run,) = runs(recorder).values()
+    assert run.info.status == "FINISHED" and len(run.data.metrics) == 40
+    assert "bad is reserved" in run.data.tags["mathledger.refused"]
+    shown = capsys.readouterr().err
+    assert (
+        "refused 1 value; the rest of the run is written. It says: " in shown
+        and shown.count("\n") == 1
+    )
+
+
+def gone(said: str) -> MlflowException:
+    error = MlflowException(said)
+    error.__cause__ = OperationalError("INSERT", {}, Exception(said))
+    return error
+
+
+LOST = [
+    MlflowException("API request to http://h failed with exception Connection refused"),
+    MlflowException("API request to endpoint /api failed with error code 502 != 200."),
+    RestException({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"}),
+    gone("database is locked"),
+    ConnectionResetError(),
+]
+REFUSED = [
+    MlflowException.invalid_parameter_value("no such name"),
+    MlflowException("API request to endpoint /api failed with error code 413 != 200."),
+    RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no such name"}),
+    RestException({"error_code": "INTERNAL_ERROR", "message": "null byte"}),
+]
+
+
+@pytest.mark.parametrize("error", LOST, ids=str)
+def test_a_server_that_is_away_is_lost(error: Exception) -> None:
+    assert is_lost(error)
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=str)
+def test_a_server_that_refuses_a_value_is_not_lost(error: Exception) -> None:
+    assert not is_lost(error)
+
+
+def test_a_run_whose_processes_were_killed_is_marked_by_the_next_sync(
+    recorder: Recorder, uri: str
+) -> None:
+    for name in ("dead", "alive", "another's"):
+        recorder.start(start(name))
+        if name == "alive":
+            alive = recorder._lock  # held, as by a writer that works
+        elif recorder._lock:
+            recorder._lock._lock.release()  # as the operating system does
+            if name == "another's":
+                recorder._lock.path.unlink()
+    known(recorder, set(), is_own=False)
+    status = {name: run.info.status for name, run in runs(recorder).items()}
+    assert status == {"dead": "KILLED", "alive": "RUNNING", "another's": "RUNNING"}
+    known(recorder, set(), is_own=True)
+    assert runs(recorder)["another's"].info.status == "KILLED"
+    assert runs(recorder)["alive"].info.status == "RUNNING"
+    assert alive and alive.exists()
+
+
+def test_a_lock_is_free_when_its_process_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from mathledger.run.mlflow_writer import WriterLock\n"
+        f"lock = WriterLock(Path({str(tmp_path)!r}), 'a'); print(lock.take(), flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"True\n"
+        lock = WriterLock(tmp_path, "a")
+        assert lock.exists() and not lock.take()
+        process.kill()
+        process.wait()
+    assert lock.exists() and lock.take()
+    lock.remove()
+    assert not lock.exists()
+
+
+def half_made(file: Path) -> None:
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE trace_info (request_id TEXT)")
+        db.execute("CREATE TABLE experiments (experiment_id INTEGER)")
+        db.execute("CREATE TABLE alembic_version (version_num TEXT)")
+
+
+def without_end(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+def nul(file: Path) -> None:
+    file.write_bytes(bytes(70_000))
+
+
+def other_program(file: Path) -> None:
+    file.unlink()
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE mine (x TEXT)")
+
+
+def with_a_run(file: Path) -> None:
+    with sqlite3.connect(file) as db:
+        db.execute("INSERT INTO runs (run_uuid) VALUES ('a')")
+
+
+def fresh(file: Path) -> None:
+    file.unlink()
+    half_made(file)
+
+
+@pytest.mark.parametrize(
+    ("damage", "can_be_replaced"),
+    [(fresh, True), (nul, True), (without_end, False), (other_program, False), (with_a_run, False)],
+)
+def test_only_a_store_without_runs_is_replaced(
+    root: Path, damage: Callable[[Path], None], can_be_replaced: bool
+) -> None:
+    file = root / "mlflow.db"
+    damage(file)
+    assert mlflow_store._holds_no_run(file) == can_be_replaced
+
+
+def test_a_half_made_store_is_made_anew(
+    root: Path, uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = root / "mlflow.db"
+    file.unlink()
+    half_made(file)
+    (root / "mlflow.db.partial").write_bytes(b"of a kill")
+    assert experiment_id(uri, root)
+    assert f"{file} was half made: moved to {file}.half-made" in capsys.readouterr().err
+    assert not (root / "mlflow.db.partial").exists()
+
+
+@pytest.mark.parametrize("damage", [without_end, nul])
+def test_a_damaged_store_with_runs_names_the_command(
+    root: Path, uri: str, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(root / "mlflow.db")
+    monkeypatch.setattr(mlflow_store, "_holds_no_run", lambda file: False)
+    with pytest.raises(Exception) as error:  # MLflow's, or SQLAlchemy's
+        experiment_id(uri, root)
+    shown = refusal(uri, error.value)
+    file = root / "mlflow.db"
+    assert f"run `mv {file} {file}.damaged && mathledger sync-mlflow`" in shown
+    assert "\n" not in shown
+
+
+def test_another_process_that_writes_is_waited_for() -> None:
+    assert patient("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db?timeout=60"
+    assert patient("sqlite:////tmp/a.db?x=1") == "sqlite:////tmp/a.db?x=1&timeout=60"
+    for uri in ("sqlite:////tmp/a.db?timeout=1", "http://host"):
+        assert patient(uri) == uri
+    assert "another process holds it" in refusal("sqlite:////a.db", gone("database is locked"))
+
+
+def test_a_writer_shows_no_password_and_ends_the_run_of_a_torn_message(
+    root: Path, uri: str
+) -> None:
+    command = [sys.executable, "-m", "mathledger.run.mlflow_writer", str(root)]
+    content = json.dumps(start("torn")) + "\n" + json.dumps({"do": "metrics"})[:9]
+    environment = clean_environment() | {"MLFLOW_TRACKING_URI": uri}
+    done = subprocess.run(command, input=content, capture_output=True, text=True, env=environment)
+    assert done.stdout == "KILLED\n" and done.stderr == ""
+    environment["MLFLOW_TRACKING_URI"] = "http://ann:Pa55word@127.0.0.1:9"
+    environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    done = subprocess.run(command, input=content, capture_output=True, text=True, env=environment)
+    assert done.stdout.startswith("error: MLflow at http://ann:***@127.0.0.1:9 cannot"), done.stderr
+    assert "Pa55word" not in done.stdout + done.stderr
+    assert done.stdout.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_a_password_of_a_database_is_not_shown() -> None:
+    uri = "postgresql+psycopg://ann:Pa55:w@rd@db.example/mlflow"
+    shown = refusal(uri, MlflowException(f"no connection to {uri}: Pa55:w@rd is wrong"))
+    assert "Pa55" not in shown and "ann:***@db.example/mlflow" in shown
