@@ -35,8 +35,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         write_json(base, old | {"num_parameters": 9})
         write_text(Path("plots/train/loss.csv"), "step,loss\n1,2.0\n")
         write_text(Path("lineage/train.csv"), "step,tokens_per_second\n1,3.0\n")
-        numbers = read_json(Path("metrics/mix.json"))
-        write_json(Path("metrics/mix.json"), numbers | {"by_source": {ODD: 7}})
 
     made.write(odd_names)
     experiment_id(f"sqlite:///{made.path}/empty.db", made.path)
@@ -66,8 +64,8 @@ def test_every_name_is_written_and_a_second_sync_writes_nothing(
     assert main(["sync-mlflow"]) == 0
     written = names(here)
     client = MlflowClient(f"sqlite:///{here}/mlflow.db")
-    (mix,) = client.search_runs(["1"], "attributes.run_name = 'mix'")
-    assert mix.data.metrics[fit_name(f"by_source.{ODD}")] == 7
+    (odd,) = client.search_runs(["1"], "attributes.run_name = 'download_corpus@web'")
+    assert odd.data.params[fit_name(f"corpus.web.source.files.data/{ODD}")] == "0" * 64
     assert "mix" in written and set(written.values()) == {"FINISHED"}
     assert main(["sync-mlflow"]) == 0
     shown = capsys.readouterr().out
