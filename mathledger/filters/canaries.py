@@ -5,33 +5,20 @@ different problems and must not be called contamination. The canaries depend onl
 texts and the seed.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id, uniform
 from mathledger.core.tables import Row
-from mathledger.data.canary_forms import CONTROLS
-from mathledger.filters import spelling
+from mathledger.data.canary_forms import CONTROLS, COPIES
+from mathledger.filters import canary_controls, canary_copies
 from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
-from mathledger.filters.overlap import VARIANT
-from mathledger.text.tokens import NUMBER
 
-_PHRASES = (
-    ("How many", "What is the number of"),
-    ("how many", "what number of"),
-    ("What is", "Find"),
-    ("what is", "find"),
-    ("Find", "Determine"),
-    ("Compute", "Calculate"),
-    ("Evaluate", "Compute"),
-    ("How much", "What amount"),
-    ("each", "every"),
-    ("total", "overall"),
-    ("buys", "purchases"),
-    ("if", "supposing"),
-)
+MAX_TRIED = 1000  # For each form, at most this many items of a benchmark are tried.
+# The filter must find these forms whatever the items are, so a run fails if it does not.
+REQUIRED = ("verbatim", "reformatted", "rewrapped", "embedded")
 
 
 @dataclass(frozen=True)
@@ -47,72 +34,44 @@ class Canary:
         return content_id("canary", self.benchmark, self.form, str(self.item), self.problem)
 
 
-def forms(problem: str, seed: int) -> dict[str, str]:
-    """Return the modified copies of a problem by form, without the forms that do not apply."""
-    copies = {
-        "verbatim": problem,
-        "reformatted": _reformatted(problem),
-        "rewrapped": _rewrapped(problem),
-        "embedded": f"A student wrote to us about an exercise. {problem} She would like to see it.",
-        "rephrased": _rephrased(problem),
-    }
-    tokens = spelling.spelled(problem)
-    numbers = [token for token in tokens if token.kind == NUMBER and token.spelling.isdigit()]
-    if numbers:
-        place = numbers[int(uniform(seed, "number:" + problem) * len(numbers))]
-        other = str(int(place.spelling) + 1 + int(uniform(seed, "by:" + problem) * 7))
-        copies["number_changed"] = problem[: place.start] + other + problem[place.end :]
-    signs = [token for token in tokens if token.spelling in ("+", "-")]
-    signs = [token for token in signs if problem[token.start : token.end] in ("+", "-")]
-    if signs:
-        place = signs[int(uniform(seed, "sign:" + problem) * len(signs))]
-        other = "-" if place.spelling == "+" else "+"
-        copies["sign_changed"] = problem[: place.start] + other + problem[place.end :]
-    return {
-        form: changed
-        for form, changed in copies.items()
-        if form in ("verbatim", "embedded") or changed != problem
-    }
-
-
-def _reformatted(problem: str) -> str:
-    """Return the same LaTeX in another notation."""
-    changed = problem
-    for macro, other in ((r"\\frac", r"\\dfrac"), (r"\\leq", r"\\le"), (r"\\cdot", "·")):
-        changed = re.sub(rf"{macro}(?![a-zA-Z])", other, changed)
-    changed = re.sub(r"(?<![\\$])\$([^$]+)(?<!\\)\$(?!\$)", r"\\( \1 \\)", changed)
-    return re.sub(r"(?<=[a-z,]) (?=[a-z])", "  ", changed)
-
-
-def _rewrapped(problem: str) -> str:
-    """Return the problem in lines of eight words."""
-    words = problem.split()
-    return "\n".join(" ".join(words[at : at + 8]) for at in range(0, len(words), 8))
-
-
-def _rephrased(problem: str) -> str:
-    """Replace some phrases by synonyms and, given three or more sentences, swap the first two."""
-    changed = problem
-    for old, new in _PHRASES:
-        changed = re.sub(rf"\b{old}\b", new, changed)
-    sentences = re.split(r"(?<=[.?]) +(?=[A-Z])", changed)
-    if len(sentences) > 2:
-        sentences[:2] = sentences[1::-1]
-    return " ".join(sentences)
+def changed(problem: str, form: str, seed: int) -> str | None:
+    """Return a copy of a problem in a form, or None if the form does not apply."""
+    if form == "verbatim":
+        return problem
+    module = canary_controls if form in CONTROLS else canary_copies
+    change: Callable[[str, int], str] = getattr(module, form)
+    copy = change(problem, seed)
+    return copy if copy != problem else None
 
 
 def choose(items: list[Item], per_benchmark: int, seed: int) -> list[Canary]:
-    """Return canaries of up to per_benchmark items of each benchmark, chosen by stable hash."""
+    """Return up to per_benchmark canaries of each form and benchmark, chosen by stable hash."""
     by_benchmark: dict[str, list[int]] = {}
     for number, item in enumerate(items):
         by_benchmark.setdefault(item.benchmark, []).append(number)
-    chosen = []
-    for benchmark, numbers in by_benchmark.items():
-        numbers.sort(key=lambda number: uniform(seed, f"canary:{items[number].problem}"))
-        for number in numbers[:per_benchmark]:
-            for form, changed in forms(items[number].problem, seed).items():
-                chosen.append(Canary(benchmark, number, form, changed))
-    return chosen
+    return [
+        canary
+        for benchmark, numbers in by_benchmark.items()
+        for form in (*COPIES, *CONTROLS)
+        for canary in _of_form(benchmark, numbers, form, items, per_benchmark, seed)
+    ]
+
+
+def _of_form(
+    benchmark: str, numbers: list[int], form: str, items: list[Item], size: int, seed: int
+) -> list[Canary]:
+    found: list[Canary] = []
+
+    def order(number: int) -> float:
+        return uniform(seed, f"canary:{form}:{items[number].problem}")
+
+    for number in sorted(numbers, key=order)[:MAX_TRIED]:
+        copy = changed(items[number].problem, form, seed)
+        if copy is not None:
+            found.append(Canary(benchmark, number, form, copy))
+        if len(found) == size:
+            break
+    return found
 
 
 def measure(
@@ -127,7 +86,7 @@ def measure(
     wrong = []
     for canary in canaries:
         own = [match for match in matches.get(canary.id, []) if match.item == canary.item]
-        is_found = any(match.kind != VARIANT for match in own)
+        is_found = any(match.holds_item for match in own)
         count = counts.setdefault(canary.form, {"num": 0, "num_found": 0})
         count["num"] += 1
         count["num_found"] += is_found
@@ -138,11 +97,8 @@ def measure(
 
 def stop_at_low_recall(counts: dict[str, dict[str, int]], least: float) -> None:
     """Raise InputError if the filter misses too many canaries that it must find."""
-    forms = [
-        form for form in ("verbatim", "reformatted", "rewrapped", "embedded") if form in counts
-    ]
-    for form in forms:
-        count = counts[form]
+    for form in REQUIRED:
+        count = counts.get(form, {"num": 0, "num_found": 0})
         if count["num_found"] < least * count["num"]:
             raise InputError(
                 f"the filter found {count['num_found']} of {count['num']} canaries ({form}), less "
