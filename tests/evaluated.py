@@ -130,6 +130,8 @@ def write_project(
         "num_rows": 10,
     }
     hits: dict[str, Any] = {"num_items_checked": 330, "hits_by_class": {"same": 10, "variant": 3}}
+    hits["leaks"] = {"first": "n-grams", "second": "numbers and word stems", "remaining": None}
+    hits["leaks"] |= {"num_first": 3, "num_second": 2, "num_both": 2}
     hits["reviewed"] = dict.fromkeys(VERDICTS, 0) | {"stale": []}
     write_metrics(decontaminate={**hits, "contamination": [cell]}, mix={"num_validation": 7})
     row = example("r1", "What is 2 + 2?")

@@ -822,6 +822,26 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
     assert first and first == second
 
 
+def test_the_card_estimates_what_remains_only_from_enough_leaks(single: Project) -> None:
+    assert "Chapman" not in single.text
+    ledger = copy.deepcopy(single.ledger)
+    leaks = {"num_first": 90, "num_second": 60, "num_both": 54}
+    leaks |= {"remaining": {"value": 3.9, "low": 0.7, "high": 15.2}}
+    ledger["decontaminate"]["leaks"] |= leaks
+    text = " ".join(render(ledger).split())
+    assert "n-grams propose 90, numbers and word stems propose 60, and both propose 54" in text
+    assert "Another 3.9 [0.7, 15.2] leaks remain by Chapman's estimate, which assumes" in text
+
+
+def test_recall_and_false_alarms_are_tabulated_by_form(single: Project) -> None:
+    head = ("change", "shown", "called contamination")
+    found = tables(single.text)
+    copies = found["changed copy", *head, "recall, %"]
+    controls = found["different problem", *head, "false alarms, %"]
+    assert [row[0] for row in copies] == ["verbatim"]
+    assert [[row[0], *row[2:]] for row in controls] == [["sign changed", "40", "1", "2 [0, 13]"]]
+
+
 def test_the_card_counts_what_people_judged(single: Project) -> None:
     assert "People judged" not in single.text
     ledger = copy.deepcopy(single.ledger)

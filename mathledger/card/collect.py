@@ -147,6 +147,7 @@ def decontamination(outputs: Outputs, settings: Settings) -> Decontamination:
         "num_items_checked": measured["num_items_checked"],
         "num_variant_hits": measured["hits_by_class"].get("variant", 0),
         "reviewed": {key: value for key, value in measured["reviewed"].items() if key != "stale"},
+        "leaks": measured["leaks"],
     }
     return Decontamination.read(content, "decontaminate")
 

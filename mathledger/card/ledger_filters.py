@@ -35,6 +35,25 @@ class Reviewed(Record):
     num_stale: Count
 
 
+class Remaining(Record):
+    """Estimated number of leaks that neither proposer finds, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Leaks(Record):
+    """Numbers of distinct leaks by the proposer that finds them (filters/remaining.py)."""
+
+    first: str
+    second: str
+    num_first: Count
+    num_second: Count
+    num_both: Count
+    remaining: Remaining | None
+
+
 class Decontamination(Record):
     """The settings and the results of decontamination."""
 
@@ -44,3 +63,4 @@ class Decontamination(Record):
     num_items_checked: Count
     num_variant_hits: Count
     reviewed: Reviewed | None = None
+    leaks: Leaks | None = None

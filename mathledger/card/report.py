@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from mathledger.card import funnel, pairs
 from mathledger.card.outputs import Outputs
 from mathledger.card.templating import environment
+from mathledger.data.canary_forms import CONTROLS, COPIES
 
 
 def share(value: float) -> str:
@@ -45,6 +46,7 @@ def page(outputs: Outputs, name: str, corpora: Sequence[str], benchmarks: Sequen
         benchmarks=benchmarks,
         contamination=funnel.contamination(outputs, corpora, benchmarks),
         canaries=funnel.canaries(outputs),
+        forms=COPIES | CONTROLS,
         pairs=removed,
         variants=variants,
     )

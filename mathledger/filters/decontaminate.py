@@ -24,7 +24,7 @@ from mathledger.core.tables import EXAMPLE, Row, Writer, read_batches, removed_s
 from mathledger.data import engine
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
-from mathledger.filters import canaries, embeddings, overlap, overlap_index, reviewed
+from mathledger.filters import canaries, embeddings, overlap, overlap_index, remaining, reviewed
 from mathledger.filters.decision import (
     EVIDENCE,
     OVERLAP,
@@ -63,7 +63,7 @@ class Params:
     thresholds: overlap_index.Thresholds = Field(description="Thresholds of the overlap classes.")
     canaries_per_benchmark: int = Field(
         ge=1,
-        description="Number of items to plant as canaries, each in up to seven forms.",
+        description="Number of canaries of each form and benchmark.",
     )
     min_canary_recall: float = Field(
         description=(
@@ -113,15 +113,17 @@ def filter_rows(
     out.mkdir(parents=True, exist_ok=True)
     hidden = canaries.choose(items, settings.canaries_per_benchmark, settings.seed)
     forbidden = {canary.id for canary in hidden}
-    num_candidates = None
+    num_candidates, similar = None, None
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
         write_sorted(unique, _unique_problems(path, is_first, hidden), _as_rows(_PROBLEM))
-        by_id = search_problems(unique, index, overlay)
+        by_id, leaks = search_problems(unique, index, overlay)
         if settings.embeddings:
-            num_candidates = embeddings.write_candidates(
+            num_candidates, similar = embeddings.write_candidates(
                 out / "candidates.parquet", unique, items, settings.embeddings, by_id, forbidden
             )
+    own_leaks = {name: text for name, text in leaks.items() if name not in forbidden}
+    found = remaining.count(own_leaks, by_id, items, settings.thresholds, similar)
     counts, wrong = canaries.measure(hidden, by_id)
     canaries.stop_at_low_recall(counts, settings.min_canary_recall)
     first_ids = column_where(path, "id", is_first).to_pylist()
@@ -139,6 +141,7 @@ def filter_rows(
         "num_items_checked": len(items),
         "reviewed": overlay.counts(),
         "canaries": counts,
+        "leaks": remaining.metrics(found, with_embeddings=similar is not None),
     }
     if num_candidates is not None:
         metrics["num_candidates"] = num_candidates
@@ -213,13 +216,18 @@ def matches_of(
 
 def search_problems(
     path: Path, index: overlap_index.Index, overlay: reviewed.Overlay
-) -> dict[str, list[Match]]:
-    """Return the matches of each problem of a file that has any, by the problem's id."""
+) -> tuple[dict[str, list[Match]], dict[str, str]]:
+    """Return, by id, the matches of each problem that has any, and the problems with a leak."""
     is_match = np.concatenate([*overlapping(path, "problem", index, overlay)])
     texts = column_where(path, "problem", is_match).combine_chunks()
     ids = column_where(path, "id", is_match).to_pylist()
     matches = matches_of(texts, "problem", index, overlay)
-    return {ids[row]: own for row, own in matches.items()}
+    leaks = {
+        ids[row]: texts[row].as_py()
+        for row, own in matches.items()
+        if any(match.holds_item for match in own)
+    }
+    return {ids[row]: own for row, own in matches.items()}, leaks
 
 
 def _searched_solutions(

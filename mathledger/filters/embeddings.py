@@ -116,15 +116,19 @@ def write_candidates(
     settings: Params,
     matches: dict[str, list[Match]],
     left_out: set[str],
-) -> int:
-    """Write the proposed pairs that have no overlap class; return their number.
+) -> tuple[int, set[tuple[str, int]]]:
+    """Write the proposed pairs that have no overlap class.
 
     Args:
         problems: A file with the columns `id` and `problem`.
         matches: The matches of each problem that has any, by id.
         left_out: Ids that are never proposed.
+
+    Returns:
+        The number of pairs written, and the proposed pairs of id and item that have a class.
     """
     classified = {(row, match.item) for row, own in matches.items() for match in own}
+    known: set[tuple[str, int]] = set()
     embedder = Embedder(settings, [item.problem for item in items])
     with (
         Writer(path, CANDIDATE) as writer,
@@ -135,7 +139,10 @@ def write_candidates(
             rows = []
             for pair in embedder.propose(texts):
                 row, item = ids[pair.row], items[pair.item]
-                if (row, pair.item) in classified or row in left_out:
+                if row in left_out:
+                    continue
+                if (row, pair.item) in classified:
+                    known.add((row, pair.item))
                     continue
                 rows.append(
                     {
@@ -149,4 +156,4 @@ def write_candidates(
                 )
             writer.write(pa.Table.from_pylist(rows, schema=CANDIDATE))
             bar.update(len(batch))
-    return writer.num_rows
+    return writer.num_rows, known

@@ -7,8 +7,19 @@ share of the second one's leaks that the first one finds too is the first one's 
 """
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from mathledger.filters import spelling
+from mathledger.filters.decision import Match
+from mathledger.filters.items import Item
+from mathledger.filters.overlap_candidates import MAX_EXTRA_NUMBERS
+from mathledger.filters.overlap_index import MIN_NUMBERS, Thresholds
+from mathledger.text.tokens import NUMBER
+
+Leak = tuple[str, int]  # A training problem's id and an item's number.
 
 MIN_BOTH = 7  # Below this, the estimate is biased (Robson & Regier 1964).
 Z = 1.96
@@ -35,6 +46,56 @@ class Estimate:
         return {key: round(value, 1) for key, value in asdict(self).items()}
 
 
+def by_ngrams(match: Match, limits: Thresholds) -> bool:
+    """Return True if the shared n-grams alone make an item a candidate."""
+    return match.containment >= min(limits.contained, limits.variant)
+
+
+def by_numbers_and_stems(match: Match, text: str, item: str, limits: Thresholds) -> bool:
+    """Return True if the same numbers, or enough word stems, make an item a candidate."""
+    if min(match.item_in_text, match.text_in_item) >= limits.variant:
+        return True
+    own, needed = (
+        Counter(token.spelling for token in spelling.spelled(each) if token.kind == NUMBER)
+        for each in (text, item)
+    )
+    num_extra = own.total() - needed.total()
+    return needed.total() >= MIN_NUMBERS and needed <= own and num_extra <= MAX_EXTRA_NUMBERS
+
+
+def count(
+    texts: dict[str, str],
+    matches: dict[str, list[Match]],
+    items: list[Item],
+    limits: Thresholds,
+    similar: Iterable[Leak] | None,
+) -> Found:
+    """Count the leaks that the rule recognises by who proposes them.
+
+    Args:
+        texts: The problems that hold an item, by id.
+        matches: The matches of each problem that has any, by id.
+        similar: The leaks that an embedding model proposes; None without such a model.
+    """
+    leaks = {
+        (name, match.item): match
+        for name in texts
+        for match in matches[name]
+        if match.holds_item and match.ruling is None
+    }
+    first = {leak for leak, match in leaks.items() if by_ngrams(match, limits)}
+    second = (
+        {
+            (name, number)
+            for (name, number), match in leaks.items()
+            if by_numbers_and_stems(match, texts[name], items[number].problem, limits)
+        }
+        if similar is None
+        else leaks.keys() & set(similar)
+    )
+    return Found(len(first), len(second), len(first & second))
+
+
 def estimate(found: Found) -> Estimate | None:
     """Return Chapman's estimate of what remains, or None if both proposers share too few leaks.
 
@@ -57,16 +118,12 @@ def estimate(found: Found) -> Estimate | None:
     return Estimate(value, max(0.0, low), max(value, high))
 
 
-def metrics(found: Found, second: str) -> dict[str, Any]:
-    """Return the counts and the estimate for metrics/decontaminate.json.
-
-    Args:
-        second: The second proposer; the first one is always the n-grams.
-    """
+def metrics(found: Found, *, with_embeddings: bool) -> dict[str, Any]:
+    """Return the counts and the estimate for metrics/decontaminate.json."""
     remaining = estimate(found)
     return {
         "first": "n-grams",
-        "second": second,
+        "second": "embeddings" if with_embeddings else "numbers and word stems",
         **asdict(found),
         "remaining": remaining.content() if remaining else None,
     }

@@ -1,8 +1,9 @@
 """Tabulate the overlap of benchmarks with the training data, and the scores on it."""
 
 from mathledger.card.ledger import Ledger
-from mathledger.card.markdown import points, table
+from mathledger.card.markdown import percent, points, table
 from mathledger.card.views.scores import score_cell
+from mathledger.data.canary_forms import CONTROLS, COPIES
 
 
 def overlap_table(ledger: Ledger) -> str:
@@ -44,11 +45,36 @@ def reviewed(ledger: Ledger) -> str:
     return text
 
 
-def canary_table(ledger: Ledger) -> str:
-    """Tabulate the results of testing the filter on changed copies, by form of change."""
+def remaining(ledger: Ledger) -> str:
+    """Say how many leaks remain by capture-recapture; return "" if there are too few to tell."""
+    leaks = ledger.decontaminate.leaks
+    if leaks is None or leaks.remaining is None:
+        return ""
+    left = leaks.remaining
+    return (
+        f"Of the leaks that the filter recognises, shared {leaks.first} propose {leaks.num_first}, "
+        f"{leaks.second} propose {leaks.num_second}, and both propose {leaks.num_both}. Another "
+        f"{left.value:g} [{left.low:g}, {left.high:g}] leaks remain by Chapman's estimate, which "
+        "assumes that the two find leaks independently of each other; they both find near copies, "
+        "so the true number is probably higher."
+    )
+
+
+def canary_table(ledger: Ledger, *, controls: bool) -> str:
+    """Tabulate the filter's test by form: recall on copies, or false alarms on controls."""
+    described = CONTROLS if controls else COPIES
     rows = [
-        [row.form, row.num, row.num_found, "none" if row.is_control else "all"]
+        [
+            row.form.replace("_", " "),
+            described.get(row.form, ""),
+            row.num,
+            row.num_found,
+            f"{percent(row.found_rate, row.num)} "
+            f"[{percent(row.low, row.num)}, {percent(row.high, row.num)}]",
+        ]
         for row in ledger.decontaminate.canaries
+        if row.is_control == controls
     ]
-    head = ["changed copy of a benchmark item", "shown", "called contamination", "expected"]
-    return table(head, rows)
+    what = "different problem" if controls else "changed copy"
+    share = "false alarms, %" if controls else "recall, %"
+    return table([what, "change", "shown", "called contamination", share], rows, 2)
