@@ -39,8 +39,8 @@ class Remaining(Record):
     """Estimated number of leaks that neither proposer finds, with its 95% interval."""
 
     value: float
-    low: float
-    high: float
+    low: Count
+    high: Count
 
 
 class Leaks(Record):

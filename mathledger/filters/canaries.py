@@ -86,7 +86,7 @@ def measure(
     wrong = []
     for canary in canaries:
         own = [match for match in matches.get(canary.id, []) if match.item == canary.item]
-        is_found = any(match.holds_item for match in own)
+        is_found = any(match.by_rule.holds_item for match in own)  # A person may judge its text.
         count = counts.setdefault(canary.form, {"num": 0, "num_found": 0})
         count["num"] += 1
         count["num_found"] += is_found

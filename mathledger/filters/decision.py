@@ -81,9 +81,14 @@ class Match(NamedTuple):
         return self.kind != NO_CLASS and self.name not in NO_ITEM
 
     @property
+    def by_rule(self) -> "Match":
+        """Return the match as the rule decides it; the class NO_CLASS means that it finds none."""
+        return self._replace(kind=self.ruling.rule_kind, ruling=None) if self.ruling else self
+
+    @property
     def rule_class(self) -> str | None:
         """Return the class by the rule, or None if it finds no overlap."""
-        kind = self.ruling.rule_kind if self.ruling else self.kind
+        kind = self.by_rule.kind
         return None if kind == NO_CLASS else CLASSES[kind]
 
 

@@ -22,7 +22,6 @@ from mathledger.text.tokens import NUMBER
 Leak = tuple[str, int]  # A training problem's id and an item's number.
 
 MIN_BOTH = 7  # Below this, the estimate is biased (Robson & Regier 1964).
-Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,8 @@ class Estimate:
     """Number of leaks that neither proposer finds, with its 95% interval."""
 
     value: float
-    low: float
-    high: float
-
-    def content(self) -> dict[str, float]:
-        return {key: round(value, 1) for key, value in asdict(self).items()}
+    low: int
+    high: int
 
 
 def by_ngrams(match: Match, limits: Thresholds) -> bool:
@@ -100,22 +96,25 @@ def estimate(found: Found) -> Estimate | None:
     """Return Chapman's estimate of what remains, or None if both proposers share too few leaks.
 
     The estimator is unbiased if both together are at least as many as all (Chapman 1951). The
-    interval is the transformed logit interval, which holds for small numbers (Sadinle 2009).
+    interval takes the number as Poisson, with a gamma-distributed mean whose relative variance is
+    that of the product b * c / a (Woolf 1955); in simulations it holds the number in at least 95%.
 
-    >>> estimate(Found(num_first=90, num_second=60, num_both=54)).content()
-    {'value': 3.9, 'low': 0.7, 'high': 15.2}
+    >>> estimate(Found(num_first=90, num_second=60, num_both=54))
+    Estimate(value=3.9, low=0, high=11)
     >>> estimate(Found(num_first=5, num_second=5, num_both=5)) is None
     True
     """
+    from scipy import stats
+
     both = found.num_both
     if both < MIN_BOTH:
         return None
     only_first, only_second = found.num_first - both, found.num_second - both
-    value = only_first * only_second / (both + 1)
+    value = round(only_first * only_second / (both + 1), 1)
     a, b, c = both + 0.5, only_first + 0.5, only_second + 0.5
-    spread = math.exp(Z * math.sqrt(1 / a + 1 / b + 1 / c + a / (b * c)))
-    low, high = b * c / a / spread - 0.5, b * c / a * spread - 0.5
-    return Estimate(value, max(0.0, low), max(value, high))
+    mean, shape = b * c / a, 1 / (1 / a + 1 / b + 1 / c)
+    low, high = stats.nbinom.ppf([0.025, 0.975], shape, shape / (shape + mean))
+    return Estimate(value, int(low), math.ceil(max(high, value)))
 
 
 def metrics(found: Found, *, with_embeddings: bool) -> dict[str, Any]:
@@ -125,5 +124,5 @@ def metrics(found: Found, *, with_embeddings: bool) -> dict[str, Any]:
         "first": "n-grams",
         "second": "embeddings" if with_embeddings else "numbers and word stems",
         **asdict(found),
-        "remaining": remaining.content() if remaining else None,
+        "remaining": asdict(remaining) if remaining else None,
     }

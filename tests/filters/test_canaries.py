@@ -119,7 +119,7 @@ def test_the_interval_holds_what_remains_in_19_of_20_draws(
 ) -> None:
     """Draw leaks that two independent proposers find, and compare with what both miss."""
     draws, held, errors = np.random.default_rng(7), [], []
-    for _ in range(1000):
+    for _ in range(500):
         one, other = draws.random(size) < first, draws.random(size) < second
         found = Found(int(one.sum()), int(other.sum()), int((one & other).sum()))
         own = estimate(found)
@@ -127,5 +127,5 @@ def test_the_interval_holds_what_remains_in_19_of_20_draws(
         left = size - int((one | other).sum())
         held.append(own.low <= left <= own.high)
         errors.append(own.value - left)
-    assert np.mean(held) >= 0.92
+    assert np.mean(held) >= 0.93
     assert abs(float(np.mean(errors))) < 0.4

@@ -12,6 +12,7 @@ from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
 from mathledger.filters import decontaminate, deduplicate, reviewed
 from mathledger.filters.items import Item
 from mathledger.run import params
+from tests.test_deduplicate import REWORDED, STORY
 
 SETTINGS = replace(params.load("decontaminate", decontaminate.Params), canaries_per_benchmark=1)
 COPIES = params.load("deduplicate", deduplicate.Params)
@@ -155,8 +156,7 @@ def test_the_repositorys_own_file_reads() -> None:
 
 def test_copies_and_other_problems_are_what_people_judged(tmp_path: Path) -> None:
     """One near copy is judged to be another problem, and one retold problem to be a copy."""
-    long = "Nora has 12 red boxes with 7 pens each and buys 3 more pens for every box today"
-    problems = [f"{long}.", f"{long}, too.", "How old is Tom in 8 years?", "In 8 years, Tom is?"]
+    problems = [STORY, REWORDED, "How old is Tom in 8 years?", "In 8 years, Tom is?"]
     rows = [
         dict.fromkeys(EXAMPLE.names, "")
         | {"id": str(number), "corpus": "web", "problem": problem, "origin_row": number}
