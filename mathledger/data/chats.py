@@ -7,16 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mathledger.data.values import (
-    Number,
-    UnfitError,
-    decode,
-    is_text,
-    plain,
-    text_of,
-    utf8,
-    valid_text,
-)
+from mathledger.data.columns import is_text, plain, utf8
+from mathledger.data.values import Number, UnfitError, decode, text_of, valid_text
 
 MESSAGES = pa.list_(pa.string())
 THINKING = ("reasoning_content", "reasoning", "thinking")  # Keys of a message's thinking.

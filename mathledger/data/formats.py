@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
-from mathledger.data.values import DoubleKeyError, decode
+from mathledger.data.values import DoubleKeyError, decode, printable
 
 MAX_LINE = 64 * 1024**2  # Longest row in bytes; a damaged file may be one endless line.
 HEAD = 32  # Bytes that tell formats apart.
@@ -309,6 +309,8 @@ def count_rows(path: Path) -> int:
 def raw_row(file: Path, name: str, number: int) -> Row | None:
     """Return one row with all of the file's own columns, or None if there is no such row.
 
+    Its values have types that JSON has.
+
     Args:
         file: The file, under any name, e.g. its name in DVC's cache.
         name: The file's name in the download, which states its format.
@@ -322,7 +324,7 @@ def raw_row(file: Path, name: str, number: int) -> Row | None:
                 size = table.metadata.row_group(group).num_rows
                 if number < first + size:
                     rows = table.read_row_group(group).slice(number - first, 1)
-                    return dict(rows.to_pylist()[0])
+                    return dict(printable(rows.to_pylist()[0]))
                 first += size
         return None
     with _stream(file, form, name) as stream:
@@ -332,4 +334,6 @@ def raw_row(file: Path, name: str, number: int) -> Row | None:
             cells = next(islice(records, number, None), None)
             return None if cells is None else dict(zip(names, cells, strict=False))
         line = next(islice(_lines(stream, name), number, None), None)
-    return None if line is None else parse_object(line, f"{name}, row {number}")
+    if line is None:
+        return None
+    return dict(printable(parse_object(line, f"{name}, row {number}")))

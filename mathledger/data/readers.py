@@ -14,6 +14,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.strings import string_array
 from mathledger.data.chats import MESSAGES, chats, chats_of
+from mathledger.data.columns import texts
 from mathledger.data.formats import (
     csv_rows,
     expect_columns,
@@ -22,7 +23,7 @@ from mathledger.data.formats import (
     json_rows,
     parquet_file,
 )
-from mathledger.data.values import WANTED, Kind, UnfitError, csv_cell, texts, texts_of
+from mathledger.data.values import WANTED, Kind, UnfitError, csv_cell, texts_of
 
 ROWS = 8192
 MAX_BYTES = 256 * 1024**2  # Of a batch of JSONL or CSV; Arrow's strings hold 2 GiB.

@@ -59,7 +59,13 @@ def _to_disk(folder: Path) -> None:
 
 
 def write_receipt(folder: Path, identity: dict[str, Any], rows: int | None) -> dict[str, Any]:
-    """Write receipt.json with the source's identity and the size and sha256 of every file."""
+    """Write receipt.json with the source's identity and the size and sha256 of every file.
+
+    Raises:
+        InputError: The source itself has a file of that name.
+    """
+    if (folder / "receipt.json").exists():
+        raise InputError("the source has a receipt.json of its own; leave it out of source.files")
     files = describe([path for path in folder.rglob("*") if path.is_file()], folder)
     receipt = {**identity, "num_rows": rows, "files": files}
     write_json(folder / "receipt.json", receipt)

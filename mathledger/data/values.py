@@ -1,7 +1,7 @@
 """Convert the values of other people's files to text; refuse what is neither text nor a number.
 
-A value may come from parquet (an Arrow array) or from JSONL and CSV (Python objects). Both ways
-give the same text for the same value: a number is written out in digits without an exponent, a
+These are the Python values of JSONL and CSV; `columns` does the same for parquet. Both give the
+same text for the same value: a number is written out in digits without an exponent, a
 whole number has no decimal point, and NaN is no value.
 
 >>> number_text("142.0"), number_text("1e16"), number_text("0.10"), number_text("NaN")
@@ -12,12 +12,10 @@ import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 # What a column may hold: text alone, text or a number, or an answer, which may also be a list.
 Kind = Literal["text", "scalar", "answer", "messages"]
@@ -120,14 +118,38 @@ def valid_text(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-# Values of JSON and CSV files.
+def printable(value: Any) -> Any:
+    """Return a raw value in types that JSON has, for a reader: bytes as text, a date as it prints.
+
+    >>> printable({"a": [Number("7"), Decimal("0.50"), b"x"]})
+    {'a': [7, '0.5', 'x']}
+    """
+    match value:
+        case Number():
+            try:
+                return json.loads(value)
+            except ValueError:  # It has over 4,300 digits.
+                return str(value)
+        case str():
+            return valid_text(value)
+        case None | bool() | int() | float():
+            return value
+        case list() | tuple():
+            return [printable(each) for each in value]
+        case dict():
+            return {valid_text(str(key)): printable(each) for key, each in value.items()}
+        case bytes():
+            return value.decode(errors="replace")
+        case Decimal() if value.is_finite():
+            return decimal_text(value)
+    return str(value)
 
 
 def text_of(value: Any, kind: Kind) -> str | None:
     """Return one Python value as text, or None if there is none."""
     cell = _cell(value, kind)
     if isinstance(cell, list):
-        cell = _joined(cell, kind)
+        cell = joined(cell, kind)
     return None if cell is None else valid_text(cell)
 
 
@@ -152,7 +174,7 @@ def texts_of(cells: Sequence[Any], kind: Kind) -> pa.StringArray:
 def _at(row: int, value: Any, kind: Kind) -> str | None:
     try:
         cell = _cell(value, kind)
-        return _joined(cell, kind) if isinstance(cell, list) else cell
+        return joined(cell, kind) if isinstance(cell, list) else cell
     except UnfitError as error:
         raise UnfitError(error.what, row) from None
 
@@ -165,7 +187,7 @@ def _cell(value: Any, kind: Kind) -> str | list[str] | None:
         return value
     if isinstance(value, list):
         cells = [_cell(each, kind) for each in value]
-        found = [cell for cell in cells if cell is not None and not _is_blank(cell)]
+        found = [cell for cell in cells if cell is not None and not is_blank(cell)]
         if len(found) < 2:
             return found[0] if found else None
         if any(isinstance(each, list) for each in value):
@@ -178,7 +200,7 @@ def _cell(value: Any, kind: Kind) -> str | list[str] | None:
     return text
 
 
-def _is_blank(cell: str | list[str]) -> bool:
+def is_blank(cell: str | list[str]) -> bool:
     """Return True for a member of a list that is no value."""
     return isinstance(cell, str) and not cell.strip()
 
@@ -226,10 +248,10 @@ def printed_list(text: str) -> str | list[str]:
 _INLINE = re.compile(r"\$([^$]+)\$|\\\((.+)\\\)", re.DOTALL)
 
 
-def _joined(members: list[str], kind: Kind) -> str:
+def joined(members: list[str], kind: Kind) -> str:
     r"""Return several answers as one, in the notation that grading reads as a list of values.
 
-    >>> _joined(["$2$", "-3", "\\(x\\)"], "answer")
+    >>> joined(["$2$", "-3", "\\(x\\)"], "answer")
     '2, -3, x'
     """
     if kind != "answer":
@@ -257,134 +279,3 @@ def csv_cell(text: str, kind: Kind) -> Any:
         return None
     is_number = _WHOLE_FLOAT.fullmatch(text) or _NO_NUMBER.fullmatch(text)
     return Number(text) if kind == "answer" and is_number else text
-
-
-# Columns of parquet files.
-
-
-def texts(values: pa.Array, kind: Kind) -> pa.StringArray:
-    """Return the values of an Arrow array as text.
-
-    Raises:
-        UnfitError: A value is neither text nor what else the column may hold.
-    """
-    values = plain(values)
-    of = values.type
-    if pa.types.is_null(of):
-        return pa.nulls(len(values), pa.string())
-    if is_text(of):
-        found = utf8(values)
-        if kind == "answer" and pc.any(pc.match_substring(found, "[")).as_py():
-            return texts_of(found.to_pylist(), kind)
-        return found
-    if _is_list(of):
-        return _lists(values, kind)
-    if pa.types.is_integer(of):
-        found = values.cast(pa.string())
-    elif pa.types.is_floating(of):
-        numbers = values.fill_null(float("nan")).to_numpy(zero_copy_only=False)
-        found = _each(float_text, numbers)
-    elif pa.types.is_decimal(of):
-        found = _each(lambda each: None if each is None else decimal_text(each), values.to_pylist())
-    else:
-        expect_none(values, _name(of))
-        return pa.nulls(len(values), pa.string())
-    if kind == "text":
-        expect_none(found, "a number")
-    return found
-
-
-def plain(values: pa.Array) -> pa.Array:
-    """Return an array without dictionary, run-end encoding or extension type."""
-    while True:
-        if isinstance(values.type, pa.BaseExtensionType):
-            values = values.storage
-        elif pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        elif pa.types.is_run_end_encoded(values.type):
-            values = pc.run_end_decode(values)
-        else:
-            return values
-
-
-def expect_none(values: pa.Array, what: str) -> None:
-    """Raise UnfitError if an array has any value."""
-    if values.null_count < len(values):
-        row = pc.index(values.is_valid(), True).as_py()
-        raise UnfitError(what, row)
-
-
-def is_text(of: pa.DataType) -> bool:
-    checks = (
-        pa.types.is_string,
-        pa.types.is_large_string,
-        pa.types.is_string_view,
-        pa.types.is_binary,
-        pa.types.is_large_binary,
-        pa.types.is_binary_view,
-        pa.types.is_fixed_size_binary,
-    )
-    return any(check(of) for check in checks)
-
-
-def _is_list(of: pa.DataType) -> bool:
-    checks = (
-        pa.types.is_list,
-        pa.types.is_large_list,
-        pa.types.is_list_view,
-        pa.types.is_large_list_view,
-        pa.types.is_fixed_size_list,
-    )
-    return any(check(of) for check in checks)
-
-
-def _name(of: pa.DataType) -> str:
-    if pa.types.is_boolean(of):
-        return "a boolean"
-    if pa.types.is_struct(of) or pa.types.is_map(of):
-        return "an object"
-    return f"a value of type {of}"
-
-
-def utf8(values: pa.Array) -> pa.StringArray:
-    try:
-        found = values.cast(pa.string())
-        found.validate(full=True)
-    except pa.ArrowInvalid:
-        for row, data in enumerate(values.cast(pa.large_binary()).to_pylist()):
-            try:
-                (data or b"").decode()
-            except UnicodeDecodeError:
-                raise UnfitError("bytes that are not UTF-8", row) from None
-        raise
-    return found
-
-
-def _each(convert: Any, values: Any) -> pa.StringArray:
-    found = []
-    for row, value in enumerate(values):
-        try:
-            found.append(convert(value))
-        except UnfitError as error:
-            raise UnfitError(error.what, row) from None
-    return pa.array(found, pa.string())
-
-
-def _lists(values: pa.Array, kind: Kind) -> pa.StringArray:
-    lengths = pc.fill_null(pc.list_value_length(values), 0).to_pylist()
-    ends = [*accumulate(lengths)]
-    inner = plain(values.flatten())
-    try:
-        flat = texts(inner, kind).to_pylist()
-    except UnfitError as error:
-        row = next(row for row, end in enumerate(ends) if error.row < end)
-        raise UnfitError(error.what, row) from None
-    found: list[str | None] = []
-    for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
-        members = [each for each in flat[end - length : end] if each and not _is_blank(each)]
-        if len(members) > 1 and _is_list(inner.type):
-            raise UnfitError("a list of lists", row)
-        if len(members) > 1 and kind != "answer":
-            raise UnfitError(f"a list of {len(members)} values", row)
-        found.append(_joined(members, kind) if len(members) > 1 else (members or [None])[0])
-    return pa.array(found, pa.string())

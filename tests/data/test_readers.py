@@ -414,6 +414,43 @@ def test_a_raw_row_is_the_one_that_was_read(tmp_path: Path) -> None:
             assert formats.raw_row(cached, name, 3) is None
 
 
+def test_a_raw_row_of_any_type_can_be_printed(tmp_path: Path) -> None:
+    table = pa.table(
+        {"d": [Decimal("0.50")], "b": [b"\xff"], "t": [date(2026, 1, 2)], "l": [[{"x": 1.5}]]}
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    row = formats.raw_row(tmp_path / "a.parquet", "a.parquet", 0)
+    assert row == {"d": "0.5", "b": "\ufffd", "t": "2026-01-02", "l": [{"x": 1.5}]}
+    path = write(
+        tmp_path, "a.jsonl", b'{"n": 7, "f": 0.5, "s": "\\ud83d", "h": %s}' % (b"1" * 5000)
+    )
+    row = formats.raw_row(path, "a.jsonl", 0)
+    assert row == {"n": 7, "f": 0.5, "s": "\ufffd", "h": "1" * 5000}
+    json.dumps(row).encode()
+
+
+@quick
+@given(st.integers(-(10**15), 10**15), st.integers(0, 3))
+def test_a_whole_number_is_the_same_in_every_dress(
+    tmp_path: Path, number: int, num_zeros: int
+) -> None:
+    zeros = "0" * num_zeros
+    tokens = [
+        f"{number}",
+        f"{number}.{zeros or '0'}",
+        f"{number}e0",
+        f"{number}{zeros}e-{num_zeros}",
+    ]
+    for kind, data in (("jsonl", jsonl(tokens)), ("csv", csv_file(tokens))):
+        assert read(write(tmp_path, f"n.{kind}", data)) == [str(number)] * len(tokens)
+    for of in (pa.int64(), pa.float64(), pa.decimal128(38, num_zeros), pa.string()):
+        value: Any = str(number) if of == pa.string() else number
+        if pa.types.is_decimal(of):
+            value = Decimal(number)
+        data = parquet(q=["q"], s=["s"], a=pa.array([value], of))
+        assert read(write(tmp_path, "n.parquet", data)) == [str(number)]
+
+
 # Chats.
 
 SAID = ["What is 7 * 11?", "It is 77."]
