@@ -245,21 +245,24 @@ def printed_list(text: str) -> str | list[str]:
     return [re.sub(r"""\\([\\'"])""", r"\1", member[1:-1]) for member in members]
 
 
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _INLINE = re.compile(r"\$([^$]+)\$|\\\((.+)\\\)", re.DOTALL)
 
 
 def joined(members: list[str], kind: Kind) -> str:
     r"""Return several answers as one, in the notation that grading reads as a list of values.
 
-    >>> joined(["$2$", "-3", "\\(x\\)"], "answer")
-    '2, -3, x'
+    >>> joined(["$2$", "-3", "\\(x\\)", "1,250"], "answer")
+    '2, -3, x, 1250'
     """
     if kind != "answer":
         raise UnfitError(f"a list of {len(members)} values")
     bare = []
     for member in map(str.strip, members):
-        inline = _INLINE.fullmatch(member)
-        bare.append((inline[1] or inline[2]).strip() if inline else member)
+        if inline := _INLINE.fullmatch(member):
+            member = (inline[1] or inline[2]).strip()
+        # A comma in a member must not be taken for one between members.
+        bare.append(member.replace(",", "") if _GROUPED.fullmatch(member) else member)
     return ", ".join(bare)
 
 
