@@ -34,6 +34,7 @@ class Contamination:
     num_rows: int  # contaminated rows, without variants
     num_variants: int
     share: float  # contaminated share of the source's raw rows
+    solution: int
     rephrase: int
     contained: int
     same: int
@@ -140,6 +141,7 @@ def contamination(
                     counts.total(),
                     num_variants,
                     counts.total() / num_raw,
+                    counts["solution"],
                     counts["rephrase"],
                     counts["contained"],
                     counts["same"],

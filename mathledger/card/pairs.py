@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from mathledger.card.outputs import Outputs
 from mathledger.core.tables import Row, read_batches
 
-CLASSES = ("rephrase", "contained", "same")  # from the hardest to judge to the easiest
+CLASSES = ("solution", "rephrase", "contained", "same")  # from the hardest to judge to the easiest
 NUM_PAIRS, NUM_VARIANTS, PER_GROUP = 20, 6, 3
 MAX_CHARACTERS = 2000  # a longer text is cut to this length around its first match
 
@@ -222,7 +222,7 @@ def hit_pair(hit: Row, row: Row) -> Pair:
             Side(
                 f"{hit['benchmark']}{split}, revision {hit['benchmark_revision']}",
                 hit["item_id"],
-                marked(hit["item_problem"], spans[1]),
+                marked(hit["item_solution"] or hit["item_problem"], spans[1]),
             ),
         ),
         facts,

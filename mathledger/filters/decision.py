@@ -13,7 +13,7 @@ import pyarrow as pa
 from mathledger.core.tables import Row
 from mathledger.filters import spelling
 from mathledger.filters.items import Item
-from mathledger.filters.overlap import CLASSES, NO_CLASS, VARIANT
+from mathledger.filters.overlap import CLASSES, NO_CLASS, SOLUTION, VARIANT
 from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
 
 _SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -29,6 +29,7 @@ OVERLAP = [
     pa.field("benchmark_split", pa.string()),
     pa.field("item_id", pa.string()),
     pa.field("item_problem", pa.string()),  # Null if the benchmark is private.
+    pa.field("item_solution", pa.string()),  # Only in the class "solution"; null if it is private.
     pa.field("containment", pa.float32()),
     pa.field("item_in_text", pa.float32()),  # These two are the stem overlap in both directions.
     pa.field("text_in_item", pa.float32()),
@@ -149,7 +150,8 @@ def nearest(matches: list[Match], items: list[Item]) -> list[Match]:
 
 def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
     """Return what a person needs to judge a match, without the text of a private item."""
-    own, other = spelling.spelled(raw), spelling.spelled(item.problem)
+    text = item.solution or "" if match.kind == SOLUTION else item.problem
+    own, other = spelling.spelled(raw), spelling.spelled(text)
 
     def difference(left: spelling.Tokens, right: spelling.Tokens, *kinds: int) -> list[str]:
         has = Counter(token.spelling for token in left if token.kind in kinds)
@@ -169,6 +171,7 @@ def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
         "benchmark_split": item.split,
         "item_id": item.id,
         "item_problem": item.problem if shown else None,
+        "item_solution": item.solution if shown and match.kind == SOLUTION else None,
         "containment": match.containment,
         "item_in_text": match.item_in_text,
         "text_in_item": match.text_in_item,
@@ -186,7 +189,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.hits_by_class = Counter[str]()
-        self.hits_by_benchmark = Counter[str]()  # Variants are not counted here.
+        self.rows_by_benchmark = Counter[str]()  # Rows that hold an item of the benchmark.
         self.items_hit = set[tuple[str, str]]()  # Variants are not counted here.
         self.kept_by_corpus = Counter[str]()  # Rows without a match are counted as well.
         self.removed_by_reason = Counter[str]()
@@ -201,14 +204,16 @@ class Tally:
     def add(self, row: Row, decision: Decision, items: list[Item]) -> None:
         """Count a row that overlaps items."""
         worst: dict[str, Match] = {}
+        held = set[str]()
         for match in sorted(decision.matches, key=lambda match: match.kind):
             benchmark = items[match.item].benchmark
             self.hits_by_class[match.name] += 1
             if match.kind != DIFFERENT:
                 worst.setdefault(benchmark, match)
             if match.holds_item:
-                self.hits_by_benchmark[benchmark] += 1
+                held.add(benchmark)
                 self.items_hit.add((benchmark, items[match.item].id))
+        self.rows_by_benchmark.update(held)
         for benchmark, match in worst.items():
             self.cells[row["corpus"], row["source"], benchmark, match.name] += 1
         if decision.is_removed:
@@ -219,7 +224,7 @@ class Tally:
         """Return the tally's part of metrics/decontaminate.json."""
         return {
             "num_items_hit": len(self.items_hit),
-            "contaminated_rows_by_benchmark": dict(sorted(self.hits_by_benchmark.items())),
+            "contaminated_rows_by_benchmark": dict(sorted(self.rows_by_benchmark.items())),
             "hits_by_class": dict(sorted(self.hits_by_class.items())),
             "kept_by_corpus": dict(sorted(self.kept_by_corpus.items())),
             "removed_by_reason": dict(sorted(self.removed_by_reason.items())),

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,15 @@ from mathledger.core.tables import EXAMPLE, Row, Writer, read_batches, removed_s
 from mathledger.data import engine
 from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
-from mathledger.filters import canaries, embeddings, overlap, overlap_index, remaining, reviewed
+from mathledger.filters import (
+    canaries,
+    embeddings,
+    overlap,
+    overlap_index,
+    remaining,
+    reviewed,
+    solutions,
+)
 from mathledger.filters.decision import (
     EVIDENCE,
     OVERLAP,
@@ -47,6 +55,13 @@ SAMPLE_SIZE = 100_000
 Flags = npt.NDArray[np.bool_]
 
 Embeddings = embeddings.Params  # Inside Params, the field `embeddings` hides the module.
+
+
+class Search(NamedTuple):
+    """The indexes of the items, which are numbered alike."""
+
+    problems: overlap_index.Index
+    solutions: solutions.Index
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -81,7 +96,8 @@ class Params:
 
     def policy(self) -> Policy:
         """Return which classes remove a row, and which action the other rows are marked with."""
-        contaminated = {"same", "contained", "rephrase"} if self.action == "remove" else set()
+        held = {"same", "contained", "rephrase", "solution"}
+        contaminated = held if self.action == "remove" else set()
         variants = {"variant"} if self.variants == "quarantine" else set()
         kept_as = "flagged" if self.action == "flag" else "kept"
         return Policy(frozenset(contaminated | variants), kept_as)
@@ -108,6 +124,7 @@ def filter_rows(
     sample = column_where(path, "problem", is_sampled).combine_chunks()
     problems = pa.array([item.problem for item in items])
     index = overlap_index.build(problems, sample, settings.thresholds)
+    search = Search(index, solutions.build(items, first_solutions(path), index))
     overlay = reviewed.Overlay(verdicts, items)
 
     out.mkdir(parents=True, exist_ok=True)
@@ -117,7 +134,7 @@ def filter_rows(
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
         write_sorted(unique, _unique_problems(path, is_first, hidden), _as_rows(_PROBLEM))
-        by_id, leaks = search_problems(unique, index, overlay)
+        by_id, leaks = search_problems(unique, search, overlay)
         if settings.embeddings:
             num_candidates, similar = embeddings.write_candidates(
                 out / "candidates.parquet", unique, items, settings.embeddings, by_id, forbidden
@@ -132,7 +149,7 @@ def filter_rows(
         for number, name in zip(group[is_first], first_ids, strict=True)
         if name in by_id
     }
-    tally = write_results(path, out, settings, items, index, overlay, group, by_group)
+    tally = write_results(path, out, settings, items, search, overlay, group, by_group)
     for batch in read_batches(out / "kept.parquet", ["id"]):
         assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
     write_json(out / "canaries.json", {"by_form": counts, "wrong": wrong})
@@ -146,6 +163,11 @@ def filter_rows(
     if num_candidates is not None:
         metrics["num_candidates"] = num_candidates
     return metrics
+
+
+def first_solutions(path: Path) -> pa.Array:
+    """Return the first solutions of a file; because it is sorted by hash, they are a sample."""
+    return next(read_batches(path, ["solution"], [0])).column(0)
 
 
 def problem_groups(
@@ -176,7 +198,7 @@ def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.C
 
 
 def overlapping(
-    path: Path, column: str, index: overlap_index.Index, overlay: reviewed.Overlay
+    path: Path, column: str, search: Search, overlay: reviewed.Overlay
 ) -> Iterator[Flags]:
     """Yield, in batches from the engine, whether each row's text overlaps any item.
 
@@ -186,7 +208,7 @@ def overlapping(
 
     def overlaps(texts: pa.Array) -> npt.NDArray[np.uint8]:
         is_match = np.zeros((len(texts), 1), np.uint8)
-        is_match[overlap.match(texts, index, solutions=column == "solution").rows] = 1
+        is_match[overlapping_rows(texts, column, search)] = 1
         if len(judged):
             is_match[np.isin(canonical.keys(texts)[:, 0], judged)] = 1
         return is_match
@@ -195,8 +217,20 @@ def overlapping(
         yield part.ravel().astype(np.bool_)
 
 
+def overlapping_rows(texts: pa.Array, column: str, search: Search) -> npt.NDArray[np.int64]:
+    """Return the numbers of the texts that overlap any item, with repeats."""
+    if column == "problem":
+        return overlap.match(texts, search.problems).rows.astype(np.int64)
+    may = solutions.may_take(texts, search.solutions)
+    holds = np.flatnonzero(may & solutions.MAY_HOLD)
+    found = overlap.match(texts.take(pa.array(holds)), search.problems, solutions=True)
+    takes = np.flatnonzero(may & (solutions.MAY_COPY | solutions.RESTATES))
+    taken = solutions.match(texts.take(pa.array(takes)), search.solutions)
+    return np.concatenate([holds[found.rows], takes[taken.rows]])
+
+
 def matches_of(
-    texts: pa.Array, place: str, index: overlap_index.Index, overlay: reviewed.Overlay
+    texts: pa.Array, place: str, search: Search, overlay: reviewed.Overlay
 ) -> dict[int, list[Match]]:
     """Return the matches of each text that has any, by the text's index.
 
@@ -204,10 +238,18 @@ def matches_of(
         place: The column of the texts, "problem" or "solution".
     """
     matches: dict[int, list[Match]] = defaultdict(list)
-    pairs = overlap.match(texts, index, solutions=place == "solution")
+    pairs = overlap.match(texts, search.problems, solutions=place == "solution")
     for row, *rest in zip(*(each.tolist() for each in asdict(pairs).values()), strict=True):
         item, kind, *measures = rest
         matches[row].append(Match(item, kind, place, *measures))
+    if place == "solution":
+        taken = solutions.match(texts, search.solutions)
+        for row, item, is_copy, share, text_in_item in zip(
+            *map(np.ndarray.tolist, taken), strict=True
+        ):
+            if all(match.item != item for match in matches[row]):
+                kind = overlap.SOLUTION if is_copy else overlap.CONTAINED
+                matches[row].append(Match(item, kind, place, share, share, text_in_item))
     if overlay.verdicts:
         for row, key in enumerate(reviewed.keys(texts)):
             matches[row] = overlay.apply(place, key, matches[row])
@@ -215,13 +257,13 @@ def matches_of(
 
 
 def search_problems(
-    path: Path, index: overlap_index.Index, overlay: reviewed.Overlay
+    path: Path, search: Search, overlay: reviewed.Overlay
 ) -> tuple[dict[str, list[Match]], dict[str, str]]:
     """Return, by id, the matches of each problem that has any, and the problems with a leak."""
-    is_match = np.concatenate([*overlapping(path, "problem", index, overlay)])
+    is_match = np.concatenate([*overlapping(path, "problem", search, overlay)])
     texts = column_where(path, "problem", is_match).combine_chunks()
     ids = column_where(path, "id", is_match).to_pylist()
-    matches = matches_of(texts, "problem", index, overlay)
+    matches = matches_of(texts, "problem", search, overlay)
     leaks = {
         ids[row]: texts[row].as_py()
         for row, own in matches.items()
@@ -231,21 +273,21 @@ def search_problems(
 
 
 def _searched_solutions(
-    path: Path, index: overlap_index.Index, overlay: reviewed.Overlay
+    path: Path, search: Search, overlay: reviewed.Overlay
 ) -> Iterator[tuple[pa.RecordBatch, dict[int, list[Match]]]]:
     """Yield batches of rows, with the matches of their solutions by index in the batch.
 
     The engine runs ahead of the reader by one of its own batches, which may be larger.
     """
-    parts = ahead(overlapping(path, "solution", index, overlay))
+    parts = ahead(overlapping(path, "solution", search, overlay))
     is_match = np.empty(0, np.bool_)  # Flags of the rows that have not been yielded yet.
     for batch in ahead(read_batches(path)):
         while len(is_match) < len(batch):
             is_match = np.append(is_match, next(parts))
         rows = np.flatnonzero(is_match[: len(batch)])
         is_match = is_match[len(batch) :]
-        solutions = batch.column("solution").take(pa.array(rows))
-        matches = matches_of(solutions, "solution", index, overlay)
+        texts = batch.column("solution").take(pa.array(rows))
+        matches = matches_of(texts, "solution", search, overlay)
         yield batch, {int(rows[at]): own for at, own in matches.items()}
 
 
@@ -254,7 +296,7 @@ def write_results(
     out: Path,
     settings: Params,
     items: list[Item],
-    index: overlap_index.Index,
+    search: Search,
     overlay: reviewed.Overlay,
     group: npt.NDArray[np.int64],
     by_group: dict[int, list[Match]],
@@ -272,7 +314,7 @@ def write_results(
         Writer(out / "removed.parquet", removed_schema(pa.struct(OVERLAP))) as removed,
         Writer(out / "evidence.parquet", EVIDENCE) as shown,
     ):
-        for batch, by_solution in _searched_solutions(path, index, overlay):
+        for batch, by_solution in _searched_solutions(path, search, overlay):
             is_hit = has_match[at : at + len(batch)].copy()
             is_hit[[*by_solution]] = True
             stays = np.ones(len(batch), np.bool_)

@@ -19,6 +19,7 @@ class Item:
     id: str
     problem: str
     private: bool  # The item's text must not appear in any published file.
+    solution: str | None = None
 
 
 def read_items(folder: Path, benchmarks: Iterable[str]) -> list[Item]:
@@ -41,8 +42,8 @@ def read_items(folder: Path, benchmarks: Iterable[str]) -> list[Item]:
                     "correct or remove it"
                 )
             split = receipt.get("split")
-            item = Item(benchmark, receipt["revision"], split, row["id"], row["problem"], private)
-            items.append(item)
+            texts = row["problem"], private, row["solution"]
+            items.append(Item(benchmark, receipt["revision"], split, row["id"], *texts))
     if not items:
         raise InputError(f"{folder} has no benchmark items to search for; choose a benchmark")
     return items

@@ -45,8 +45,8 @@ from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
-CLASSES = ("same", "contained", "rephrase", "variant")
-SAME, CONTAINED, REPHRASE, VARIANT = range(4)
+CLASSES = ("same", "contained", "rephrase", "solution", "variant")  # solutions.py decides solution.
+SAME, CONTAINED, REPHRASE, SOLUTION, VARIANT = range(5)
 NO_CLASS = -1
 
 MIN_WORDS = 0.9  # For "contained", the weighted share of an item's stems that the text must have.

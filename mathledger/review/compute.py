@@ -142,7 +142,7 @@ def _overlap(found: Found, row: Row) -> Shown:
         f"{hit['corpus']} / {hit['source']}, {hit['place']}",
         f"{hit['benchmark']}{split}, revision {hit['benchmark_revision']}",
     )
-    texts = row[hit["place"]], hit["item_problem"]
+    texts = row[hit["place"]], hit["item_solution"] or hit["item_problem"]
     against = f"{hit['benchmark']}/{hit['item_id']}"
     return _shown(found, labels, texts, against, hit["action"], facts, hit["place"])
 

@@ -20,7 +20,7 @@ from mathledger.trace.lookup import (
 )
 
 TEXTS = {"problem", "answer", "solution", "response", "extracted_answer", "reference"}
-TEXTS |= {"item_problem"}
+TEXTS |= {"item_problem", "item_solution"}
 
 
 @dataclass(frozen=True)

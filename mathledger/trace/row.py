@@ -222,7 +222,7 @@ def _withheld(stage: Passage) -> Passage:
 
 
 def _without_texts(row: Row) -> Row:
-    texts = ("kept_problem", "item_problem")
+    texts = ("kept_problem", "item_problem", "item_solution")
     return {key: WITHHELD if key in texts else value for key, value in row.items()}
 
 
