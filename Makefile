@@ -42,9 +42,8 @@ setup: $(READY)  ## create .venv and install what the pipeline needs, at its pin
 
 extras: $(EXTRAS)  ## add what the tests and the options need: S3, Ray, 4 bits, signatures, ...
 
-# A DVC process killed while writing leaves an empty lock table, and DVC then refuses to start.
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
-	@test -s .dvc/tmp/rwlock || rm -f .dvc/tmp/rwlock
+	@exec python -m mathledger.run.mend
 	@exec python -m stages.params
 	@$(NO_BARS); exec dvc repro
 	@echo && echo "The card: model_card/README.md. Compare runs: make ui"

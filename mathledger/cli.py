@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from mathledger import __version__, terminal
 from mathledger.core.arguments import absolute, positive_integer, positive_number, share
-from mathledger.core.errors import InputError
+from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
 
 SIGNATURE = Path("model.sig")
@@ -385,4 +385,12 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if not (fault := machine_fault(error)):
+            raise
+        print(terminal.printable(f"mathledger {arguments.command}: {fault}"), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"mathledger {arguments.command}: interrupted", file=sys.stderr)
+        return 130
     return status

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from mathledger.core.configuration import CONF, PARAMS, check
 from mathledger.core.errors import InputError
+from mathledger.core.files import write_text
 from mathledger.run.compose import choices, compose
 
 
@@ -107,7 +108,7 @@ def main() -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     if not only_check:
-        PARAMS.write_text(text, encoding="utf-8")
+        write_text(PARAMS, text)
         return
     current = PARAMS.read_text(encoding="utf-8") if PARAMS.exists() else ""
     if current != text:

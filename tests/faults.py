@@ -5,6 +5,7 @@ while DVC writes its outputs to the cache and the lock. It restarts `dvc repro` 
 After each fault no process may be left, and every file of DVC's cache must match its name.
 """
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -23,6 +24,7 @@ import yaml
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.paths import is_lineage
+from mathledger.run.mend import mend
 
 END_S = 30  # A process may outlive its DVC by this long.
 
@@ -56,6 +58,7 @@ class Hit:
     when: str
     survived: bool  # There was nothing left to hit.
     seconds_to_end: float  # Seconds until no process was left.
+    mended: list[str]  # What `make repro` mends before it goes on.
 
 
 def disturbed(
@@ -103,24 +106,9 @@ def disturbed(
         dvc.wait(600)
         expect_end(dvc.pid, fault)
         expect_whole_cache(folder)
-        hits[stage] = Hit(stage, fault.name, when, survived, time.monotonic() - started)
-        mend(folder)
-
-
-def mend(folder: Path) -> None:
-    """Do what a person does if a killed DVC left one of its own files torn.
-
-    An empty table of locks is removed, as `make repro` does. A torn dvc.lock is taken from git.
-    """
-    table = folder / ".dvc/tmp/rwlock"
-    if table.exists() and not table.stat().st_size:
-        table.unlink()
-    try:
-        is_whole = "stages" in (yaml.safe_load((folder / "dvc.lock").read_text()) or {})
-    except (OSError, yaml.YAMLError):
-        is_whole = False
-    if not is_whole:
-        subprocess.run(["git", "checkout", "--quiet", "dvc.lock"], cwd=folder, check=True)
+        with contextlib.chdir(folder):
+            mended = mend()
+        hits[stage] = Hit(stage, fault.name, when, survived, time.monotonic() - started, mended)
 
 
 def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, wanted: Container[str]) -> str | None:

@@ -139,7 +139,11 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
         case [
             "python",
             "-m",
-            "docs.configuration" | "docs.measured" | "docs.outputs" | "locks.platforms",
+            "docs.configuration"
+            | "docs.measured"
+            | "docs.outputs"
+            | "locks.platforms"
+            | "mathledger.run.mend",
         ]:
             check_mention(words)  # They take no argument.
         case ["python", "-m", module, *arguments]:

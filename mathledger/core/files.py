@@ -1,6 +1,7 @@
 """Read and write text and JSON files; a file is written completely or not at all."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ from mathledger.core.errors import InputError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to a temporary file next to the target, then rename it."""
+    """Write UTF-8 text to a temporary file next to the target, sync it to disk, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # without it, a power cut leaves NUL bytes under the new name
     aside.rename(path)
 
 

@@ -21,8 +21,9 @@ def checkout_in_use(stage: str) -> Iterator[None]:
     """
     from dvc.fs import localfs
     from dvc.lock import LockError
-    from dvc.rwlock import rwlock
+    from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, rwlock
 
+    torn = RWLockFileCorruptedError, RWLockFileFormatError, UnicodeDecodeError
     folder = Path(".dvc/tmp/exps").resolve()
     if not Path(".dvc").is_dir():  # not a checkout; reading the stage's deps reports this
         yield
@@ -36,6 +37,10 @@ def checkout_in_use(stage: str) -> Iterator[None]:
         try:
             lock.__enter__()
             break
+        except torn:
+            # A process was killed while it wrote the table. DVC reads it under a lock, so nobody
+            # writes it now, and the owners that it named have to be forgotten.
+            (folder / "rwlock").unlink(missing_ok=True)
         except LockError as error:
             if time.monotonic() > end:
                 raise InputError(f"the checkout is in use: {error}") from None
@@ -43,5 +48,6 @@ def checkout_in_use(stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(LockError):  # DVC itself drops owners whose process has ended
+        # DVC itself drops owners whose process has ended.
+        with contextlib.suppress(LockError, *torn):
             lock.__exit__(None, None, None)

@@ -19,6 +19,7 @@ def declared(
         in its code dependencies; its params, flattened; its outputs as DVC objects.
     """
     from dvc.dependency import ParamsDependency
+    from dvc.exceptions import DvcException
     from dvc.parsing import ResolveError
     from dvc.repo import Repo
     from dvc.stage.exceptions import StageNotFound
@@ -27,7 +28,11 @@ def declared(
     deps: dict[str, str] = {}
     code: dict[str, str] = {}
     params: dict[str, Any] = {}
-    with Repo() as repo:
+    try:
+        repo = Repo()
+    except DvcException as error:
+        raise InputError(f"DVC cannot open the project: {_line(error)}") from None
+    with repo:
         try:
             stages = repo.stage.collect(name)
         except StageNotFound:
@@ -35,6 +40,11 @@ def declared(
         except ResolveError as error:
             raise InputError(
                 f"dvc.yaml does not fit params.yaml ({error}): run `python -m stages.params`"
+            ) from None
+        except DvcException as error:  # for one, a dvc.lock that a kill left torn
+            raise InputError(
+                f"DVC cannot read the project: {_line(error)}; `python -m mathledger.run.mend` "
+                "restores a torn dvc.lock"
             ) from None
         if len(stages) != 1:  # several stages match a matrix name without an item
             raise InputError(
@@ -53,6 +63,10 @@ def declared(
             if is_code(dep.def_path):
                 code |= _files_of(dep)
     return deps, dict(sorted(code.items())), params, list(stage.outs)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _files_of(dep: Any) -> dict[str, str]:

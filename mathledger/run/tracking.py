@@ -6,7 +6,6 @@ run that made its outputs.
 """
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mathledger.core.errors import InputError
+from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
@@ -160,16 +159,15 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
     except KeyboardInterrupt:
         sys.exit(f"error: {name}: interrupted; run again to continue")
     except Exception as error:
-        # Match the text, because pyarrow and safetensors raise their own errors without an errno.
-        if os.strerror(errno.ENOSPC) not in str(error):
+        if not (fault := machine_fault(error)):
             raise
-        sys.exit(f"error: {name}: the disk is full ({error}): free some space and run again")
+        sys.exit(f"error: {name}: {fault}")
 
 
 @contextlib.contextmanager
 def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) -> Iterator[Run]:
     """Record the body of `stage_run` in MLflow and in the lineage file."""
-    started = time.time()
+    started, clock = time.time(), time.monotonic()
     root = Path(os.environ.get("DVC_ROOT", "."))
     revision = head()
     writer = Writer(root.resolve())
@@ -204,7 +202,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
             "packages": packages(),
             "hardware": hardware(),
             "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - started, 1),
+            "seconds": round(time.monotonic() - clock, 1),  # the clock may be set back
             **run.facts,
         }
         file = lineage_file(name)

@@ -95,12 +95,21 @@ class Turn:
         self._lock.release()
 
     def _read(self) -> dict[str, Any]:
-        if not self._record.exists():
+        """Return the record of the last run; nothing if there is none or a power cut tore it."""
+        try:
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return {}
-        return dict(json.loads(self._record.read_text()))
+        owner, outs = (record.get(key) for key in ("dvc", "outs")) if _is_dict(record) else (0, 0)
+        is_whole = isinstance(owner, list) and len(owner) == 2 and _is_dict(outs)
+        return dict(record) if is_whole else {}
 
     def _write(self, outs: dict[str, str] | None) -> None:
         write_json(self._record, {"dvc": _dvc(), "inputs": self._inputs, "outs": outs})
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
 
 
 def rank_0_skips() -> bool:
