@@ -1,5 +1,6 @@
 """Provide disposable copies of the project for tests, and one smoke run that many tests read."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
 # several threads in each process would wait for each other and double the time of training.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Some libraries change the environment of the test process when a test imports them. A stage that
+# inherited such a change could not be forked, so stages get the environment of before.
+CALLERS = dict(os.environ)
 # The fork server of this test process; None if no test needs a pipeline, or on other systems.
 _forks: list[ForkServer] = []
 
@@ -205,7 +209,7 @@ class Workspace:
 def clean_environment() -> dict[str, str]:
     """Return the caller's environment without settings that point to the caller's stores."""
     drop = ("DVC_", "MLFLOW_", "_MLFLOW_", "GIT_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
+    kept = {key: value for key, value in CALLERS.items() if not key.startswith(drop)}
     scripts = str(Path(sys.executable).parent)
     return kept | {
         "PATH": f"{scripts}{os.pathsep}{kept.get('PATH', '')}",
@@ -222,8 +226,28 @@ def clean_environment() -> dict[str, str]:
 def forking_environment() -> dict[str, str]:
     """Return the clean environment, with a `python` that asks the fork server."""
     clean = clean_environment()
-    folders = [str(forks.folder) for forks in _forks]
+    folders = [str(forks.folder) for forks in _forks[:1]]
     return clean | {"PATH": os.pathsep.join([*folders, clean["PATH"]])}
+
+
+@contextlib.contextmanager
+def forks_under(**settings: str) -> Iterator[dict[str, str]]:
+    """Yield an environment whose stages are forks of a server that was started with these settings.
+
+    Libraries read such settings when they are imported, so forks of the usual server ignore them.
+    """
+    if sys.platform != "linux":
+        yield settings
+        return
+    environment = clean_environment() | settings
+    forks = ForkServer(environment)
+    _forks.append(forks)
+    try:
+        forks.wait()
+        yield settings | {"PATH": f"{forks.folder}{os.pathsep}{environment['PATH']}"}
+    finally:
+        _forks.remove(forks)
+        forks.stop()
 
 
 def slurm_job(num_nodes: int) -> dict[str, str]:
@@ -232,7 +256,7 @@ def slurm_job(num_nodes: int) -> dict[str, str]:
     torchrun and gloo need the last two, because the nodes' names have no address.
     """
     return {
-        "PATH": f"{ROOT / 'tests/slurm'}{os.pathsep}{clean_environment()['PATH']}",
+        "PATH": f"{ROOT / 'tests/slurm'}{os.pathsep}{forking_environment()['PATH']}",
         "SLURM_JOB_ID": str(os.getpid()),
         "SLURM_NNODES": str(num_nodes),
         "SLURMD_NODENAME": "127.0.0.1",
@@ -317,15 +341,15 @@ def smoke(shared: Shared, start: Workspace, tmp_path_factory: pytest.TempPathFac
 def again(shared: Shared, smoke: Workspace) -> Workspace:
     """Repeat the smoke run without cache and scratch folder, and with two threads.
 
-    Its stages are real processes, because libraries read OMP_NUM_THREADS before a fork could set
-    it. The stages of the smoke run are forks, so equal results do not depend on forking either.
+    The tests that kill a stage compare real processes with forks.
     """
 
     def make(path: Path) -> Workspace:
         workspace = smoke.copy(path)
         made = ["data/prepare", "data/mix", "data/evaluate"]
         workspace.run("rm", "-rf", ".dvc/cache", ".scratch", *made)
-        workspace.run("dvc", "repro", "--force", OMP_NUM_THREADS="2")
+        with forks_under(OMP_NUM_THREADS="2") as two_threads:
+            workspace.run("dvc", "repro", "--force", **two_threads)
         return workspace
 
     return shared.once("again", make)

@@ -1,18 +1,19 @@
 """Run `python -m stages.x` in a fork of a process that has already imported torch, TRL and MLflow.
 
 Importing these takes 9 s of a stage's 10 s in the smoke run. The server imports them once, and
-never the project's own code. `launchers` writes a small `python`, to be put first on PATH, that
-passes its arguments, environment, working folder and three open files to the server. The server
-forks, and the fork runs the module in that folder as `python -m` would. The small `python` waits,
-forwards signals and exits with the fork's status.
+never the project's own code. It writes a small `python`, to be put first on PATH, that passes its
+arguments, environment, working folder and three open files to the server. The server forks, and
+the fork runs the module in that folder as `python -m` would. The small `python` waits, forwards
+signals and exits with the fork's status. A small `dvc` and a small `torchrun` do the same.
 
-Anything that a fork cannot do faithfully runs in a real process: commands other than `-m` with a
-module of the project, and environments with settings that libraries may read on import.
+Anything that a fork cannot do faithfully runs in a real process: Python commands other than `-m`
+with a module of the project, and environments with settings that libraries may read on import.
 """
 
 import array
 import atexit
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -34,17 +35,25 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = ("docs", "mathledger", "stages")
+PARENTS = Path("parents")  # In the server's folder: for each fork, whose child its launcher is.
+COMMANDS = {"python": "", "dvc": "dvc", "torchrun": "torch.distributed.run"}  # name: its module
 # Variables of the environment that nothing reads before a stage runs. If any other differs from
 # the server's, the command runs in a real process.
 READ_LATE = ("AWS_", "CELERY_LOG_", "COLUMNS", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "LINES")
-READ_LATE += ("MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL", "SHLVL", "_")
+READ_LATE += ("MLFLOW_SUPPRESS_", "MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL")
+READ_LATE += ("SHLVL", "TOKENIZERS_PARALLELISM", "_")
+# torchrun and Slurm set the following.
+READ_LATE += ("GLOO_", "GROUP_", "LOCAL_", "MASTER_", "PET_", "RANK", "ROLE_", "SLURM")
+READ_LATE += ("TORCHELASTIC_", "TORCH_NCCL_", "WORLD_SIZE")
 PRELOADED = (
-    "accelerate", "bitsandbytes", "codecarbon", "datasets", "dvc.repo", "huggingface_hub",
+    "accelerate", "bitsandbytes", "celery.app.base", "codecarbon", "datasets", "dvc.cli.parser",
+    "dvc.repo.experiments.executor.local", "dvc.repo.experiments.queue.celery",
+    "dvc.repo.reproduce", "dvc.stage.run", "dvc_data.index", "huggingface_hub",
     "huggingface_hub.hf_api", "hydra", "jinja2", "jsonschema", "lm_eval.api.task",
     "lm_eval.models.huggingface", "lm_eval.tasks", "math_verify", "matplotlib.figure", "mlflow",
     "mlflow.store.tracking.sqlalchemy_store", "numba", "numba.np.ufunc", "omegaconf", "pandas",
-    "peft", "psutil", "pyarrow.compute", "pyarrow.parquet", "safetensors.torch",
-    "scipy.optimize", "scipy.stats", "torch", "torch._dynamo", "transformers",
+    "peft", "psutil", "pyarrow.compute", "pyarrow.parquet", "safetensors.torch", "scipy.optimize",
+    "scipy.stats", "torch", "torch._dynamo", "torch.distributed.run", "transformers",
     "transformers.models.llama.modeling_llama", "trl.trainer.grpo_trainer",
     "trl.trainer.sft_trainer",
 )  # fmt: skip
@@ -52,14 +61,18 @@ LAUNCHER = """#!/bin/sh
 '''exec' '{python}' -ISE "$0" "$@"
 ' '''
 import sys
-PYTHON, SERVER, PROJECT = {python!r}, {server!r}, {project!r}
-arguments = sys.argv[1:]
-is_stage = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in PROJECT
-if is_stage:
+PYTHON, SERVER, MODULE, KNOWN = {python!r}, {server!r}, {module!r}, {known!r}
+arguments = ["-m", MODULE, *sys.argv[1:]] if MODULE else sys.argv[1:]
+options = [each for each in arguments[:1] if each == "-u"]  # torchrun starts its ranks with it
+command = arguments[len(options):]
+is_known = len(command) > 1 and command[0] == "-m" and command[1].split(".")[0] in KNOWN
+if is_known or MODULE:
     import array, json, os, signal, socket
     server = socket.socket(socket.AF_UNIX)
-    request = {{"arguments": arguments[1:], "environment": dict(os.environ), "cwd": os.getcwd(),
-               "parent": os.getppid(), "executable": sys.argv[0]}}
+    folder, _, name = sys.argv[0].rpartition("/")
+    request = {{"name": name, "arguments": command[1:], "is_unbuffered": bool(options),
+               "environment": dict(os.environ), "cwd": os.getcwd(), "parent": os.getppid(),
+               "executable": folder + "/python"}}
     pid, early = 0, []
     def forward(number, frame):
         if pid:
@@ -112,10 +125,15 @@ class ForkServer:
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.launcher.write_text(
-            LAUNCHER.format(python=sys.executable, server=str(self.socket), project=PROJECT)
-        )
-        self.launcher.chmod(0o755)
+        (self.folder / PARENTS).mkdir()
+        known = (*PROJECT, *filter(None, COMMANDS.values()))
+        for name, module in COMMANDS.items():
+            launcher = self.folder / name
+            python, server = sys.executable, str(self.socket)
+            launcher.write_text(
+                LAUNCHER.format(python=python, server=server, module=module, known=known)
+            )
+            launcher.chmod(0o755)
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, __file__, str(self.socket), *self.preloaded],
@@ -255,6 +273,7 @@ def end(file: int, selector: selectors.BaseSelector, forks: dict[int, Fork]) -> 
     if file == fork.launcher.fileno():
         os.kill(fork.pid, signal.SIGKILL)
     _, status = os.waitpid(fork.pid, 0)
+    (PARENTS / str(fork.pid)).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         fork.launcher.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     for each in [number for number, other in forks.items() if other.pid == fork.pid]:
@@ -265,10 +284,24 @@ def end(file: int, selector: selectors.BaseSelector, forks: dict[int, Fork]) -> 
     fork.launcher.close()
 
 
+def show_as(request: dict[str, Any]) -> None:
+    """Show the fork in /proc as its command, because stages look for the DVC that started them."""
+    name, (module, *arguments) = request["name"], request["arguments"]
+    words = ["python", "-m", module] if name == "python" else ["python", name]
+    ctypes.CDLL(None).prctl(15, name.encode())  # PR_SET_NAME
+    fields = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
+    start, end = int(fields[45]), int(fields[46])  # The memory with this process's arguments.
+    shown = "".join(f"{word}\0" for word in [*words, *arguments]).encode()[: end - start - 1]
+    ctypes.memmove(start, shown.ljust(end - start, b"\0"), end - start)
+
+
 def run(request: dict[str, Any]) -> None:
     """Become `python -m MODULE ...` in the fork, and exit."""
     import psutil
 
+    show_as(request)
+    parents = PARENTS.resolve()
+    (parents / str(os.getpid())).write_text(str(request["parent"]))
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
@@ -279,13 +312,18 @@ def run(request: dict[str, Any]) -> None:
     module, *arguments = request["arguments"]
     sys.argv = [module, *arguments]
     sys.path.insert(0, request["cwd"])
+    if request["is_unbuffered"]:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.executable = request["executable"]  # The stage's children come back here.
     sys.modules["__main__"] = types.ModuleType("__main__")
-    own, true_ppid = os.getpid(), psutil.Process.ppid
+    true_ppid = psutil.Process.ppid
 
     def ppid(process: psutil.Process) -> int:
-        """Return the small `python`'s parent, because stages look for the DVC that started them."""
-        return int(request["parent"] if process.pid == own else true_ppid(process))
+        """Return the parent of a fork's small `python`, because stages look for their DVC."""
+        with contextlib.suppress(FileNotFoundError):
+            return int((parents / str(process.pid)).read_text())
+        return int(true_ppid(process))
 
     psutil.Process.ppid = ppid
     status = 1

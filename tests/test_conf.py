@@ -4,6 +4,7 @@ import itertools
 import re
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,12 @@ from mathledger.run.compose import compose
 from stages import params
 
 GROUPS = sorted(path for path in Path("conf").iterdir() if path.is_dir())
+SEVERAL = ("corpus", "benchmark")  # Groups of which one configuration takes several options.
 OPTIONS = [
     (group.name, option.stem)
     for group in GROUPS
     for option in sorted(group.glob("*.yaml"))
-    if group.name not in ("experiment", "ablation")
+    if group.name not in ("experiment", "ablation", *SEVERAL)
 ]
 LAUNCHERS = sorted(path.stem for path in Path("conf/train/launch").glob("*.yaml"))
 # Values that the user must supply, by option.
@@ -42,19 +44,32 @@ def overrides(experiment: str) -> list[str]:
     ]
 
 
+@cache
+def composed(overrides: tuple[str, ...]) -> str:
+    """Compose once for all tests that read the same overrides."""
+    return compose(list(overrides))
+
+
 def load_all(overrides: list[str]) -> None:
-    content = OmegaConf.to_container(OmegaConf.create(compose(overrides)))
+    content = OmegaConf.to_container(OmegaConf.create(composed(tuple(overrides))))
     assert isinstance(content, dict)
     params.check_all({str(key): value for key, value in content.items()})
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_option_loads(group: str, option: str) -> None:
-    several = group in ("corpus", "benchmark")
-    overrides = [f"{group}=[{option}]" if several else f"{group}={option}"]
+    overrides = [f"{group}={option}"]
     if option in WANTED:
         overrides.append(WANTED[option].format(group=group))
     load_all(overrides)
+
+
+@pytest.mark.parametrize("group", SEVERAL)
+def test_all_options_load_together(group: str) -> None:
+    """An error names the option, because it names the key."""
+    options = sorted(path.stem for path in Path(f"conf/{group}").glob("*.yaml"))
+    wanted = [WANTED[option].format(group=group) for option in options if option in WANTED]
+    load_all([f"{group}=[{','.join(options)}]", *wanted])
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
@@ -125,8 +140,7 @@ def test_ablation_states_a_hypothesis_and_is_named(ablation: str) -> None:
 def test_ablation_changes_what_a_run_computes(ablation: str) -> None:
     """At least one value of a sweep must change something, or the ablation answers no question."""
     command = shlex.split(head("ablation", ablation).splitlines()[0])
-    composed = {compose(each) for each in sweep(command)}
-    assert composed - {compose([])}
+    assert {composed(tuple(each)) for each in sweep(command)} - {composed(())}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
