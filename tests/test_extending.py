@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Workspace, forks_under
+from tests.conftest import Workspace
 from tests.hub import serve
 
 PAGE = Path("docs/extending.md")
@@ -43,8 +43,9 @@ def followed(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Foll
     top, output = found.workspace.path, ""
     shutil.copytree(top / "data/model/base", folder / "hub" / MODEL)
     (folder / "hub" / MODEL / "receipt.json").unlink()
-    quiet = {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    with serve(folder / "hub") as hub, forks_under(HF_ENDPOINT=hub.url, **quiet) as online:
+    with serve(folder / "hub") as hub:
+        online = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+        online["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         for prose, language, block in blocks():
             block = block.replace("/path/to/mathledger", str(top))
             if language in ("json", "yaml"):
