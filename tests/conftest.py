@@ -1,6 +1,5 @@
 """Provide disposable copies of the project for tests, and one smoke run that many tests read."""
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -226,28 +225,8 @@ def clean_environment() -> dict[str, str]:
 def forking_environment() -> dict[str, str]:
     """Return the clean environment, with a `python` that asks the fork server."""
     clean = clean_environment()
-    folders = [str(forks.folder) for forks in _forks[:1]]
+    folders = [str(forks.folder) for forks in _forks]
     return clean | {"PATH": os.pathsep.join([*folders, clean["PATH"]])}
-
-
-@contextlib.contextmanager
-def forks_under(**settings: str) -> Iterator[dict[str, str]]:
-    """Yield an environment whose stages are forks of a server that was started with these settings.
-
-    Libraries read such settings when they are imported, so forks of the usual server ignore them.
-    """
-    if sys.platform != "linux":
-        yield settings
-        return
-    environment = clean_environment() | settings
-    forks = ForkServer(environment)
-    _forks.append(forks)
-    try:
-        forks.wait()
-        yield settings | {"PATH": f"{forks.folder}{os.pathsep}{environment['PATH']}"}
-    finally:
-        _forks.remove(forks)
-        forks.stop()
 
 
 def slurm_job(num_nodes: int) -> dict[str, str]:
@@ -348,8 +327,7 @@ def again(shared: Shared, smoke: Workspace) -> Workspace:
         workspace = smoke.copy(path)
         made = ["data/prepare", "data/mix", "data/evaluate"]
         workspace.run("rm", "-rf", ".dvc/cache", ".scratch", *made)
-        with forks_under(OMP_NUM_THREADS="2") as two_threads:
-            workspace.run("dvc", "repro", "--force", **two_threads)
+        workspace.run("dvc", "repro", "--force", OMP_NUM_THREADS="2")
         return workspace
 
     return shared.once("again", make)

@@ -40,7 +40,7 @@ COMMANDS = {"python": "", "dvc": "dvc", "torchrun": "torch.distributed.run"}  # 
 # Variables of the environment that nothing reads before a stage runs. If any other differs from
 # the server's, the command runs in a real process.
 READ_LATE = ("AWS_", "CELERY_LOG_", "COLUMNS", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "LINES")
-READ_LATE += ("HF_",)  # `run` makes huggingface_hub read its settings again.
+READ_LATE += ("HF_", "OMP_NUM_THREADS")  # `run` passes these on to libraries.
 READ_LATE += ("MLFLOW_SUPPRESS_", "MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL")
 READ_LATE += ("SHLVL", "TOKENIZERS_PARALLELISM", "_")
 # torchrun and Slurm set the following.
@@ -303,12 +303,14 @@ def run(request: dict[str, Any]) -> None:
     show_as(request)
     parents = PARENTS.resolve()
     (parents / str(os.getpid())).write_text(str(request["parent"]))
-    hub = {name: value for name, value in os.environ.items() if name.startswith("HF_")}
+    before = dict(os.environ)
     os.environ.clear()
     os.environ.update(request["environment"])
-    is_changed = hub != {name: os.environ[name] for name in os.environ if name.startswith("HF_")}
-    if is_changed and (constants := sys.modules.get("huggingface_hub.constants")):
-        importlib.reload(constants)
+    differing = {name for name, _ in before.items() ^ os.environ.items()}
+    if any(name.startswith("HF_") for name in differing):
+        importlib.reload(sys.modules["huggingface_hub.constants"])
+    if "OMP_NUM_THREADS" in differing:
+        sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     os.chdir(request["cwd"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()

@@ -103,7 +103,7 @@ def test_it_has_the_arguments_files_folder_and_environment_of_its_caller(
 def test_what_libraries_have_read_already_makes_it_a_real_process(
     server: ForkServer, project: Path
 ) -> None:
-    process = start(server, project, IS_FORK, OMP_NUM_THREADS="7")
+    process = start(server, project, IS_FORK, NUMBA_NUM_THREADS="7")
     assert process.communicate(timeout=30)[0] == "False\n"
     command = [server.launcher, "-c", "import sys; print('tabnanny' in sys.modules)"]
     assert subprocess.check_output(command, env=server.environment, text=True) == "False\n"
