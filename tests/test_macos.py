@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -113,12 +112,21 @@ def test_cores_are_counted_where_processes_cannot_be_bound(
     assert num_cores() == 7
 
 
+COMMANDS = """\
+import sys
+from mathledger import cli
+for command in sys.argv[1:]:
+    print("status:", cli.main(command.split()))
+"""
+
+
 def test_commands_run(smoke: Workspace) -> None:
     """`verify` hashes every file, grades every response again and reruns the filter."""
-    run = partial(on_mac, "-m", "mathledger", folder=smoke.path)
-    assert "claims" in run("audit", "model_card/README.md")
-    assert "tiny_chain_sum" in run("trace", "tiny_chain_sum")
-    run("verify", "--overrides", "experiment=smoke")
+    commands = ["audit model_card/README.md", "trace tiny_chain_sum"]
+    commands.append("verify --overrides experiment=smoke")
+    shown = on_mac("-c", COMMANDS, *commands, folder=smoke.path)
+    audit, trace, verify = shown.split("status: 0\n")[:3]
+    assert "claims" in audit and "tiny_chain_sum" in trace and "PASS: all" in verify
 
 
 STAGES = ("prepare tiny_numinamath_cot", "deduplicate", "decontaminate", "mix")
