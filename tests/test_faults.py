@@ -7,12 +7,12 @@ import pytest
 from tests import faults
 from tests.conftest import Workspace, clean_environment
 
-FILTERS = ("deduplicate", "decontaminate", "mix")
+FILTERS = ("deduplicate", "mix")
 
 
 @pytest.mark.parametrize("seed", [0])
 def test_disturbed_filters_give_the_same_bytes(smoke_copy: Workspace, seed: int) -> None:
-    """Each filter stage is hit once; tests/test_train.py kills training."""
+    """Two of the filter stages are hit, once each; tests/test_train.py kills training."""
     folder = smoke_copy.path
     expected, seconds = faults.results(folder), faults.stage_seconds(folder)
     hit = {name: each for name, each in seconds.items() if name.split("@")[0] in FILTERS}
