@@ -12,7 +12,7 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import PRIME, SEED, hash_bytes, mix, signed
-from mathledger.text.tokens import BEGINS_SENTENCE, FLAGS, FROM, HASH, KIND, TO, WORD
+from mathledger.text.tokens import BEGINS_SENTENCE, FLAGS, FROM, GROUP, HASH, KIND, TO, WORD
 
 # These words may be added, dropped and exchanged. Words that turn a meaning are not among them:
 # to and by (it rises to 20, by 20), or, each, must, he and she.
@@ -34,6 +34,7 @@ _MIN_SLIP = 6  # In a shorter word, one letter more or less often makes another 
 _MIN_SWAP = 4  # In a shorter word, two letters swapped often make another word: no, on.
 
 _E, _I, _O, _R, _S, _T, _U, _Y = (np.uint8(ord(letter)) for letter in "eiorstuy")
+_OPEN = signed(b"(", b"[", b"{")
 _ARTICLES = signed(b"a", b"A")
 _IF = int(signed(b"if")[0])
 _FREE, _INSTRUCTIONS, _NO_NOUNS = (
@@ -50,12 +51,13 @@ class Content(NamedTuple):
     values: Any  # A hash for each; equal ones mean the same.
     begins: Any  # Where a word's spelling begins and ends; both are 0 for other tokens.
     ends: Any
+    open: Any  # Where the brackets stand that are still open; working memory.
 
 
 def content_memory(max_tokens: int) -> Content:
     """Allocate the content of texts of up to max_tokens tokens."""
-    values, begins, ends = (np.empty(max_tokens, np.int64) for _ in range(3))
-    return Content(values, begins, ends)
+    values, begins, ends, opened = (np.empty(max_tokens, np.int64) for _ in range(4))
+    return Content(values, begins, ends, opened)
 
 
 @borrowing
@@ -99,20 +101,48 @@ def _sentence_end(tokens: Any, at: int, count: int) -> tuple[int, bool]:
 
 @borrowing
 def read_content(tokens: Any, count: int, spell: Any, content: Any) -> int:
-    """Write the content of the tokens; return its length."""
-    values, begins, ends = content
-    size, end, only_instructs = 0, 0, False
+    """Write the content of the tokens; return its length.
+
+    A bracket without its partner is a slip and is left out. The partner may look different, as in
+    the interval [0, 1).
+    """
+    values, begins, ends, opened = content
+    size, end, only_instructs, num_open = 0, 0, False, 0
     for at in range(count):
         if at == end:
             end, only_instructs = _sentence_end(tokens, at, count)
         if only_instructs or is_free(tokens, at, count):
             continue
+        if tokens[at, KIND] == GROUP:
+            if tokens[at, HASH] in (_OPEN[0], _OPEN[1], _OPEN[2]):
+                opened[num_open] = size
+                num_open += 1
+            elif num_open > 0:
+                num_open -= 1
+            else:
+                continue
         values[size], begins[size], ends[size] = tokens[at, HASH], 0, 0
         if tokens[at, KIND] == WORD:
             begins[size], ends[size] = tokens[at, FROM], tokens[at, TO]
             values[size] = _meaning(tokens[at, HASH], spell, tokens[at, FROM], tokens[at, TO])
         size += 1
-    return size
+    return _without(content, size, num_open)
+
+
+@borrowing
+def _without(content: Any, size: int, num_open: int) -> int:
+    """Remove the brackets that are still open; return the new length."""
+    if num_open == 0:
+        return size
+    values, begins, ends, opened = content
+    kept, number = 0, 0
+    for at in range(size):
+        if number < num_open and opened[number] == at:
+            number += 1
+            continue
+        values[kept], begins[kept], ends[kept] = values[at], begins[at], ends[at]
+        kept += 1
+    return kept
 
 
 @borrowing

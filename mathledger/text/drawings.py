@@ -21,6 +21,14 @@ ASY, TIKZ, IMAGE = range(3)
 LAYOUT = ("size", "unitsize", "import", "defaultpen", "dotfactor", "settings", "usepackage")
 _LAYOUT = np.frombuffer("".join(LAYOUT).encode(), np.uint8)
 _LAYOUT_ENDS = np.cumsum([0, *map(len, LAYOUT)])
+# In Asymptote, a statement that declares a variable begins with one of these words.
+TYPES = ("int", "real", "pair", "path", "pen", "picture", "string", "bool", "for", "if")
+_TYPES = np.frombuffer("".join(TYPES).encode(), np.uint8)
+_TYPE_ENDS = np.cumsum([0, *map(len, TYPES)])
+_SIGNS = (
+    chars.ROUND_LEFT, chars.EQUAL, chars.SEMICOLON, chars.CURLY_LEFT, chars.SQUARE_LEFT,
+    chars.BACKSLASH,
+)  # fmt: skip
 _FRAC = np.frombuffer(b"frac", np.uint8)
 _D, _T = b"dt"
 
@@ -64,8 +72,7 @@ def _left_out(text: Any, index: int, end: int, kind: int) -> int:
     if (byte == chars.PERCENT and kind == TIKZ and not is_escaped) or (
         byte == chars.SLASH and after == chars.SLASH and kind == ASY
     ):
-        while index < end and text[index] != chars.NEWLINE:
-            index += 1
+        index = _comment_end(text, index, end)
     elif byte == chars.SLASH and after == chars.STAR and kind == ASY:
         index += 2
         while index < end and not (
@@ -73,6 +80,33 @@ def _left_out(text: Any, index: int, end: int, kind: int) -> int:
         ):
             index += 1
     return index
+
+
+@borrowing
+def _comment_end(text: Any, index: int, end: int) -> int:
+    """Return the end of the line, or where code begins if all line breaks were replaced by blanks.
+
+    In a text without line breaks, code begins with a word that names a type or holds a sign.
+    """
+    stop = index
+    while stop < end and text[stop] != chars.NEWLINE:
+        stop += 1
+    if stop < end:
+        return stop
+    while index < end and text[index] > chars.SPACE:  # The word with the mark of the comment.
+        index += 1
+    while index < end:
+        stop = index + 1
+        while stop < end and text[stop] > chars.SPACE:
+            if text[stop] in _SIGNS:
+                return index
+            stop += 1
+        for number in range(len(TYPES)):
+            word = _TYPES[_TYPE_ENDS[number] : _TYPE_ENDS[number + 1]]
+            if stop - index - 1 == len(word) and matches(text, index + 1, word):
+                return index
+        index = stop
+    return end
 
 
 @borrowing

@@ -75,12 +75,21 @@ def _drawing(text: Any, index: int, size: int) -> tuple[int, int, int, int]:
         stop = index + 2
         while stop < size and text[stop] != chars.ROUND_RIGHT and text[stop] != chars.NEWLINE:
             stop += 1
-        return IMAGE, index, stop, stop + 1
+        return IMAGE, _address(text, index + 2, stop), stop, stop + 1
     if begin == index:
         return 0, 0, 0, 0
     begin = min(begin, size)
     stop = _until(text, begin, size, close)
     return kind, begin, stop, stop + len(close)
+
+
+@borrowing
+def _address(text: Any, index: int, end: int) -> int:
+    """Return where an image's address begins; what comes before it only describes the image."""
+    at = index
+    while at < end and text[at] != chars.SQUARE_RIGHT:
+        at += 1
+    return at + 2 if at + 1 < end and text[at + 1] == chars.ROUND_LEFT else index
 
 
 @borrowing

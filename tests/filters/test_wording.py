@@ -119,6 +119,16 @@ def test_a_slip_of_the_pen_is_no_other_problem(right: str, slip: str) -> None:
     assert not are_copies(longer.format(right), longer.format(slip))  # It may be another thing.
 
 
+def test_a_bracket_without_its_partner_is_a_slip() -> None:
+    text = (
+        "Ann has 12 red tiles (and 7 blue ones) and puts $f(x)$ of them in $[0, x)$ of her boxes."
+    )
+    assert are_copies(text, text.replace("12", "(12"))
+    assert are_copies(text, text.replace("12", "12)"))
+    assert not are_copies(text, text.replace("[0, x)", "(0, x]"))
+    assert not are_copies(text, text.replace("f(x)", "fx"))
+
+
 needs_problems = real_data.needs(real_data.DATASETS, "copies among published problems")
 
 

@@ -30,12 +30,22 @@ DRAWINGS = [
             rb"\\begin\{tikzpicture\}(?:\[[^\]]*\]?)?(.*?)(?:\\end\{tikzpicture\}|\Z)", re.DOTALL
         ),
     ),
-    (drawings.IMAGE, re.compile(rb"(!\[[^)\n]*)(?:[)\n]|\Z)")),  # ![alt](address)
+    (drawings.IMAGE, re.compile(rb"!\[(?:[^\])\n]*\]\()?([^)\n]*)(?:[)\n]|\Z)")),  # ![alt](address)
 ]
 LAYOUT = re.compile(
     b"(?:" + "|".join(drawings.LAYOUT).encode() + rb")(?![A-Za-z\x80-\xff]|\Z)[^;]*"
 )
-LEFT_OUT = {drawings.ASY: rb"//[^\n]*|/(?=\*).*?(?:\*/|\Z)", drawings.TIKZ: rb"(?<!\\)%[^\n]*"}
+_WORDS = (
+    rb"(?:[\x00-\x20]+(?!(?:"
+    + "|".join(drawings.TYPES).encode()
+    + rb")(?:[\x00-\x20]|\Z))[^\x00-\x20(=;{\[\\]*(?=[\x00-\x20]|\Z))*"
+)
+# A comment ends with its line or, if there is no line break left, before the code.
+COMMENT = rb"(?:[^\n]*(?=\n)|[^\x00-\x20]*" + _WORDS + rb")"
+LEFT_OUT = {
+    drawings.ASY: rb"//" + COMMENT + rb"|/(?=\*).*?(?:\*/|\Z)",
+    drawings.TIKZ: rb"(?<!\\)%" + COMMENT,
+}
 DELIMITERS = rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
 DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
 TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>")

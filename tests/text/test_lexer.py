@@ -102,6 +102,9 @@ def drawing(text: str) -> int:
 
 CODE = r'size(80); draw((0,0)--(4,0)--(4,3.5)--cycle); label("$\frac12$",(2,0),S);'
 ASY = f"[asy]{CODE}[/asy]"
+COMMENTED = (
+    "[asy]\n// The base\ndraw((0,0)--(4,0));\n//sides\nint j = 3;\nreal x;\ndot((j,x));\n[/asy]"
+)
 TIKZ = r"\begin{tikzpicture}[scale=2] \draw (0,0) -- (4,1.5); \node {$a$}; \end{tikzpicture}"
 
 
@@ -116,7 +119,10 @@ TIKZ = r"\begin{tikzpicture}[scale=2] \draw (0,0) -- (4,1.5); \node {$a$}; \end{
         (ASY, ASY.replace(r"$\frac12$", r"\(\dfrac12\)")),
         (ASY, ASY.replace("cycle);", "cycle); // the base\n")),
         (ASY, ASY.replace("size", "/* two\nlines */ size")),
+        (COMMENTED, " ".join(COMMENTED.split())),
+        ("![a](http://x.org/1.png)", "![the figure](http://x.org/1.png)"),
         (TIKZ, TIKZ.replace("[scale=2]", "").replace("; ", ";% the base\n")),
+        (TIKZ, TIKZ.replace("; ", "; % the base\n ").replace("\n", " ")),
     ],
 )
 def test_a_drawing_is_the_same_in_another_layout(one: str, other: str) -> None:
