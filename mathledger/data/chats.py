@@ -1,7 +1,7 @@
 """Read chats: lists of messages in OpenAI's or ShareGPT's form, with or without thinking."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from mathledger.data.columns import is_text, plain, utf8
 from mathledger.data.values import Number, UnfitError, decode, text_of, valid_text
 
 MESSAGES = pa.list_(pa.string())
+CONTENTS = ("content", "value")  # OpenAI's and ShareGPT's keys of what a message says.
 THINKING = ("reasoning_content", "reasoning", "thinking")  # Keys of a message's thinking.
 
 
@@ -42,7 +43,7 @@ def chats(values: pa.Array) -> pa.ListArray:
     if not (pa.types.is_list(of) or pa.types.is_large_list(of)) or not _has_text(of.value_type):
         return chats_of(values.to_pylist())
     turns = values.flatten()
-    for name in THINKING:
+    for name in (*THINKING, "value"):
         if of.value_type.get_field_index(name) >= 0:
             thoughts = pc.struct_field(turns, name)
             if thoughts.null_count < len(thoughts):
@@ -65,7 +66,7 @@ def _has_text(of: pa.DataType) -> bool:
 
 
 def _contents(value: Any) -> list[str | None] | None:
-    if isinstance(value, str) and not isinstance(value, Number):  # A chat written as JSON text.
+    if _is_string(value):  # A chat written as JSON text.
         try:
             value = decode(value)
         except (ValueError, RecursionError):
@@ -75,23 +76,22 @@ def _contents(value: Any) -> list[str | None] | None:
             return None
         is_text = isinstance(value, bytes | str) and not isinstance(value, Number)
         raise UnfitError("text" if is_text else "a number")
+    turns = [turn for turn in value if isinstance(turn, dict)]
+    if turns and not any(key in turn for turn in turns for key in CONTENTS):
+        raise UnfitError("messages without content")
     return [_content(turn) for turn in value]
 
 
 def _content(turn: Any) -> str | None:
-    """Return what a message says, its thinking first in the tags that chat templates write.
-
-    ShareGPT calls a message's content `value`.
-    """
+    """Return what a message says, its thinking first in the tags that chat templates write."""
     if turn is None:
         return None
     if not isinstance(turn, dict):
         raise UnfitError("a message that is no object")
-    if "content" not in turn and "value" not in turn:
-        raise UnfitError("a message without content")
-    said, thoughts = _parts(turn.get("content", turn.get("value")))
+    content = turn.get("content")
+    said, thoughts = _parts(turn.get("value") if content is None else content)
     for name in THINKING:
-        if isinstance(turn.get(name), str):
+        if _is_string(turn.get(name)):
             thoughts.append(turn[name])
     thinking = "\n\n".join(thought.strip() for thought in thoughts if thought.strip())
     if not thinking or (said or "").lstrip().startswith("<think>"):
@@ -106,12 +106,16 @@ def _parts(content: Any) -> tuple[str | None, list[str]]:
     said: list[str] = []
     thoughts: list[str] = []
     for part in content:
-        if isinstance(part, str):
+        if _is_string(part):
             said.append(part)
             continue
         kind = part.get("type", "text") if isinstance(part, dict) else None
         text = part.get(kind) if kind in ("text", "thinking", "reasoning") else None
-        if not isinstance(text, str):
+        if not _is_string(text):
             raise UnfitError("a message with a part that is not text")
         (said if kind == "text" else thoughts).append(text)
     return "".join(said), thoughts
+
+
+def _is_string(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and not isinstance(value, Number)

@@ -495,7 +495,7 @@ CHATS: list[tuple[str, Any, Any]] = [
     ("an image", [{"content": [{"type": "image", "text": None}]}],
      "a message with a part that is not text"),
     ("a number", [{"role": "user", "content": 5}], "a number"),
-    ("no content", [{"role": "user", "said": "x"}], "a message without content"),
+    ("no content", [{"role": "user", "said": "x"}], "messages without content"),
     ("strings", ["x", "y"], "a message that is no object"),
     ("true", True, "a boolean"),
     ("five", 5, "a number"),
@@ -527,6 +527,47 @@ def test_a_chat_is_read_from_parquet_jsonl_and_json_text(
             continue
         (part,) = readers.read_columns(path, path.name, wanted)
         assert part["messages"].to_pylist() == [None, found]
+
+
+KEYS = st.sampled_from(["content", "value", "role", "from", "text", "type", "reasoning_content"])
+PIECES = st.sampled_from(["text", "thinking", "<think>x</think>", "", None, 5, True, "\ud83d"])
+TURNS = st.lists(
+    st.dictionaries(
+        KEYS, PIECES | st.lists(PIECES | st.dictionaries(KEYS, PIECES, max_size=3), max_size=2)
+    ),
+    max_size=3,
+)
+
+
+@quick
+@given(TURNS | PIECES | st.lists(PIECES, max_size=2))
+def test_any_chat_is_read_or_refused_alike(tmp_path: Path, chat: Any) -> None:
+    wanted = {"problem": "q", "messages": "m"}
+    line = f'{{"q": "q", "m": {json.dumps(chat)}}}\n'.encode()
+    text = json.dumps(json.dumps(chat)).encode()
+    found = []
+    for data in (line, b'{"q": "q", "m": ' + text + b"}"):
+        path = write(tmp_path, "a.jsonl", data)
+        try:
+            (part,) = readers.read_columns(path, "a.jsonl", wanted)
+            (contents,) = part["messages"].to_pylist()
+            assert contents is None or len(contents) == len(chat)
+            found.append(contents)
+        except InputError as error:
+            assert "row 0: column 'm' holds" in str(error) and str(error).isprintable()
+            found.append(str(error))
+    assert found[0] == found[1] or isinstance(chat, str | None)
+    try:
+        data = parquet(q=["q"], m=pa.array([chat]))
+    except (pa.ArrowException, UnicodeEncodeError):
+        return  # Parquet has no type for it.
+    path = write(tmp_path, "a.parquet", data)
+    try:
+        (part,) = readers.read_columns(path, "a.jsonl", wanted)
+    except InputError as error:
+        assert isinstance(found[0], str) and "holds" in str(error)
+    else:
+        assert part["messages"].to_pylist() == [found[0]]
 
 
 # Bad files: what a hostile or an unlucky user has.
