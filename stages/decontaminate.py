@@ -5,7 +5,8 @@ Reads   data/deduplicate/kept.parquet, data/download_benchmark/,
         conf: decontaminate, engine, benchmark
 Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
         evidence.parquet (every hit, removed or not), canaries.json (what the filter missed),
-        candidates.parquet (only if decontaminate.embeddings names a model)
+        candidates.parquet (only if decontaminate.embeddings names a model),
+        judgements.parquet (only if decontaminate.judge names one)
 Metrics metrics/decontaminate.json, with the filter's recall on canaries
 
 The stage compares every problem with every item of every benchmark, and searches the solutions for
@@ -47,6 +48,8 @@ def main() -> None:
         print(f"canaries called contamination: {recall}")
         for line in reviewed.lines(metrics["reviewed"], REVIEWED):
             print(line)
+        if "judged" in metrics:
+            print(f"judged: {metrics['judged']}; replies in {OUT}/judgements.parquet")
         if "num_candidates" in metrics:
             print(f"{metrics['num_candidates']} candidates to review: {OUT}/candidates.parquet")
 

@@ -13,6 +13,7 @@ from bench import (
     contamination,
     evaluation,
     grading,
+    meaning,
     measure,
     near_dedup,
     pipeline,
@@ -20,6 +21,7 @@ from bench import (
 )
 from mathledger.core.errors import InputError
 from tests.conftest import ROOT, Workspace
+from tests.openai_server import serve
 
 TINY = ("--loaded", "--rounds", "1")
 BENCHMARK = "tiny_chain_sum"
@@ -54,6 +56,19 @@ def test_contamination(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     cells = table(contamination.main, capsys, tmp_path)
     assert cells[0][:3] == ["set", "label", "pairs"] and "datatrove" not in cells[0]
     assert "not installed, left out: datatrove" in (tmp_path / "contamination.json").read_text()
+
+
+def test_meaning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is left out here; tests/filters/test_embeddings.py loads it."""
+    monkeypatch.setattr(meaning, "cosines", lambda _, pairs: [0.75] * len(pairs))
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with serve(lambda body: ("SAME", 1, "stop")) as server:
+        own = ["--judge", "model", "--base-url", f"{server.url}/chat/completions", "--limit", "20"]
+        cells = table(meaning.main, capsys, tmp_path, *own)
+    assert cells[0][3:6] == ["rule", "cosine >= 0.6", "cosine >= 0.7"]
+    assert {tuple(row[-2:]) for row in cells[1:]} == {("100.0%", "0.0%")}
 
 
 def test_a_wrong_interpreter_of_the_peers_is_one_line(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def telling_hits(evidence: Path, private: set[str]) -> dict[str, list[Row]]:
     hidden = pa.array(sorted(private), pa.string())
     for batch in read_batches(evidence):
         shown = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=hidden)))
-        undecided = shown.filter(pc.equal(shown["decided_by"], "rule"))  # Others need no judge.
+        undecided = shown.filter(pc.not_equal(shown["decided_by"], "person"))
         for hit in promising(undecided, shortlists["variant"]).to_pylist():
             shortlists[hit["class"]].offer(hit["benchmark"], hit["item_id"], doubt(hit), hit)
     return {kind: shortlist.in_turn() for kind, shortlist in shortlists.items()}

@@ -20,7 +20,7 @@ _SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.i
 _STRINGS = pa.list_(pa.string())
 OVERLAP = [
     pa.field("class", pa.string()),
-    pa.field("decided_by", pa.string()),  # One of "rule" and "person".
+    pa.field("decided_by", pa.string()),  # One of "rule", "judge" and "person".
     pa.field("rule_class", pa.string()),  # Null if the rule finds no overlap.
     pa.field("note", pa.string()),  # Who decided and why; null if the rule did.
     pa.field("place", pa.string()),  # Either "problem" or "solution".
@@ -55,7 +55,7 @@ NO_ITEM = ("variant", "different")  # In these classes the row does not hold the
 class Ruling(NamedTuple):
     """A decision about a pair that stands in place of the rule's."""
 
-    by: str  # "person".
+    by: str  # Either "judge" or "person".
     rule_kind: int  # What the rule says: an index into CLASSES, or NO_CLASS.
     note: str
 

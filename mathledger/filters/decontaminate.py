@@ -27,6 +27,8 @@ from mathledger.data.streams import ahead
 from mathledger.filters import (
     canaries,
     embeddings,
+    judge,
+    meaning,
     overlap,
     overlap_index,
     remaining,
@@ -54,7 +56,9 @@ SAMPLE_SIZE = 100_000
 
 Flags = npt.NDArray[np.bool_]
 
-Embeddings = embeddings.Params  # Inside Params, the field `embeddings` hides the module.
+# Inside Params, the fields `embeddings` and `judge` hide the modules.
+Embeddings = embeddings.Params
+Judge = judge.Params
 
 
 class Search(NamedTuple):
@@ -92,7 +96,17 @@ class Params:
             "null proposes none."
         ),
     )
+    judge: Judge | None = Field(
+        description=(
+            "Language model that judges the proposed pairs; null leaves them to people. It needs "
+            "embeddings."
+        ),
+    )
     seed: int = Field(description="Seed of the canaries.")
+
+    def __post_init__(self) -> None:
+        if self.judge and not self.embeddings:
+            raise ValueError("judge needs embeddings, which proposes the pairs")
 
     def policy(self) -> Policy:
         """Return which classes remove a row, and which action the other rows are marked with."""
@@ -130,15 +144,13 @@ def filter_rows(
     out.mkdir(parents=True, exist_ok=True)
     hidden = canaries.choose(items, settings.canaries_per_benchmark, settings.seed)
     forbidden = {canary.id for canary in hidden}
-    num_candidates, similar = None, None
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
         write_sorted(unique, _unique_problems(path, is_first, hidden), _as_rows(_PROBLEM))
         by_id, leaks = search_problems(unique, search, overlay)
-        if settings.embeddings:
-            num_candidates, similar = embeddings.write_candidates(
-                out / "candidates.parquet", unique, items, settings.embeddings, by_id, forbidden
-            )
+        similar, proposals = meaning.propose(
+            unique, out, items, settings.embeddings, settings.judge, by_id, forbidden
+        )
     own_leaks = {name: text for name, text in leaks.items() if name not in forbidden}
     found = remaining.count(own_leaks, by_id, items, settings.thresholds, similar)
     counts, wrong = canaries.measure(hidden, by_id)
@@ -153,16 +165,14 @@ def filter_rows(
     for batch in read_batches(out / "kept.parquet", ["id"]):
         assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
     write_json(out / "canaries.json", {"by_form": counts, "wrong": wrong})
-    metrics = {
+    return {
         **tally,
         "num_items_checked": len(items),
         "reviewed": overlay.counts(),
         "canaries": counts,
         "leaks": remaining.metrics(found, with_embeddings=similar is not None),
+        **proposals,
     }
-    if num_candidates is not None:
-        metrics["num_candidates"] = num_candidates
-    return metrics
 
 
 def first_solutions(path: Path) -> pa.Array:

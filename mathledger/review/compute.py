@@ -134,6 +134,8 @@ def _overlap(found: Found, row: Row) -> Shown:
         "stems of the item in the row": f"{100 * hit['item_in_text']:.0f}%",
         "stems of the row in the item": f"{100 * hit['text_in_item']:.0f}%",
     }
+    if hit["note"]:
+        facts["judged by"] = hit["note"]
     for what in ("numbers", "operators"):
         for side in ("missing", "extra"):
             if values := hit[f"{side}_{what}"]:

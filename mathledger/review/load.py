@@ -85,7 +85,7 @@ def _overlaps(path: Path, private: set[str], size: int, again: set[tuple[str, st
     for batch in read_batches(path):
         hidden = pc.or_(
             pc.is_in(batch["id"], value_set=_strings(private)),
-            pc.not_equal(batch["decided_by"], "rule"),
+            pc.equal(batch["decided_by"], "person"),
         )
         shown = batch.filter(pc.invert(hidden))
         for hit in shown.filter(pc.is_in(shown["id"], value_set=named)).to_pylist():

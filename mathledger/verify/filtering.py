@@ -7,7 +7,7 @@ from mathledger.core.errors import InputError
 from mathledger.verify.project import Check, Project
 
 # The candidates for review need an embedding model, and the filter's decisions ignore them.
-NOT_COMPARED = ("candidates.parquet",)
+NOT_COMPARED = ("candidates.parquet", "judgements.parquet")
 
 
 def canaries(project: Project) -> Check:
@@ -46,7 +46,7 @@ def canaries(project: Project) -> Check:
 def again(project: Project) -> Check:
     """Check that the filter writes the same bytes if it runs again on the same rows."""
     from mathledger.core.files import write_json
-    from mathledger.filters import decontaminate, reviewed
+    from mathledger.filters import decontaminate, judge, reviewed
     from mathledger.filters.items import read_items
     from mathledger.run import params
 
@@ -54,17 +54,19 @@ def again(project: Project) -> Check:
     scratch = Path(".scratch")
     scratch.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="verify-") as name:
+        filtered = project.outputs.kept.parent
         again, metrics = Path(name) / "data", Path(name) / "metrics.json"
         try:
             # Without engine.start: every runner gives the same bytes, and threads are the default.
             items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
             rows = project.outputs.deduplicated
             verdicts = reviewed.read(reviewed.FILES["decontaminate"])
+            if settings.judge:
+                judge.restore(filtered / "judgements.parquet", judge.store())
             found = decontaminate.filter_rows(rows, items, again, settings, verdicts)
             write_json(metrics, found)
         except InputError as error:
             raise InputError(f"the filter does not run: {error}") from None
-        filtered = project.outputs.kept.parent
         files = {path: filtered / path.name for path in sorted(again.iterdir())} | {
             metrics: project.outputs.metrics_file("decontaminate")
         }
