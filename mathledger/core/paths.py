@@ -1,4 +1,12 @@
-"""Classify a path in DVC's notation: code, data, a lineage file, a metric or a plot."""
+"""Classify a path in DVC's notation: code, data, a lineage file, a metric or a plot.
+
+Also reads the paths that a user gives.
+"""
+
+import os
+from pathlib import Path
+
+from mathledger.core.errors import InputError
 
 # The stages read people's verdicts from conf/, and compiled params instead of its other files.
 # Results from before the rooms of mathledger/ name `ledger` and `stages/common` as code.
@@ -47,3 +55,18 @@ def is_plot(path: str) -> bool:
 
 def _top(path: str) -> str:
     return path.partition("/")[0]
+
+
+def given_path(text: str) -> Path:
+    """Return the path that a user gives in conf/; `~` is the home folder.
+
+    A relative path counts from the checkout, also in an experiment that DVC runs in a folder of
+    its own; there DVC_ROOT names the checkout.
+
+    Raises:
+        InputError: the text starts with the name of a user that does not exist.
+    """
+    try:
+        return Path(os.environ.get("DVC_ROOT", "."), Path(text).expanduser())
+    except RuntimeError:
+        raise InputError(f"{text}: there is no such user; correct the path in conf/") from None

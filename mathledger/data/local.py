@@ -1,21 +1,16 @@
 """Copy the user's own files."""
 
-import os
 import shutil
 from pathlib import Path
 
 from mathledger.core.errors import InputError
+from mathledger.core.paths import given_path
 from mathledger.data.receipts import expect_digest
 from mathledger.data.sources import Local
 
 
 def fetch_local(source: Local, into: Path) -> list[Path]:
-    """Copy the user's files into the folder and check each copy.
-
-    A relative path counts from the checkout, also in an experiment that DVC runs in a folder of its
-    own; there DVC_ROOT names the checkout.
-    """
-    root = Path(os.environ.get("DVC_ROOT", "."))
+    """Copy the user's files into the folder and check each copy."""
     names = [Path(path).name for path in source.files]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
@@ -23,7 +18,7 @@ def fetch_local(source: Local, into: Path) -> list[Path]:
         )
     paths = []
     for given, digest in source.files.items():
-        path = root / _expanded(given)
+        path = given_path(given)
         if not path.is_file():
             raise InputError(
                 f"there is no file {path}; put it there, or correct source.files in conf/ "
@@ -37,10 +32,3 @@ def fetch_local(source: Local, into: Path) -> list[Path]:
         expect_digest(copy, digest, str(path))
         paths.append(copy)
     return paths
-
-
-def _expanded(given: str) -> Path:
-    try:
-        return Path(given).expanduser()
-    except RuntimeError:  # As in ~nobody/rows.jsonl.
-        raise InputError(f"{given}: there is no such user; correct source.files in conf/") from None

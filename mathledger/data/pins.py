@@ -5,6 +5,8 @@ python -m mathledger.data.pins model HuggingFaceTB/SmolLM2-135M-Instruct main '*
 python -m mathledger.data.pins local ~/my_corpus
 """
 
+import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +20,19 @@ from mathledger.data.sources import RepoType
 
 
 def local_pins(given: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield (path, sha256) of the given files and of all files in the given folders."""
-    for root in map(Path, given):
+    """Yield (path, sha256) of the given files and of all files in the given folders.
+
+    Links are not followed to their names: in the hub's cache, a link has the file's name, and what
+    it points to has a digest as its name. Hidden files in a folder are left out.
+    """
+    for text in given:
+        root = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  resolves no link
         if not root.exists():
             raise InputError(f"there is no file or folder {root}")
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if path.is_file():
-                yield str(path.resolve()), sha256(path)
+            is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+            if path.is_file() and not is_hidden:
+                yield str(path), sha256(path)
 
 
 def hub_pins(
@@ -69,7 +77,7 @@ def _print_hub(repo_type: RepoType, repo: str, revision: str, patterns: list[str
 
     try:
         commit = str(HfApi().repo_info(repo, revision=revision, repo_type=repo_type).sha)
-        print(f"repo: {repo}\nrevision: {commit}")
+        print(f"repo: {yaml_text(repo)}\nrevision: {yaml_text(commit)}")
         _print_files(hub_pins(repo, commit, repo_type, patterns))
     except OfflineModeIsEnabled:
         raise InputError(f"cannot ask for {repo}: HF_HUB_OFFLINE is set; unset it") from None
@@ -82,7 +90,36 @@ def _print_hub(repo_type: RepoType, repo: str, revision: str, patterns: list[str
 def _print_files(pins: Iterator[tuple[str, str]]) -> None:
     print("files:")
     for path, digest in pins:
-        print(f"  {path}: {digest}")
+        key, value = yaml_text(path), yaml_text(digest)
+        # YAML takes keys of up to 1024 characters on one line with their values.
+        print(f"  {key}: {value}" if len(key) < 1000 else f"  ? {key}\n  : {value}")
+
+
+def yaml_text(text: str) -> str:
+    r"""Return a string as YAML that reads back as the same string, quoted only if it must be.
+
+    >>> print(yaml_text("data/a.jsonl"), yaml_text("train (1).jsonl"), yaml_text("a: b # c"))
+    data/a.jsonl "train (1).jsonl" "a: b # c"
+    >>> print(yaml_text("1e5"), yaml_text("null"), yaml_text("line\nfeed"))
+    "1e5" "null" "line\nfeed"
+
+    Raises:
+        InputError: YAML has no spelling for it, as for a name that is not UTF-8.
+    """
+    import yaml
+    from omegaconf._utils import get_yaml_loader
+
+    try:
+        text.encode()
+        is_plain = re.fullmatch("[A-Za-z0-9_/.+-]+", text) is not None
+        if is_plain and yaml.load(text, get_yaml_loader()) == yaml.safe_load(text) == text:
+            return text
+        quoted = str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 20))
+    except (yaml.YAMLError, UnicodeError):
+        quoted = ""
+    if quoted and yaml.safe_load(quoted) == text:
+        return quoted.rstrip("\n")
+    raise InputError(f"YAML has no spelling for the name {text!a}: rename the file")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ package index), `hub` (a Hugging Face repository at a commit), `local` (the user
 """
 
 import re
+import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -22,7 +23,7 @@ def _expect_commit(revision: str) -> str:
     if not re.fullmatch("[0-9a-f]{40}", revision):
         raise ValueError(
             "not a commit of 40 hex digits but a name, and names move: "
-            f"`{PRINT} dataset REPO {revision}` prints the commit"
+            f"`{PRINT} dataset REPO {shlex.quote(revision)}` prints the commit"
         )
     return revision
 

@@ -1,6 +1,7 @@
 """Format the differences as text (numbers, causes, consequences) or as JSON."""
 
 import json
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -124,7 +125,7 @@ def _changes(causes: Sequence[Cause]) -> Iterator[str]:
         yield f"  {change.kind:8}  {change.key}: {values}{stages}"
         old, new = cause.git_revisions or (None, None)
         if old and new and old != new:
-            yield f"            git diff {old[:10]} {new[:10]} -- {change.key}"
+            yield f"            git diff {old[:10]} {new[:10]} -- {shlex.quote(change.key)}"
 
 
 def _value(value: Any) -> str:

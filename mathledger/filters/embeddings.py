@@ -19,6 +19,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.core.paths import given_path
 from mathledger.core.tables import Writer, num_rows, read_batches
 from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
@@ -87,7 +88,7 @@ def load(settings: Params) -> Any:
     Raises:
         InputError: sentence-transformers or the folder is missing, or the weights do not match.
     """
-    weights = Path(settings.model).expanduser() / WEIGHTS
+    weights = given_path(settings.model) / WEIGHTS
     if not weights.is_file():
         raise InputError(
             f"decontaminate.embeddings.model: there is no {weights}; name a folder that "

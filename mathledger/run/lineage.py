@@ -4,6 +4,7 @@ The stage writes the file when it ends (tracking.py). Results must not depend on
 holds time stamps and MLflow's run id. Its digests identify the stage's inputs.
 """
 
+import shlex
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,4 +111,4 @@ class Lineage(Origin):
         try:
             return cls.read(content, file.as_posix())
         except InputError as error:
-            raise InputError(f"{error}; run `dvc repro {name}`") from None
+            raise InputError(f"{error}; run `dvc repro {shlex.quote(name)}`") from None

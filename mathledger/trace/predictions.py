@@ -1,5 +1,6 @@
 """Summarise the responses behind a number."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ def predictions(chain: Chain, stage: Stage) -> Predictions:
     if folder is None:
         raise InputError(
             f"{LOCK} of {chain.label} lists no data output of {stage.name}: run "
-            f"`dvc repro {stage.name}`"
+            f"`dvc repro {shlex.quote(stage.name)}`"
         )
     path = f"{folder}/samples.parquet"
     file = chain.cached(path)

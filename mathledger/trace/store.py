@@ -1,12 +1,14 @@
 """Find the MLflow store of the runs, and link to them; only a SQLite store is searched."""
 
 import os
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from mathledger.core.errors import InputError
+from mathledger.run.mlflow_store import sqlite_file
 
 UI = "http://127.0.0.1:5000"  # address at which `make ui` serves mlflow.db
 
@@ -27,12 +29,11 @@ class Store:
             host = parts.netloc.rpartition("@")[2]
             self.base = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
             self.name, self.how = self.base, f"at {self.base}"
-        elif parts.scheme == "sqlite":
-            file = Path(uri.removeprefix("sqlite:///"))
+        elif file := sqlite_file(uri):
             self.name = str(file) if set_uri else file.name
             self.base, self.how = UI, "with `make ui`"
             if set_uri:
-                self.how = f"with `mlflow server --backend-store-uri {uri}`"
+                self.how = f"with `mlflow server --backend-store-uri {shlex.quote(uri)}`"
             self.is_missing = not file.is_file()
             if self.is_missing:
                 self.how = f"no store ({self.name})"
