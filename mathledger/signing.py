@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
+from mathledger.core.extras import install
 from mathledger.run.params import evaluated_models
 
 CARD = "model_card"
@@ -109,7 +110,7 @@ def hashing_config() -> Any:
     try:
         from model_signing import hashing
     except ImportError as error:
-        raise InputError(f"{error}: run `pip install 'mathledger[sign]'`") from None
+        raise InputError(f"{error}: run {install('sign')}") from None
     config = hashing.Config()
     config.use_file_serialization(hashing_algorithm="sha256", allow_symlinks=True)
     return config.set_allow_symlinks(True)

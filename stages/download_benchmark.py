@@ -12,7 +12,7 @@ No message of this stage quotes an item, because a benchmark may be private.
 import tempfile
 from pathlib import Path
 
-from mathledger.core.files import write_json
+from mathledger.core.files import replacing, write_json
 from mathledger.data import benchmarks, receipts, sources
 from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
@@ -31,7 +31,7 @@ def main() -> None:
         kept, left_out = benchmarks.select(rows, mapping)
         is_private = isinstance(source, sources.LocalBenchmark) and source.private
         receipt = {**receipts.identity(source), **files, "private": is_private}
-        with receipts.replacing(OUT / benchmark) as folder:
+        with replacing(OUT / benchmark) as folder:
             benchmarks.write(folder, rows, kept, left_out, receipt)
         metrics = {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
         write_json(METRICS / f"{benchmark}.json", metrics)

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from mathledger.core.errors import InputError
-from mathledger.core.files import write_text
+from mathledger.core.files import replacing, write_text
 from mathledger.data import formats, hub, local, practice, receipts, sources
 from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
@@ -42,7 +42,7 @@ def main() -> None:
     corpus = arguments.only_item("download_corpus", "corpus", "corpus", __doc__)
     with stage_run("download_corpus", corpus) as run:
         source = params.load(f"corpus.{corpus}.source", sources.CorpusSource)
-        with receipts.replacing(OUT / corpus) as folder:
+        with replacing(OUT / corpus) as folder:
             count = download(source, folder)
             receipt = receipts.write_receipt(folder, receipts.identity(source), count)
         run.log_metrics({"num_bytes": sum(file["bytes"] for file in receipt["files"].values())})

@@ -12,7 +12,7 @@ import difflib
 import sys
 from typing import Any, Literal
 
-from mathledger.core.configuration import CONF, PARAMS, check
+from mathledger.core.configuration import CONF, PARAMS, check, check_name
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
 from mathledger.run.compose import choices, compose
@@ -85,6 +85,7 @@ def check_all(content: dict[str, Any]) -> None:
         if not content.get(group):
             raise InputError(f"{CONF}/: no {group} is chosen; choose one with {group}=[NAME]")
         for member, node in content[group].items():
+            check_name(group, member)
             for name in node.keys() - parts.keys():
                 raise InputError(f"{CONF}/{group}/{member}.yaml: {name}: unknown key")
             for part, into in parts.items():

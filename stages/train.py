@@ -13,6 +13,7 @@ estimates what a run needs before you rent a GPU.
 from pathlib import Path
 
 from mathledger.model import prompts
+from mathledger.model.loading import load_config
 from mathledger.run import arguments, params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import loop, models, sft
@@ -34,7 +35,7 @@ def main() -> None:
         settings = params.load("train", sft.Params)
         with loop.training_run("train", settings.launch, run) as scratch:
             tokenizer = prompts.load_tokenizer(BASE)
-            models.check_context(models.load_config(BASE), settings.max_length)
+            models.check_context(load_config(BASE), settings.max_length)
             data = sft.load_data(settings, MIX, scratch, tokenizer)
             trainer = sft.make_trainer(
                 settings, BASE, scratch, tokenizer, data.train, data.validation

@@ -87,7 +87,7 @@ def test_verify_names_the_extra_of_the_one_link_that_needs_it(smoke: Workspace) 
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL  ")]
     (line,) = failed
     assert line.startswith("FAIL  prompts ")
-    assert line.endswith("is not installed: run `pip install 'mathledger[pipeline]'`")
+    assert line.endswith("is not installed: run `pip install '.[pipeline]'`")
     assert "Traceback" not in done.stdout + done.stderr
 
 
@@ -107,4 +107,4 @@ def test_a_command_that_needs_an_extra_says_so_in_one_line(
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"mathledger {arguments[0]}: ")
-    assert line.endswith(f"run `pip install 'mathledger[{extra}]'`")
+    assert line.endswith(f"run `pip install '.[{extra}]'`")

@@ -25,6 +25,11 @@ def test_check_names_the_line_that_differs(workspace: Workspace) -> None:
     ("override", "message"),
     [
         ("train.learning_rte=1e-4", "learning_rte"),
+        ("train.warmup_ratio=0.1", "no key train.warmup_ratio; did you mean train.warmup_steps?"),
+        ("train=3", "does not compose: Config group override must be"),
+        ("train.learning_rate=-1", "train.learning_rate: Input should be greater than 0, got -1"),
+        ("train.launch.command='a; b'", "the shell would read ';' as more than that"),
+        ("train.attn_implementation=org/kernel", "train.attn_implementation: Input should be"),
         ("+train.foo=3", "train.foo: unknown key"),
         ("train.learning_rate=fast", "train.learning_rate: Input should be a valid number"),
         ("train.max_length=1.5", "train.max_length"),

@@ -1,6 +1,7 @@
 """Check a section of params.yaml against its dataclass and name every key that is wrong."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,20 @@ PARAMS = Path("params.yaml")
 CONF = Path("conf")
 # Every section's dataclass uses this: unknown keys are errors, and "1e-5" is not a number.
 STRICT = ConfigDict(extra="forbid", strict=True)
+
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def check_name(group: str, name: str) -> None:
+    """Raise InputError unless a corpus or benchmark has a name that is safe in shells and paths.
+
+    dvc.yaml puts the name into commands and into the paths of outputs.
+    """
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"{CONF}/{group}/: {name!r} cannot name a {group}: use only letters, digits, _ and -, "
+            "and begin with a letter or a digit"
+        )
 
 
 def check(section: str, node: Any, into: Any) -> Any:
@@ -41,17 +56,17 @@ def check(section: str, node: Any, into: Any) -> Any:
                 "extra_forbidden": "unknown key",
                 "missing": "missing key",
                 "missing_argument": "missing key",
-            }.get(item["type"], f"{_message(item)}, got {item['input']!r}")
+            }.get(item["type"], _message(item))
             problems.append(f"{where}: {text}")
         file = f"{PARAMS} (compiled from {CONF}/{section.split('.')[0]}/)"
         raise InputError(without_secrets(f"{file}: {'; '.join(problems)}")) from None
 
 
 def _message(item: ErrorDetails) -> str:
-    """Return what is wrong; in our own checks' words, without Pydantic's "Value error, "."""
-    if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
-    return item["msg"]
+    """Return what is wrong, in our own checks' words if they found it, with the value seen."""
+    text = str(item["ctx"]["error"]) if item["type"] == "value_error" else item["msg"]
+    is_section = isinstance(item["input"], dict)  # then the text names the keys that disagree
+    return text if is_section else f"{text}, got {item['input']!r}"
 
 
 def _kind(node: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+from pathlib import Path
 
 # In no extra, because pip would install what it requires: docs/decisions/0008-locks-and-wheels.md
 ALONE = "reasoning-gym"
@@ -11,15 +12,27 @@ def what_is_missing(error: ModuleNotFoundError) -> str | None:
     """Return one line on how to install the package, or None if the module is one of our own.
 
     >>> what_is_missing(ModuleNotFoundError(name="transformers.utils"))
-    "transformers is not installed: run `pip install 'mathledger[pipeline]'`"
+    "transformers is not installed: run `pip install '.[pipeline]'`"
     >>> what_is_missing(ModuleNotFoundError(name="reasoning_gym"))
     'reasoning_gym is not installed: run `pip install --no-deps reasoning-gym`'
     """
     module = (error.name or "").partition(".")[0]
     if module in ("", "mathledger", "stages"):
         return None
-    what = f"--no-deps {ALONE}" if _normal(module) == ALONE else f"'mathledger[{_extra(module)}]'"
-    return f"{module} is not installed: run `pip install {what}`"
+    alone = _normal(module) == ALONE
+    return f"{module} is not installed: run " + (
+        f"`pip install --no-deps {ALONE}`" if alone else install(_extra(module))
+    )
+
+
+def install(extra: str) -> str:
+    """Return the command that installs an extra; in a clone it installs the clone's own.
+
+    >>> install("sign")
+    "`pip install '.[sign]'`"
+    """
+    in_clone = (Path(__file__).parents[2] / "pyproject.toml").exists()
+    return f"`pip install '{'.' if in_clone else 'mathledger'}[{extra}]'`"
 
 
 def _extra(module: str) -> str:

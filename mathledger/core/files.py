@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,33 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())  # without it, a power cut leaves NUL bytes under the new name
     aside.rename(path)
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces the given one if the block ends without an error.
+
+    A kill may leave FOLDER.partial behind. The next run removes it, and .dvcignore and .gitignore
+    exclude it, so that it never counts as part of an output.
+    """
+    aside = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        _to_disk(aside)
+        shutil.rmtree(folder, ignore_errors=True)  # Only DVC removes it before a run.
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _to_disk(folder: Path) -> None:
+    """Wait until the disk has all files of a folder; else a crash could leave files of zeros."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def write_json(path: Path, content: Any) -> None:

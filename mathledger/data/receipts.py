@@ -1,9 +1,5 @@
 """Write receipts of downloads: the requested source, and the size and sha256 of every file."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,29 +29,6 @@ def describe(paths: list[Path], folder: Path) -> dict[str, Any]:
         str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256(path)}
         for path in sorted(paths)
     }
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that replaces the given one if the block ends without an error."""
-    aside = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        yield aside
-        _to_disk(aside)
-        shutil.rmtree(folder, ignore_errors=True)  # Only DVC removes it before a run.
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _to_disk(folder: Path) -> None:
-    """Wait until the disk has all files of a folder; else a crash could leave files of zeros."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
 
 
 def write_receipt(folder: Path, identity: dict[str, Any], rows: int | None) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Task:
     )
     num_fewshot: int = Field(description="Number of examples before the item.")
     fewshot_config: Fewshot | None = Field(
-        description="Examples of which the first num_fewshot are used; null for none."
+        description="Pool of examples; the prompt shows the first num_fewshot. Null for none."
     )
     max_gen_toks: int = Field(description="Limit of tokens in a response; a longer one is cut.")
     until: list[str] = Field(

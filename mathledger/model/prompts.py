@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.model import loading
 
 
 def check_template(template: str) -> str:
@@ -62,18 +63,16 @@ def training_row(params: Params, problem: str, solution: str) -> dict[str, Any]:
     }
 
 
-def load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path, **options: Any) -> Any:
     """Load the tokenizer of a model folder.
 
     Raises:
         InputError: the folder has no tokenizer, or it lacks a chat template or a padding token.
     """
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = loading.load_tokenizer(folder, **options)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = loading.reason(error)
         raise InputError(f"cannot load a tokenizer from {folder}: {reason}") from None
     require_chat_template(tokenizer, folder)
     return tokenizer

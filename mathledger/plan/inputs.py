@@ -12,6 +12,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.data import receipts, sources
 from mathledger.model import prompts
+from mathledger.model.loading import load_config, reason
 from mathledger.run.lineage import Lineage, lineage_file
 from mathledger.training.sft import tokenise
 
@@ -39,18 +40,17 @@ def base_config(source: sources.ModelSource, base: Path) -> Any:
     receipt = base / "receipt.json"
     wanted = receipts.identity(source)
     if receipt.exists() and wanted.items() <= read_json(receipt).items():
-        return AutoConfig.from_pretrained(base)
+        return load_config(base)
     if not isinstance(source, sources.Hub):
         raise InputError(f"{base} does not exist yet: run `dvc repro download_model`")
     try:
         with tempfile.TemporaryDirectory() as cache:
             return AutoConfig.from_pretrained(
-                source.repo, revision=source.revision, cache_dir=cache
+                source.repo, revision=source.revision, cache_dir=cache, trust_remote_code=False
             )
-    except OSError as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"cannot load config.json of {source.repo} at {source.revision}: {reason}"
+            f"cannot load config.json of {source.repo} at {source.revision}: {reason(error)}"
         ) from None
 
 

@@ -10,8 +10,9 @@ def compose(overrides: list[str]) -> str:
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+    # Hydra itself raises TypeError and ValueError for an override such as train=3.
     try:
         with initialize_config_dir(str(CONF.resolve()), version_base=None):
             config = hydra_compose("config", overrides=overrides)
@@ -19,8 +20,31 @@ def compose(overrides: list[str]) -> str:
         if missing := OmegaConf.missing_keys(config):
             raise InputError(f"{CONF}/ has no value for {', '.join(sorted(missing))}")
         return OmegaConf.to_yaml(config)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(f"{CONF}/ does not compose: {error}") from error
+    except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
+        if isinstance(error.__cause__, ConfigAttributeError | ConfigKeyError):
+            raise InputError(_unknown_key(str(error.__cause__.full_key))) from None
+        raise InputError(f"{CONF}/ does not compose: {' '.join(str(error).split())}") from error
+
+
+def _unknown_key(key: str) -> str:
+    """Return what to do about an override of a key that conf/ lacks, with the nearest known key."""
+    import difflib
+
+    from omegaconf import OmegaConf
+
+    from mathledger.core.configuration import PARAMS
+
+    known = OmegaConf.load(PARAMS) if PARAMS.exists() else OmegaConf.create()
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(known, parent) if parent else known
+    siblings = [str(each) for each in node] if OmegaConf.is_dict(node) else []
+    near = difflib.get_close_matches(name, siblings, 1, cutoff=0.75)
+    near += [each for each in siblings if each.split("_")[0] == name.split("_")[0]]
+    hint = f"did you mean {'.'.join(filter(None, [parent, near[0]]))}? " if near else ""
+    return (
+        f"{CONF}/ sets no key {key}; {hint}docs/configuration.md lists every key, and an optional "
+        "one that no file sets takes a +, such as +model.pad_token='<pad>'"
+    )
 
 
 def choices(group: str) -> list[str]:

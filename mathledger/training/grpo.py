@@ -10,7 +10,7 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.grading.judges import Judges
 from mathledger.model.launch import Launch
-from mathledger.training import hardware, models
+from mathledger.training import hardware, models, schedules
 from mathledger.training.curves import Curves
 from mathledger.training.loop import Training, size_of_run
 from mathledger.training.lora import Lora, peft_config
@@ -33,41 +33,75 @@ CURVES: Curves = {
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    learning_rate: float = Field(description="Peak learning rate, after the warm-up.")
-    lr_scheduler_type: str = Field(description="Name of one of transformers' schedulers.")
-    warmup_steps: float = Field(description="Steps to warm up for; below 1, a share of all steps.")
-    max_steps: int = Field(description="Optimizer steps.")
+    learning_rate: float = Field(
+        gt=0, allow_inf_nan=False, description="Peak learning rate, after the warm-up."
+    )
+    lr_scheduler_type: schedules.Name = Field(
+        description="Name of one of transformers' schedulers."
+    )
+    warmup_steps: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Steps to warm up for; below 1, a share of all steps.",
+    )
+    max_steps: int = Field(ge=1, description="Optimizer steps.")
     per_device_train_batch_size: int = Field(
-        description="Responses (not problems) in a batch of one process."
+        ge=1, description="Responses (not problems) in a batch of one process."
     )
     gradient_accumulation_steps: int = Field(
-        description="Batches that each process accumulates for one optimizer step."
+        ge=1, description="Batches that each process accumulates for one optimizer step."
     )
     activation_checkpointing: bool = Field(
         description="Recompute activations: less memory, more time."
     )
     num_generations: int = Field(
-        description="Responses sampled for each problem; each is compared with their mean reward."
+        ge=2,
+        description="Responses sampled for each problem; each is compared with their mean reward.",
     )
     max_completion_length: int = Field(
-        description="Limit of tokens in a response; a longer one is cut and counts as wrong."
+        ge=1, description="Limit of tokens in a response; a longer one is cut and counts as wrong."
     )
-    temperature: float = Field(description="Sampling temperature of the responses.")
-    beta: float = Field(description="Weight of the KL divergence from the fine-tuned model.")
+    temperature: float = Field(
+        gt=0, allow_inf_nan=False, description="Sampling temperature of the responses."
+    )
+    beta: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the KL divergence from the fine-tuned model.",
+    )
     use_vllm: bool = Field(description="Generate the responses with vLLM, in the training process.")
-    attn_implementation: str = Field(
+    attn_implementation: models.Attention = Field(
         description="Attention kernel of transformers; use flash_attention_2 on a GPU."
     )
-    max_grad_norm: float = Field(description="Norm to which gradients are clipped.")
-    logging_steps: int = Field(description="Steps between points of the curves.")
+    max_grad_norm: float = Field(
+        gt=0, allow_inf_nan=False, description="Norm to which gradients are clipped."
+    )
+    logging_steps: int = Field(ge=1, description="Steps between points of the curves.")
     save_minutes: float = Field(
-        description="Minutes between checkpoints; a killed run resumes from the last one."
+        ge=0,
+        allow_inf_nan=False,
+        description="Minutes between checkpoints; a killed run resumes from the last one.",
     )
     seed: int = Field(
-        description="Seed for the order of the problems, the sampling and the adapters."
+        ge=0,
+        lt=2**32,
+        description="Seed for the order of the problems, the sampling and the adapters.",
     )
     lora: Lora | None = Field(description="Adapters to train; null trains all weights.")
     launch: Launch = Field(description="How the training processes are started.")
+
+    def __post_init__(self) -> None:
+        at_once = self.per_device_train_batch_size * self.launch.num_processes
+        if at_once % self.num_generations:
+            raise ValueError(
+                f"num_generations={self.num_generations} must divide the {at_once} responses that "
+                "all processes hold at once (per_device_train_batch_size x launch.num_processes)"
+            )
+        if self.lr_scheduler_type in schedules.WITH_FLOOR:
+            raise ValueError(
+                f"lr_scheduler_type={self.lr_scheduler_type} needs a floor, which GRPO has no key "
+                "for: choose constant, linear or cosine"
+            )
 
 
 def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:

@@ -12,11 +12,12 @@ from mathledger.core.configuration import STRICT
 class Lora:
     """Params of low-rank adapters, which are merged into the model when it is saved."""
 
-    r: int = Field(description="Rank of the adapters' matrices.")
-    lora_alpha: int = Field(description="The adapters' output is scaled by lora_alpha / r.")
-    lora_dropout: float = Field(description="Dropout rate on the adapters' input.")
+    r: int = Field(ge=1, description="Rank of the adapters' matrices.")
+    lora_alpha: int = Field(ge=1, description="The adapters' output is scaled by lora_alpha / r.")
+    lora_dropout: float = Field(ge=0, lt=1, description="Dropout rate on the adapters' input.")
     target_modules: str = Field(
-        description="Modules that get adapters: a regular expression, or all-linear."
+        min_length=1,
+        description="Modules that get adapters: a regular expression, or all-linear.",
     )
     load_in_4bit: bool = Field(
         description="Keep the frozen weights in 4 bits (NF4) while training: QLoRA."

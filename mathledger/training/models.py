@@ -1,20 +1,17 @@
 """Load the model to train, and save it as a plain `from_pretrained` folder."""
 
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mathledger.core.errors import InputError
+from mathledger.core.files import replacing
+from mathledger.model.loading import load_weights
 from mathledger.run import tracking
 from mathledger.training.hardware import bf16_is_native
 from mathledger.training.lora import Lora
 
-
-def load_config(folder: Path) -> Any:
-    """Load a model folder's config.json."""
-    from transformers import AutoConfig
-
-    return AutoConfig.from_pretrained(folder)
+# Any other name would be a repository on the hub whose code transformers downloads and runs.
+Attention = Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"]
 
 
 def check_context(config: Any, max_length: int) -> None:
@@ -34,7 +31,7 @@ def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any
     bfloat16 if the hardware has it, or in 4 bits.
     """
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig
 
     compute = torch.bfloat16 if bf16_is_native() else torch.float32
     options: dict[str, Any] = {"attn_implementation": attn_implementation}
@@ -46,7 +43,7 @@ def load_model(folder: Path, lora: Lora | None, attn_implementation: str) -> Any
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=compute,
         )
-    return AutoModelForCausalLM.from_pretrained(folder, **options)
+    return load_weights(folder, **options)
 
 
 def save_model(trainer: Any, tokenizer: Any, base: Path, lora: Lora | None, out: Path) -> None:
@@ -59,20 +56,17 @@ def save_model(trainer: Any, tokenizer: Any, base: Path, lora: Lora | None, out:
     weights = trainer.accelerator.get_state_dict(trainer.model)  # FSDP gathers from all ranks
     if not tracking.is_main_process():
         return
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     model = trainer.accelerator.unwrap_model(trainer.model)
-    if lora:
-        import torch
-        from peft import PeftModel
-        from transformers import AutoModelForCausalLM
+    with replacing(out) as partial:
+        if lora:
+            import torch
+            from peft import PeftModel
 
-        model.save_pretrained(partial / "adapter", state_dict=weights)
-        (partial / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty card
-        plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-        model = PeftModel.from_pretrained(plain, partial / "adapter").merge_and_unload()
-        weights = model.state_dict()
-    model.config.use_cache = True  # training turned it off
-    model.save_pretrained(partial, state_dict=weights)
-    tokenizer.save_pretrained(partial)
-    partial.rename(out)
+            model.save_pretrained(partial / "adapter", state_dict=weights)
+            (partial / "adapter" / "README.md").unlink(missing_ok=True)  # peft's empty card
+            plain = load_weights(base, dtype=torch.float32)
+            model = PeftModel.from_pretrained(plain, partial / "adapter").merge_and_unload()
+            weights = model.state_dict()
+        model.config.use_cache = True  # training turned it off
+        model.save_pretrained(partial, state_dict=weights)
+        tokenizer.save_pretrained(partial)

@@ -1,7 +1,6 @@
 """Fine-tuning with TRL's SFTTrainer: tokenise rows, build the trainer, check and log metrics."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +10,10 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.core.machine import num_cores
 from mathledger.model.launch import Launch, broadcast
 from mathledger.run.tracking import is_main_process
-from mathledger.training import hardware, models
+from mathledger.training import hardware, models, schedules
 from mathledger.training.curves import Curves
 from mathledger.training.loop import Training, size_of_run
 from mathledger.training.lora import Lora, peft_config
@@ -30,45 +30,78 @@ CURVES: Curves = {
 
 @dataclass(frozen=True, config=STRICT)
 class Params:
-    learning_rate: float = Field(description="Peak learning rate, after the warm-up.")
-    lr_scheduler_type: str = Field(description="Name of one of transformers' schedulers.")
-    min_lr_rate: float = Field(description="Final learning rate as a share of learning_rate.")
-    warmup_steps: float = Field(description="Steps to warm up for; below 1, a share of all steps.")
-    num_train_epochs: float = Field(
-        description="Passes over the training set; ignored if max_steps is set."
+    learning_rate: float = Field(
+        gt=0, allow_inf_nan=False, description="Peak learning rate, after the warm-up."
     )
-    max_steps: int | None = Field(description="Optimizer steps; null follows num_train_epochs.")
-    per_device_train_batch_size: int = Field(description="Rows in a batch of one process.")
+    lr_scheduler_type: schedules.Name = Field(
+        description="Name of one of transformers' schedulers."
+    )
+    min_lr_rate: float = Field(
+        ge=0,
+        le=1,
+        description="Final learning rate as a share of learning_rate; 0 for a scheduler that takes "
+        "none.",
+    )
+    warmup_steps: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Steps to warm up for; below 1, a share of all steps.",
+    )
+    num_train_epochs: float = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="Passes over the training set; ignored if max_steps is set.",
+    )
+    max_steps: int | None = Field(
+        ge=1, description="Optimizer steps; null follows num_train_epochs."
+    )
+    per_device_train_batch_size: int = Field(ge=1, description="Rows in a batch of one process.")
     gradient_accumulation_steps: int = Field(
-        description="Batches that each process accumulates for one optimizer step."
+        ge=1, description="Batches that each process accumulates for one optimizer step."
     )
     activation_checkpointing: bool = Field(
         description="Recompute activations: less memory, more time."
     )
-    max_length: int = Field(description="Limit of tokens in a row; longer rows are left out.")
+    max_length: int = Field(ge=2, description="Limit of tokens in a row; longer rows are left out.")
     max_too_long_rate: float = Field(
-        description="Share of rows that may exceed max_length; they are left out and counted."
+        ge=0,
+        le=1,
+        description="Share of rows that may exceed max_length; they are left out and counted.",
     )
     packing: bool = Field(
         description=(
             "Pack several rows into one sequence of max_length; each row attends to itself only."
         ),
     )
-    attn_implementation: str = Field(
+    attn_implementation: models.Attention = Field(
         description=(
             "Attention kernel of transformers; use flash_attention_2 on a GPU, especially with "
             "packing."
         ),
     )
-    weight_decay: float = Field(description="Weight decay of AdamW.")
-    max_grad_norm: float = Field(description="Norm to which gradients are clipped.")
-    logging_steps: int = Field(description="Steps between points of the curves.")
-    save_minutes: float = Field(
-        description="Minutes between checkpoints; a killed run resumes from the last one."
+    weight_decay: float = Field(ge=0, allow_inf_nan=False, description="Weight decay of AdamW.")
+    max_grad_norm: float = Field(
+        gt=0, allow_inf_nan=False, description="Norm to which gradients are clipped."
     )
-    seed: int = Field(description="Seed for the order of the rows and the adapters.")
+    logging_steps: int = Field(ge=1, description="Steps between points of the curves.")
+    save_minutes: float = Field(
+        ge=0,
+        allow_inf_nan=False,
+        description="Minutes between checkpoints; a killed run resumes from the last one.",
+    )
+    seed: int = Field(
+        ge=0, lt=2**32, description="Seed for the order of the rows and the adapters."
+    )
     lora: Lora | None = Field(description="Adapters to train; null trains all weights.")
     launch: Launch = Field(description="How the training processes are started.")
+
+    def __post_init__(self) -> None:
+        if self.min_lr_rate and self.lr_scheduler_type not in schedules.WITH_FLOOR:
+            raise ValueError(
+                f"min_lr_rate={self.min_lr_rate} has no effect with lr_scheduler_type="
+                f"{self.lr_scheduler_type}: set min_lr_rate=0, or choose "
+                f"{' or '.join(schedules.WITH_FLOOR)}"
+            )
 
 
 def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]:
@@ -120,7 +153,7 @@ def load_tokens(path: Path, folder: Path, tokenizer: Any) -> Any:
             batched=True,
             remove_columns=rows.column_names,
             fn_kwargs={"tokenizer": tokenizer},
-            num_proc=os.cpu_count() if len(rows) > 50_000 else None,
+            num_proc=num_cores() if len(rows) > 50_000 else None,
             new_fingerprint=part,
         )
         partial = out.with_name(out.name + ".partial")
@@ -206,7 +239,7 @@ def make_trainer(
         output_dir=str(scratch),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler_type,
-        lr_scheduler_kwargs={"min_lr_rate": settings.min_lr_rate},
+        lr_scheduler_kwargs=schedules.arguments(settings.lr_scheduler_type, settings.min_lr_rate),
         warmup_steps=settings.warmup_steps,
         num_train_epochs=settings.num_train_epochs,
         max_steps=settings.max_steps or -1,

@@ -54,6 +54,8 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         dtype=choose_dtype(settings.dtype),
         device=f"cuda:{local_rank}" if torch.cuda.is_available() else "cpu",
         batch_size=settings.batch_size,
+        trust_remote_code=False,
+        use_safetensors=True,
     )
     own = lm.model.generation_config.eos_token_id
     end_ids = {tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}

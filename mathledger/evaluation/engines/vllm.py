@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from mathledger.core.errors import InputError
+from mathledger.core.extras import install
 from mathledger.evaluation.engines.engine import (
     Done,
     Engine,
@@ -28,13 +29,13 @@ def load(folder: Path, settings: Params) -> Engine:
         from lm_eval.models.vllm_causallms import VLLM
         from vllm import SamplingParams
     except ImportError as error:
-        raise InputError(
-            f"vLLM cannot be imported ({error}): run `pip install 'mathledger[vllm]'`"
-        ) from None
+        raise InputError(f"vLLM cannot be imported ({error}): run {install('vllm')}") from None
 
     dtype = choose_dtype(settings.dtype)
     lm = VLLM(
         pretrained=str(folder),
+        trust_remote_code=False,
+        load_format="safetensors",  # never pickled weights
         dtype=dtype,
         tensor_parallel_size=settings.vllm.tensor_parallel_size,
         data_parallel_size=settings.vllm.data_parallel_size,
