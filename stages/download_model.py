@@ -1,7 +1,7 @@
 """Store the base model and its tokenizer, at a pinned revision, as a `from_pretrained` folder.
 
 Reads   conf: model
-Writes  data/model/base/: weights, tokenizer, receipt.json
+Writes  data/model/base/: weights, tokenizer, receipt.json (with facts about the chat template)
 """
 
 from pathlib import Path
@@ -17,9 +17,11 @@ def main() -> None:
     arguments.expect_none("download_model", __doc__)
     with stage_run("download_model") as run:
         settings = params.load("model", download.Params)
-        size = download.download_model(settings, OUT)
-        run.log_metrics(size)
-        print(f"base model: {size['num_parameters']:,} parameters, {size['dtype']}")
+        model = download.download_model(settings, OUT)
+        run.log_metrics({"num_parameters": model["num_parameters"]})
+        for change in model["chat_template"]["changes"]:
+            print(f"base model: {change}")
+        print(f"base model: {model['num_parameters']:,} parameters, {model['dtype']}")
 
 
 if __name__ == "__main__":

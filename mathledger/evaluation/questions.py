@@ -13,7 +13,7 @@ from mathledger.core.tables import Row, read_rows
 from mathledger.evaluation import harness
 from mathledger.evaluation.engines.engine import Limits, Request
 from mathledger.evaluation.settings import Params
-from mathledger.model import prompts
+from mathledger.model import conversations, prompts
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ def render(
 ) -> list[Request]:
     """Render a request for each item and repeat; each sampled response gets its own seed."""
     requests = []
-    for item, messages in zip(items, harness.turns(name, items, task), strict=True):
-        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    turns = harness.turns(name, items, task)
+    rendered = conversations.render(tokenizer, turns, True)
+    for item, messages, asked in zip(items, turns, rendered, strict=True):
+        prompt, ids = asked.text, asked.ids
         if not settings.temperature:
             requests.append(Request(item["id"], 0, messages, prompt, ids, None))
             continue

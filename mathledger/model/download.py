@@ -11,7 +11,8 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import replacing
 from mathledger.data import hub, receipts, sources, wheel
-from mathledger.model import prompts
+from mathledger.model.check import check_model
+from mathledger.model.loading import load_tokenizer
 
 # This is ChatML, the format of the quickstart's model.
 CHAT_TEMPLATE = (
@@ -38,7 +39,7 @@ class Params:
 
 
 def download_model(settings: Params, out: Path) -> dict[str, Any]:
-    """Write weights, tokenizer and receipt.json to the folder `out`; return the model's size."""
+    """Write weights, tokenizer and receipt.json to the folder `out`; return size and facts."""
     source = settings.source
     with replacing(out) as folder:
         match source:
@@ -50,7 +51,7 @@ def download_model(settings: Params, out: Path) -> dict[str, Any]:
             case sources.RandomModel():
                 make_random(source, folder)
         replace_tokens(folder, settings.chat_template, settings.pad_token)
-        size = check_loads(folder)
+        size = check_model(folder)
         receipts.write_receipt(folder, {**receipts.identity(source), **size}, None)
     return size
 
@@ -116,11 +117,9 @@ def replace_tokens(folder: Path, chat_template: str | None, pad_token: str | Non
     Raises:
         InputError: the padding token is not in the vocabulary, so the model has no weights for it.
     """
-    from transformers import AutoTokenizer
-
     if chat_template is None and pad_token is None:
         return
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     if chat_template is not None:
         tokenizer.chat_template = chat_template
     if pad_token is not None:
@@ -131,12 +130,3 @@ def replace_tokens(folder: Path, chat_template: str | None, pad_token: str | Non
             )
         tokenizer.pad_token = pad_token
     tokenizer.save_pretrained(folder)
-
-
-def check_loads(folder: Path) -> dict[str, Any]:
-    """Check that the folder loads as a plain model with a chat template, and return its size."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    prompts.require_chat_template(AutoTokenizer.from_pretrained(folder), folder)
-    model = AutoModelForCausalLM.from_pretrained(folder)
-    return {"num_parameters": model.num_parameters(), "dtype": str(model.dtype).split(".")[-1]}

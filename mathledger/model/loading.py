@@ -43,34 +43,30 @@ def load_weights(folder: Path, **options: Any) -> Any:
         raise  # stage_run names the package to install
     except ImportError as error:
         raise InputError(f"cannot load the model in {folder}: {reason(error)}") from error
-    repair_generation(loaded[0] if isinstance(loaded, tuple) else loaded)
+    model = loaded[0] if isinstance(loaded, tuple) else loaded
+    if model.generation_config is not None and generation_fault(model.generation_config):
+        model.generation_config = only_ids(model.generation_config)
     return loaded
 
 
-def repair_generation(model: Any) -> str | None:
-    """Keep only the token ids of generation settings that transformers would refuse to save.
+def generation_fault(config: Any) -> str | None:
+    """Return why transformers would refuse to save generation settings, or None.
 
-    transformers saves an invalid generation_config.json only as long as it is unchanged, and
-    training changes it. Evaluation ignores these settings anyway.
-
-    Returns:
-        What is wrong with the settings, or None if they can be saved.
+    It saves invalid settings as long as they are unchanged, and training changes them.
     """
-    from transformers import GenerationConfig
-
-    own = model.generation_config
-    if own is None:
-        return None
     try:
-        own.validate(strict=True)
+        config.validate(strict=True)
     except (ValueError, TypeError) as error:
-        model.generation_config = GenerationConfig(
-            bos_token_id=own.bos_token_id,
-            eos_token_id=own.eos_token_id,
-            pad_token_id=own.pad_token_id,
-        )
         return reason(error)
     return None
+
+
+def only_ids(config: Any) -> Any:
+    """Return generation settings with their token ids alone; evaluation ignores the others."""
+    from transformers import GenerationConfig
+
+    names = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return GenerationConfig(**{name: getattr(config, name) for name in names})
 
 
 def reason(error: BaseException) -> str:

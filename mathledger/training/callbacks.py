@@ -14,6 +14,7 @@ import torch
 from transformers import ProgressCallback, TrainerCallback
 
 from mathledger.core.files import write_text
+from mathledger.model import conversations
 from mathledger.model.launch import any_rank, barrier
 from mathledger.run import tracking
 from mathledger.training.checkpoints import seal
@@ -91,9 +92,8 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
         self.run.log_text(title + response, f"samples/step-{state.global_step:06}.txt")
 
     def _respond(self, model: Any, tokenizer: Any, device: Any) -> str:
-        ids = tokenizer.apply_chat_template(
-            self.row["prompt"], add_generation_prompt=True, return_dict=False, return_tensors="pt"
-        ).to(device)
+        (asked,) = conversations.render(tokenizer, [self.row["prompt"]], True)
+        ids = torch.tensor([asked.ids], device=device)
         mode = model.training
         model.eval()
         with torch.no_grad():

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.machine import num_cores
+from mathledger.model import conversations, templates
 from mathledger.model.launch import Launch, broadcast
 from mathledger.run.tracking import is_main_process
 from mathledger.training import hardware, models, schedules
@@ -110,32 +111,25 @@ def tokenise(rows: dict[str, list[Any]], tokenizer: Any) -> dict[str, list[Any]]
     The prompt is exactly the request that evaluation sends, including the generation prompt.
 
     Raises:
-        InputError: the chat template renders a prompt differently when the answer follows it.
+        InputError: the chat template renders a prompt differently when the answer follows it, or
+            leaves out a part of the answer.
     """
-    prompt_texts, texts = (
-        tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=open_turn)
-        for turns, open_turn in (
-            (rows["prompt"], True),
-            ([p + c for p, c in zip(rows["prompt"], rows["completion"], strict=True)], False),
-        )
-    )
-    asked = tokenizer(prompt_texts, add_special_tokens=False)["input_ids"]
-    whole = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    for row_id, prompt, ids in zip(rows["id"], asked, whole, strict=True):
-        if ids[: len(prompt)] != prompt:
-            raise InputError(
-                f"row {row_id}: the chat template renders the prompt differently when the answer "
-                "follows it, so training would use a prompt that evaluation never sends: fix the "
-                "template"
-            )
+    pairs = zip(rows["prompt"], rows["completion"], strict=True)
+    asked = conversations.render(tokenizer, rows["prompt"], True)
+    whole = conversations.render(tokenizer, [prompt + answer for prompt, answer in pairs], False)
+    for row_id, prompt, row, answer in zip(
+        rows["id"], asked, whole, rows["completion"], strict=True
+    ):
+        if wrong := templates.what_is_wrong(prompt, row, answer[0]["content"]):
+            raise InputError(f"row {row_id}: {wrong}")
     return {
         "id": rows["id"],
-        "input_ids": whole,
+        "input_ids": [row.ids for row in whole],
         "completion_mask": [
-            [0] * len(prompt) + [1] * (len(ids) - len(prompt))
-            for prompt, ids in zip(asked, whole, strict=True)
+            [0] * len(prompt.ids) + [1] * (len(row.ids) - len(prompt.ids))
+            for prompt, row in zip(asked, whole, strict=True)
         ],
-        "length": [len(ids) for ids in whole],
+        "length": [len(row.ids) for row in whole],
     }
 
 
@@ -275,7 +269,7 @@ def check_loss_mask(trainer: Any, eos_token_id: int) -> None:
     """Check on a real batch that the loss covers the completion and its end, but not the prompt.
 
     Raises:
-        InputError: the loss misses the end-of-turn token, or covers the prompt.
+        InputError: the loss does not have the end-of-turn token once, or it covers the prompt.
     """
     labels = trainer.data_collator([trainer.train_dataset[0]])["labels"][0].tolist()
     trained = [label for label in labels if label != -100]
@@ -284,6 +278,11 @@ def check_loss_mask(trainer: Any, eos_token_id: int) -> None:
             "the end-of-turn token is not in the loss: the model would never learn to stop; "
             f"the chat template must end an assistant turn with the tokenizer's eos_token (id "
             f"{eos_token_id})"
+        )
+    if (count := trained.count(eos_token_id)) > 1:
+        raise InputError(
+            f"the loss has the end-of-turn token (id {eos_token_id}) {count} times: the chat "
+            "template must end an assistant turn with it once"
         )
     if labels[0] != -100:
         raise InputError(

@@ -10,6 +10,8 @@ import torch
 import trl
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from mathledger.model import conversations
+
 
 class NonFiniteError(Exception):
     """Raised at a step with a NaN or infinite loss or gradient; carries its suspect batches."""
@@ -91,7 +93,11 @@ class ReseededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
 
 
 class GRPOTrainer(StopAtNonFinite, trl.GRPOTrainer):  # type: ignore[misc]
-    """TRL's GRPOTrainer, with an order of problems that a resumed run repeats."""
+    """TRL's GRPOTrainer, with our prompts, and an order of problems that a resumed run repeats."""
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        rendered = conversations.render(self.processing_class, prompts, True)
+        return [each.ids for each in rendered], None, {}
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         return ReseededSampler(super()._get_train_sampler(dataset), self)

@@ -14,6 +14,7 @@ from typing import Any
 from mathledger.core.errors import InputError
 from mathledger.evaluation.engines.engine import Done, Engine, Limits, Request, Response, fault
 from mathledger.evaluation.settings import Params, Server
+from mathledger.model.conversations import spells_control
 
 MAX_REDIRECTS = 3
 MAX_BYTES = 4 << 20, 256  # of a reply: at most so many, and so many more for each token
@@ -60,6 +61,7 @@ class Client:
         from aiohttp import ClientError, ClientSession, ClientTimeout
         from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
+        self._expect_plain(requests)
         at_once = asyncio.Semaphore(self.settings.batch_size)
         failed: list[str] = []
         client = self._harness_client()
@@ -110,6 +112,20 @@ class Client:
         if problem := fault(response):
             raise ReplyError(problem)
         return response
+
+    def _expect_plain(self, requests: list[Request]) -> None:
+        """Raise InputError if a chat server would read a text as a control token.
+
+        It renders the messages itself; local-completions gets our token ids.
+        """
+        if not self.is_chat:
+            return
+        for request in requests:
+            if any(spells_control(self.tokenizer, each["content"]) for each in request.messages):
+                raise InputError(
+                    f"item {request.item_id} spells a control token of the model, which a chat "
+                    "server would read as one: set evaluate.backend=local-completions"
+                )
 
     def _harness_client(self) -> Any:
         """Return the harness's client, which knows the payload and the key of either API."""

@@ -1,0 +1,201 @@
+"""Check a tokenizer and its chat template before any hour is spent on training with them."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.model import conversations
+from mathledger.model.conversations import Conversation, Rendered
+from mathledger.model.folder import read_config
+
+PROBLEM = "What is 3 + 4?"
+SOLUTION = r"3 + 4 = 7, so the answer is \boxed{7}."
+THINKING = f"<think>\nThree and four more make seven.\n</think>\n\n{SOLUTION}"
+SYSTEM = "Answer briefly."
+SWITCHES = ("enable_thinking", "thinking")
+# Llama's own fallback where the template finds no clock.
+DATE = datetime(2024, 7, 26)
+_CLOCK = re.compile(r"""strftime_now\(\s*(?:format\s*=\s*)?(["'])((?:(?!\1).)*)\1\s*\)""")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What later stages and the card may want to know about a chat template."""
+
+    has_system_turn: bool
+    thinking_switches: list[str]  # the template's variables that turn thinking on or off
+    keeps_thinking: bool  # a solution that begins with <think>...</think> is rendered whole
+    num_bos: int  # begin-of-sequence tokens in a prompt
+    changes: list[str] = field(default_factory=list)  # what download_model changed, and why
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, str]:
+    return {"role": "assistant", "content": text}
+
+
+def what_is_wrong(prompt: Rendered, whole: Rendered, answer: str) -> str | None:
+    """Return why a rendered row cannot be trained on, or None.
+
+    Args:
+        prompt: the row's prompt, with the generation prompt.
+        whole: the prompt and the answer.
+    """
+    if whole.ids[: len(prompt.ids)] != prompt.ids:
+        return (
+            "the chat template renders the prompt differently when the answer follows it, so "
+            "training would use a prompt that evaluation never sends: set model.chat_template to "
+            "one that does not"
+        )
+    learned = whole.text.removeprefix(prompt.text)
+    # Templates trim texts and set their own line breaks around thinking.
+    if answer.strip() not in learned and _squashed(answer) not in _squashed(learned):
+        return (
+            f"the chat template leaves out a part of the answer, which begins {answer[:40]!r}: set "
+            "model.chat_template to one that keeps it, or remove the thinking from the solutions"
+        )
+    return None
+
+
+def _squashed(text: str) -> str:
+    return "".join(text.split())
+
+
+def pin_date(tokenizer: Any) -> str | None:
+    """Replace a template's clock by a fixed date; return what was changed, if anything.
+
+    Otherwise the prompts of Llama 3.2 or SmolLM3 would change every day.
+    """
+    template = tokenizer.chat_template
+    if not isinstance(template, str) or not _CLOCK.search(template):
+        return None
+    shown = sorted({DATE.strftime(found[2]) for found in _CLOCK.finditer(template)})
+    tokenizer.chat_template = _CLOCK.sub(lambda found: repr(DATE.strftime(found[2])), template)
+    return f"the chat template writes today's date; it now always writes {' and '.join(shown)}"
+
+
+def end_turn_with_eos(tokenizer: Any, folder: Path) -> str | None:
+    """Make the token that ends a turn the tokenizer's eos_token; return what was changed.
+
+    Gemma's eos_token ends a document, and its generation settings name <end_of_turn> as well. Every
+    library stops at the eos_token, but not every one reads these settings.
+    """
+    learned = _render(tokenizer, folder, [user(PROBLEM), assistant(SOLUTION)], False).ids
+    learned = learned[len(_render(tokenizer, folder, [user(PROBLEM)], True).ids) :]
+    settings = folder / "generation_config.json"
+    if tokenizer.eos_token_id in learned or not settings.exists():
+        return None
+    ends = read_config(settings).get("eos_token_id")
+    ends = ends if isinstance(ends, list) else [ends]
+    own = [token for token in learned if token in ends]
+    if len(own) != 1:
+        return None
+    before, tokenizer.eos_token = tokenizer.eos_token, tokenizer.convert_ids_to_tokens(own[0])
+    return f"the end of a turn, {tokenizer.eos_token}, is now the eos_token; it was {before}"
+
+
+def check_template(tokenizer: Any, folder: Path) -> Facts:
+    """Check that the chat template suits training and evaluation, and return facts about it.
+
+    Raises:
+        InputError: the template fails, changes with the day, leaves out a text, or marks the
+            beginning of a sequence or the end of a turn wrongly.
+    """
+    where = f"the chat template of {folder}"
+    prompt = _render(tokenizer, folder, [user(PROBLEM)], True)
+    whole = _render(tokenizer, folder, [user(PROBLEM), assistant(SOLUTION)], False)
+    if PROBLEM not in prompt.text:
+        raise InputError(f"{where} leaves out the user's text: set model.chat_template")
+    if wrong := what_is_wrong(prompt, whole, SOLUTION):
+        raise InputError(f"{folder}: {wrong}")
+    _expect_same_on_two_days(tokenizer, where)
+    learned = whole.ids[len(prompt.ids) :]
+    if (count := learned.count(tokenizer.eos_token_id)) != 1:
+        raise InputError(
+            f"{where} ends an assistant's turn with the tokenizer's eos_token "
+            f"{tokenizer.eos_token!r} {count} times, and the model learns when to stop from "
+            "exactly one: set model.chat_template"
+        )
+    num_bos = prompt.ids.count(tokenizer.bos_token_id) if tokenizer.bos_token else 0
+    if num_bos > 1:
+        raise InputError(
+            f"{where} begins a prompt with {num_bos} {tokenizer.bos_token}: set "
+            "model.chat_template to one that writes it once"
+        )
+    return Facts(
+        has_system_turn=_has_system_turn(tokenizer, folder),
+        thinking_switches=[name for name in SWITCHES if _switches(tokenizer, name)],
+        keeps_thinking=_keeps_thinking(tokenizer, folder, prompt),
+        num_bos=num_bos,
+    )
+
+
+def every_id(tokenizer: Any, folder: Path) -> list[int]:
+    """Return the ids of the tokens that the template writes around a problem and its solution."""
+    whole = _render(tokenizer, folder, [user(PROBLEM), assistant(SOLUTION)], False).ids
+    return sorted({*whole, *_render(tokenizer, folder, [user(PROBLEM)], True).ids})
+
+
+def _render(tokenizer: Any, folder: Path, turns: Conversation, is_open: bool) -> Rendered:
+    (rendered,) = conversations.render(tokenizer, [turns], is_open)
+    return rendered
+
+
+def _has_system_turn(tokenizer: Any, folder: Path) -> bool:
+    turns = [{"role": "system", "content": SYSTEM}, user(PROBLEM)]
+    try:
+        text = _render(tokenizer, folder, turns, True).text
+    except InputError:
+        return False
+    return SYSTEM in text and PROBLEM in text
+
+
+def _keeps_thinking(tokenizer: Any, folder: Path, prompt: Rendered) -> bool:
+    whole = _render(tokenizer, folder, [user(PROBLEM), assistant(THINKING)], False)
+    return what_is_wrong(prompt, whole, THINKING) is None
+
+
+def _switches(tokenizer: Any, name: str) -> bool:
+    on, off = (_apply(tokenizer, **{name: value}) for value in (True, False))
+    return on != off
+
+
+def _apply(tokenizer: Any, **variables: Any) -> str:
+    text: str = tokenizer.apply_chat_template(
+        [user(PROBLEM)], tokenize=False, add_generation_prompt=True, **variables
+    )
+    return text
+
+
+@contextlib.contextmanager
+def clock_at(day: datetime) -> Iterator[None]:
+    """Set the clock that templates read."""
+    from transformers.utils import chat_template_utils as library
+
+    real = library.datetime
+    library.datetime = SimpleNamespace(now=lambda: day)
+    try:
+        yield
+    finally:
+        library.datetime = real
+
+
+def _expect_same_on_two_days(tokenizer: Any, where: str) -> None:
+    texts = {_apply(tokenizer), _apply(tokenizer)}
+    for day in (datetime(2025, 1, 1, 8), datetime(2026, 12, 31, 20)):
+        with clock_at(day):
+            texts.add(_apply(tokenizer))
+    if len(texts) > 1:
+        raise InputError(
+            f"{where} renders another prompt on another day, so no result could be reproduced: "
+            "set model.chat_template to one without a date or chance"
+        )
