@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from filelock import FileLock, Timeout
+
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json, write_text
-from mathledger.model.launch import Launch, initialise_ranks
+from mathledger.model.launch import Launch, any_rank, initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import tracking
 from mathledger.training.checkpoints import last_checkpoint
@@ -66,13 +68,38 @@ def training_run(stage: str, launch: Launch, run: tracking.Run) -> Iterator[Path
 
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
-    initialise_ranks(launch)
-    scratch = scratch_folder(stage, run)
-    with measured_energy() as energy:
-        yield scratch
-        if tracking.is_main_process():
-            shutil.rmtree(scratch, ignore_errors=True)
-    run.facts |= energy
+    with only_training(stage):
+        initialise_ranks(launch)
+        scratch = scratch_folder(stage, run)
+        with measured_energy() as energy:
+            yield scratch
+            if tracking.is_main_process():
+                shutil.rmtree(scratch, ignore_errors=True)
+        run.facts |= energy
+
+
+@contextlib.contextmanager
+def only_training(stage: str, locks: Path = Path(".scratch/locks")) -> Iterator[None]:
+    """Wait until no other process of this checkout writes the same stage's outputs.
+
+    A training whose DVC was killed goes on to the end of its step and saves a checkpoint, while
+    `dvc repro` may have begun the stage again, maybe with other params. Rank 0 waits for all ranks.
+    """
+    if not tracking.is_main_process():
+        yield
+        return
+    locks.mkdir(parents=True, exist_ok=True)
+    # The operating system releases the lock when the process ends, even if it is killed.
+    lock = FileLock(locks / f"outputs-{stage}.lock", thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print(f"{stage}: an earlier run in this checkout is ending; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run_trainer(
@@ -136,7 +163,10 @@ def train_to_end(trainer: Any, checkpoint: Path | None) -> float:
     """Train to the last step, from a checkpoint if one is given, and return the seconds it took.
 
     A run that gets SIGTERM saves and exits with an error, so that DVC does not count it as done.
+    This holds after the last step as well: DVC may have been killed, and run the stage again.
     """
+    from mathledger.training.callbacks import Checkpointing
+
     if checkpoint and tracking.is_main_process():
         print(f"resuming from {checkpoint.name}")
     started = time.monotonic()
@@ -152,7 +182,12 @@ def train_to_end(trainer: Any, checkpoint: Path | None) -> float:
             "previous checkpoint"
         ) from None
     step, steps = trainer.state.global_step, trainer.state.max_steps
-    if step < steps:
+    asked = [
+        callback.asked_to_end
+        for callback in trainer.callback_handler.callbacks
+        if isinstance(callback, Checkpointing)
+    ]
+    if step < steps or any_rank(any(asked))[0]:
         sys.exit(f"error: stopped by SIGTERM, saved at step {step} of {steps}; run again to resume")
     return time.monotonic() - started
 
