@@ -174,8 +174,11 @@ class Overlay:
         self._by_text: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
         self._seen: set[tuple[str, str]] = set()  # Places and keys of the texts that occur.
         self._overruled: set[tuple[str, str]] = set()  # Places and pairs.
-        if self.verdicts:
-            for number, key in enumerate(keys(pa.array([item.problem for item in items]))):
+        if self.verdicts:  # A copied solution is judged beside the item's solution.
+            texts = [(number, item.problem) for number, item in enumerate(items)]
+            texts += [(number, item.solution) for number, item in enumerate(items) if item.solution]
+            numbers, columns = zip(*texts, strict=True)
+            for number, key in zip(numbers, keys(pa.array(columns)), strict=True):
                 self._items[key].append(number)
         for verdict in self.verdicts:
             self._by_text[verdict.place, verdict.keys[0]].append(verdict)
@@ -202,7 +205,9 @@ class Overlay:
                     self._overruled.add((place, verdict.pair))
                 rule = before.ruling.rule_kind if before.ruling else before.kind
                 note = f"{verdict.by}, {verdict.date}: {verdict.reason}"
-                kind = SAME if verdict.verdict == "same" else DIFFERENT
+                kind = DIFFERENT
+                if verdict.verdict == "same":
+                    kind = before.kind if before.holds_item else SAME
                 by_item[item] = before._replace(kind=kind, ruling=Ruling("person", rule, note))
         return sorted(by_item.values(), key=lambda match: match.item)
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
-from mathledger.filters import decontaminate, deduplicate, reviewed
+from mathledger.filters import decontaminate, deduplicate, overlap, reviewed
+from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
 from mathledger.run import params
 from tests.test_deduplicate import REWORDED, STORY
@@ -88,6 +90,19 @@ def test_a_verdict_about_a_solution_holds_in_solutions_only(tmp_path: Path) -> N
     verdict = line(RETOLD, ITEMS[2].problem, "same", place="solution")
     metrics, _, kept = run(tmp_path, [OTHER, RETOLD], verdict)
     assert kept == ["0", "1"] and metrics["reviewed"]["num_stale"] == 1
+
+
+@pytest.mark.parametrize(("verdict", "kind"), [("same", "solution"), ("different", "different")])
+def test_a_copied_solution_is_judged_beside_the_items_solution(verdict: str, kind: str) -> None:
+    item = replace(ITEMS[0], solution="Two minus three is minus one, so she has a debt of one.")
+    own = f"We see: {item.solution}"
+    content = json.loads(line(own, str(item.solution), verdict, place="solution"))
+    overlay = reviewed.Overlay([reviewed.Verdict.read(content, "line")], [item])
+    match = Match(0, overlap.SOLUTION, "solution", 0.9, 0.9, 0.9)
+    key = reviewed.keys(pa.array([own]))[0]
+    assert [each.name for each in overlay.apply("solution", key, [match])] == [kind]
+    assert overlay.counts()["num_stale"] == 0
+    assert overlay.counts()["num_overruled"] == (verdict == "different")
 
 
 def test_a_verdict_that_agrees_with_the_rule_overrules_nothing(tmp_path: Path) -> None:
