@@ -6,7 +6,9 @@ check a published folder without this project. The ledger holds the digests of t
 everything upstream, so that one signature covers the whole chain.
 """
 
+import base64
 import contextlib
+import json
 import logging
 import re
 import tempfile
@@ -84,7 +86,13 @@ def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
         top = Path(scratch) / settings["model_card"]["name"]
         top.mkdir()
         for folder in (model, CARD):
-            for path in sorted(each for each in (root / folder).rglob("*") if each.is_file()):
+            for path in sorted((root / folder).rglob("*")):
+                if path.is_symlink() and not path.is_file():  # its files would not be signed
+                    raise InputError(
+                        f"{path.relative_to(root)} is a link to no file: replace or remove it"
+                    )
+                if not path.is_file():
+                    continue
                 link = top / path.relative_to(root / folder)
                 if link.is_symlink():
                     raise InputError(
@@ -111,7 +119,8 @@ def hashing_config() -> Any:
         from model_signing import hashing
     except ImportError as error:
         raise InputError(f"{error}: run {install('sign')}") from None
-    config = hashing.Config()
+    # By default the library leaves out .git, .github, .gitattributes and .gitignore.
+    config = hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False)
     config.use_file_serialization(hashing_algorithm="sha256", allow_symlinks=True)
     return config.set_allow_symlinks(True)
 
@@ -191,7 +200,25 @@ def mismatches(folder: Path, signature: Path, verifier: Verifier) -> list[str]:
         if differing:
             return [f"{signature}: {name} is not the file that was signed" for name in differing]
         return [f"{signature}: {' '.join(str(error).split()) or type(error).__name__}"]
-    return []
+    return [
+        f"{signature}: {name} is not covered by the signature: remove it, or sign again"
+        for name in sorted(names(folder) - covered(signature))
+    ]
+
+
+def names(folder: Path) -> set[str]:
+    """Return the paths of all files in a folder, relative to it."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def covered(signature: Path) -> set[str]:
+    """Return the paths of the files that a valid signature lists.
+
+    It may also list paths to ignore, and the library then ignores whatever is there.
+    """
+    bundle = json.loads(signature.read_bytes())
+    statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    return {str(resource["name"]) for resource in statement["predicate"]["resources"]}
 
 
 def shown(verifier: Verifier) -> str:
