@@ -822,6 +822,16 @@ def test_two_runs_are_the_same_bytes(smoke: Workspace, again: Workspace) -> None
     assert first and first == second
 
 
+def test_the_card_names_the_model_that_judged_pairs(single: Project) -> None:
+    assert "language model" not in single.text
+    ledger = copy.deepcopy(single.ledger)
+    counts = {"num_same": 3, "num_different": 5, "num_undecided": 2, "num_private": 1}
+    ledger["decontaminate"]["judged"] = {"model": "judge-7b", "prompt": "same_problem_1", **counts}
+    text = " ".join(render(ledger).split())
+    assert "The language model judge-7b (prompt same_problem_1) judged 10 pairs" in text
+    assert "3 as the same problem in both orders, 5 as different problems, and 2 without" in text
+
+
 def test_the_card_estimates_what_remains_only_from_enough_leaks(single: Project) -> None:
     assert "Chapman" not in single.text
     ledger = copy.deepcopy(single.ledger)

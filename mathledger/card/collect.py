@@ -148,6 +148,7 @@ def decontamination(outputs: Outputs, settings: Settings) -> Decontamination:
         "num_variant_hits": measured["hits_by_class"].get("variant", 0),
         "reviewed": {key: value for key, value in measured["reviewed"].items() if key != "stale"},
         "leaks": measured["leaks"],
+        **{key: measured[key] for key in ("judged",) if key in measured},
     }
     return Decontamination.read(content, "decontaminate")
 

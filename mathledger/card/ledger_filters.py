@@ -54,6 +54,17 @@ class Leaks(Record):
     remaining: Remaining | None
 
 
+class Judged(Record):
+    """A language model's verdicts about the pairs that an embedding model proposes."""
+
+    model: str
+    prompt: str
+    num_same: Count
+    num_different: Count
+    num_undecided: Count
+    num_private: Count
+
+
 class Decontamination(Record):
     """The settings and the results of decontamination."""
 
@@ -64,3 +75,4 @@ class Decontamination(Record):
     num_variant_hits: Count
     reviewed: Reviewed | None = None
     leaks: Leaks | None = None
+    judged: Judged | None = None

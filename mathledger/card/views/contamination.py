@@ -45,6 +45,20 @@ def reviewed(ledger: Ledger) -> str:
     return text
 
 
+def judged(ledger: Ledger) -> str:
+    """Say what a language model judged; return "" if none did."""
+    counts = ledger.decontaminate.judged
+    if counts is None:
+        return ""
+    num_pairs = counts.num_same + counts.num_different + counts.num_undecided
+    return (
+        f"The language model {counts.model} (prompt {counts.prompt}) judged {num_pairs} pairs that "
+        f"an embedding model proposes: {counts.num_same} as the same problem in both orders, "
+        f"{counts.num_different} as different problems, and {counts.num_undecided} without a "
+        "verdict."
+    )
+
+
 def remaining(ledger: Ledger) -> str:
     """Say how many leaks remain by capture-recapture; return "" if there are too few to tell."""
     leaks = ledger.decontaminate.leaks
