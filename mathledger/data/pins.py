@@ -16,7 +16,7 @@ from pathlib import Path
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.data.hub import reason
-from mathledger.data.sources import RepoType
+from mathledger.data.sources import RepoType, expect_inside
 
 
 def local_pins(given: list[str]) -> Iterator[tuple[str, str]]:
@@ -47,6 +47,10 @@ def hub_pins(
     for file in HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=repo_type):
         if not isinstance(file, RepoFile) or not any(fnmatch(file.path, p) for p in patterns):
             continue
+        try:
+            expect_inside(file.path)
+        except ValueError as error:
+            raise InputError(f"{repo} has a file named {file.path!a}: {error}") from None
         if file.lfs:
             yield file.path, file.lfs.sha256
             continue

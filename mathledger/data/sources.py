@@ -36,9 +36,9 @@ def _expect_pinned(files: Any) -> Any:
     return files
 
 
-def _expect_inside(name: str) -> str:
+def expect_inside(name: str) -> str:
     """Return the path of a file in a repository or an archive if it cannot lead out of a folder."""
-    is_plain = name.isprintable() and not set(name) & set('\\:*?"<>|')
+    is_plain = name.isprintable() and "\\" not in name and not re.match("[A-Za-z]:", name)
     if not is_plain or any(part in ("", ".", "..") for part in name.split("/")):
         raise ValueError("not a relative path of plain names, such as data/train.parquet")
     return name
@@ -58,7 +58,7 @@ def _expect_requirement(part: str) -> str:
 
 
 Sha256 = Annotated[str, Field(pattern=f"^{SHA256.pattern}$")]
-InnerPath = Annotated[str, AfterValidator(_expect_inside)]
+InnerPath = Annotated[str, AfterValidator(expect_inside)]
 Repo = Annotated[str, AfterValidator(_expect_repo)]
 Requirement = Annotated[str, AfterValidator(_expect_requirement)]
 Commit = Annotated[str, AfterValidator(_expect_commit)]
