@@ -48,6 +48,18 @@ def _response(response: Row, is_repeated: bool) -> Branch:
     )
 
 
+def decided(hit: Row) -> list[str]:
+    """Say who decided about a pair instead of the rule, if anybody did.
+
+    >>> decided({"note": "Ada: other area", "decided_by": "person", "rule_class": "contained"})
+    ['decided by a person (Ada: other area); the rule says contained']
+    """
+    if not hit.get("note"):  # Evidence of older commits has no such column.
+        return []
+    rule = f"the rule says {hit['rule_class']}" if hit["rule_class"] else "the rule finds nothing"
+    return [f"decided by a {hit['decided_by']} ({hit['note']}); {rule}"]
+
+
 def _hit(hit: Row) -> Branch:
     differences = [
         f"{key.replace('_', ' ')}: {', '.join(hit[key])}" for key in DIFFERENCES if hit[key]
@@ -59,6 +71,7 @@ def _hit(hit: Row) -> Branch:
             f"in the {hit['place']}; containment {hit['containment']:.2f}, stems of the "
             f"item in it {hit['item_in_text']:.2f}, its own in the item "
             f"{hit['text_in_item']:.2f}",
+            *decided(hit),
             *differences,
             *lines_of(hit["place"], hit["row"][hit["place"]]),
         ],

@@ -92,6 +92,7 @@ def outcome(stage: Passage) -> tuple[str, list[str]]:
             line
             for key, value in evidence.items()
             if value not in (None, []) and not key.endswith("_spans")
+            if key not in ("decided_by", "rule_class") or evidence["note"]
             for line in lines_of(key, value)
         ]
         return f"removed: {stage.removal.reason}", lines
