@@ -16,6 +16,7 @@ from mathledger import __version__, terminal
 from mathledger.core.arguments import absolute, positive_integer, positive_number, share
 from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
+from mathledger.core.secrets import without_secrets
 
 SIGNATURE = Path("model.sig")
 REVIEW = Path("review.html")
@@ -375,7 +376,8 @@ def main(argv: list[str] | None = None) -> int:
         status = int(importlib.import_module(arguments.module).run(arguments))
         sys.stdout.flush()
     except InputError as error:
-        print(terminal.printable(f"mathledger {arguments.command}: {error}"), file=sys.stderr)
+        said = without_secrets(f"mathledger {arguments.command}: {error}")
+        print(terminal.printable(said), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         if not (missing := what_is_missing(error)):

@@ -151,7 +151,7 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
                 sys.exit(0)
             yield Run({}, {}, "", None)
     except InputError as error:
-        sys.exit(f"error: {name}: {error}")
+        sys.exit(without_secrets(f"error: {name}: {error}"))
     except ModuleNotFoundError as error:
         if not (missing := what_is_missing(error)):
             raise
@@ -161,7 +161,7 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
     except Exception as error:
         if not (fault := machine_fault(error)):
             raise
-        sys.exit(f"error: {name}: {fault}")
+        sys.exit(without_secrets(f"error: {name}: {fault}"))
 
 
 @contextlib.contextmanager
@@ -213,7 +213,8 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         raise  # when the pipe closes, the writer ends the run as KILLED
     except BaseException as error:
         with contextlib.suppress(InputError):
-            writer.send({"do": "text", "text": f"{error}\n", "file": "error.txt"})
+            text = without_secrets(f"{error}\n")
+            writer.send({"do": "text", "text": text, "file": "error.txt"})
             writer.ask({"do": "end", "status": "FAILED"})
         raise
     finally:

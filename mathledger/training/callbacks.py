@@ -3,6 +3,7 @@
 This module imports torch and transformers, so import it inside the function that uses a callback.
 """
 
+import contextlib
 import json
 import math
 import signal
@@ -73,8 +74,9 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.samples = []
         if state.global_step and self.file.exists():
-            kept = json.loads(self.file.read_text())
-            self.samples = [each for each in kept if each["step"] <= state.global_step]
+            with contextlib.suppress(ValueError):  # a power cut tore the file
+                kept = json.loads(self.file.read_text(encoding="utf-8"))
+                self.samples = [each for each in kept if each["step"] <= state.global_step]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == state.max_steps:

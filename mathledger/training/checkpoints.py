@@ -33,7 +33,7 @@ def is_complete(folder: Path) -> bool:
     try:
         sizes = json.loads((folder / SEAL).read_text())
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError, AttributeError):  # also a seal that a power cut tore
         return False
 
 
