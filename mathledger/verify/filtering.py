@@ -11,9 +11,12 @@ NOT_COMPARED = ("candidates.parquet", "judgements.parquet")
 
 
 def canaries(project: Project) -> Check:
-    """Check that the training set holds no canary, and no benchmark item if they are removed."""
+    """Check that the training set holds no canary, and no benchmark item if they are removed.
+
+    An item's text may be there if somebody judged that it is another problem.
+    """
     from mathledger.core.tables import read_batches
-    from mathledger.filters import decontaminate
+    from mathledger.filters import decontaminate, reviewed
     from mathledger.filters.canaries import choose
     from mathledger.filters.items import read_items
     from mathledger.run import params
@@ -22,6 +25,8 @@ def canaries(project: Project) -> Check:
     items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
     hidden = choose(items, settings.canaries_per_benchmark, settings.seed)
     forbidden = {canary.id for canary in hidden}
+    verdicts = reviewed.read(reviewed.FILES["decontaminate"])
+    cleared = {verdict.pair for verdict in verdicts if verdict.verdict == "different"}
     texts = {item.problem: f"item {item.id} of {item.benchmark}" for item in items}
     filtered = project.outputs.kept
     kept = set()
@@ -31,7 +36,8 @@ def canaries(project: Project) -> Check:
         for row, problem in zip(ids, problems, strict=True):
             if row in forbidden:
                 yield f"{filtered}: row {row} is a canary"
-            if problem in texts and settings.action == "remove":
+            is_item = problem in texts and reviewed.pair(problem, problem) not in cleared
+            if is_item and settings.action == "remove":
                 yield f"{filtered}: row {row} is {texts[problem]}"
     num_rows = 0
     for path in (project.outputs.mix("train"), project.outputs.mix("validation")):
