@@ -1,27 +1,23 @@
-"""Measure what training texts share with benchmark items, and classify the pairs.
+"""Compare training texts with benchmark items, and classify the pairs.
 
-A text is compared with every item with which it shares something rare, by two measures:
+A text is compared with every item with which it shares something rare (overlap_candidates.py). The
+comparison aligns the units of both, that is content words, numbers, signs and variables in their
+order, and accounts for every unit that is left (overlap_align.py). `class_of` assigns the first
+class that fits:
 
-- Containment is the share of the item's token n-grams that occur in the text, weighted by their
-  rarity in the training data. n is ngram_size, or the length of a shorter item.
-- Stem overlap is the weighted share of the item's word stems that occur in the text, in any order,
-  and vice versa.
+- same       The canonical tokens are equal, and so are the drawings.
+- contained  The text has all units of the item in their order, moved passages aside, and nothing
+             that could change the problem.
+- rephrase   Numbers, signs and variables agree, no word is replaced by an opposite, and the words
+             agree as far as the rarity of the numbers does not already tell the problem.
+- variant    The sentences agree, but numbers or signs differ.
+- sibling    The sentences agree, but the drawing, a deciding word or the question differs.
 
-`class_of` assigns the first class that fits:
-
-- same       The canonical tokens are equal.
-- contained  Containment >= contained, the text has all numbers and operators of the item, and it
-             has almost all of the item's words.
-- rephrase   The numbers and operators are the same (one extra number is allowed), there are at
-             least two numbers, and the mean stem overlap + 0.05 x the rarity of the numbers (at
-             most 12 nats) >= rephrase.
-- variant    Containment or stem overlap >= variant, but numbers, operators or words differ.
-
-docs/filtering.md reports precision and recall of the thresholds on labelled pairs.
+docs/filtering.md reports precision and recall on labelled pairs.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +25,11 @@ import pyarrow as pa
 
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
+from mathledger.filters.overlap_align import account
 from mathledger.filters.overlap_candidates import (
     MAX_EXTRA_NUMBERS,
+    MAX_MISSING_NUMBERS,
+    MIN_NUMBERS_TO_MISS,
     RARE,
     by_ngrams,
     by_numbers,
@@ -40,21 +39,30 @@ from mathledger.filters.overlap_candidates import (
     read,
     workspace,
 )
-from mathledger.filters.overlap_features import num_missing
 from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION, Index
+from mathledger.filters.overlap_units import QUANTITY, cut
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
-CLASSES = ("same", "contained", "rephrase", "solution", "variant")  # solutions.py decides solution.
-SAME, CONTAINED, REPHRASE, SOLUTION, VARIANT = range(5)
+# solutions.py decides "solution".
+CLASSES = ("same", "contained", "rephrase", "solution", "variant", "sibling")
+SAME, CONTAINED, REPHRASE, SOLUTION, VARIANT, SIBLING = range(6)
+CONTAMINATION = CLASSES[: SOLUTION + 1]  # In these classes the row has the item or its solution.
 NO_CLASS = -1
 
-MIN_WORDS = 0.9  # For "contained", the weighted share of an item's stems that the text must have.
-MIN_STEMS = 0.2  # For "rephrase", the smallest stem overlap in either direction.
-# If a text and an item share few n-grams, their shared rare stems (in less than a tenth of the
+# If a text and an item share few n-grams, their shared rare words (in less than a tenth of the
 # training problems) must have at least this share of the weight of either text.
-MIN_RARE = 0.1
-NUMBER_WEIGHT, MAX_NUMBER_INFORMATION = 0.05, 12.0
+MIN_RARE = 0.05
+MIN_WORDS = 0.15  # For "rephrase", the smallest share of words in either direction.
+MAX_INFORMATION = 10.0  # Nats of the numbers that count for "rephrase".
+WORDS_PER_NAT = 0.068  # Share of words that a nat of the numbers replaces.
+# A text with numbers of so many nats, told anew, may have one number or decisive word more or less.
+SURE_NUMBERS, MAX_TEMPLATE_OF_SURE = 6.0, 0.4
+MIN_EDITS = 2.5  # A text with fewer changed places is not told in other words.
+MIN_SHARED = 0.8  # For "variant", the smallest share of words in either direction.
+MIN_SHARED_BY_SIBLING = 0.5
+# A text of this size tells the problem even if the drawing is missing or drawn in another way.
+MIN_UNITS_WITHOUT_DRAWING, MIN_UNITS_TO_REDRAW, MIN_NUMBERS_TO_REDRAW = 15, 25, 3
 
 
 @dataclass(frozen=True)
@@ -64,53 +72,50 @@ class Matches:
     rows: npt.NDArray[np.int32]
     items: npt.NDArray[np.int32]
     classes: npt.NDArray[np.int8]
-    containment: npt.NDArray[np.float32]
-    item_in_text: npt.NDArray[np.float32]  # This and the next are the stem overlap.
-    text_in_item: npt.NDArray[np.float32]
-
-
-class Measures(NamedTuple):
-    """The measures of a pair of text and item."""
-
-    is_equal: bool  # All tokens are equal.
-    is_near: bool
-    is_reworded: bool
-    containment: float
-    item_in_text: float  # Share of the item's stems that the text has.
-    num_missing_numbers: int  # Numbers of the item that the text lacks.
-    num_missing_signs: int  # Operators and macros of the item that the text lacks.
-    num_extra_signs: int  # Operators and macros of the text that the item lacks.
+    containment: npt.NDArray[np.float32]  # Share of the item's n-grams, weighted by rarity.
+    item_in_text: npt.NDArray[np.float32]  # Weighted share of the item's words that the text has.
+    text_in_item: npt.NDArray[np.float32]  # And vice versa, of the words in scope.
 
 
 @kernel
-def class_of(measures: Any, limits: Any, is_solution: bool) -> int:
+def class_of(
+    is_equal: bool, same_drawing: bool, rest: Any, information: float, edits: float, limits: Any,
+    is_solution: bool,
+) -> int:  # fmt: skip
     """Return the first class that fits a pair, or NO_CLASS; only this function decides it.
 
-    >>> from mathledger.filters.overlap_index import Limits
-    >>> limits = Limits(contained=0.8, rephrase=0.7, variant=0.6)
-    >>> rephrased = Measures(False, False, True, 0.1, 0.5, 0, 0, 0)
-    >>> CLASSES[class_of(rephrased, limits, False)]
-    'rephrase'
-    >>> with_another_number = Measures(False, True, True, 0.7, 0.9, 1, 0, 0)
-    >>> CLASSES[class_of(with_another_number, limits, False)]
-    'variant'
+    Args:
+        rest: The `Account` of the pair.
+        information: The rarity of the item's numbers, in nats.
+        edits: The number of places at which the text differs from the item, at least.
     """
-    if measures.is_equal:
-        return SAME
-    has_all = measures.num_missing_numbers == 0 and measures.num_missing_signs == 0
-    is_whole = measures.containment >= limits.contained and measures.item_in_text >= MIN_WORDS
-    if is_whole and has_all:
+    if is_equal:
+        return SAME if same_drawing else SIBLING
+    agrees = same_drawing and rest.signs == 0 and rest.variables == 0 and rest.conflicts == 0
+    is_whole = rest.num_missing == 0 and rest.num_extra == 0 and rest.decisive == 0
+    if agrees and rest.numbers == 0 and is_whole:
         return CONTAINED
     if is_solution:
         return NO_CLASS
-    if measures.is_reworded and has_all and measures.num_extra_signs == 0:
-        return REPHRASE
-    return VARIANT if measures.is_near else NO_CLASS
+    is_reworded = rest.template < limits.variant or edits >= MIN_EDITS
+    is_sure = rest.template < MAX_TEMPLATE_OF_SURE and information >= SURE_NUMBERS
+    agrees = agrees and (rest.decisive == 0 or is_sure)
+    if agrees and (rest.numbers == 0 or (rest.numbers == 1 and is_sure)) and is_reworded:
+        words = (rest.item_share + rest.text_share) / 2
+        least = limits.rephrase - WORDS_PER_NAT * min(MAX_INFORMATION, information)
+        if words >= least and min(rest.item_share, rest.text_share) >= MIN_WORDS:
+            return REPHRASE
+    shared = min(rest.item_share, rest.text_share)
+    if rest.template < limits.variant or shared < MIN_SHARED_BY_SIBLING:
+        return NO_CLASS
+    if rest.numbers == 0 and rest.signs == 0:
+        return SIBLING
+    return VARIANT if shared >= MIN_SHARED else NO_CLASS
 
 
 @kernel
 def is_near(containment: float, item_in_text: float, text_in_item: float, limits: Any) -> bool:
-    """Return True if text and item share enough to be at least variants of each other."""
+    """Return True if text and item share enough n-grams or words for a variant."""
     return max(containment, min(item_in_text, text_in_item)) >= float(limits.variant)
 
 
@@ -123,22 +128,21 @@ def is_reworded(
     number_total: float,
     limits: Any,
 ) -> bool:
-    """Return True if the text has enough of the item's numbers and stems to be a rewording of it.
-
-    The rarer the item's numbers are (number_total, in nats), the fewer shared words it takes.
-    """
+    """Return True if the text has enough of the item's numbers and words for a rewording."""
     mean = (item_in_text + text_in_item) / 2
-    information = min(MAX_NUMBER_INFORMATION, number_total)
+    information = min(MAX_INFORMATION, number_total)
+    num_missing = MAX_MISSING_NUMBERS if num_numbers >= MIN_NUMBERS_TO_MISS else 0
     return bool(
-        MIN_NUMBERS <= num_numbers <= num_in_text <= num_numbers + MAX_EXTRA_NUMBERS
-        and mean + NUMBER_WEIGHT * information >= limits.rephrase
-        and min(item_in_text, text_in_item) >= MIN_STEMS
+        MIN_NUMBERS <= num_numbers <= num_in_text + num_missing
+        and num_in_text <= num_numbers + MAX_EXTRA_NUMBERS
+        and mean + WORDS_PER_NAT * information >= limits.rephrase
+        and min(item_in_text, text_in_item) >= MIN_WORDS
     )
 
 
 @kernel
 def _shared_stems(stems: Any, weight_here: Any) -> tuple[float, float]:
-    """Return the weight of an item's stems that the text has, and of the rare ones among them."""
+    """Return the weight of an item's words that the text has, and of the rare ones among them."""
     shared, rare = 0.0, 0.0
     for stem in stems:
         weight = weight_here[stem]
@@ -157,6 +161,19 @@ def _is_equal(tokens: Any, values: Any, first: int) -> bool:
 
 
 @kernel
+def _same_drawing(one: Any, other: Any, units: Any) -> bool:
+    """Return True if two drawings are equal, or if the item's text tells the problem without."""
+    if one == other:
+        return True
+    size, num_numbers = len(units.values), 0
+    for at in range(size):
+        num_numbers += units.kinds[at] == QUANTITY
+    if one == 0 or other == 0:
+        return size >= MIN_UNITS_WITHOUT_DRAWING
+    return size >= MIN_UNITS_TO_REDRAW and num_numbers >= MIN_NUMBERS_TO_REDRAW
+
+
+@kernel
 def classify(
     row: int, text: Any, num_candidates: int, index: Any, work: Any, is_solution: bool, out: Any
 ) -> Any:
@@ -168,10 +185,10 @@ def classify(
     limits, stem_totals, gram_totals = index.limits, index.stem_total, index.gram_total
     token_values, token_first = index.tokens
     stem_values, stem_first = index.stems
-    number_values, number_first = index.numbers
-    sign_values, sign_first = index.signs
-    number_total, gram_shared, weight_here = index.number_total, work.gram_shared, work.weight_here
-    tokens, total, own_numbers, own_signs = text.tokens, text.total, text.numbers, text.signs
+    number_first, number_total = index.numbers.first, index.number_total
+    all_units, unit_first, drawings = index.units, index.unit_first, index.drawings
+    gram_shared, weight_here, largest = work.gram_shared, work.weight_here, index.sizes[-1]
+    tokens, total, num_in_text = text.tokens, text.total, len(text.numbers)
     candidates, is_candidate = work.candidates[:num_candidates], work.is_candidate
     pairs, measured, num_pairs = out
     candidates.sort()
@@ -190,31 +207,24 @@ def classify(
         equal = length == len(tokens) and _is_equal(tokens, token_values, token_first[item])
         near = is_near(containment, item_in_text, text_in_item, limits)
         reworded = is_reworded(
-            item_in_text, text_in_item, num_numbers, len(own_numbers), number_total[item], limits
+            item_in_text, text_in_item, num_numbers, num_in_text, number_total[item], limits
         )
         if not (equal or near or reworded):
             continue
-        numbers = number_values[number_first[item] : number_first[item + 1]]
-        signs = sign_values[sign_first[item] : sign_first[item + 1]]
-        measures = Measures(
-            equal,
-            near,
-            reworded,
-            containment,
-            item_in_text,
-            num_missing(numbers, own_numbers),
-            num_missing(signs, own_signs),
-            num_missing(own_signs, signs),
-        )
-        kind = class_of(measures, limits, is_solution)
+        units = cut(all_units, unit_first[item], unit_first[item + 1])
+        rest = account(units, text.units, index.counted, index.lexicon, work.board)
+        same_drawing = _same_drawing(drawings[item], text.drawing, units)
+        size = min(largest, length)
+        edits = (1 - containment) * (length - size + 1) / size
+        kind = class_of(equal, same_drawing, rest, number_total[item], edits, limits, is_solution)
         if kind == NO_CLASS:
             continue
         if num_pairs == len(pairs):
             pairs, measured = _twice(pairs), _twice(measured)
         pairs[num_pairs, 0], pairs[num_pairs, 1], pairs[num_pairs, 2] = row, item, kind
         measured[num_pairs, 0] = containment
-        measured[num_pairs, 1] = item_in_text
-        measured[num_pairs, 2] = text_in_item
+        measured[num_pairs, 1] = rest.item_share
+        measured[num_pairs, 2] = rest.text_share
         num_pairs += 1
     return pairs, measured, num_pairs
 
@@ -234,13 +244,14 @@ def _match(
     """Return arrays (pairs, 3) of row, item and class, and (pairs, 3) of the measures."""
     out = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32), 0
     for row in range(len(offsets) - 1):
-        count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        count, drawing = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, spell, num_stems = scratch[0], scratch[1], 0
         if solutions and not may_hold_a_whole_item(tok, count, index, work):
             continue
         num_touched, num_candidates = by_ngrams(tok, count, row, index, work)
         if num_candidates or not solutions:
-            text = read(tok, count, spell, index, work)
+            raw = data[offsets[row] : offsets[row + 1]]
+            text = read(tok, count, spell, raw, drawing, index, work)
             num_stems = len(text.stems)
             if not solutions:
                 num_touched, num_candidates = by_stems(

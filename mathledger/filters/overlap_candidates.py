@@ -13,18 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mathledger.core.kernels import kernel
+from mathledger.filters.overlap_align import Board, board
 from mathledger.filters.overlap_features import (
     ngrams,
     num_missing,
-    numbers,
     place_in,
-    signs,
-    stems,
 )
 from mathledger.filters.overlap_index import Index, may_hold, weight
+from mathledger.filters.overlap_units import Units, cut, empty, quantities, read_units, words
 
 RARE = math.log(10)  # The weight of a stem that a tenth of the training problems have.
 MAX_EXTRA_NUMBERS = 1  # A rephrase may have this many numbers that the item lacks.
+# It may lack this many of an item with at least so many numbers.
+MAX_MISSING_NUMBERS, MIN_NUMBERS_TO_MISS = 1, 4
 _SLACK = 1e-9  # Sums of the same weights in different orders differ in their last bits.
 
 U64 = npt.NDArray[np.uint64]
@@ -41,7 +42,8 @@ class Text(NamedTuple):
     stem_weight: F64
     total: float  # Weight of all stems.
     numbers: U64  # Sorted, with repeats.
-    signs: U64
+    units: Units
+    drawing: np.uint64  # Hash of the text's drawings, 0 if there are none.
 
 
 class Work(NamedTuple):
@@ -50,7 +52,6 @@ class Work(NamedTuple):
     ngrams: U64
     stems: U64
     numbers: U64
-    signs: U64
     stem_weight: F64
     stem_place: I64  # For each stem of the text, its position in the index, or -1.
     weight_here: F64  # For each stem of the index, its weight if the text has it, else 0.
@@ -61,6 +62,8 @@ class Work(NamedTuple):
     is_touched: Flags
     candidates: I64
     is_candidate: Flags
+    units: Units  # Of the text.
+    board: Board
 
 
 def workspace(index: Index, max_tokens: int) -> Work:
@@ -68,11 +71,10 @@ def workspace(index: Index, max_tokens: int) -> Work:
     num_items, num_stems = len(index.gram_total), len(index.with_stem.values)
     return Work(
         ngrams=np.empty(max_tokens, np.uint64),
-        stems=np.empty(max_tokens, np.uint64),
-        numbers=np.empty(max_tokens, np.uint64),
-        signs=np.empty(max_tokens, np.uint64),
-        stem_weight=np.empty(max_tokens),
-        stem_place=np.empty(max_tokens, np.int64),
+        stems=np.empty(2 * max_tokens, np.uint64),
+        numbers=np.empty(2 * max_tokens, np.uint64),
+        stem_weight=np.empty(2 * max_tokens),
+        stem_place=np.empty(2 * max_tokens, np.int64),
         weight_here=np.zeros(num_stems),
         last_row=np.full(len(index.grams.values), -1, np.int64),
         gram_shared=np.zeros(num_items),
@@ -81,6 +83,8 @@ def workspace(index: Index, max_tokens: int) -> Work:
         is_touched=np.zeros(num_items, np.bool_),
         candidates=np.empty(num_items, np.int64),
         is_candidate=np.zeros(num_items, np.bool_),
+        units=empty(2 * max_tokens),
+        board=board(int(np.diff(index.unit_first).max(initial=0)), 2 * max_tokens),
     )
 
 
@@ -135,11 +139,11 @@ def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[in
 
 
 @kernel
-def read(tok: Any, count: int, spell: Any, index: Any, work: Any) -> Any:
+def read(tok: Any, count: int, spell: Any, raw: Any, drawing: Any, index: Any, work: Any) -> Any:
     """Return the Text of the tokens; this also fills weight_here and stem_place."""
-    num_stems = stems(tok, count, spell, work.stems)
-    num_numbers = numbers(tok, count, work.numbers)
-    num_signs = signs(tok, count, work.signs)
+    units = cut(work.units, 0, read_units(tok, count, spell, raw, index.lexicon, work.units))
+    num_stems = words(units, work.stems)
+    num_numbers = quantities(units, work.numbers)
     values, counted = index.with_stem.values, index.counted
     stem_weight, stem_place, weight_here = work.stem_weight, work.stem_place, work.weight_here
     own, total = work.stems, 1e-9
@@ -155,7 +159,8 @@ def read(tok: Any, count: int, spell: Any, index: Any, work: Any) -> Any:
         stem_weight[:num_stems],
         total,
         work.numbers[:num_numbers],
-        work.signs[:num_signs],
+        units,
+        drawing,
     )
 
 
@@ -202,12 +207,12 @@ def by_stems(
 
 @kernel
 def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
-    """Add the items whose numbers the text has, with at most MAX_EXTRA_NUMBERS others.
+    """Add the items whose numbers the text has, but for few missing and few others.
 
     Returns:
         The number of candidates.
     """
-    values, first, items = index.with_rarest_number
+    values, first, items = index.with_rare_number
     number_values, number_first = index.numbers
     own_numbers, candidates, is_candidate = text.numbers, work.candidates, work.is_candidate
     for at in range(len(own_numbers)):
@@ -219,10 +224,11 @@ def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
         for posting in range(first[place], first[place + 1]):
             item = items[posting]
             needed = number_values[number_first[item] : number_first[item + 1]]
+            may_miss = MAX_MISSING_NUMBERS if len(needed) >= MIN_NUMBERS_TO_MISS else 0
             if (
                 not is_candidate[item]
-                and len(needed) <= len(own_numbers) <= len(needed) + MAX_EXTRA_NUMBERS
-                and num_missing(needed, own_numbers) == 0
+                and len(needed) - may_miss <= len(own_numbers) <= len(needed) + MAX_EXTRA_NUMBERS
+                and num_missing(needed, own_numbers) <= may_miss
             ):
                 is_candidate[item] = True
                 candidates[num_candidates] = item

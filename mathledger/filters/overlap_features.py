@@ -1,4 +1,4 @@
-"""Compute the features of a text: hashes of its n-grams, word stems, numbers and signs."""
+"""Compute features of a text: hashes of its n-grams and of a word without inflection."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mathledger.core.kernels import kernel
 from mathledger.text.hashing import hash_span, mix
-from mathledger.text.tokens import FROM, HASH, KIND, MACRO, NUMBER, OPERATOR, TO, WORD
+from mathledger.text.tokens import HASH
 
 
 @kernel
@@ -54,47 +54,6 @@ def ngrams(tok: Any, count: int, size: int, out: Any) -> int:
             arrives, leaves = tok[start + size, HASH], tok[start, HASH]
             value = value * factor + np.uint64(arrives) - highest * np.uint64(leaves)
     return num_ngrams
-
-
-@kernel
-def stems(tok: Any, count: int, spell: Any, out: Any) -> int:
-    """Write the sorted distinct stems of the words into out; return their number."""
-    size = 0
-    for at in range(count):
-        if tok[at, KIND] == WORD:
-            out[size] = stem(spell, tok[at, FROM], tok[at, TO])
-            size += 1
-    out[:size].sort()
-    kept = 0
-    for at in range(size):
-        if kept == 0 or out[at] != out[kept - 1]:
-            out[kept] = out[at]
-            kept += 1
-    return kept
-
-
-@kernel
-def numbers(tok: Any, count: int, out: Any) -> int:
-    """Write the sorted hashes of the numbers, with repeats, into out; return their number."""
-    size = 0
-    for at in range(count):
-        if tok[at, KIND] == NUMBER:
-            out[size] = np.uint64(tok[at, HASH])
-            size += 1
-    out[:size].sort()
-    return size
-
-
-@kernel
-def signs(tok: Any, count: int, out: Any) -> int:
-    """Write the sorted hashes of operators and macros into out, as `numbers` does for numbers."""
-    size = 0
-    for at in range(count):
-        if tok[at, KIND] in (OPERATOR, MACRO):
-            out[size] = np.uint64(tok[at, HASH])
-            size += 1
-    out[:size].sort()
-    return size
 
 
 @kernel

@@ -14,7 +14,9 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
-from mathledger.filters.overlap_features import ngrams, numbers, place_in, signs, stems
+from mathledger.filters.overlap_features import ngrams, place_in
+from mathledger.filters.overlap_units import Units, cut, empty, quantities, read_units, words
+from mathledger.filters.overlap_words import Lexicon, lexicon
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
@@ -37,17 +39,19 @@ class Thresholds:
         description="Number of canonical tokens in an n-gram; a shorter item is one n-gram."
     )
     contained: float = Field(
-        description=(
-            "Share of an item's n-grams, weighted by rarity, that a training text must contain."
-        ),
+        description="Share of an item's n-grams, weighted by rarity, that a solution must contain.",
     )
     rephrase: float = Field(
         description=(
-            "Smallest mean overlap of word stems, plus a bonus for shared rare numbers, of a "
-            "rephrase."
+            "Smallest mean overlap of words of a rephrase; rare numbers that agree lower it."
         ),
     )
-    variant: float = Field(description="Smallest overlap of n-grams or stems of a variant.")
+    variant: float = Field(
+        description=(
+            "Smallest overlap of n-grams or words at which a problem is compared with an item, and "
+            "smallest share of a variant or sibling in passages that agree but for numbers."
+        ),
+    )
 
 
 class Limits(NamedTuple):
@@ -85,13 +89,16 @@ class Index(NamedTuple):
 
     sizes: I64  # Sizes of the n-grams: ngram_size and the lengths of shorter items.
     limits: Limits
+    lexicon: Lexicon
     tokens: Lists  # In the order of the text.
+    drawings: U64  # Hash of each item's drawings, 0 if there are none.
+    units: Units  # Units of all items; those of item i are unit_first[i] : unit_first[i + 1].
+    unit_first: I64
     stems: Lists  # Positions in the values of with_stem.
     numbers: Lists  # Sorted, with repeats.
-    signs: Lists
     with_gram: Postings
     with_stem: Postings
-    with_rarest_number: Postings  # Items with at least MIN_NUMBERS, under their rarest number.
+    with_rare_number: Postings  # Items with at least MIN_NUMBERS, under their two rarest.
     grams: Hashes
     decisive_grams: Hashes  # A solution without any of them contains no whole item.
     gram_weight: F64  # Weight of each n-gram.
@@ -118,8 +125,12 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     data, offsets = text_bytes(items)
     memory = state.scratch(state.longest(offsets))
     tables = state.tables()
-    features = zip(*_features(data, offsets, tables, memory, thresholds.ngram_size), strict=True)
-    tokens, grams, item_stems, item_numbers, item_signs = (
+    units, unit_first, drawings = _units(data, offsets, tables, memory, lexicon())
+    features = zip(
+        *_features(data, offsets, tables, memory, units, unit_first, thresholds.ngram_size),
+        strict=True,
+    )
+    tokens, grams, item_stems, item_numbers = (
         Lists(values[: first[-1]], first) for values, first in features
     )
     lengths = np.diff(tokens.first)
@@ -129,7 +140,9 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
 
     data, offsets = text_bytes(sample)
     memory = state.scratch(state.longest(offsets))
-    num_holders, counters = _count(data, offsets, tables, memory, sizes, with_gram.values)
+    num_holders, counters = _count(
+        data, offsets, tables, memory, sizes, with_gram.values, lexicon()
+    )
     gram_weight = np.log((len(sample) + 2) / (num_holders + 1))
     counted = np.log((len(sample) + 2) / (np.minimum(counters, len(sample)) + 1))
     stem_weight = counted[_counter(with_stem.values)]
@@ -142,13 +155,16 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     return Index(
         sizes=sizes.astype(np.int64),
         limits=Limits(thresholds.contained, thresholds.rephrase, thresholds.variant),
+        lexicon=lexicon(),
         tokens=tokens,
+        drawings=drawings,
+        units=units,
+        unit_first=unit_first,
         stems=Lists(np.searchsorted(with_stem.values, item_stems.values), item_stems.first),
         numbers=item_numbers,
-        signs=item_signs,
         with_gram=with_gram,
         with_stem=with_stem,
-        with_rarest_number=_with_rarest_number(item_numbers, number_weight),
+        with_rare_number=_with_rare_number(item_numbers, number_weight),
         grams=_hashes(with_gram.values),
         decisive_grams=_hashes(np.unique(rarest[is_long[holders]])),
         gram_weight=gram_weight,
@@ -160,21 +176,23 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
 
 
 @kernel
-def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: int) -> Any:
-    """Return the tokens, n-grams, stems, numbers and signs of every item.
+def _features(
+    data: Any, offsets: Any, tables: Any, scratch: Any, units: Any, unit_first: Any, ngram_size: int
+) -> Any:
+    """Return the tokens, n-grams, words and numbers of every item.
 
     Returns:
-        Five arrays of values, which may have unused space at the end, and their offsets, shape
-        (5, items + 1).
+        Four arrays of values, which may have unused space at the end, and their offsets, shape
+        (4, items + 1).
     """
     num_items = len(offsets) - 1
-    values = [np.empty(len(data) + num_items, np.uint64) for _ in range(5)]
-    first = np.zeros((5, num_items + 1), np.int64)
-    work = np.empty(len(scratch[0]), np.uint64)
+    values = [np.empty(1024, np.uint64) for _ in range(4)]
+    first = np.zeros((4, num_items + 1), np.int64)
+    work = np.empty(2 * len(scratch[0]), np.uint64)
     for item in range(num_items):
         count, _ = lexer.lex(data, offsets[item], offsets[item + 1], tables, scratch)
-        tok, spell = scratch[0], scratch[1]
-        for kind in range(5):
+        tok, own = scratch[0], cut(units, unit_first[item], unit_first[item + 1])
+        for kind in range(4):
             size = count
             if kind == 0:
                 for at in range(count):
@@ -182,35 +200,62 @@ def _features(data: Any, offsets: Any, tables: Any, scratch: Any, ngram_size: in
             elif kind == 1:
                 size = ngrams(tok, count, min(ngram_size, count), work)
             elif kind == 2:
-                size = stems(tok, count, spell, work)
-            elif kind == 3:
-                size = numbers(tok, count, work)
+                size = words(own, work)
             else:
-                size = signs(tok, count, work)
-            start = first[kind, item]
-            values[kind][start : start + size] = work[:size]
-            first[kind, item + 1] = start + size
+                size = quantities(own, work)
+            start, end = first[kind, item], first[kind, item] + size
+            while end > len(values[kind]):
+                values[kind] = np.concatenate((values[kind], np.empty_like(values[kind])))
+            values[kind][start:end] = work[:size]
+            first[kind, item + 1] = end
     return values, first
 
 
 @kernel
-def _count(data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams: Any) -> Any:
-    """Count the texts that have each n-gram and, in hashed counters, each stem or number."""
+def _units(data: Any, offsets: Any, tables: Any, scratch: Any, lexicon: Any) -> Any:
+    """Return the units of all items, their offsets, and the hash of each item's drawings."""
+    num_items = len(offsets) - 1
+    first, drawings = np.zeros(num_items + 1, np.int64), np.zeros(num_items, np.uint64)
+    own = empty(2 * len(scratch[0]))
+    values, kinds, begins = empty(1024)
+    for item in range(num_items):
+        raw = data[offsets[item] : offsets[item + 1]]
+        count, drawings[item] = lexer.lex(data, offsets[item], offsets[item + 1], tables, scratch)
+        size = read_units(scratch[0], count, scratch[1], raw, lexicon, own)
+        start, end = first[item], first[item] + size
+        while end > len(values):
+            values = np.concatenate((values, np.empty_like(values)))
+            kinds = np.concatenate((kinds, np.empty_like(kinds)))
+            begins = np.concatenate((begins, np.empty_like(begins)))
+        values[start:end], kinds[start:end] = own.values[:size], own.kinds[:size]
+        begins[start:end] = own.begins[:size]
+        first[item + 1] = end
+    return Units(values, kinds, begins), first, drawings
+
+
+@kernel
+def _count(
+    data: Any, offsets: Any, tables: Any, scratch: Any, sizes: Any, grams: Any, lexicon: Any
+) -> Any:
+    """Count the texts that have each n-gram and, in hashed counters, each word or number."""
     holders, stamp = np.zeros(len(grams), np.int64), np.full(len(grams), -1, np.int64)
     counters = np.zeros(NUM_COUNTERS, np.int64)
-    work = np.empty(len(scratch[0]), np.uint64)
+    room = 2 * len(scratch[0])
+    work, own = np.empty(room, np.uint64), empty(room)
     for row in range(len(offsets) - 1):
+        raw = data[offsets[row] : offsets[row + 1]]
         count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
-        tok, spell = scratch[0], scratch[1]
+        tok = scratch[0]
         for size in sizes:
             for at in range(ngrams(tok, count, size, work)):
                 gram = place_in(grams, work[at])
                 if gram >= 0 and stamp[gram] != row:
                     stamp[gram] = row
                     holders[gram] += 1
-        for at in range(stems(tok, count, spell, work)):
+        units = cut(own, 0, read_units(tok, count, scratch[1], raw, lexicon, own))
+        for at in range(words(units, work)):
             counters[np.int64(work[at] & np.uint64(NUM_COUNTERS - 1))] += 1
-        for at in range(numbers(tok, count, work)):
+        for at in range(quantities(units, work)):
             if at == 0 or work[at] != work[at - 1]:
                 counters[np.int64(work[at] & np.uint64(NUM_COUNTERS - 1))] += 1
     return holders, counters
@@ -259,12 +304,13 @@ def _rarest(postings: Postings, weights: F64, share: float) -> tuple[I32, U64]:
     return items[needed], values[needed]
 
 
-def _with_rarest_number(item_numbers: Lists, weights: F64) -> Postings:
-    """Return the items with at least MIN_NUMBERS numbers, each under its rarest number."""
+def _with_rare_number(item_numbers: Lists, weights: F64) -> Postings:
+    """Return the items with at least MIN_NUMBERS numbers, each under its two rarest places."""
     owners = _owners(item_numbers)
     order = np.lexsort((item_numbers.values, -weights, owners))
     sizes = np.diff(item_numbers.first)
-    rarest = order[item_numbers.first[:-1][sizes >= MIN_NUMBERS]]
+    first = item_numbers.first[:-1][sizes >= MIN_NUMBERS]
+    rarest = order[np.concatenate([first, first + 1])]
     return _postings(owners[rarest], item_numbers.values[rarest])
 
 

@@ -1,0 +1,292 @@
+"""List English words that a problem may have or lack, or exchange, and words that decide it.
+
+When a text is compared with an item, FUNCTION words are dropped, SMALL_WORDS weigh little, the
+words of one line of SYNONYMS count as one word, and MULTIPLES count as numbers. The words of one
+line of OPPOSITES exclude each other: a text with one in place of the other is another problem, and
+so is a text that has a DECISIVE word more or less often. All words are compared by their stems.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mathledger.filters.overlap_features import stem
+from mathledger.text.hashing import hash_bytes
+
+FUNCTION = """
+    a an the this that these those it its itself he him his himself she her hers herself they them
+    their theirs themselves we us our you your yours i my me mine of in on at by for from to into
+    onto with within as but so also too there here is are was were be been being am has have had
+    having do does did done doing can could will would shall should may might must let lets s t ll
+    re ve d m given suppose supposing assume assuming knowing provided what which who whom whose
+    that when where how many much if then than thus hence therefore while whereas since because
+    though although however please find compute determine calculate evaluate figure show tell
+    state name such each every per apiece any both some another other upon about around between
+    among amongst during until till along toward towards via using use uses one single question
+    problem exercise answer result value values amount amounts quantity number numbers count total
+    altogether overall combined together respectively certain particular specific following ask
+    asked equal equals equally exactly just currently now initially originally original initial
+    eventually finally already yet still again ever later then next additional additionally
+    furthermore moreover meanwhile even very quite really simply well back get gets got getting go
+    goes went going gone come comes came put puts putting make makes made making want wants wanted
+    plan plans planned decide decides decided need needs needed needing require requires required
+    possess possesses possessed own owns owned contain contains contained containing hold holds
+    held include includes included including involve involves consist consists consisting cost
+    costs costing priced price prices paid pay pays paying charge charges charged long time times
+    way ways manner possible able express expressed written write writing case know known say said
+    says think be manage manages managed able how what's only solve simplify calculate
+"""
+SYNONYMS = """
+    not no never neither nor none cannot without except isn aren wasn weren doesn don didn won
+        wouldn couldn shouldn hasn haven nothing nobody
+    buy bought buying purchase purchases acquire acquires
+    sell sold sale
+    eat ate eaten consume devour
+    large big huge great
+    small little tiny
+    more greater higher above exceed exceeds exceeded larger bigger
+    less fewer lower below lesser
+    save saving
+    maximum max largest greatest biggest highest most longest tallest maximal
+    minimum min smallest least lowest fewest shortest minimal
+    child children kid
+    mother mom mum mommy
+    father dad daddy
+    photo photograph picture
+    store shop market supermarket
+    start began begin begun commence
+    end finish complete conclude
+    remain left leftover rest remaining
+    person people individual someone
+    man men male
+    woman women female lady
+    friend pal buddy
+    car vehicle automobile
+    movie film
+    home house
+    speed rate velocity
+    integer whole
+    mean average
+    probability chance likelihood
+    dollar buck
+    money cash
+    job work task
+    travel journey ride rode ridden drive drove driven
+    box carton container crate
+    bag sack packet
+    pack package set
+    piece slice
+    dish plate
+    student pupil
+    receive obtain
+    collect gather
+    throw threw thrown toss
+    cut chop
+    build built construct create produce
+    prepare bake baking cook
+    gift present
+    share divide split distribute divided
+    choose chose chosen select pick
+    depth deep
+    width wide
+    height high tall
+    length distance
+    weight weigh
+    age old
+    day daily
+    week weekly
+    month monthly
+    year yearly annual annually
+    hour hourly hr
+    kilometer kilometre km
+    meter metre
+    centimeter centimetre cm
+    millimeter millimetre mm
+    kilogram kg
+    liter litre
+    foot feet ft
+    inch inches
+    pound lb
+    color colour
+    neighbor neighbour
+    center centre
+    favorite favourite preferred
+    distinct different
+    identical alike
+    side edge
+    vertex vertices corner
+    die dice
+    draw drew drawn
+    spend spent
+    earn income
+    extra additional
+    sofa couch
+    trash garbage
+    grandmother grandma
+    grandfather grandpa
+    candy candies sweet sweets
+    cookie biscuit
+    class session lesson
+    chicken hen
+    give gave giving gives
+    take took taken taking
+    lose lost
+    win won
+    sum added add
+    product multiply multiplied
+    quotient
+    difference subtract subtracted
+    root zero zeros zeroes solution
+    flower blossom
+    use utilize utilise
+    divisor factor
+    method approach
+    determine establish
+    set collection
+"""
+# Words that are seldom the point, such as the kind of a thing that also has a name.
+SMALL_WORDS = """
+    and or up down before after first last equation integral expression function point line segment
+    side person people random randomly repeatedly today unit respectively real all over under trip
+"""
+MULTIPLES = {
+    2: "twice double doubled doubles", 3: "thrice triple tripled triples",
+    4: "quadruple quadrupled", 12: "dozen dozens",
+}  # fmt: skip
+OPPOSITES = """
+    more less
+    maximum minimum
+    large small
+    longer shorter
+    older younger
+    taller shorter
+    heavier lighter
+    faster slower
+    earlier late
+    sum product difference quotient
+    odd even
+    positive negative
+    increase decrease
+    rise fall
+    gain lose
+    win lose
+    buy sell
+    first last
+    before after
+    inside outside
+    inscribed circumscribed
+    internal external
+    interior exterior
+    north south east west
+    remain right
+    top bottom
+    upper lower
+    up down
+    and or
+    row column
+    area perimeter volume circumference
+    radius diameter
+    sine cosine tangent
+    numerator denominator
+    horizontal vertical
+    parallel perpendicular
+    rational irrational
+    real complex
+    ascending descending
+    clockwise counterclockwise
+    convex concave
+    hour minute second day week month year
+    meter centimeter millimeter kilometer mile foot inch
+    boy girl
+    man woman
+    mother father
+    brother sister
+    son daughter
+    uncle aunt
+    husband wife
+    spend earn
+    start end
+    always sometimes
+    true false
+    open closed
+    full empty
+    hot cold
+    black white red green blue yellow orange purple brown pink
+    mean median mode range
+    arithmetic geometric
+    profit loss
+    cheaper expensive
+    add remove
+    give take
+    borrow lend
+    arrive leave
+    union intersection
+    divisor multiple
+    factor multiple
+    reciprocal opposite
+    prime composite
+    rows columns
+"""
+DECISIVE = """
+    not odd even positive negative nonnegative nonzero distinguishable
+"""
+# Kinds of words that `Lexicon` knows; all others are ordinary.
+DROPPED, LIGHT, ORDINARY, AS_NUMBER = range(4)
+
+
+MAX_LINES = 3  # A word is in at most this many lines of OPPOSITES.
+
+
+class Lexicon(NamedTuple):
+    """What the lists say about each stem, for kernels."""
+
+    stems: npt.NDArray[np.uint64]  # Sorted and distinct.
+    kinds: npt.NDArray[np.int8]
+    heads: npt.NDArray[np.uint64]  # The stem or number that stands for the stem.
+    opposed: npt.NDArray[np.uint64]  # Sorted heads that have an opposite.
+    lines: npt.NDArray[np.int16]  # Lines of OPPOSITES, (opposed, MAX_LINES), or -1.
+    decisive: npt.NDArray[np.uint64]  # Sorted heads.
+
+
+@cache
+def stem_of(word: str) -> int:
+    spelled = np.frombuffer(word.encode(), np.uint8)
+    return int(stem(spelled, 0, len(spelled)))
+
+
+@cache
+def lexicon() -> Lexicon:
+    """Return the lists in a form that kernels can read."""
+    known: dict[int, tuple[int, int]] = {}
+    for line in SYNONYMS.replace("\n        ", " ").strip().splitlines():
+        words = line.split()
+        for word in words:
+            known.setdefault(stem_of(word), (ORDINARY, stem_of(words[0])))
+    opposites = [
+        [known.get(stem_of(word), (0, stem_of(word)))[1] for word in line.split()]
+        for line in OPPOSITES.strip().splitlines()
+    ]
+    opposed = sorted({head for line in opposites for head in line})
+    for word in FUNCTION.split():
+        known.setdefault(stem_of(word), (DROPPED, 0))
+    for word in SMALL_WORDS.split():
+        known[stem_of(word)] = (LIGHT, stem_of(word))
+    for number, forms in MULTIPLES.items():
+        for word in forms.split():
+            known[stem_of(word)] = (AS_NUMBER, hash_bytes(str(number).encode()))
+    lines = np.full((len(opposed), MAX_LINES), -1, np.int16)
+    for place, head in enumerate(opposed):
+        own = [number for number, line in enumerate(opposites) if head in line]
+        lines[place, : len(own)] = own
+    decisive = sorted(known.get(stem_of(word), (0, stem_of(word)))[1] for word in DECISIVE.split())
+    stems = sorted(known)
+    return Lexicon(
+        np.array(stems, np.uint64),
+        np.array([known[each][0] for each in stems], np.int8),
+        np.array([known[each][1] for each in stems], np.uint64),
+        np.array(opposed, np.uint64),
+        lines,
+        np.array(decisive, np.uint64),
+    )
