@@ -8,6 +8,7 @@ from typing import Any
 
 from mathledger.card.ledger_filters import Canaries, Planted
 from mathledger.card.outputs import Outputs
+from mathledger.card.overlap import CONTAMINATION
 from mathledger.data import practice
 from mathledger.data.canary_forms import CONTROLS
 from mathledger.evaluation import statistics
@@ -31,8 +32,9 @@ class Contamination:
 
     source: str
     benchmark: str
-    num_rows: int  # contaminated rows, without variants
+    num_rows: int  # contaminated rows, without variants and siblings
     num_variants: int
+    num_siblings: int
     share: float  # contaminated share of the source's raw rows
     solution: int
     rephrase: int
@@ -119,7 +121,7 @@ def contamination(
         own[cell["benchmark"]][cell["class"]] += cell["num_rows"]
 
     def rank(key: tuple[str, str]) -> tuple[Any, ...]:
-        hits = (counts.total() - counts["variant"] for counts in by_class[key].values())
+        hits = (counts[name] for counts in by_class[key].values() for name in CONTAMINATION)
         return -sum(hits), -raw[key], key
 
     ranked = sorted(raw, key=rank)
@@ -133,14 +135,15 @@ def contamination(
         num_raw = sum(raw[key] for key in keys)
         for benchmark in benchmarks:
             counts = total(by_class[key][benchmark] for key in keys)
-            num_variants = counts.pop("variant", 0)
+            num_rows = sum(counts[name] for name in CONTAMINATION)
             cells.append(
                 Contamination(
                     line,
                     benchmark,
-                    counts.total(),
-                    num_variants,
-                    counts.total() / num_raw,
+                    num_rows,
+                    counts["variant"],
+                    counts["sibling"],
+                    num_rows / num_raw,
                     counts["solution"],
                     counts["rephrase"],
                     counts["contained"],

@@ -4,15 +4,18 @@ from pathlib import Path
 
 from mathledger.core.tables import Row, read_batches
 
+# In these classes a row holds the item or its solution.
+CONTAMINATION = ("same", "contained", "rephrase", "solution")
+
 Hits = dict[str, dict[str, dict[str, bool]]]  # benchmark -> item -> training row -> removed?
 
 
 def holds_item(hit: Row) -> bool:
     """Return True if a hit means that the row holds the item.
 
-    A variant is a different problem, and so is a pair that somebody judged to be `different`.
+    A variant and a sibling are different problems, and so is a pair judged to be `different`.
     """
-    return hit["class"] not in ("variant", "different")
+    return hit["class"] in CONTAMINATION
 
 
 def overlapping_rows(path: Path) -> Hits:

@@ -19,7 +19,8 @@ from mathledger.card.outputs import Outputs
 from mathledger.core.tables import Row, read_batches
 
 CLASSES = ("solution", "rephrase", "contained", "same")  # from the hardest to judge to the easiest
-NUM_PAIRS, NUM_VARIANTS, PER_GROUP = 20, 6, 3
+OTHER_PROBLEMS = ("variant", "sibling")
+NUM_PAIRS, NUM_OTHERS, PER_GROUP = 20, 6, 3
 MAX_CHARACTERS = 2000  # a longer text is cut to this length around its first match
 
 Span = tuple[int, int]
@@ -89,19 +90,20 @@ def shared(own: str, other: str) -> tuple[list[Span], list[Span]]:
 def doubt(hit: Row) -> tuple[Any, ...]:
     """Return a sort key that puts the most doubtful decisions first.
 
-    These are the removals that share least with their item, and the variants that share most.
+    These are the removals that share least with their item, and the other pairs that share most.
     """
     row, item = (
         sum(span["end"] - span["start"] for span in hit[spans])
         for spans in ("row_spans", "item_spans")
     )
-    if hit["class"] == "variant":
+    is_other = hit["class"] in OTHER_PROBLEMS
+    if is_other:
         differences = ("missing_numbers", "extra_numbers", "missing_operators", "extra_operators")
         measure = [-hit["containment"], sum(len(hit[each]) for each in differences)]
     else:
         measure = [hit["containment"], -abs(row - item)]
-    is_variant_of_removed = hit["class"] == "variant" and hit["action"] == "removed"
-    return is_variant_of_removed, *measure, hit["id"], hit["item_id"], hit["place"]
+    is_other_of_removed = is_other and hit["action"] == "removed"
+    return is_other_of_removed, *measure, hit["id"], hit["item_id"], hit["place"]
 
 
 class Shortlist:
@@ -147,22 +149,24 @@ def rows_of_private_items(evidence: Path) -> set[str]:
 
 def telling_hits(evidence: Path, private: set[str]) -> dict[str, list[Row]]:
     """Return for each class the hits that are hardest to judge, alternating between benchmarks."""
-    shortlists = {kind: Shortlist() for kind in (*CLASSES, "variant")}
+    shortlists = {kind: Shortlist() for kind in (*CLASSES, *OTHER_PROBLEMS)}
     hidden = pa.array(sorted(private), pa.string())
     for batch in read_batches(evidence):
         shown = batch.filter(pc.invert(pc.is_in(batch["id"], value_set=hidden)))
         undecided = shown.filter(pc.not_equal(shown["decided_by"], "person"))
-        for hit in promising(undecided, shortlists["variant"]).to_pylist():
+        for kind in OTHER_PROBLEMS:
+            undecided = promising(undecided, kind, shortlists[kind])
+        for hit in undecided.to_pylist():
             shortlists[hit["class"]].offer(hit["benchmark"], hit["item_id"], doubt(hit), hit)
     return {kind: shortlist.in_turn() for kind, shortlist in shortlists.items()}
 
 
-def promising(hits: pa.RecordBatch, variants: Shortlist) -> pa.RecordBatch:
-    """Drop the variants that cannot enter the short list; variants are a third of all rows."""
-    for benchmark, (is_variant_of_removed, least, *_) in variants.bars().items():
-        if not is_variant_of_removed:
+def promising(hits: pa.RecordBatch, kind: str, shortlist: Shortlist) -> pa.RecordBatch:
+    """Drop the hits of a class that cannot enter its short list."""
+    for benchmark, (is_other_of_removed, least, *_) in shortlist.bars().items():
+        if not is_other_of_removed:
             of_benchmark = pc.and_(
-                pc.equal(hits["class"], "variant"), pc.equal(hits["benchmark"], benchmark)
+                pc.equal(hits["class"], kind), pc.equal(hits["benchmark"], benchmark)
             )
             beyond = pc.greater(pc.negate(hits["containment"]), pa.scalar(least, pa.float32()))
             hits = hits.filter(pc.invert(pc.and_(of_benchmark, beyond)))
@@ -259,24 +263,24 @@ def listed(values: list[str]) -> str:
 
 
 def choose(outputs: Outputs) -> tuple[list[Pair], list[Pair]]:
-    """Choose up to NUM_PAIRS contaminated rows and near duplicates, and NUM_VARIANTS variants.
+    """Choose up to NUM_PAIRS contaminated rows and near duplicates, and NUM_OTHERS others.
 
-    Pairs are chosen from the classes in turn, so that each class is present, and then sorted by
-    class.
+    The others are variants and siblings. Pairs are chosen from the classes in turn, so that each
+    class is present, and then sorted by class.
     """
     private = rows_of_private_items(outputs.evidence)
     hits = telling_hits(outputs.evidence, private)
     near = telling_duplicates(outputs.duplicates, private)
     chosen = in_turn([*(hits[kind] for kind in CLASSES), near])[:NUM_PAIRS]
-    variants = hits["variant"][:NUM_VARIANTS]
+    others = in_turn(hits[kind] for kind in OTHER_PROBLEMS)[:NUM_OTHERS]
     overlapping = [row for row in chosen if row["class"] in CLASSES]
     duplicates = [row for row in chosen if row["class"] not in CLASSES]
     files = [outputs.removed, outputs.kept]
-    text_of = texts(files, (hit["id"] for hit in (*overlapping, *variants)))
+    text_of = texts(files, (hit["id"] for hit in (*overlapping, *others)))
     copy_of = texts([outputs.duplicates], (row["id"] for row in duplicates))
     overlapping.sort(key=lambda hit: (CLASSES.index(hit["class"]), hit["benchmark"], doubt(hit)))
     return (
         [hit_pair(hit, text_of[hit["id"]]) for hit in overlapping]
         + [duplicate_pair(row, copy_of[row["id"]]) for row in duplicates],
-        [hit_pair(hit, text_of[hit["id"]]) for hit in variants],
+        [hit_pair(hit, text_of[hit["id"]]) for hit in others],
     )

@@ -13,7 +13,14 @@ import pyarrow as pa
 from mathledger.core.tables import Row
 from mathledger.filters import spelling
 from mathledger.filters.items import Item
-from mathledger.filters.overlap import CLASSES, NO_CLASS, SOLUTION, VARIANT
+from mathledger.filters.overlap import (
+    CLASSES,
+    CONTAMINATION,
+    NO_CLASS,
+    SIBLING,
+    SOLUTION,
+    VARIANT,
+)
 from mathledger.text.tokens import MACRO, NUMBER, OPERATOR
 
 _SPANS = pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())]))
@@ -49,7 +56,8 @@ EVIDENCE = pa.schema(
 # A pair has this class if somebody judged that its texts are different problems.
 DIFFERENT = len(CLASSES)
 NAMES = (*CLASSES, "different")
-NO_ITEM = ("variant", "different")  # In these classes the row does not hold the item.
+# In these classes the row does not hold the item.
+NO_ITEM = tuple(name for name in NAMES if name not in CONTAMINATION)
 
 
 class Ruling(NamedTuple):
@@ -135,17 +143,17 @@ def decide(matches: Iterable[Match], policy: Policy) -> Decision:
 
 
 def nearest(matches: list[Match], items: list[Item]) -> list[Match]:
-    """Return all matches, but of the variants only the nearest one of each benchmark."""
-    variants: dict[str, Match] = {}
+    """Return all matches, but only the nearest variant and sibling of each benchmark."""
+    near: dict[tuple[str, int], Match] = {}
     others = []
     for match in matches:
-        if match.kind != VARIANT:
+        if match.kind not in (VARIANT, SIBLING):
             others.append(match)
             continue
-        benchmark = items[match.item].benchmark
-        if benchmark not in variants or match.containment > variants[benchmark].containment:
-            variants[benchmark] = match
-    return sorted([*others, *variants.values()], key=lambda match: (match.kind, match.item))
+        group = items[match.item].benchmark, match.kind
+        if group not in near or match.containment > near[group].containment:
+            near[group] = match
+    return sorted([*others, *near.values()], key=lambda match: (match.kind, match.item))
 
 
 def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:

@@ -110,8 +110,7 @@ class Params:
 
     def policy(self) -> Policy:
         """Return which classes remove a row, and which action the other rows are marked with."""
-        held = {"same", "contained", "rephrase", "solution"}
-        contaminated = held if self.action == "remove" else set()
+        contaminated = {*overlap.CONTAMINATION} if self.action == "remove" else set()
         variants = {"variant"} if self.variants == "quarantine" else set()
         kept_as = "flagged" if self.action == "flag" else "kept"
         return Policy(frozenset(contaminated | variants), kept_as)

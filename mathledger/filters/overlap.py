@@ -2,8 +2,8 @@
 
 A text is compared with every item with which it shares something rare (overlap_candidates.py). The
 comparison aligns the units of both, that is content words, numbers, signs and variables in their
-order, and accounts for every unit that is left (overlap_align.py). `class_of` assigns the first
-class that fits:
+order (overlap_align.py), and accounts for every unit that is left (overlap_account.py). `class_of`
+assigns the first class that fits:
 
 - same       The canonical tokens are equal, and so are the drawings.
 - contained  The text has all units of the item in their order, moved passages aside, and nothing
@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
-from mathledger.filters.overlap_align import account
+from mathledger.filters.overlap_account import account
 from mathledger.filters.overlap_candidates import (
     MAX_EXTRA_NUMBERS,
     MAX_MISSING_NUMBERS,

@@ -136,6 +136,14 @@ def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
 
 
 @kernel
+def _begins_anew(tok: Any, at: int) -> bool:
+    """Return True at a common word with a capital after a formula, as in "2 + 2 = She"."""
+    if at == 0 or not tok[at, FLAGS] & CAPITALISED:
+        return False
+    return bool(tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] == 1)
+
+
+@kernel
 def read_units(tok: Any, count: int, spell: Any, data: Any, lexicon: Any, out: Any) -> int:
     """Write the units of a text into out; return their number.
 
@@ -171,6 +179,7 @@ def read_units(tok: Any, count: int, spell: Any, data: Any, lexicon: Any, out: A
                 kind = TERM
                 known = place_in(lexicon.stems, value)
                 if known >= 0:
+                    is_begin = is_begin or _begins_anew(tok, at)
                     if lexicon.kinds[known] == DROPPED:
                         continue
                     value = lexicon.heads[known]

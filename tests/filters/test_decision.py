@@ -38,8 +38,9 @@ def test_action_of_a_class(
     kind: str, action: str, variants: str, contaminated: str, variant: str
 ) -> None:
     settings = replace(SETTINGS, action=action, variants=variants)  # type: ignore[arg-type]
+    sibling = "flagged" if action == "flag" else "kept"
     decision = decide([match(0, kind)], settings.policy())
-    assert decision.action == (variant if kind == "variant" else contaminated)
+    assert decision.action == {"variant": variant, "sibling": sibling}.get(kind, contaminated)
     assert decision.is_removed == (decision.action == "removed")
 
 
@@ -60,7 +61,8 @@ def test_an_item_that_problem_and_solution_hold_is_one_match() -> None:
 def test_of_the_variants_the_nearest_of_each_benchmark_is_shown() -> None:
     far, near = match(0, "variant", containment=0.6), match(1, "variant", containment=0.7)
     other, same = match(2, "variant", containment=0.1), match(2, "same")
-    assert nearest([far, near, other, same], ITEMS) == [same, near, other]
+    sibling = match(0, "sibling", containment=0.2)
+    assert nearest([far, near, other, same, sibling], ITEMS) == [same, near, other, sibling]
 
 
 def test_a_row_counts_once_for_a_benchmark_with_its_worst_class() -> None:

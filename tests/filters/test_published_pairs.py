@@ -92,7 +92,7 @@ def test_a_transcription_is_found(found: dict[str, Counter[str | None]]) -> None
 
 
 def test_a_rephrase_is_found(found: dict[str, Counter[str | None]]) -> None:
-    assert share(found, ("GSM8K rephrased",), *CONTAMINATION) >= 0.60
+    assert share(found, ("GSM8K rephrased",), *CONTAMINATION) >= 0.74
 
 
 def test_other_numbers_make_a_variant(found: dict[str, Counter[str | None]]) -> None:
@@ -115,7 +115,7 @@ def test_few_rows_of_the_train_split_are_called_contamination(
     problems = gsm8k("train") if training == "gsm8k" else math_train()
     items = gsm8k("test") if benchmark == "gsm8k" else pa.array(math500())
     matches = overlap.match(problems, overlap_index.build(items, problems, SETTINGS.thresholds))
-    flagged = np.unique(matches.rows[matches.classes != overlap.VARIANT])
+    flagged = np.unique(matches.rows[matches.classes <= overlap.REPHRASE])
     assert len(flagged) <= limit * len(problems)
 
 

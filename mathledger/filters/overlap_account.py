@@ -1,0 +1,221 @@
+"""Account for every unit of a text and an item that the alignment leaves unmatched."""
+
+from typing import Any, NamedTuple
+
+from mathledger.core.kernels import kernel
+from mathledger.filters.overlap_align import RUN, align, drop_loose, match_moved
+from mathledger.filters.overlap_features import place_in
+from mathledger.filters.overlap_index import weight
+from mathledger.filters.overlap_units import NAME, QUANTITY, SMALL, VARIABLE
+
+
+class Account(NamedTuple):
+    """What remains of a pair after the alignment."""
+
+    item_share: float  # Weighted share of the item's words that the text has.
+    text_share: float  # Weighted share of the text's words, in scope, that the item has.
+    num_missing: int  # Words of the item that the text lacks.
+    num_extra: int  # Words of the text, in scope, that the item lacks.
+    numbers: int  # Numbers without an equal partner, on both sides.
+    signs: int  # Signs and brackets without an equal partner, on both sides.
+    variables: int  # Variables that differ by more than a renaming throughout.
+    conflicts: int  # Opposite words, and lost names.
+    decisive: int  # Decisive words that one side lacks.
+    template: float  # Smaller share of both sides' units in passages that agree, numbers masked.
+
+
+@kernel
+def _in_passages(item: Any, partner: Any) -> int:
+    """Count the item's units in runs of at least RUN units that the text repeats."""
+    total = run = 0
+    for i in range(len(item.values) + 1):
+        is_matched = i < len(item.values) and partner[i] >= 0
+        goes_on = is_matched and run > 0 and partner[i] == partner[i - 1] + 1
+        if not goes_on:
+            total += run if run >= RUN else 0
+            run = 0
+        run += is_matched
+    return total
+
+
+@kernel
+def _has(units: Any, value: Any) -> bool:
+    for own in units.values:  # noqa: SIM110  (numba compiles no generator)
+        if own == value:
+            return True
+    return False
+
+
+@kernel
+def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> None:
+    """Mark the units of the text that the comparison has to account for.
+
+    These are all units from the first to the last match and the rest of the sentences of both,
+    without sentences that have no number, sign or variable and no word of the item.
+    """
+    size = len(text.values)
+    first, last = 0, size - 1
+    while first < size and back[first] < 0:
+        first += 1
+    while last >= 0 and back[last] < 0:
+        last -= 1
+    while first > 0 and first < size and not text.begins[first]:
+        first -= 1
+    while last + 1 < size and not text.begins[last + 1]:
+        last += 1
+    start = 0
+    while start < size:
+        end, is_bare = start, True
+        while end < size and (end == start or not text.begins[end]):
+            is_bare &= text.kinds[end] == SMALL or (
+                text.kinds[end] <= NAME
+                and (
+                    not _has(item, text.values[end])
+                    or place_in(lexicon.decisive, text.values[end]) >= 0
+                )
+            )
+            end += 1
+        inside = start >= first and end - 1 <= last and not is_bare
+        for at in range(start, end):
+            scope[at] = inside
+        start = end
+
+
+@kernel
+def _are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
+    left, right = place_in(lexicon.opposed, one), place_in(lexicon.opposed, other)
+    if left < 0 or right < 0 or left == right:
+        return False
+    for own in lexicon.lines[left]:
+        for line in lexicon.lines[right]:
+            if own >= 0 and own == line:
+                return True
+    return False
+
+
+@kernel
+def _meets_opposite(at: int, item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> bool:
+    """Return True if the text has an opposite of the item's word in its place."""
+    low, high = at, at
+    while low >= 0 and partner[low] < 0:
+        low -= 1
+    while high < len(item.values) and partner[high] < 0:
+        high += 1
+    start = partner[low] + 1 if low >= 0 else 0
+    end = partner[high] if high < len(item.values) else len(text.values)
+    for place in range(start, end):
+        if back[place] < 0 and _are_opposites(item.values[at], text.values[place], lexicon):
+            return True
+    return False
+
+
+@kernel
+def _num_renamed(item: Any, text: Any, partner: Any, back: Any) -> int:
+    """Count the variables whose partner differs, or return 0 if they are renamed throughout."""
+    renamed, is_bijective = 0, True
+    for i in range(len(item.values)):
+        j = partner[i]
+        if j < 0 or item.kinds[i] != VARIABLE:
+            continue
+        renamed += item.values[i] != text.values[j]
+        for other in range(i):
+            if partner[other] >= 0 and item.kinds[other] == VARIABLE:
+                is_bijective &= (item.values[i] == item.values[other]) == (
+                    text.values[j] == text.values[partner[other]]
+                )
+    return 0 if is_bijective else renamed
+
+
+@kernel
+def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
+    """Align a text with an item and return what the alignment leaves."""
+    align(item, text, counted, work)
+    drop_loose(item, text, work)
+    partner, back = work.partner[: len(item.values)], work.back[: len(text.values)]
+    passages = _in_passages(item, partner)
+    match_moved(item, text, work)
+    scope = work.scope
+    _mark_scope(item, text, back, lexicon, scope)
+    left = _side(item, text, partner, back, scope, True, counted, lexicon)
+    right = _side(text, item, back, partner, scope, False, counted, lexicon)
+    missing, extra = left.words, right.words
+    if right.words == 0:
+        missing -= left.repeated
+    if left.words == 0:
+        extra -= right.repeated
+    return Account(
+        left.share,
+        right.share,
+        missing,
+        extra,
+        left.numbers + right.numbers,
+        left.signs + right.signs,
+        left.variables + right.variables + _num_renamed(item, text, partner, back),
+        left.conflicts + right.conflicts,
+        left.decisive + right.decisive,
+        passages / max(1, len(item.values), right.num_units),
+    )
+
+
+class Side(NamedTuple):
+    """What one side has and the other lacks."""
+
+    share: float  # Weighted share of words that the other side has.
+    words: int
+    repeated: int  # Of these words, those that the other side has elsewhere.
+    numbers: int
+    signs: int
+    variables: int
+    conflicts: int
+    decisive: int
+    num_units: int
+
+
+@kernel
+def _side(
+    own: Any, other: Any, partner: Any, back: Any, scope: Any, is_item: bool, counted: Any,
+    lexicon: Any,
+) -> Any:  # fmt: skip
+    """Account for the units of the item, or for those of the text in scope."""
+    total, lost = 1e-9, 0.0
+    words = repeated = numbers = signs = variables = conflicts = decisive = 0
+    num_units = names = lost_names = 0
+    for at in range(len(own.values)):
+        if not (is_item or scope[at]):
+            continue
+        num_units += 1
+        value, kind = own.values[at], own.kinds[at]
+        is_equal = partner[at] >= 0 and other.values[partner[at]] == value
+        if kind <= SMALL:
+            weighs = 0.1 if kind == SMALL else max(0.5, min(6.0, weight(counted, value)))
+            total += weighs
+            is_elsewhere = is_equal or (kind != SMALL and _has(other, value))
+            if kind == NAME and is_item:
+                names += 1
+                lost_names += not is_elsewhere
+            if is_equal:
+                continue
+            lost += weighs
+            decisive += place_in(lexicon.decisive, value) >= 0
+            if is_item:
+                conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
+            if kind != SMALL:
+                words += 1
+                repeated += is_elsewhere
+        elif kind == VARIABLE:
+            variables += partner[at] < 0
+        elif not is_equal:
+            numbers += kind == QUANTITY
+            signs += kind != QUANTITY
+    conflicts += 2 * lost_names > names
+    return Side(
+        1 - lost / total,
+        words,
+        repeated,
+        numbers,
+        signs,
+        variables,
+        conflicts,
+        decisive,
+        num_units,
+    )
