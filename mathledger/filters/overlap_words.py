@@ -36,7 +36,8 @@ FUNCTION = """
     held include includes included including involve involves consist consists consisting cost
     costs costing priced price prices paid pay pays paying charge charges charged long time times
     way ways manner possible able express expressed written write writing case know known say said
-    says think be manage manages managed able only solve simplify utilize utilizes utilized utilise establish identify
+    says think be manage manages managed able only solve simplify utilize utilizes utilized utilise
+    establish identify
 """
 SYNONYMS = """
     not no never neither nor none cannot without except isn aren wasn weren doesn don didn won
