@@ -12,7 +12,7 @@ expressions. With `use_algebra=False` it raises NeedsAlgebra if only algebra cou
 import re
 from fractions import Fraction
 
-from mathledger.grading import algebra, notation
+from mathledger.grading import algebra, notation, units
 from mathledger.grading.algebra import Undecided
 from mathledger.grading.notation import Answer, Group, Matrix, Union
 from mathledger.grading.numbers import Number, number, same_number
@@ -306,6 +306,8 @@ def _same_at_sight(gold: str, given: str) -> bool | None:
             return True
         if _is_coarse(one, other) or _is_coarse(other, one):
             raise Undecided  # 0.33 for 1/3 shows too few digits.
+        if units.SCALE.search(gold + given) and one.digits_shown() == other.digits_shown():
+            raise Undecided  # The problem may ask for a number of millions.
         return False
     if any(r"\degree" in text and r"\pi" in rest for text, rest in ((gold, given), (given, gold))):
         raise Undecided  # An angle in degrees and one in radians.

@@ -46,6 +46,10 @@ class Number:
         rest = abs(exact) - abs(self.value)
         return (exact < 0) == (self.value < 0) and (2 * abs(rest) <= unit or 0 <= rest < unit)
 
+    def digits_shown(self) -> str:
+        """Return the digits without zeros at the end: 5 for 5, 500 and 5 million."""
+        return str(abs(self.value.numerator)).rstrip("0")
+
     def bare(self) -> "Number":
         """Return the number before its percent sign: 10 for 10%."""
         return Number(self.value * (100 if self.is_percent else 1), self.places, self.digits)

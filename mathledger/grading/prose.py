@@ -29,11 +29,11 @@ _FRAC = r"\\[dt]?frac\{-?\d+\}\{-?\d+\}"
 # A numeral is not one if a formula goes on behind it, as in 4\sqrt{2} or 5x.
 _GOES_ON = (
     r"\d|[\^_]|\s?\\(?:sqrt|pi|[dt]?frac|cdot|times|ln|log|sin|cos|tan|theta|alpha)(?![a-zA-Z])"
-    rf"|(?!(?:{units.TOUCHING}|[mgLh])(?![a-zA-Z]))[a-zA-Z](?![a-zA-Z]{{4}})"
+    rf"|(?!(?:{units.TOUCHING}|[mgLh]|[ap]m|st|nd|rd|th)(?![a-zA-Z]))[a-zA-Z](?![a-zA-Z]{{4}})"
 )
 NUMERAL = re.compile(
     r"(?<![\w.\\^{])(?>(?:[-−–](?=[\d.$\\]))?(?:\\?[$€£₹])?"
-    rf"(?:\d+\s*{_FRAC}|{_FRAC}|{thousands.GROUPED}(?!\d)|\d+\s+\d+/\d+|\d*[½⅓⅔¼¾]|\d+/\d+|{_POWER}"
+    rf"(?:\d+\s*{_FRAC}|{_FRAC}|(?:{thousands.GROUPED}|(?<=\$){thousands.SPACED})(?!\d)|\d+\s+\d+/\d+|\d*[½⅓⅔¼¾]|\d+/\d+|{_POWER}"
     rf"|(?:\d*\.)?\d+(?:\s?(?:\\times|\\cdot|[x×*])\s?{_POWER})?)"
     rf"(?:\s?(?:\\?%|percent\b)|{units.SCALE.pattern})?)(?!{_GOES_ON})",
     re.IGNORECASE,
@@ -63,6 +63,7 @@ _EQUATION = re.compile(
 _LISTED = re.compile(
     r"(?i)(?=.*(?:[,;]|\b(?:and|or)\b))[\s.;,]*+(?:(?:\b(?:and|or)\b|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s,;]*+)*"
 )
+_ROUNDS = re.compile(r"(?i)\brounds?\s+(?:it\s+)?(?:up\s+|down\s+)?to\s+$")
 _EITHER = re.compile(r"(?i)\s*(?:,?\s*\bor\b|/)\s*")
 _NAME_ALONE = re.compile(r"\s*\\?[a-zA-Z]+\s*")
 LETTER = re.compile(
@@ -167,6 +168,8 @@ def last_number(text: str) -> str | None:
         begin += len(sentence) + 1
     if not numerals:
         return None
+    if rounded := [each for each in numerals if _ROUNDS.search(last[: each.start()])]:
+        return rounded[-1][0]
     result = NUMERAL.search(text, text.rfind("=") + 1) if "=" in text else None
     if result and len(numerals) > 1:
         same = [each for each in numerals if plain(each[0]) == plain(result[0])]
@@ -189,7 +192,8 @@ def _with_alternative(sentence: str, chosen: re.Match[str], numerals: list[re.Ma
         values = [number(plain(each[0])) for each in (one, two)]
         if one is two or (values[0] and values[1] and values[0].value == values[1].value):
             continue
-        if _EITHER.fullmatch(sentence[one.end() : two.start()]):
+        is_term = re.search(r"[-+*/=×]\s*$", sentence[: one.start()])
+        if _EITHER.fullmatch(sentence[one.end() : two.start()]) and not is_term:
             return f"{one[0]} or {two[0]}"
     return chosen[0]
 
