@@ -79,8 +79,8 @@ def equal_equations(gold: tuple[str, str], given: tuple[str, str]) -> bool:
     """
     is_cased = any(_is_cased("".join(sides)) for sides in (gold, given))
     sides = [expression(side, is_cased) for side in (*gold, *given)]
-    one, other = sides[0] - sides[1], sides[2] - sides[3]
     try:
+        one, other = sides[0] - sides[1], sides[2] - sides[3]
         if one.free_symbols != other.free_symbols:
             return False
         pairs = list(zip(_values(one), _values(other), strict=True))

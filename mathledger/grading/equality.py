@@ -181,7 +181,10 @@ def _same_group(gold: Group, given: Group, use_algebra: bool) -> bool:
         return given.left != "[" and _same_members(gold.parts, given.parts, use_algebra)
     if gold.left == "{" or given.left == "{":
         return gold.left == given.left and _same_members(gold.parts, given.parts, use_algebra)
-    if len(gold.parts) == 2 and (gold.left, gold.right) != (given.left, given.right):
+    brackets = (given.left, given.right)
+    if (gold.left, gold.right) != brackets and (
+        len(gold.parts) == 2 or brackets not in (("(", ")"), ("[", "]"))
+    ):
         return False
     return _same_sequence(gold.parts, given.parts, use_algebra)
 
@@ -262,9 +265,6 @@ _ARTICLES = ("the", "a", "an")
 def _same_leaf(gold: str, given: str, use_algebra: bool) -> bool:
     if tight(gold) == tight(given):
         return True
-    known = _same_at_sight(gold, given)
-    if known is not None:
-        return known
     gold_sides, given_sides = notation.sides(gold), notation.sides(given)
     if len(gold_sides) > 1 and len(given_sides) > 1:
         return _same_equation(gold_sides, given_sides, use_algebra)
@@ -274,6 +274,9 @@ def _same_leaf(gold: str, given: str, use_algebra: bool) -> bool:
     if len(gold_sides) > 1:
         is_named = notation.is_name(gold_sides[0])  # If not, the reference is an equation.
         return is_named and _same_leaf(gold_sides[-1], given, use_algebra)
+    known = _same_at_sight(gold, given)
+    if known is not None:
+        return known
     return _same_expression(gold, given, use_algebra)
 
 
@@ -353,14 +356,16 @@ def _same_congruence(gold: str, given: str) -> bool | None:
 
 
 def _same_in_base(gold: str, given: str) -> bool:
-    """Return True if the digits are the same; either text may omit the base."""
+    """Return True if the digits are the same and fit the base, which either text may omit."""
     digits, bases = [], []
     for text in (gold, given):
         match = _BASE.match(text)
         digits.append((match[1] if match else text).replace(" ", "").replace(",", "").upper())
         base = match[2] if match else None
         bases.append(str(_BASES.index(base) + 2) if base in _BASES else base)
-    return digits[0] == digits[1] and (None in bases or bases[0] == bases[1])
+    known = [int(base) for base in bases if base and base.isdigit()]
+    has_digits = all(int(max(digits[0].lstrip("-")), 36) < base for base in known)
+    return digits[0] == digits[1] and has_digits and (None in bases or bases[0] == bases[1])
 
 
 def _same_time(gold: re.Match[str], given: re.Match[str]) -> bool:

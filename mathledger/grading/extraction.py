@@ -14,7 +14,7 @@ from mathledger.grading import prose
 from mathledger.grading.boxes import find_boxes
 from mathledger.grading.notation import option, read
 from mathledger.grading.prose import MAX_TAIL, NUMERAL, SENTENCE, SENTENCE_END, WORD
-from mathledger.grading.solutions import canonical
+from mathledger.grading.solutions import canonical, undelimited
 from mathledger.grading.spelling import plain, trim
 
 MAX_CHARS = 2000  # Characters searched after "the answer is".
@@ -91,13 +91,13 @@ def extract(
     if tagged := [each for each in _TAGGED.findall(text) if each.strip()]:
         text = tagged[-1]
     if stated := _last_box(text, is_list):
-        later = _FINAL_ANSWER.search(text, max(text.rfind(r"\boxed"), text.rfind(r"\fbox")))
-        return _tidy(later["answer"] if later else stated, answer_type)
+        later = _FINAL_ANSWER.search(text, text.rfind("box"))
+        return _tidy(later["answer"] if later else stated, answer_type, is_list)
     text = _CALCULATOR.sub("", text)
     if hashed := _last_hashed(text):
-        return _tidy(hashed, answer_type)
+        return _tidy(hashed, answer_type, is_list)
     if (stated := _last_statement(text, answer_type)) is not None:
-        return _tidy(stated, answer_type)
+        return _tidy(stated, answer_type, is_list)
     return None if is_cut else _last_resort(text, answer_type)
 
 
@@ -190,9 +190,10 @@ def _last_resort(text: str, answer_type: str) -> str | None:
     return _tidy(found, answer_type) if found else None
 
 
-def _tidy(stated: str, answer_type: str) -> str | None:
+def _tidy(stated: str, answer_type: str, is_list: bool = False) -> str | None:
     """Strip delimiters around an answer; if a number is wanted, keep only the numeral."""
-    tidy: str = canonical(pa.array([stated]))[0].as_py()
+    strip = undelimited if is_list else canonical  # In a list, 81,256 is two values.
+    tidy: str = strip(pa.array([stated]))[0].as_py()
     tidy = re.sub(r"^\\\[\s*|\s*\\\]$", "", tidy).strip(" *$").rstrip(".")
     if len(tidy) > MAX_CHARS:
         return tidy

@@ -107,6 +107,11 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
         return _matrix(matrix["body"], depth)
     if not commas and number(text):
         return text
+    if len(named := sides(text)) == 2 and is_name(named[0]):
+        if number(named[1]):
+            return text
+        if named[1].startswith(("\\{", "(", "[")):
+            return read(named[1], commas, depth + 1)
     parts, words = split(text, commas)
     if len(parts) > 1:
         return _join([read(part, False, depth + 1) for part in parts], words)
@@ -119,8 +124,8 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
         return interval
     if (signs := len(re.findall(r"\\pm(?![a-zA-Z])", text))) == 1 and r"\mp" not in text:
         both = [re.sub(r"\s*\\pm(?![a-zA-Z])\s*", sign, text) for sign in "+-"]
-        sides = [re.sub(r"^\+|(?<==)\s*\+", "", each.strip()) for each in both]
-        return Group("", "", tuple(sides)) if signs else text
+        values = [re.sub(r"^\+|(?<==)\s*\+", "", each.strip()) for each in both]
+        return Group("", "", tuple(values)) if signs else text
     return text
 
 
@@ -324,7 +329,7 @@ _OPTION = re.compile(
 )
 # Another letter in brackets, or behind "or": several options are no choice.
 _ANOTHER = re.compile(
-    r"^[,;/&]|^\([A-Z]\)|^(?:or|and)\s+\(?[A-Ja-j]\b|(?:,|\bor|\band)\s*\([A-Z]\)"
+    r"^[,;/&|+*^_=!<>]|^-(?!\s*\d+$)|^\\(?!frac|d?frac|sqrt|text|\$|pi|\{)|^vs\b|^(?:or|and)\b|^\([A-Z]\)|^(?:or|and)\s+\(?[A-Ja-j]\b|(?:,|\bor|\band)\s*\([A-Z]\)"
 )
 
 

@@ -64,6 +64,8 @@ _LISTED = re.compile(
     r"(?i)(?=.*(?:[,;]|\b(?:and|or)\b))[\s.;,]*+(?:(?:\b(?:and|or)\b|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s,;]*+)*"
 )
 _ROUNDS = re.compile(r"(?i)\brounds?\s+(?:it\s+)?(?:up\s+|down\s+)?to\s+$")
+# Words behind a numeral that add to it or take away from it.
+_ADDS = re.compile(r"(?i)\b(?:and|or|plus|minus|times|squared|cubed|except|unless|more|less|not)\b")
 _EITHER = re.compile(r"(?i)\s*(?:,?\s*\bor\b|/)\s*")
 _NAME_ALONE = re.compile(r"\s*\\?[a-zA-Z]+\s*")
 LETTER = re.compile(
@@ -151,8 +153,10 @@ def bare_number(said: str) -> str:
     text = plain(said)
     if number(text):
         return units.without_unit(text)
-    numerals = [match[0] for match in _AMONG_WORDS.finditer(said)] if WORD.search(said) else []
-    return plain(numerals[0]) if len(numerals) == 1 else said
+    numerals = list(_AMONG_WORDS.finditer(said)) if WORD.search(said) else []
+    if len(numerals) != 1 or _ADDS.search(said[numerals[0].end() :]):
+        return said
+    return plain(numerals[0][0])
 
 
 def last_number(text: str) -> str | None:

@@ -74,15 +74,20 @@ def canonical(answers: pa.StringArray) -> pa.StringArray:
     >>> canonical(pa.array([" $1{,}250$. ", "(1, 250)", "\\$ 5"])).to_pylist()
     ['1250', '(1, 250)', '\\$ 5']
     """
-    bare = pc.utf8_rtrim(pc.utf8_trim(answers, " \t\r\n$*"), " .$*")
-    closed = pc.binary_join_element_wise(bare, ".", "")
-    bare = pc.if_else(pc.ends_with(bare, r"\right"), closed, bare)  # This dot is a delimiter.
-    inline = pc.match_substring_regex(bare, r"^\\\(.*\\\)$")
-    bare = pc.if_else(inline, pc.replace_substring_regex(bare, r"^\\\(\s*|\s*\\\)$", ""), bare)
+    bare = undelimited(answers)
     marked = pc.match_substring_regex(bare, thousands.WHOLE)
     if not pc.any(marked).as_py():
         return bare
     return pc.if_else(marked, pc.replace_substring_regex(bare, thousands.SEPARATOR, ""), bare)
+
+
+def undelimited(answers: pa.StringArray) -> pa.StringArray:
+    r"""Strip space, `$`, `\(`, asterisks and the full stop around answers."""
+    bare = pc.utf8_rtrim(pc.utf8_trim(answers, " \t\r\n$*"), " .$*")
+    closed = pc.binary_join_element_wise(bare, ".", "")
+    bare = pc.if_else(pc.ends_with(bare, r"\right"), closed, bare)  # This dot is a delimiter.
+    inline = pc.match_substring_regex(bare, r"^\\\(.*\\\)$")
+    return pc.if_else(inline, pc.replace_substring_regex(bare, r"^\\\(\s*|\s*\\\)$", ""), bare)
 
 
 # A later box retracts an earlier one only if the text says so.

@@ -114,6 +114,11 @@ _WORD_MACRO = re.compile(rf"\\(?:{_WORD_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}"
 _SYMBOL_MACRO = re.compile(
     rf"\\(?:{_SYMBOL_MACROS})(?![a-zA-Z])\s*\{{([^{{}}]*)\}}|\\(?:rm|bf|it)(?![a-zA-Z])"
 )
+_LOOK = re.compile(
+    r"\\(?:mathbf|boldsymbol|bm|pmb|underline|ensuremath|mathit|mathsf|textcolor\s*\{\w+\})\s*\{"
+    r"(?=[^{}]*[\\{])|\\(?:underline|ensuremath|textcolor\s*\{\w+\})\s*\{"
+    r"|\\(?P<label>tag\*?|label|[hv]?phantom|color)\s*\{"
+)
 _WORD_END = re.compile(r"\s*(?:\^\s*(?:\{\s*-?\d+\s*\}|-?\d))?")
 
 
@@ -135,6 +140,7 @@ def plain(text: str) -> str:
         text = text.replace("\\ ", "\\\\")  # These row ends have lost their second backslash.
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
+    text = _unwrap(text)
     for _ in range(MAX_NESTED):
         text, count = _SYMBOL_MACRO.subn(r"\1", text)
         if not count:
@@ -143,7 +149,37 @@ def plain(text: str) -> str:
         before, text = text, _without_words(text)
         if text == before:
             break
-    return trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
+    text = trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
+    while text.startswith("{") and _closing(text, 0) == len(text) - 1:
+        text = trim(text[1:-1])
+    return text
+
+
+def _unwrap(text: str) -> str:
+    r"""Replace macros that change the look of a formula by their content, and drop labels.
+
+    >>> _unwrap(r"\textcolor{red}{\mathbf{\frac{1}{2}}} \tag{1}")
+    '\\frac{1}{2} '
+    """
+    for _ in range(MAX_NESTED):
+        macro = _LOOK.search(text)
+        if not macro:
+            break
+        end = _closing(text, macro.end() - 1)
+        content = "" if macro["label"] else text[macro.end() : end]
+        text = text[: macro.start()] + content + text[end + 1 :]
+    return text
+
+
+def _closing(text: str, begin: int) -> int:
+    """Return the index of the brace that closes the one at `begin`, or the text's length."""
+    level = 0
+    for at in range(begin, len(text)):
+        if text[at] in "{}" and text[at - 1 : at] != "\\":
+            level += 1 if text[at] == "{" else -1
+            if level == 0:
+                return at
+    return len(text)
 
 
 def _set_off(digits: dict[str, str], sign: str) -> Callable[[re.Match[str]], str]:
@@ -165,11 +201,12 @@ def _without_words(text: str) -> str:
     before, after = text[: macro.start()], text[macro.end() :]
     if re.search(r"_\s*\{?$", before):  # The macro is a subscript.
         return before + words + after
+    power = units.POWER.match(after)
     if units.is_unit(words) and (number := units.BEFORE.search(before)):
-        return f"{before[: number.end(1)]} {units.POWER.sub('', after, count=1)}"
+        return f"{before[: number.end(1)]} {after[power.end() if power else 0 :]}"
     if units.SCALE.match(words):
         return f"{before} {words} {after}"
-    is_all = not trim(text[: macro.start()] + text[macro.end() :])
+    is_all = not trim(before + after).strip("{}") or before.rstrip().endswith("=")
     is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
     is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
     if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)|[ap]\.?\s*m\.?", words):
