@@ -62,6 +62,7 @@ def samples(benchmark: str, model: str, num_repeats: int) -> list[Row]:
                 "reference": "4",
                 "verdict": "correct" if is_right else "wrong",
                 "correct": is_right,
+                "is_sure": is_right or number % 16 != 5,
                 "harness_correct": is_right ^ (number == 3) if benchmark == "exam" else None,
                 "grader": "1",
                 "num_tokens": num_tokens,

@@ -83,6 +83,9 @@ def make(
         return Project(path, content, make_ledger(content, claims))
 
 
+BAND = "grader's band"  # heading of a column of the score table
+
+
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Build a project with one response per item."""
@@ -149,7 +152,7 @@ def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None
     for entry in project.ledger["benchmarks"]:
         for score in entry["models"].values():
             total = score["num_samples"]
-            for key in ("num_truncated", "num_no_answer", "num_too_long"):
+            for key in ("num_truncated", "num_no_answer", "num_unsure", "num_too_long"):
                 numbers |= {markdown.percent(score[key] / total, total)}
     body = project.text.split("---\n", 2)[2]
     body = re.sub(r"```.*?```|\]\([^)]*\)|pass@|avg@k", "", body, flags=re.S)
@@ -360,7 +363,7 @@ def test_no_score_of_30_items_has_a_decimal(project: Project) -> None:
                     not re.search(r"\d\.\d", " ".join(row[1:]).replace("<0.001", "")) or "p" in head
                 )
     scores = tables(project.text)[
-        ("benchmark", *project.settings["evaluated_models"], "items", "ledger")
+        ("benchmark", *project.settings["evaluated_models"], BAND, "items", "ledger")
     ]
     assert all("." not in cell for row in scores if row[0] == "aime" for cell in row)
     # 240 items are enough for a decimal.
@@ -368,9 +371,9 @@ def test_no_score_of_30_items_has_a_decimal(project: Project) -> None:
 
 
 def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
-    rows = tables(single.text)[("benchmark", "base", "tuned", "items", "ledger")]
+    rows = tables(single.text)[("benchmark", "base", "tuned", BAND, "items", "ledger")]
     assert [row[0] for row in rows] == list(evaluated.SIZES)
-    for name, *cells, count, _ in rows:
+    for name, *cells, _, count, _ in rows:
         assert count == str(evaluated.SIZES[name])
         for model, cell in zip(("base", "tuned"), cells, strict=True):
             found = re.fullmatch(r"(\d+) of (\d+): (\S+)% \[(\S+), (\S+)\]", cell)
@@ -378,6 +381,25 @@ def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
             assert found
             assert (int(found[1]), int(found[2])) == (score["num_correct"], score["num_items"])
             assert float(found[4]) <= float(found[3]) <= float(found[5])
+
+
+def test_the_graders_band_goes_from_the_score_to_all_unjudged_answers_right(
+    single: Project,
+) -> None:
+    bands = {
+        row[0]: row[3].split(", ")
+        for row in tables(single.text)[("benchmark", "base", "tuned", BAND, "items", "ledger")]
+    }
+    for name, own in bands.items():
+        for model, band in zip(("base", "tuned"), own, strict=True):
+            rows = [row for each in single.samples(model, name).values() for row in each]
+            unsure = sum(not row["is_sure"] for row in rows)
+            right = sum(row["correct"] for row in rows)
+            assert single.entry(name)["models"][model]["num_unsure"] == unsure
+            ends = [float(end) for end in band.split(" to ")]
+            assert ends[0] == pytest.approx(100 * right / len(rows), abs=0.51)
+            assert ends[-1] == pytest.approx(100 * (right + unsure) / len(rows), abs=0.51)
+    assert any(" to " in band for own in bands.values() for band in own)
 
 
 def test_how_a_score_was_measured_stands_on_the_card(repeated: Project) -> None:

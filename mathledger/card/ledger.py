@@ -74,6 +74,13 @@ class ModelScore(Score):
     num_truncated_correct: Count | None = None
     num_too_long: Count
     num_no_answer: Count
+    num_unsure: Count | None = Field(
+        default=None,
+        description="Responses that the grader could not judge; they count as wrong.",
+    )
+    accuracy_if_unsure_right: Share | None = Field(
+        default=None, description="The accuracy if all of these responses were right."
+    )
     mean_num_tokens: Annotated[float, Field(ge=0)]
     num_judged_by_harness: Count
     num_harness_disagreements: Count

@@ -26,8 +26,8 @@ from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import statistics
 
 # The response texts are not read, because they may take gigabytes.
-COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "harness_correct"]
-COLUMNS += ["grader", "num_tokens", "finish_reason"]
+COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "is_sure"]
+COLUMNS += ["harness_correct", "grader", "num_tokens", "finish_reason"]
 NUM_BINS = 32  # bins in a histogram of lengths
 
 Items = Sequence[Sequence[Row]]  # the responses to each item in order of repeat
@@ -204,6 +204,10 @@ def model_score(
         ),
         num_too_long=ends["too_long"],
         num_no_answer=sum(row["verdict"] == "no_answer" for row in every),
+        num_unsure=sum(not row["is_sure"] for row in every),
+        accuracy_if_unsure_right=round(
+            sum(row["correct"] or not row["is_sure"] for row in every) / len(every), 4
+        ),
         mean_num_tokens=round(sum(row["num_tokens"] for row in every) / len(every), 1),
         num_judged_by_harness=len(judged),
         num_harness_disagreements=sum(row["harness_correct"] != row["correct"] for row in judged),

@@ -11,7 +11,7 @@ from mathledger.core.tables import Row
 from mathledger.evaluation import harness, statistics
 from mathledger.evaluation.engines.engine import Request, Response
 from mathledger.grading.grades import VERSION
-from mathledger.grading.judges import Judges
+from mathledger.grading.judges import Asked, Judges
 
 GRADING_S = 5  # CPU seconds allowed for one comparison
 
@@ -26,6 +26,7 @@ SAMPLE = pa.schema(
         pa.field("reference", pa.string()),
         pa.field("verdict", pa.string()),  # correct, wrong or no_answer
         pa.field("correct", pa.bool_()),
+        pa.field("is_sure", pa.bool_()),  # false if the grader could not read or compare the answer
         pa.field("harness_correct", pa.bool_()),  # null if the harness has no task of its own
         pa.field("grader", pa.string()),
         pa.field("num_tokens", pa.int32()),  # generated tokens, including the end of turn
@@ -51,6 +52,7 @@ class Summary:
     truncated_rate: float  # share of responses that were cut at max_gen_toks
     too_long_rate: float  # share of requests that were not sent because they exceed the context
     no_answer_rate: float
+    unsure_rate: float  # share of responses that the grader could not judge; they count as wrong
     mean_num_tokens: float
     num_harness_disagreements: int | None  # null if the harness has no task of its own
 
@@ -75,8 +77,8 @@ def grade_responses(
     with Judges(GRADING_S) as judges:
         grades = judges.grade(
             [
-                (text, item["answer"], item["answer_type"])
-                for text, item in zip(texts, item_of, strict=True)
+                Asked(text, item["answer"], item["answer_type"], response.finish_reason == "length")
+                for text, item, response in zip(texts, item_of, given, strict=True)
             ]
         )
     harness_correct: Sequence[bool | None] = [None] * len(requests)
@@ -93,6 +95,7 @@ def grade_responses(
             "reference": item["answer"],
             "verdict": grade.verdict,
             "correct": grade.verdict == "correct",
+            "is_sure": grade.is_sure,
             "harness_correct": by_harness,
             "grader": VERSION,
             "num_tokens": response.num_tokens,
@@ -131,6 +134,7 @@ def summarise(rows: list[Row]) -> Summary:
         truncated_rate=round(ends["length"] / len(rows), 4),
         too_long_rate=round(ends["too_long"] / len(rows), 4),
         no_answer_rate=round(num_without_answer / len(rows), 4),
+        unsure_rate=round(sum(not row["is_sure"] for row in rows) / len(rows), 4),
         mean_num_tokens=round(sum(row["num_tokens"] for row in rows) / len(rows), 1),
         num_harness_disagreements=num_disagreements if is_judged_by_harness else None,
     )

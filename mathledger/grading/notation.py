@@ -107,11 +107,11 @@ def read(text: str, commas: bool = False, depth: int = 0) -> Answer:
         return _matrix(matrix["body"], depth)
     if not commas and number(text):
         return text
-    if len(named := sides(text)) == 2 and is_name(named[0]):
-        if number(named[1]):
+    if len(equation := sides(text)) == 2 and is_name(equation[0]):
+        if number(equation[1]):
             return text
-        if named[1].startswith(("\\{", "(", "[")):
-            return read(named[1], commas, depth + 1)
+        if equation[1].startswith(("\\{", "(", "[")):
+            return read(equation[1], commas, depth + 1)
     parts, words = split(text, commas)
     if len(parts) > 1:
         return _join([read(part, False, depth + 1) for part in parts], words)

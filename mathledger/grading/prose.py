@@ -16,6 +16,7 @@ from mathledger.grading.spelling import plain
 
 MAX_TAIL = 20_000  # Characters at the end, searched if no sentence announces an answer.
 SENTENCE = 3  # Text with at least this many words counts as a sentence.
+MAX_NUMERALS = 50  # Numerals of a sentence that are considered, counted from its end.
 MAX_BEFORE = 40  # Characters before a numeral that may make it a modifier.
 
 # All patterns run in linear time on any text, thanks to possessive *+ and bounded repetitions.
@@ -172,6 +173,7 @@ def last_number(text: str) -> str | None:
         begin += len(sentence) + 1
     if not numerals:
         return None
+    numerals = numerals[-MAX_NUMERALS:]
     if rounded := [each for each in numerals if _ROUNDS.search(last[: each.start()])]:
         return rounded[-1][0]
     result = NUMERAL.search(text, text.rfind("=") + 1) if "=" in text else None
@@ -191,7 +193,8 @@ def _is_modifier(sentence: str, numeral: re.Match[str]) -> bool:
 
 def _with_alternative(sentence: str, chosen: re.Match[str], numerals: list[re.Match[str]]) -> str:
     """Return a numeral, together with the other one that an "or" joins to it."""
-    for other in numerals:
+    place = numerals.index(chosen)
+    for other in numerals[max(0, place - 1) : place + 2]:
         one, two = sorted((other, chosen), key=lambda each: each.start())
         values = [number(plain(each[0])) for each in (one, two)]
         if one is two or (values[0] and values[1] and values[0].value == values[1].value):
@@ -231,7 +234,7 @@ def _value(text: str) -> str | None:
     for sentence in reversed(SENTENCE_END.split(text)):
         if tuples := list(_TUPLE.finditer(sentence)):
             return tuples[-1][0]
-        numerals = list(NUMERAL.finditer(sentence))
+        numerals = list(NUMERAL.finditer(sentence))[-MAX_NUMERALS:]
         own = [each for each in numerals if not _is_modifier(sentence, each)]
         if own:
             return _with_alternative(sentence, own[-1], numerals)

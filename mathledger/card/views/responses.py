@@ -10,7 +10,12 @@ def endings_table(ledger: Ledger) -> str:
     for entry in ledger.benchmarks:
         for name in ledger.models:
             score = entry.models[name]
-            counts = (score.num_truncated, score.num_no_answer, score.num_too_long)
+            counts = (
+                score.num_truncated,
+                score.num_no_answer,
+                score.num_unsure or 0,
+                score.num_too_long,
+            )
             cells = [
                 f"{count:,} ({percent(count / score.num_samples, score.num_samples)}%)"
                 for count in counts
@@ -21,7 +26,7 @@ def endings_table(ledger: Ledger) -> str:
             samples = f"{score.num_samples:,}"
             rows.append([entry.benchmark, name, samples, *cells, str(score.mean_num_tokens), limit])
     head = ["benchmark", "model", "responses", "cut at the limit", "no answer found"]
-    return table([*head, "prompt too long", "mean tokens", "limit"], rows, 2)
+    return table([*head, "not judged", "prompt too long", "mean tokens", "limit"], rows, 2)
 
 
 def methods_table(ledger: Ledger) -> str:

@@ -56,17 +56,31 @@ def summary(entry: Benchmark) -> str:
     return ", ".join(shown)
 
 
+def band_cell(entry: Benchmark) -> str:
+    """Format the error of the grader as `23 to 25, 40`: all unjudged answers wrong, or all right.
+
+    A model without an unjudged answer has one value.
+    """
+    bands = []
+    for score in entry.models.values():
+        ends = [score.accuracy, score.accuracy_if_unsure_right or score.accuracy]
+        shown = [percent(end, entry.num_items) for end in ends]
+        bands.append(" to ".join(dict.fromkeys(shown)))
+    return ", ".join(bands)
+
+
 def score_table(ledger: Ledger) -> str:
     """Tabulate the models' scores on every benchmark."""
     names = ledger.models
     rows = [
         [entry.benchmark]
         + [score_cell(entry.models[name]) for name in names]
+        + [band_cell(entry)]
         + [count_cell(entry)]
         + [" ".join(f"`{reference(entry.models[name])}`" for name in names)]
         for entry in ledger.benchmarks
     ]
-    return table(["benchmark", *names, "items", "ledger"], rows)
+    return table(["benchmark", *names, "grader's band", "items", "ledger"], rows)
 
 
 def repeats_table(ledger: Ledger) -> str:
