@@ -1,6 +1,6 @@
 """Read the verdicts of people about pairs of a training text and an item, and apply them.
 
-conf/decontaminate/reviewed.jsonl holds one verdict per line. A pair is named by the canonical keys
+conf/decontaminate/reviewed.jsonl holds one verdict per line; lines with # are comments. A pair is named by the canonical keys
 of its two texts, so a verdict survives new ids and new formatting, and holds for every row with
 that text. `mathledger review` writes the lines.
 """
@@ -84,7 +84,7 @@ def read(path: Path) -> list[Verdict]:
     verdicts: list[Verdict] = []
     first: dict[tuple[str, str], tuple[int, Verdict]] = {}
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        if not line.strip() or line.startswith("#"):
             continue
         try:
             content = json.loads(line)

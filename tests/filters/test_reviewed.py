@@ -158,7 +158,7 @@ def test_a_malformed_or_contradictory_file_is_an_error_of_one_line(
 
 def test_two_people_may_agree_and_a_missing_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "reviewed.jsonl"
-    path.write_text(f"{GOOD}\n{line('a', 'b', 'same', by='Bob')}\n")
+    path.write_text(f"# read by eye\n{GOOD}\n\n{line('a', 'b', 'same', by='Bob')}\n")
     assert len(reviewed.read(path)) == 2
     path.unlink()
     with pytest.raises(InputError, match="is missing: `touch"):
