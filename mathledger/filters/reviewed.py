@@ -1,8 +1,8 @@
 """Read the verdicts of people about pairs of a training text and an item, and apply them.
 
-conf/decontaminate/reviewed.jsonl holds one verdict per line; lines with # are comments. A pair is named by the canonical keys
-of its two texts, so a verdict survives new ids and new formatting, and holds for every row with
-that text. `mathledger review` writes the lines.
+conf/decontaminate/reviewed.jsonl holds one verdict per line; lines with # are comments. A pair is
+named by the canonical keys of its two texts, so a verdict survives new ids and new formatting, and
+holds for every row with that text. `mathledger review` writes the lines.
 """
 
 import json
