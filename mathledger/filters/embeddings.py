@@ -107,7 +107,7 @@ def load(settings: Params) -> Any:
         raise InputError(
             f"decontaminate.embeddings needs sentence-transformers: run {install('embeddings')}"
         ) from None
-    return SentenceTransformer(str(weights.parent), local_files_only=True)
+    return SentenceTransformer(str(weights.parent), local_files_only=True, trust_remote_code=False)
 
 
 def write_candidates(

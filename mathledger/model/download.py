@@ -62,16 +62,17 @@ def convert_gguf(file: Path, folder: Path) -> None:
     By default transformers keeps the quantised blocks, which it cannot save.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoModelForCausalLM, GgufConfig
 
     model = AutoModelForCausalLM.from_pretrained(
         file.parent,
         gguf_file=file.name,
         dtype=torch.bfloat16,
         quantization_config=GgufConfig(dequantize=True),
+        trust_remote_code=False,
     )
     model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    load_tokenizer(file.parent, gguf_file=file.name).save_pretrained(folder)
 
 
 def make_random(source: sources.RandomModel, folder: Path) -> None:
