@@ -183,6 +183,9 @@ def check_saves(model: Any, tokenizer: Any, folder: Path) -> None:
     Raises:
         InputError: they cannot be saved, so a training would end in an error.
     """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # it would show a second time
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saved-") as saved:
         try:
             model.save_pretrained(saved)
