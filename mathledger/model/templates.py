@@ -31,7 +31,7 @@ class Facts:
     has_system_turn: bool
     thinking_switches: list[str]  # the template's variables that turn thinking on or off
     keeps_thinking: bool  # a solution that begins with <think>...</think> is rendered whole
-    num_bos: int  # begin-of-sequence tokens in a prompt
+    num_bos: int  # begin-of-sequence tokens at the beginning of a prompt
     changes: list[str] = field(default_factory=list)  # what download_model changed, and why
 
 
@@ -125,8 +125,9 @@ def check_template(tokenizer: Any, folder: Path) -> Facts:
             f"{tokenizer.eos_token!r} {count} times, and the model learns when to stop from "
             "exactly one: set model.chat_template"
         )
-    num_bos = prompt.ids.count(tokenizer.bos_token_id) if tokenizer.bos_token else 0
-    if num_bos > 1:
+    # SmolLM2's bos_token begins every turn, so only those at the beginning count.
+    others = (at for at, token in enumerate(prompt.ids) if token != tokenizer.bos_token_id)
+    if (num_bos := next(others)) > 1:
         raise InputError(
             f"{where} begins a prompt with {num_bos} {tokenizer.bos_token}: set "
             "model.chat_template to one that writes it once"

@@ -16,6 +16,13 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# SmolLM2's bos_token begins every turn, and a system turn is always there.
+SMOLLM2 = (
+    "{% for m in messages %}{% if loop.first and messages[0].role != 'system' %}"
+    "{{ '<|im_start|>system\nYou are a helpful assistant<|im_end|>\n' }}{% endif %}"
+    "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 # Llama 3.2 writes today's date into a system turn that is always there, and trims every text.
 LLAMA = """{{- bos_token }}
 {%- if not date_string is defined %}
@@ -111,6 +118,8 @@ R1_TURNS = ["<｜User｜>", "<｜Assistant｜>", *THINK]
 FAMILIES = [
     Family("chatml", CHATML, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], [], "<|im_end|>",
            "<|endoftext|>", sharded=True, tied=False),
+    Family("smollm2", SMOLLM2, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], [], "<|im_end|>",
+           "<|im_end|>", bos="<|im_start|>", spare=2),
     Family("llama3", LLAMA, ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>",
            "<|end_header_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>"], [], "<|eot_id|>",
            "<|finetune_right_pad_id|>", bos="<|begin_of_text|>", ends=["<|end_of_text|>"]),

@@ -64,6 +64,7 @@ def test_a_template_that_cannot_be_trained_is_refused(family: Family, tmp_path: 
 
 FACTS = {  # has_system_turn, thinking_switches, keeps_thinking, num_bos, number of changes
     "chatml": (True, [], True, 0, 0),
+    "smollm2": (True, [], True, 1, 0),
     "llama3": (True, [], True, 1, 1),  # the date
     "qwen3": (True, ["enable_thinking"], True, 0, 0),
     "gemma3": (True, [], True, 1, 1),  # the end of a turn
@@ -99,8 +100,8 @@ def test_a_turn_ends_once_and_a_prompt_begins_once(made: Any, name: str) -> None
     tokenizer = prompts.load_tokenizer(made[name][0])
     tokens = sft.tokenise(rows("3 + 4 = 7, so \\boxed{7}."), tokenizer)
     assert learned(tokens)[0].count(tokenizer.eos_token_id) == 1
-    if tokenizer.bos_token:
-        assert tokens["input_ids"][0].count(tokenizer.bos_token_id) == 1
+    first, second = tokens["input_ids"][0][:2]
+    assert (first == tokenizer.bos_token_id) == bool(tokenizer.bos_token) and second != first
 
 
 def test_llamas_prompt_is_the_same_on_any_day(made: Any) -> None:
