@@ -1,6 +1,7 @@
 """Collect every number of the card from the files of the other stages."""
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,6 @@ def digests_read(
             if path not in stages[stage]:
                 raise InputError(
                     f"{lineage_file(stage)} has no digest of {path}, so the score of {model} on "
-                    f"{benchmark} has no lineage: run `dvc repro evaluate@{model}-{benchmark}`"
+                    f"{benchmark} has no lineage: run `dvc repro {shlex.quote(stage)}`"
                 )
     return stages, dict(sorted(code.items()))

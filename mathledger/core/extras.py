@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import shlex
 from pathlib import Path
 
 # In no extra, because pip would install what it requires: docs/decisions/0008-locks-and-wheels.md
@@ -32,7 +33,8 @@ def install(extra: str) -> str:
     "`pip install '.[sign]'`"
     """
     in_clone = (Path(__file__).parents[2] / "pyproject.toml").exists()
-    return f"`pip install '{'.' if in_clone else 'mathledger'}[{extra}]'`"
+    what = "." if in_clone else "mathledger"
+    return f"`pip install {shlex.quote(f'{what}[{extra}]')}`"
 
 
 def _extra(module: str) -> str:

@@ -1,5 +1,6 @@
 """Read the receipt of a download in later stages; data/receipts.py writes it."""
 
+import shlex
 from pathlib import Path
 
 from mathledger.core.errors import InputError
@@ -21,6 +22,6 @@ def is_private(benchmark: Path) -> bool:
     if not isinstance(private, bool):
         raise InputError(
             f"{path}: `private` must be true or false, got {private!r}; run "
-            f"`dvc repro download_benchmark@{benchmark.name}`"
+            f"`dvc repro {shlex.quote(f'download_benchmark@{benchmark.name}')}`"
         )
     return private

@@ -6,6 +6,7 @@ holds for every row with that text. `mathledger review` writes the lines.
 """
 
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -78,7 +79,9 @@ def read(path: Path) -> list[Verdict]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        raise InputError(f"{path} is missing: `touch {path}` creates it without verdicts") from None
+        raise InputError(
+            f"{path} is missing: `touch {shlex.quote(str(path))}` creates it without verdicts"
+        ) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8: {error}") from None
     verdicts: list[Verdict] = []

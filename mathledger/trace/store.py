@@ -54,7 +54,9 @@ class Store:
                 return dict(store.execute(query))
         except sqlite3.Error as error:
             raise InputError(
-                f"{self.name} cannot be read as an MLflow store ({error}): move it away"
+                f"{self.name} cannot be read as an MLflow store ({error}): run `mv "
+                f"{shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')} && "
+                "mathledger sync-mlflow`"
             ) from None
 
     def link(self, run: str) -> str | None:

@@ -43,7 +43,7 @@ def history(project: Project) -> Check:
     num_dirty = 0
     for stage in chain.stages.values():
         if stage.name == "model_card" and not Path(stage.lineage).exists():
-            yield f"{stage.lineage} is missing: run `git checkout {stage.lineage}`"
+            yield f"{stage.lineage} is missing: run `git checkout {shlex.quote(stage.lineage)}`"
             continue
         lineage = Lineage.load(stage.name)
         commit = lineage.git_revision
