@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mathledger.data.canary_forms import CONTROLS, COPIES
 from mathledger.filters import canary_controls, canary_copies
@@ -86,6 +88,12 @@ def test_a_copy_keeps_every_digit_or_spells_it_out(form: str) -> None:
             assert [each for each in copy if each.isdigit()] == [
                 each for each in problem if each.isdigit()
             ]
+
+
+@given(st.lists(st.sampled_from([*"ab x12$\\{}()+-^_.=é\n", r"\frac", "[asy]", "[/asy]", r"\["])))
+def test_no_text_breaks_a_form(parts: list[str]) -> None:
+    for form in [*COPIES, *CONTROLS]:
+        assert changed("".join(parts), form, 1) != "" or not parts
 
 
 def test_canaries_are_drawn_anew_by_the_seed_for_each_form() -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mathledger.cli import main
 from mathledger.core.tables import EXAMPLE, read_rows, removed_schema, write_rows
 from mathledger.filters import decontaminate, deduplicate, reviewed
 from mathledger.filters.items import Item
-from mathledger.review.compute import DIFFERS, SHARED, UNREAD, differences
+from mathledger.review.compute import DIFFERS, MAX_TOKENS, SHARED, UNREAD, differences
 from tests.filters.test_reviewed import SETTINGS, line
 from tests.test_decontaminate import OTHERS
 
@@ -151,8 +153,23 @@ def test_tokens_that_differ_are_marked_and_formatting_is_not() -> None:
     assert {kind for _, kind in other} == {DIFFERS, SHARED}
 
 
-@pytest.mark.parametrize("text", ["", "x", "  a  b ", "é$x$ ≤ 2", "9 " * 5000])
-def test_no_character_is_lost(text: str) -> None:
-    own, _ = differences(text, "x 9")
-    shown = "".join(piece for piece, _ in own)
-    assert shown == text or (shown.endswith(" …") and text.startswith(shown[:-2]))
+PARTS = [
+    *"ab x12$\\{}()+-^_.,=<é²\u200b\u00ad½ﬁ#%&\n'",
+    r"\frac",
+    "[asy]",
+    "[/asy]",
+    r"\[",
+    "twelve",
+]
+TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PARTS)).map("".join))
+
+
+@given(TEXTS, TEXTS)
+def test_no_character_is_lost(own: str, other: str) -> None:
+    for text, pieces in zip((own, other), differences(own, other), strict=True):
+        assert "".join(piece for piece, _ in pieces) == text
+
+
+def test_a_long_text_is_cut() -> None:
+    own, _ = differences("9 " * 5000, "9")
+    assert "".join(piece for piece, _ in own) == "9 " * (MAX_TOKENS - 1) + "9 …"
