@@ -271,23 +271,24 @@ def check_loss_mask(trainer: Any, eos_token_id: int) -> None:
     Raises:
         InputError: the loss does not have the end-of-turn token once, or it covers the prompt.
     """
-    labels = trainer.data_collator([trainer.train_dataset[0]])["labels"][0].tolist()
-    trained = [label for label in labels if label != -100]
-    if eos_token_id not in trained:
-        raise InputError(
-            "the end-of-turn token is not in the loss: the model would never learn to stop; "
-            f"the chat template must end an assistant turn with the tokenizer's eos_token (id "
-            f"{eos_token_id})"
-        )
-    if (count := trained.count(eos_token_id)) > 1:
-        raise InputError(
-            f"the loss has the end-of-turn token (id {eos_token_id}) {count} times: the chat "
-            "template must end an assistant turn with it once"
-        )
-    if labels[0] != -100:
-        raise InputError(
-            "the loss covers the prompt: the chat template must support add_generation_prompt"
-        )
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    for labels in sequences({**batch, "input_ids": batch["labels"]}):
+        count = labels.count(eos_token_id)
+        if not count:
+            raise InputError(
+                "the end-of-turn token is not in the loss: the model would never learn to stop; "
+                "the chat template must end an assistant turn with the tokenizer's eos_token (id "
+                f"{eos_token_id})"
+            )
+        if count > 1:
+            raise InputError(
+                f"the loss has the end-of-turn token (id {eos_token_id}) {count} times in a row: "
+                "the chat template must end an assistant turn with it once"
+            )
+        if labels[0] != -100:
+            raise InputError(
+                "the loss covers the prompt: the chat template must support add_generation_prompt"
+            )
 
 
 def metrics(data: Data, trainer: Any, training: Training) -> dict[str, Any]:

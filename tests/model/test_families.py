@@ -170,6 +170,28 @@ def settings() -> sft.Params:
     )
 
 
+@pytest.mark.parametrize("packing", [False, True])
+def test_the_loss_has_the_end_of_each_row_once(
+    made: Any, settings: sft.Params, packing: bool, tmp_path: Path
+) -> None:
+    import datasets
+
+    base = made["chatml"][0]
+    tokenizer = prompts.load_tokenizer(base)
+    tokens = sft.tokenise(rows("It is 7.", "Seven."), tokenizer)
+    table = datasets.Dataset.from_dict(tokens)
+    one = replace(settings, packing=packing)
+    trainer = sft.make_trainer(one, base, tmp_path, tokenizer, table, table)
+    assert len(trainer.train_dataset) == (1 if packing else 2)
+    sft.check_loss_mask(trainer, tokenizer.eos_token_id)
+    twice = [[*ids, tokenizer.eos_token_id] for ids in tokens["input_ids"]]
+    masks = [[*mask, 1] for mask in tokens["completion_mask"]]
+    table = datasets.Dataset.from_dict({**tokens, "input_ids": twice, "completion_mask": masks})
+    trainer = sft.make_trainer(one, base, tmp_path, tokenizer, table, table)
+    with pytest.raises(InputError, match="2 times in a row"):
+        sft.check_loss_mask(trainer, tokenizer.eos_token_id)
+
+
 def train(base: Path, settings: sft.Params, scratch: Path, out: Path) -> tuple[Any, str | None]:
     """Train as the stage does, and return the tokenizer and the checkpoint resumed from."""
     import datasets
