@@ -171,18 +171,23 @@ def json_rows(path: Path, label: str) -> Iterator[tuple[Row, int]]:
             yield parse_object(line, f"{label}, row {number}"), len(line)
 
 
-def csv_rows(path: Path, label: str) -> Iterator[tuple[Row, int]]:
-    """Yield the rows of a CSV file, each with its size; the first row names the columns.
+def csv_rows(path: Path, label: str, wanted: dict[str, str]) -> Iterator[tuple[Row, int]]:
+    """Yield the rows of a CSV file, each with its size; the first line names the columns.
+
+    No message shows that line: without names it is a row, which may be private.
 
     Raises:
-        InputError: The file is not CSV in UTF-8, or a row has more or fewer cells than the first.
+        InputError: The file is not CSV in UTF-8, a mapped column is missing, or a row has more or
+            fewer cells than the first.
     """
     with _stream(path, format_of(path.name), label) as stream:
         records = _records(stream, label)
         names = next(records, None)
         if names is None:
             return
-        expect_distinct(names, label)
+        if len({*names}) < len(names):
+            raise InputError(f"{label}: the first line names a column twice: rename one")
+        expect_columns(wanted, names, f"{label}, first line", is_shown=False)
         for number, cells in enumerate(records):
             if len(cells) != len(names):
                 raise InputError(
@@ -262,14 +267,16 @@ def expect_distinct(names: list[str], label: str) -> None:
             raise InputError(f"{label} has two columns named {shown(name)}: rename one")
 
 
-def expect_columns(wanted: dict[str, str], has: Collection[str], where: str) -> None:
-    """Raise InputError if a mapped column is missing."""
+def expect_columns(
+    wanted: dict[str, str], has: Collection[str], where: str, is_shown: bool = True
+) -> None:
+    """Raise InputError, which shows the file's columns by default, if a mapped one is missing."""
     for column in wanted.values():
         if column not in has:
             named = ", ".join(map(shown, [*has][:SHOWN])) + (", ..." if len(has) > SHOWN else "")
+            only = f", only {named or 'none'}" if is_shown else ""
             raise InputError(
-                f"{where} has no column {column!r}, only {named or 'none'}; correct the mapping "
-                "in conf/"
+                f"{where} has no column {column!r}{only}; correct the mapping in conf/"
             )
 
 
@@ -301,7 +308,7 @@ def count_rows(path: Path) -> int:
         with parquet_file(path, label, form) as table:
             return int(table.metadata.num_rows)
     if form.kind == "csv":
-        return sum(1 for _ in csv_rows(path, label))
+        return sum(1 for _ in csv_rows(path, label, {}))
     with _stream(path, form, label) as stream:
         return sum(1 for _ in _lines(stream, label))
 

@@ -115,8 +115,9 @@ def _objects(
     """Yield the mapped columns of a JSONL or CSV file."""
     start, num_bytes = 0, 0
     waiting: list[list[Any]] = []
-    for row, size in csv_rows(path, label) if is_csv else json_rows(path, label):
-        expect_columns(wanted, row, f"{label}, row {start + len(waiting)}")
+    for row, size in csv_rows(path, label, wanted) if is_csv else json_rows(path, label):
+        if not is_csv:
+            expect_columns(wanted, row, f"{label}, row {start + len(waiting)}")
         waiting.append([row[column] for column in wanted.values()])
         num_bytes += size
         if len(waiting) == ROWS or num_bytes > MAX_BYTES:
