@@ -48,7 +48,8 @@ def equal(gold: str, given: str) -> bool:
     if any(isinstance(each, MatrixExpr) for each in (one, other)):
         return _verify(one, other)
     for text, exact in ((gold, other), (given, one)):
-        if (decimal := number(text)) and decimal.places is not None:
+        decimal = number(text)
+        if decimal and decimal.places is not None and not exact.free_symbols:
             return _is_rounding(decimal, exact)
     try:
         return _agree(one, other)

@@ -40,8 +40,10 @@ _HEADING = re.compile(
 )
 _NUMBERED = re.compile(r"[\s*_]*\d+[.)]\s+[A-Za-z]{2}")
 _LABEL = re.compile(r"(?i)[\s*_]*(?:the\s+)?(?:final\s+)?answer\b[\s*_]*(?:is\b|:|=)?[\s*_:]*")
+_EMPTY_BOX = re.compile(r"\\(?:f|frame)?box(?:ed)?\s*\{\s*\}")
+_OTHERS = re.compile(r"(?is),?\s+(?:not|rather than|instead of)\b.*$")  # (C), not (B)
 _REMARK = re.compile(
-    r"(?is)\s+\((?!sin|cos|tan|log|ln|mod)[a-z]{2,}[\s,][^\n]*\)[\s.]*$"
+    r"(?is)\s+\((?!(?:sin|cos|tan|log|ln|mod)\b)[a-z]{2,}[\s,][^\n]*\)[\s.]*$"
     r"|[,;]?\s+(?:since|because)\b.*$|,\s+(?:as|where|which|not|rather|instead|but|given|whereas)\b.*$"
 )
 # Matches "The answer is", "**Answer:**", a heading "# Answer" above the answer, and "A: 18".
@@ -62,7 +64,7 @@ _BLOCK = re.compile(r"(?s)\s*(\\\[.{1,2000}?\\\]|\$\$.{1,2000}?\$\$)")
 # and numbers may begin its lines.
 _BETWEEN = re.compile(
     r"\}(?:[\s$.,;*]|\\[()\[\],; ]|\\quad|\\text\{[^{}]*\})*+"
-    r"(?:(?:\n\s*\(?(?:-|\*|\w[.)]))?[^.?!\d=]|[a-zA-Z](?:_\{?\w\}?)?\s*=)*?\\?(?:f|frame)?box(?:ed)?\s*\{"
+    r"(?:(?:(?<=\n)\(?(?:-|\*|\w[.)]))?[^.?!\d=]|[a-zA-Z](?:_\{?\w\}?)?\s*=)*?\\?(?:f|frame)?box(?:ed)?\s*\{"
 )
 
 
@@ -172,8 +174,8 @@ def _said(text: str, statement: re.Match[str], answer_type: str) -> str | None:
     is_announced = statement["verb"] or statement["final"]
     if is_sentence and not is_announced and end and rest[end.end() :].strip():
         return None  # The heading "Answer:" precedes a whole solution.
-    if answer_type != "choice":
-        said = _REMARK.sub("", said) or said
+    said = _EMPTY_BOX.sub("", said)
+    said = (_REMARK if answer_type != "choice" else _OTHERS).sub("", said) or said
     if answer_type in NUMERIC:
         return prose.number_said(said)
     if not trim(said).strip("$"):

@@ -136,7 +136,7 @@ def has_several(said: str) -> bool:
     if len(said) > 2 * MAX_BEFORE and "=" not in said and "," not in said:
         return False
     parts, _ = notation.split(plain(said))
-    values = [number(notation.sides(part)[-1]) for part in parts]
+    values = [number(notation.sides(part)[-1].strip(" /")) for part in parts]
     return len(parts) > 1 and all(values) and len({each.value for each in values if each}) > 1
 
 
@@ -166,11 +166,13 @@ def last_number(text: str) -> str | None:
     If it has several, this is the result of the last equation, or else the last one that measures
     nothing else. Two values joined by "or" are both returned, since a guess is no answer.
     """
-    begin, numerals = 0, []
+    runs = [run for run in formula_runs(text) if re.search(r"\d", run[2])]
+    if runs and not NUMERAL.search(text, runs[-1][0]):
+        return runs[-1][2]  # A formula such as 4\sqrt{2} comes last.
+    numerals: list[re.Match[str]] = []
     for sentence in SENTENCE_END.split(text):
         if own := list(NUMERAL.finditer(sentence)):
             last, numerals = sentence, own
-        begin += len(sentence) + 1
     if not numerals:
         return None
     numerals = numerals[-MAX_NUMERALS:]

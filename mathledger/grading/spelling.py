@@ -209,7 +209,9 @@ def _without_words(text: str) -> str:
     is_all = not trim(before + after).strip("{}") or before.rstrip().endswith("=")
     is_symbol = len(words) <= 1 and words not in ("m", "g", "s", "h", "l")
     is_kept = is_all or is_symbol or re.fullmatch(r"\(?[A-Z]\)?|.*\d.*", words)
-    if is_kept or re.fullmatch(r"(?i)[,;]?\s*(?:and|or)|[ap]\.?\s*m\.?", words):
+    if is_kept or re.fullmatch(
+        r"(?i)[,;]?\s*(?:(?:and|or|but|except|plus)\b.*|to)|[ap]\.?\s*m\.?", words
+    ):
         return f"{text[: macro.start()]} {words} {text[macro.end() :]}"
     if "mathrm" in macro[0] or "mathbf" in macro[0]:
         return text[: macro.start()] + words + text[macro.end() :]

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mathledger.grading import equality, extraction, grades
 from mathledger.grading.numbers import number, same_number
 
 FAST = settings(derandomize=True, max_examples=150, deadline=None, database=None)
+FEW = settings(FAST, max_examples=30)  # Each example needs algebra.
 
 INTEGERS = st.integers(-99_999, 99_999)
 FRACTIONS = st.builds(Fraction, st.integers(-60, 60), st.integers(2, 60)).filter(
@@ -70,6 +71,18 @@ def other_value(draw: st.DrawFn) -> tuple[str, str]:
     return draw(written(one)), draw(written(other if other != one else one + 1))
 
 
+SMALL_WORKING = st.sampled_from(
+    ["Let x be the number.", "We add the two.", "Both sides are even.", "First, some notation."]
+)
+BOX_LISTS = [
+    (" and ", "$\\boxed{%s}$"),
+    (", ", "\\(\\boxed{%s}\\)"),
+    ("\n", "\\[\\boxed{%s}\\]"),
+    ("\n", "- $x = \\boxed{%s}$"),
+    (" or the other one, ", "$\\boxed{%s}$"),
+]
+
+
 def is_equal(one: str, other: str) -> bool:
     return equality.is_equal(one, other, "expression", use_algebra=True)
 
@@ -121,6 +134,118 @@ def test_comparing_numbers_is_reflexive_and_symmetric(
     if first and second:
         assert same_number(first, first)
         assert same_number(first, second) == same_number(second, first) == (one == other)
+
+
+# Every spelling of a whole number with groups of three digits.
+GROUPS = [",", "{,}", "\\,", "\\;", ",\\!", "{\\,}", "'", " "]
+UNITS = [
+    "\\text{ cm}", "\\,\\mathrm{km/h}", "\\,\\mathrm{J}", "\\ \\text{N}\\cdot\\text{m}", "~\\Omega",
+    " apples", "元", " \\text{ square feet}", "\\,\\mathrm{kg}", "\\text{ m/s}^2",
+]  # fmt: skip
+
+
+@FEW
+@given(st.integers(1_000, 10**12), st.sampled_from(GROUPS), st.sampled_from(["", *UNITS]))
+def test_a_whole_number_is_read_in_every_spelling_and_with_every_unit(
+    value: int, group: str, unit: str
+) -> None:
+    text = f"{value:,}".replace(",", group) + unit
+    for answer_type in ("integer", "expression"):
+        for reference, verdict in (
+            (value, "correct"),
+            (value + 1, "wrong"),
+            (value // 10, "wrong"),
+        ):
+            found = grades.grade(f"\\boxed{{{text}}}", str(reference), answer_type)
+            assert found.verdict == verdict
+
+
+@FEW
+@given(
+    st.lists(st.integers(-500, 500), min_size=2, max_size=60, unique=True),
+    st.sampled_from(
+        [" \\approx ", " \\sim ", ", ", " or ", " \\text{ or } ", "; ", ", n=", " / or "]
+    ),
+    st.data(),
+)
+def test_several_guesses_earn_nothing(values: list[int], joint: str, data: st.DataObject) -> None:
+    """Whatever joins them and whichever of them is right."""
+    assume(joint.strip() not in ("\\approx", "\\sim") or abs(values[0] - values[1]) > 100)
+    wanted = data.draw(st.sampled_from(values))
+    boxed = joint.join(map(str, values))
+    for answer_type in ("integer", "number", "expression"):
+        for response in (f"\\boxed{{{boxed}}}", f"#### {boxed}", f"The answer is {boxed}."):
+            assert grades.grade(response, str(wanted), answer_type).verdict != "correct"
+
+
+@FAST
+@given(st.lists(st.sampled_from("ABCDE"), min_size=2, max_size=5, unique=True), st.data())
+def test_several_letters_are_no_choice(letters: list[str], data: st.DataObject) -> None:
+    joint = data.draw(st.sampled_from([", ", " or ", " and ", "/"]))
+    for form in ("%s", "(%s)"):
+        boxed = joint.join(form % letter for letter in letters)
+        for wanted in letters:
+            assert grades.grade(f"\\boxed{{{boxed}}}", wanted, "choice").verdict == "wrong"
+
+
+@FEW
+@given(FRACTIONS, st.integers(2, 6))
+def test_a_value_and_its_rounding_are_one_answer(value: Fraction, places: int) -> None:
+    rounding = f"{float(value):.{places}f}"
+    form = f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
+    assert is_equal(str(value), f"{form} \\approx {rounding}")
+    assert not is_equal(str(value + 1), f"{form} \\approx {rounding}")
+
+
+@FAST
+@given(st.integers(-99, 98), st.integers(1, 99), st.sampled_from(["()", "[)", "(]", "[]"]))
+def test_brackets_turned_outwards_are_open_ends(low: int, width: int, ends: str) -> None:
+    interval = f"{ends[0]}{low}, {low + width}{ends[1]}"
+    french = interval.replace("(", "]").replace(")", "[")
+    assert equality.is_equal(interval, french, "interval", True)
+    assert equality.is_equal(french, interval, "expression", True)
+
+
+@FEW
+@given(INTEGERS, st.sampled_from("bcdpqvwxyz"), st.sampled_from("abcpqxyz"))
+def test_no_letter_behind_a_number_is_swallowed(value: int, one: str, other: str) -> None:
+    assume(value)
+    for factor in (one, f"{one}{other}x", f"\\{'sqrt'}{{2}}", "\\pi", f"({one})"):
+        assert not is_equal(str(value), f"{value}{factor}")
+        assert not is_equal(f"{value}{factor}", str(value))
+
+
+HEADINGS = ["Step %d", "Step %d: Solve", "Part %d", "Case %d: even", "%d. Set up", "Solution %d:"]
+
+
+@FAST
+@given(st.integers(1, 99), st.integers(100, 999), st.sampled_from(HEADINGS), SMALL_WORKING)
+def test_a_heading_is_no_answer(number_: int, value: int, heading: str, working: str) -> None:
+    text = f"#### {heading % number_}\n{working}\n\nThe answer is {value}."
+    assert grades.grade(text, str(value), "integer").verdict == "correct"
+    assert grades.grade(text, str(number_), "integer").verdict == "wrong"
+
+
+@FAST
+@given(st.integers(2, 999), SMALL_WORKING)
+def test_a_cut_response_scores_only_what_it_states(value: int, working: str) -> None:
+    unsaid = f"{working} So we get {value}"
+    assert grades.grade(unsaid, str(value), "integer").verdict == "correct"
+    assert grades.grade(unsaid, str(value), "integer", is_cut=True).verdict == "no_answer"
+    for said in (f"\\boxed{{{value}}}", f"#### {value}", f"The answer is {value}."):
+        cut = f"{working} {said}\nLet us check"
+        assert grades.grade(cut, str(value), "integer", is_cut=True).verdict == "correct"
+
+
+@FAST
+@given(st.lists(VALUES, min_size=2, max_size=4, unique=True), st.sampled_from(BOX_LISTS))
+def test_boxes_of_a_list_are_one_answer(values: list[Fraction], form: tuple[str, str]) -> None:
+    between, box = form
+    response = "The values are " + between.join(box % value for value in values) + "."
+    reference = ", ".join(map(str, values))
+    assert grades.grade(response, reference, "expression").verdict == "correct"
+    part = ", ".join(map(str, values[1:]))
+    assert grades.grade(response, part, "expression").verdict != "correct" or len(values) == 2
 
 
 # Sentences without a box, `####`, "answer", a formula or a numeral of their own.
