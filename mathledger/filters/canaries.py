@@ -75,7 +75,7 @@ def _of_form(
 
 
 def measure(
-    canaries: list[Canary], matches: dict[str, list[Match]]
+    canaries: list[Canary], matches: dict[str, list[Match]], items: list[Item]
 ) -> tuple[dict[str, dict[str, int]], list[Row]]:
     """Count the canaries and those called contamination by form, and list the wrong decisions.
 
@@ -91,7 +91,10 @@ def measure(
         count["num"] += 1
         count["num_found"] += is_found
         if is_found == (canary.form in CONTROLS):
-            wrong.append({"benchmark": canary.benchmark, "item": canary.item, "form": canary.form})
+            item = items[canary.item]
+            shown = None if item.private else canary.problem
+            head = {"benchmark": item.benchmark, "item_id": item.id, "form": canary.form}
+            wrong.append({**head, "problem": shown})
     return counts, wrong
 
 

@@ -152,7 +152,7 @@ def filter_rows(
         )
     own_leaks = {name: text for name, text in leaks.items() if name not in forbidden}
     found = remaining.count(own_leaks, by_id, items, settings.thresholds, similar)
-    counts, wrong = canaries.measure(hidden, by_id)
+    counts, wrong = canaries.measure(hidden, by_id, items)
     canaries.stop_at_low_recall(counts, settings.min_canary_recall)
     first_ids = column_where(path, "id", is_first).to_pylist()
     by_group = {

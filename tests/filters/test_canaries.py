@@ -1,6 +1,7 @@
 """Canaries are the same problem in another form, or, as controls, a different problem."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +116,14 @@ def test_a_canary_is_found_if_its_class_says_that_it_holds_the_item(kind: str) -
     hidden = choose(items, 1, 1)
     number = [*CLASSES, "different"].index(kind)
     matches = {canary.id: [Match(0, number, "problem", 1.0, 1.0, 1.0)] for canary in hidden}
-    counts, wrong = measure(hidden, matches)
+    counts, wrong = measure(hidden, matches, items)
     is_found = kind not in ("variant", "sibling", "different")
     assert all(count["num_found"] == is_found * count["num"] for count in counts.values())
     assert {each["form"] in CONTROLS for each in wrong} == {is_found}
+    assert {each["item_id"] for each in wrong} == {"0"}
+    assert {each["problem"] for each in wrong} <= {canary.problem for canary in hidden}
+    secret = [replace(items[0], private=True)]
+    assert {each["problem"] for each in measure(hidden, matches, secret)[1]} == {None}
 
 
 @pytest.mark.parametrize(("size", "first", "second"), [(200, 0.95, 0.4), (60, 0.8, 0.6)])
