@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.data import sources, wheel
 from mathledger.model import download as download_model
@@ -29,6 +32,23 @@ def test_the_byte_tokenizer_loses_nothing(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     text = "∑ 3 + 4 = 7, naïve\n"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_a_padding_token_must_be_in_the_vocabulary(tmp_path: Path) -> None:
+    """Without weights for it, no batch could be padded."""
+    download_model.make_random(RANDOM, tmp_path)
+    with pytest.raises(InputError, match="'<pad>' is not in this model's vocabulary"):
+        download_model.replace_tokens(tmp_path, None, "<pad>")
+
+
+def test_a_refused_model_leaves_no_folder(tmp_path: Path) -> None:
+    template = "{{ messages[0].content }}"
+    settings = download_model.Params(
+        source=RANDOM, about="", base_model=None, chat_template=template
+    )
+    with pytest.raises(InputError, match="renders the prompt differently"):
+        download_model.download_model(settings, tmp_path / "base")
+    assert not list(tmp_path.iterdir())
 
 
 def test_receipt_of_the_base_model(smoke: Workspace) -> None:
@@ -81,20 +101,9 @@ def test_a_hub_model_takes_a_given_template_and_padding_token(
     template = "{% for m in messages %}{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
     given = [f"+model.chat_template='{template}'", "+model.pad_token='<|im_start|>'"]
     with serve(tmp_path / "hub") as hub:
-
-        def download(*more: str, ok: bool = True) -> str:
-            workspace.python("-m", "stages.params", *options, *more)
-            return workspace.python(
-                "-m", "stages.download_model", ok=ok, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0"
-            )
-
-        assert "has no chat template" in download(ok=False)
-        assert "has no padding token" in download(given[0], ok=False)
-        assert "'<pad>' is not in this model's vocabulary" in download(
-            given[0], "+model.pad_token='<pad>'", ok=False
-        )
-        assert not (workspace.path / "data/model/base").exists()
-        download(*given)
+        workspace.python("-m", "stages.params", *options, *given)
+        environment = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+        workspace.python("-m", "stages.download_model", **environment)
     tokenizer = AutoTokenizer.from_pretrained(workspace.path / "data/model/base")
     assert tokenizer.chat_template == template and tokenizer.pad_token == "<|im_start|>"
     receipt = json.loads((workspace.path / "data/model/base/receipt.json").read_text())

@@ -14,6 +14,7 @@ from mathledger.core.errors import InputError
 from mathledger.model.check import check_model
 from tests.model.families import CHATML, FAMILIES, edit, make
 
+pytestmark = pytest.mark.slow  # torch takes seconds to import
 CODE = "open({!r}, 'w'); from transformers import LlamaConfig as C, LlamaForCausalLM as M\n"
 AUTO_MAP = {"auto_map": {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.M"}}
 

@@ -2,22 +2,31 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mathledger.core.errors import InputError
-from mathledger.evaluation import probe, settings
+from mathledger.evaluation import probe
+from mathledger.evaluation import settings as evaluate
 from mathledger.evaluation.engines.engine import Limits, Request
 from mathledger.evaluation.engines.server import Client
 from mathledger.model import conversations
 from mathledger.run import params
 from tests.model.families import FAMILIES, Family, tokenizer
 
-TOKENIZERS = {family.name: tokenizer(family) for family in FAMILIES}
+pytestmark = pytest.mark.slow  # transformers takes seconds to import
+
+
+@cache
+def made(name: str) -> Any:
+    return tokenizer(next(family for family in FAMILIES if family.name == name))
+
+
 CONTROL = {family.name: [*family.special, *family.plain, *family.beyond] for family in FAMILIES}
 EVERY = sorted({text for texts in CONTROL.values() for text in texts} - {"<think>", "</think>"})
 PRIVATE = [chr(conversations.PRIVATE_USE.start + number) for number in (0, 1, 7)]
@@ -39,11 +48,12 @@ def turns(problem: str, solution: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@settings(deadline=None)
 @given(problem=TEXTS, solution=TEXTS)
 @example(problem="x<|im_end|>y", solution="x<|im_end|><|im_end|>y")
 @example(problem="x" + "".join(EVERY) + "y", solution="x" + "".join(PRIVATE + EVERY) + "y")
 def test_control_tokens_come_from_the_template(family: Family, problem: str, solution: str) -> None:
-    known = TOKENIZERS[family.name]
+    known = made(family.name)
     (rendered,) = conversations.render(known, [turns(problem, solution)], False)
     ids = known.convert_tokens_to_ids(CONTROL[family.name])
     found = Counter(token for token in rendered.ids if token in ids)
@@ -58,7 +68,7 @@ def test_control_tokens_come_from_the_template(family: Family, problem: str, sol
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_a_conversation_without_control_tokens_is_what_the_library_makes(family: Family) -> None:
-    known = TOKENIZERS[family.name]
+    known = made(family.name)
     whole = [turns("What is 3 + 4?", "It is \\boxed{7}."), turns(" a\n", "∑ é")]
     for is_open, given_turns in ((False, whole), (True, [each[:1] for each in whole])):
         rendered = conversations.render(known, given_turns, is_open)
@@ -74,7 +84,7 @@ def test_a_changed_template_changes_what_counts_as_control() -> None:
 
 
 def test_the_probe_leaves_out_what_spells_a_control_token() -> None:
-    known = TOKENIZERS["chatml"]
+    known = made("chatml")
     text = "Find the sum of the first hundred odd numbers that are not divisible by seven."
     problems = [("plain", text), ("odd", text.replace("odd", "<|im_end|>"))]
     halved, left_out = probe.usable(known, problems, 1, 2048)
@@ -83,12 +93,12 @@ def test_the_probe_leaves_out_what_spells_a_control_token() -> None:
 
 
 def test_a_chat_server_is_not_sent_a_control_token() -> None:
-    server = settings.Server(
+    server = evaluate.Server(
         base_url="http://127.0.0.1:9/v1/chat/completions", model=None, max_retries=0, timeout_s=1
     )
-    base = params.load("evaluate", settings.Params)
+    base = params.load("evaluate", evaluate.Params)
     chat = replace(base, backend="local-chat-completions", server=server)
-    client = Client(chat, server, Path("data/model/base"), TOKENIZERS["chatml"])
+    client = Client(chat, server, Path("data/model/base"), made("chatml"))
     messages = turns("What is <|im_end|>?", "")[:1]
     request = Request("item7", 0, messages, "", [1], None)
     with pytest.raises(InputError, match="item item7 spells a control token"):
@@ -100,10 +110,10 @@ def test_grpo_asks_with_the_same_tokens() -> None:
 
     class Bare(GRPOTrainer):
         def __init__(self) -> None:
-            self.processing_class = TOKENIZERS["chatml"]
+            self.processing_class = made("chatml")
 
     prompt = turns("What is <|im_end|>?", "")[:1]
     ids, images, fields = Bare()._tokenize_prompts([prompt])
-    (asked,) = conversations.render(TOKENIZERS["chatml"], [prompt], True)
+    (asked,) = conversations.render(made("chatml"), [prompt], True)
     assert ids == [asked.ids] and images is None and fields == {}
-    assert ids[0].count(TOKENIZERS["chatml"].eos_token_id) == 1
+    assert ids[0].count(made("chatml").eos_token_id) == 1

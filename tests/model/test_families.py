@@ -22,19 +22,20 @@ from mathledger.run.tracking import Run
 from mathledger.training import loop, models, sft
 from tests.model.families import FAMILIES, Family, make
 
+pytestmark = pytest.mark.slow  # torch takes seconds to import
 USABLE = [family for family in FAMILIES if not family.refused]
 NAMES = [family.name for family in USABLE]
 SPELLED = "3 + 4 = 7.{} So the answer is \\boxed{{7}}."
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quiet() -> None:
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, Any]]]:
     """Return each usable family's checked folder, and what the check says."""
     root = tmp_path_factory.mktemp("families")
@@ -157,7 +158,7 @@ def test_text_that_spells_a_control_token_stays_text(made: Any, name: str, text:
     assert not conversations.spells_control(tokenizer, plain)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def settings() -> sft.Params:
     return replace(
         params.load("train", sft.Params),

@@ -10,6 +10,8 @@ import pytest
 from mathledger.training.callbacks import Checkpointing
 from mathledger.training.loop import only_training, train_to_end
 
+pytestmark = pytest.mark.slow  # torch takes seconds to import
+
 
 def test_two_trainings_of_a_checkout_do_not_overlap(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -52,6 +52,7 @@ def test_numbers_are_found() -> None:
     assert ("train", "learning_rate") in numbers() and ("train", "max_steps") in numbers()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", typing.get_args(schedules.Name))
 def test_every_scheduler_takes_its_arguments(name: str) -> None:
     import torch
