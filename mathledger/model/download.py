@@ -50,8 +50,11 @@ def download_model(settings: Params, out: Path) -> dict[str, Any]:
                 hub.fetch_hub(source, "model", folder)
             case sources.RandomModel():
                 make_random(source, folder)
-        replace_tokens(folder, settings.chat_template, settings.pad_token)
-        size = check_model(folder)
+        try:
+            replace_tokens(folder, settings.chat_template, settings.pad_token)
+            size = check_model(folder)
+        except InputError as error:  # the folder aside is gone when the user reads this
+            raise InputError(str(error).replace(str(folder), str(out))) from error
         receipts.write_receipt(folder, {**receipts.identity(source), **size}, None)
     return size
 
