@@ -17,6 +17,7 @@ from mathledger.run.mlflow_writer import Recorder
 from tests.conftest import ROOT
 from tests.states import Project, State
 
+pytestmark = pytest.mark.slow
 ODD = "Counting & Probability (1).jsonl"
 
 

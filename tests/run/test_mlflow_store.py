@@ -223,6 +223,7 @@ def test_only_a_store_without_runs_is_replaced(
     assert mlflow_store._holds_no_run(file) == can_be_replaced
 
 
+@pytest.mark.slow
 def test_a_half_made_store_is_made_anew(
     root: Path, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,6 +258,7 @@ def test_another_process_that_writes_is_waited_for() -> None:
     assert "another process holds it" in refusal("sqlite:////a.db", gone("database is locked"))
 
 
+@pytest.mark.slow
 def test_a_writer_shows_no_password_and_ends_the_run_of_a_torn_message(
     root: Path, uri: str
 ) -> None:
