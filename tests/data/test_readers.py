@@ -439,7 +439,7 @@ def test_a_whole_number_is_the_same_in_every_dress(
         f"{number}",
         f"{number}.{zeros or '0'}",
         f"{number}e0",
-        f"{number}{zeros}e-{num_zeros}",
+        f"{number * 10**num_zeros}e-{num_zeros}",
     ]
     for kind, data in (("jsonl", jsonl(tokens)), ("csv", csv_file(tokens))):
         assert read(write(tmp_path, f"n.{kind}", data)) == [str(number)] * len(tokens)
