@@ -16,7 +16,7 @@ from mathledger.filters import canary_controls, canary_copies
 from mathledger.filters.decision import Match
 from mathledger.filters.items import Item
 
-MAX_TRIED = 400  # For each form, at most this many items of a benchmark are tried.
+MAX_TRIED = 1000  # For each form, at most this many items of a benchmark are tried.
 # The filter must find these forms whatever the items are, so a run fails if it does not.
 REQUIRED = ("verbatim", "reformatted", "rewrapped", "embedded")
 

@@ -30,12 +30,13 @@ _SIGNS = {
     r"\\pi(?![a-zA-Z])": "π",
     r"\\angle(?![a-zA-Z])": "∠",
     r"\\triangle(?![a-zA-Z])": "△",
-    r"\^\{?\\circ\}?": "°",
-    r"\^\{?2\}?(?!\d)": "²",
-    r"\^\{?3\}?(?!\d)": "³",
+    r"\^(?:\\circ(?![a-zA-Z])|\{\\circ\})": "°",
+    r"\^(?:2(?!\d)|\{2\})": "²",
+    r"\^(?:3(?!\d)|\{3\})": "³",
     r"\\sqrt\{(\w+)\}": r"√\1",
 }
 _ASCII = {
+    r"(?<=\w)\\sqrt\{([^{}\\]+)\}": r" sqrt(\1)",
     r"\\sqrt\{([^{}\\]+)\}": r"sqrt(\1)",
     r"\\leq?(?![a-zA-Z])": "<=",
     r"\\geq?(?![a-zA-Z])": ">=",
@@ -63,7 +64,7 @@ _PHRASES = (
     ("Compute", "Calculate"),
     ("Evaluate", "Compute"),
     ("How much", "What amount"),
-    ("each", "every"),
+    ("each(?= [a-z])(?! (?:of|and|or|for|other|in|at|to)\\b)", "every"),
     ("total", "overall"),
     ("buys", "purchases"),
     ("if", "supposing"),
@@ -212,12 +213,14 @@ def renamed(problem: str, seed: int) -> str:
     'If $ck + 2k = 7$ and c is even, find $k$.'
     """
     formulas = " ".join(MATH.findall(DRAWING.sub("", problem)))
-    if re.search(_NOT_VARIABLES, formulas) or r"\begin" in problem:
+    is_named = re.search(r"\b[a-z]-[a-z]", problem)  # An axis or an intercept keeps its name.
+    if is_named or re.search(_NOT_VARIABLES, formulas) or r"\begin" in problem:
         return problem
     single = r"(?<![A-Za-z])[a-z](?![A-Za-z])"
     letters = {*re.findall("[a-z]", re.sub(r"\\[A-Za-z]+", "", formulas))}
     used = [letter for letter in "xyzabcknmrstuvwpq" if letter in letters]
     taken = letters | {*re.findall(single, problem)}
+    taken |= {letter.lower() for letter in re.findall("[A-Z]", formulas)}
     free = [letter for letter in "stuvwpqrxyzbcknm" if letter not in taken]
     if not used or len(free) < len(used):
         return problem
@@ -236,7 +239,7 @@ def rephrased(problem: str, _: int) -> str:
     """Replace some phrases by synonyms and, given three or more sentences, swap the first two."""
     changed = problem
     for old, new in _PHRASES:
-        changed = re.sub(rf"\b{old}\b", new, changed)
+        changed = re.sub(rf"\b{old}(?!\w)", new, changed)
     sentences = re.split(r"(?<=[.?]) +(?=[A-Z])", changed)
     if len(sentences) > 2:
         sentences[:2] = sentences[1::-1]

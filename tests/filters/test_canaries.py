@@ -45,6 +45,9 @@ CASES = [
     ("renamed", r"If $\sin t = 1$ and 3 \$ a day", r"If $\sin s = 1$ and 3 \$ a day"),
     ("renamed", r"Each of $3 a slice and $4 a cake.", None),
     ("renamed", r"A path of $5 \text{ cm}$ and $x$.", None),
+    ("unicode", r"Is $\frac{a^2}{b^{2}} < 5^{23}$?", r"Is $\frac{a²}{b²} < 5^{23}$?"),
+    ("renamed", "Find the y-intercept of $y = 2x$.", None),
+    ("ascii_math", r"Find $p+q\sqrt{r}$.", "Find p+q sqrt(r)."),
     ("numbers_swapped", STORY, STORY.replace("12", "#").replace("7", "12").replace("#", "7")),
     ("numbers_swapped", "What is the sum of 3 and 8?", None),
     ("signs_swapped", "Solve $x^2 + 3x - 5 = 0$.", "Solve $x^2 - 3x + 5 = 0$."),
@@ -94,7 +97,8 @@ def test_a_copy_keeps_every_digit_or_spells_it_out(form: str) -> None:
 @given(st.lists(st.sampled_from([*"ab x12$\\{}()+-^_.=é\n", r"\frac", "[asy]", "[/asy]", r"\["])))
 def test_no_text_breaks_a_form(parts: list[str]) -> None:
     for form in [*COPIES, *CONTROLS]:
-        assert changed("".join(parts), form, 1) != "" or not parts
+        copy = changed("".join(parts), form, 1)
+        assert copy is None or copy != "".join(parts) or form == "verbatim"
 
 
 def test_canaries_are_drawn_anew_by_the_seed_for_each_form() -> None:
