@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from filelock import FileLock
 
@@ -39,7 +40,16 @@ REBUILD = "the file is damaged; run `mv {file} {file}.damaged && mathledger sync
 
 def store_uri(root: Path) -> str:
     """Return the URI of the MLflow store for the project in this folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(root / "mlflow.db")
+
+
+def sqlite_uri(file: Path) -> str:
+    """Return the URI of a SQLite store; SQLAlchemy reads % and ? in it.
+
+    >>> sqlite_uri(Path("/my data/100%?/mlflow.db"))
+    'sqlite:////my data/100%25%3F/mlflow.db'
+    """
+    return "sqlite:///" + str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -49,7 +59,7 @@ def sqlite_file(uri: str) -> Path | None:
     (PosixPath('/tmp/a.db'), None)
     """
     found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
-    return Path(found[1]) if found and found[1] != ":memory:" else None
+    return Path(unquote(found[1])) if found and found[1] != ":memory:" else None
 
 
 def patient(uri: str) -> str:
@@ -105,7 +115,7 @@ def _create(file: Path, artifacts: str) -> None:
     for each in leftovers:
         each.unlink(missing_ok=True)
     try:
-        _experiment_id(f"sqlite:///{aside}", artifacts)
+        _experiment_id(sqlite_uri(aside), artifacts)
         aside.replace(file)
     finally:
         for each in leftovers:

@@ -185,12 +185,12 @@ class Recorder:
             self.client.log_outputs(self.run_id, outputs)
 
     def end(self, message: dict[str, Any]) -> None:
-        if self.refused:
-            said = fit_value("; ".join(self.refused), MAX_TAG)
-            self.client.set_tag(self.run_id, "mathledger.refused", said)
         self.client.set_terminated(self.run_id, message["status"], message.get("time"))
         if self._lock:
             self._lock.remove()
+        if self.refused:
+            said = fit_value("; ".join(self.refused), MAX_TAG)
+            self.client.set_tag(self.run_id, "mathledger.refused", said)
 
     def drop(self) -> None:
         """Delete the run that start opened."""
@@ -342,7 +342,7 @@ def written(uri: str, recorder: Recorder, message: dict[str, Any]) -> bool:
             )
             return False
         recorder.refused.append(" ".join(str(error).split())[:300])
-    if recorder.refused[known:]:
+    if recorder.refused and not known:  # once for a run
         num = len(recorder.refused) - known
         what = (
             f"MLflow at {uri} refused {num} value{'s' * (num > 1)}; the rest of the run is written"

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from mathledger.core.errors import InputError
-from mathledger.run.mlflow_store import sqlite_file
+from mathledger.run.mlflow_store import sqlite_file, store_uri
 
 UI = "http://127.0.0.1:5000"  # address at which `make ui` serves mlflow.db
 
@@ -18,7 +18,7 @@ class Store:
 
     def __init__(self, at: Path) -> None:
         set_uri = os.environ.get("MLFLOW_TRACKING_URI")
-        uri = set_uri or f"sqlite:///{at}/mlflow.db"
+        uri = store_uri(at)
         parts = urlsplit(uri)
         self.base: str | None = None
         # Maps a run's id in lineage/ to its id in the store; None if the store was not searched.

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from mathledger.run import mlflow_store
 from mathledger.run.messages import numbers_of
 from mathledger.run.mlflow_names import fit_name
-from mathledger.run.mlflow_store import experiment_id, is_lost, patient, refusal
+from mathledger.run.mlflow_store import experiment_id, is_lost, patient, refusal, sqlite_file
 from mathledger.run.mlflow_writer import Recorder, WriterLock, written
 from mathledger.sync_mlflow import known
 from tests.conftest import clean_environment
@@ -80,6 +80,16 @@ def test_a_run_with_any_names_is_whole(
     tags = {key for key in run.data.tags if key.startswith("mathledger.out.")}
     assert len(tags) == len(outs) and "mathledger.refused" not in run.data.tags
     assert not list((recorder.root / ".scratch/runs").iterdir())
+
+
+def test_a_store_in_a_folder_of_any_name_is_found(made: Path, tmp_path: Path) -> None:
+    root = tmp_path / "it's (1) #ü~%41 @x: ?a=1"
+    root.mkdir()
+    shutil.copy(made / "mlflow.db", root)
+    uri = mlflow_store.sqlite_uri(root / "mlflow.db")
+    assert sqlite_file(uri) == root / "mlflow.db"
+    Recorder(uri, root).start(start())
+    assert len(MlflowClient(uri).search_runs(["1"])) == 1
 
 
 def test_a_refused_value_is_named_and_the_rest_is_written(
