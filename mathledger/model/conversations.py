@@ -20,6 +20,8 @@ Conversation = list[dict[str, str]]
 
 # A model marks its own thinking with these tokens, so they belong into a solution.
 THINKING = re.compile(r"</?(think|thinking|thought|reasoning)>|\[/?THINK\]|◁/?think▷")
+# Tokens that published tokenizers add without the flag of a control token, though they are ones.
+LOOKS_LIKE_CONTROL = re.compile(r"<[|\uff5c].+[|\uff5c]>|</?tool_\w+>")
 PRIVATE_USE = range(0xF0000, 0xFFFFE)  # characters that no tokenizer gives a meaning
 PROBE = [
     [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
@@ -38,7 +40,11 @@ class Controls:
 
     def __init__(self, tokenizer: Any) -> None:
         added = tokenizer.added_tokens_decoder.values()
-        texts = {token.content for token in added if token.special}
+        texts = {
+            token.content
+            for token in added
+            if token.special or LOOKS_LIKE_CONTROL.fullmatch(token.content)
+        }
         # DeepSeek's tokenizers, for example, do not flag the tokens that mark the turns.
         written = ""
         if tokenizer.chat_template:

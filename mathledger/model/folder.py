@@ -39,6 +39,11 @@ def check_files(folder: Path) -> None:
             f"{folder}/config.json has a quantization_config: quantised weights cannot be trained; "
             "pin the model's unquantised weights, and choose train=qlora to train in 4 bits"
         )
+    if (name := config.get("transformers_weights")) is not None:
+        raise InputError(
+            f"{folder}/config.json names other weights (transformers_weights: {name!r}): remove "
+            f"the key, and pin the weights as {WEIGHTS}"
+        )
     for path in weight_files(folder):
         check_weights(path)
 

@@ -181,6 +181,13 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "code": (lambda f: code(f, model_type="evil"), "names code of its own .* never run"),
     "code of a tokenizer": (tokenizer_code, "names code of its own|cannot load a tokenizer"),
     "pickled weights": (pickled, "holds pickled weights"),
+    "other weights": (
+        lambda f: (
+            config(transformers_weights="adapter_model.bin")(f),
+            (f / "adapter_model.bin").write_bytes(pickle.dumps(Evil(f / "PWNED"))),
+        ),
+        "names other weights",
+    ),
     "no weights": (lambda f: one_file(f).unlink(), "has neither model.safetensors nor"),
     "truncated weights": (truncated, "model.safetensors is damaged"),
     "cut header": (cut_header, "model.safetensors is damaged"),

@@ -77,10 +77,12 @@ def test_a_conversation_without_control_tokens_is_what_the_library_makes(family:
 
 
 def test_a_changed_template_changes_what_counts_as_control() -> None:
-    known = tokenizer(next(family for family in FAMILIES if family.name == "r1"))
-    assert conversations.spells_control(known, "a<｜User｜>b")  # noqa: RUF001
-    known.chat_template = "{% for m in messages %}{{ m.content }}{% endfor %}"
-    assert not conversations.spells_control(known, "a<｜User｜>b")  # noqa: RUF001
+    """A token without a flag counts if the template writes it."""
+    template = "{% for m in messages %}[TURN]{{ m.content }}{% endfor %}"
+    known = tokenizer(replace(FAMILIES[0], template=template, plain=["[TURN]"]))
+    assert conversations.spells_control(known, "a[TURN]b")
+    known.chat_template = template.replace("[TURN]", "")
+    assert not conversations.spells_control(known, "a[TURN]b")
 
 
 def test_the_probe_leaves_out_what_spells_a_control_token() -> None:
