@@ -152,8 +152,9 @@ class Replies:
     def add(self, request: str, reply: str | None) -> None:
         """Store a reply at once; one thread calls this."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({request: reply}) + "\n")
+        # One system call writes the line, so that two experiments do not mix theirs.
+        with self._path.open("ab", buffering=0) as file:
+            file.write(json.dumps({request: reply}).encode() + b"\n")
         self._replies[request] = reply
 
 
