@@ -44,7 +44,8 @@ def main() -> None:
             f"{form} {count['num_found']}/{count['num']}"
             for form, count in metrics["canaries"].items()
         )
-        print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {metrics['hits_by_class']}")
+        removed, hits = metrics["removed_by_reason"], metrics["hits_by_class"]
+        print(f"kept {metrics['num_kept']} of {metrics['num_in']}, {removed}; pairs found: {hits}")
         print(f"canaries called contamination: {recall}")
         for line in reviewed.lines(metrics["reviewed"], REVIEWED):
             print(line)
