@@ -256,7 +256,7 @@ def _rows(answer: Answer) -> tuple[tuple[Answer, ...], ...]:
 _BASE = re.compile(r"^(-?\s*[0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RATIO = re.compile(r"^\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+$|^\d+\s+to\s+\d+$")
-_CONGRUENCE = re.compile(r"^(?:[a-zA-Z]\s*\\equiv\s*)?(.+?)\s*\\pmod\{(\w+)\}$")
+_CONGRUENCE = re.compile(r"^(?:.*\\equiv\s*)?(.+?)\s*\\pmod\{(\w+)\}$")
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})\s*(?:([ap])\.?\s*m\.?)?$", re.IGNORECASE)
 _WORDS = re.compile(r"^[^\W\d_][^\W\d_ ,.'’-]*(?:[ ,.'’-]+[^\W\d_]+)*\.?$")
 _ARTICLES = ("the", "a", "an")

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from mathledger.grading.numbers import number
-from mathledger.grading.spelling import ROW, trim
+from mathledger.grading.spelling import ROW, trim, unbraced
 
 MAX_DEPTH = 8  # Levels of nested groups; deeper ones stay strings.
 
@@ -293,7 +293,7 @@ def _matrix(body: str, depth: int) -> Answer:
 
 def sides(text: str) -> list[str]:
     """Return the two or more sides of an equation, or just the text if it has one side."""
-    return [trim(side) for side in _at_top(text, re.compile("="))]
+    return [unbraced(trim(side)) for side in _at_top(text, re.compile("="))]
 
 
 def is_name(text: str) -> bool:

@@ -24,7 +24,9 @@ SENTENCE_END = re.compile(r"\.(?=\s+[A-Z(\[]|\s*$)|。|\n")
 FORMULA = re.compile(
     r"(?s)\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\(([^\n]{1,2000}?)\\\)"
     r"|(?<!\\)\$((?:[^$\n\\]|\\.){1,2000}?)\$"
+    r"|\\begin\{(?:align|gather|equation|multline|eqnarray)\*?\}(.{1,2000}?)\\end\{[a-z]{5,9}\*?\}"
 )
+_DRAWING = re.compile(r"(?s)\[asy\].{0,9000}?\[/asy\]")
 _POWER = r"10\^(?:\{-?\d{1,3}\}|-?\d{1,3})"
 _FRAC = r"\\[dt]?frac\{-?\d+\}\{-?\d+\}"
 # A numeral is not one if a formula goes on behind it, as in 4\sqrt{2} or 5x.
@@ -68,7 +70,7 @@ _ROUNDS = re.compile(r"(?i)\brounds?\s+(?:it\s+)?(?:up\s+|down\s+)?to\s+$")
 # Words behind a numeral that add to it or take away from it.
 _ADDS = re.compile(r"(?i)\b(?:and|or|plus|minus|times|squared|cubed|except|unless|more|less|not)\b")
 _EITHER = re.compile(r"(?i)\s*(?:,?\s*\bor\b|/)\s*")
-_NAME_ALONE = re.compile(r"\s*\\?[a-zA-Z]+\s*")
+_NAME_ALONE = re.compile(r"\s*\\?[a-zA-Z]+(?:_\{?\w+\}?)?\s*")
 LETTER = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
     r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
@@ -85,15 +87,38 @@ def formula_runs(text: str) -> list[tuple[int, int, str]]:
     """
     runs: list[tuple[int, int, str]] = []
     for match in FORMULA.finditer(text):
-        content = next(filter(None, match.groups()))
+        content = _last_row(next(filter(None, match.groups())))
         if content.rstrip().endswith("=") or not re.search(r"\w", content):
             continue
         gap = text[runs[-1][1] : match.start()] if runs else None
-        if gap and len(gap) < MAX_BEFORE and "\n\n" not in gap and _LISTED.fullmatch(gap):
+        if (
+            gap
+            and len(gap) < MAX_BEFORE
+            and "\n\n" not in gap
+            and _is_list(runs[-1][2], gap, content)
+        ):
             runs[-1] = (runs[-1][0], match.end(), f"{runs[-1][2]}, {content}")
             continue
         runs.append((match.start(), match.end(), content))
     return runs
+
+
+def _last_row(content: str) -> str:
+    r"""Return the last row of aligned equations; any other formula stays as it is."""
+    if r"\\" not in content or r"\begin" in content:
+        return content.replace("&", "") if r"\begin" not in content else content
+    rows = [row for row in content.split(r"\\") if row.strip(" &\n")]
+    return rows[-1].replace("&", "").strip() if rows else content
+
+
+def _is_list(one: str, gap: str, other: str) -> bool:
+    """Return True if two formulas are members of a list: both values, or both x = value."""
+    if not _LISTED.fullmatch(gap):
+        return False
+    sides = [notation.sides(each) for each in (one.rpartition(", ")[2], other)]
+    return all(
+        len(own) == 1 or (len(own) == 2 and bool(_NAME_ALONE.fullmatch(own[0]))) for own in sides
+    )
 
 
 def of_sentence(said: str) -> str:
@@ -209,6 +234,7 @@ def _with_alternative(sentence: str, chosen: re.Match[str], numerals: list[re.Ma
 
 def last_expression(text: str) -> str | None:
     """Return the last formula, or the numeral or tuple that a sentence behind it states."""
+    text = _DRAWING.sub("", text)
     runs = formula_runs(text)
     while len(runs) > 1 and _NAME_ALONE.fullmatch(runs[-1][2]) and not _later(text, runs[-1][1]):
         runs.pop()  # As in "so $x = 5$ for each $n$".

@@ -149,7 +149,11 @@ def plain(text: str) -> str:
         before, text = text, _without_words(text)
         if text == before:
             break
-    text = trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text))
+    return unbraced(trim(re.sub(r"(?<=[^\\]\{) +| +(?=\})", "", text)))
+
+
+def unbraced(text: str) -> str:
+    """Strip the braces that enclose a whole text."""
     while text.startswith("{") and _closing(text, 0) == len(text) - 1:
         text = trim(text[1:-1])
     return text
