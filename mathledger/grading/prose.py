@@ -24,8 +24,10 @@ SENTENCE_END = re.compile(r"\.(?=\s+[A-Z(\[]|\s*$)|。|\n")
 FORMULA = re.compile(
     r"(?s)\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\(([^\n]{1,2000}?)\\\)"
     r"|(?<!\\)\$((?:[^$\n\\]|\\.){1,2000}?)\$"
-    r"|\\begin\{(?:align|gather|equation|multline|eqnarray)\*?\}(.{1,2000}?)\\end\{[a-z]{5,9}\*?\}"
+    r"|\\begin\{(?P<name>align|gather|equation|multline|eqnarray)\*?\}(?P<rows>.{1,2000}?)"
+    r"\\end\{(?P=name)"
 )
+_ALIGNED = re.compile(r"\\(?:begin|end)\{(?:aligned|split|gathered)\}")
 _DRAWING = re.compile(r"(?s)\[asy\].{0,9000}?\[/asy\]")
 _POWER = r"10\^(?:\{-?\d{1,3}\}|-?\d{1,3})"
 _FRAC = r"\\[dt]?frac\{-?\d+\}\{-?\d+\}"
@@ -87,7 +89,7 @@ def formula_runs(text: str) -> list[tuple[int, int, str]]:
     """
     runs: list[tuple[int, int, str]] = []
     for match in FORMULA.finditer(text):
-        content = _last_row(next(filter(None, match.groups())))
+        content = _last_row(match["rows"] or next(filter(None, match.groups())))
         if content.rstrip().endswith("=") or not re.search(r"\w", content):
             continue
         gap = text[runs[-1][1] : match.start()] if runs else None
@@ -104,11 +106,18 @@ def formula_runs(text: str) -> list[tuple[int, int, str]]:
 
 
 def _last_row(content: str) -> str:
-    r"""Return the last row of aligned equations; any other formula stays as it is."""
-    if r"\\" not in content or r"\begin" in content:
-        return content.replace("&", "") if r"\begin" not in content else content
-    rows = [row for row in content.split(r"\\") if row.strip(" &\n")]
-    return rows[-1].replace("&", "").strip() if rows else content
+    r"""Return the last side of aligned equations; any other formula stays as it is.
+
+    >>> _last_row(r"x &= 3 + 4 \\ &= 7 \\"), _last_row("x = 7")
+    ('7', 'x = 7')
+    """
+    rows = _ALIGNED.sub("", content)
+    if "&=" in rows:
+        return re.sub(r"\\\\\s*$", "", rows.rpartition("&=")[2].strip()).replace("&", "").strip()
+    if r"\\" not in rows or r"\begin" in rows:
+        return content
+    whole = [row for row in rows.split(r"\\") if row.strip(" &\n")]
+    return whole[-1].replace("&", "").strip() if whole else content
 
 
 def _is_list(one: str, gap: str, other: str) -> bool:
