@@ -882,5 +882,11 @@ def test_the_card_counts_what_people_judged(single: Project) -> None:
     text = " ".join(render(ledger).split())
     assert "People judged 7 pairs of a training text and an item: 5 as the same problem" in text
     assert "3 of these verdicts overrule the filter. Ignored: 1 older" in text
+    ledger["decontaminate"]["reviewed_copies"] = {
+        "num_same": 1, "num_different": 4, "num_stale": 0,
+    }  # fmt: skip
+    text = " ".join(render(ledger).split())
+    assert "5 pairs of training problems: 1 as copies and 4 as different problems" in text
+    del ledger["decontaminate"]["reviewed_copies"]
     del ledger["decontaminate"]["reviewed"]
     assert "People judged" not in render(ledger)

@@ -147,11 +147,17 @@ def decontamination(outputs: Outputs, settings: Settings) -> Decontamination:
         "canaries": [each.content() for each in funnel.canaries(outputs)],
         "num_items_checked": measured["num_items_checked"],
         "num_variant_hits": measured["hits_by_class"].get("variant", 0),
-        "reviewed": {key: value for key, value in measured["reviewed"].items() if key != "stale"},
+        "reviewed": verdicts(measured),
+        "reviewed_copies": verdicts(outputs.metrics("deduplicate")),
         "leaks": measured["leaks"],
         **{key: measured[key] for key in ("judged",) if key in measured},
     }
     return Decontamination.read(content, "decontaminate")
+
+
+def verdicts(measured: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many verdicts of people a stage obeyed or ignored."""
+    return {key: value for key, value in measured["reviewed"].items() if key != "stale"}
 
 
 def training(outputs: Outputs) -> Training:

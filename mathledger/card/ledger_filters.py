@@ -26,13 +26,18 @@ class Canaries(Record):
     high: Share
 
 
-class Reviewed(Record):
-    """People's verdicts about pairs of a training text and an item."""
+class Verdicts(Record):
+    """People's verdicts about pairs of training problems."""
 
     num_same: Count
     num_different: Count
-    num_overruled: Count
     num_stale: Count
+
+
+class Reviewed(Verdicts):
+    """People's verdicts about pairs of a training text and an item."""
+
+    num_overruled: Count
 
 
 class Remaining(Record):
@@ -74,5 +79,6 @@ class Decontamination(Record):
     num_items_checked: Count
     num_variant_hits: Count
     reviewed: Reviewed | None = None
+    reviewed_copies: Verdicts | None = None
     leaks: Leaks | None = None
     judged: Judged | None = None

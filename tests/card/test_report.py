@@ -131,6 +131,7 @@ def write_metrics(**changes: Any) -> None:
             "kept_by_corpus": {"web": 91, "books": 17},
             "removed_by_reason": {"near_duplicate": 8},
             "removed_by_source": {"forum": 5, "olympiad": 3},
+            "reviewed": {"num_same": 0, "num_different": 0, "num_stale": 0, "stale": []},
         },
         "decontaminate": {
             "kept_by_corpus": {"web": 82, "books": 16},

@@ -45,6 +45,17 @@ def reviewed(ledger: Ledger) -> str:
     return text
 
 
+def reviewed_copies(ledger: Ledger) -> str:
+    """Say how many pairs of training problems people judged; return "" if nobody judged any."""
+    counts = ledger.decontaminate.reviewed_copies
+    if counts is None or not counts.num_same + counts.num_different:
+        return ""
+    return (
+        f"People judged {counts.num_same + counts.num_different} pairs of training problems: "
+        f"{counts.num_same} as copies and {counts.num_different} as different problems."
+    )
+
+
 def judged(ledger: Ledger) -> str:
     """Say what a language model judged; return "" if none did."""
     counts = ledger.decontaminate.judged
