@@ -7,6 +7,7 @@ from typing import Any
 
 from mathledger.core.errors import InputError
 
+MAX_DEPTH = 200  # levels of a YAML file
 # DVC and OmegaConf read 1e-05 as a number, as in YAML 1.2; PyYAML would require 1.0e-05.
 FLOAT = re.compile(
     r"""[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+
@@ -30,6 +31,25 @@ def _loader() -> Any:
     return loader
 
 
+def _may_be_deep(text: str) -> bool:
+    """Return False if indentation and brackets rule out more than MAX_DEPTH levels."""
+    lines = (len(line) - len(line.lstrip()) + line.count("- ") for line in text.splitlines())
+    explicit = text.count("? ") + text.count("[") + text.count("{")
+    return max(lines, default=0) + explicit > MAX_DEPTH
+
+
+def _expect_flat(text: str) -> None:
+    """Raise ValueError for a text in which libyaml would recurse until the process crashes."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, _loader()):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} levels")
+
+
 def parse_yaml(text: str, name: str) -> Any:
     """Parse a YAML text, with numbers as DVC reads them.
 
@@ -42,9 +62,12 @@ def parse_yaml(text: str, name: str) -> Any:
     import yaml
 
     try:
+        if _may_be_deep(text):
+            _expect_flat(text)
         return yaml.load(text, _loader())
-    except yaml.YAMLError as error:
-        raise InputError(f"{name} is not valid YAML: {error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{name} is not valid YAML: {said}") from None
 
 
 def parse_json(text: str | bytes, name: str) -> Any:

@@ -16,14 +16,18 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     OmegaConf reads it, because yaml.safe_load reads 1e-05 as a string.
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `python -m stages.params`") from None
-    except YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
+    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError, OSError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path} is not valid YAML ({said}): run `python -m stages.params`"
+        ) from None
     if not isinstance(content, dict):
         raise InputError(f"{path} has no sections: run `python -m stages.params`")
     return {str(key): value for key, value in content.items()}
