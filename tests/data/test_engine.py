@@ -240,7 +240,7 @@ def test_an_error_in_a_kernel_reaches_the_caller(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("settings")
 def test_a_missing_ray_is_one_line_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"engine=ray: ray is not.*'mathledger\[ray\]'"):
+    with pytest.raises(InputError, match=r"engine=ray: ray is not.*'\.\[ray\]'"):
         engine.start(engine.Params("ray", None, None))
 
 
