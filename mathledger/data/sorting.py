@@ -80,9 +80,6 @@ def _spill(
         if low == high:
             continue
         if part not in parts:
-            options = pa.ipc.IpcWriteOptions(compression="lz4")
             name = str(folder / f"{part:02x}")
-            parts[part] = files.enter_context(
-                pa.ipc.new_stream(name, table.schema, options=options)
-            )
+            parts[part] = files.enter_context(pa.ipc.new_stream(name, table.schema))
         parts[part].write_table(table.slice(low, high - low))

@@ -230,7 +230,7 @@ def overlapping_rows(texts: pa.Array, column: str, search: Search) -> npt.NDArra
     """Return the numbers of the texts that overlap any item, with repeats."""
     if column == "problem":
         return overlap.match(texts, search.problems).rows.astype(np.int64)
-    may = solutions.may_take(texts, search.solutions)
+    may = solutions.may_take(texts, search.solutions, search.problems)
     holds = np.flatnonzero(may & solutions.MAY_HOLD)
     found = overlap.match(texts.take(pa.array(holds)), search.problems, solutions=True)
     takes = np.flatnonzero(may & (solutions.MAY_COPY | solutions.RESTATES))

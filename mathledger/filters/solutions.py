@@ -22,6 +22,7 @@ from mathledger.core.kernels import borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters import overlap_index
 from mathledger.filters.items import Item
+from mathledger.filters.overlap_candidates import by_ngrams, clear, workspace
 from mathledger.filters.overlap_features import ngrams, num_missing, place_in
 from mathledger.filters.overlap_index import Hashes, Lists, Postings, may_hold
 from mathledger.filters.wording import content_memory, is_free, read_content
@@ -259,34 +260,41 @@ def _restatement(
 
 @kernel
 def _may_take(
-    data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, content: Any, hashes: Any
-) -> Any:
+    data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, content: Any, problems: Any,
+    work: Any,
+) -> Any:  # fmt: skip
     found = np.zeros(len(offsets) - 1, np.uint8)
     values, bitmap = index.decisive
     of_problems, of_solutions, size = index.of_problems, index.of_solutions, index.size
-    tok = scratch.tokens
+    tok, hashes = scratch.tokens, work.ngrams
     for row in range(len(found)):
         count, _ = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        may_hold_a_problem = False
         for at in range(ngrams(tok, count, size, hashes)):
             if may_hold(bitmap, hashes[at]) and place_in(values, hashes[at]) >= 0:
-                if place_in(of_problems, hashes[at]) >= 0:
-                    found[row] |= MAY_HOLD
+                may_hold_a_problem |= place_in(of_problems, hashes[at]) >= 0
                 if place_in(of_solutions, hashes[at]) >= 0:
                     found[row] |= MAY_COPY
+        if may_hold_a_problem:
+            num_touched, num_candidates = by_ngrams(tok, count, row, problems, work)
+            if num_candidates:
+                found[row] |= MAY_HOLD
+                for item in work.candidates[:num_candidates]:
+                    work.is_candidate[item] = False
+            clear(num_touched, 0, work)
         if _restatement(tok, count, scratch.spellings, content, index, 0)[0] >= 0:
             found[row] |= RESTATES
     return found
 
 
-def may_take(texts: pa.Array, index: Index) -> U8:
+def may_take(texts: pa.Array, index: Index, problems: overlap_index.Index) -> U8:
     """Return for each text which of MAY_HOLD, MAY_COPY and RESTATES may be true, or are."""
     data, offsets = text_bytes(texts)
     memory = state.scratch(state.longest(offsets))
     room = len(memory.tokens)
-    hashes = np.empty(room, np.uint64)
-    found: U8 = _may_take(
-        data, offsets, state.tables(), memory, index, content_memory(room), hashes
-    )
+    content, work = content_memory(room), workspace(problems, room)
+    problems = problems._replace(sizes=problems.sizes[-1:])  # Short items are restated or nothing.
+    found: U8 = _may_take(data, offsets, state.tables(), memory, index, content, problems, work)
     return found
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mathledger.filters import decontaminate, overlap_index, solutions
 from mathledger.filters.items import Item
-from mathledger.filters.solutions import MIN_TOKENS, Index
+from mathledger.filters.solutions import MIN_TOKENS
 from mathledger.run import params
 from mathledger.text import canonical
 from tests import real_data
@@ -36,22 +36,22 @@ OTHERS = [
 ]
 
 
-def index_of(items: list[Item], sample: list[str]) -> Index:
-    problems = pa.array([item.problem for item in items])
-    index = overlap_index.build(problems, pa.array(OTHERS), SETTINGS.thresholds)
-    return solutions.build(items, pa.array(sample), index)
+def index_of(items: list[Item], sample: list[str]) -> decontaminate.Search:
+    texts = pa.array([item.problem for item in items])
+    problems = overlap_index.build(texts, pa.array(OTHERS), SETTINGS.thresholds)
+    return decontaminate.Search(problems, solutions.build(items, pa.array(sample), problems))
 
 
 @pytest.fixture(scope="module")
-def index() -> Index:
+def index() -> decontaminate.Search:
     return index_of(ITEMS, OTHERS)
 
 
-def found(text: str, index: Index) -> set[tuple[str, bool]]:
+def found(text: str, index: decontaminate.Search) -> set[tuple[str, bool]]:
     """Return the items from which a solution takes something, and whether it is their solution."""
     texts = pa.array([text])
-    pairs = solutions.match(texts, index)
-    may = int(solutions.may_take(texts, index)[0])
+    pairs = solutions.match(texts, index.solutions)
+    may = int(solutions.may_take(texts, index.solutions, index.problems)[0])
     for is_copy in pairs.is_copy.tolist():  # The quick search misses nothing.
         assert may & (solutions.MAY_COPY if is_copy else solutions.RESTATES)
     assert bool(may & solutions.RESTATES) == (not pairs.is_copy.all())
@@ -71,7 +71,9 @@ def found(text: str, index: Index) -> set[tuple[str, bool]]:
         LONG.replace("First, we note", "Note"),
     ],
 )
-def test_a_copied_solution_is_found_under_any_statement(text: str, index: Index) -> None:
+def test_a_copied_solution_is_found_under_any_statement(
+    text: str, index: decontaminate.Search
+) -> None:
     assert found(text, index) == {("long", True)}
 
 
@@ -84,11 +86,13 @@ def test_a_copied_solution_is_found_under_any_statement(text: str, index: Index)
         *OTHERS,
     ],
 )
-def test_a_template_a_part_and_a_common_step_are_no_copies(text: str, index: Index) -> None:
+def test_a_template_a_part_and_a_common_step_are_no_copies(
+    text: str, index: decontaminate.Search
+) -> None:
     assert found(text, index) == set()
 
 
-def test_a_short_solution_must_be_the_whole_text(index: Index) -> None:
+def test_a_short_solution_must_be_the_whole_text(index: decontaminate.Search) -> None:
     assert len(canonical.spellings(SHORT)) >= MIN_TOKENS
     assert found(SHORT.replace("$", ""), index) == {("short", True)}
 
@@ -103,7 +107,7 @@ def test_a_short_solution_must_be_the_whole_text(index: Index) -> None:
     ],
 )
 def test_a_short_problem_is_found_where_a_solution_restates_it(
-    text: str, item: str, index: Index
+    text: str, item: str, index: decontaminate.Search
 ) -> None:
     assert found(text, index) == {(item, False)}
 
@@ -117,7 +121,7 @@ def test_a_short_problem_is_found_where_a_solution_restates_it(
         "Compute $\\binom{9}{4} - 13$. Then find $7! + 6!$.",
     ],
 )
-def test_a_step_of_a_solution_restates_nothing(text: str, index: Index) -> None:
+def test_a_step_of_a_solution_restates_nothing(text: str, index: decontaminate.Search) -> None:
     assert found(text, index) == set()
 
 
@@ -142,7 +146,7 @@ def published() -> Iterator[Item]:
 @real_data.needs(real_data.DATASETS, "copies of published solutions")
 def test_every_published_solution_is_found_in_other_formatting_and_nowhere_else() -> None:
     items = [*published()]
-    index = index_of(items, [item.solution or "" for item in items[:100]])
+    index = index_of(items, [item.solution or "" for item in items[:100]]).solutions
     texts = [
         "The solution follows.\n"
         + (item.solution or "").replace("\\frac", "\\dfrac").replace("$", "")
