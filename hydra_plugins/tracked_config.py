@@ -14,6 +14,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
+from mathledger.core.configuration import check_name
 from mathledger.core.errors import InputError
 from mathledger.run.git import NoRepositoryError, git_paths
 
@@ -30,12 +31,20 @@ class TrackedConfig(SearchPathPlugin):
                     f"not in git: {', '.join(files)}; without it the results could not be "
                     f"reproduced: `{command}` adds it to the experiment's commit"
                 )
-            for path in sorted(Path(folder).glob("*/*.yaml")):
-                group, head = path.parent.name, path.read_text("utf-8").partition("\n")[0]
-                wanted = f"# @package {group}.{path.stem}"
-                if group in ("corpus", "benchmark") and head != wanted:
-                    name = f"{group}/{path.name}"
-                    raise HydraException(f"{name}: the first line must be `{wanted}`")
+            for group in ("corpus", "benchmark"):
+                for path in sorted((Path(folder) / group).glob("*.yaml")):
+                    expect_name(group, path)
+
+
+def expect_name(group: str, path: Path) -> None:
+    """Raise HydraException unless the file's name can name its corpus or benchmark, and does."""
+    try:
+        check_name(group, path.stem)
+    except InputError as error:
+        raise HydraException(str(error)) from None
+    wanted = f"# @package {group}.{path.stem}"
+    if path.read_text("utf-8").partition("\n")[0] != wanted:
+        raise HydraException(f"{group}/{path.name}: the first line must be `{wanted}`")
 
 
 def unknown(folder: Path) -> list[str]:

@@ -194,3 +194,18 @@ def test_a_corpus_that_is_not_called_as_its_file_is_refused(
     wanted = "corpus/mine.yaml: the first line must be `# @package corpus.mine`"
     with pytest.raises(InputError, match=wanted):
         compose(["experiment=smoke"])
+
+
+@pytest.mark.parametrize("name", ["my rows", "rows;ls", "-rows", "rows.v2"])
+def test_a_corpus_whose_name_a_shell_would_misread_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`dvc exp run` composes without the checks of `stages.params`."""
+    shutil.copytree("conf", tmp_path / "conf")
+    text = Path("conf/corpus/local.yaml").read_text()
+    (tmp_path / f"conf/corpus/{name}.yaml").write_text(
+        text.replace("corpus.local", f"corpus.{name}")
+    )
+    monkeypatch.setattr(compose_module, "CONF", tmp_path / "conf")
+    with pytest.raises(InputError, match=f"'{re.escape(name)}' cannot name a corpus"):
+        compose(["experiment=smoke"])
