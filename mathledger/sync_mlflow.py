@@ -199,15 +199,15 @@ def known(recorder: Recorder, ended: set[str], *, is_own: bool) -> set[str]:
         page = recorder.client.search_runs([recorder.experiment_id], page_token=token)
         for run in page:
             own = run.info.run_id
+            can_be_written = RUN_ID in run.data.tags or own in ended
             if run.info.status == "RUNNING":
                 lock = WriterLock(recorder.root, own)
-                if not (lock.exists() or is_own) or not lock.take():
-                    continue  # its process is alive, or is another checkout's
+                if not (can_be_written or lock.exists() or is_own) or not lock.take():
+                    continue  # its process is alive, or may be alive in another checkout
                 lock.remove()
-                if own not in ended and RUN_ID not in run.data.tags:
+                if not can_be_written:
                     recorder.client.set_terminated(own, "KILLED")
-            is_partial = run.info.status != "FINISHED"
-            if is_partial and (RUN_ID in run.data.tags or own in ended):
+            if run.info.status != "FINISHED" and can_be_written:
                 recorder.client.delete_run(own)
                 continue
             whole |= {own, run.data.tags.get(RUN_ID, own)}

@@ -166,6 +166,11 @@ def test_a_run_whose_processes_were_killed_is_marked_by_the_next_sync(
     known(recorder, set(), is_own=False)
     status = {name: run.info.status for name, run in runs(recorder).items()}
     assert status == {"dead": "KILLED", "alive": "RUNNING", "another's": "RUNNING"}
+    recorder.start(start("has a lineage file"))
+    assert recorder._lock
+    recorder._lock.remove()
+    assert recorder.run_id not in known(recorder, {recorder.run_id}, is_own=False)
+    assert "has a lineage file" not in runs(recorder)
     known(recorder, set(), is_own=True)
     assert runs(recorder)["another's"].info.status == "KILLED"
     assert runs(recorder)["alive"].info.status == "RUNNING"
