@@ -18,6 +18,7 @@ from mathledger.grading.notation import Answer, Group, Matrix, Union
 from mathledger.grading.numbers import Number, number, same_number
 from mathledger.grading.spelling import plain, tight
 
+MAX_MISTAKE = 100  # A miscalculated decimal is within a tenth and ten times of the fraction.
 MAX_MEMBERS = 50  # Largest set whose members are matched one by one.
 
 
@@ -98,7 +99,9 @@ def _about(text: str, use_algebra: bool) -> list[str]:
         if not rounding:
             return []
         if exact and exact.places is None and not rounding.is_near(exact.value):
-            return values[:1]  # A fraction, of which the decimal is miscalculated.
+            # The decimal of a fraction may be miscalculated, but not be another guess.
+            is_alike = 1 <= 10 * abs(rounding.value / (exact.value or 1)) <= MAX_MISTAKE
+            return values[:1] if is_alike else []
         if exact:
             is_close = rounding.is_near(exact.value)
         elif use_algebra:
@@ -115,7 +118,7 @@ def _same_choice(gold: str, given: str, answer_type: str, use_algebra: bool) -> 
     Raises:
         Undecided: The answer is a value, and only the problem's options would tell its letter.
     """
-    wanted, chosen = notation.option(gold), notation.option(given)
+    wanted, chosen = notation.option(gold), notation.option(notation.sides(given)[-1])
     if not wanted:
         return tight(gold) == tight(given)
     if chosen:

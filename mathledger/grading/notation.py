@@ -339,7 +339,7 @@ def option(text: str) -> Option | None:
     >>> option("(B) 12"), option("b"), option("12"), option("(A), (B)"), option("(K)+2")
     (Option(letter='B', value='12'), Option(letter='B', value=''), None, None, None)
     """
-    match = _OPTION.match(text)
+    match = _OPTION.match(re.sub(r"^\(\s*([A-Za-z])\s*\)", r"(\1)", text))
     if not match or _ANOTHER.search(match[3]):
         return None
     return Option((match[1] or match[2]).upper(), match[3].strip())
