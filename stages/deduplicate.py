@@ -13,8 +13,9 @@ a direct comparison with a kept problem confirms what MinHash proposed (filters/
 Chains of similar problems are therefore not merged, and problems with different numbers are never
 duplicates.
 
-Of two copies, the one from the corpus named first stays, then the one with the smaller id. With
-`action: keep` all copies stay, and only the cap on solutions removes rows.
+Of two near copies, the one with a figure stays; otherwise the one from the corpus named first
+stays, then the one with the smaller id. With `action: keep` all copies stay, and only the cap on
+solutions removes rows.
 """
 
 from pathlib import Path
