@@ -63,6 +63,8 @@ def _is_equal(gold: str, given: str, answer_type: str, use_algebra: bool) -> boo
     one, other = notation.read(gold, commas), notation.read(given, commas)
     if answer_type == "set":
         one, other = _as_set(one), _as_set(other)
+    elif answer_type != "interval":
+        one, other = _only_member(one), _only_member(other)
     if answer_type == "interval" and isinstance(other, Group) and not other.left:
         return False  # A bare "1, 2" does not say whether the ends are included.
     return _same(one, other, use_algebra)
@@ -136,6 +138,12 @@ def _as_set(answer: Answer) -> Answer:
     if isinstance(answer, Group) and answer.left in ("", "{"):
         return Group("{", "}", answer.parts)
     return answer
+
+
+def _only_member(answer: Answer) -> Answer:
+    """Return the member of a set of one, which is as good an answer as the set."""
+    is_single = isinstance(answer, Group) and answer.left == "{" and len(answer.parts) == 1
+    return answer.parts[0] if is_single and isinstance(answer, Group) else answer
 
 
 def _same(gold: Answer, given: Answer, use_algebra: bool) -> bool:
