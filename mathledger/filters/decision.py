@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 from mathledger.filters import spelling
 from mathledger.filters.items import Item
@@ -53,6 +54,8 @@ EVIDENCE = pa.schema(
 )
 
 
+# One item may always remove this many problems, which are its copies in other words.
+MIN_PROBLEMS_PER_ITEM = 100
 # A pair has this class if somebody judged that its texts are different problems.
 DIFFERENT = len(CLASSES)
 NAMES = (*CLASSES, "different")
@@ -190,6 +193,22 @@ def evidence(match: Match, item: Item, raw: str, ngram_size: int) -> Row:
         "row_spans": spelling.spans(own, other, ngram_size) if shown else [],
         "item_spans": spelling.spans(other, own, ngram_size) if shown else [],
     }
+
+
+def stop_at_broad_item(
+    matches: Iterable[list[Match]], items: list[Item], num_problems: int, limit: float
+) -> None:
+    """Raise InputError if one item is found in too many problems to be a leak of all of them."""
+    counts = Counter(
+        item for own in matches for item in {match.item for match in own if match.holds_item}
+    )
+    for number, count in counts.most_common(1):
+        if count > max(MIN_PROBLEMS_PER_ITEM, limit * num_problems):
+            item = items[number]
+            raise InputError(
+                f"{item.benchmark}: item {item.id} is found in {count} of {num_problems} problems, "
+                f"more than decontaminate.max_rate_per_item={limit}; correct or remove it"
+            )
 
 
 class Tally:

@@ -45,6 +45,7 @@ from mathledger.filters.decision import (
     decide,
     evidence,
     nearest,
+    stop_at_broad_item,
 )
 from mathledger.filters.items import Item
 from mathledger.text import canonical
@@ -102,6 +103,11 @@ class Params:
             "embeddings."
         ),
     )
+    max_rate_per_item: float = Field(
+        gt=0,
+        le=1,
+        description="Largest share of the problems that one item may remove, if over 100 of them.",
+    )
     seed: int = Field(description="Seed of the canaries.")
 
     def __post_init__(self) -> None:
@@ -141,7 +147,9 @@ def filter_rows(
     overlay = reviewed.Overlay(verdicts, items)
 
     out.mkdir(parents=True, exist_ok=True)
+    short = {*overlap_index.too_short(index).tolist()}
     hidden = canaries.choose(items, settings.canaries_per_benchmark, settings.seed)
+    hidden = [canary for canary in hidden if canary.item not in short]
     forbidden = {canary.id for canary in hidden}
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
@@ -160,13 +168,15 @@ def filter_rows(
         for number, name in zip(group[is_first], first_ids, strict=True)
         if name in by_id
     }
+    stop_at_broad_item(by_group.values(), items, len(first), settings.max_rate_per_item)
     tally = write_results(path, out, settings, items, search, overlay, group, by_group)
     for batch in read_batches(out / "kept.parquet", ["id"]):
         assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
     write_json(out / "canaries.json", {"by_form": counts, "wrong": wrong})
     return {
         **tally,
-        "num_items_checked": len(items),
+        "num_items_checked": len(items) - len(short),
+        "items_too_short": [f"{items[item].benchmark} {items[item].id}" for item in sorted(short)],
         "reviewed": overlay.counts(),
         "canaries": counts,
         "leaks": remaining.metrics(found, with_embeddings=similar is not None),

@@ -39,7 +39,7 @@ from mathledger.filters.overlap_candidates import (
     read,
     workspace,
 )
-from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION, Index
+from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION, MIN_UNITS, Index
 from mathledger.filters.overlap_units import QUANTITY, cut
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
@@ -53,12 +53,15 @@ NO_CLASS = -1
 # If a text and an item share few n-grams, their shared rare words (in less than a tenth of the
 # training problems) must have at least this share of the weight of either text.
 MIN_RARE = 0.05
+NO_WORDS = 1.0  # A text whose words weigh no more nats consists of formulas.
 MIN_WORDS = 0.15  # For "rephrase", the smallest share of words in either direction.
 MAX_INFORMATION = 10.0  # Nats of the numbers that count for "rephrase".
 WORDS_PER_NAT = 0.068  # Share of words that a nat of the numbers replaces.
 # A text with numbers of so many nats, told anew, may have one number or decisive word more or less.
 SURE_NUMBERS, MAX_TEMPLATE_OF_SURE = 6.0, 0.4
-MIN_EDITS = 2.5  # A text with fewer changed places is not told in other words.
+SHORT_UNITS, SHORT_INFORMATION = 12, 4.0  # The numbers of a smaller item replace no words.
+# A text with fewer changed places is not told in other words.
+MIN_EDITS, UNITS_PER_EDIT = 2.5, 12
 MIN_SHARED = 0.8  # For "variant", the smallest share of words in either direction.
 MIN_SHARED_BY_SIBLING = 0.5
 # A text of this size tells the problem even if the drawing is missing or drawn in another way.
@@ -79,16 +82,16 @@ class Matches:
 
 @kernel
 def class_of(
-    is_equal: bool, same_drawing: bool, rest: Any, information: float, edits: float, limits: Any,
-    is_solution: bool,
-) -> int:  # fmt: skip
+    is_equal: bool, same_drawing: bool, rest: Any, about: Any, limits: Any, is_solution: bool
+) -> int:
     """Return the first class that fits a pair, or NO_CLASS; only this function decides it.
 
     Args:
         rest: The `Account` of the pair.
-        information: The rarity of the item's numbers, in nats.
-        edits: The number of places at which the text differs from the item, at least.
+        about: The number of the item's units; the rarity of its numbers, in nats; and the number of
+            places at which the text differs from the item, at least.
     """
+    num_units, information, edits = about
     if is_equal:
         return SAME if same_drawing else SIBLING
     agrees = same_drawing and rest.signs == 0 and rest.variables == 0 and rest.conflicts == 0
@@ -97,12 +100,15 @@ def class_of(
         return CONTAINED
     if is_solution:
         return NO_CLASS
-    is_reworded = rest.template < limits.variant or edits >= MIN_EDITS
+    least_edits = max(MIN_EDITS, num_units / UNITS_PER_EDIT)
+    is_reworded = rest.template < limits.variant or edits >= least_edits
     is_sure = rest.template < MAX_TEMPLATE_OF_SURE and information >= SURE_NUMBERS
     agrees = agrees and (rest.decisive == 0 or is_sure)
     if agrees and (rest.numbers == 0 or (rest.numbers == 1 and is_sure)) and is_reworded:
         words = (rest.item_share + rest.text_share) / 2
         least = limits.rephrase - WORDS_PER_NAT * min(MAX_INFORMATION, information)
+        if num_units < SHORT_UNITS and information < SHORT_INFORMATION:
+            least = limits.rephrase
         if words >= least and min(rest.item_share, rest.text_share) >= MIN_WORDS:
             return REPHRASE
     shared = min(rest.item_share, rest.text_share)
@@ -194,15 +200,21 @@ def classify(
     candidates.sort()
     for item in candidates:
         is_candidate[item] = False
+        num_units = unit_first[item + 1] - unit_first[item]
+        if num_units < MIN_UNITS and drawings[item] == 0:
+            continue
         length = token_first[item + 1] - token_first[item]
         containment = min(1.0, gram_shared[item] / gram_totals[item])
         if is_solution and (containment < limits.contained or length < MIN_TOKENS_IN_SOLUTION):
             continue
         stems = stem_values[stem_first[item] : stem_first[item + 1]]
         shared, rare = _shared_stems(stems, weight_here)
-        if containment < limits.variant and rare < MIN_RARE * max(total, stem_totals[item]):
+        most = max(total, stem_totals[item])
+        if containment < limits.variant and most > NO_WORDS and rare < MIN_RARE * most:
             continue
         item_in_text, text_in_item = min(1.0, shared / stem_totals[item]), min(1.0, shared / total)
+        if most <= NO_WORDS:  # Both consist of formulas alone.
+            item_in_text = text_in_item = 1.0
         num_numbers = number_first[item + 1] - number_first[item]
         equal = length == len(tokens) and _is_equal(tokens, token_values, token_first[item])
         near = is_near(containment, item_in_text, text_in_item, limits)
@@ -216,7 +228,8 @@ def classify(
         same_drawing = _same_drawing(drawings[item], text.drawing, units)
         size = min(largest, length)
         edits = (1 - containment) * (length - size + 1) / size
-        kind = class_of(equal, same_drawing, rest, number_total[item], edits, limits, is_solution)
+        about = num_units, number_total[item], edits
+        kind = class_of(equal, same_drawing, rest, about, limits, is_solution)
         if kind == NO_CLASS:
             continue
         if num_pairs == len(pairs):

@@ -156,7 +156,8 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
         for step in range(size):
             partner[i + step], back[best + step] = best + step, i + step
     for i in range(len(values)):
-        if partner[i] >= 0 or kinds[i] != QUANTITY:
+        is_variable = kinds[i] == VARIABLE
+        if partner[i] >= 0 or not (is_variable or kinds[i] == QUANTITY):
             continue
         if not _is_opposed(i, item, text, partner, back):
             for j in range(len(others)):
@@ -164,7 +165,8 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
                     back[j] < 0
                     and others[j] == values[i]
                     and not _is_opposed(j, text, item, back, partner)
-                    and _share_a_word(i, item, j, text)
+                    and (is_variable or _share_a_word(i, item, j, text))
+                    and (is_variable or _crosses_a_word(i, j, text, partner))
                 ):
                     partner[i], back[j] = j, i
                     break
@@ -172,7 +174,7 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
 
 @kernel
 def _is_opposed(at: int, own: Any, other: Any, partner: Any, back: Any) -> bool:
-    """Return True if the other text has another number in this number's place."""
+    """Return True if the other text has another unit of the kind in this unit's place."""
     for step in (-1, 1):
         near = at + step
         if 0 <= near < len(own.values) and partner[near] >= 0:
@@ -180,9 +182,25 @@ def _is_opposed(at: int, own: Any, other: Any, partner: Any, back: Any) -> bool:
             if (
                 0 <= place < len(other.values)
                 and back[place] < 0
-                and other.kinds[place] == QUANTITY
+                and other.kinds[place] == own.kinds[at]
             ):
                 return True
+    return False
+
+
+@kernel
+def _crosses_a_word(i: int, j: int, text: Any, partner: Any) -> bool:
+    """Return True if a word is between the item's number's own place in the text and place j.
+
+    If not, the number only changed places with its neighbours, as in (2, 3) and (3, 2).
+    """
+    before = i - 1
+    while before >= 0 and partner[before] < 0:
+        before -= 1
+    place = partner[before] if before >= 0 else -1
+    for near in range(min(place, j) + 1, max(place + 1, j)):  # noqa: SIM110  (as below)
+        if text.kinds[near] <= NAME:
+            return True
     return False
 
 

@@ -21,6 +21,8 @@ from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
 MIN_NUMBERS = 2  # An item with fewer numbers cannot be recognised in other words.
+# An item with fewer units and no drawing, such as "Find x.", could be a part of any problem.
+MIN_UNITS = 2
 MIN_TOKENS_IN_SOLUTION = 10  # Shorter items occur in many solutions by chance.
 NUM_BITS = 1 << 22  # Size of a bitmap: 512 KiB.
 NUM_COUNTERS = 1 << 20  # Counters for the stems and numbers of the training sample.
@@ -173,6 +175,12 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
         number_total=number_total,
         counted=counted,
     )
+
+
+def too_short(index: Index) -> I64:
+    """Return the numbers of the items that are too short to be told apart, so never matched."""
+    is_short = (np.diff(index.unit_first) < MIN_UNITS) & (index.drawings == 0)
+    return np.flatnonzero(is_short)
 
 
 @kernel
