@@ -23,7 +23,7 @@ NUMBERS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(TEXTS | ODD | NUMBERS | st.floats().map(str))
 @example("-")
 @example("? a")
@@ -38,7 +38,7 @@ def test_any_text_reads_back(text: str) -> None:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(
