@@ -39,6 +39,7 @@ from mathledger.filters.overlap_candidates import (
     read,
     workspace,
 )
+from mathledger.filters.overlap_features import num_missing
 from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION, MIN_UNITS, Index
 from mathledger.filters.overlap_units import QUANTITY, cut
 from mathledger.text import lexer, state
@@ -191,7 +192,8 @@ def classify(
     limits, stem_totals, gram_totals = index.limits, index.stem_total, index.gram_total
     token_values, token_first = index.tokens
     stem_values, stem_first = index.stems
-    number_first, number_total = index.numbers.first, index.number_total
+    number_values, number_first = index.numbers
+    number_total = index.number_total
     all_units, unit_first, drawings = index.units, index.unit_first, index.drawings
     gram_shared, weight_here, largest = work.gram_shared, work.weight_here, index.sizes[-1]
     tokens, total, num_in_text = text.tokens, text.total, len(text.numbers)
@@ -221,6 +223,11 @@ def classify(
         reworded = is_reworded(
             item_in_text, text_in_item, num_numbers, num_in_text, number_total[item], limits
         )
+        if (
+            reworded and not near
+        ):  # Most of these texts have other numbers, which costs little to see.
+            needed = number_values[number_first[item] : number_first[item + 1]]
+            reworded = num_missing(needed, text.numbers) <= MAX_MISSING_NUMBERS
         if not (equal or near or reworded):
             continue
         units = cut(all_units, unit_first[item], unit_first[item + 1])
