@@ -12,6 +12,7 @@ U8 = npt.NDArray[np.uint8]
 NEWLINE, SPACE, BANG, DOLLAR, PERCENT, APOSTROPHE = b"\n !$%'"
 ROUND_LEFT, ROUND_RIGHT, STAR, COMMA, HYPHEN, FULL_STOP, SLASH, ZERO = b"()*,-./0"
 COLON, SEMICOLON, LESS, EQUAL, GREATER, QUESTION, UPPER_A, BACKSLASH = b":;<=>?A\\"
+HASH_SIGN, AMPERSAND, PLUS, AT, TILDE = b"#&+@~"
 CARET, UNDERSCORE, SMALL_A, CURLY_LEFT, BAR, CURLY_RIGHT = b"^_a{|}"
 SQUARE_LEFT, SQUARE_RIGHT = b"[]"
 NOT_ASCII = 0x80
@@ -20,7 +21,7 @@ NOT_ASCII = 0x80
 # that is a token by itself (kana, ideographs, hangul: U+3000 to U+DFFF), and DEGREE begins the
 # degree sign, the only code point from U+0080 to U+00FF that folding leaves.
 (LETTER, IDEOGRAPH, DEGREE, DIGIT, BLANK, POINT, ESCAPE, OPEN, CLOSE, SIGN, BRACKET, SYMBOL,
- SILENT) = range(13)  # fmt: skip
+ COMMA_LIKE, SILENT) = range(14)  # fmt: skip
 
 
 def _classes() -> U8:
@@ -37,6 +38,7 @@ def _classes() -> U8:
         (SIGN, b"+=%^|"),
         (BRACKET, b"()"),
         (SYMBOL, b"<>[]*-/_:!'?;"),
+        (COMMA_LIKE, b",@#&~"),
         (LETTER, bytes(range(0x80, 0x100))),
         (IDEOGRAPH, bytes(range(0xE3, 0xEE))),
         (DEGREE, b"\xc2"),
@@ -68,3 +70,37 @@ def matches(text: Any, at: int, word: Any) -> bool:
     while index < len(word) and text[at + index] == word[index]:
         index += 1
     return index == len(word)
+
+
+@borrowing
+def skip_delimiters(text: Any, index: int, size: int) -> int:
+    r"""Return the place of the next byte that is neither a blank nor one of $, \( and \)."""
+    while index < size:
+        if text[index] == BACKSLASH and text[index + 1] in (ROUND_LEFT, ROUND_RIGHT):
+            index += 2
+        elif text[index] == SPACE or text[index] == DOLLAR:
+            index += 1
+        else:
+            break
+    return min(index, size)
+
+
+@borrowing
+def skip_delimiters_back(text: Any, index: int) -> int:
+    """Return the place of the last such byte up to `index`, or -1."""
+    while index >= 0:
+        if index > 0 and text[index - 1] == BACKSLASH and text[index] in (ROUND_LEFT, ROUND_RIGHT):
+            index -= 2
+        elif text[index] == SPACE or text[index] == DOLLAR:
+            index -= 1
+        else:
+            break
+    return max(index, -1)
+
+
+@borrowing
+def skip_blanks(text: Any, index: int, size: int) -> int:
+    """Return the place of the next byte that is no blank, or the size."""
+    while index < size and text[index] == SPACE:
+        index += 1
+    return index

@@ -15,13 +15,22 @@ from mathledger.text.braces import close_brace, drop_unclosed, open_brace
 from mathledger.text.chars import CLASS, is_letter
 from mathledger.text.drawings import digest
 from mathledger.text.folding import fold
-from mathledger.text.hashing import mix
+from mathledger.text.hashing import hash_span, mix
 from mathledger.text.markup import left_out, may_begin
 from mathledger.text.numbers import begins_number, read_number
+from mathledger.text.scripts import read_script
 from mathledger.text.state import start
 from mathledger.text.surroundings import cut
 from mathledger.text.symbols import read_symbol
-from mathledger.text.tokens import BEGIN, BEGINS_SENTENCE, END
+from mathledger.text.tokens import (
+    BEGIN,
+    BEGINS_SENTENCE,
+    END,
+    FLAGS,
+    FROM,
+    HASH,
+    SINGLE_CAPITAL,
+)
 from mathledger.text.words import read_word
 
 
@@ -33,7 +42,7 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
         The number of tokens, and a hash of the skipped drawings, 0 if there are none.
     """
     text, tokens, state = scratch.text, scratch.tokens, scratch.state[0]
-    size, is_ascii = fold(data[first:last], text, scratch.source, tables.points, tables.folded)
+    size, is_ascii = fold(data[first:last], text, scratch.source, tables)
     start(state, size, is_ascii)
     drawings: Any = np.uint64(0)
     while state.index < size:
@@ -45,6 +54,8 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
                 state.sentence = BEGINS_SENTENCE
             state.index += 1
             state.is_glued = False
+            continue
+        if byte == chars.LESS and read_script(state, scratch):
             continue
         if may_begin(text, index, byte):
             end, kind, begin, code_end = left_out(
@@ -69,9 +80,24 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
             read_symbol(state, scratch, byte, byte_class)
     drop_unclosed(state, tokens)
     count = cut(state, tokens, tables.phrases, tables.phrase_ends)
+    if state.capitals & state.smalls != 0:
+        _keep_capitals(state, tokens, count, scratch.spellings)
     if not is_ascii:
         _restore_places(tokens, count, scratch.source)
     return count, drawings
+
+
+@borrowing
+def _keep_capitals(state: Any, tokens: Any, count: int, spellings: Any) -> None:
+    """Spell capital letters as such if the text has the same small letters: C + a is not c + A."""
+    both = state.capitals & state.smalls
+    for at in range(count):
+        if tokens[at, FLAGS] & SINGLE_CAPITAL:
+            first = tokens[at, FROM]
+            letter = spellings[first]
+            if letter >= chars.SMALL_A and both >> np.int64(letter - chars.SMALL_A) & 1:
+                spellings[first] = letter - np.uint8(chars.SMALL_A - chars.UPPER_A)
+                tokens[at, HASH] = np.int64(hash_span(spellings, first, first + 1))
 
 
 @borrowing

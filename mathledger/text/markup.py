@@ -20,7 +20,7 @@ _TIKZ_BEGIN, _TIKZ_END = (
     np.frombuffer(word, np.uint8) for word in (b"\\begin{tikzpicture}", b"\\end{tikzpicture}")
 )
 _TAG_OPEN, _TAG_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"<asy>", b"</asy>"))
-_HTTP = np.frombuffer(b"http", np.uint8)
+_HTTP, _HTTPS = (np.frombuffer(word, np.uint8) for word in (b"http://", b"https://"))
 
 
 @borrowing
@@ -48,7 +48,9 @@ def left_out(
     kind, begin, code_end, end = _drawing(text, index, size)
     if end == 0 and text[index] == chars.LESS:
         end = _tag_end(text, index, size, slots, entries)
-    elif end == 0 and not is_glued and matches(text, index, _HTTP):
+    elif (
+        end == 0 and not is_glued and (matches(text, index, _HTTP) or matches(text, index, _HTTPS))
+    ):
         end = index
         while text[end] > chars.SPACE:
             end += 1
@@ -71,25 +73,45 @@ def _drawing(text: Any, index: int, size: int) -> tuple[int, int, int, int]:
             while begin < size and text[begin] != chars.SQUARE_RIGHT:
                 begin += 1
             begin += 1
-    elif text[index] == chars.BANG and text[index + 1] == chars.SQUARE_LEFT:  # ![alt](address)
-        stop = index + 2
-        while stop < size and text[stop] != chars.ROUND_RIGHT and text[stop] != chars.NEWLINE:
-            stop += 1
-        return IMAGE, _address(text, index + 2, stop), stop, stop + 1
+    elif text[index] == chars.BANG and text[index + 1] == chars.SQUARE_LEFT:
+        begin, stop, end = _image(text, index, size)
+        return IMAGE if end > 0 else 0, begin, stop, end
     if begin == index:
         return 0, 0, 0, 0
     begin = min(begin, size)
     stop = _until(text, begin, size, close)
+    if stop == size:
+        stop = _unclosed_end(text, begin, size)
+        return kind, begin, stop, stop
     return kind, begin, stop, stop + len(close)
 
 
 @borrowing
-def _address(text: Any, index: int, end: int) -> int:
-    """Return where an image's address begins; what comes before it only describes the image."""
-    at = index
-    while at < end and text[at] != chars.SQUARE_RIGHT:
-        at += 1
-    return at + 2 if at + 1 < end and text[at + 1] == chars.ROUND_LEFT else index
+def _unclosed_end(text: Any, begin: int, size: int) -> int:
+    """Return the end of a drawing that is not closed: its last statement in this paragraph."""
+    end = begin
+    for at in range(begin, size):
+        if text[at] == chars.NEWLINE and text[at + 1] == chars.NEWLINE:
+            break
+        if text[at] == chars.SEMICOLON:
+            end = at + 1
+    return end
+
+
+@borrowing
+def _image(text: Any, index: int, size: int) -> tuple[int, int, int]:
+    """Return the address in ![alt](address) or ![[name]] and the end of the whole; or zeros."""
+    stop = index + 2
+    while stop < size and text[stop] not in (chars.SQUARE_RIGHT, chars.NEWLINE):
+        stop += 1
+    if text[stop] == chars.SQUARE_RIGHT and text[stop + 1] == chars.ROUND_LEFT:
+        begin = min(stop + 2, size)
+        while stop < size and text[stop] not in (chars.ROUND_RIGHT, chars.NEWLINE):
+            stop += 1
+        return begin, stop, stop + 1
+    if text[index + 2] == chars.SQUARE_LEFT and text[stop + 1] == chars.SQUARE_RIGHT:
+        return index + 3, stop, stop + 2
+    return 0, 0, 0
 
 
 @borrowing
@@ -107,39 +129,75 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
         stop > begin
         and text[end] == chars.GREATER
         and vocabulary.find(mix(value), slots, entries) > 0
+        and (stop - begin > 1 or begin == index + 2 or _is_closed(text, index + 1, size))
     ):
         return end + 1
     return 0
 
 
-# A second argument is skipped only if it consists of these bytes: column types and positions.
-_IS_LAYOUT = np.zeros(256, np.bool_)
-_IS_LAYOUT[list(b" {|lcr@[htb")] = True
+@borrowing
+def _is_closed(text: Any, index: int, size: int) -> bool:
+    """Return True if a tag of one letter begins a line or is closed; in a <b> c it is none."""
+    before = index - 2
+    while before >= 0 and text[before] == chars.SPACE:
+        before -= 1
+    if before < 0 or text[before] in (chars.NEWLINE, chars.GREATER):
+        return True
+    for at in range(index + 2, size):
+        if text[at] == chars.LESS and text[at + 1] == chars.SLASH and text[at + 2] == text[index]:
+            return True
+    return False
 
 
 @borrowing
-def layout_end(text: Any, index: int, size: int) -> int:
-    r"""Return the end of a layout macro's arguments, as in \begin{tabular}{cc} and \color{red}."""
-    for group in range(2):
+def _group_end(text: Any, at: int, size: int) -> int:
+    """Return the end of the group that begins at `at`, or the size if it is not closed."""
+    level = 0
+    while at < size:
+        byte = text[at]
+        if byte in (chars.CURLY_LEFT, chars.SQUARE_LEFT):
+            level += 1
+        elif byte in (chars.CURLY_RIGHT, chars.SQUARE_RIGHT):
+            level -= 1
+            if level == 0:
+                return at + 1
+        at += 1
+    return size
+
+
+@borrowing
+def skip_groups(text: Any, index: int, size: int, count: int) -> int:
+    r"""Return the end of a layout macro's arguments, as in \color{red} and \rule[1pt]{2pt}{3pt}."""
+    while count > 0:
+        at = index
+        while at < size and text[at] == chars.SPACE:
+            at += 1
+        if text[at] == chars.CURLY_LEFT:
+            count -= 1
+        elif text[at] != chars.SQUARE_LEFT:
+            break
+        index = _group_end(text, at, size)
+    return index
+
+
+# An argument after the name of an environment is skipped only if it consists of these bytes, as
+# column types and positions do.
+_IS_LAYOUT = np.zeros(256, np.bool_)
+_IS_LAYOUT[list(b" {}[]|lcr@htb*")] = True
+
+
+@borrowing
+def environment_end(text: Any, index: int, size: int) -> int:
+    r"""Return the end of the arguments of \begin or \end, as in \begin{tabular}[t]{c|c}."""
+    index = skip_groups(text, index, size, 1)
+    while True:
         at = index
         while at < size and text[at] == chars.SPACE:
             at += 1
         if text[at] != chars.CURLY_LEFT and text[at] != chars.SQUARE_LEFT:
-            break
-        level = 0
-        is_layout = True
-        while at < size:
-            byte = text[at]
-            if byte in (chars.CURLY_LEFT, chars.SQUARE_LEFT):
-                level += 1
-            elif byte in (chars.CURLY_RIGHT, chars.SQUARE_RIGHT):
-                level -= 1
-                if level == 0:
-                    break
-            if not _IS_LAYOUT[byte]:
-                is_layout = False
-            at += 1
-        if group == 1 and not is_layout:
-            break
-        index = min(at + 1, size)
-    return index
+            return index
+        end = _group_end(text, at, size)
+        for place in range(at, end):
+            if not _IS_LAYOUT[text[place]]:
+                return index
+        index = end

@@ -10,16 +10,22 @@ import numpy.typing as npt
 
 from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars
-from mathledger.text.folding import GROWTH, fold_table
+from mathledger.text.folding import GROWTH, Entities, entity_table, fold_table
+from mathledger.text.products import settle
 from mathledger.text.tokens import BEGINS_SENTENCE, NUM_COLUMNS, write
-from mathledger.text.vocabulary import phrases, word_table
+from mathledger.text.vocabulary import Idioms, idiom_table, phrases, word_table
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-MAX_DEPTH = 63  # Levels of nested braces; deeper ones are ignored.
+MAX_DEPTH = 63  # Levels of nested groups; deeper ones are ignored.
+
+# Kinds of group. LOOK is an argument like \text{} in \frac\text{a}b, which needs no bracket. An
+# AUTOMATIC group holds a fraction that is itself an argument, as in x^\frac12. The brackets of a
+# SILENT group are left out, as those of (mod 5).
+PLAIN, LOOK, ARGUMENT, SET, AUTOMATIC, ROUND, ROUND_ARGUMENT, CALL, SILENT = range(9)
 
 STATE = np.dtype(
     [
@@ -32,10 +38,21 @@ STATE = np.dtype(
         ("is_glued", np.bool_),  # Whether the last token ends right before the next byte.
         ("opens_look", np.bool_),  # Whether the next brace belongs to a macro like \\text.
         ("capitals", np.int64),  # One bit for each single capital that was read, A the lowest.
+        ("smalls", np.int64),  # The same for single small letters that are no articles.
         ("has_phrase", np.bool_),  # Whether any token begins a boilerplate phrase.
-        ("depth", np.int64),  # Number of open braces.
-        ("brackets", np.int64, (MAX_DEPTH + 1,)),  # Per depth, the token of the brace, or -1.
+        ("star", np.int64),  # The last token if it may be a product sign, otherwise -1.
+        ("in_root", np.bool_),  # Whether the index of a root is being read, as in \\sqrt[3].
+        ("vectors", np.int8),  # Whether the text has vectors, or -1 if that is not known yet.
+        ("list_end", np.int64),  # End in the text of a list of numbers, in which commas separate.
+        ("matrices", np.int64),  # Number of open matrices.
+        ("in_rows", np.bool_),  # Whether [[ opened a matrix.
+        ("escaped", np.int8),  # Whether each backslash is doubled, or -1 if not known yet.
+        ("depth", np.int64),  # Number of open groups.
+        ("groups", np.int8, (MAX_DEPTH + 1,)),  # Per depth, the kind of the group.
+        ("brackets", np.int64, (MAX_DEPTH + 1,)),  # Per depth, the group's bracket or first token.
+        ("bars", np.int64, (MAX_DEPTH + 1,)),  # Per depth, twice the token after \\over, or -1.
         ("owed", np.int64, (MAX_DEPTH + 1,)),  # Per depth, how many arguments a macro still takes.
+        ("fractions", np.int8, (MAX_DEPTH + 1,)),  # Per depth, whether they belong to \\frac.
     ],
     align=True,
 )
@@ -49,6 +66,8 @@ class Tables(NamedTuple):
     folded: U8
     phrases: I64  # These two are from vocabulary.phrases.
     phrase_ends: I32
+    idioms: Idioms
+    entities: Entities
 
 
 class Scratch(NamedTuple):
@@ -61,7 +80,7 @@ class Scratch(NamedTuple):
 
 def tables() -> Tables:
     """Return the tables in which `lex` looks up words and code points; they are computed once."""
-    return Tables(*word_table(), *fold_table(), *phrases())
+    return Tables(*word_table(), *fold_table(), *phrases(), idiom_table(), entity_table())
 
 
 def scratch(max_bytes: int) -> Scratch:
@@ -85,10 +104,12 @@ def longest(offsets: I64) -> int:
 def start(state: Any, size: int, is_ascii: bool) -> None:
     """Reset the state for a new text."""
     state.index, state.size, state.is_ascii = 0, size, is_ascii
-    state.num_tokens, state.num_spelled, state.capitals = 0, 0, 0
+    state.num_tokens, state.num_spelled, state.capitals, state.smalls = 0, 0, 0, 0
     state.sentence = BEGINS_SENTENCE
     state.is_glued, state.opens_look, state.has_phrase = False, False, False
-    state.depth, state.owed[0] = 0, 0
+    state.star, state.in_root, state.vectors, state.list_end = -1, False, -1, 0
+    state.matrices, state.in_rows, state.escaped = 0, False, -1
+    state.depth, state.owed[0], state.fractions[0] = 0, 0, 0
 
 
 @inlined
@@ -101,5 +122,7 @@ def emit(
     state.num_tokens += 1
     state.num_spelled = spelled
     state.opens_look = False
+    if state.star >= 0:
+        settle(state, scratch)
     state.is_glued = scratch.text[index] != chars.SPACE
     state.index = index if state.is_glued else index + 1

@@ -5,10 +5,12 @@ from typing import Any
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import signed
 from mathledger.text.tokens import (
+    AFTER_QUESTION,
     BEFORE_STOP,
     BEGINS_SENTENCE,
     CAPITALISED,
     FLAGS,
+    FROM,
     GROUP,
     HASH,
     KIND,
@@ -17,6 +19,7 @@ from mathledger.text.tokens import (
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     SINGLE_CAPITAL,
+    TO,
     move,
 )
 
@@ -29,12 +32,14 @@ _MIN_STEM = 6  # With fewer tokens before them, the options are part of the prob
 
 @borrowing
 def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
-    """Return True if a token is this capital letter, written as (A), A) or "A."."""
-    if tokens[at, HASH] != letter or not tokens[at, FLAGS] & SINGLE_CAPITAL:
+    """Return True if a token is this letter, written as (A), A), "A.", (a) or a)."""
+    if tokens[at, HASH] != letter or tokens[at, TO] - tokens[at, FROM] != 1:
         return False
-    if tokens[at, FLAGS] & BEFORE_STOP or (
-        at + 1 < count and tokens[at + 1, HASH] == ROUND_RIGHT_HASH
-    ):
+    if at + 1 < count and tokens[at + 1, HASH] == ROUND_RIGHT_HASH:
+        return True
+    if not tokens[at, FLAGS] & SINGLE_CAPITAL:
+        return False
+    if tokens[at, FLAGS] & BEFORE_STOP:
         return True
     return bool(at > 0 and tokens[at - 1, HASH] == ROUND_LEFT_HASH)
 
@@ -48,6 +53,8 @@ def _options_start(count: int, tokens: Any) -> int:
     for start in range(_MIN_STEM, count):
         if not _is_marker(start, count, _MARKERS[0], tokens):
             continue
+        if not tokens[start, FLAGS] & (SINGLE_CAPITAL | AFTER_QUESTION):
+            continue  # Small letters may also number the parts of a problem.
         num_markers = 1
         for at in range(start, count):
             if num_markers < len(_MARKERS) and _is_marker(at, count, _MARKERS[num_markers], tokens):
@@ -85,7 +92,7 @@ def _is_boilerplate(start: int, end: int, phrases: Any, ends: Any, tokens: Any) 
 def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
     """Remove everything that is not part of the question; return the number of tokens."""
     count = state.num_tokens
-    if state.capitals & _ALL_MARKERS == _ALL_MARKERS:
+    if (state.capitals | state.smalls) & _ALL_MARKERS == _ALL_MARKERS:
         count = _options_start(count, tokens)
     first = _number_end(count, tokens)
     if first == 0 and not state.has_phrase:

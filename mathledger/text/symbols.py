@@ -5,11 +5,16 @@ from typing import Any
 import numpy as np
 
 from mathledger.core.kernels import borrowing, inlined
-from mathledger.text import chars
-from mathledger.text.chars import is_digit, is_letter
+from mathledger.text import chars, shapes
+from mathledger.text.braces import close_round, open_round
+from mathledger.text.chars import is_digit, is_letter, matches, skip_delimiters
 from mathledger.text.hashing import PRIME, SEED, mix
+from mathledger.text.matrices import begins_rows, end_row, is_escaped
+from mathledger.text.prose import is_bullet, is_compound, is_either, is_in_word
+from mathledger.text.ratios import is_ratio
 from mathledger.text.state import emit
 from mathledger.text.tokens import (
+    AFTER_QUESTION,
     APOSTROPHE_HASH,
     BEFORE_STOP,
     BEGIN,
@@ -23,9 +28,26 @@ from mathledger.text.tokens import (
     MACRO,
     NUMBER,
     OPERATOR,
+    ROOT_HASH,
+    SQUARE_RIGHT_HASH,
     WORD,
+    write_pieces,
 )
 
+_ESCAPABLE = tuple(b"*_&#")
+_SIM = int.from_bytes(b"\\sim", "little")
+# Arrows and signs of several bytes, and the macros that they are.
+ARROWS = {
+    "<=>": r"\Leftrightarrow", "<->": r"\leftrightarrow", "->": r"\rightarrow",
+    "=>": r"\Rightarrow", "+/-": r"\pm", "+-": r"\pm", "==": "=",
+}  # fmt: skip
+_ARROWS, _MACROS = (
+    np.frombuffer("".join(words).encode(), np.uint8) for words in (ARROWS, ARROWS.values())
+)
+_ARROW_ENDS, _MACRO_ENDS = (np.cumsum([0, *map(len, words)]) for words in (ARROWS, ARROWS.values()))
+_SPACED_DOTS = np.frombuffer(b". . .", np.uint8)
+_BARS = np.frombuffer(b"| |", np.uint8)
+_BEGIN = np.frombuffer(b"\\begin", np.uint8)
 # These two extend the kinds of token.
 _ENDS_SENTENCE, _NOTHING = 5, 6
 
@@ -36,26 +58,52 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     text, tokens, spellings = scratch.text, scratch.tokens, scratch.spellings
     state.opens_look = False
     index, last = state.index, state.num_tokens - 1
+    if _ARROW_BYTES[byte] & 1 and _ARROW_BYTES[text[index + 1]] & 2 and _read_arrow(state, scratch):
+        return
     spelling: Any = np.int64(byte)
     kind, width = _NOTHING, 1
     if byte_class == chars.SIGN:
         kind = OPERATOR
     elif byte_class == chars.BRACKET:
         kind = GROUP
+        if byte == chars.ROUND_RIGHT and close_round(state, scratch):
+            return
     elif byte_class == chars.DEGREE:
         kind, width, spelling = OPERATOR, 2, spelling | np.int64(text[index + 1]) << 8
         if last >= 0 and tokens[last, HASH] == CARET_HASH:
             state.num_tokens -= 1
+    elif byte_class == chars.COMMA_LIKE:
+        kind = _comma(state, scratch, byte)
+        if byte == chars.AMPERSAND:
+            spelling = np.int64(chars.COMMA if state.matrices > 0 else byte)
+        elif byte == chars.TILDE and kind == OPERATOR:
+            kind, spelling = MACRO, np.int64(_SIM)
     elif byte_class != chars.SILENT:
+        if byte == chars.BACKSLASH and text[index + 1] == chars.BACKSLASH:
+            if state.matrices > 0:
+                end_row(state, scratch)
+                return
+            if _is_doubled(state, text):
+                state.index += 1
+                return
+        elif byte == chars.BACKSLASH and text[index + 1] == chars.BAR:
+            write_pieces(state, scratch, _BARS, 0, len(_BARS), (index, index + 2))
+            return
+        elif byte == chars.SQUARE_LEFT and text[index + 1] == byte:
+            state.in_rows |= begins_rows(text, index, state.size)
         takes_mark = False
         if state.is_glued and byte in (chars.BANG, chars.APOSTROPHE):
             takes_mark = _takes_mark(state, tokens, scratch.source, byte)
         last_kind = tokens[last, KIND] if last >= 0 else -1
-        kind, width, spelling = _classify(text, index, state.is_glued, last_kind, takes_mark)
+        kind, width, spelling = _classify(
+            text, index, state.size, state.is_glued, last_kind, takes_mark, state.in_rows
+        )
     index = min(index + width, state.size)
     if kind >= _ENDS_SENTENCE:
         if kind == _ENDS_SENTENCE:
             state.sentence = BEGINS_SENTENCE
+            if byte == chars.QUESTION:
+                state.sentence |= AFTER_QUESTION
             if byte == chars.FULL_STOP and last >= 0 and state.is_glued:
                 tokens[last, FLAGS] |= BEFORE_STOP
         if byte not in (chars.DOLLAR, chars.BACKSLASH):
@@ -72,11 +120,95 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     flags = state.sentence
     if kind == GROUP:
         flags = 0
-        if byte != chars.BACKSLASH:
-            state.owed[state.depth] = 0
     else:
         state.sentence = 0
     emit(state, scratch, mix(value), kind, end, index, flags)
+    if byte == chars.STAR and kind == OPERATOR and width == 1:
+        state.star = state.num_tokens - 1
+    elif kind == GROUP:
+        if byte == chars.ROUND_LEFT:
+            open_round(state, scratch)
+        else:
+            _read_bracket(state, tokens, text, byte)
+
+
+# Maps the bytes with which arrows begin to 1 and the bytes that follow them to 2.
+_ARROW_BYTES = np.zeros(256, np.uint8)
+_ARROW_BYTES[list(b"<-=+")] |= 1
+_ARROW_BYTES[list(b"->=/")] |= 2
+
+
+@borrowing
+def _read_arrow(state: Any, scratch: Any) -> bool:
+    """Read an arrow or sign of several bytes, as in x -> 0 and a +- b."""
+    text = scratch.text
+    for number in range(len(_ARROW_ENDS) - 1):
+        first, end = _ARROW_ENDS[number], _ARROW_ENDS[number + 1]
+        if matches(text, state.index, _ARROWS[first:end]):
+            place = (state.index, state.index + end - first)
+            low, high = _MACRO_ENDS[number], _MACRO_ENDS[number + 1]
+            write_pieces(state, scratch, _MACROS, low, high, place)
+            return True
+    return False
+
+
+@borrowing
+def _read_bracket(state: Any, tokens: Any, text: Any, byte: int) -> None:
+    r"""End the arguments that a bracket cannot begin, but not those of \sqrt[3]{x}."""
+    depth, last = state.depth, state.num_tokens - 1
+    if byte == chars.SQUARE_RIGHT and last > 0 and tokens[last - 1, HASH] == SQUARE_RIGHT_HASH:
+        state.in_rows = False
+    if state.in_root and byte == chars.SQUARE_RIGHT:
+        state.owed[depth], state.in_root = int(not is_digit(text[state.index])), False
+        return
+    if byte == chars.SQUARE_LEFT and last > 0 and tokens[last - 1, HASH] == ROOT_HASH:
+        state.in_root = True
+    state.owed[depth], state.fractions[depth] = 0, 0
+
+
+@borrowing
+def _is_doubled(state: Any, text: Any) -> bool:
+    """Return True if each backslash of the text is doubled."""
+    if state.escaped < 0:
+        state.escaped = int(is_escaped(text, state.size))
+    return bool(state.escaped > 0)
+
+
+@borrowing
+def _comma(state: Any, scratch: Any, byte: Any) -> int:
+    """Return OPERATOR for a comma before a sign, and for signs that are operators here.
+
+    (2, -3) is not (2 - 3). In a matrix & is a comma. Otherwise @, #, & and ~ are operators only
+    between operands; they also are typesetting.
+    """
+    text, last = scratch.text, state.num_tokens - 1
+    if last < 0 or not shapes.ends_operand(scratch.tokens[last]):
+        return _NOTHING
+    at = skip_delimiters(text, state.index + 1, state.size)
+    if byte == chars.COMMA or state.matrices > 0:
+        return OPERATOR if text[at] in (chars.HYPHEN, chars.PLUS) else _NOTHING
+    if not (is_digit(text[at]) or is_letter(text[at]) or text[at] == chars.ROUND_LEFT):
+        return _NOTHING
+    if byte == chars.AMPERSAND and (state.index == 0 or text[state.index - 1] == chars.BACKSLASH):
+        return OPERATOR
+    has_blanks = text[state.index + 1] == chars.SPACE and state.index > 0
+    has_blanks = has_blanks and text[state.index - 1] == chars.SPACE
+    if byte == chars.AMPERSAND and not _is_aligned(text, state.size):
+        return OPERATOR
+    if byte == chars.TILDE:
+        return OPERATOR if has_blanks else _NOTHING
+    return OPERATOR if byte != chars.AMPERSAND else _NOTHING
+
+
+@borrowing
+def _is_aligned(text: Any, size: int) -> bool:
+    """Return True if the text has an environment or line breaks, in which & aligns."""
+    for at in range(size):
+        if text[at] == chars.BACKSLASH and (
+            text[at + 1] == chars.BACKSLASH or matches(text, at, _BEGIN)
+        ):
+            return True
+    return False
 
 
 @borrowing
@@ -95,46 +227,6 @@ def _takes_mark(state: Any, tokens: Any, source: Any, byte: int) -> bool:
 
 
 @borrowing
-def _is_in_word(text: Any, index: int) -> bool:
-    """Return True if a word of three or more letters touches the byte at index.
-
-    The word's second and third letters must be lower case.
-    """
-    for begin in (index + 1, index - 3):
-        is_word = begin >= 0 and is_letter(text[begin])
-        for at in range(begin + 1, begin + 3):
-            is_word = is_word and is_letter(text[at]) and text[at] >= chars.SMALL_A
-        if is_word:
-            return True
-    return False
-
-
-@borrowing
-def _is_bullet(text: Any, index: int) -> bool:
-    """Return True if the sign begins a list item and not a continued line of a formula."""
-    at = index - 1
-    if at < 0 or text[at] != chars.NEWLINE:
-        return at < 0
-    if at == 0 or text[at - 1] == chars.NEWLINE:
-        return True
-    while at > 0 and text[at] <= chars.SPACE:
-        at -= 1
-    if text[at] <= chars.SPACE or text[at] in (
-        chars.FULL_STOP,
-        chars.COLON,
-        chars.SEMICOLON,
-        chars.QUESTION,
-        chars.BANG,
-        chars.DOLLAR,
-    ):
-        return True
-    end = at
-    while at >= 0 and is_letter(text[at]):
-        at -= 1
-    return end - at > 2 and (at < 0 or text[at] != chars.BACKSLASH)
-
-
-@borrowing
 def _repeats(text: Any, index: int) -> int:
     """Return the length of the run of equal bytes that begins at index."""
     end = index + 1
@@ -144,12 +236,31 @@ def _repeats(text: Any, index: int) -> int:
 
 
 @borrowing
+def _escaped(after: Any) -> tuple[int, int, int]:
+    """Return what `_classify` does for a backslash and this byte."""
+    if after == chars.PERCENT:
+        return OPERATOR, 2, after
+    if after in (chars.CURLY_LEFT, chars.CURLY_RIGHT):
+        return GROUP, 2, after
+    if after in _ESCAPABLE:  # As in Markdown.
+        return _NOTHING, 1, 0
+    return _NOTHING, 1 if is_digit(after) else 2, 0
+
+
+@borrowing
 def _classify(
-    text: Any, index: int, is_glued: int, last: int, takes_mark: bool
+    text: Any,
+    index: int,
+    size: int,
+    is_glued: int,
+    last: int,
+    takes_mark: bool,
+    in_rows: bool,
 ) -> tuple[int, int, int]:
     """Apply the rules of punctuation.
 
     Args:
+        size: Length of the text.
         is_glued: Whether the last token ends right before this byte.
         last: The kind of the last token, or -1 if there is none.
         takes_mark: Whether a factorial or prime may follow the last token.
@@ -161,18 +272,12 @@ def _classify(
     after: Any = np.int64(text[index + 1])
     before: Any = np.int64(text[index - 1]) if index > 0 else chars.SPACE
     if byte == chars.BACKSLASH:
-        if after == chars.PERCENT:
-            return OPERATOR, 2, after
-        if after in (chars.CURLY_LEFT, chars.CURLY_RIGHT):
-            return GROUP, 2, after
-        if after == chars.BAR:
-            return OPERATOR, 2, chars.BAR | chars.BAR << 8
-        return _NOTHING, 1 if is_digit(after) else 2, 0
+        return _escaped(after)
     if byte == chars.HYPHEN:
         if after == chars.HYPHEN:
             return _NOTHING, _repeats(text, index), 0
-        is_bullet = after == chars.SPACE and _is_bullet(text, index)
-        if is_bullet or (last != MACRO and _is_in_word(text, index)):
+        is_item = after == chars.SPACE and is_bullet(text, index)
+        if is_item or (last != MACRO and is_in_word(text, index)) or is_compound(text, index):
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == chars.UNDERSCORE:
@@ -180,6 +285,8 @@ def _classify(
             return _NOTHING, _repeats(text, index), 0
         return OPERATOR, 1, byte
     if byte == chars.FULL_STOP:
+        if after == chars.SPACE and matches(text, index, _SPACED_DOTS):
+            return MACRO, 5, chars.FULL_STOP | chars.FULL_STOP << 8 | chars.FULL_STOP << 16
         if after == chars.FULL_STOP:
             return (
                 MACRO,
@@ -192,34 +299,30 @@ def _classify(
             return OPERATOR, 2, byte | chars.EQUAL << 8
         return OPERATOR, 1, byte
     if byte in (chars.SQUARE_LEFT, chars.SQUARE_RIGHT):
-        if after == byte:  # As in [[a link]].
+        if after == byte and not in_rows:  # As in [[a link]].
             return _NOTHING, 2, 0
         return GROUP, 1, byte
     if byte == chars.SLASH:
-        if is_letter(before) and is_letter(after) and index > 1 and is_letter(text[index - 2]):
-            return _NOTHING, 1, 0
-        return OPERATOR, 1, byte
+        return _NOTHING if is_either(text, index) else OPERATOR, 1, byte
     if byte == chars.STAR:
         if after == chars.STAR:
             power = text[index + 2]
             if is_glued and (is_digit(power) or is_letter(power) or power == chars.ROUND_LEFT):
                 return OPERATOR, 2, chars.CARET
             return _NOTHING, 2, 0
-        if _is_bullet(text, index):
+        if is_bullet(text, index):
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == chars.COLON:
-        if is_digit(after) and is_digit(before):
+        if is_ratio(text, index - 1, index + 1, size, True):
             return OPERATOR, 1, byte
         return _ENDS_SENTENCE if after in (chars.SPACE, chars.NEWLINE) else _NOTHING, 1, 0
     if byte == chars.BANG:
-        if after == chars.EQUAL:
+        is_factorial = is_glued and (is_digit(before) or before == chars.ROUND_RIGHT)
+        if after == chars.EQUAL and not is_factorial and text[index + 2] != chars.EQUAL:
             return OPERATOR, 2, chars.BANG | chars.EQUAL << 8
-        if takes_mark or (
-            is_glued and (last == NUMBER or (last == GROUP and before == chars.ROUND_RIGHT))
-        ):
-            return OPERATOR, 1, byte
-        return _ENDS_SENTENCE, 1, 0
+        follows = last == NUMBER or (last == GROUP and before == chars.ROUND_RIGHT)
+        return OPERATOR if takes_mark or (is_glued and follows) else _ENDS_SENTENCE, 1, byte
     if byte == chars.APOSTROPHE:
         return OPERATOR if takes_mark else _NOTHING, 1, byte if takes_mark else 0
     return _ENDS_SENTENCE, 1, 0  # Only ? and ; remain.

@@ -1,30 +1,56 @@
 """List the words and macros that the lexer knows, and its action for each."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import hash_bytes, signed
-from mathledger.text.tokens import GROUP, MACRO, NUMBER, OPERATOR, WORD
+from mathledger.text.tokens import (
+    CROSS,
+    FUNCTION,
+    GROUP,
+    MACRO,
+    NUMBER,
+    OPERAND,
+    OPERATOR,
+    WORD,
+)
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-# The lexer's actions at a word or macro.
+# The lexer's actions at a word or macro. The first five leave it out.
 DROP = 1  # Drop it.
 LOOK = 2  # Drop it and treat the brace that follows as formatting.
-SKIP_ARGUMENT = 3  # Drop it together with its arguments.
-REPLACE = 4  # Replace it by another token.
-TAKES_ONE = 5  # Read the next token or brace as its argument.
-TAKES_TWO = 6  # Read the next two tokens or braces as its arguments.
-TEN = 7  # Read a number to which the next word may add a unit.
-UNIT = 8  # Read a number.
-OPENS_PHRASE = 9  # Look for a boilerplate phrase here.
-TAG = 10  # Drop the tag with this name.
+SKIP_ONE = 3  # Drop it together with its first argument.
+SKIP_TWO = 4  # Drop it together with its first two arguments.
+ENVIRONMENT = 5  # Drop it together with its layout arguments; a matrix becomes brackets.
+REPLACE = 6  # Replace it by another token.
+TAKES_ONE = 7  # Read the next token or brace as its argument.
+TAKES_TWO = 8  # Read the next two tokens or braces as its arguments.
+FRACTION = 9  # Write a bar between the two tokens or braces that follow.
+BAR = 10  # Write a bar between what its group holds before and after it, or \binom before.
+OVERLINE = 11  # Drop it over the two ends of a segment; otherwise read its argument.
+NUMERAL = 12  # Read a number below 100, or add it to the number word before it.
+OPENS_PHRASE = 13  # Look for a boilerplate phrase here.
+TAG = 14  # Drop the tag with this name.
+BY = 15  # Between two numbers or letters, replace it by a product sign.
+NTH = 16  # Split it into a letter and "th".
+COLON = 17  # Read it as a colon.
+MODULO = 18  # Drop the bracket before it, as in (mod 5).
+ORDINAL_ENDING = 19  # After a number or letter, read it as "th".
+ROOT = 20  # Read a bracket that follows as its argument.
+# If the following actions do not apply, the word stays.
+SCALE = 21  # Multiply the number before it.
+EXPAND = 22  # Read it as several tokens.
+PART = 23  # After a number, read it as the denominator of a fraction, otherwise as an ordinal.
+QUARTER = 24  # After a number and before "of", read it as the denominator of a fraction.
+HALF = 25  # Read it as 1/2.
+NOT = 26  # Negate the equals sign that follows.
 
 # Formatting macros are dropped.
 _FORMATTING = r"""
@@ -35,43 +61,100 @@ _FORMATTING = r"""
     \mathstrut \strut \null \protect \ensuremath \boldmath \unboldmath \dollar
 """
 # Layout macros are dropped together with their arguments.
-_LAYOUT = r"""
-    \begin \end \hspace \vspace \label \tag \includegraphics \color \textcolor \phantom \hphantom
-    \vphantom \url \href \kern \raisebox \setlength \fontsize \rule
+_SKIP_ONE = r"""
+    \hspace \vspace \label \tag \includegraphics \color \textcolor \colorbox \phantom \hphantom
+    \vphantom \url \href \kern \raisebox
 """
+_SKIP_TWO = r"\setlength \fontsize \rule \fcolorbox"
 # These macros only change the look of their argument.
 _LOOK = r"""
     \text \textbf \textit \textrm \texttt \textsf \textsc \textnormal \textup \textsl \emph
     \mathrm \mathbf \mathit \mathsf \mathtt \mathnormal \mbox \hbox \fbox \boxed \operatorname
     \underline \bm \boldsymbol \mathop \mathrel \mathbin \mathord \mathopen \mathclose \uline
+    \mathbb \Bbb \mathcal \mathscr \mathfrak \bold \pmb \vec \overrightarrow \overleftrightarrow
+    \underbrace \overbrace \substack \smash \framebox
 """
 _SPELLINGS = {
-    r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac", r"\dbinom": r"\binom",
+    r"\dbinom": r"\binom",
     r"\tbinom": r"\binom", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\leqq": "<=",
     r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\geqq": ">=", r"\ne": "!=", r"\neq": "!=",
-    r"\lt": "<", r"\gt": ">", r"\cdot": "*", r"\times": "*", r"\ast": "*", r"\div": "/",
-    r"\colon": ":", r"\mid": "|", r"\vert": "|", r"\lvert": "|", r"\rvert": "|", r"\Vert": "||",
-    r"\lVert": "||", r"\rVert": "||", r"\circ": "°", r"\degree": "°", r"\degrees": "°",
+    r"\lt": "<", r"\gt": ">", r"\cdot": "*", r"\times": "*", r"\ast": "*", r"\cdotp": "*",
+    r"\centerdot": "*", r"\div": "/",
+    r"\mid": "|", r"\vert": "|", r"\lvert": "|", r"\rvert": "|",
+    r"\circ": "°", r"\degree": "°", r"\degrees": "°",
     r"\ldots": "...", r"\dots": "...", r"\cdots": "...", r"\dotsc": "...", r"\dotsb": "...",
-    r"\vdots": "...", r"\ddots": "...", r"\prime": "'", r"\lbrace": "{", r"\rbrace": "}",
-    r"\lbrack": "[", r"\rbrack": "]", r"\lparen": "(", r"\rparen": ")", r"\to": r"\rightarrow",
-    r"\longrightarrow": r"\rightarrow", r"\implies": r"\Rightarrow", r"\iff": r"\Leftrightarrow",
-    r"\varphi": r"\phi", r"\varepsilon": r"\epsilon", r"\vartheta": r"\theta",
-    r"\varnothing": r"\emptyset", r"\land": r"\wedge", r"\lor": r"\vee", r"\backslash": "\\",
-    r"\setminus": "\\", r"\bmod": "mod", r"\pmod": "mod", r"\mod": "mod", r"\percent": "%",
-    r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\cot": "cot", r"\sec": "sec",
-    r"\csc": "csc", r"\log": "log", r"\ln": "ln", r"\exp": "exp", r"\lim": "lim", r"\max": "max",
-    r"\min": "min", r"\gcd": "gcd", r"\lcm": "lcm", r"\det": "det", r"\arcsin": "arcsin",
-    r"\arccos": "arccos", r"\arctan": "arctan", r"\deg": "deg", r"\sup": "sup", r"\inf": "inf",
-    "sqrt": r"\sqrt", "percent": "%", "degree": "°", "degrees": "°", "pi": r"\pi",
+    r"\dotsm": "...", r"\vdots": "...", r"\ddots": "...", r"\prime": "'", r"\lbrace": "{",
+    r"\rbrace": "}", r"\lbrack": "[", r"\rbrack": "]", r"\lparen": "(", r"\rparen": ")",
+    r"\to": r"\rightarrow", r"\longrightarrow": r"\rightarrow", r"\gets": r"\leftarrow",
+    r"\longleftarrow": r"\leftarrow", r"\longmapsto": r"\mapsto", r"\implies": r"\Rightarrow",
+    r"\Longrightarrow": r"\Rightarrow", r"\impliedby": r"\Leftarrow",
+    r"\Longleftarrow": r"\Leftarrow", r"\iff": r"\Leftrightarrow",
+    r"\Longleftrightarrow": r"\Leftrightarrow", r"\varphi": r"\phi", r"\varepsilon": r"\epsilon",
+    r"\vartheta": r"\theta", r"\varrho": r"\rho", r"\varnothing": r"\emptyset",
+    r"\land": r"\wedge", r"\lor": r"\vee", r"\lnot": r"\neg", r"\Box": r"\square",
+    r"\Diamond": r"\diamond", r"\owns": r"\ni", r"\dag": r"\dagger", r"\ddag": r"\ddagger",
+    r"\backslash": "\\", r"\setminus": "\\",
+    r"\percent": "%", r"\triangle": "triangle", r"\bigtriangleup": "triangle",
+    r"\angle": "angle", r"\measuredangle": "angle", r"\deg": "deg",
+    "percent": "%", "degree": "°", "degrees": "°", "triangles": "triangles",
+    "centimeter": "cm", "centimeters": "cm", "centimetre": "cm", "centimetres": "cm",
+    "millimeter": "mm", "millimeters": "mm", "millimetre": "mm", "millimetres": "mm",
+    "kilometer": "km", "kilometers": "km", "kilometre": "km", "kilometres": "km",
+    "kilogram": "kg", "kilograms": "kg", "milligram": "mg", "milligrams": "mg",
+    "milliliter": "ml", "milliliters": "ml", "millilitre": "ml", "millilitres": "ml",
+    "sq": "square", "foot": "ft", "feet": "ft", "inch": "inches", "pound": "lb", "pounds": "lb",
+    "lbs": "lb",
+    "ounce": "oz", "ounces": "oz", "hr": "hour", "hrs": "hours", "mins": "minutes",
+    "secs": "seconds", "metre": "meter", "metres": "meters", "litre": "liter",
+    "litres": "liters", "colour": "color", "colours": "colors", "coloured": "colored",
+    "centre": "center", "centres": "centers",
 }  # fmt: skip
-_ONE_ARGUMENT = (r"\sqrt",)
-_TWO_ARGUMENTS = (r"\frac", r"\binom", r"\dfrac", r"\tfrac", r"\cfrac", r"\dbinom", r"\tbinom")
+_ONE_ARGUMENT = {r"\sqrt": r"\sqrt"}
+_TWO_ARGUMENTS = (r"\binom", r"\dbinom", r"\tbinom")
+_FRACTIONS = r"\frac \dfrac \tfrac \cfrac"
+# Functions are applied to the operand that follows.
+_FUNCTIONS = (
+    "sin cos tan cot sec csc sinh cosh tanh log ln exp lim max min gcd lcm det arcsin arccos "
+    "arctan sup inf"
+)
+# Names of quantities, which are factors in a product.
+_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega "
+    "infty ell hbar imath jmath emptyset"
+)
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "dozen": 12}
+# Words for several tokens.
+_EXPANSIONS = {
+    "twice": "2 times", "thrice": "3 times", r"\Vert": "| |", r"\lVert": "| |", r"\rVert": "| |",
+}  # fmt: skip
+_PARTS = (
+    "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+    "fifteenth sixteenth seventeenth eighteenth nineteenth"
+)
+# A phrase of words and its tokens. N stands for a number, a letter or a closing bracket before the
+# phrase, and stays.
+IDIOMS = {
+    "per cent": "%", "log base": "log _", "log _ N of": "log _ N", "square root of": r"\sqrt",
+    "cube root of": r"\sqrt [ 3 ]", "N is less than": "N <", "N less than": "N <",
+    "N is greater than": "N >", "N greater than": "N >", "< or equal to": "<=",
+    "> or equal to": ">=", "N is equal to": "N =", "N is not equal to": "N !=", "N equals": "N =",
+    "N plus": "N +", "N minus": "N -", "N divided by": "N /", "N squared": "N ^ 2",
+    "N cubed": "N ^ 3", "is parallel to": r"\parallel",
+    "is perpendicular to": r"\perp", "is similar to": r"\sim", "km per hour": "km / h",
+    "miles per hour": "mph", "miles / hour": "mph", "km / hour": "km / h",
+    "meters per second": "m / s", "° celsius": "° c", "° fahrenheit": "° f", "N meters": "N m",
+    "N meter": "N m", "N grams": "N g", "N gram": "N g", "N liters": "N l", "N liter": "N l",
+    "1 th": "first", "2 th": "second",
+}  # fmt: skip
+for _unit in ("cm", "mm", "km", "ft", "inches", "meters", "meter", "miles", "yards"):
+    IDIOMS[f"square {_unit}"] = f"{_unit} ^ 2".replace("meters", "m").replace("meter", "m")
+    IDIOMS[f"cubic {_unit}"] = f"{_unit} ^ 3".replace("meters", "m").replace("meter", "m")
+_NTH = "nth kth mth jth ith rth pth qth"
 _NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen"
 )
-UNIT_DIGITS = dict(zip(_NUMBER_WORDS.split()[1:10], b"123456789", strict=True))
 _TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 # A sentence that starts like this and has no number is about the form of the answer, not about
 # the problem.
@@ -88,15 +171,21 @@ BOILERPLATE = (
     "think step by step", "work step by step", "let us think step by step", "show your work",
     "show all your work", "if necessary express", "box your answer", "box your final answer",
 )  # fmt: skip
-_TAGS = ("math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "center", "asy")
+_TAGS = (
+    "math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "center", "asy", "div",
+    "span", "li", "ul", "ol", "hr", "table", "tr", "td", "th", "code", "pre",
+)  # fmt: skip
 
 
 _SLOTS = 4096  # Slots of the word table, many times the number of its entries.
 
 
 # The columns of an entry are the hash of its name, the lexer's action, the token that it becomes
-# (hash, kind, start and end of the spelling in the pool) and the digit that it adds to a ten, or 0.
-NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, UNIT_DIGIT = range(7)
+# (hash, kind, start and end of the spelling in the pool, flags), the value of a
+# number in words, and the idioms of which it is the last word.
+NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, NEW_FLAGS, VALUE, FIRST_IDIOM, END_IDIOM = (
+    range(10)
+)
 
 
 @cache
@@ -105,26 +194,70 @@ def known() -> dict[str, tuple[int, str]]:
     words: dict[str, tuple[int, str]] = {}
     for phrase in BOILERPLATE:
         words[phrase.split()[0]] = (OPENS_PHRASE, phrase.split()[0])
-    for name in _FORMATTING.split():
-        words[name] = (DROP, "")
-    for name in _LAYOUT.split():
-        words[name] = (SKIP_ARGUMENT, "")
-    for name in _LOOK.split():
-        words[name] = (LOOK, "")
+    for names, action in (
+        (_FORMATTING, DROP),
+        (_LOOK, LOOK),
+        (_SKIP_ONE, SKIP_ONE),
+        (_SKIP_TWO, SKIP_TWO),
+        (r"\begin \end", ENVIRONMENT),
+        (_FRACTIONS, FRACTION),
+    ):
+        for name in names.split():
+            words[name] = (action, "")
     for name, spelling in _SPELLINGS.items():
         words[name] = (REPLACE, spelling)
-    for name in _ONE_ARGUMENT:
-        words[name] = (TAKES_ONE, name)
+    for name in _FUNCTIONS.split():
+        words[name] = words["\\" + name] = (REPLACE, name)
+    for name in _NAMES.split():
+        words["\\" + name] = (REPLACE, _SPELLINGS.get("\\" + name, "\\" + name))
+    words["sqrt"] = (ROOT, r"\sqrt")
+    words["infinity"] = (REPLACE, r"\infty")
+    words["pi"] = (REPLACE, r"\pi")
+    for name, spelling in _ONE_ARGUMENT.items():
+        words[name] = (TAKES_ONE, spelling)
     for name in _TWO_ARGUMENTS:
         words[name] = (TAKES_TWO, _SPELLINGS.get(name, name))
+    words[r"\over"] = (BAR, "/")
+    words[r"\choose"] = (BAR, r"\binom")
+    words[r"\overline"] = words[r"\bar"] = (OVERLINE, r"\overline")
+    words["by"] = (BY, "*")
+    words[r"\colon"] = (COLON, ":")
+    for name, scale in _SCALES.items():
+        words[name] = (SCALE, str(scale))
+    for name, spelling in _EXPANSIONS.items():
+        words[name] = (EXPAND, spelling)
+    for number, name in enumerate(_PARTS.split()):
+        words[name] = words[name + "s"] = (PART, str(number + 3))
+    words["quarter"] = words["quarters"] = (QUARTER, "4")
+    words["half"] = (HALF, "1 / 2")
+    for name in ("st", "nd", "rd", "th"):
+        words[name] = (ORDINAL_ENDING, "th")
+    for name in ("mod", "modulo", r"\mod", r"\bmod", r"\pmod"):
+        words[name] = (MODULO, "mod")
+    words[r"\not"] = (NOT, "!=")
+    for name in _NTH.split():
+        words[name] = (NTH, name[0])
     for name in _TAGS:
         words["<" + name] = (TAG, "")
     for number, name in enumerate(_NUMBER_WORDS.split()):
-        words[name] = (UNIT, str(number))
-    words["one"] = (UNIT, "one")  # It is mostly a pronoun and stays a word.
+        words[name] = (NUMERAL, str(number))
+    for phrase in IDIOMS:
+        last = phrase.split()[-1]
+        if last.isalpha():
+            words.setdefault(last, (REPLACE, last))
+    words["one"] = (NUMERAL, "one")  # It is mostly a pronoun and stays a word.
     for number, name in enumerate(_TENS_WORDS.split()):
-        words[name] = (TEN, str(20 + 10 * number))
+        words[name] = (NUMERAL, str(20 + 10 * number))
     return words
+
+
+def flags_of(name: str, spelling: str) -> int:
+    """Return the flags of the token that a word or macro becomes."""
+    if spelling in _FUNCTIONS.split() or spelling == r"\sqrt":
+        return FUNCTION
+    if spelling.startswith("\\") and spelling[1:] in _NAMES.split():
+        return OPERAND
+    return CROSS if name == r"\times" else 0
 
 
 @cache
@@ -133,10 +266,10 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
 
     Returns:
         The entry number in each slot, found by the low bits of a name's hash (open addressing, 0
-        means free); the entries, shape (entries, 7), of which the first is unused; and the pool of
+        means free); the entries, shape (entries, 10), of which the first is unused; and the pool of
         spellings.
     """
-    slots, entries, pool = np.zeros(_SLOTS, np.uint16), [[0] * 7], bytearray()
+    slots, entries, pool = np.zeros(_SLOTS, np.uint16), [[0] * 10], bytearray()
     for name, (action, spelling) in known().items():
         slot = hash_bytes(name.encode()) % _SLOTS
         while slots[slot]:
@@ -144,8 +277,20 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
         slots[slot] = len(entries)
         own, new = signed(name.encode(), spelling.encode())
         place = len(pool), len(pool) + len(spelling.encode())
-        unit = UNIT_DIGITS.get(name, 0)
-        entries.append([int(own), action, int(new), kind_of(spelling), *place, unit])
+        value = 1 if name == "one" else int(spelling) if spelling.isdigit() else 0
+        flags = flags_of(name, spelling)
+        entries.append(
+            [
+                int(own),
+                action,
+                int(new),
+                kind_of(spelling),
+                *place,
+                flags,
+                value,
+                *idioms_of(spelling),
+            ]
+        )
         pool += spelling.encode()
     return slots, np.array(entries, np.int64), np.frombuffer(bytes(pool), np.uint8)
 
@@ -159,6 +304,45 @@ def kind_of(spelling: str) -> int:
     if spelling == "..." or (spelling.startswith("\\") and len(spelling) > 1):
         return MACRO
     return GROUP if spelling and spelling in "()[]{}" else OPERATOR
+
+
+@cache
+def _idioms() -> list[tuple[str, str]]:
+    """Return the idioms, sorted by their last word and, for one word, the longest first."""
+    return sorted(IDIOMS.items(), key=lambda pair: (pair[0].split()[-1], -len(pair[0].split())))
+
+
+def idioms_of(name: str) -> tuple[int, int]:
+    """Return the range of the idioms that end with a word."""
+    own = [at for at, (phrase, _) in enumerate(_idioms()) if phrase.split()[-1] == name]
+    return (own[0], own[-1] + 1) if own else (0, 0)
+
+
+class Idioms(NamedTuple):
+    words: I64  # Token hashes of all phrases; 0 stands for N.
+    ends: I32  # Where each phrase ends in words.
+    kept: I32  # How many first words its replacement has as well.
+    pool: U8  # Spellings of the other tokens of all replacements, separated by blanks.
+    pool_ends: I32  # Where each replacement ends in the pool.
+
+
+@cache
+def idiom_table() -> Idioms:
+    words, ends, kept, pool, pool_ends = list[int](), [0], list[int](), bytearray(), [0]
+    for phrase, replacement in _idioms():
+        old, new = phrase.split(), replacement.split()
+        words += [0 if word == "N" else int(signed(word.encode())[0]) for word in old]
+        ends.append(len(words))
+        kept.append(next((at for at, word in enumerate(old) if new[at : at + 1] != [word]), 0))
+        pool += " ".join(new[kept[-1] :]).encode()
+        pool_ends.append(len(pool))
+    return Idioms(
+        np.array(words, np.int64),
+        np.array(ends, np.int32),
+        np.array(kept, np.int32),
+        np.frombuffer(bytes(pool), np.uint8),
+        np.array(pool_ends, np.int32),
+    )
 
 
 @cache

@@ -5,27 +5,48 @@ from typing import Any
 import numpy as np
 
 from mathledger.core.kernels import borrowing, inlined
-from mathledger.text import chars, vocabulary
-from mathledger.text.chars import LOWER
+from mathledger.text import chars, counting, idioms, shapes, vocabulary
+from mathledger.text.bars import bar
+from mathledger.text.braces import (
+    drop_exponent,
+    drop_modulo_bracket,
+    end_argument,
+    expect_bracket,
+    open_fraction,
+)
+from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_blanks, skip_delimiters
 from mathledger.text.hashing import PRIME, SEED, hash_span, mix
-from mathledger.text.markup import layout_end
+from mathledger.text.markup import environment_end, skip_groups
+from mathledger.text.matrices import read_environment
+from mathledger.text.products import join_letters
+from mathledger.text.ratios import is_ratio
 from mathledger.text.state import emit
 from mathledger.text.tokens import (
+    ARTICLE,
     CAPITALISED,
     CARET_HASH,
     END,
-    FLAGS,
-    FROM,
+    GROUP,
     HASH,
+    KIND,
     MACRO,
+    NUMBER,
+    NUMBER_WORD,
     OPENS_PHRASE,
+    POINTS,
+    ROUND_LEFT_HASH,
     SINGLE_CAPITAL,
-    TAKES_UNIT,
-    TO,
+    STAR_HASH,
+    UNDERSCORE_HASH,
     WORD,
+    write_pieces,
 )
 
 _DEGREE_LEAD = "°".encode()[0]
+_X, _C = b"xc"
+_STAR = np.frombuffer(b"*", np.uint8)
+_SQRT = np.frombuffer(b"sqrt", np.uint8)
+_ENDINGS = np.array([list(b"th"), list(b"st"), list(b"nd"), list(b"rd")], np.uint8)
 
 
 @inlined
@@ -33,14 +54,14 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     r"""Read the word, macro or ideograph that begins with this byte.
 
     The vocabulary decides whether it is dropped (\left), adds a unit to a ten (twenty-five),
-    becomes another token (\leq, twelve), takes arguments (\frac) or stays unchanged.
+    becomes another token (\leq, twelve), takes arguments (\sqrt) or stays unchanged.
     """
     tokens, text, spellings = scratch.tokens, scratch.text, scratch.spellings
     entries = tables.entries
     start, first, owed = state.index, state.num_spelled, state.owed[state.depth]
     if byte_class == chars.ESCAPE:
         index, end, value = _spell_macro(text, start, spellings, first)
-    elif byte_class == chars.IDEOGRAPH or (owed > 0 and byte < chars.NOT_ASCII):  # As in \frac ab.
+    elif byte_class == chars.IDEOGRAPH or (byte < chars.NOT_ASCII and _is_letter(state, scratch)):
         index, end, value = _spell_letter(text, start, spellings, first)
         index = min(index, state.size)
     else:
@@ -49,38 +70,243 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     flags = state.sentence
     entry = vocabulary.find(value, tables.slots, entries)
     action = entries[entry, vocabulary.ACTION]
+    if action == vocabulary.NTH:  # The next word is th.
+        index, end, value = _spell_letter(text, start, spellings, first)
+        entry, action = 0, 0
+    elif (action == vocabulary.BY and not _is_product(state, tables, tokens, text, index)) or (
+        action == vocabulary.ORDINAL_ENDING and not _ends_ordinal(state, tokens, text)
+    ):
+        entry, action = 0, 0
+    elif index == start + 1 and byte | 0x20 == _X and _is_cross(state, tokens, text):
+        write_pieces(state, scratch, _STAR, 0, 1, (start, index))
+        return
     if entry > 0:
-        if action <= vocabulary.SKIP_ARGUMENT:
-            _leave_out(state, text, action, index)
+        if action <= vocabulary.ENVIRONMENT:
+            _leave_out(state, scratch, action, index)
+            return
+        if action >= vocabulary.FRACTION and _read_specially(
+            state, scratch, tables, entries[entry], index
+        ):
             return
         last = state.num_tokens - 1
-        unit = entries[entry, vocabulary.UNIT_DIGIT]
-        if unit > 0 and last >= 0 and tokens[last, FLAGS] & TAKES_UNIT:
-            _add_unit(tokens, last, spellings, unit, index)
-            state.index, state.is_glued = index, True
-            return
-        value = np.uint64(entries[entry, vocabulary.NEW_HASH])
-        kind = entries[entry, vocabulary.NEW_KIND]
-        end = _replace(entries[entry], tables.replacements, spellings, first)
-        if action == vocabulary.TEN:
-            flags |= TAKES_UNIT
+        if action < vocabulary.SCALE:
+            value = np.uint64(entries[entry, vocabulary.NEW_HASH])
+            kind = entries[entry, vocabulary.NEW_KIND]
+            end = _replace(entries[entry], tables.replacements, spellings, first)
+        flags |= entries[entry, vocabulary.NEW_FLAGS]
+        if action == vocabulary.NUMERAL and kind == NUMBER:
+            flags |= NUMBER_WORD
         elif action == vocabulary.OPENS_PHRASE:
             flags |= OPENS_PHRASE
             state.has_phrase = True
-        elif spellings[first] == _DEGREE_LEAD and last >= 0 and tokens[last, HASH] == CARET_HASH:
-            state.num_tokens -= 1  # ^\circ becomes just the degree sign.
-    if owed > 0:
-        state.owed[state.depth] = owed - 1
-    if action == vocabulary.TAKES_ONE:
-        state.owed[state.depth] = 1
-    elif action == vocabulary.TAKES_TWO:
-        state.owed[state.depth] = 2
-    if byte_class == chars.LETTER and byte < chars.SMALL_A:
-        flags |= SINGLE_CAPITAL if index - start == 1 else CAPITALISED
-        if index - start == 1:
-            state.capitals |= np.int64(1) << np.int64(byte - chars.UPPER_A)
+        elif (
+            spellings[first] in (_DEGREE_LEAD, chars.APOSTROPHE)
+            and last >= 0
+            and tokens[last, HASH] == CARET_HASH
+        ):
+            state.num_tokens -= 1  # ^\circ and ^\prime become just the sign.
+    is_name = False
+    if byte_class == chars.LETTER and byte < chars.NOT_ASCII:
+        case, is_name = _case(state, text, index, byte, action)
+        flags |= case
     emit(state, scratch, value, kind, end, index, flags)
     state.sentence = 0
+    if is_name:
+        join_letters(state, scratch)
+    if value == np.uint64(STAR_HASH):
+        state.star = state.num_tokens - 1
+    if entry > 0 or owed > 0:
+        _finish(state, scratch, tables, entries[entry], owed)
+
+
+@borrowing
+def _finish(state: Any, scratch: Any, tables: Any, entry: Any, owed: int) -> None:
+    """Apply the idioms that end with the word just read, and count arguments."""
+    action = entry[vocabulary.ACTION]
+    if entry[vocabulary.END_IDIOM] > 0:
+        first, end = entry[vocabulary.FIRST_IDIOM], entry[vocabulary.END_IDIOM]
+        idioms.apply(state, scratch, tables, first, end)
+    if action == vocabulary.TAKES_ONE:
+        state.owed[state.depth] = max(owed, 1)
+    elif action == vocabulary.TAKES_TWO:
+        state.owed[state.depth] = 2
+    elif action == vocabulary.ROOT and owed == 0:
+        expect_bracket(state, scratch.text, state.index)
+    elif owed > 0:
+        state.owed[state.depth] = owed - 1
+        end_argument(state, scratch)
+
+
+@inlined
+def _case(state: Any, text: Any, index: Any, byte: Any, action: Any) -> tuple[Any, Any]:
+    """Note capitals and names; return the flags of the word, and whether it is a small letter."""
+    start = state.index
+    flags, is_name = np.int64(0), False
+    if byte < chars.SMALL_A:
+        if index - start > 1:
+            flags = np.int64(CAPITALISED)
+            if text[start + 1] < chars.SMALL_A and text[index - 1] < chars.SMALL_A:
+                flags |= np.int64(POINTS)
+        elif (
+            byte != chars.UPPER_A or not state.sentence or not _is_article(text, index, state.size)
+        ):
+            flags = np.int64(SINGLE_CAPITAL)
+            state.capitals |= np.int64(1) << np.int64(byte - chars.UPPER_A)
+        else:
+            flags = np.int64(ARTICLE)
+    elif index - start == 1 and action == 0:
+        if byte == chars.SMALL_A and _is_article(text, index, state.size):
+            flags = np.int64(ARTICLE)
+        else:
+            state.smalls |= np.int64(1) << np.int64(byte - chars.SMALL_A)
+            is_name = True
+    return flags, is_name
+
+
+@borrowing
+def _is_article(text: Any, index: int, size: int) -> bool:
+    """Return True if blanks and a word of small letters follow the letter a."""
+    at = index
+    while at < size and text[at] <= chars.SPACE:
+        at += 1
+    return bool(
+        at > index and is_letter(text[at]) and text[at] >= chars.SMALL_A and is_letter(text[at + 1])
+    )
+
+
+@borrowing
+def _is_letter(state: Any, scratch: Any) -> bool:
+    r"""Return True if only the next letter is an argument, as in \frac ab, x^ab and a_ij."""
+    if state.owed[state.depth] > 0:
+        return not matches(scratch.text, state.index, _SQRT)
+    if not state.is_glued or state.num_tokens == 0:
+        return False
+    last, text = scratch.tokens[state.num_tokens - 1, HASH], scratch.text
+    if last == CARET_HASH:
+        return not _is_ordinal_ending(text, state.index)
+    return bool(last == UNDERSCORE_HASH and not is_letter(text[state.index + 2]))
+
+
+@borrowing
+def _is_ordinal_ending(text: Any, index: int) -> bool:
+    """Return True at the word th, st, nd or rd."""
+    if is_letter(text[index + 2]):
+        return False
+    one, two = LOWER[text[index]], LOWER[text[index + 1]]
+    for ending in _ENDINGS:  # noqa: SIM110  (numba compiles no generator)
+        if one == ending[0] and two == ending[1]:
+            return True
+    return False
+
+
+@borrowing
+def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: int) -> bool:
+    """Read a macro or word for which no token is written here; return False if one is."""
+    action, value = entry[vocabulary.ACTION], entry[vocabulary.VALUE]
+    if action == vocabulary.NUMERAL:
+        return counting.add(state, scratch, value, index)
+    if action == vocabulary.SCALE:
+        return counting.multiply(state, scratch, value, index)
+    if action == vocabulary.PART or action == vocabulary.QUARTER:
+        return counting.part(state, scratch, value, index, action == vocabulary.QUARTER)
+    if action == vocabulary.HALF:
+        return counting.half(state, scratch, index)
+    if action == vocabulary.EXPAND:
+        first, end = entry[vocabulary.NEW_FROM], entry[vocabulary.NEW_TO]
+        write_pieces(state, scratch, tables.replacements, first, end, (state.index, index))
+        return True
+    if action == vocabulary.NOT:
+        at = skip_blanks(scratch.text, index, state.size)
+        if scratch.text[at] != chars.EQUAL:
+            return False
+        first, end = entry[vocabulary.NEW_FROM], entry[vocabulary.NEW_TO]
+        write_pieces(state, scratch, tables.replacements, first, end, (state.index, at + 1))
+        return True
+    if action == vocabulary.MODULO:
+        drop_modulo_bracket(state)
+        return False
+    if action == vocabulary.FRACTION:
+        open_fraction(state, scratch)
+    elif action == vocabulary.BAR:
+        bar(state, scratch, scratch.text[state.index + 1] == _C)
+    elif action == vocabulary.OVERLINE:
+        if not _is_segment(scratch.text, index):
+            return False
+        state.opens_look = True
+    elif action != vocabulary.COLON or is_ratio(
+        scratch.text, state.index - 1, index, state.size, False
+    ):
+        return False
+    state.index = index
+    return True
+
+
+@borrowing
+def _ends_ordinal(state: Any, tokens: Any, text: Any) -> bool:
+    """Return True if th, st, nd or rd ends an ordinal such as n-th, 3rd or n^th."""
+    last = state.num_tokens - 1
+    if last > 0 and tokens[last, HASH] == ROUND_LEFT_HASH and drop_exponent(state, tokens):
+        last -= 2
+    elif last >= 0 and tokens[last, HASH] == CARET_HASH:
+        state.num_tokens -= 1
+        last -= 1
+    if last < 0 or not shapes.ends_operand(tokens[last]):
+        return False
+    if tokens[last, HASH] in (CARET_HASH, UNDERSCORE_HASH):
+        return False
+    return bool(text[state.index - 1] > chars.SPACE or state.is_glued)
+
+
+@borrowing
+def _is_product(state: Any, tables: Any, tokens: Any, text: Any, index: int) -> bool:
+    """Return True if the word by is a product sign, as in 8-by-8, 3 by 5 and m by n."""
+    last = state.num_tokens - 1
+    if last < 0 or not shapes.ends_operand(tokens[last]) or tokens[last, KIND] in (GROUP, MACRO):
+        return False
+    if text[index] == chars.HYPHEN:
+        index += 1
+    index = skip_delimiters(text, index, state.size)
+    if is_digit(text[index]):
+        while is_digit(text[index]):
+            index += 1
+        return bool(text[index] != chars.SLASH)  # As in divided by 2/3.
+    value, size = SEED, 0
+    while LOWER[text[index]] != 0:
+        value = (value ^ LOWER[text[index]]) * PRIME
+        index, size = index + 1, size + 1
+    entry = vocabulary.find(mix(value), tables.slots, tables.entries)
+    return size == 1 or tables.entries[entry, vocabulary.ACTION] == vocabulary.NUMERAL
+
+
+@borrowing
+def _is_cross(state: Any, tokens: Any, text: Any) -> bool:
+    """Return True if the letter x is a product sign, as in 8x8 and 3 x 5."""
+    last, index = state.num_tokens - 1, state.index
+    if last < 0 or tokens[last, KIND] != NUMBER:
+        return False
+    before, after = tokens[last, END] == index, text[index + 1] != chars.SPACE
+    if before != after or (not before and tokens[last, END] != index - 1):
+        return False
+    return is_digit(text[index + (1 if after else 2)])
+
+
+@borrowing
+def _is_segment(text: Any, index: int) -> bool:
+    r"""Return True if two or more letters, perhaps with primes, follow in braces."""
+    while text[index] == chars.SPACE and text[index + 1] in (chars.SPACE, chars.CURLY_LEFT):
+        index += 1
+    if text[index] != chars.CURLY_LEFT:
+        return False
+    index += 1
+    count = 0
+    while text[index] != chars.CURLY_RIGHT:
+        byte = text[index]
+        if byte < chars.NOT_ASCII and LOWER[byte] != 0:
+            count += 1
+        elif byte != chars.APOSTROPHE and (byte != chars.SPACE or text[index + 1] == chars.SPACE):
+            return False
+        index += 1
+    return count > 1
 
 
 @borrowing
@@ -126,25 +352,19 @@ def _spell_letter(text: Any, index: int, spellings: Any, end: int) -> tuple[int,
 
 
 @borrowing
-def _leave_out(state: Any, text: Any, action: int, index: int) -> None:
+def _leave_out(state: Any, scratch: Any, action: int, index: int) -> None:
     """Skip a formatting macro, or a layout macro with its arguments."""
-    if text[state.index] == chars.BACKSLASH and text[index] == chars.STAR:  # E.g. \operatorname*.
+    text = scratch.text
+    if text[state.index] == chars.BACKSLASH and text[index] == chars.STAR:  # E.g. \\operatorname*.
         index += 1
     if action == vocabulary.LOOK:
         state.opens_look = True
-    elif action == vocabulary.SKIP_ARGUMENT:
-        index = layout_end(text, index, state.size)
+    elif action == vocabulary.ENVIRONMENT:
+        read_environment(state, scratch, index)
+        index = environment_end(text, index, state.size)
+    elif action >= vocabulary.SKIP_ONE:
+        index = skip_groups(text, index, state.size, action - vocabulary.SKIP_ONE + 1)
     state.index = index
-
-
-@borrowing
-def _add_unit(tokens: Any, last: int, spellings: Any, digit: int, index: int) -> None:
-    """Replace the zero of a ten such as twenty by a digit."""
-    end = tokens[last, TO]
-    spellings[end - 1] = digit
-    tokens[last, HASH] = np.int64(hash_span(spellings, tokens[last, FROM], end))
-    tokens[last, FLAGS] &= ~TAKES_UNIT
-    tokens[last, END] = index
 
 
 @borrowing

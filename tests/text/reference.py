@@ -4,33 +4,58 @@ This module shares the vocabulary and the folding of characters with the compile
 other code.
 """
 
+import itertools
 import re
+import unicodedata
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
-from mathledger.text import drawings, folding, vocabulary
+from mathledger.text import braces, drawings, folding, prose, symbols, vocabulary
 from mathledger.text.hashing import hash_bytes, mix
-from mathledger.text.tokens import GROUP, MACRO, NUMBER, OPERATOR, WORD
+from mathledger.text.tokens import (
+    CROSS,
+    FUNCTION,
+    GROUP,
+    MACRO,
+    NUMBER,
+    OPERAND,
+    OPERATOR,
+    WORD,
+)
 
 LETTERS = re.compile(rb"[A-Za-z\x80-\xff]+")  # Every byte of a non-ASCII code point is a letter.
 IDEOGRAPH = re.compile(rb"[\xe3-\xed]..", re.DOTALL)  # A word from U+3000 to U+DFFF.
 DEGREE = "°".encode()
 WORD_LETTERS = re.compile(rb"[A-Za-z\x80-\xc1\xc3-\xe2\xee-\xff]+")  # Neither ideograph nor degree.
-IN_WORD = re.compile(rb"[A-Za-z\x80-\xff][a-z\x80-\xff]{2}")
+LETTER = rb"(?:[A-Za-z]|[\xc0-\xff][\x80-\xbf]*)"
+SMALL = LETTER.replace(b"A-Z", b"")
+WORD_AHEAD = re.compile(rb"%s%s{2}" % (LETTER, SMALL))
+WORD_BEHIND = re.compile(rb"%s%s{2}\Z" % (LETTER, SMALL))
+ENDINGS = (b"th", b"st", b"nd", b"rd")
+SEGMENT = re.compile(rb" *\{[A-Za-z](?:[ ']?[A-Za-z])+[ ']*\}")
 MACRO_NAME = re.compile(rb"(?=\\[A-Za-z\x80-\xff])\\[A-Za-z]*")
 
+
+def until(close: bytes) -> bytes:
+    """Return the pattern of a drawing's code, which ends here or with its last statement."""
+    return rb"(?:(?P<closed>.*?)%s|(?P<open>(?:(?!\n\n).)*;|))" % close
+
+
 DRAWINGS = [
-    (drawings.ASY, re.compile(rb"\[asy\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)),
-    (drawings.ASY, re.compile(rb"<asy>(.*?)(?:</asy>|\Z)", re.DOTALL)),
-    (drawings.ASY, re.compile(rb"\\begin\{asy\}(.*?)(?:\\end\{asy\}|\Z)", re.DOTALL)),
+    (drawings.ASY, re.compile(rb"\[asy\]%s" % until(rb"\[/asy\]"), re.DOTALL)),
+    (drawings.ASY, re.compile(rb"<asy>%s" % until(rb"</asy>"), re.DOTALL)),
+    (drawings.ASY, re.compile(rb"\\begin\{asy\}%s" % until(rb"\\end\{asy\}"), re.DOTALL)),
     (
         drawings.TIKZ,
         re.compile(
-            rb"\\begin\{tikzpicture\}(?:\[[^\]]*\]?)?(.*?)(?:\\end\{tikzpicture\}|\Z)", re.DOTALL
+            rb"\\begin\{tikzpicture\}(?:\[[^\]]*\]?)?%s" % until(rb"\\end\{tikzpicture\}"),
+            re.DOTALL,
         ),
     ),
-    (drawings.IMAGE, re.compile(rb"!\[(?:[^\])\n]*\]\()?([^)\n]*)(?:[)\n]|\Z)")),  # ![alt](address)
+    (drawings.IMAGE, re.compile(rb"!\[[^\]\n]*\]\(([^)\n]*)(?:[)\n]|\Z)")),  # ![alt](address)
+    (drawings.IMAGE, re.compile(rb"!\[\[([^\]\n]*)\]\]")),  # ![[name]]
 ]
 LAYOUT = re.compile(
     b"(?:" + "|".join(drawings.LAYOUT).encode() + rb")(?![A-Za-z\x80-\xff]|\Z)[^;]*"
@@ -49,14 +74,21 @@ LEFT_OUT = {
 DELIMITERS = rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
 DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
 TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>")
-LINK = re.compile(rb"http[^\x00-\x20]*")
+LINK = re.compile(rb"https?://[^\x00-\x20]*")
 
 DIGITS = re.compile(rb"[0-9]+")
 POINT = re.compile(rb"(?<![0-9.])\.(?=[0-9])")
-THOUSANDS = re.compile(rb"(,\\!|,|\\[,!]|\{\\?,\})([0-9]{3})(?![0-9])")
+THOUSANDS = re.compile(rb"(,\\{1,2}!|,|\\[,!]|\{\\?,\})([0-9]{3})(?![0-9])")
+DELIMITERS_AHEAD = rb"(?:[ $]|\\[()])*"
 DECIMALS = re.compile(rb"\.[0-9]+")
 
-ARGUMENT = re.compile(rb" *(?=[\[{])")
+GROUP_AHEAD = re.compile(rb" *(?=[\[{])")
+SCRIPTS = (b"^", b"_")
+POSTFIXES = (b"!", DEGREE, b"'", b"%")
+VECTORS = re.compile(rb"vector|\\vec|\\overrightarrow|\\mathbf\{[A-Za-z\x80-\xff]\}")
+MATRIX = re.compile(rb" *\{([pbBvV]|small)?matrix\}")
+SINGLE = re.compile(rb"(?<!\\)\\[A-Za-z\x80-\xff]")
+ROWS = re.compile(rb"\[\[ *(?:-?[0-9]|[^\]\n]*\] *, *\[)")
 MARKERS = (b"a", b"b", b"c", b"d")
 MIN_STEM = 6
 
@@ -70,10 +102,111 @@ class Token:
     begins_sentence: bool = False
     is_capital: bool = False  # The token is one capital letter.
     is_capitalised: bool = False
-    is_argument: bool = False  # The token is a bracket that replaces a brace.
-    takes_unit: bool = False
+    is_operand: bool = False
+    is_function: bool = False
+    is_cross: bool = False
+    is_number_word: bool = False
+    is_article: bool = False
+    is_joined: bool = False
+    after_question: bool = False
     before_stop: bool = False
     opens_phrase: bool = False
+
+    def flagged(self) -> bool:
+        return self.is_operand or self.is_function
+
+    def is_opener(self) -> bool:
+        return self.kind == GROUP and self.spelling in (b"(", b"[", b"{")
+
+    def ends_operand(self) -> bool:
+        """Return True if a factor may follow this token."""
+        if self.kind == WORD:
+            return len(self.spelling) == 1 or self.is_function
+        if self.kind == GROUP:
+            return not self.is_opener()
+        if self.kind == MACRO:
+            return self.is_operand or self.is_function
+        return self.kind == NUMBER or self.spelling in POSTFIXES + SCRIPTS
+
+
+def kind_of(piece: bytes) -> int:
+    if piece[:1].isdigit():
+        return NUMBER
+    if re.match(rb"\\[A-Za-z\x80-\xff]", piece):
+        return MACRO
+    if piece[:1] in (b"(", b")", b"[", b"]", b"{", b"}"):
+        return GROUP
+    return WORD if piece[:1].isalpha() else OPERATOR
+
+
+ATOM, FACTOR, PRODUCT, OTHER = range(4)
+
+
+def shape(tokens: list[Token]) -> int:
+    """Return how much the tokens bind: as an atom, a factor, a product or less."""
+    top: list[Token] = []  # The tokens outside of brackets, with one bracket for each group.
+    level = 0
+    for token in tokens:
+        if token.kind == GROUP and not token.is_opener():
+            if level == 0:
+                top.append(token)
+            level -= level > 0
+            continue
+        if level == 0:
+            top.append(token)
+        level += token.is_opener()
+    operands, is_product, joins = 0, False, False
+    for at, token in enumerate(top):
+        is_sign = token.spelling in (b"+", b"-")
+        if token.kind == GROUP and not token.is_opener():
+            joins = False
+        elif token.kind == OPERATOR and token.spelling in SCRIPTS:
+            joins = True
+        elif token.kind == OPERATOR and is_sign and (joins or token is tokens[0]):
+            is_product |= token is tokens[0] and len(tokens) > 2
+        elif token.kind == OPERATOR and token.spelling == b"*":
+            is_product = True
+        elif token.kind == OPERATOR and token.spelling in POSTFIXES:
+            continue
+        elif token.kind == OPERATOR or (token.kind == MACRO and not token.flagged()):
+            return OTHER
+        else:
+            operands += not joins
+            is_call = top[at + 1 : at + 2] and top[at + 1].spelling == b"("
+            is_call = is_call and token.kind == WORD and token.spelling in (b"f", b"g", b"h")
+            joins = token.kind != GROUP and bool(token.is_function or is_call)
+    if operands > 1 or is_product:
+        return PRODUCT
+    if len(top) == 1 and top[0].spelling == b"(" and tokens[-1].spelling == b")":
+        return ATOM
+    is_signed = len(tokens) == 2 and tokens[0].spelling in (b"+", b"-")
+    is_signed = is_signed and tokens[1].kind not in (GROUP, OPERATOR)
+    return ATOM if is_signed or len(tokens) == 1 else FACTOR
+
+
+def is_call(tokens: list[Token]) -> bool:
+    """Return True for an argument that a function takes without brackets: 2x, 40 degrees."""
+    return bool(tokens) and all(
+        (token.kind == NUMBER and at == 0)
+        or (token.kind == WORD and len(token.spelling) == 1)
+        or (token.kind == MACRO and token.is_operand)
+        or (token.kind == OPERATOR and at > 0 and token.spelling in POSTFIXES)
+        for at, token in enumerate(tokens)
+    )
+
+
+PLAIN, LOOK, ARGUMENT, SET, AUTOMATIC, ROUND, ROUND_ARGUMENT, CALL, SILENT = range(9)
+
+
+@dataclass
+class Group:
+    kind: int
+    first: int  # Its bracket, or its first token if it has no bracket.
+    close: bytes = b""  # What stands for the closing bracket.
+    limit: int = 0  # What the tokens after the bar may be without brackets.
+    bar: int = -1  # The token after \\over.
+    owed: int = 0  # Arguments still to read.
+    is_fraction: bool = False  # Whether they belong to \\frac.
 
 
 @dataclass
@@ -86,9 +219,15 @@ class Reader:
     begins_sentence: bool = True
     is_glued: bool = False  # Whether the last token ends right before the index.
     opens_look: bool = False  # Whether the next brace only changes the look.
+    after_question: bool = False
     capitals: set[bytes] = field(default_factory=set)
-    brackets: list[int | None] = field(default_factory=list)  # Tokens of the open braces.
-    owed: list[int] = field(default_factory=lambda: [0])  # Per depth, arguments still to read.
+    smalls: set[bytes] = field(default_factory=set)
+    num_matrices: int = 0
+    in_rows: bool = False
+    star: int = -1  # The last token if it may be a product sign.
+    in_root: bool = False
+    list_end: int = 0
+    groups: list[Group] = field(default_factory=lambda: [Group(PLAIN, 0)])  # The outermost first.
 
     def __post_init__(self) -> None:
         self.size = len(self.text)
@@ -97,6 +236,10 @@ class Reader:
     @property
     def last(self) -> bytes:
         return self.tokens[-1].spelling if self.tokens else b""
+
+    @property
+    def group(self) -> Group:
+        return self.groups[-1]
 
     def at(self, offset: int) -> bytes:
         place = self.index + offset
@@ -108,6 +251,8 @@ class Reader:
             if byte in b" \n\r\t":
                 self.begins_sentence |= self.text.startswith(b"\n\n", self.index)
                 self.skip(1)
+            elif byte == b"<" and self.read_script():
+                continue
             elif end := self.left_out():
                 self.skip(end - self.index)
             elif macro := MACRO_NAME.match(self.text, self.index):
@@ -115,7 +260,7 @@ class Reader:
             elif letter := IDEOGRAPH.match(self.text, self.index):
                 self.read_word(letter[0], WORD)
             elif word := WORD_LETTERS.match(self.text, self.index):
-                is_letter = self.owed[-1] and byte < b"\x80"  # As in \frac ab.
+                is_letter = byte < b"\x80" and self.takes_letter()
                 self.read_word(byte if is_letter else word[0], WORD)
             elif byte.isdigit() or POINT.match(self.text, self.index):
                 self.read_number()
@@ -125,9 +270,21 @@ class Reader:
                 self.close_brace()
             else:
                 self.read_symbol(byte)
-        for opened in reversed(self.brackets):  # An unclosed brace is formatting.
-            if opened is not None and opened < len(self.tokens) and self.tokens[opened].is_argument:
-                del self.tokens[opened]
+        for group in reversed(self.groups[1:]):  # An unclosed brace is formatting.
+            if group.kind in (ARGUMENT, AUTOMATIC) and group.first < len(self.tokens):
+                del self.tokens[group.first]
+
+    def takes_letter(self) -> bool:
+        """Return True if only the next letter is an argument, as in \\frac ab, x^ab and a_ij."""
+        if self.group.owed:
+            return not self.text.startswith(b"sqrt", self.index)
+        if not self.is_glued or not self.tokens:
+            return False
+        ending = self.text[self.index : self.index + 2].lower() in ENDINGS
+        is_third = LETTERS.match(self.at(2)) is not None
+        if self.last == b"^":
+            return not ending or is_third
+        return self.last == b"_" and not is_third
 
     def skip(self, width: int) -> None:
         self.index = min(self.index + width, self.size)
@@ -137,169 +294,707 @@ class Reader:
         end = min(self.index + width, self.size)
         token = Token(spelling, kind, self.index, end)
         token.begins_sentence, self.begins_sentence = self.begins_sentence, False
+        token.after_question, self.after_question = self.after_question, False
+        self.add(token, end)
+        return token
+
+    def write(self, pieces: bytes, begin: int, end: int) -> None:
+        """Append tokens that blanks separate; the text goes on at `end`."""
+        for piece in pieces.split():
+            token = Token(piece, kind_of(piece), begin, end)
+            token.begins_sentence, self.begins_sentence = self.begins_sentence, False
+            token.after_question, self.after_question = self.after_question, False
+            self.tokens.append(token)
+        self.star, self.opens_look = -1, False
+        self.index, self.is_glued = end, True
+
+    def add(self, token: Token, end: int) -> None:
         self.tokens.append(token)
         self.index, self.is_glued, self.opens_look = end, True, False
-        return token
+        if self.star >= 0:
+            self.settle_star()
 
     # --- skipped parts ----------------------------------------------------------------------------
 
     def left_out(self) -> int:
         for kind, pattern in DRAWINGS:
             if drawing := pattern.match(self.text, self.index, self.size):
-                code = hash_bytes(canonical_drawing(drawing[1], kind))
-                self.drawings = int(mix(np.uint64(self.drawings ^ code)))
+                code = next(part for part in drawing.groups() if part is not None)
+                digest = hash_bytes(canonical_drawing(code, kind))
+                self.drawings = int(mix(np.uint64(self.drawings ^ digest)))
                 return drawing.end()
         tag = TAG.match(self.text, self.index)
         if tag and "<" + tag[1].decode("latin-1") in vocabulary.known():
-            return tag.end()
+            before = self.text[: self.index].rstrip(b" ")
+            is_long = len(tag[1]) > 1 or self.at(1) == b"/"
+            is_first = not before or before.endswith((b"\n", b">"))
+            if is_long or is_first or b"</" + tag[1] in self.text[self.index + 3 : self.size + 2]:
+                return tag.end()
         link = LINK.match(self.text, self.index)
         return link.end() if link and not self.is_glued else 0
 
-    def skip_arguments(self) -> None:
-        r"""Skip a layout macro's arguments; a second one only if it is layout, as {cc}."""
-        for number in range(2):
-            space = ARGUMENT.match(self.text, self.index, self.size)
-            if not space:
+    def read_script(self) -> bool:
+        """Read the HTML tag of an exponent or index; return False if none is here."""
+        tag = re.compile(rb"<(/?)(sup|sub)>").match(self.text, self.index)
+        if not tag:
+            return False
+        if tag[1]:
+            self.index = tag.end() - 1
+            self.close_brace()
+            return True
+        mark = b"^" if tag[2] == b"sup" else b"_"
+        self.tokens.append(Token(mark, OPERATOR, self.index, self.index + 1))
+        self.opens_look = False
+        self.index = tag.end() - 1
+        self.open_brace()
+        return True
+
+    def group_end(self, start: int) -> int:
+        level = 0
+        for end in range(start, self.size):
+            level += (self.text[end] in b"{[") - (self.text[end] in b"}]")
+            if level == 0:
+                return end + 1
+        return self.size
+
+    def skip_groups(self, count: int) -> None:
+        """Skip a layout macro's arguments, and optional ones before them."""
+        while count and (space := GROUP_AHEAD.match(self.text, self.index, self.size)):
+            count -= self.text[space.end()] in b"{"
+            self.index = self.group_end(space.end())
+
+    def skip_environment(self) -> None:
+        r"""Skip the name of an environment, and column types and positions after it."""
+        self.skip_groups(1)
+        while space := GROUP_AHEAD.match(self.text, self.index, self.size):
+            end = self.group_end(space.end())
+            if self.text[space.end() : end].strip(b" {}[]|lcr@htb*"):
                 return
-            level, end = 0, space.end()
-            while end < self.size:
-                level += (self.text[end] in b"{[") - (self.text[end] in b"}]")
-                if level == 0:
-                    break
-                end += 1
-            argument = self.text[space.end() : end].strip(b" {|lcr@[htb")
-            if number == 0 or not argument:
-                self.index = min(end + 1, self.size)
+            self.index = end
 
     # --- words and macros -------------------------------------------------------------------------
 
     def read_word(self, name: bytes, kind: int) -> None:
-        spelled = name if kind == MACRO else name.lower()
+        spelled, start = name if kind == MACRO else name.lower(), self.index
         action, spelling = vocabulary.known().get(spelled.decode("latin-1"), (0, ""))
-        if action in (vocabulary.DROP, vocabulary.LOOK, vocabulary.SKIP_ARGUMENT):
-            self.index += len(name)
-            self.index += kind == MACRO and self.at(0) == b"*"  # \operatorname*
-            if action == vocabulary.LOOK:
-                self.opens_look = True
-            elif action == vocabulary.SKIP_ARGUMENT:
-                self.skip_arguments()
+        end = min(start + len(name), self.size)
+        if action == vocabulary.NTH:
+            name, action, end = name[:1], 0, start + 1
+            spelled = name.lower()
+        elif (action == vocabulary.BY and not self.is_product(end)) or (
+            action == vocabulary.ORDINAL_ENDING and not self.ends_ordinal()
+        ):
+            action = 0
+        elif spelled == b"x" and self.is_cross():
+            self.write(b"*", start, end)
             return
-        unit = vocabulary.UNIT_DIGITS.get(spelled.decode("latin-1"))
-        if unit and self.tokens and self.tokens[-1].takes_unit:  # twenty-five
-            ten = self.tokens[-1]
-            self.index += len(name)
-            ten.spelling, ten.end, ten.takes_unit = (
-                ten.spelling[:-1] + bytes([unit]),
-                self.index,
-                False,
-            )
-            self.is_glued = True
+        if 0 < action <= vocabulary.ENVIRONMENT:
+            self.leave_out(action, kind, end)
             return
-        if action:
+        if self.read_specially(action, spelling, spelled, end):
+            return
+        is_argument, flags = self.group.owed > 0, 0
+        if 0 < action < vocabulary.SCALE:
+            flags = vocabulary.flags_of(spelled.decode("latin-1"), spelling)
             spelled, kind = spelling.encode(), vocabulary.kind_of(spelling)
-        if action and spelled == DEGREE and self.last == b"^":
-            self.tokens.pop()
-        if self.owed[-1]:
-            self.owed[-1] -= 1
-        if action in (vocabulary.TAKES_ONE, vocabulary.TAKES_TWO):
-            self.owed[-1] = 1 if action == vocabulary.TAKES_ONE else 2
-        token = self.emit(spelled, kind, len(name))
-        token.takes_unit = action == vocabulary.TEN
+            if spelled in (DEGREE, b"'") and self.last == b"^":
+                self.tokens.pop()
+        token = Token(spelled, kind, start, end, self.begins_sentence)
+        token.after_question, self.after_question = self.after_question, False
+        token.is_operand, token.is_function = bool(flags & OPERAND), bool(flags & FUNCTION)
+        token.is_cross = bool(flags & CROSS)
+        token.is_number_word = action == vocabulary.NUMERAL and kind == NUMBER
         token.opens_phrase = action == vocabulary.OPENS_PHRASE
-        if name[:1].isupper():
-            token.is_capital, token.is_capitalised = len(name) == 1, len(name) > 1
+        is_name = self.mark_case(token, name, end, action)
+        self.begins_sentence = False
+        self.add(token, end)
+        if is_name:
+            self.join_letters()
+        if spelled == b"*":
+            self.star = len(self.tokens) - 1
+        if action:
+            self.apply_idioms(spelling)
+        if action == vocabulary.TAKES_ONE:
+            self.group.owed = max(self.group.owed, 1)
+        elif action == vocabulary.TAKES_TWO:
+            self.group.owed = 2
+        elif action == vocabulary.ROOT and not is_argument:
+            self.expect_bracket()
+        elif is_argument:
+            self.group.owed -= 1
+            self.end_argument()
+
+    def mark_case(self, token: Token, name: bytes, end: int, action: int) -> bool:
+        """Note capitals and articles; return True for a small letter that is a name."""
+        is_letter = len(name) == 1
+        is_article = re.match(rb"[\x00-\x20]+[a-z\x80-\xff][A-Za-z\x80-\xff]", self.text[end:])
+        if name[:1].isupper() and not is_letter:
+            token.is_capitalised = True
+        elif name[:1].isupper():
+            token.is_article = name == b"A" and token.begins_sentence and bool(is_article)
+            token.is_capital = not token.is_article
             if token.is_capital:
                 self.capitals.add(name.lower())
+        elif is_letter and name < b"\x80" and not action:
+            token.is_article = name == b"a" and bool(is_article)
+            if not token.is_article:
+                self.smalls.add(name)
+                return True
+        return False
+
+    def leave_out(self, action: int, kind: int, end: int) -> None:
+        start, self.index = self.index, end
+        self.index += kind == MACRO and self.at(0) == b"*"  # \operatorname*
+        if action == vocabulary.LOOK:
+            self.opens_look = True
+        elif action == vocabulary.ENVIRONMENT:
+            self.read_matrix(start)
+            self.skip_environment()
+        elif action >= vocabulary.SKIP_ONE:
+            self.skip_groups(action - vocabulary.SKIP_ONE + 1)
+
+    def read_matrix(self, start: int) -> None:
+        """Write the brackets of a matrix whose macro begins at `start`."""
+        name = MATRIX.match(self.text, self.index)
+        index = self.index
+        if name and self.text[start + 1 : start + 2] == b"b":
+            is_determinant = name[1] in (b"v", b"V")
+            self.write(b"det [ [" if is_determinant else b"[ [", start, start + 1)
+            self.num_matrices += 1
+        elif name and self.num_matrices:
+            if [token.spelling for token in self.tokens[-2:]] == [b"]", b"["]:
+                del self.tokens[-2:]
+            self.write(b"] ]", start, start + 1)
+            self.num_matrices -= 1
+        self.index = index
+
+    def read_specially(self, action: int, spelling: str, spelled: bytes, end: int) -> bool:
+        """Read a macro or word for which no token is written here."""
+        start = self.index
+        if action == vocabulary.NUMERAL:
+            return self.add_number(1 if spelling == "one" else int(spelling), end)
+        if action == vocabulary.SCALE:
+            return self.multiply(int(spelling), end)
+        if action in (vocabulary.PART, vocabulary.QUARTER):
+            return self.read_part(int(spelling), spelled, end, action == vocabulary.QUARTER)
+        if action == vocabulary.HALF:
+            return self.read_half(end)
+        if action == vocabulary.EXPAND:
+            self.write(spelling.encode(), start, end)
+            return True
+        if action == vocabulary.NOT:
+            equals = re.compile(rb" *=").match(self.text, end)
+            if equals:
+                self.write(b"!=", start, equals.end())
+            return bool(equals)
+        if action == vocabulary.MODULO:
+            at, last = len(self.groups) - 1, len(self.tokens) - 1
+            while at > 0 and self.groups[at].kind == PLAIN and self.groups[at].first > last:
+                at -= 1
+            if at and last >= 0 and self.groups[at].kind == ROUND and self.groups[at].first == last:
+                self.groups[at].kind = SILENT
+                self.tokens.pop()
+                for group in self.groups[at + 1 :]:
+                    group.first = last
+            return False
+        if action == vocabulary.FRACTION:
+            if self.takes_argument() and len(self.groups) < 64:
+                self.tokens.append(self.bracket(b"("))
+                self.groups.append(Group(AUTOMATIC, len(self.tokens) - 1))
+            self.group.owed, self.group.is_fraction = 2, True
+        elif action == vocabulary.BAR:
+            self.read_bar(spelling.encode())
+        elif action == vocabulary.OVERLINE and SEGMENT.match(self.text, end):
+            self.opens_look = True
+        elif action != vocabulary.COLON or self.is_ratio(start, end, False):
+            return False
+        self.index = end
+        return True
+
+    def expect_bracket(self) -> None:
+        if re.compile(rb" *[({]").match(self.text, self.index):
+            self.group.owed = 1
+
+    def is_product(self, end: int) -> bool:
+        """Return True if the word by, which ends at `end`, is a product sign."""
+        if not self.tokens or not self.tokens[-1].ends_operand():
+            return False
+        if self.tokens[-1].kind in (GROUP, MACRO):
+            return False
+        after = re.sub(rb"\A-?" + DELIMITERS_AHEAD, b"", self.text[end : self.size])
+        factor = WORD_LETTERS.match(after)
+        if not factor:
+            return bool(re.match(rb"[0-9]++(?!/)", after))
+        word = factor[0].lower().decode("latin-1")
+        action, _ = vocabulary.known().get(word, (0, ""))
+        return len(word) == 1 or action == vocabulary.NUMERAL
+
+    def is_cross(self) -> bool:
+        """Return True if the letter x is a product sign, as in 8x8 and 3 x 5."""
+        if not self.tokens or self.tokens[-1].kind != NUMBER:
+            return False
+        is_glued, is_near = (self.tokens[-1].end == self.index - gap for gap in range(2))
+        return bool(
+            (is_glued and self.at(1).isdigit())
+            or (is_near and re.match(rb" [0-9]", self.text[self.index + 1 :]))
+        )
+
+    def ends_ordinal(self) -> bool:
+        r"""Return True if th, st, nd or rd ends an ordinal such as n-th, 3rd or n^{\text{th}}."""
+        if len(self.tokens) > 1 and self.last == b"(" and self.drop_exponent():
+            pass
+        elif self.last == b"^":
+            self.tokens.pop()
+        if not self.tokens or not self.tokens[-1].ends_operand() or self.last in SCRIPTS:
+            return False
+        return self.at(-1) > b" " or self.is_glued
+
+    def drop_exponent(self) -> bool:
+        place = len(self.tokens) - 1
+        at = len(self.groups) - 1
+        while at > 0 and self.groups[at].first > place:
+            at -= 1
+        if at == 0 or self.groups[at].first != place or self.groups[at].kind != ARGUMENT:
+            return False
+        if self.tokens[place - 1].spelling != b"^":
+            return False
+        del self.tokens[-2:]
+        for group in self.groups[at:]:
+            group.kind, group.first = PLAIN, len(self.tokens)
+        return True
+
+    def apply_idioms(self, last: str) -> None:
+        """Replace the last tokens if they are an idiom that ends with this word."""
+        own = [phrase for phrase in vocabulary.IDIOMS if phrase.split()[-1] == last]
+        for phrase in sorted(own, key=lambda phrase: -len(phrase.split())):
+            words, new = phrase.encode().split(), vocabulary.IDIOMS[phrase].encode().split()
+            tail = self.tokens[-len(words) :]
+            if len(tail) < len(words):
+                continue
+            if not all(
+                token.ends_operand() if word == b"N" else token.spelling == word
+                for token, word in zip(tail, words, strict=True)
+            ):
+                continue
+            kept = next((at for at, word in enumerate(words) if new[at : at + 1] != [word]), 0)
+            begin, end = tail[kept].begin, tail[-1].end
+            del self.tokens[len(self.tokens) - len(words) + kept :]
+            self.write(b" ".join(new[kept:]), begin, end)
+            if new[kept : kept + 1] == [b"\\sqrt"]:
+                self.tokens[len(self.tokens) - len(new) + kept].is_function = True
+                self.expect_bracket()
+            return
+
+    # --- numbers in words -------------------------------------------------------------------------
+
+    def is_joined(self, at: int, begin: int) -> bool:
+        return not self.text[self.tokens[at].end : begin].strip(b" -")
+
+    def respell(self, at: int, value: int, end: int) -> None:
+        token = self.tokens[at]
+        token.spelling, token.kind, token.end = str(value).encode(), NUMBER, end
+        token.is_number_word, token.is_article = True, False
+        del self.tokens[at + 1 :]
+        self.index, self.is_glued = end, True
+
+    @staticmethod
+    def value(token: Token) -> int:
+        is_whole = token.spelling.isdigit() and len(token.spelling) <= 15
+        return int(token.spelling) if is_whole else -1
+
+    def add_number(self, value: int, end: int) -> bool:
+        """Add a number below 100 to the number word before it, as in two hundred and five."""
+        at = len(self.tokens) - 1
+        if at < 0 or not self.is_joined(at, self.index):
+            return False
+        is_after_and = at > 0 and self.last == b"and"
+        if is_after_and:
+            at -= 1
+            hundred = re.compile(rb" *hundred").match(self.text, end)
+            if hundred or not self.is_joined(at, self.tokens[at + 1].begin):
+                return False
+        old = self.value(self.tokens[at])
+        if not self.tokens[at].is_number_word or old < 0:
+            return False
+        is_ten = not is_after_and and value < 10 < old % 100 and old % 10 == 0
+        if not is_ten and (old < 100 or old % 100):
+            return False
+        self.respell(at, old + value, end)
+        return True
+
+    def multiply(self, scale: int, end: int) -> bool:
+        """Multiply the number before a scale, as in 3.5 million, two dozen and a hundred."""
+        at = len(self.tokens) - 1
+        if at < 0 or not self.is_joined(at, self.index):
+            return False
+        token = self.tokens[at]
+        if token.spelling == b"one" or token.is_article:
+            self.respell(at, scale, end)
+            return True
+        if token.kind != NUMBER:
+            return False
+        if not token.is_number_word:
+            number = Fraction(token.spelling.decode()) * scale
+            if len(token.spelling) > 8 or number == 0 or number.denominator > 1:
+                return False
+            self.respell(at, int(number), end)
+            token.is_number_word = False
+            return True
+        old = self.value(token)
+        part = old if scale == 12 else old % scale
+        if part <= 0 or old > 10**15 // scale:
+            return False
+        self.respell(at, old - part + part * scale, end)
+        return True
+
+    def read_half(self, end: int) -> bool:
+        begin = self.index
+        dozen = re.compile(rb"-? *(?:a )?dozen(?![A-Za-z\x80-\xff])").match(self.text, end)
+        if dozen:
+            self.write(b"6", begin, dozen.end())
+            return True
+        if re.match(rb"-[A-Za-z\x80-\xff]", self.text[end:]):
+            return False
+        if self.tokens and self.is_joined(-1, begin):
+            last = self.tokens[-1]
+            if last.spelling == b"one" or last.is_article:
+                self.tokens.pop()
+                begin = last.begin
+                is_sum = len(self.tokens) > 1 and self.last == b"and"
+                if last.is_article and is_sum and self.tokens[-2].kind == NUMBER:
+                    self.tokens.pop()
+        self.write(b"1 / 2", begin, end)
+        return True
+
+    def read_part(self, value: int, word: bytes, end: int, is_quarter: bool) -> bool:
+        """Read a third as 1/3, two thirds as 2/3, twenty-third as 23 th and third as 3 th."""
+        begin, at = self.index, len(self.tokens) - 1
+        is_plural, of_follows = word.endswith(b"s"), self.text.startswith(b" of ", end)
+        number = b"%d" % value
+        if at >= 0 and self.is_joined(at, begin) and (of_follows or not is_quarter):
+            token = self.tokens[at]
+            is_one = token.spelling == b"one" or (token.is_article and of_follows)
+            count = self.value(token) if token.kind == NUMBER else -1
+            if is_one and not is_plural:
+                self.respell(at, 1, end)
+                count = 1
+            if count == 1 or (count > 0 and is_plural):
+                self.write(b"/ " + number, begin, end)
+                return True
+            is_ten = count % 100 > 10 and count % 10 == 0 and token.is_number_word
+            if is_ten and value < 10:
+                self.respell(at, count + value, end)
+                self.write(b"th", begin, end)
+                return True
+        if is_quarter:
+            return False
+        self.write(number + b" th", begin, end)
+        return True
+
+    # --- products ---------------------------------------------------------------------------------
+
+    def settle_star(self) -> None:
+        """Drop a product sign between factors; join two letters."""
+        star, self.star = self.star, -1
+        between = [token.spelling for token in self.tokens[star + 1 : -1]]
+        if star < 1 or self.tokens[star].begins_sentence or set(between) - {b"("}:
+            return
+        before, sign, after = self.tokens[star - 1], self.tokens[star], self.tokens[-1]
+        begins_factor = after.kind == WORD or after.is_operand or after.is_function
+        begins_factor |= after.kind == GROUP and after.spelling == b"("
+        if not (before.ends_operand() or before.kind == WORD) or not begins_factor:
+            return
+        if sign.is_cross and before.kind != NUMBER and VECTORS.search(self.text, 0, self.size + 16):
+            sign.spelling, sign.kind = b"\\times", MACRO
+            return
+        if before.kind == WORD and after.kind == WORD and not before.is_function:
+            is_script = star > 1 and self.tokens[star - 2].spelling in SCRIPTS
+            names = [not (each.is_capital or each.is_capitalised) for each in (before, after)]
+            total = len(before.spelling) + len(after.spelling)
+            is_short = len(after.spelling) <= 3 and total <= 6 and not after.is_function
+            if not between and not is_script and all(names) and is_short:
+                before.spelling += after.spelling
+                before.end, before.is_joined = after.end, True
+                del self.tokens[star:]
+                return
+            if len(before.spelling) > 1 < len(after.spelling) and not after.is_function:
+                return
+        del self.tokens[star]
+        for group in reversed(self.groups):
+            if group.first <= star:
+                break
+            group.first -= 1
+
+    def join_letters(self) -> None:
+        """Join the letter that was just read to a letter before it, as in 2 x y."""
+        if len(self.tokens) < 2 or len(self.last) != 1:
+            return
+        before, after = self.tokens[-2:]
+        between = self.text[before.end : after.begin]
+        is_name = before.kind == WORD and re.match(rb"[a-z]", before.spelling)
+        is_name = is_name and (len(before.spelling) == 1 or before.is_joined)
+        is_other = before.is_capital or before.is_capitalised or before.is_article
+        is_script = len(self.tokens) > 2 and self.tokens[-3].spelling in SCRIPTS
+        if not is_name or is_other or is_script or len(before.spelling) >= 6:
+            return
+        if re.fullmatch(rb"(?: |\\[,;:! ])+", between):
+            before.spelling += after.spelling
+            before.end, before.is_joined = after.end, True
+            self.tokens.pop()
 
     # --- numbers ----------------------------------------------------------------------------------
 
     def read_number(self) -> None:
-        start, owed = self.index, self.owed[-1]
-        if owed:  # \frac12
-            self.owed[-1] -= 1
-            is_digit = self.at(0).isdigit()
-            self.emit(self.at(0) if is_digit else b"0", NUMBER, int(is_digit))
-            return
-        digits = DIGITS.match(self.text, start)
-        spelling, end = (digits[0], digits.end()) if digits else (b"0", start)
-        before = self.text[start - 1 : start] if start else b""
-        while digits and not spelling.startswith(b"0"):
-            group = THOUSANDS.match(self.text, end)
-            if not group:
-                break
-            after = self.text[group.end() : group.end() + 1]
-            if group[1] == b"," and before in (b"(", b"[") and after in (b")", b"]"):
-                break  # (100,200) is a pair
-            spelling, end = spelling + group[2], group.end()
-        if decimals := DECIMALS.match(self.text, end):
-            spelling = (spelling + decimals[0]).rstrip(b"0").rstrip(b".")
-            end = decimals.end()
+        start, is_argument = self.index, self.group.owed > 0
+        is_digit = self.at(0).isdigit()
+        spelling, end, is_list = b"0", start, False
+        if is_argument and is_digit:  # \frac12
+            spelling, end = self.at(0), start + 1
+        elif digits := DIGITS.match(self.text, start):
+            spelling, end = digits[0], digits.end()
+            is_list = end < self.list_end and not spelling.startswith(b"0")
+            is_checked = False
+            while not is_list and not spelling.startswith(b"0"):
+                group = THOUSANDS.match(self.text, end)
+                if not group:
+                    break
+                if group[1] == b"," and not is_checked:
+                    is_checked = True
+                    if found := list_end(self.text, start):
+                        is_list, self.list_end = True, found
+                        break
+                spelling, end = spelling + group[2], group.end()
+        if not is_argument or not is_digit:
+            decimals = DECIMALS.match(self.text, end)
+            if not decimals and not is_list and end > start:
+                decimals = decimal_comma(self.text, start, end)
+            if decimals:
+                spelling = (spelling + b"." + decimals[0][1:]).rstrip(b"0").rstrip(b".")
+                end = decimals.end()
         self.emit(spelling, NUMBER, end - start)
+        if is_argument:
+            self.group.owed -= 1
+            self.end_argument()
 
-    # --- braces -----------------------------------------------------------------------------------
+    # --- groups -----------------------------------------------------------------------------------
+
+    def bracket(self, byte: bytes) -> Token:
+        return Token(byte, GROUP, self.index, self.index + 1)
+
+    def takes_argument(self) -> bool:
+        if self.group.owed > 0:
+            self.group.owed -= 1
+            return True
+        return self.last in SCRIPTS
 
     def open_brace(self) -> None:
-        is_argument = self.owed[-1] > 0
-        if is_argument:
-            self.owed[-1] -= 1
-        is_argument |= self.last in (b"^", b"_")
-        if len(self.brackets) < 63:
-            opened = None
+        is_argument = self.takes_argument()
+        if len(self.groups) < 64:
             if is_argument and not self.opens_look:
-                opened = len(self.tokens)
-                self.tokens.append(Token(b"(", GROUP, self.index, self.index + 1, is_argument=True))
-            self.brackets.append(opened)
-            self.owed.append(0)
+                self.tokens.append(self.bracket(b"("))
+                self.groups.append(Group(ARGUMENT, len(self.tokens) - 1))
+            elif is_argument:
+                self.groups.append(Group(LOOK, len(self.tokens)))
+            elif not self.opens_look and self.begins_set():
+                self.tokens.append(self.bracket(b"{"))
+                self.groups.append(Group(SET, len(self.tokens)))
+            else:
+                self.groups.append(Group(PLAIN, len(self.tokens)))
         self.index += 1
         self.opens_look = False
 
+    def begins_set(self) -> bool:
+        """Return True if a brace begins a set in plain text, as in {1, 2, 3}."""
+        if self.index and self.at(-1) not in b" \n\t$=(,:":
+            return False
+        start = self.index + 1
+        content = re.match(rb" *-?(?=[0-9A-Za-z\x80-\xff])", self.text[start : self.size + 2])
+        if not content:
+            return False
+        start += content.end()
+        inside = re.match(rb"([^}{\\$^_\n]*)\}", self.text[start : min(self.size, start + 200)])
+        return bool(inside and b"," in inside[1])
+
     def close_brace(self) -> None:
-        if self.brackets:
-            self.owed.pop()
-            opened = self.brackets.pop()
-            if opened is not None and opened < len(self.tokens):
-                inside = len(self.tokens) - opened - 1
-                if inside > 1:
-                    self.tokens.append(Token(b")", GROUP, self.index, self.index + 1))
-                else:
-                    del self.tokens[opened]
-                    is_degree = inside == 1 and self.last == DEGREE
-                    if is_degree and opened and self.tokens[opened - 1].spelling == b"^":
-                        del self.tokens[opened - 1]
-                    elif inside == 0 and self.last in (b"^", b"_"):
-                        self.tokens.pop()
+        while len(self.groups) > 1 and self.group.kind >= AUTOMATIC:
+            self.end_group()
+        if len(self.groups) > 1:
+            kind = self.group.kind
+            self.end_group()
+            if kind == SET:
+                self.tokens.append(self.bracket(b"}"))
+            elif kind != PLAIN:
+                self.end_argument()
         self.index += 1
         self.is_glued = True
+
+    def end_group(self) -> None:
+        group = self.groups.pop()
+        self.star = -1
+        if group.bar >= 0:
+            self.enclose(group.bar, group.limit)
+        if group.kind in (ARGUMENT, AUTOMATIC) and group.first < len(self.tokens):
+            if self.is_needless(group, ARGUMENT):
+                self.drop_bracket(group.first)
+            elif group.kind == AUTOMATIC:
+                place = self.tokens[-1].end - 1
+                self.tokens.append(Token(b")", GROUP, place, place + 1))
+            else:
+                self.tokens.append(self.bracket(b")"))
+
+    def end_argument(self) -> None:
+        while self.group.is_fraction and self.group.owed < 2:
+            if self.group.owed == 1:
+                place = self.tokens[-1].end - 1 if self.tokens else 0
+                self.tokens.append(Token(b"/", OPERATOR, place, place + 1))
+                return
+            self.group.is_fraction = False
+            if self.group.kind != AUTOMATIC:
+                return
+            self.end_group()
+
+    def is_needless(self, group: Group, kind: int) -> bool:
+        """Return True if a group that was just popped means the same without brackets."""
+        inside = self.tokens[group.first + 1 :]
+        before = self.tokens[group.first - 1] if group.first else None
+        if kind == ROUND:
+            ahead = re.match(rb" *(.)", self.text[self.index + 1 :], re.DOTALL)
+            is_numerator = ahead and ahead[1] == b"/" and bool(inside)
+            is_operand = before is not None and before.ends_operand()
+            return bool(is_numerator) and not is_operand and shape(inside) <= PRODUCT
+        if kind == CALL:
+            is_followed = re.match(rb"[A-Za-z0-9\x80-\xff(\\{^]", self.at(1))
+            return is_call(inside) and not is_followed
+        if len(inside) <= 1:
+            return kind == ARGUMENT or bool(inside)
+        if kind == ROUND_ARGUMENT and before and before.spelling == b"/":
+            return shape(inside) <= FACTOR
+        if self.group.is_fraction:
+            return shape(inside) <= (PRODUCT if self.group.owed == 1 else FACTOR)
+        return shape(inside) == ATOM
+
+    def drop_bracket(self, first: int) -> None:
+        del self.tokens[first]
+        before = self.tokens[first - 1].spelling if first else b""
+        if before in SCRIPTS and first == len(self.tokens):
+            self.tokens.pop()
+        elif before == b"^" and self.tokens[first].spelling in (DEGREE, b"'", *ENDINGS):
+            del self.tokens[first - 1]
+
+    def open_round(self) -> None:
+        place = len(self.tokens) - 1
+        kind = ROUND
+        if self.group.owed > 0:
+            self.group.owed -= 1
+            kind = ROUND_ARGUMENT
+        elif place > 0:
+            last = self.tokens[place - 1]
+            is_script = place > 2 and self.tokens[place - 2].spelling in SCRIPTS
+            name = last.spelling.decode("latin-1")
+            if last.spelling in (*SCRIPTS, b"/"):
+                kind = ROUND_ARGUMENT
+            elif name in braces.CALLS:
+                opening, closing = braces.CALLS[name]
+                index, end = self.index, self.tokens[-1].end
+                del self.tokens[-2:]
+                self.write(opening.encode(), last.begin, end)
+                self.index = index
+                if len(self.groups) < 64:
+                    self.groups.append(Group(SILENT, len(self.tokens) - 1, closing.encode()))
+                return
+            elif last.is_function or (is_script and self.tokens[place - 3].is_function):
+                kind = CALL
+        if len(self.groups) < 64:
+            self.groups.append(Group(kind, place))
+
+    def close_round(self) -> bool:
+        if self.group.kind < ROUND:
+            return False
+        group = self.groups.pop()
+        self.star = -1
+        if group.kind == SILENT:
+            if group.close:
+                self.write(group.close, self.index, self.index + 1)
+            else:
+                self.index += 1
+            return True
+        if self.is_needless(group, group.kind):
+            self.drop_bracket(group.first)
+        else:
+            self.tokens.append(self.bracket(b")"))
+        if group.kind == ROUND_ARGUMENT:
+            self.end_argument()
+        self.index += 1
+        self.is_glued = True
+        return True
+
+    def read_bar(self, sign: bytes) -> None:
+        r"""Read \over or \choose between the two parts of its group."""
+        first = 0
+        if len(self.groups) > 1:
+            first = self.group.first + (self.group.kind >= ARGUMENT)
+        is_choice = sign != b"/"
+        self.enclose(first, ATOM if is_choice else PRODUCT)
+        if is_choice:
+            index = self.index
+            self.write(sign, index, index + 1)
+            self.tokens.insert(first, self.tokens.pop())
+            self.index = index
+        else:
+            self.tokens.append(Token(sign, OPERATOR, self.index, self.index + 1))
+        if len(self.groups) > 1:
+            self.group.bar, self.group.limit = len(self.tokens), ATOM if is_choice else FACTOR
+
+    def enclose(self, first: int, limit: int) -> None:
+        """Put brackets around the tokens from `first` on if they bind less than the limit."""
+        part = self.tokens[first:]
+        if len(part) > 1 and shape(part) > limit:
+            begin = part[0].begin
+            self.tokens.insert(first, Token(b"(", GROUP, begin, begin + 1))
+            self.tokens.append(self.bracket(b")"))
 
     # --- signs, brackets, punctuation -------------------------------------------------------------
 
     def read_symbol(self, byte: bytes) -> None:
         self.opens_look = False
         before, after = self.at(-1), self.at(1)
+        for arrow, macro in symbols.ARROWS.items():
+            if self.text.startswith(arrow.encode(), self.index):
+                end = self.index + len(arrow)
+                self.write(macro.encode(), self.index, end)
+                return
         run = len(self.text[self.index :]) - len(self.text[self.index :].lstrip(byte))
         if byte in b"+=%^|":
             self.emit(byte, OPERATOR, 1)
         elif byte in b"()":
-            self.group(byte, 1)
+            if byte == b"(" or not self.close_round():
+                self.bracket_sign(byte, 1)
         elif byte == DEGREE[:1]:
             if self.last == b"^":
                 self.tokens.pop()
             self.emit(byte + after, OPERATOR, 2)
+        elif byte in b",@#&~":
+            self.read_comma(byte)
         elif byte == b"\\":
-            if after == b"%":
+            if after == b"\\" and self.num_matrices:
+                self.write(b"] [", self.index, self.index + 2)
+            elif after == b"\\" and not SINGLE.search(self.text[: self.size + 1]):
+                self.index += 1
+            elif after == b"%":
                 self.emit(b"%", OPERATOR, 2)
             elif after in b"{}":
-                self.group(after, 2, ends_arguments=False)
+                self.bracket_sign(after, 2)
             elif after == b"|":
-                self.emit(b"||", OPERATOR, 2)
+                self.write(b"| |", self.index, self.index + 2)
             else:
-                self.index = min(self.index + (1 if after.isdigit() else 2), self.size)
+                is_short = after.isdigit() or after in b"*_&#"
+                self.index = min(self.index + (1 if is_short else 2), self.size)
         elif byte == b"-":
             last_kind = self.tokens[-1].kind if self.tokens else None
             is_bullet = after == b" " and self.is_bullet()
             if run > 1:
                 self.skip(run)
-            elif is_bullet or (self.touches_word() and last_kind != MACRO):
+            elif is_bullet or (self.touches_word() and last_kind != MACRO) or self.is_compound():
                 self.skip(1)
             else:
                 self.emit(byte, OPERATOR, 1)
@@ -308,19 +1003,29 @@ class Reader:
         elif byte in b"<>":
             self.emit(byte + b"=", OPERATOR, 2) if after == b"=" else self.emit(byte, OPERATOR, 1)
         elif byte in b"[]":
-            self.skip(2) if after == byte else self.group(byte, 1)  # [[a link]]
+            if after == byte == b"[" and ROWS.match(self.text[: self.size + 2], self.index):
+                self.in_rows = True
+            if after == byte and not self.in_rows:
+                self.skip(2)  # [[a link]]
+            else:
+                self.bracket_sign(byte, 1)
         elif byte == b"/":
-            ends_word = all(LETTERS.match(self.at(offset)) for offset in (-2, -1, 1))
-            self.skip(1) if ends_word else self.emit(byte, OPERATOR, 1)  # and/or
+            word = re.search(rb"[A-Za-z\x80-\xff]*\Z", self.text[: self.index])
+            assert word
+            is_either = word[0].lower().decode("latin-1") in prose.EITHER
+            is_either = is_either and LETTERS.match(after) is not None
+            self.skip(1) if is_either else self.emit(byte, OPERATOR, 1)  # and/or
         elif byte == b"*":
             self.read_star(after)
         elif byte == b"!":
             self.read_bang(before, after)
         elif byte == b"'":
             self.emit(byte, OPERATOR, 1) if self.takes_mark(byte) else self.skip(1)
+        elif byte == b"." and self.text.startswith(b". . .", self.index):
+            self.emit(b"...", MACRO, 5)
         elif byte == b"." and run > 1:
             self.emit(b"...", MACRO, run)
-        elif byte == b":" and before.isdigit() and after.isdigit():
+        elif byte == b":" and self.is_ratio(self.index, self.index + 1, True):
             self.emit(byte, OPERATOR, 1)
         elif byte == b"$":
             self.index += 1
@@ -330,16 +1035,75 @@ class Reader:
                 self.end_sentence(byte)
             self.skip(1)
 
-    def group(self, byte: bytes, width: int, ends_arguments: bool = True) -> None:
-        """Append a bracket; the next token still begins the sentence, except after \\lbrace."""
-        begins_sentence = self.begins_sentence
-        self.emit(byte, GROUP, width).begins_sentence = False
-        self.begins_sentence = begins_sentence
-        if ends_arguments:
-            self.owed[-1] = 0
+    def bracket_sign(self, byte: bytes, width: int) -> None:
+        r"""Append a bracket; the next token still begins the sentence."""
+        marks = self.begins_sentence, self.after_question
+        token = self.emit(byte, GROUP, width)
+        token.begins_sentence = token.after_question = False
+        self.begins_sentence, self.after_question = marks
+        before = self.tokens[-2].spelling if len(self.tokens) > 1 else b""
+        if byte == b"(":
+            self.open_round()
+            return
+        if byte == b"]" and before == b"]":
+            self.in_rows = False
+        if self.in_root and byte == b"]":
+            after = self.text[self.index + (self.at(0) == b" ") :][:1]
+            self.group.owed, self.in_root = int(not after.isdigit()), False
+            return
+        self.in_root |= byte == b"[" and before == b"\\sqrt"
+        self.group.owed, self.group.is_fraction = 0, False
+
+    def read_comma(self, byte: bytes) -> None:
+        """Read a comma before a sign, and other signs between operands, as operators."""
+        ahead = re.match(DELIMITERS_AHEAD, self.text[self.index + 1 : self.size])
+        after = self.at(1 + ahead.end()) if ahead else b" "
+        is_operator = bool(self.tokens) and self.tokens[-1].ends_operand()
+        has_blanks = self.at(1) == b" " and self.index > 0 and self.at(-1) == b" "
+        if byte == b"," or self.num_matrices:
+            is_operator = is_operator and after in b"+-"
+            byte = b"," if byte == b"&" else byte
+        elif not re.match(rb"[0-9A-Za-z\x80-\xff(]", after):
+            is_operator = False
+        elif byte == b"&":
+            is_escaped = self.index == 0 or self.at(-1) == b"\\"
+            text = self.text[: self.size + 6]
+            is_operator = is_operator and (is_escaped or not re.search(rb"\\(?:\\|begin)", text))
+        elif byte == b"~":
+            is_operator = is_operator and has_blanks
+        if is_operator:
+            is_tilde = byte == b"~"
+            self.emit(b"\\sim" if is_tilde else byte, MACRO if is_tilde else OPERATOR, 1)
+        else:
+            self.skip(1)
+
+    def is_ratio(self, left: int, right: int, of_names: bool) -> bool:
+        r"""Return True if a colon separates numbers or names, but not in f: A \to B."""
+        before = re.sub(DELIMITERS_AHEAD + rb"\Z", b"", self.text[:left])
+        ahead = re.match(DELIMITERS_AHEAD, self.text[right : self.size])
+        assert ahead
+        after = self.text[right + ahead.end() :]
+        if re.search(rb"[0-9]\Z", before):
+            return after[:1].isdigit()
+        name = re.search(rb"[A-Za-z\x80-\xff]+\Z", before)
+        other = LETTERS.match(after)
+        is_lopsided = (len(before) < left) != (ahead.end() > 0)
+        if not of_names or is_lopsided or not name or not other:
+            return False
+        for each in (name[0], other[0]):
+            if len(each) > 1 and re.search(rb"[a-z\x80-\xff]", each):
+                return False
+        return not re.match(DELIMITERS_AHEAD + rb"\\(?:to|rightarrow|mapsto)", after[other.end() :])
+
+    def is_compound(self) -> bool:
+        """Return True at the hyphen of n-th and at both hyphens of 8-by-8."""
+        ahead = re.match(
+            rb"(?i:th|st|nd|rd|by(?=-))(?![A-Za-z\x80-\xff])", self.text[self.index + 1 :]
+        )
+        return bool(ahead or re.search(rb"-(?i:by)\Z", self.text[: self.index]))
 
     def end_sentence(self, byte: bytes) -> None:
-        self.begins_sentence = True
+        self.begins_sentence, self.after_question = True, byte == b"?"
         if byte == b"." and self.tokens and self.is_glued:
             self.tokens[-1].before_stop = True
 
@@ -354,11 +1118,13 @@ class Reader:
             self.skip(1)
         else:
             self.emit(b"*", OPERATOR, 1)
+            self.star = len(self.tokens) - 1
 
     def read_bang(self, before: bytes, after: bytes) -> None:
         kind = self.tokens[-1].kind if self.tokens else None
         is_factorial = kind == NUMBER or (kind == GROUP and before == b")")
-        if after == b"=":
+        is_glued_factorial = self.is_glued and (before.isdigit() or before == b")")
+        if after == b"=" and not is_glued_factorial and self.at(2) != b"=":
             self.emit(b"!=", OPERATOR, 2)
         elif self.takes_mark(b"!") or (self.is_glued and is_factorial):
             self.emit(b"!", OPERATOR, 1)
@@ -379,8 +1145,10 @@ class Reader:
         return self.source[token.end - 1] + 1 - self.source[token.begin]
 
     def touches_word(self) -> bool:
-        behind, ahead = self.text[max(0, self.index - 3) : self.index], self.index + 1
-        return bool(IN_WORD.match(behind) or IN_WORD.match(self.text, ahead))
+        ahead = WORD_AHEAD.match(self.text, self.index + 1)
+        behind = WORD_BEHIND.search(self.text[: self.index])
+        macro = re.search(rb"\\[A-Za-z\x80-\xff]*\Z", self.text[: self.index])
+        return bool(ahead or (behind and not macro))
 
     def is_bullet(self) -> bool:
         """Return True at the start of a line if the previous line is empty or complete."""
@@ -422,23 +1190,130 @@ def canonical_drawing(code: bytes, kind: int) -> bytes:
     return kept
 
 
+def list_end(text: bytes, start: int) -> int:
+    """Return the end of a list of numbers such as {2,310} and 120,135,150; 0 if it is a number."""
+    begun = re.search(rb"(?:[0-9]+,)*\Z", text[:start])
+    assert begun
+    start = begun.start()
+    run = re.compile(rb"[0-9]+(?:,[0-9]+)*").match(text, start)
+    assert run
+    first, *others = run[0].split(b",")
+    if first.startswith(b"0") or len(first) > 3 or any(len(each) != 3 for each in others):
+        return run.end()
+    if any(each.startswith(b"0") for each in others):
+        return 0
+    numbers = [int(each) for each in (first, *others)]
+    steps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
+    is_even = len(steps) == 1 and abs(min(steps)) <= 100
+    is_long = len(numbers) > 2 and len(first) == 3
+    is_list = is_bracketed(text, start, run.end()) or (
+        is_long
+        and (is_even or continues(text, start, run.end()) or is_announced(text, start, run.end()))
+    )
+    return run.end() if is_list else 0
+
+
+def is_bracketed(text: bytes, start: int, end: int) -> bool:
+    """Return True if the numbers are an element or all elements of a bracketed list."""
+    before, after = text[:start].rstrip(b" "), text[end:].lstrip(b" ")
+    opens = re.search(rb"(?:[(\[]|(?<![A-Za-z\x80-\xff}^_])\{)\Z", before)
+    follows = re.search(rb"[0-9],\Z", before)
+    closes = re.match(rb"[)\]}]|\\\}|\\rbrace", after)
+    return bool((opens and (closes or after.startswith(b","))) or (follows and closes))
+
+
+def is_announced(text: bytes, start: int, end: int) -> bool:
+    """Return True after a colon or a plural, if no noun follows."""
+    before = re.sub(DELIMITERS_AHEAD + rb"\Z", b"", text[:start])
+    after = re.sub(rb"\A" + DELIMITERS_AHEAD, b"", text[end:])
+    word = re.search(rb"[A-Za-z\x80-\xff]*\Z", before)
+    assert word
+    if LETTERS.match(after) or word[0].startswith(b"equals"):
+        return False
+    is_plural = word[0].endswith(b"s") and len(word[0]) > 4
+    is_verb = word[0].startswith((b"are", b"were")) and len(word[0]) < 5
+    return before.endswith(b":") or is_plural or is_verb
+
+
+def continues(text: bytes, start: int, end: int) -> bool:
+    """Return True if another number of a list precedes or follows."""
+    if re.search(rb"[0-9],\Z", text[:start].rstrip(b" ")):
+        return True
+    number = rb"[0-9]{1,3}(?!,?[0-9])"
+    return bool(
+        re.match(rb"(?:, *(?:and |or )?| *(?:and |or ))(?:\.\.\.|\\ldots|%s)" % number, text[end:])
+    )
+
+
+def decimal_comma(text: bytes, start: int, end: int) -> re.Match[bytes] | None:
+    """Return the decimals that follow a comma, as in 1,25."""
+    decimals = re.compile(rb",(?:[0-9]{2}|[0-9]+)(?![0-9]|,|\.[0-9])").match(text, end)
+    if not decimals or (len(decimals[0]) != 3 and text[start:end] != b"0"):
+        return None
+    is_list = re.search(rb"[,=]\Z", text[:start].rstrip(b" "))
+    is_list = is_list or is_bracketed(text, start, decimals.end())
+    return None if is_list or continues(text, start, decimals.end()) else decimals
+
+
+ENTITY = re.compile("&(?:#([0-9]+)|#[xX]([0-9a-fA-F]+)|([A-Za-z0-9]+));")
+
+
+def point_of(entity: re.Match[str]) -> int:
+    """Return the code point that an HTML entity names, or 0."""
+    if len(entity[0]) > 34:
+        return 0
+    if entity[3]:
+        return folding.entities().get(entity[3], 0)
+    point = int(entity[1]) if entity[1] else int(entity[2], 16)
+    return point if 31 < point < folding.FOLDED_BELOW and not 0xD800 <= point < 0xE000 else 0
+
+
+SYLLABLE = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
+
+
+def fold(raw: str) -> tuple[bytes, list[int]]:
+    """Return the folded text and the position in raw's UTF-8 of each of its bytes."""
+    text, source, place, script, at = bytearray(), list[int](), 0, "", 0
+
+    def put(written: str) -> None:
+        encoded = written.encode("utf-8", "ignore")
+        text.extend(encoded)
+        source.extend([place] * len(encoded))
+
+    while at < len(raw):
+        syllable, entity = SYLLABLE.match(raw, at), ENTITY.match(raw, at)
+        letters = syllable[0] if syllable else raw[at]
+        character = unicodedata.normalize("NFC", letters) if syllable else letters
+        if entity and (point := point_of(entity)):
+            letters, character = entity[0], chr(point)
+        is_folded = character >= "\x80" and ord(character) < folding.FOLDED_BELOW
+        written = folding.folded(character) if is_folded else character
+        mark = written[0] if is_folded and written[:1] in ("^", "_") else ""
+        if mark != script:
+            put("}" if script else "")
+            put(mark + "{" if mark else "")
+            script = mark
+        put(written[len(mark) :])
+        at += len(letters)
+        place += len(letters.encode())
+    if script:
+        place -= 1
+        put("}")
+    return bytes(text), source
+
+
 def lex(raw: str) -> tuple[list[Token], int]:
     """Return the canonical tokens, with positions in raw's UTF-8, and a hash of the drawings."""
-    text, source, place = bytearray(), list[int](), 0
-    for character in raw:
-        is_folded = ord(character) < folding.FOLDED_BELOW
-        written = folding.folded(character) if is_folded else character
-        encoded = written.encode("utf-8", "ignore")
-        text += encoded
-        source += [place] * len(encoded)
-        place += len(character.encode())
-    reader = Reader(bytes(text), source)
+    text, source = fold(raw)
+    reader = Reader(text, source)
     reader.read()
     tokens = reader.tokens
-    if reader.capitals >= set(MARKERS):
+    if reader.capitals | reader.smalls >= set(MARKERS):
         tokens = tokens[: options_start(tokens)]
     tokens = without_boilerplate(tokens[number_end(tokens) :]) or tokens
     for token in tokens:
+        if token.is_capital and token.spelling in reader.capitals & reader.smalls:
+            token.spelling = token.spelling.upper()
         token.begin, token.end = source[token.begin], source[token.end - 1] + 1
     return tokens, reader.drawings
 
@@ -448,11 +1323,19 @@ def options_start(tokens: list[Token]) -> int:
 
     def is_marker(at: int, letter: bytes) -> bool:
         around = [token.spelling for token in tokens[max(0, at - 1) : at + 2]]
-        in_bracket = (at > 0 and around[0] == b"(") or (at + 1 < len(tokens) and around[-1] == b")")
         token = tokens[at]
-        return token.spelling == letter and token.is_capital and (token.before_stop or in_bracket)
+        if token.spelling != letter:
+            return False
+        if at + 1 < len(tokens) and around[-1] == b")":
+            return True
+        in_bracket = at > 0 and around[0] == b"("
+        return token.is_capital and (token.before_stop or in_bracket)
 
-    starts = [at for at in range(MIN_STEM, len(tokens)) if is_marker(at, MARKERS[0])]
+    starts = [
+        at
+        for at in range(MIN_STEM, len(tokens))
+        if is_marker(at, MARKERS[0]) and (tokens[at].is_capital or tokens[at].after_question)
+    ]
     if not starts:
         return len(tokens)
     start, waiting = starts[0], list(MARKERS)

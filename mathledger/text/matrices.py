@@ -1,0 +1,79 @@
+r"""Read matrices: \begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix} is [[1, 2], [3, 4]]."""
+
+from typing import Any
+
+import numpy as np
+
+from mathledger.core.kernels import borrowing
+from mathledger.text import chars
+from mathledger.text.chars import is_digit, is_letter, matches, skip_blanks
+from mathledger.text.tokens import HASH, SQUARE_LEFT_HASH, SQUARE_RIGHT_HASH, write_pieces
+
+_OPEN, _ROW, _CLOSE, _DET = (
+    np.frombuffer(word, np.uint8) for word in (b"[ [", b"] [", b"] ]", b"det [ [")
+)
+_MATRIX, _SMALL = (np.frombuffer(word, np.uint8) for word in (b"matrix}", b"small"))
+
+
+@borrowing
+def read_environment(state: Any, scratch: Any, index: int) -> None:
+    r"""Write the brackets of a matrix, whose \begin or \end ends at `index`."""
+    text, tokens = scratch.text, scratch.tokens
+    at = skip_blanks(text, index, state.size)
+    if text[at] != chars.CURLY_LEFT:
+        return
+    letter = text[at + 1]
+    if matches(text, at + 1, _SMALL):
+        at += len(_SMALL)
+    elif letter in _LETTERS and not matches(text, at + 1, _MATRIX):
+        at += 1
+    if not matches(text, at + 1, _MATRIX):
+        return
+    place = (state.index, state.index + 1)
+    if text[state.index + 1] == _B:
+        pool = _DET if letter == _V else _OPEN
+        write_pieces(state, scratch, pool, 0, len(pool), place)
+        state.matrices += 1
+    elif state.matrices > 0:
+        last = state.num_tokens - 1
+        if tokens[last, HASH] == SQUARE_LEFT_HASH and tokens[last - 1, HASH] == SQUARE_RIGHT_HASH:
+            state.num_tokens -= 2  # The last row ended with a line break.
+        write_pieces(state, scratch, _CLOSE, 0, len(_CLOSE), place)
+        state.matrices -= 1
+
+
+_B, _V = b"bv"
+_LETTERS = tuple(b"pbBvV")
+
+
+@borrowing
+def end_row(state: Any, scratch: Any) -> None:
+    r"""Read \\ in a matrix."""
+    place = (state.index, state.index + 2)
+    write_pieces(state, scratch, _ROW, 0, len(_ROW), place)
+
+
+@borrowing
+def begins_rows(text: Any, index: int, size: int) -> bool:
+    """Return True if the [[ at `index` opens a matrix and not a link."""
+    at = skip_blanks(text, index + 2, size)
+    if text[at] == chars.HYPHEN:
+        at += 1
+    if is_digit(text[at]):
+        return True
+    while at < size and text[at] not in (chars.SQUARE_RIGHT, chars.NEWLINE):
+        at += 1
+    at = skip_blanks(text, at + 1, size)
+    if text[at] != chars.COMMA:
+        return False
+    return bool(text[skip_blanks(text, at + 1, size)] == chars.SQUARE_LEFT)
+
+
+@borrowing
+def is_escaped(text: Any, size: int) -> bool:
+    r"""Return True if each backslash is doubled, as in JSON: \\frac and \\sqrt, but never \frac."""
+    for at in range(size):
+        is_double = at > 0 and text[at - 1] == chars.BACKSLASH
+        if text[at] == chars.BACKSLASH and is_letter(text[at + 1]) and not is_double:
+            return False
+    return True

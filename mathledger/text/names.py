@@ -1,0 +1,168 @@
+r"""Compare texts up to the names of their variables and points, and apart from answer wrappers.
+
+In the renamed tokens of a text, each name is its number in order of appearance:
+"If x + 3y = 5 and y = 1, find x" and "If a + 3b = 5 and b = 1, find a" have the same ones.
+Names are single letters (capitals are other names than small letters), Greek letters but pi, runs
+of capitals (ABC is the points A, B and C) and products of single names (xy). The numbers e and i
+and the articles keep their names.
+
+>>> problems, _ = forms(pa.array(["Draw y = 3x + k.", "Draw v = 3u + c.", "Draw v = 3u + u."]))
+>>> bool((problems[0] == problems[1]).all()), bool((problems[0] == problems[2]).all())
+(True, False)
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.strings import text_bytes
+from mathledger.text.hashing import mix, signed
+from mathledger.text.lexer import lex
+from mathledger.text.shapes import is_in
+from mathledger.text.state import longest, scratch, tables
+from mathledger.text.tokens import (
+    ARTICLE,
+    CAPITALISED,
+    FLAGS,
+    FROM,
+    HASH,
+    KIND,
+    MACRO,
+    OPERAND,
+    POINTS,
+    SINGLE_CAPITAL,
+    TO,
+    WORD,
+)
+from mathledger.text.wrappers import wrapper_start
+
+U64 = npt.NDArray[np.uint64]
+
+MAX_POINTS = 6  # A longer run of capitals is a word.
+MAX_PRODUCT = 3  # A longer run of small letters is a word.
+_MAX_NAMES = 128  # Later names keep their spelling.
+_CAPITAL = 26  # Codes of names: 26 small letters, 26 capitals, then hashes of Greek letters.
+_FIXED = signed(rb"\pi", rb"\infty", rb"\emptyset", rb"\ell", rb"\hbar")
+_CONSTANTS = tuple(b"ei")
+# Short words that are no products, even if their letters are names.
+_SHORT = signed(
+    *b"am an as at be by do he if in is it me my no of on or so to up us we and are can for has "
+    b"how its not one out the two was who you all any but had her his let may new nor now off our "
+    b"own per say she too use way yes th st nd rd cm mm km ft kg lb oz ml mi sin cos tan log max "
+    b"min gcd lcm mod".split()
+)
+_NAME_SEED = np.uint64(0x5851F42D4C957F2D)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+@borrowing
+def _is_single(tokens: Any, at: int, spellings: Any) -> bool:
+    """Return True for a single letter that is a name."""
+    token = tokens[at]
+    if token[KIND] != WORD or token[TO] - token[FROM] != 1:
+        return False
+    letter = spellings[token[FROM]]
+    is_constant = letter in _CONSTANTS and not token[FLAGS] & SINGLE_CAPITAL
+    return not is_constant and not token[FLAGS] & ARTICLE
+
+
+@borrowing
+def _number(code: Any, seen: Any, count: int) -> int:
+    """Return the number of a name among those seen, or their count if it is new."""
+    for number in range(count):
+        if seen[number] == code:
+            return number
+    return count
+
+
+@borrowing
+def _letter_code(letter: Any, is_capital: Any) -> Any:
+    code = np.int64(letter) | np.int64(0x20)
+    return code - np.int64(0x61) + (_CAPITAL if is_capital else 0)
+
+
+@kernel
+def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
+    """Write the hashes of the renamed tokens from `lexer.lex` to out[:count]."""
+    seen, num_seen = np.empty(_MAX_NAMES, np.int64), 0
+    small = np.int64(0)
+    for at in range(count):
+        if _is_single(tokens, at, spellings) and not tokens[at, FLAGS] & SINGLE_CAPITAL:
+            small |= np.int64(1) << _letter_code(spellings[tokens[at, FROM]], False)
+    for at in range(count):
+        token = tokens[at]
+        first, end, flags = token[FROM], token[TO], token[FLAGS]
+        out[at] = np.uint64(token[HASH])
+        if token[KIND] == MACRO:
+            if not flags & OPERAND or is_in(token[HASH], _FIXED):
+                continue
+            number = _number(token[HASH], seen, num_seen)
+            if number == num_seen and num_seen < _MAX_NAMES:
+                seen[num_seen] = token[HASH]
+                num_seen += 1
+            out[at] = mix(_NAME_SEED + np.uint64(number))
+            continue
+        if token[KIND] != WORD or not _is_run(tokens, at, spellings, small):
+            continue
+        value, is_capital = np.uint64(0), flags & (SINGLE_CAPITAL | POINTS) != 0
+        for place in range(first, end):
+            code = _letter_code(spellings[place], is_capital)
+            number = _number(code, seen, num_seen)
+            if number == num_seen and num_seen < _MAX_NAMES:
+                seen[num_seen] = code
+                num_seen += 1
+            value = mix(value * _MULTIPLIER + _NAME_SEED + np.uint64(number))
+        out[at] = value
+
+
+@borrowing
+def _is_run(tokens: Any, at: int, spellings: Any, small: Any) -> bool:
+    """Return True for a name, a run of points, or a product of names."""
+    token = tokens[at]
+    size = token[TO] - token[FROM]
+    if size == 1:
+        return bool(_is_single(tokens, at, spellings))
+    if token[FLAGS] & POINTS:
+        return bool(size <= MAX_POINTS)
+    if size > MAX_PRODUCT or token[FLAGS] & CAPITALISED or is_in(token[HASH], _SHORT):
+        return False
+    for place in range(token[FROM], token[TO]):
+        letter = spellings[place]
+        if not 0x61 <= letter <= 0x7A or not small >> _letter_code(letter, False) & 1:
+            return False
+    return True
+
+
+@kernel
+def _forms(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
+    keys = np.zeros((2, len(offsets) - 1, 2), np.uint64)
+    hashes = np.empty(len(scratch.tokens), np.uint64)
+    for row in range(len(offsets) - 1):
+        count, drawings = lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        renamed(scratch.tokens, count, scratch.spellings, hashes)
+        start = wrapper_start(scratch.tokens, count)
+        for part in range(2):
+            low = drawings if part == 0 else np.uint64(0)
+            high = mix(low + np.uint64(1))
+            for at in range(start if part == 1 else 0, count if part == 1 else start):
+                low = mix(low + hashes[at])
+                high = mix(high ^ (hashes[at] * _MULTIPLIER))
+            keys[part, row, 0], keys[part, row, 1] = low, high
+    return keys
+
+
+def forms(texts: pa.Array) -> tuple[U64, U64]:
+    """Return 128-bit hashes of the renamed tokens of every problem and of its answer's wrapper.
+
+    Two texts whose first hashes agree are the same problem up to the names of variables and to the
+    form of the answer; if the second agree as well, the answers are the same.
+
+    Returns:
+        Two arrays, each with shape (texts, 2). The second is a constant for texts without wrapper.
+    """
+    data, offsets = text_bytes(texts)
+    problems, wrappers = _forms(data, offsets, tables(), scratch(longest(offsets)))
+    return problems, wrappers

@@ -1,0 +1,215 @@
+"""Spellings of one formula have equal canonical tokens, and other formulas have other ones.
+
+spellings.txt lists them by kind of notation. The property tests write random formulas in several
+notations and check that the tokens depend on the formula alone.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mathledger.text import canonical, names, vocabulary
+from mathledger.text.wrappers import split
+
+
+def read(mode: str) -> Iterator[tuple[str, list[str]]]:
+    """Return the kind and the spellings of each line under "# same" or "# differ"."""
+    kind = ""
+    for line in Path(__file__).with_name("spellings.txt").read_text("utf-8").splitlines()[1:]:
+        if line.startswith("# "):
+            kind = line[2:]
+        elif line and kind.startswith(mode):
+            yield kind, line.split("  |  ")
+
+
+def pairs(mode: str) -> list[tuple[str, str, str]]:
+    found = []
+    for kind, (first, *others) in read(mode):
+        if mode == "same":
+            found += [(kind, first, other) for other in others]
+        else:
+            found += [(kind, *pair) for pair in combinations([first, *others], 2)]
+    return found
+
+
+def test_there_are_spellings_of_every_kind() -> None:
+    same, differ = pairs("same"), pairs("differ")
+    assert len(same) > 200 and len(differ) > 100
+    assert len({kind for kind, *_ in same}) > 15
+
+
+@pytest.mark.parametrize("mode", ["same", "differ"])
+def test_tokens_tell_what_is_the_same(mode: str) -> None:
+    wrong = [
+        f"{kind}: {one!r} and {other!r} -> {canonical.canonical(one)!r}"
+        for kind, one, other in pairs(mode)
+        if (canonical.spellings(one) == canonical.spellings(other)) != (mode == "same")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+# --- formulas written at random ------------------------------------------------------------------
+
+# A formula is a name, a number, or an operation on formulas.
+Formula = str | tuple[str, "Formula"] | tuple[str, "Formula", "Formula"]
+ATOMS = st.sampled_from(["x", "y", "n", "k", "p", "2", "7", "15", "120", "3.5"])
+BINARY = ("sum", "difference", "product", "fraction", "power")
+FORMULAS: st.SearchStrategy[Formula] = st.recursive(
+    ATOMS,
+    lambda parts: (
+        st.tuples(st.sampled_from(BINARY), parts, parts) | st.tuples(st.just("root"), parts)
+    ),
+    max_leaves=6,
+)
+
+
+def latex(formula: Formula, cross: str) -> str:
+    """Write a formula in LaTeX, with this sign between the factors of a product."""
+    if isinstance(formula, str):
+        return formula
+    parts = [latex(part, cross) for part in formula[1:]]
+    if formula[0] == "root":
+        return rf"\sqrt{{{parts[0]}}}"
+    if formula[0] == "fraction":
+        return rf"\frac{{{parts[0]}}}{{{parts[1]}}}"
+    if formula[0] == "power":
+        base = parts[0] if isinstance(formula[1], str) else rf"\left({parts[0]}\right)"
+        return f"{base}^{{{parts[1]}}}"
+    if formula[0] == "product":
+        inside = [rf"({part})" for part in parts]
+        return f"{inside[0]} {cross} {inside[1]}"
+    sign = "+" if formula[0] == "sum" else "-"
+    return f"({parts[0]} {sign} {parts[1]})"
+
+
+def plain(formula: Formula) -> str:
+    """Write the same formula in plain text, with the brackets that LaTeX does without."""
+    if isinstance(formula, str):
+        return formula
+    parts = [plain(part) for part in formula[1:]]
+    if formula[0] == "root":
+        return f"sqrt({parts[0]})"
+    if formula[0] == "fraction":
+        return f"({parts[0]})/({parts[1]})"
+    if formula[0] == "power":
+        base = parts[0] if isinstance(formula[1], str) else f"({parts[0]})"
+        return f"{base}**({parts[1]})"
+    if formula[0] == "product":
+        return f"({parts[0]})*({parts[1]})"
+    return f"({parts[0]}{'+' if formula[0] == 'sum' else MINUS}{parts[1]})"
+
+
+MINUS = "\u2212"
+FEW = settings(derandomize=True, max_examples=150, deadline=None, database=None)
+
+
+@FEW
+@given(FORMULAS)
+def test_a_formula_has_the_same_tokens_in_plain_text(formula: Formula) -> None:
+    text = f"Find {latex(formula, '*')} today."
+    for cross in (r"\cdot", r"\times", "·", "\u00d7"):
+        assert canonical.canonical(f"Find ${latex(formula, cross)}$ today.") == canonical.canonical(
+            text
+        )
+
+
+@FEW
+@given(st.sampled_from(["sum", "difference", "root", "power"]), ATOMS, ATOMS, ATOMS)
+def test_a_fraction_has_the_same_tokens_in_plain_text(
+    kind: str, one: str, two: str, three: str
+) -> None:
+    top: Formula = ("root", one) if kind == "root" else (kind, one, two)
+    fraction: Formula = ("fraction", top, three)
+    inside = latex(fraction, "*").replace("((", "(").replace("))", ")")
+    spelled = canonical.canonical(f"Find ${inside}$ today.")
+    assert spelled == canonical.canonical(f"Find {plain(fraction)} today."), inside
+    turned: Formula = ("fraction", three, top)
+    assert spelled != canonical.canonical(f"Find ${latex(turned, '*')}$ today.")
+
+
+def words(number: int) -> str:
+    """Write a number below a billion in words."""
+    small = vocabulary._NUMBER_WORDS.split()
+    tens = vocabulary._TENS_WORDS.split()
+    for scale, name in ((10**6, "million"), (1000, "thousand"), (100, "hundred")):
+        if number >= scale:
+            rest = words(number % scale) if number % scale else ""
+            joint = " and " if rest and scale == 100 else " "
+            return f"{words(number // scale)} {name}{joint if rest else ''}{rest}"
+    if number < 20:
+        return small[number]
+    return tens[number // 10 - 2] + ("-" + small[number % 10] if number % 10 else "")
+
+
+@FEW
+@given(st.one_of(st.integers(2, 1200), st.integers(2, 10**9 - 1)))
+def test_a_number_has_the_same_tokens_in_words(number: int) -> None:
+    expected = f"there are {number} cows"
+    assert canonical.canonical(f"There are {words(number)} cows.") == expected
+    assert canonical.canonical(f"There are {number:,} cows.") == expected
+    assert canonical.canonical(f"There are ${number:,}$ cows.".replace(",", "{,}")) == expected
+
+
+@FEW
+@given(st.lists(st.integers(100, 999), min_size=2, max_size=6), st.sampled_from(["()", "[]", "{}"]))
+def test_a_list_without_blanks_is_a_list(numbers: list[int], brackets: str) -> None:
+    left, right = brackets if brackets != "{}" else (r"\{", r"\}")
+    tight, loose = (f"Let {left}{sep.join(map(str, numbers))}{right} be." for sep in (",", ", "))
+    assert canonical.canonical(tight) == canonical.canonical(loose)
+    assert canonical.canonical(tight).count(" ") == len(numbers) + 3
+
+
+@FEW
+@given(st.lists(st.lists(st.integers(-9, 99), min_size=2, max_size=2), min_size=1, max_size=3))
+def test_a_matrix_has_the_same_tokens_as_rows(rows: list[list[int]]) -> None:
+    inside = r" \\ ".join(" & ".join(map(str, row)) for row in rows)
+    spelled = {
+        canonical.canonical(rf"Find $\begin{{{name}}} {inside} \end{{{name}}}$ now.")
+        for name in ("pmatrix", "bmatrix", "matrix")
+    }
+    assert spelled == {canonical.canonical(f"Find {rows} now.")}
+
+
+NAMES = st.lists(st.sampled_from("cpqvwxz"), min_size=3, max_size=3, unique=True)
+PROBLEM = "Let {0} + 3{1} = 7 and {1}{2} = 5, where {2} > 0. What is {0} - {1}^{2}?"
+
+
+@FEW
+@given(NAMES, NAMES)
+def test_names_do_not_matter_and_their_places_do(one: list[str], other: list[str]) -> None:
+    turned = PROBLEM.replace("3{1}", "3{2}")
+    asks = PROBLEM.replace("{0} - {1}", "{1} - {0}")
+    texts = [PROBLEM.format(*one), *(each.format(*other) for each in (PROBLEM, turned, asks))]
+    problems, wrappers = names.forms(pa.array(texts))
+    assert (problems[0] == problems[1]).all() and (wrappers[0] == wrappers[1]).all()
+    assert (problems[0] != problems[2]).any()
+    assert (problems[0] == problems[3]).all() and (wrappers[0] != wrappers[3]).any()
+
+
+WRAPPERS = [
+    "Find $m+n$.",
+    "Find $m + 3n$.",
+    "The answer is $\\frac mn$, where $m$ and $n$ are relatively prime positive integers. "
+    "Find $m+n$.",
+    "The answer can be written as $\\frac{p}{q}$, where p and q are coprime positive integers. "
+    "What is $p+q$?",
+]
+
+
+def test_a_wrapper_is_compared_on_its_own() -> None:
+    stem = "A bag has 7 red and 9 blue balls; two are drawn. What is the chance of two red ones? "
+    problems, wrappers = names.forms(pa.array([stem + each for each in WRAPPERS]))
+    assert (problems[0] == problems[1]).all() and (wrappers[0] != wrappers[1]).any()
+    assert wrappers_of(stem) == ""
+    for each in WRAPPERS[2:]:
+        problem, wrapper = split(stem + each)
+        assert problem.startswith("a bag has 7 red") and wrapper.endswith(("m + n", "p + q"))
+
+
+def wrappers_of(text: str) -> str:
+    return split(text)[1]
