@@ -92,7 +92,6 @@ def test_a_transcription_is_found(found: dict[str, Counter[str | None]]) -> None
 
 
 def test_a_rephrase_is_found(found: dict[str, Counter[str | None]]) -> None:
-    """Numbers in words count as numbers, so "twice" against "double" costs two points of 74%."""
     assert share(found, ("GSM8K rephrased",), *CONTAMINATION) >= 0.71
 
 
