@@ -5,6 +5,7 @@ published problems in ../shared, if they are present.
 """
 
 import itertools
+import json
 import random
 import re
 from collections.abc import Callable
@@ -205,3 +206,17 @@ def _reworded(text: str) -> str:
 def test_published_problems_in_other_free_words_are_copies() -> None:
     apart = [text for text in published() if not are_copies(text, _reworded(text))]
     assert len(apart) <= 0.05 * len(published())
+
+
+CASES = real_data.SHARED / "filter_cases/dedup_pairs.jsonl"
+
+
+@real_data.needs(CASES, "deduplication on pairs with the right answer")
+def test_pairs_are_merged_or_kept_apart_as_they_should_be() -> None:
+    pairs = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+    wrong = [
+        pair["kind"]
+        for pair in pairs
+        if are_copies(pair["a"], pair["b"]) != (pair["expect"] == "merge")
+    ]
+    assert wrong == []
