@@ -54,7 +54,7 @@ def test_a_failed_stage_is_a_failed_run(workspace: Workspace) -> None:
 
 def test_a_stage_that_is_not_configured_is_an_error(workspace: Workspace) -> None:
     shown = workspace.python("-m", "stages.download_benchmark", "aime24", ok=False)
-    assert "params.yaml names no such stage" in shown and "Traceback" not in shown
+    assert "params.yaml has no benchmark 'aime24'" in shown and "Traceback" not in shown
 
 
 @pytest.mark.parametrize("name", ["kept.parquet", "removed.parquet"])
