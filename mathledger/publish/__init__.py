@@ -4,16 +4,16 @@
     FOLDER/results/  the repository of a dataset: every response with its verdict, one parquet file
                      for each model and benchmark, and a card
 
-The command refuses to publish if `verify` fails, if the licence is unknown, or if any file holds a
-text of a private benchmark. It writes the folder atomically.
+Both hold the numbers in other formats too (exports.py). The command refuses to publish if `verify`
+fails, if the licence is unknown, or if any file holds a problem, solution or answer of a private
+benchmark (private_texts.py). It writes the folder atomically.
 """
 
 import argparse
-import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,10 @@ from mathledger.card.templating import environment
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.facts import is_private
 from mathledger.core.errors import InputError
+from mathledger.core.tables import read_rows
+from mathledger.publish import exports, file_texts, private_texts
 from mathledger.verify import options
 from mathledger.verify.options import VerifyOptions
-
-MIN_CHARS = 20  # a shorter problem, such as "2 + 2 =", may appear in any text by chance
-TEXTS = (".md", ".json", ".jsonl", ".html", ".csv", ".jinja", ".txt", ".yaml")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     write_model(aside / "model", chain, arguments.signature)
     private = private_benchmarks(chain)
     write_results(aside / "results", chain, private)
-    refuse_private_texts(aside, private)
+    exports.write(aside, chain, private)
+    refuse_private_texts(aside, private, public_texts(chain))
     aside.rename(folder)
     if not arguments.signature:
         print("not signed: make a signature with `mathledger attest`, and add it with --signature")
@@ -74,13 +74,26 @@ def refuse_unknown_licence(ledger: Ledger) -> None:
 
 
 def private_benchmarks(chain: Chain) -> dict[str, list[dict[str, Any]]]:
-    """Return the items of each private benchmark, by name."""
-    outputs = Outputs(chain.at)
+    """Return all items of each private benchmark, evaluated or not, by name."""
     return {
-        name: outputs.items(name)
+        name: _items(chain, name)
         for name in chain.params["benchmark"]
         if is_private(chain.params, name)
     }
+
+
+def public_texts(chain: Chain) -> Iterator[str]:
+    """Yield the texts of all items of the public benchmarks."""
+    for name in chain.params["benchmark"]:
+        if not is_private(chain.params, name):
+            for item in _items(chain, name):
+                yield from (item[part] for part in private_texts.MIN_LETTERS if item[part])
+
+
+def _items(chain: Chain, benchmark: str) -> list[dict[str, Any]]:
+    outputs = Outputs(chain.at)
+    everything = read_rows(outputs.benchmarks / benchmark / "all_items.parquet")
+    return [*everything, *outputs.items(benchmark)]  # the latter have the mapped answers
 
 
 def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
@@ -140,52 +153,31 @@ def results_card(ledger: Ledger, published: list[Benchmark], private: list[str])
     return str(text)
 
 
-def refuse_private_texts(folder: Path, private: dict[str, list[dict[str, Any]]]) -> None:
+def refuse_private_texts(
+    folder: Path, private: Mapping[str, list[dict[str, Any]]], public: Iterable[str] = ()
+) -> None:
     """Delete the folder and raise InputError if a file holds the text of a private item.
 
     Args:
         private: the items of the private benchmarks, by name.
+        public: the texts of the public benchmarks.
     """
-    secrets = {
-        " ".join(item["problem"].split()): f"item {item['id']} of {name}"
-        for name, items in private.items()
-        for item in items
-        if len(item["problem"]) >= MIN_CHARS
-    }
-    for path, text in published_texts(folder):
-        for secret, item in secrets.items():
-            if secret in text:
-                shutil.rmtree(folder)
-                raise InputError(
-                    f"{path.relative_to(folder)} holds the text of {item}, which is private: "
-                    "nothing was published"
-                )
-
-
-def published_texts(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the texts of every file, with each run of white space replaced by one space."""
-    from mathledger.core.tables import read_batches
-
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        if path.suffix == ".parquet":
-            for batch in read_batches(path):
-                yield path, " ".join(json.dumps(batch.to_pylist(), ensure_ascii=False).split())
-        elif path.suffix in TEXTS and path.name != "tokenizer.json":
-            text = path.read_text(encoding="utf-8", errors="replace")
-            yield path, " ".join(text.split())
-            if path.suffix == ".json":
-                yield path, " ".join(_strings(json.loads(text)))
-
-
-def _strings(node: Any) -> Iterator[str]:
-    """Yield the unescaped texts in a JSON value, with runs of white space replaced by one space."""
-    if isinstance(node, dict):
-        node = [*node.keys(), *node.values()]
-    if isinstance(node, list):
-        for each in node:
-            yield from _strings(each)
-    elif isinstance(node, str):
-        yield " ".join(node.split())
+    if not private:
+        return
+    search = private_texts.search(private, public)
+    try:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            name = path.relative_to(folder).as_posix()
+            for text in (name, *file_texts.texts(path)):
+                if secret := search.find(text):
+                    what = "text" if secret.part == "problem" else secret.part
+                    raise InputError(
+                        f"{name} holds the {what} of {secret.item}, which is private: nothing was "
+                        "published"
+                    )
+    except InputError:
+        shutil.rmtree(folder)
+        raise
 
 
 def upload(folder: Path, name: str) -> None:

@@ -173,7 +173,8 @@ def test_the_published_folder_is_checked_without_this_project(
         out = ["publish", str(tmp_path / "out"), "--signature", str(signature)]
         assert not main([*out, "--public-key", str(tmp_path / "one.pub")])
     folder = tmp_path / "out" / "model"
-    config = signing.hashing_config().set_ignored_paths(paths=[folder / "model.sig"])
+    aside = [folder / "model.sig", folder / ".eval_results"]
+    config = signing.hashing_config().set_ignored_paths(paths=aside)
     checker = verifying.Config().use_elliptic_key_verifier(public_key=tmp_path / "one.pub")
     checker.set_hashing_config(config).verify(folder, folder / "model.sig")
     (folder / "config.json").write_text("{}")

@@ -1,0 +1,292 @@
+"""Search files for the problems, solutions and answers of private benchmarks.
+
+A text is found in three ways:
+
+- by its letters and digits: case, spaces, punctuation, markup and line breaks do not matter, and
+  escapes (JSON, HTML, URL, base64, hexadecimal) are undone, also one inside another;
+- by its canonical tokens: most of its runs of eight tokens, or one long passage, even if it is
+  typeset differently;
+- an answer as a whole word or as canonical tokens, if it has at least eight letters or digits,
+  among them five digits, four of them different, or is long.
+
+Short texts are left out, because any file may hold them by chance; so are answers and short texts
+that a public benchmark has too. A paraphrase is not found.
+"""
+
+import base64
+import html
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mathledger.text import canonical
+
+U64 = npt.NDArray[np.uint64]
+
+MIN_LETTERS = {"problem": 16, "solution": 32, "answer": 8}  # letters and digits; fewer are chance
+SHORT = 48  # letters and digits; shorter texts are dropped if a public benchmark has them
+KEY = 16  # letters and digits by which a text is looked up
+NGRAM = 8  # canonical tokens
+MIN_NGRAMS = 5
+MIN_SHARE = 0.6  # of a text's runs of tokens
+PASSAGE = 17  # runs of tokens, which is 24 tokens, that are a passage of a longer text
+FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
+INVERSE = np.uint64(pow(int(FACTOR), -1, 2**64))
+MAX_VIEWS = 16
+ESCAPE = re.compile(
+    r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|(.))",
+    re.DOTALL,
+)
+WORD = re.compile(r"(?<![^\W_])(?<!\d\.)[^\W_]++(?!\.\d)")  # not the decimals of a number
+TAG = re.compile(r"<[^<>]{1,300}>")
+BASE64 = re.compile(r"[A-Za-z0-9+/_-](?:[A-Za-z0-9+/_-]|\r?\n[ \t]*(?=\S)){22,}={0,2}")
+HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,}")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A private text, with the forms in which it is searched for."""
+
+    part: str  # problem, solution or answer
+    item: str  # for the error message
+    text: str
+    letters: str
+
+
+@dataclass
+class Search:
+    """The private texts, indexed by what is looked up in a file's text."""
+
+    by_key: dict[int, list[Secret]] = field(default_factory=lambda: defaultdict(list))
+    by_word: dict[str, Secret] = field(default_factory=dict)
+    # By number of tokens: the hash of a run of tokens -> the texts with it.
+    by_run: dict[int, dict[int, set[int]]] = field(default_factory=lambda: defaultdict(dict))
+    num_runs: dict[int, int] = field(default_factory=dict)  # by place in `secrets`
+    secrets: list[Secret] = field(default_factory=list)
+
+    def find(self, text: str) -> Secret | None:
+        """Return a private text that a text holds, or None."""
+        every = views(text)
+        for view in every:
+            if found := self._by_letters(letters(view)) or self._by_word(view):
+                return found
+        return self._by_tokens(every)
+
+    def _by_letters(self, text: str) -> Secret | None:
+        hashes = runs(_code_points(text), KEY)
+        for key in _common(hashes, self.by_key):
+            for secret in self.by_key[key]:
+                if secret.letters in text:
+                    return secret
+        return None
+
+    def _by_word(self, text: str) -> Secret | None:
+        if not self.by_word:
+            return None
+        words = set(WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+        return next((self.by_word[word] for word in sorted(words & self.by_word.keys())), None)
+
+    def _by_tokens(self, texts: list[str]) -> Secret | None:
+        for hashes in tokens(texts):
+            for size, known in self.by_run.items():
+                num_found: dict[int, int] = defaultdict(int)
+                for key in _common(runs(hashes, size), known):
+                    for place in known[key]:
+                        num_found[place] += 1
+                for place, num in sorted(num_found.items()):
+                    total = self.num_runs[place]
+                    if size < NGRAM or self.secrets[place].part == "answer":
+                        is_found = num == total
+                    else:
+                        is_found = num >= min(MIN_SHARE * total, PASSAGE)
+                    if is_found:
+                        return self.secrets[place]
+        return None
+
+
+def search(private: Mapping[str, list[dict[str, Any]]], public: Iterable[str]) -> Search:
+    """Return the search for the items of private benchmarks.
+
+    Args:
+        private: the items, by the benchmark's name.
+        public: the texts of public benchmarks, which may be published.
+    """
+    index = Search()
+    open_texts = list(public)
+    open_letters = "\n".join(letters(text) for text in open_texts)
+    open_words = set(WORD.findall("\n".join(open_texts).casefold()))
+    for name, items in private.items():
+        for item in items:
+            for part, least in MIN_LETTERS.items():
+                text = item.get(part) or ""
+                secret = Secret(part, f"item {item['id']} of {name}", text, letters(text))
+                is_open = len(secret.letters) < SHORT and secret.letters in open_letters
+                if len(secret.letters) < least or is_open or secret.letters in open_words:
+                    continue
+                if part == "answer" and not is_telling(secret.letters):
+                    continue
+                index.secrets.append(secret)
+                if len(secret.letters) >= KEY:
+                    (key,) = runs(_code_points(secret.letters[:KEY]), KEY).tolist()
+                    index.by_key[key].append(secret)
+                if part == "answer" and re.fullmatch(r"[^\W_]+", text.strip()):
+                    index.by_word[secret.letters] = secret
+    _index_tokens(index, open_texts)
+    return index
+
+
+def is_telling(answer: str) -> bool:
+    """Return True if an answer's letters and digits are not in other texts by chance.
+
+    >>> is_telling("918273640"), is_telling("undefined"), is_telling("10000000")
+    (True, False, False)
+    """
+    digits = re.findall(r"\d", answer)
+    return len(answer) >= SHORT // 2 or (len(digits) >= 5 and len(set(digits)) >= 4)
+
+
+def _index_tokens(index: Search, public: list[str]) -> None:
+    """Index the runs of tokens that no public benchmark has."""
+    found: dict[int, set[int]] = defaultdict(set)
+    for place, hashes in enumerate(tokens([secret.text for secret in index.secrets])):
+        is_answer = index.secrets[place].part == "answer"
+        size = min(len(hashes), NGRAM)
+        if size and (is_answer or len(hashes) >= NGRAM + MIN_NGRAMS - 1):
+            found[size].add(place)
+            for key in runs(hashes, size).tolist():
+                index.by_run[size].setdefault(key, set()).add(place)
+    for size, known in index.by_run.items():
+        for hashes in tokens(public):
+            for key in _common(runs(hashes, size), known):
+                known.pop(key)
+        for places in known.values():
+            for place in places:
+                index.num_runs[place] = index.num_runs.get(place, 0) + 1
+        for key, places in list(known.items()):
+            known[key] = {
+                place
+                for place in places
+                if index.secrets[place].part == "answer" or index.num_runs[place] >= MIN_NGRAMS
+            }
+
+
+def letters(text: str) -> str:
+    """Return the letters and digits of a text, in lower case.
+
+    >>> letters("Let **x**² =\\n> ½ + y_1!")
+    'letx212y1'
+    """
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+
+
+def tokens(texts: list[str]) -> Iterator[U64]:
+    """Yield the hashes of each text's canonical tokens."""
+    if not texts:
+        return
+    clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    found = canonical.tokenize(pa.array(clean, pa.large_string()))
+    for start, end in zip(found.offsets, found.offsets[1:], strict=False):
+        yield found.hashes[start:end].astype(np.uint64)
+
+
+def runs(values: U64, size: int) -> U64:
+    """Return a hash of every run of `size` values, in order; equal runs have equal hashes.
+
+    >>> hashes = runs(np.array([7, 8, 9, 7, 8], np.uint64), 2)
+    >>> len(hashes), bool(hashes[0] == hashes[3]), bool(hashes[0] == hashes[1])
+    (4, True, False)
+    """
+    if len(values) < size:
+        return np.empty(0, np.uint64)
+    with np.errstate(over="ignore"):
+        # The sum of value * FACTOR ** place over a run, divided by FACTOR ** (its first place).
+        factors = np.full(len(values), FACTOR)
+        factors[0] = 1
+        sums = np.zeros(len(values) + 1, np.uint64)
+        np.cumsum(values * np.cumprod(factors, dtype=np.uint64), out=sums[1:])
+        inverses = np.full(len(values) - size + 1, INVERSE)
+        inverses[0] = 1
+        hashes: U64 = (sums[size:] - sums[:-size]) * np.cumprod(inverses, dtype=np.uint64)
+    return hashes
+
+
+def _common(hashes: U64, known: Mapping[int, Any]) -> list[int]:
+    """Return the hashes that are keys of a dict, each once."""
+    if not len(hashes) or not known:
+        return []
+    keys = np.sort(np.fromiter(known, np.uint64, len(known)))
+    places = np.minimum(np.searchsorted(keys, hashes), len(keys) - 1)
+    found: list[int] = np.unique(hashes[keys[places] == hashes]).tolist()
+    return found
+
+
+def _code_points(text: str) -> U64:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+
+
+def views(text: str) -> list[str]:
+    """Return a text, and what it says when its escapes are undone in every order.
+
+    >>> views(r"a\\u0026lt;b")
+    ['a\\\\u0026lt;b', 'a&lt;b', 'a<b']
+    """
+    found = [text]
+    for view in found:  # grows as it is walked
+        for undo in (html.unescape, _unescaped, _unquoted, _untagged, _decoded):
+            each = undo(view)
+            if each not in found and len(found) < MAX_VIEWS:
+                found.append(each)
+    return found
+
+
+def _unescaped(text: str) -> str:
+    r"""Undo the escapes of JSON and of programming languages: \n, \", \u00e9, \xe9."""
+    return _paired(ESCAPE.sub(_character, text)) if "\\" in text else text
+
+
+def _character(match: re.Match[str]) -> str:
+    number = match[1] or match[2] or match[3] or match[4]
+    if number:
+        value = int(number, 16)
+        return chr(value) if value < 0x110000 else match[0]
+    return " " if match[5] in "nrtbfv" else match[5]
+
+
+def _paired(text: str) -> str:
+    r"""Join surrogates, with which JSON writes letters beyond \uffff."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _unquoted(text: str) -> str:
+    return unquote(text) if re.search(r"%[0-9a-fA-F]{2}", text) else text
+
+
+def _untagged(text: str) -> str:
+    return TAG.sub("", text) if "<" in text else text
+
+
+def _decoded(text: str) -> str:
+    """Return what base64 and hexadecimal digits in a text say, or the text if they say nothing."""
+    found = []
+    for match in HEX.finditer(text):
+        found.append(bytes.fromhex(match[0]))
+    for match in BASE64.finditer(text):
+        packed = re.sub(r"[\s=]", "", match[0]).replace("-", "+").replace("_", "/")
+        packed = packed[:-1] if len(packed) % 4 == 1 else packed
+        found.append(base64.b64decode(packed + "=" * (-len(packed) % 4)))
+    said = []
+    for each in found:
+        try:
+            said.append(each.decode("utf-8"))
+        except UnicodeDecodeError:
+            continue
+    said = [each for each in said if sum(letter.isprintable() for letter in each) > len(each) // 2]
+    return "\n".join(said) if said else text
