@@ -49,9 +49,12 @@ def _slug(text: str) -> str:
 
 def record(ledger: Ledger, one: Measured) -> dict[str, Any]:
     """Return the record of one model on one benchmark."""
-    model = ledger.name if one.is_final else ledger.base_model.base_model
-    if not one.is_final and one.model != ledger.models[0]:
-        model = f"{ledger.name}-{one.model}"  # a model between the base and the final one
+    if one.is_final:
+        model = ledger.name
+    elif one.model == ledger.models[0]:
+        model = ledger.base_model.base_model or ledger.base_model.name
+    else:
+        model = f"{ledger.name}-{one.model}"  # between the base and the final model
     engine = {"hf": "transformers"}.get(one.score.backend, one.score.backend)
     epoch = str(int(datetime.fromisoformat(one.run.started).timestamp()))
     return {
@@ -91,7 +94,7 @@ def record(ledger: Ledger, one: Measured) -> dict[str, Any]:
             "additional_details": {
                 "deployment_type": "self_deployed",
                 "model_availability": "open_weights",
-                "dtype": str(one.score.dtype),
+                "dtype": one.score.dtype or "unknown",
             },
         },
         "evaluation_results": results(one),

@@ -36,8 +36,8 @@ SHORT = 48  # letters and digits; shorter texts are dropped if a public benchmar
 KEY = 16  # letters and digits by which a text is looked up
 NGRAM = 8  # canonical tokens
 MIN_NGRAMS = 5
-MIN_SHARE = 0.6  # of a text's runs of tokens
-PASSAGE = 17  # runs of tokens, which is 24 tokens, that are a passage of a longer text
+MIN_SHARE = 0.8  # of a text's runs of tokens; variants with other numbers have fewer
+PASSAGE = 33  # runs of tokens, which is 40 tokens, that are a passage of a longer text
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
 INVERSE = np.uint64(pow(int(FACTOR), -1, 2**64))
 MAX_VIEWS = 16
@@ -46,6 +46,8 @@ ESCAPE = re.compile(
     re.DOTALL,
 )
 WORD = re.compile(r"(?<![^\W_])(?<!\d\.)[^\W_]++(?!\.\d)")  # not the decimals of a number
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+NEITHER = re.compile(r"[^\w\0]+|_")
 TAG = re.compile(r"<[^<>]{1,300}>")
 BASE64 = re.compile(r"[A-Za-z0-9+/_-](?:[A-Za-z0-9+/_-]|\r?\n[ \t]*(?=\S)){22,}={0,2}")
 HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,}")
@@ -128,17 +130,18 @@ def search(private: Mapping[str, list[dict[str, Any]]], public: Iterable[str]) -
             for part, least in MIN_LETTERS.items():
                 text = item.get(part) or ""
                 secret = Secret(part, f"item {item['id']} of {name}", text, letters(text))
-                is_open = len(secret.letters) < SHORT and secret.letters in open_letters
-                if len(secret.letters) < least or is_open or secret.letters in open_words:
+                plain = secret.letters.replace("\0", "")
+                is_open = len(plain) < SHORT and secret.letters in open_letters
+                if len(plain) < least or is_open or plain in open_words:
                     continue
-                if part == "answer" and not is_telling(secret.letters):
+                if part == "answer" and not is_telling(plain):
                     continue
                 index.secrets.append(secret)
                 if len(secret.letters) >= KEY:
                     (key,) = runs(_code_points(secret.letters[:KEY]), KEY).tolist()
                     index.by_key[key].append(secret)
                 if part == "answer" and re.fullmatch(r"[^\W_]+", text.strip()):
-                    index.by_word[secret.letters] = secret
+                    index.by_word[plain] = secret
     _index_tokens(index, open_texts)
     return index
 
@@ -179,12 +182,15 @@ def _index_tokens(index: Search, public: list[str]) -> None:
 
 
 def letters(text: str) -> str:
-    """Return the letters and digits of a text, in lower case.
+    """Return the letters and digits of a text, in lower case, with marks around each number.
 
-    >>> letters("Let **x**² =\\n> ½ + y_1!")
-    'letx212y1'
+    The marks tell 6 + 2 from 62.
+
+    >>> letters("Let **x**² =\\n> ½ + y_14!").replace("\\0", ".")
+    'letx.2..1..2.y.14.'
     """
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+    plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return NEITHER.sub("", re.sub(r"\d+", "\\0\\g<0>\\0", plain.replace("\0", " ")))
 
 
 def tokens(texts: list[str]) -> Iterator[U64]:
@@ -275,18 +281,20 @@ def _untagged(text: str) -> str:
 
 def _decoded(text: str) -> str:
     """Return what base64 and hexadecimal digits in a text say, or the text if they say nothing."""
-    found = []
-    for match in HEX.finditer(text):
-        found.append(bytes.fromhex(match[0]))
+    packed = [bytes.fromhex(match[0]) for match in HEX.finditer(text)]
     for match in BASE64.finditer(text):
-        packed = re.sub(r"[\s=]", "", match[0]).replace("-", "+").replace("_", "/")
-        packed = packed[:-1] if len(packed) % 4 == 1 else packed
-        found.append(base64.b64decode(packed + "=" * (-len(packed) % 4)))
-    said = []
-    for each in found:
-        try:
-            said.append(each.decode("utf-8"))
-        except UnicodeDecodeError:
-            continue
-    said = [each for each in said if sum(letter.isprintable() for letter in each) > len(each) // 2]
+        digits = re.sub(r"[\s=]", "", match[0]).replace("-", "+").replace("_", "/")
+        for start in range(4):  # a word before the digits moves them
+            rest = digits[start:]
+            rest = rest[: len(rest) // 4 * 4] if len(rest) % 4 == 1 else rest
+            packed.append(base64.b64decode(rest + "=" * (-len(rest) % 4)))
+    said = [each for data in packed if (each := _said(data))]
     return "\n".join(said) if said else text
+
+
+def _said(data: bytes) -> str | None:
+    """Return bytes as text if they are text but for a few at the ends."""
+    text = data.decode("utf-8", "ignore")
+    is_utf8 = len(text.encode()) > 0.8 * len(data)
+    shown = sum(letter.isprintable() or letter.isspace() for letter in text)
+    return text if is_utf8 and shown > 0.8 * len(text) else None

@@ -179,6 +179,21 @@ def test_every_eval_ever_reads_the_scores(chain: Chain, out: Path) -> None:
         assert details["responses_sha256"] == sha256(out / "results" / details["responses"])
 
 
+@pytest.mark.parametrize("base", ["Org/base", "base", None])
+def test_every_eval_ever_names_the_models(chain: Chain, tmp_path: Path, base: str | None) -> None:
+    """A base model of one's own has no name on the hub."""
+    content = chain.ledger.content()
+    content["base_model"] |= {"base_model": base, "name": "a wheel"}
+    ledger = Ledger.read(content, "ledger")
+    every_eval_ever.write(tmp_path, ledger, measured(chain, set()))
+    top = tmp_path / "every_eval_ever/data/champ"
+    names = {path.parent.relative_to(top).as_posix() for path in top.rglob("*.json")}
+    own = {"Org/base": "Org/base", "base": "not_stated/base", None: "not_stated/a_wheel"}[base]
+    assert names == {own, f"not_stated/{ledger.name}"}
+    for path in top.rglob("*.json"):
+        jsonschema.Draft7Validator(SCHEMA).validate(read_json(path))
+
+
 def test_every_eval_ever_reads_what_repeats_give(chain: Chain, tmp_path: Path) -> None:
     content = chain.ledger.content()
     interval = {"value": 0.5, "low": 0.25, "high": 0.75}
