@@ -375,7 +375,10 @@ def _same_in_base(gold: str, given: str) -> bool:
         base = match[2] if match else None
         bases.append(str(_BASES.index(base) + 2) if base in _BASES else base)
     known = [int(base) for base in bases if base and base.isdigit()]
-    has_digits = all(int(max(digits[0].lstrip("-")), 36) < base for base in known)
+    own = digits[0].lstrip("-")
+    if not (own.isascii() and own.isalnum()):
+        return False
+    has_digits = all(int(max(own), 36) < base for base in known)
     return digits[0] == digits[1] and has_digits and (None in bases or bases[0] == bases[1])
 
 
