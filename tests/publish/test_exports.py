@@ -24,9 +24,18 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json, write_json
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import BENCHMARK_ITEM, read_rows, write_rows
+from mathledger.data.benchmarks import ALL_ITEM
 from mathledger.evaluation.samples import SAMPLE
 from mathledger.filters.mix import TRAINING_ROW
-from mathledger.publish import every_eval_ever, exports, row_digests, write_results
+from mathledger.publish import (
+    every_eval_ever,
+    exports,
+    private_benchmarks,
+    public_texts,
+    refuse_private_texts,
+    row_digests,
+    write_results,
+)
 from mathledger.publish.measured import measured
 from mathledger.run.lineage import lineage_file
 
@@ -340,6 +349,41 @@ def test_a_private_benchmark_is_in_no_export(chain: Chain, tmp_path: Path) -> No
     assert not {row["file"] for row in read_rows(tmp_path / "results/row_digests.parquet")} & {
         "champ/base.parquet", "champ/tuned.parquet",
     }  # fmt: skip
+
+
+HELD_OUT = (
+    "From the zenithwharf notebook, page zenithwharf: Let ZQXPROB3 be the lattice spanned by the "
+    "vectors (6, 10) and (11, 20) over the integers; how many points lie within the disc?",
+    "Let $a<b$ & `c` | d\\neq <script>e</script>\n# and *f* with 17\u00d723 in [g](h): "
+    "find $\\dfrac{a}{b}$.",
+)
+
+
+@pytest.mark.parametrize("where", ["README.md", "ledger.json"])
+@pytest.mark.parametrize("problem", HELD_OUT)
+def test_a_private_item_that_is_not_evaluated_is_found_in_the_card(
+    chain: Chain, tmp_path: Path, problem: str, where: str
+) -> None:
+    """A filter that flags instead of removing lets a copy of the item become the held-out row."""
+    content = chain.ledger.content()
+    content["held_out"]["train"] = {"problem": f"Copied. {problem}", "answer": "1"}
+    ledger = Ledger.read(content, "ledger")
+    params = copy.deepcopy(chain.params)
+    params["benchmark"]["champ"]["source"]["private"] = True
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    for name in params["benchmark"]:
+        items = tmp_path / "data/download_benchmark" / name
+        write_rows(items / "items.parquet", [], BENCHMARK_ITEM)
+        row = {"id": "tier 2", "problem": problem, "subsets": [], "is_evaluated": False}
+        write_rows(items / "all_items.parquet", [row] if name == "champ" else [], ALL_ITEM)
+    state = Chain("workspace", None, tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    whole = card.text(ledger) if where == "README.md" else json.dumps(content)
+    (folder / where).write_text(whole, encoding="utf-8")
+    with pytest.raises(InputError, match=f"{where} holds the text of item tier 2 of champ, which"):
+        refuse_private_texts(folder, private_benchmarks(state), public_texts(state))
+    assert not folder.exists()
 
 
 def test_a_run_without_a_date_is_one_clear_error(
