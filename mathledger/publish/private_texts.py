@@ -97,7 +97,7 @@ class Search:
         return next((self.by_word[word] for word in sorted(words & self.by_word.keys())), None)
 
     def _by_tokens(self, texts: list[str]) -> Secret | None:
-        for hashes in tokens(texts):
+        for text, hashes in zip(texts, tokens(texts), strict=True):
             for size, known in self.by_run.items():
                 num_found: dict[int, int] = defaultdict(int)
                 for key in _common(runs(hashes, size), known):
@@ -105,12 +105,13 @@ class Search:
                         num_found[place] += 1
                 for place, num in sorted(num_found.items()):
                     total = self.num_runs[place]
-                    if size < NGRAM or self.secrets[place].part == "answer":
-                        is_found = num == total
-                    else:
+                    secret = self.secrets[place]
+                    if secret.part != "answer":
                         is_found = num >= min(MIN_SHARE * total, PASSAGE)
+                    else:
+                        is_found = num == total and (size > 1 or stands_alone(secret.text, text))
                     if is_found:
-                        return self.secrets[place]
+                        return secret
         return None
 
 
@@ -144,6 +145,17 @@ def search(private: Mapping[str, list[dict[str, Any]]], public: Iterable[str]) -
                     index.by_word[plain] = secret
     _index_tokens(index, open_texts)
     return index
+
+
+def stands_alone(number: str, text: str) -> bool:
+    """Return True if a text has a number that is no part of a word or of another number.
+
+    >>> [stands_alone("98765", text) for text in ("it is 98{,}765.", "a98765f", "0.98765")]
+    [True, False, False]
+    """
+    digits = r"[\W_]{0,4}".join(re.escape(digit) for digit in re.sub(r"[\W_]", "", number))
+    whole = rf"(?<![^\W_])(?<!\d\.){digits}(?![^\W_])(?!\.\d)"
+    return bool(re.search(whole, unicodedata.normalize("NFKC", text), re.IGNORECASE))
 
 
 def is_telling(answer: str) -> bool:

@@ -95,11 +95,14 @@ def test_every_form_is_found(form: str, part: str, tmp_path: Path) -> None:
     assert is_found(folder)
 
 
+@pytest.mark.parametrize(
+    "number", ["918273642", "918,273,642", "918{,}273{,}642", "918\\,273\\,642"]
+)
 @pytest.mark.parametrize("form", ["as it is", "JSON", "HTML", "quoted", "HTML numbers", "base64"])
-def test_an_answer_is_found(form: str, tmp_path: Path) -> None:
+def test_an_answer_is_found(form: str, number: str, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / "notes").write_text(FORMS[form]("The answer is \\boxed{918,273,642}."))
+    (folder / "notes").write_text(FORMS[form](f"The answer is \\boxed{{{number}}}."))
     assert is_found(folder)
 
 
@@ -219,7 +222,7 @@ def test_texts_over_the_edge_of_a_part_and_deep_in_a_large_binary_are_found(
     "text",
     [
         "Let us count the points of the lattice that lie within the closed disc of radius 42.",
-        "The values 0.918273642 and 918273642.5, and the number 9182736421.",
+        "The values 0.918273642 and 918273642.5, the digest a918273642b0 and 9182736421.",
         "How many points satisfy it? Prove it. The answer is 42.",
         "\\boxed{918273643}",
         "%zz \\q &nope; &#xffffffffff; \\ud800 \\U99999999 <<<< =====" + "A" * 101,
