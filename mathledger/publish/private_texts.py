@@ -128,14 +128,12 @@ def search(private: Mapping[str, list[dict[str, Any]]], public: Iterable[str]) -
     open_words = set(WORD.findall("\n".join(open_texts).casefold()))
     for name, items in private.items():
         for item in items:
-            for part, least in MIN_LETTERS.items():
+            for part in MIN_LETTERS:
                 text = item.get(part) or ""
                 secret = Secret(part, f"item {item['id']} of {name}", text, letters(text))
                 plain = secret.letters.replace("\0", "")
                 is_open = len(plain) < SHORT and secret.letters in open_letters
-                if len(plain) < least or is_open or plain in open_words:
-                    continue
-                if part == "answer" and not is_telling(plain):
+                if is_open or plain in open_words or not is_telling(part, plain):
                     continue
                 index.secrets.append(secret)
                 if len(secret.letters) >= KEY:
@@ -158,14 +156,20 @@ def stands_alone(number: str, text: str) -> bool:
     return bool(re.search(whole, unicodedata.normalize("NFKC", text), re.IGNORECASE))
 
 
-def is_telling(answer: str) -> bool:
-    """Return True if an answer's letters and digits are not in other texts by chance.
+def is_telling(part: str, plain: str) -> bool:
+    """Return True if the letters and digits of a text are not in other texts by chance.
 
-    >>> is_telling("918273640"), is_telling("undefined"), is_telling("10000000")
-    (True, False, False)
+    >>> [is_telling("answer", text) for text in ("918273640", "undefined", "10000000")]
+    [True, False, False]
+    >>> [is_telling("problem", text) for text in ("find2321mod641", "findthesumofx")]
+    [True, False]
     """
-    digits = re.findall(r"\d", answer)
-    return len(answer) >= SHORT // 2 or (len(digits) >= 5 and len(set(digits)) >= 4)
+    digits = re.findall(r"\d", plain)
+    if part == "problem":
+        return len(plain) >= MIN_LETTERS[part] or (len(plain) >= 12 and len(digits) >= 5)
+    if part == "answer" and len(plain) < SHORT // 2:
+        return len(plain) >= MIN_LETTERS[part] and len(digits) >= 5 and len(set(digits)) >= 4
+    return len(plain) >= MIN_LETTERS[part]
 
 
 def _index_tokens(index: Search, public: list[str]) -> None:

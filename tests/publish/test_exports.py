@@ -40,7 +40,8 @@ from mathledger.publish.measured import measured
 from mathledger.run.lineage import lineage_file
 
 HERE = Path(__file__).parent
-SCHEMA = read_json(HERE / "schemas/every_eval_ever-0.3.0.schema.json")  # the package's file
+# The file of the wheel every-eval-ever 0.3.0 (MIT), which needs Python 3.12 and is not installed.
+SCHEMA = read_json(HERE / "schemas/every_eval_ever-0.3.0.schema.json")
 STARTED = "2026-11-29T00:46:{:02}+00:00"
 
 
