@@ -15,7 +15,7 @@ from fractions import Fraction
 from mathledger.grading import algebra, notation, units
 from mathledger.grading.algebra import Undecided
 from mathledger.grading.notation import Answer, Group, Matrix, Union
-from mathledger.grading.numbers import Number, number, same_number
+from mathledger.grading.numbers import BASE, Number, number, same_in_base, same_number
 from mathledger.grading.spelling import plain, tight
 
 MAX_MISTAKE = 100  # A miscalculated decimal is within a tenth and ten times of the fraction.
@@ -264,8 +264,6 @@ def _rows(answer: Answer) -> tuple[tuple[Answer, ...], ...]:
 
 # ---------------------------------------------------------------------------------------- leaves
 
-_BASE = re.compile(r"^(-?\s*[0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
-_BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _RATIO = re.compile(r"^\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+$|^\d+\s+to\s+\d+$")
 _CONGRUENCE = re.compile(r"^(?:.*\\equiv\s*)?(.+?)\s*\\pmod\{(\w+)\}$")
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})\s*(?:([ap])\.?\s*m\.?)?$", re.IGNORECASE)
@@ -325,8 +323,8 @@ def _same_at_sight(gold: str, given: str) -> bool | None:
         return False
     if any(r"\degree" in text and r"\pi" in rest for text, rest in ((gold, given), (given, gold))):
         raise Undecided  # An angle in degrees and one in radians.
-    if _BASE.match(gold) or _BASE.match(given):
-        return _same_in_base(gold, given)
+    if BASE.match(gold) or BASE.match(given):
+        return same_in_base(gold, given)
     times = [_TIME.match(each) for each in (gold, given)]
     if times[0] and times[1] and (times[0][3] or times[1][3]):
         return _same_time(times[0], times[1])
@@ -364,22 +362,6 @@ def _same_congruence(gold: str, given: str) -> bool | None:
     if not target or not own[2].isdigit() or not int(own[2]):
         return None
     return own[2] == wanted[2] and (value.value - target.value) % int(own[2]) == 0
-
-
-def _same_in_base(gold: str, given: str) -> bool:
-    """Return True if the digits are the same and fit the base, which either text may omit."""
-    digits, bases = [], []
-    for text in (gold, given):
-        match = _BASE.match(text)
-        digits.append((match[1] if match else text).replace(" ", "").replace(",", "").upper())
-        base = match[2] if match else None
-        bases.append(str(_BASES.index(base) + 2) if base in _BASES else base)
-    known = [int(base) for base in bases if base and base.isdigit()]
-    own = digits[0].lstrip("-")
-    if not (own.isascii() and own.isalnum()):
-        return False
-    has_digits = all(int(max(own), 36) < base for base in known)
-    return digits[0] == digits[1] and has_digits and (None in bases or bases[0] == bases[1])
 
 
 def _same_time(gold: re.Match[str], given: re.Match[str]) -> bool:

@@ -200,3 +200,24 @@ def _begins(decimal: Number, exact: Fraction) -> bool:
         return False
     rest = exact - decimal.value if exact > 0 else decimal.value - exact
     return 0 <= rest < Fraction(1, 10**decimal.places)
+
+
+# Matches digits in a base, such as 1011_2 and 12_{nine}.
+BASE = re.compile(r"^(-?\s*[0-9A-Fa-f]+)\s*_\s*\{?\s*(\d+|[a-z]+)\s*\}?$")
+_BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def same_in_base(gold: str, given: str) -> bool:
+    """Return True if the digits are the same and fit the base, which either text may omit."""
+    digits, bases = [], []
+    for text in (gold, given):
+        match = BASE.match(text)
+        digits.append((match[1] if match else text).replace(" ", "").replace(",", "").upper())
+        base = match[2] if match else None
+        bases.append(str(_BASES.index(base) + 2) if base in _BASES else base)
+    known = [int(base) for base in bases if base and base.isdigit()]
+    own = digits[0].lstrip("-")
+    if not (own.isascii() and own.isalnum()):
+        return False
+    has_digits = all(int(max(own), 36) < base for base in known)
+    return digits[0] == digits[1] and has_digits and (None in bases or bases[0] == bases[1])
