@@ -504,10 +504,10 @@ def test_without_an_mlflow_store_only_the_links_are_missing(
     smoke_copy: Workspace, trace: Tracer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_store = trace.json(smoke_copy.path, BENCHMARK)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ann:secret@mlflow.example.org/team/")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ann:zq7w@mlflow.example.org/team/")
     text = trace(smoke_copy.path, BENCHMARK, "--json")
     run = with_store["steps"][0]["run"]["mlflow_run_id"]
-    assert f"https://mlflow.example.org/team/#/runs/{run}" in text and "secret" not in text
+    assert f"https://mlflow.example.org/team/#/runs/{run}" in text and "zq7w" not in text
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     (smoke_copy.path / "mlflow.db").unlink()
     without = trace.json(smoke_copy.path, BENCHMARK)
