@@ -91,6 +91,7 @@ def run_stage() -> None:
         return seconds
 
     loop.train_to_end = timed
+    sys.argv = ["stages.train"]
     train.main()
 
 

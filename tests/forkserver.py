@@ -14,6 +14,7 @@ import array
 import atexit
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -326,6 +327,7 @@ def run(request: dict[str, Any]) -> None:
     sys.modules["__main__"] = types.ModuleType("__main__")
     true_ppid = psutil.Process.ppid
 
+    @functools.wraps(true_ppid)  # psutil's caching needs the attributes.
     def ppid(process: psutil.Process) -> int:
         """Return the parent of a fork's small `python`, because stages look for their DVC."""
         with contextlib.suppress(FileNotFoundError):

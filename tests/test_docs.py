@@ -442,7 +442,7 @@ def cells(text: str) -> list[list[str]]:
 
 def test_the_scores_of_the_readme_are_those_of_the_card() -> None:
     card = cells(Path("model_card/README.md").read_text(encoding="utf-8"))
-    scores = {row[0]: row[1:3] for row in card if len(row) == 5 and " of " in row[1]}
+    scores = {row[0]: row[1:3] for row in card if len(row) == 6 and " of " in row[1]}
     tests = {row[0]: (row[3], row[4]) for row in card if row[1:2] == ["tuned - base"]}
     readme = [row for row in cells(Path("README.md").read_text("utf-8")) if "]" in row[1]]
     readme = [row for row in readme if " of " in row[1]]
@@ -460,7 +460,8 @@ def test_counts_in_the_readme_and_tutorial_are_those_of_the_metrics() -> None:
     pages = [Path(name).read_text(encoding="utf-8") for name in ("README.md", "docs/tutorial.md")]
     kept, came = filtered["num_kept"], filtered["num_in"]
     assert f"{came} rows in, {kept} kept, {came - kept} removed" in pages[0]
-    assert f"kept {kept} of {came}, {filtered['hits_by_class']}" in pages[1]
+    reasons, hits = filtered["removed_by_reason"], filtered["hits_by_class"]
+    assert f"kept {kept} of {came}, {reasons}; pairs found: {hits}" in pages[1]
     assert all(each["num_removed"] == each["num_planted"] for each in ledger["planted"])
     planted = sum(each["num_planted"] for each in ledger["planted"])
     assert f"found all {planted} rows that were planted" in pages[0]

@@ -289,7 +289,7 @@ def test_an_experiment_from_a_file_outside_git_is_refused_and_edits_stay(
     command = ["dvc", "exp", "run", "--queue", "--name", "mine", "-S", chosen[0], "-S", chosen[1]]
     shown = smoke_copy.run(*command, ok=False)
     assert "not in git: conf/ablation/mine.yaml" in shown
-    assert "`git add conf/ablation/mine.yaml`" in shown
+    assert "`git add -- conf/ablation/mine.yaml`" in shown
     assert mine.exists() and edited.read_text().endswith("# an edit\n")
     shown = smoke_copy.python("-m", "stages.params", *chosen, ok=False)
     assert "not in git: conf/ablation/mine.yaml" in shown and "Traceback" not in shown

@@ -405,10 +405,10 @@ def test_too_long_rows_are_counted_or_refused(bench: Bench) -> None:
         train.MIX / "train.parquet", bench.scratch, AutoTokenizer.from_pretrained(train.BASE)
     )
     settings = replace(params.load("train", sft.Params), max_length=max(tokens["length"]) - 1)
-    with pytest.raises(InputError, match=r"1 of 52 train rows .* id [0-9a-f]{32}"):
+    with pytest.raises(InputError, match=r"1 of \d\d train rows .* id [0-9a-f]{32}"):
         sft.drop_too_long(tokens, settings, "train")
     kept = sft.drop_too_long(tokens, replace(settings, max_too_long_rate=0.02), "train")
-    assert len(kept) == 51 and max(kept["length"]) <= settings.max_length
+    assert len(kept) == len(tokens) - 1 and max(kept["length"]) <= settings.max_length
 
 
 def last_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -111,19 +111,28 @@ def yaml_text(text: str) -> str:
         InputError: YAML has no spelling for it, as for a name that is not UTF-8.
     """
     import yaml
-    from omegaconf._utils import get_yaml_loader
 
+    if re.fullmatch("[A-Za-z0-9_/.+-]+", text) and _reads_back(text):
+        return text
     try:
         text.encode()
-        is_plain = re.fullmatch("[A-Za-z0-9_/.+-]+", text) is not None
-        if is_plain and yaml.load(text, get_yaml_loader()) == yaml.safe_load(text) == text:
-            return text
         quoted = str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 20))
     except (yaml.YAMLError, UnicodeError):
         quoted = ""
     if quoted and yaml.safe_load(quoted) == text:
         return quoted.rstrip("\n")
     raise InputError(f"YAML has no spelling for the name {text!a}: rename the file")
+
+
+def _reads_back(text: str) -> bool:
+    """Return True if YAML, and Hydra's dialect of it, read an unquoted text as the same string."""
+    import yaml
+    from omegaconf._utils import get_yaml_loader
+
+    try:
+        return bool(yaml.load(text, get_yaml_loader()) == yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False  # "..." ends a document.
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The numbers of the ledger that every export states: one model's score on one benchmark."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,5 +80,5 @@ def _expect_date(run: Lineage) -> None:
     if not has_zone:
         raise InputError(
             f"{lineage_file(run.name)}: started is {run.started!r}, which is not a date with a "
-            f"time zone: run `dvc repro {run.name}`"
+            f"time zone: run `dvc repro {shlex.quote(run.name)}`"
         )

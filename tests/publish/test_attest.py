@@ -151,7 +151,7 @@ def published_copy(project: Workspace, tmp_path: Path) -> Path:
         shutil.copytree(project.path / name, top / name)
     for name in ("dvc.yaml", "params.yaml", "dvc.lock"):
         shutil.copy(project.path / name, top / name)
-    (top / ".git").mkdir()
+    subprocess.run(["git", "init", "--quiet", top], check=True)
     return top
 
 
