@@ -46,6 +46,20 @@ class StopAtNonFinite:
         return norm
 
 
+class StopAtLastStep:
+    """A mixin that trains nothing more if a run resumes from the checkpoint of its last step.
+
+    The stock trainer looks at the number of steps only after a step, so it would take another one.
+    """
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        state, control = self.state, self.control  # type: ignore[attr-defined]
+        if state.global_step < state.max_steps:
+            super()._run_epoch(*args, **kwargs)  # type: ignore[misc]
+        else:
+            control.should_training_stop = True
+
+
 class SeededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
     """A sampler whose order depends on `data_seed` and the epoch alone; it can group by length.
 
@@ -68,7 +82,7 @@ class SeededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
         return iter(get_length_grouped_indices(self.lengths, size, generator=generator))
 
 
-class SFTTrainer(StopAtNonFinite, trl.SFTTrainer):  # type: ignore[misc]
+class SFTTrainer(StopAtNonFinite, StopAtLastStep, trl.SFTTrainer):  # type: ignore[misc]
     """TRL's SFTTrainer, with batches of rows of similar length to keep padding low."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -92,7 +106,7 @@ class ReseededSampler(torch.utils.data.Sampler):  # type: ignore[misc]
         return iter(self.stock)
 
 
-class GRPOTrainer(StopAtNonFinite, trl.GRPOTrainer):  # type: ignore[misc]
+class GRPOTrainer(StopAtNonFinite, StopAtLastStep, trl.GRPOTrainer):  # type: ignore[misc]
     """TRL's GRPOTrainer, with our prompts, and an order of problems that a resumed run repeats."""
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
