@@ -312,5 +312,6 @@ def _said(data: bytes) -> str | None:
     """Return bytes as text if they are text but for a few at the ends."""
     text = data.decode("utf-8", "ignore")
     is_utf8 = len(text.encode()) > 0.8 * len(data)
-    shown = sum(letter.isprintable() or letter.isspace() for letter in text)
-    return text if is_utf8 and shown > 0.8 * len(text) else None
+    seen = INVISIBLE.sub("", text)
+    shown = sum(letter.isprintable() or letter.isspace() for letter in seen)
+    return text if is_utf8 and shown > 0.8 * len(seen) else None
