@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -23,6 +24,9 @@ TOGETHER = {
     for name in ("data/test_engine", "publish/test_attest", "test_experiments", "test_extending",
                  "test_reinforce", "test_sync_mlflow", "test_team", "test_team_mlflow")
 }  # fmt: skip
+# Property tests draw the same examples in each run; `--hypothesis-profile=default` draws others.
+hypothesis.settings.register_profile("fixed", derandomize=True)
+hypothesis.settings.load_profile("fixed")
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
 # several threads in each process would wait for each other and double the time of training.
