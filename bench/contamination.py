@@ -20,7 +20,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench import peers
 from bench.measure import measure, options, report, run_main
@@ -105,6 +104,23 @@ def read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
+def shares(pairs: list[Pair], flags: dict[str, list[bool]]) -> list[list[str]]:
+    """Return a row for each set and label: the share of its pairs that each rule flags."""
+    sets: dict[tuple[str, str], list[int]] = {}
+    for index, pair in enumerate(pairs):
+        sets.setdefault((pair["set"], pair["label"]), []).append(index)
+    rows = []
+    for (name, label), own in sets.items():
+        found = [sum(flagged[index] for index in own) / len(own) for flagged in flags.values()]
+        rows.append([name, label, str(len(own)), *(f"{share:.1%}" for share in found)])
+    return rows
+
+
+def digits(flags: dict[str, list[bool]]) -> dict[str, str]:
+    """Return each rule's flags as a text of 0 and 1, one for each pair."""
+    return {rule: "".join(map(str, map(int, own))) for rule, own in flags.items()}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(
         __doc__,
@@ -125,21 +141,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classes = mathledger(pairs)
     flags["Mathledger"] = [kind in CONTAMINATED for kind in classes]
     flags["Mathledger, as variant"] = [kind == "variant" for kind in classes]
-    sets: dict[tuple[str, str], list[int]] = {}
-    for index, pair in enumerate(pairs):
-        sets.setdefault((pair["set"], pair["label"]), []).append(index)
-    rows: list[list[Any]] = []
-    for (name, label), own in sets.items():
-        shares = [sum(flagged[index] for index in own) / len(own) for flagged in flags.values()]
-        rows.append([name, label, str(len(own)), *(f"{share:.1%}" for share in shares)])
     report(
         "contamination" if chosen.pairs == PAIRS else f"contamination-{chosen.pairs.stem}",
         chosen,
         f"{len(pairs):,} pairs of {chosen.pairs.name}{note}",
         ["set", "label", "pairs", *flags],
-        rows,
-        {"flags": {rule: "".join(map(str, map(int, own))) for rule, own in flags.items()}}
-        | {"versions": installed},
+        shares(pairs, flags),
+        {"flags": digits(flags)} | {"versions": installed},
     )
 
 

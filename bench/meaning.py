@@ -15,9 +15,8 @@ The judge's replies are stored in .scratch/judge.jsonl, as the stage stores them
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.contamination import CONTAMINATED, PAIRS, Pair, mathledger, read_pairs
+from bench.contamination import CONTAMINATED, PAIRS, Pair, digits, mathledger, read_pairs, shares
 from bench.measure import options, report, run_main
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
@@ -87,13 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         verdicts = judged(chosen.judge, chosen.base_url, chosen.api_key_variable, pairs)
         flags["judge"] = [verdict == "same" for verdict in verdicts]
         flags["judge undecided"] = [verdict == "undecided" for verdict in verdicts]
-    sets: dict[tuple[str, str], list[int]] = {}
-    for index, pair in enumerate(pairs):
-        sets.setdefault((pair["set"], pair["label"]), []).append(index)
-    rows: list[list[Any]] = []
-    for (name, label), own in sets.items():
-        shares = [sum(flagged[index] for index in own) / len(own) for flagged in flags.values()]
-        rows.append([name, label, str(len(own)), *(f"{share:.1%}" for share in shares)])
     model = chosen.embeddings.name if chosen.embeddings else PACKAGE
     report(
         "meaning" if chosen.pairs == PAIRS else f"meaning-{chosen.pairs.stem}",
@@ -101,9 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{len(pairs):,} pairs of {chosen.pairs.name}; embeddings {model}"
         + (f"; judge {chosen.judge}" if chosen.judge else ""),
         ["set", "label", "pairs", *flags],
-        rows,
-        {"flags": {rule: "".join(map(str, map(int, own))) for rule, own in flags.items()}}
-        | {"cosines": [round(value, 4) for value in similar]},
+        shares(pairs, flags),
+        {"flags": digits(flags)} | {"cosines": [round(value, 4) for value in similar]},
     )
 
 
