@@ -6,7 +6,6 @@ stays Croissant 1.0. The specification is
 https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from mathledger.card import croissant
 from mathledger.card.ledger import Ledger
 from mathledger.card.outputs import Outputs
+from mathledger.core.files import write_json
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import num_rows
 from mathledger.publish import row_digests
@@ -65,8 +65,7 @@ def write(folder: Path, ledger: Ledger, outputs: Outputs, scores: Sequence[Measu
     content = metadata(folder, ledger, [name for name, _ in responses])
     if scores:
         content["dateCreated"] = max(one.run.started for one in scores)
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    write_json(folder / FILE, content)
 
 
 def metadata(folder: Path, ledger: Ledger, responses: Sequence[str]) -> dict[str, Any]:

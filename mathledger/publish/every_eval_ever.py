@@ -14,6 +14,7 @@ from typing import Any
 
 import mathledger
 from mathledger.card.ledger import Interval, Ledger
+from mathledger.core.files import write_json
 from mathledger.publish.measured import Measured
 
 FOLDER = "every_eval_ever"
@@ -33,9 +34,7 @@ def write(folder: Path, ledger: Ledger, scores: Sequence[Measured]) -> None:
         parts = (one.benchmark, developer or NOT_STATED, name)
         file = uuid.UUID(hex=one.score.samples_sha256[:32], version=4)
         path = folder.joinpath(FOLDER, "data", *map(_slug, parts), f"{file}.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_json(path, content)
 
 
 def _slug(text: str) -> str:
