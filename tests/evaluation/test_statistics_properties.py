@@ -11,7 +11,7 @@ from scipy.stats import binom, binomtest, permutation_test
 from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import Interval
 
-FAST = settings(derandomize=True, max_examples=60, deadline=None, database=None)
+FAST = settings(max_examples=60, deadline=None, database=None)
 SINGLE = st.lists(st.booleans(), min_size=1, max_size=60)
 Table = list[list[bool]]
 

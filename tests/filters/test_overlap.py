@@ -34,7 +34,7 @@ STORIES = (
 )
 
 
-@settings(derandomize=True, max_examples=40, deadline=None, database=None)
+@settings(max_examples=40, deadline=None, database=None)
 @given(st.sampled_from(STORIES), numbers, st.permutations(range(4)))
 def test_numbers_in_another_order_make_another_problem(
     story: str, values: list[int], order: list[int]
@@ -101,7 +101,7 @@ def test_an_item_too_short_to_be_told_apart_is_not_matched(item: str) -> None:
     assert len(overlap.match(texts, index).rows) == 0
 
 
-@settings(derandomize=True, max_examples=60, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(st.text(max_size=12), st.integers(1, 60))
 @example("\u2a0c", 50)
 @example("\ufdfa", 50)

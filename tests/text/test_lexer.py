@@ -64,7 +64,7 @@ def assert_agrees(text: str) -> None:
     assert scratch.tokens[:count, HASH].astype(np.uint64).tolist() == hashes
 
 
-@settings(derandomize=True, max_examples=600, deadline=None, database=None)
+@settings(max_examples=600, deadline=None, database=None)
 @given(texts)
 @example("")
 @example(r"\frac.5x")
@@ -85,7 +85,7 @@ drawing_code = st.lists(
 ).map("".join)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(drawing_code)
 @example("size(2)")
 @example("/*/;size;")

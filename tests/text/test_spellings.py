@@ -105,7 +105,7 @@ def plain(formula: Formula) -> str:
 
 
 MINUS = "\u2212"
-FEW = settings(derandomize=True, max_examples=150, deadline=None, database=None)
+FEW = settings(max_examples=150, deadline=None, database=None)
 
 
 @FEW
