@@ -100,7 +100,11 @@ def experiment_id(uri: str, root: Path) -> str:
         aside = file.with_name(f"{file.name}.half-made")
         _forget(patient(uri))
         file.replace(aside)
-        print(f"{file} was half made: moved to {aside}, and made anew", file=sys.stderr, flush=True)
+        print(
+            f"{file} was half made: moved to {aside} and replaced by a new one",
+            file=sys.stderr,
+            flush=True,
+        )
         _create(file, artifacts)
         return _experiment_id(uri, artifacts)
 
