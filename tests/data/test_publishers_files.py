@@ -79,11 +79,9 @@ def download_benchmark(name: str, files: Samples, folder: Path) -> list[dict[str
     mapping = configuration.check(
         "mapping", CONTENT["benchmark"][name]["mapping"], benchmarks.Mapping
     )
-    rows, _ = benchmarks.read(source, mapping, folder / "scratch" / name)
-    kept, left_out = benchmarks.select(rows, mapping)
     out = folder / "data/download_benchmark" / name
-    out.mkdir(parents=True)
-    benchmarks.write(out, rows, kept, left_out, {"revision": "own", "private": False})
+    rows = benchmarks.read(source, mapping, benchmarks.fetch(source, out / "source"))
+    benchmarks.write(source, mapping, rows, out)
     return read_rows(out / "items.parquet")
 
 
@@ -252,7 +250,7 @@ def test_a_private_benchmark_is_evaluated_in_its_tier_alone(files: Samples, tmp_
     source = configuration.check("source", node["source"], sources.BenchmarkSource)
     assert isinstance(source, sources.LocalBenchmark) and source.private
     mapping = configuration.check("mapping", node["mapping"], benchmarks.Mapping)
-    rows, _ = benchmarks.read(source, mapping, tmp_path)
+    rows = benchmarks.read(source, mapping, benchmarks.fetch(source, tmp_path))
     kept, left_out = benchmarks.select(rows, mapping)
     raw = read_json_lines(files.private)
     assert len(rows) == len(raw)
