@@ -15,7 +15,6 @@ the samples are byte-identical on every run.
 
 import os
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
 from mathledger.evaluation.responses import respond
-from mathledger.evaluation.samples import SAMPLE, grade_responses, seconds_csv, summarise
+from mathledger.evaluation.samples import SAMPLE, grade_responses, metrics, seconds_csv, summarise
 from mathledger.evaluation.settings import Params
 from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
@@ -73,15 +72,9 @@ def evaluate(model: str, benchmark: str) -> None:
         write_rows(OUT / item / "samples.parquet", rows, SAMPLE)
         write_text(SECONDS / f"{item}.csv", seconds_csv(by_key))
         score = summarise(rows)
-        metrics = {
-            **asdict(score),
-            "batch_size": settings.batch_size,
-            "dtype": engine.dtype,
-            "backend": settings.backend,
-            "task_version": asked.task.version,
-        }
-        write_json(METRICS / f"{item}.json", metrics)
-        run.log_metrics(metrics)
+        measured = metrics(rows, settings, asked.task, engine.dtype)
+        write_json(METRICS / f"{item}.json", measured)
+        run.log_metrics(measured)
         seconds = sum(each.seconds for each in responses)
         run.facts = {
             **engine.facts(),

@@ -17,16 +17,7 @@ give the same bytes; run ids and times stay in lineage/. The stage's MLflow run 
 
 from pathlib import Path
 
-from mathledger.card import (
-    card,
-    collect,
-    croissant,
-    plot_tables,
-    plots,
-    report,
-    settings,
-    statement,
-)
+from mathledger.card import collect, files, plot_tables, settings, statement
 from mathledger.card.outputs import Outputs
 from mathledger.card.views.scores import summary
 from mathledger.core.files import write_text
@@ -46,15 +37,8 @@ def main() -> None:
         settings.check_claims(own.claims, choices("benchmark"))
         content = params.read()
         outputs = Outputs(ROOT)
-        corpora, benchmarks = list(content["corpus"]), list(content["benchmark"])
         ledger = collect.ledger(outputs, content, own.claims)
-        for name, figure in plots.figures(ledger, outputs.loss_curve()).items():
-            plots.save(OUT / f"{name}.png", figure)
-        for name, text in plot_tables.texts(ledger, outputs, corpora, benchmarks).items():
-            write_text(PLOTS / f"{name}.csv", text)
-        write_text(OUT / "report.html", report.page(outputs, own.name, corpora, benchmarks))
-        write_text(OUT / "README.md", card.text(ledger))
-        write_text(OUT / "croissant.json", croissant.text(ledger, outputs))
+        files.write(ledger, outputs, content, OUT, PLOTS)
         subject = collect.subject(outputs, content)
         write_text(OUT / "ledger.json", statement.text(statement.statement(ledger, subject, ROOT)))
         run.log_metrics(plot_tables.result_metrics(ledger))

@@ -39,10 +39,16 @@ def write_receipt(folder: Path, identity: dict[str, Any], rows: int | None) -> d
     """
     if (folder / "receipt.json").exists():
         raise InputError("the source has a receipt.json of its own; leave it out of source.files")
-    files = describe([path for path in folder.rglob("*") if path.is_file()], folder)
-    receipt = {**identity, "num_rows": rows, "files": files}
+    receipt = content(folder, identity, rows)
     write_json(folder / "receipt.json", receipt)
     return receipt
+
+
+def content(folder: Path, identity: dict[str, Any], rows: int | None) -> dict[str, Any]:
+    """Return the content of a folder's receipt, from the source's identity and the files."""
+    own = folder / "receipt.json"
+    files = [path for path in folder.rglob("*") if path.is_file() and path != own]
+    return {**identity, "num_rows": rows, "files": describe(files, folder)}
 
 
 def identity(source: Source) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from mathledger.core.tables import Row
 from mathledger.evaluation import harness, statistics
 from mathledger.evaluation.engines.engine import Request, Response
+from mathledger.evaluation.settings import Params
 from mathledger.grading.grades import VERSION
 from mathledger.grading.judges import Asked, Judges
 
@@ -138,6 +140,19 @@ def summarise(rows: list[Row]) -> Summary:
         mean_num_tokens=round(sum(row["num_tokens"] for row in rows) / len(rows), 1),
         num_harness_disagreements=num_disagreements if is_judged_by_harness else None,
     )
+
+
+def metrics(
+    rows: list[Row], settings: Params, task: harness.Task, dtype: str | None
+) -> dict[str, Any]:
+    """Return the content of a metrics file, metrics/evaluate/<model>-<benchmark>.json."""
+    return {
+        **asdict(summarise(rows)),
+        "batch_size": settings.batch_size,
+        "dtype": dtype,
+        "backend": settings.backend,
+        "task_version": task.version,
+    }
 
 
 def seconds_csv(responses: Responses) -> str:
