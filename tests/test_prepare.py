@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import content_id
 from mathledger.core.tables import EXAMPLE, Row, read_rows
@@ -208,6 +209,49 @@ def test_messages_must_be_problem_and_solution(name: str, tmp_path: Path, judges
         4: {"expected": "2 messages", "found": "0"},
         5: {"expected": "2 messages", "found": "0"},
     }
+
+
+CHATS_ALONE = prepare.Mapping(
+    problem=None, solution=None, answer="result", source=None, messages="conversations"
+)
+
+
+def test_a_corpus_of_chats_gives_problems_and_solutions(tmp_path: Path, judges: Judges) -> None:
+    def row(*said: tuple[str, str]) -> Row:
+        return {"conversations": [{"from": who, "value": text} for who, text in said], "result": 4}
+
+    asked, answered = ("human", " 2+2? "), ("gpt", FOUR)
+    raw = [
+        row(asked, answered),
+        row(("system", "Be brief."), ("human", "1+3?"), answered),
+        row(asked, answered, ("human", "Why?"), answered),
+        row(answered, asked),
+        row(("human", "2+3?"), ("gpt", r"\boxed{5}")),
+        row(asked, ("gpt", " ")),
+    ]
+    kept, removed, metrics = sift(write_raw(tmp_path, raw), judges, CHATS_ALONE)
+    assert sorted(kept["problem"].to_pylist()) == ["1+3?", "2+2?"]
+    assert kept["solution"].to_pylist() == [FOUR, FOUR]
+    reasons = dict(
+        zip(removed["origin_row"].to_pylist(), removed["reason"].to_pylist(), strict=True)
+    )
+    differ = "messages_differ"
+    assert reasons == {2: differ, 3: differ, 4: "answer_mismatch", 5: "empty"}
+    assert metrics["num_in"] == 6
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"problem": "p", "messages": "m"}, "must both be columns, or both be null"),
+        ({"solution": "s", "messages": "m"}, "must both be columns, or both be null"),
+        ({}, "messages must be a column"),
+    ],
+)
+def test_a_mapping_names_where_the_problem_is(columns: dict[str, str], message: str) -> None:
+    every = dict.fromkeys(("problem", "solution", "answer", "source", "messages"))
+    with pytest.raises(InputError, match=message):
+        check("corpus.c.mapping", every | columns, prepare.Mapping)
 
 
 def test_the_answer_is_the_references_or_else_the_solutions(tmp_path: Path, judges: Judges) -> None:

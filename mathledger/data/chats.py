@@ -1,4 +1,8 @@
-"""Read chats: lists of messages in OpenAI's or ShareGPT's form, with or without thinking."""
+"""Read chats: lists of messages in OpenAI's or ShareGPT's form, with or without thinking.
+
+A chat is either compared with a row's problem and solution (`chats`), or gives the row its problem
+and solution (`examples`), in a corpus that has no columns for them.
+"""
 
 from collections.abc import Sequence
 from typing import Any, TypeGuard
@@ -13,6 +17,18 @@ from mathledger.data.values import Number, UnfitError, decode, text_of, valid_te
 MESSAGES = pa.list_(pa.string())
 CONTENTS = ("content", "value")  # OpenAI's and ShareGPT's keys of what a message says.
 THINKING = ("reasoning_content", "reasoning", "thinking")  # Keys of a message's thinking.
+ROLES = ("role", "from")  # OpenAI's and ShareGPT's keys of who says a message.
+INSTRUCTS = ("system", "developer")
+ASKS = ("user", "human", "prompter")
+ANSWERS = ("assistant", "gpt", "model", "bot", "chatgpt")
+# What a chat gives its row: problem and solution are null unless one question has one answer.
+EXAMPLES = pa.struct(
+    [
+        pa.field("problem", pa.string()),
+        pa.field("solution", pa.string()),
+        pa.field("messages", MESSAGES),  # Contents of all messages but those that instruct.
+    ]
+)
 
 
 def chats_of(cells: Sequence[Any]) -> pa.ListArray:
@@ -56,6 +72,47 @@ def chats(values: pa.Array) -> pa.ListArray:
         row = int(np.searchsorted(np.cumsum(sizes), error.row, side="right"))
         raise UnfitError(error.what, row) from None
     return pa.ListArray.from_arrays(offsets, contents, mask=values.is_null())
+
+
+def examples_of(cells: Sequence[Any]) -> pa.StructArray:
+    """Return the problem and the solution of the chat in each Python value, as EXAMPLES.
+
+    A message that instructs the model (system or developer) is left out: the prompt of params.yaml
+    is what the model is asked. A chat of several questions has neither problem nor solution.
+
+    Raises:
+        UnfitError: A value is no list of messages, a message's content is not text, or a message
+            does not say whose it is.
+    """
+    messages = chats_of(cells)
+    found: list[dict[str, Any] | None] = []
+    for row, (cell, contents) in enumerate(zip(cells, messages.to_pylist(), strict=True)):
+        if contents is None:
+            found.append(None)
+            continue
+        turns = decode(cell) if _is_string(cell) else cell
+        try:
+            said = [
+                (role, content)
+                for role, content in zip(map(_role, turns), contents, strict=True)
+                if role not in INSTRUCTS
+            ]
+        except UnfitError as error:
+            raise UnfitError(error.what, row) from None
+        roles, texts = [role for role, _ in said], [text for _, text in said]
+        fits = len(said) == 2 and roles[0] in ASKS and roles[1] in ANSWERS
+        problem, solution = texts if fits else (None, None)
+        found.append({"problem": problem, "solution": solution, "messages": texts})
+    return pa.array(found, EXAMPLES)
+
+
+def _role(turn: Any) -> str:
+    if not isinstance(turn, dict):
+        raise UnfitError("a message that is no object")
+    for key in ROLES:
+        if _is_string(turn.get(key)):
+            return str(turn[key]).strip().lower()
+    raise UnfitError("a message without a role")
 
 
 def _has_text(of: pa.DataType) -> bool:

@@ -13,8 +13,8 @@ import xxhash
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.strings import string_array
-from mathledger.data.chats import MESSAGES, chats, chats_of
-from mathledger.data.columns import texts
+from mathledger.data.chats import EXAMPLES, MESSAGES, chats, chats_of, examples_of
+from mathledger.data.columns import plain, texts
 from mathledger.data.formats import (
     csv_rows,
     expect_columns,
@@ -45,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "solution": "text",
     "answer": "answer",
     "messages": "messages",
+    "examples": "messages",
 }
 
 Columns = dict[str, str | None]  # Maps a canonical name to the file's column name.
@@ -57,9 +58,14 @@ def batches(folder: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
         InputError: A mapped column is missing or holds what it cannot hold, or a file is damaged.
     """
     wanted = {name: column for name, column in columns.items() if column}
+    if "problem" not in wanted:  # The chats hold problems and solutions.
+        wanted["examples"] = wanted.pop("messages")
     for name in sorted(read_json(folder / "receipt.json")["files"]):
         start = 0
         for part in read_columns(folder / name, str(folder / name), wanted):
+            if "examples" in part:
+                fields = part.pop("examples").flatten()
+                part |= dict(zip(EXAMPLES.names, fields, strict=True))
             size = len(part["problem"])
             rows = {
                 "origin_file": pa.repeat(name, size),
@@ -72,6 +78,8 @@ def batches(folder: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
 
 def read_columns(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[str, pa.Array]]:
     """Yield the mapped columns of a file in batches, as text; a chat as its messages' contents.
+
+    The column for the name `examples` holds chats, and gives their problems and solutions.
 
     Args:
         label: What errors call the file.
@@ -104,7 +112,10 @@ def _parquet(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[st
                 with _located(label, start, name, column):
                     kind = kind_of(name)
                     values = batch[column]
-                    part[name] = chats(values) if kind == "messages" else texts(values, kind)
+                    if name == "examples":
+                        part[name] = examples_of(plain(values).to_pylist())
+                    else:
+                        part[name] = chats(values) if kind == "messages" else texts(values, kind)
             yield part
             start += len(batch)
 
@@ -135,7 +146,10 @@ def _part(
         kind = kind_of(name)
         with _located(label, start, name, column):
             values = [csv_cell(cell, kind) for cell in cells] if is_csv else cells
-            part[name] = chats_of(values) if kind == "messages" else texts_of(values, kind)
+            if name == "examples":
+                part[name] = examples_of(values)
+            else:
+                part[name] = chats_of(values) if kind == "messages" else texts_of(values, kind)
     return part
 
 

@@ -150,6 +150,8 @@ def find(
     """
     removals = Removals(len(examples))
     empty = [np.asarray(pc.is_null(examples[name])) for name in ("problem", "solution")]
+    if messages is not None:
+        _judge_turns(removals, messages, empty[0] & empty[1])
     removals.add("empty", empty[0] | empty[1], "problem and solution", None)
     problems, solutions = (pc.fill_null(examples[name], "") for name in ("problem", "solution"))
     _judge_texts(removals, problems, solutions, limits)
@@ -216,6 +218,17 @@ def _judge_text(
         lambda row: f"{lengths[row]} characters",
     )
     return counts
+
+
+def _judge_turns(removals: Removals, messages: pa.ListArray, has_no_text: Mask) -> None:
+    """Remove rows whose chat, of several questions for example, gives no problem and solution."""
+    counts = np.asarray(pc.fill_null(pc.list_value_length(messages), 0))
+    removals.add(
+        "messages_differ",
+        has_no_text & (counts > 0),
+        "one question and its answer",
+        lambda row: f"{counts[row]} messages",
+    )
 
 
 def _judge_messages(

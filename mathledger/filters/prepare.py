@@ -34,8 +34,12 @@ from mathledger.grading.judges import Judges
 class Mapping:
     """The corpus's name for each canonical column; null if the corpus has no such column."""
 
-    problem: str = Field(description="Column of the problem.")
-    solution: str = Field(description="Column of the worked solution.")
+    problem: str | None = Field(
+        description="Column of the problem; null takes problem and solution from the chat."
+    )
+    solution: str | None = Field(
+        description="Column of the worked solution; null if problem is null."
+    )
     answer: str | None = Field(
         description="Column of the final answer; null reads the answer from the solution."
     )
@@ -44,9 +48,16 @@ class Mapping:
     )
     messages: str | None = Field(
         description=(
-            "Column of a chat that must equal problem and solution; null if the corpus has none."
+            "Column of a chat, which must equal problem and solution, or gives them if they are "
+            "null; null if the corpus has none."
         ),
     )
+
+    def __post_init__(self) -> None:
+        if (self.problem is None) != (self.solution is None):
+            raise ValueError("problem and solution must both be columns, or both be null")
+        if self.problem is None and self.messages is None:
+            raise ValueError("messages must be a column if problem and solution are null")
 
 
 def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -14,6 +14,7 @@ from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 from mathledger.data import formats, values
+from mathledger.data.chats import examples_of
 from mathledger.trace.lookup import (
     MAX_NAMED,
     WITHHELD,
@@ -267,9 +268,10 @@ def raw(chain: Chain, row: Row) -> Raw:
     content = raw_row(chain, path, number)
     mapping = chain.stage(f"prepare@{corpus}").params[f"corpus.{corpus}.mapping"]
     for column in ("problem", "solution"):
-        if text_of(content.get(mapping[column])) != row[column]:
+        if stated(content, mapping, column) != row[column]:
+            source = mapping[column] or mapping["messages"]
             raise InputError(
-                f"{path}, row {number}: {mapping[column]} is not the {column} of row "
+                f"{path}, row {number}: {source} does not hold the {column} of row "
                 f"{row['id']}, so the download has changed since `prepare` read it: run `dvc repro`"
             )
     return Raw(
@@ -297,6 +299,19 @@ def raw_row(chain: Chain, path: str, number: int) -> Row:
     if row is None:
         raise InputError(f"{path} of {chain.label} has no row {number}: run `dvc repro`")
     return row
+
+
+def stated(content: Row, mapping: dict[str, str | None], column: str) -> str | None:
+    """Return the problem or the solution of a raw row, as `prepare` reads it."""
+    name = mapping[column]
+    if name is not None:
+        return text_of(content.get(name))
+    chat = content.get(mapping["messages"] or "")
+    try:
+        example = examples_of([chat])[0].as_py()
+    except values.UnfitError:
+        return None
+    return text_of(example and example[column])
 
 
 def text_of(value: Any) -> str | None:

@@ -723,3 +723,43 @@ def test_numpy_writes_the_digits_of_its_width() -> None:
 
     assert float_text(np.float16(0.1)) == float_text(np.float32(0.1)) == "0.1"
     assert float_text(np.float64(2.0**70)) == str(2**70)
+
+
+# Corpora that hold only chats.
+
+ASKED = st.sampled_from(["user", "human", "User", "prompter"])
+ANSWERED = st.sampled_from(["assistant", "gpt", "model", "bot"])
+OTHER = st.sampled_from(["system", "developer", "tool", "observation"])
+
+
+@quick
+@given(
+    st.lists(st.tuples(ASKED | ANSWERED | OTHER, st.sampled_from(SAID)), max_size=4), st.booleans()
+)
+def test_one_question_and_its_answer_are_an_example(
+    tmp_path: Path, said: list[tuple[str, str]], is_sharegpt: bool
+) -> None:
+    keys = ("from", "value") if is_sharegpt else ("role", "content")
+    chat = [dict(zip(keys, turn, strict=True)) for turn in said]
+    kept = [(role.lower(), text) for role, text in said if role not in ("system", "developer")]
+    roles = [role for role, _ in kept]
+    is_example = (
+        len(roles) == 2
+        and roles[0] in ("user", "human", "prompter")
+        and roles[1] in ("assistant", "gpt", "model", "bot")
+    )
+    problem, solution = [text for _, text in kept] if is_example else (None, None)
+    expected = {"problem": problem, "solution": solution, "messages": [text for _, text in kept]}
+    line = json.dumps({"m": chat}).encode()
+    paths = [write(tmp_path, "a.jsonl", line)]
+    if chat:
+        paths.append(write(tmp_path, "a.parquet", parquet(m=pa.array([chat]))))
+    for path in paths:
+        (part,) = readers.read_columns(path, path.name, {"examples": "m"})
+        assert part["examples"].to_pylist() == [expected]
+
+
+def test_a_message_of_nobody_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b'{"m": [{"content": "2+2?"}, {"content": "4"}]}')
+    with pytest.raises(InputError, match="row 0: column 'm' holds a message without a role"):
+        [*readers.read_columns(path, path.name, {"examples": "m"})]

@@ -26,7 +26,7 @@ from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row, read_rows
 from mathledger.trace import tree
-from mathledger.trace.row import raw_row
+from mathledger.trace.row import raw_row, stated
 from mathledger.trace.store import Store
 from tests.conftest import ROOT, Workspace
 
@@ -558,3 +558,12 @@ def test_a_run_that_was_synced_is_linked_by_its_id_in_the_store(
         "new",
     ]
     assert store_here.link("unknown") is None
+
+
+def test_a_row_of_a_chat_is_read_as_prepare_read_it() -> None:
+    chat = [{"from": "human", "value": " 2+2? "}, {"from": "gpt", "value": "4"}]
+    mapping = {"problem": None, "solution": None, "messages": "turns"}
+    assert stated({"turns": chat}, mapping, "problem") == "2+2?"
+    assert stated({"turns": json.dumps(chat)}, mapping, "solution") == "4"
+    assert stated({"turns": chat * 2}, mapping, "solution") is None
+    assert stated({"turns": [{"value": "4"}]}, mapping, "solution") is None
