@@ -90,7 +90,7 @@ def examples_of(cells: Sequence[Any]) -> pa.StructArray:
         if contents is None:
             found.append(None)
             continue
-        turns = decode(cell) if _is_string(cell) else cell
+        turns = _turns(cell)
         try:
             said = [
                 (role, content)
@@ -122,12 +122,30 @@ def _has_text(of: pa.DataType) -> bool:
     return is_text(of.field("content").type)
 
 
-def _contents(value: Any) -> list[str | None] | None:
-    if _is_string(value):  # A chat written as JSON text.
+def _turns(cell: Any) -> Any:
+    """Return a chat's messages as a list; anything that is no chat as it is.
+
+    A chat may be JSON text, or an object of lists, as `datasets` writes a sequence of objects.
+    """
+    if _is_string(cell):
         try:
-            value = decode(value)
+            cell = decode(cell)
         except (ValueError, RecursionError):
             raise UnfitError("text") from None
+    if isinstance(cell, dict) and any(isinstance(cell.get(key), list) for key in CONTENTS):
+        columns = {key: column for key, column in cell.items() if column is not None}
+        if not all(isinstance(column, list) for column in columns.values()):
+            raise UnfitError("an object")
+        if len({len(column) for column in columns.values()}) != 1:
+            raise UnfitError("an object of lists of different lengths")
+        return [
+            dict(zip(columns, turn, strict=True)) for turn in zip(*columns.values(), strict=True)
+        ]
+    return cell
+
+
+def _contents(value: Any) -> list[str | None] | None:
+    value = _turns(value)
     if not isinstance(value, list):
         if text_of(value, "scalar") is None:
             return None

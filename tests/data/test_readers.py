@@ -489,6 +489,11 @@ CHATS: list[tuple[str, Any, Any]] = [
                       {"type": "text", "thinking": None, "text": SAID[1]}]}],
         [THOUGHT],
     ),
+    ("an object of lists", {"role": ["user", "assistant"], "content": SAID}, SAID),
+    ("sharegpt in an object of lists", {"from": ["human", "gpt"], "value": SAID}, SAID),
+    ("lists of different lengths", {"role": ["user"], "content": SAID},
+     "an object of lists of different lengths"),
+    ("a list and a text", {"role": "user", "content": SAID}, "an object"),
     ("a call", [{"role": "assistant", "content": None}], [None]),
     ("empty", [], []),
     ("null", None, None),
@@ -751,8 +756,11 @@ def test_one_question_and_its_answer_are_an_example(
     problem, solution = [text for _, text in kept] if is_example else (None, None)
     expected = {"problem": problem, "solution": solution, "messages": [text for _, text in kept]}
     line = json.dumps({"m": chat}).encode()
+    columns = {key: [turn[key] for turn in chat] for key in keys}
     paths = [write(tmp_path, "a.jsonl", line)]
+    paths.append(write(tmp_path, "b.jsonl", json.dumps({"m": columns}).encode()))
     if chat:
+        paths.append(write(tmp_path, "b.parquet", parquet(m=pa.array([columns]))))
         paths.append(write(tmp_path, "a.parquet", parquet(m=pa.array([chat]))))
     for path in paths:
         (part,) = readers.read_columns(path, path.name, {"examples": "m"})
