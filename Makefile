@@ -60,8 +60,8 @@ check: $(EXTRAS)  ## ruff, mypy (for Linux and macOS), imports between rooms, wo
 	  mypy --platform darwin --cache-dir .mypy_cache/darwin mathledger stages && lint-imports && \
 	  zizmor --offline --quiet .github && python -m stages.params --check
 
-# Without data, DVC compares dvc.lock only with code, params and dvc.yaml. Git holds one file of
-# lineage/; it is removed because DVC would call the folder changed instead of missing.
+# Without data, DVC compares dvc.lock only with code, params and dvc.yaml. Git holds some files of
+# lineage/; they are removed because DVC would call the folder changed instead of missing.
 lock: $(READY)  ## check that the last commit's dvc.lock matches its code and params (needs no data)
 	@rm -rf .scratch/lock && git clone --quiet . .scratch/lock && rm -r .scratch/lock/lineage
 	@cd .scratch/lock && dvc repro --allow-missing --dry > dry.txt; status=$$?; cat dry.txt; \

@@ -176,8 +176,9 @@ def add_verify(commands: Commands) -> None:
         "verify",
         help="check that everything behind the card still holds",
         description="Check a clone after `dvc pull`: compare every digest, grade every response "
-        "again and recompute every number. The command prints a line for each link of the chain, "
-        "and exits with status 1 if a link does not hold.",
+        "again and recompute every number. The command prints a line for each link of the chain. "
+        "It ends in `holds` (exit status 0), in `new` for results that were made here and are not "
+        "committed (3), or in `broken` (1).",
     )
     command.set_defaults(module="mathledger.verify")
     command.add_argument(

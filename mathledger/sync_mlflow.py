@@ -31,9 +31,8 @@ from mathledger.core.secrets import without_secrets
 from mathledger.run import messages
 from mathledger.run.lineage import Lineage
 from mathledger.run.mlflow_store import is_lost, quiet, refusal, sqlite_file, store_uri
-from mathledger.run.mlflow_writer import Recorder, WriterLock
+from mathledger.run.mlflow_writer import RUN_ID, Recorder, WriterLock
 
-RUN_ID = "mathledger.run_id"
 PLOTS = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
 
 
@@ -103,9 +102,13 @@ def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
         return
     curves = sft.CURVES if kind == "train" else grpo.CURVES
     names = {column: name for name, (column, _) in curves.items()}
+    speeds = f"lineage/{kind}.csv"  # in git; states of older versions have it in DVC's cache
+    is_in_git = run.chain.has(speeds)
     clock = {
         int(row.pop("step")): {key: float(value) for key, value in row.items()}
-        for row in table(run.chain.cached(f"lineage/{kind}.csv").read_text())
+        for row in table(
+            run.chain.text(speeds) if is_in_git else run.chain.cached(speeds).read_text()
+        )
     }
     for row in table(run.chain.text(PLOTS[kind])):
         step = int(row.pop("step"))

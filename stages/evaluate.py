@@ -3,14 +3,13 @@
 Reads   data/model/<model>/, data/download_benchmark/<benchmark>/; conf: evaluate,
         benchmark.<benchmark>.task
 Writes  data/evaluate/<model>-<benchmark>/samples.parquet (SAMPLE)
-        lineage/evaluate/<model>-<benchmark>.csv: how many seconds each response took
 Metrics metrics/evaluate/<model>-<benchmark>.json: accuracy, its 95% interval, counts behind it
 
     python -m stages.evaluate base champ                  evaluate, as DVC does through its launcher
     python -m stages.evaluate base champ --spot-check 8   regenerate 8 responses and compare them
 
-Greedy decoding in float32 gives the same responses at any batch size. Times go to lineage/, so that
-the samples are byte-identical on every run.
+Greedy decoding in float32 gives the same responses at any batch size. Times go to lineage/ and, for
+each response, to the MLflow run, so that the samples are byte-identical on every run.
 """
 
 import os
@@ -19,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from mathledger.core.errors import InputError
-from mathledger.core.files import write_json, write_text
+from mathledger.core.files import write_json
 from mathledger.core.tables import read_rows, write_rows
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.harness import Task
@@ -38,7 +37,6 @@ MODELS = Path("data/model")
 BENCHMARKS = Path("data/download_benchmark")
 OUT = Path("data/evaluate")
 METRICS = Path("metrics/evaluate")
-SECONDS = Path("lineage/evaluate")
 
 
 def main() -> None:
@@ -70,7 +68,7 @@ def evaluate(model: str, benchmark: str) -> None:
         by_key = dict(zip((each.key for each in asked.fitting), responses, strict=True))
         rows = grade_responses(asked.requests, by_key, asked.items, asked.task.harness)
         write_rows(OUT / item / "samples.parquet", rows, SAMPLE)
-        write_text(SECONDS / f"{item}.csv", seconds_csv(by_key))
+        run.log_text(seconds_csv(by_key), "seconds.csv")
         score = summarise(rows)
         measured = metrics(rows, settings, asked.task, engine.dtype)
         write_json(METRICS / f"{item}.json", measured)

@@ -42,6 +42,7 @@ def main() -> None:
         subject = collect.subject(outputs, content)
         write_text(OUT / "ledger.json", statement.text(statement.statement(ledger, subject, ROOT)))
         run.log_metrics(plot_tables.result_metrics(ledger))
+        run.facts = {"runs": collect.runs(outputs, content)}
         shown = [f"{entry.benchmark} {summary(entry)}" for entry in ledger.benchmarks]
         print(f"{OUT}/README.md: {'; '.join(shown)}")
 

@@ -84,9 +84,9 @@ def test_results_are_explained_with_the_base_package(
 def test_verify_names_the_extra_of_the_one_link_that_needs_it(smoke: Workspace) -> None:
     done = base(smoke.path, "verify", "--overrides", "experiment=smoke")
     assert done.returncode == 1
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAIL  ")]
+    failed = [line for line in done.stdout.splitlines() if line.startswith("broken ")]
     (line,) = failed
-    assert line.startswith("FAIL  prompts ")
+    assert line.startswith("broken  prompts ")
     assert line.endswith("is not installed: run `pip install '.[pipeline]'`")
     assert "Traceback" not in done.stdout + done.stderr
 

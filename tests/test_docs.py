@@ -494,7 +494,7 @@ def test_a_block_of_output_shows_only_the_lines_that_its_marker_asks_for() -> No
 def test_what_verify_prints_is_worded_as_on_the_page(page: str) -> None:
     given = [text for path in Path("mathledger/verify").glob("*.py") for text in texts(path)]
     patterns = [".*".join(map(re.escape, text.split("..."))) for text in given if " " in text]
-    shown = re.findall(r"^PASS  \w+ +(.*)$", Path(page).read_text(encoding="utf-8"), re.M)
+    shown = re.findall(r"^holds   \w+ +(.*)$", Path(page).read_text(encoding="utf-8"), re.M)
     assert shown
     for line in shown:
         assert any(re.fullmatch(pattern, line) for pattern in patterns), line

@@ -126,7 +126,7 @@ def test_commands_run(smoke: Workspace) -> None:
     commands.append("verify --overrides experiment=smoke")
     shown = on_mac("-c", COMMANDS, *commands, folder=smoke.path)
     audit, trace, verify = shown.split("status: 0\n")[:3]
-    assert "claims" in audit and "tiny_chain_sum" in trace and "PASS: all" in verify
+    assert "claims" in audit and "tiny_chain_sum" in trace and "holds: all" in verify
 
 
 STAGES = ("prepare tiny_numinamath_cot", "deduplicate", "decontaminate", "mix")

@@ -33,9 +33,22 @@ def test_second_repro_does_nothing(smoke: Workspace) -> None:
 
 
 def test_git_shows_no_difference_after_a_second_run_from_nothing(again: Workspace) -> None:
-    """Metrics and card are byte-identical when everything is rebuilt without a cache."""
-    changed = again.run("git", "status", "--porcelain", "--", "metrics", "model_card", "plots")
-    assert changed == ""
+    """Results are byte-identical, and so are dvc.lock and the records of who made them first."""
+    assert again.run("git", "status", "--porcelain") == ""
+
+
+def test_a_repeated_run_keeps_its_own_record_in_mlflow(smoke: Workspace, again: Workspace) -> None:
+    repeats = runs(again, "tags.`mathledger.repeats` != ''")
+    assert len(repeats) == len(runs(smoke))
+    client = MlflowClient(f"sqlite:///{again.path}/mlflow.db")
+    firsts = {run.info.run_id: run for run in runs(smoke)}  # type: ignore[attr-defined]
+    for run in repeats:
+        tags, own = run.data.tags, run.info  # type: ignore[attr-defined]
+        first = firsts[tags["mathledger.repeats"]]
+        assert first.info.run_name == own.run_name  # type: ignore[attr-defined]
+        path = client.download_artifacts(own.run_id, "lineage.json")
+        record = json.loads(Path(path).read_text())
+        assert record["mlflow_run_id"] == own.run_id
 
 
 def test_data_and_weights_are_the_same_after_a_second_run_from_nothing(

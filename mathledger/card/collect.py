@@ -176,6 +176,15 @@ def held_out(outputs: Outputs, row_id: str) -> HeldOut:
     raise InputError(f"data/mix lacks row {row_id}, which a samples.csv names: run `dvc repro`")
 
 
+def runs(outputs: Outputs, settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the facts about every other stage's run, which git keeps with the card's own.
+
+    A run that repeats one of the results finds them there (mathledger/run/repeats.py).
+    """
+    lineages = [outputs.lineage(stage) for stage in statement.stage_names(settings)]
+    return {each.name: each.own_facts() for each in lineages}
+
+
 def digests_read(
     outputs: Outputs, settings: Settings
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:

@@ -1,7 +1,8 @@
 """The lineage file of a stage's run, lineage/<stage>[/<item>].json: ids, digests, machine.
 
 The stage writes the file when it ends (tracking.py). Results must not depend on it, because it
-holds time stamps and MLflow's run id. Its digests identify the stage's inputs.
+holds time stamps and MLflow's run id. Its digests identify the stage's inputs. A run that repeats a
+committed result leaves the file as it was (repeats.py).
 """
 
 import shlex
@@ -78,9 +79,14 @@ class Origin(Record):
         return f"{self.stage}@{self.item}" if self.item else self.stage
 
 
+# The keys of a lineage file that the stage's name and inputs determine.
+FROM_INPUTS = {"stage", "item", "deps", "code", "params"}
+
+
 class Lineage(Origin):
     """The facts about a run that has ended, as a lineage file holds them."""
 
+    result: str | None = None  # digest of everything read and written; older files lack it
     mlflow_run_id: str
     packages: dict[str, str]  # installed versions
     hardware: Hardware
@@ -94,6 +100,12 @@ class Lineage(Origin):
     resumed_from: str | None = None  # checkpoint from which training resumed
     train_seconds: float | None = None
     energy_kwh: float | None = None
+    # Only in the file of `model_card`: of every other stage, what its inputs do not determine.
+    runs: dict[str, dict[str, Any]] | None = None
+
+    def own_facts(self) -> dict[str, Any]:
+        """Return the facts about the run that its inputs do not determine, as JSON."""
+        return {key: value for key, value in self.content().items() if key not in FROM_INPUTS}
 
     @classmethod
     def load(cls, name: str, root: Path = Path()) -> Self:

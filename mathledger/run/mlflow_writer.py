@@ -46,6 +46,8 @@ from mathledger.run.mlflow_store import (
 
 MODEL = re.compile(r"data/model/[^/]+")  # folder of one model
 BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
+RUN_ID = "mathledger.run_id"  # tag of a rebuilt run: its original id, as in lineage/
+REPEATS = "mathledger.repeats"  # tag: id in lineage/ of the run that made the same result first
 REFUSED = "error: "  # prefix of an answer that says why there is no run
 MAX_REFUSALS = 20  # values that a store may refuse one by one; then it refuses everything
 
@@ -183,6 +185,10 @@ class Recorder:
         if made:
             outputs = [LoggedModelOutput(model_id, step=0) for model_id in made]
             self.client.log_outputs(self.run_id, outputs)
+
+    def repeats(self, message: dict[str, Any]) -> None:
+        """Tag the run with the id of the run that made the same result first."""
+        self.client.set_tag(self.run_id, REPEATS, message["run_id"])
 
     def end(self, message: dict[str, Any]) -> None:
         self.client.set_terminated(self.run_id, message["status"], message.get("time"))

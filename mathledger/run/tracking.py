@@ -2,7 +2,8 @@
 
 MLflow shows results; git, dvc.lock and lineage/ prove them. The lineage file is an output of its
 stage, so DVC's run cache restores it together with the data, and a skipped stage still names the
-run that made its outputs.
+run that made its outputs. A run that repeats a committed result leaves its lineage file unchanged
+(repeats.py).
 """
 
 import contextlib
@@ -34,6 +35,7 @@ from mathledger.run.messages import numbers_of, outs_message, start_message
 from mathledger.run.mlflow_store import store_uri
 from mathledger.run.mlflow_writer import REFUSED
 from mathledger.run.parent import end_with_dvc
+from mathledger.run.repeats import first_record, restore_records, result_id
 
 # These paths determine a result, so they must not change during a run. Data, metrics and dvc.lock
 # do change.
@@ -198,6 +200,7 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         writer.send(outs_message(made))
         content = {
             **origin.content(),
+            "result": result_id(deps, code, params, made),
             "mlflow_run_id": writer.ask({"do": "run_id"}),
             "packages": packages(),
             "hardware": hardware(),
@@ -206,7 +209,14 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
             **run.facts,
         }
         file = lineage_file(name)
-        write_json(file, Lineage.read(content, file.as_posix()).content())
+        lineage = Lineage.read(content, file.as_posix())
+        if first := first_record(lineage):
+            writer.send({"do": "repeats", "run_id": first.mlflow_run_id})
+            text = json.dumps(lineage.content(), indent=2)
+            writer.send({"do": "text", "text": text, "file": "lineage.json"})
+            restore_records([path for path in made if is_lineage(path)])
+            lineage = first
+        write_json(file, lineage.content())
         writer.ask({"do": "end", "status": "FINISHED"})
         turn.done(made | digests(out for out in outs if is_lineage(out.def_path)))
     except (KeyboardInterrupt, SystemExit):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mathledger.core.errors import InputError
 from mathledger.run.mlflow_store import sqlite_file, store_uri
+from mathledger.run.mlflow_writer import REPEATS, RUN_ID
 
 UI = "http://127.0.0.1:5000"  # address at which `make ui` serves mlflow.db
 
@@ -43,15 +44,20 @@ class Store:
             self.how = f"in the MLflow store that MLFLOW_TRACKING_URI names ({self.name})"
 
     def _read(self, file: Path) -> dict[str, str]:
-        """Read the run ids; a run that `sync-mlflow` wrote keeps its first id as a tag."""
+        """Read the run ids, by their ids in lineage/.
+
+        A run that `sync-mlflow` wrote keeps its first id as a tag. A run that repeated a committed
+        result has that of the first run, and stands for it if the store lacks the first one.
+        """
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:
                 query = (
                     "select coalesce(tags.value, runs.run_uuid), runs.run_uuid from runs "
-                    "left join tags on tags.run_uuid = runs.run_uuid "
-                    "and tags.key = 'mathledger.run_id' where lifecycle_stage = 'active'"
+                    "{} join tags on tags.run_uuid = runs.run_uuid "
+                    "and tags.key = '{}' where lifecycle_stage = 'active'"
                 )
-                return dict(store.execute(query))
+                repeats = dict(store.execute(query.format("", REPEATS)))
+                return repeats | dict(store.execute(query.format("left", RUN_ID)))
         except sqlite3.Error as error:
             raise InputError(
                 f"{self.name} cannot be read as an MLflow store ({error}): run `mv "

@@ -1,8 +1,9 @@
 """`mathledger verify`: check byte for byte that everything behind the card still holds.
 
 The command works on a clone after `dvc pull`. It does not rely on DVC's or git's records of
-changes, and checks link by link from the files to the card. Each link ends in PASS, or in FAIL with
-every reason; a link that cannot be checked fails. docs/verify.md says what each link proves.
+changes, and checks link by link from the files to the card. Each link holds, is new (results that
+were made here and are not committed) or is broken, with every reason; a link that cannot be checked
+is broken. docs/verify.md says what each link proves.
 """
 
 import argparse
@@ -11,16 +12,18 @@ from mathledger import terminal
 from mathledger.verify import options, render
 from mathledger.verify.links import Result, check
 
+STATUS = {"holds": 0, "broken": 1, "new": 3}  # exit status; 2 is an error
+
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check every requested link; return 0 if all hold, else 1."""
+    """Check every requested link; return the exit status of the worst state."""
     asked = options.from_arguments(arguments)
     if arguments.json:
         result = check(asked)
         print(terminal.json_text(render.content(result), 1))
     else:
         result = check_aloud(asked)
-    return 0 if result.holds else 1
+    return STATUS[result.state]
 
 
 def check_aloud(asked: options.VerifyOptions) -> Result:

@@ -4,18 +4,21 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.extras import what_is_missing
-from mathledger.verify import digests, filtering, records, results, signature
+from mathledger.verify import commit, digests, filtering, records, results, signature
 from mathledger.verify.options import VerifyOptions
-from mathledger.verify.project import Check, Project
+from mathledger.verify.project import Check, New, Project
+
+State = Literal["holds", "new", "broken"]
 
 
 @dataclass(frozen=True)
 class Link:
-    """A named check, which yields each reason why it fails and returns a summary."""
+    """A named check, which yields each reason why it does not hold and returns a summary."""
 
     name: str
     check: Callable[[Project], Check]
@@ -26,12 +29,19 @@ class LinkResult:
     """The result of checking one link."""
 
     name: str
-    reasons: tuple[str, ...]  # reasons why the link fails; empty if it holds
-    looked_at: str  # summary of what was checked; empty if the link fails
+    reasons: tuple[str, ...]  # reasons why the link does not hold; empty if it holds
+    looked_at: str  # summary of what was checked; empty if the link does not hold
+
+    @property
+    def state(self) -> State:
+        """Return "new" if the only reasons are results that were made here, not committed."""
+        if not self.reasons:
+            return "holds"
+        return "new" if all(isinstance(each, New) for each in self.reasons) else "broken"
 
     @property
     def holds(self) -> bool:
-        return not self.reasons
+        return self.state == "holds"
 
 
 @dataclass(frozen=True)
@@ -41,17 +51,27 @@ class Result:
     links: tuple[LinkResult, ...]
 
     @property
-    def failed(self) -> list[str]:
-        """Return the names of the links that fail."""
-        return [link.name for link in self.links if not link.holds]
+    def broken(self) -> list[str]:
+        """Return the names of the broken links."""
+        return [link.name for link in self.links if link.state == "broken"]
+
+    @property
+    def new(self) -> list[str]:
+        """Return each reason of a link that is new and not broken."""
+        return [each for link in self.links if link.state == "new" for each in link.reasons]
+
+    @property
+    def state(self) -> State:
+        """Return the worst state of a link."""
+        return "broken" if self.broken else "new" if self.new else "holds"
 
     @property
     def holds(self) -> bool:
-        return not self.failed
+        return self.state == "holds"
 
 
 LINKS = [
-    Link("commit", records.commit),
+    Link("commit", commit.commit),
     Link("history", records.history),
     Link("params", records.params),
     Link("lock", records.lock),

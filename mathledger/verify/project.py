@@ -20,7 +20,12 @@ from mathledger.verify.options import VerifyOptions
 
 CHUNK = 1024 * 1024  # bytes read at once
 
-# A check yields each reason why its link fails, and returns a summary of what it checked.
+
+class New(str):
+    """A reason that is no fault: a result was made here and is not committed."""
+
+
+# A check yields each reason why its link does not hold, and returns a summary of what it checked.
 Check = Generator[str, None, str]
 
 

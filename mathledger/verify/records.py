@@ -1,4 +1,4 @@
-"""Check the links of the records: commit, history, params.yaml, dvc.lock and lineage."""
+"""Check the links of the records: history, params.yaml, dvc.lock and lineage."""
 
 import difflib
 import shlex
@@ -11,28 +11,9 @@ from mathledger.chain.git import has_commit, is_shallow, md5_at
 from mathledger.chain.lock import LOCK, folder_md5
 from mathledger.chain.parsing import parse_yaml
 from mathledger.core.keys import value_at
-from mathledger.core.paths import CODE_FOLDERS, is_code, is_within
-from mathledger.run.git import differences, head, num_files
+from mathledger.core.paths import is_code, is_within
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project
-
-
-def commit(project: Project) -> Check:
-    """Check that every tracked file has the commit's bytes, and that no code was added.
-
-    This reads the bytes, because git itself relies on times and sizes, which can be forged.
-    """
-    at = project.chain.at
-    revision = head(at)
-    for path, kind in differences(revision, at=at):
-        if kind == "missing":
-            yield f"{path} is missing: run `git checkout {shlex.quote(path)}`"
-        else:
-            yield f"{path} differs from the commit: see `git diff {shlex.quote(path)}`"
-    for path, kind in differences(revision, *CODE_FOLDERS, "conf", at=at):
-        if kind == "added":
-            yield f"{path} is not in the commit: commit it, or remove it"
-    return f"{num_files(revision, at)} tracked files equal those of commit {revision[:10]}"
 
 
 def history(project: Project) -> Check:

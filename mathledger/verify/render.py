@@ -7,7 +7,8 @@ from typing import Any
 from mathledger import terminal
 from mathledger.verify.links import LinkResult, Result
 
-STYLES = {"^PASS": "green", "^FAIL": "bold red"}
+STYLES = {"^holds": "green", "^new": "yellow", "^broken": "bold red"}
+INDENT = " " * 20
 MAX_REASONS = 20  # reasons shown for one link; the others are counted
 
 
@@ -16,33 +17,40 @@ def content(result: Result) -> dict[str, Any]:
     links = [
         {
             "name": link.name,
+            "state": link.state,
             "holds": link.holds,
             "looked_at": link.looked_at or None,
             "reasons": list(link.reasons),
         }
         for link in result.links
     ]
-    return {"holds": result.holds, "links": links}
+    return {"state": result.state, "holds": result.holds, "links": links}
 
 
 def text(link: LinkResult) -> str:
     """Return the lines for one link."""
+    head = f"{link.state:6}  {link.name:10}  "
     if link.holds:
-        return f"PASS  {link.name:10}  {link.looked_at}"
-    first, *others = link.reasons
-    lines = [f"FAIL  {link.name:10}  {first}"]
-    lines += [f"{'':18}{reason}" for reason in others[: MAX_REASONS - 1]]
+        return f"{head}{link.looked_at}"
+    lines = [f"{head}{link.reasons[0]}"]
+    lines += [f"{INDENT}{reason}" for reason in link.reasons[1:MAX_REASONS]]
     if len(link.reasons) > MAX_REASONS:
-        lines.append(f"{'':18}and {len(link.reasons) - MAX_REASONS} more")
+        lines.append(f"{INDENT}and {len(link.reasons) - MAX_REASONS} more")
     return "\n".join(lines)
 
 
 def summary(result: Result) -> str:
     """Return the last line, which sums up all links."""
-    if result.holds:
-        return f"PASS: all {len(result.links)} links hold"
-    failed = result.failed
-    return f"FAIL: {len(failed)} of {len(result.links)} links do not hold: {', '.join(failed)}"
+    if broken := result.broken:
+        num, names = len(result.links), ", ".join(broken)
+        return f"broken: {len(broken)} of {num} links do not hold: {names}"
+    if new := result.new:
+        return (
+            f"new: {len(new)} file{'s' * (len(new) > 1)} made here and not committed, and "
+            "everything else holds: run `git add --all && git commit` to keep the results, or "
+            "`git stash --include-untracked && dvc checkout` to put them aside"
+        )
+    return f"holds: all {len(result.links)} links hold"
 
 
 def show_start(name: str) -> None:

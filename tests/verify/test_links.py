@@ -14,7 +14,7 @@ from mathledger.core.errors import InputError
 from mathledger.verify import links
 from mathledger.verify.links import Link
 from mathledger.verify.options import VerifyOptions
-from mathledger.verify.project import Check, Project
+from mathledger.verify.project import Check, New, Project
 from tests import states
 from tests.conftest import ROOT
 
@@ -71,10 +71,10 @@ def test_all_links_that_hold_are_a_pass(verified: Callable[..., tuple[int, str]]
     status, text = verified({"one": holding, "two": holding})
     assert status == 0
     assert text.splitlines() == [
-        "PASS  one         3 files",
-        "PASS  two         3 files",
+        "holds   one         3 files",
+        "holds   two         3 files",
         "",
-        "PASS: all 2 links hold",
+        "holds: all 2 links hold",
     ]
 
 
@@ -84,20 +84,48 @@ def test_a_link_that_fails_is_named_with_its_reasons_and_the_others_still_run(
     status, text = verified({"many": failing, "two": holding})
     lines = text.splitlines()
     assert status == 1
-    assert lines[0] == "FAIL  many        file 0 is another"
-    assert lines[19] == " " * 18 + "file 19 is another" and lines[20] == " " * 18 + "and 5 more"
+    assert lines[0] == "broken  many        file 0 is another"
+    assert lines[19] == " " * 20 + "file 19 is another" and lines[20] == " " * 20 + "and 5 more"
     assert lines[21:] == [
-        "PASS  two         3 files",
+        "holds   two         3 files",
         "",
-        "FAIL: 1 of 2 links do not hold: many",
+        "broken: 1 of 2 links do not hold: many",
     ]
+
+
+def test_results_that_are_not_committed_are_new_unless_another_link_is_broken(
+    verified: Callable[..., tuple[int, str]],
+) -> None:
+    def made_here(project: Project) -> Check:
+        yield New("dvc.lock differs from the commit")
+        return ""
+
+    def partly_broken(project: Project) -> Check:
+        yield New("dvc.lock differs from the commit")
+        yield "Makefile differs from the commit"
+        return ""
+
+    status, text = verified({"commit": made_here, "two": holding})
+    first, second, _, last = text.splitlines()
+    assert status == 3
+    assert first == "new     commit      dvc.lock differs from the commit"
+    assert second.startswith("holds ")
+    assert last.startswith("new: 1 file made here and not committed, and everything else holds: ")
+    assert "`git add --all && git commit`" in last
+    status, text = verified({"commit": made_here, "many": failing})
+    assert status == 1 and text.splitlines()[-1] == "broken: 1 of 2 links do not hold: many"
+    status, text = verified({"commit": partly_broken}, "--json")
+    assert status == 1 and json.loads(text)["state"] == "broken"
+    status, text = verified({"commit": made_here}, "--json")
+    content = json.loads(text)
+    assert status == 3 and content["state"] == "new" and content["holds"] is False
 
 
 def test_a_link_that_cannot_be_checked_has_failed(verified: Callable[..., tuple[int, str]]) -> None:
     status, text = verified({"a": refusing, "b": breaking})
     assert status == 1
-    assert "FAIL  a           file 1 is missing\n" in text
-    assert "FAIL  b           could not be checked: ValueError: 1 is no file\n" in text
+    assert "broken  a           file 1 is missing\n" in text
+    assert "broken  b           could not be checked: ValueError: 1 is no file\n" in text
 
 
 def test_json_has_every_reason_and_the_same_exit_status(
@@ -106,9 +134,10 @@ def test_json_has_every_reason_and_the_same_exit_status(
     status, text = verified({"one": holding, "many": failing}, "--json")
     assert status == 1
     one, many = json.loads(text)["links"]
+    assert one.pop("state") == "holds"
     assert one == {"name": "one", "holds": True, "looked_at": "3 files", "reasons": []}
-    assert many["holds"] is False and many["looked_at"] is None and len(many["reasons"]) == 25
-    assert json.loads(text)["holds"] is False
+    assert many["state"] == "broken" and many["looked_at"] is None and len(many["reasons"]) == 25
+    assert json.loads(text)["state"] == "broken"
     assert verified({"one": holding}, "--json")[0] == 0
 
 
@@ -118,6 +147,6 @@ def test_a_check_without_a_command_line_gives_a_typed_result(
     monkeypatch.setattr(links, "LINKS", [Link("one", holding), Link("a", refusing)])
     monkeypatch.chdir(path)
     result = verify.check(VerifyOptions())
-    assert (result.holds, result.failed) == (False, ["a"])
+    assert (result.holds, result.broken) == (False, ["a"])
     assert result.links[1].reasons == ("file 1 is missing",)
     assert capsys.readouterr() == ("", "")

@@ -15,7 +15,7 @@ from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.tables import write_rows
 from mathledger.evaluation.samples import SAMPLE
-from mathledger.verify import digests, records, results
+from mathledger.verify import commit, digests, records, results
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project, digests_of
 from tests.conftest import Workspace
@@ -28,7 +28,7 @@ def lines(output: str) -> dict[str, str]:
     found: dict[str, str] = {}
     name = ""
     for line in output.splitlines():
-        if line.startswith(("PASS  ", "FAIL  ")):
+        if line.startswith(("holds ", "new ", "broken ")):
             verdict, name, rest = line.split(None, 2)
             found[name] = f"{verdict} {rest}"
         elif line.startswith("      ") and name:
@@ -37,7 +37,7 @@ def lines(output: str) -> dict[str, str]:
 
 
 def failed(output: str) -> set[str]:
-    return {name for name, text in lines(output).items() if text.startswith("FAIL")}
+    return {name for name, text in lines(output).items() if text.startswith("broken")}
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def test_all_links_hold_on_what_the_pipeline_wrote(smoke: Workspace) -> None:
     output = smoke.python(*VERIFY, "--deep", "2")
     assert len(lines(output)) == 14 and not failed(output)
     assert "2 of 2 responses" in lines(output)["generation"]
-    assert output.endswith("PASS: all 14 links hold\n")
+    assert output.endswith("holds: all 14 links hold\n")
 
 
 def test_a_changed_byte_of_any_file_of_the_lock_is_found_and_named(
@@ -157,7 +157,7 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     assert "97.3 is not in the ledger" in found["card"]
     assert "kept.parquet: row" in found["canaries"] and item["id"] in found["canaries"]
     assert "kept.parquet differs from what the filter writes" in found["filter"]
-    assert output.splitlines()[-1].startswith("FAIL: ")
+    assert output.splitlines()[-1].startswith("broken: ")
 
 
 def test_what_is_missing_is_named_with_the_mend(smoke_copy: Workspace) -> None:
@@ -188,7 +188,7 @@ def test_a_file_that_no_stage_made_is_named(smoke_copy: Workspace) -> None:
     (smoke_copy.path / "stages/extra.py").write_text("")
     with opened(smoke_copy.path) as project:
         assert any("was not made by any stage" in each for each in digests.digests(project))
-        assert list(records.commit(project)) == [
+        assert list(commit.commit(project)) == [
             "stages/extra.py is not in the commit: commit it, or remove it"
         ]
 
@@ -203,7 +203,7 @@ def test_an_uncommitted_change_is_found_though_its_time_and_size_are_the_old(
     flip(path, 10, 0)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     with opened(smoke_copy.path) as project:
-        assert list(records.commit(project)) == [
+        assert list(commit.commit(project)) == [
             "Makefile differs from the commit: see `git diff Makefile`"
         ]
 
