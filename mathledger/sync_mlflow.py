@@ -10,8 +10,6 @@ written.
 
 import argparse
 import contextlib
-import csv
-import io
 import os
 import shlex
 from collections.abc import Iterator
@@ -26,6 +24,7 @@ from mathledger.chain.facts import changed_deps, changed_params
 from mathledger.chain.git import experiments, root
 from mathledger.chain.lock import LOCK, Stage
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import read_csv
 from mathledger.core.paths import is_metric
 from mathledger.core.secrets import without_secrets
 from mathledger.run import messages
@@ -88,11 +87,6 @@ def past_runs(chain: Chain) -> tuple[list[Past], list[str]]:
     return past, left_out
 
 
-def table(text: str) -> list[dict[str, str]]:
-    """Parse a CSV text into one dict per row."""
-    return list(csv.DictReader(io.StringIO(text)))
-
-
 def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield the steps that a training stage logged, with their numbers under TRL's names."""
     from mathledger.training import grpo, sft
@@ -106,11 +100,11 @@ def curve(run: Past) -> Iterator[tuple[int, dict[str, float]]]:
     is_in_git = run.chain.has(speeds)
     clock = {
         int(row.pop("step")): {key: float(value) for key, value in row.items()}
-        for row in table(
+        for row in read_csv(
             run.chain.text(speeds) if is_in_git else run.chain.cached(speeds).read_text()
         )
     }
-    for row in table(run.chain.text(PLOTS[kind])):
+    for row in read_csv(run.chain.text(PLOTS[kind])):
         step = int(row.pop("step"))
         numbers = {names.get(key, key): float(value) for key, value in row.items() if value}
         if step in clock:
@@ -155,7 +149,7 @@ def sent(run: Past) -> list[dict[str, Any]]:
     samples = f"data/{run.stage.kind}/samples.csv"
     texts = []
     if run.stage.kind in PLOTS:
-        for row in table(run.chain.cached(samples).read_text()):
+        for row in read_csv(run.chain.cached(samples).read_text()):
             title = f"step {row['step']}, row {row['id']}\n\n"
             file = f"samples/step-{int(row['step']):06}.txt"
             texts.append({"do": "text", "text": title + row["response"], "file": file})

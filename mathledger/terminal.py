@@ -14,23 +14,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mathledger.core.escaping import CONTROLS, printable
+
+__all__ = ["json_text", "printable", "show", "show_table"]  # printable for all commands
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 MIN_WIDTH, MAX_WIDTH = 60, 110
-# C0 without tab and line feed, DEL, C1, bidirectional marks and overrides, separators, surrogates.
-CONTROLS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-def printable(text: str) -> str:
-    r"""Return the text with control characters spelled out as in Python; keep tabs and line feeds.
-
-    >>> printable("a\x1b[31mb\u202e"), printable("a\tb\n") == "a\tb\n"
-    ('a\\x1b[31mb\\u202e', True)
-    """
-    return CONTROLS.sub(lambda control: ascii(control[0])[1:-1], text)
 
 
 def json_text(content: Any, indent: int) -> str:

@@ -193,8 +193,8 @@ def test_texts_of_the_ledger_are_no_code_and_no_markup(single: Project) -> None:
     response = f"</pre><script>alert(1)</script>\n\n{code}"
     ledger["samples"]["train"] = [{"step": "0", "id": "held-out", "response": response}] * 2
     text = render(ledger)
-    assert text.count(code) == 8
-    assert rf"| a\|b {code} |" in text
+    assert text.replace("\\", "").count(code) == 8
+    assert r"| a\|b {{ 7 \* 7 }} {% if x %} |" in text
     assert "<script>" not in text and text.count("</pre>") == 3
     assert "1 &lt; 2?" in text and "&lt;script&gt;alert(1)&lt;/script&gt;\n{{ 7" in text
 

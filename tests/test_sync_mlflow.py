@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mathledger.cli import main
-from mathledger.sync_mlflow import RUN_ID
+from mathledger.run.mlflow_writer import RUN_ID
 from tests.conftest import Workspace
 
 NAMES = ("mathledger.", "mlflow.source.name", "mlflow.source.git.commit", "mlflow.runName")

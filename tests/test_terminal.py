@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mathledger import terminal
+from mathledger.core.escaping import CONTROLS
 from tests.texts import TEXTS, Terminal, is_control
 
 
@@ -22,7 +23,7 @@ def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
 
 @given(TEXTS)
 def test_text_without_controls_stays_and_escaping_twice_changes_nothing(text: str) -> None:
-    kept = "".join(each for each in text if not terminal.CONTROLS.match(each))
+    kept = "".join(each for each in text if not CONTROLS.match(each))
     assert terminal.printable(kept) == kept
     assert terminal.printable(terminal.printable(text)) == terminal.printable(text)
 

@@ -3,19 +3,14 @@
 from functools import cache
 from typing import Any
 
-from mathledger import terminal
 from mathledger.audit import batch, report
 from mathledger.audit.types import Audit
+from mathledger.card.templating import environment
 
 
 @cache
 def _template() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mathledger.audit", "."), autoescape=True, trim_blocks=True
-    )
-    return environment.get_template("page.html.jinja")
+    return environment("mathledger.audit", writes="html").get_template("page.html.jinja")
 
 
 def html(entries: list[tuple[str, Audit | None, str | None]]) -> str:
@@ -40,4 +35,4 @@ def html(entries: list[tuple[str, Audit | None, str | None]]) -> str:
         max_points=report.MAX_POINTS,
         twice=batch.differing([batch.Entry(*entry) for entry in entries]),
     )
-    return terminal.printable(str(text))
+    return str(text)

@@ -13,9 +13,10 @@ from typing import Any
 
 from mathledger.card import statement
 from mathledger.card.ledger import Ledger
-from mathledger.card.markdown import wrapped
+from mathledger.card.markdown import link, wrapped
 from mathledger.card.templating import environment
 from mathledger.card.views import contamination, data, memorisation, responses, scores, sources
+from mathledger.core.escaping import Markdown, code, one_line, quoted
 from mathledger.evaluation import statistics
 
 # Matches the spaces in `29 of 64` and `[34, 57]`, where a narrow screen must not break the line.
@@ -41,12 +42,15 @@ def render(template: str, **context: Any) -> str:
 
 @cache
 def _templates() -> Any:
-    templates = environment("mathledger.card", "templates")
+    templates = environment("mathledger.card", "templates", writes="markdown")
     templates.filters |= {
-        "braced": "{{{}}}".format,
+        "braced": lambda value: Markdown(f"{{{code(value)}}}"),
+        "code": code,
         "comma": "{:,}".format,
-        "escaped": lambda value: html.escape(value, quote=False),
-        "literal": lambda value: json.dumps(value, ensure_ascii=False),
+        "link": link,
+        "literal": lambda value: Markdown(json.dumps(value, ensure_ascii=False)),
+        "quoted": quoted,
+        "summary": lambda value: Markdown(html.escape(one_line(value), quote=False)),
         "wrapped": wrapped,
     }
     templates.globals |= {
@@ -69,7 +73,7 @@ def place(ledger: Ledger, path: str) -> str:
     return f"{url.rstrip('/')}/blob/main/{path}" if url else path
 
 
-def front_matter(ledger: Ledger) -> str:
+def front_matter(ledger: Ledger) -> Markdown:
     """Return the card's YAML front matter, written and checked by huggingface_hub."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -107,4 +111,4 @@ def front_matter(ledger: Ledger) -> str:
         model_name=ledger.name,
         eval_results=results,
     )
-    return f"---\n{head.to_yaml()}\n---"
+    return Markdown(f"---\n{head.to_yaml()}\n---")

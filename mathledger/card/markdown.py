@@ -1,8 +1,14 @@
 """Format numbers and tables for Markdown, with no more digits than one item justifies."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import Any, Protocol
+
+from mathledger.core.escaping import Markdown, markdown, paragraph
+
+MAX_PARAGRAPH = 2_000  # characters of a paragraph of our own with texts of others in it
+ADDRESS = re.compile(r"https://[\w.~/%?=&#:@+,-]+(?<![.,:?])")
 
 
 class Interval(Protocol):
@@ -52,13 +58,25 @@ def chance(p_value: float) -> str:
     return "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]], num_texts: int = 1) -> str:
-    """Format a Markdown table; `num_texts` columns are left-aligned, the others right-aligned."""
+def table(head: Sequence[Any], rows: Sequence[Sequence[Any]], num_texts: int = 1) -> Markdown:
+    """Format a Markdown table with escaped cells.
+
+    `num_texts` columns are left-aligned, the others right-aligned.
+    """
     rule = ["---"] * num_texts + ["---:"] * (len(head) - num_texts)
-    lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (head, rule, *rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    cells = [[markdown(cell) for cell in line] for line in (head, *rows)]
+    lines: list[Sequence[str]] = [cells[0], rule, *cells[1:]]
+    return Markdown("".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
-def wrapped(text: str) -> str:
-    """Wrap a paragraph at 100 characters."""
-    return textwrap.fill(" ".join(text.split()), 100, break_on_hyphens=False) + "\n"
+def wrapped(text: str) -> Markdown:
+    """Escape a paragraph, unless it is Markdown, and wrap it at 100 characters."""
+    if not hasattr(text, "__html__"):
+        text = markdown(text, most=MAX_PARAGRAPH)
+    lines = textwrap.fill(" ".join(text.split()), 100, break_on_hyphens=False)
+    return Markdown(f"{paragraph(lines)}\n")
+
+
+def link(address: str) -> Markdown | str:
+    """Return an address as a link if it has only characters that mean nothing in Markdown."""
+    return Markdown(address) if ADDRESS.fullmatch(address) else address

@@ -1,11 +1,11 @@
 """Locate and read the output files of a finished pipeline in a checkout."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathledger.core import escaping
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.tables import Row, read_rows
@@ -117,6 +117,6 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read a CSV file as one dict per row."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+            return escaping.read_csv(file.read())
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro`") from None

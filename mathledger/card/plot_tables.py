@@ -1,9 +1,7 @@
 """Build the CSV tables for the figures and for `dvc plots`."""
 
-import csv
 import dataclasses
 import inspect
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from mathledger.card.ledger import Ledger
 from mathledger.card.ledger_filters import Canaries
 from mathledger.card.outputs import Outputs
 from mathledger.card.subsets import are_levels
+from mathledger.core.escaping import csv_text
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,4 @@ def texts(
 
 def _csv(kind: Any, rows: Iterable[dict[str, Any]]) -> str:
     """Format rows as CSV with a column for each field of a class; always write the header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(inspect.get_annotations(kind)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(list(inspect.get_annotations(kind)), rows)

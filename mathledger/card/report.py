@@ -34,7 +34,7 @@ def page(outputs: Outputs, name: str, corpora: Sequence[str], benchmarks: Sequen
     totals = [sum(column) for column in zip(*by_corpus.values(), strict=True)]
     assert totals == [sum(column) for column in zip(*by_source.values(), strict=True)]
     removed, variants = pairs.choose(outputs)
-    templates = environment("mathledger.card", escapes_html=True)
+    templates = environment("mathledger.card", writes="html")
     templates.filters |= {"comma": "{:,}".format, "share": share}
     text = templates.get_template("report.html.jinja").render(
         name=name,

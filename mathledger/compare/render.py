@@ -10,6 +10,7 @@ from mathledger.card.ledger import Score
 from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.compare.compute import Comparison, Part, Result, Row, Split
 from mathledger.compare.load import Experiment
+from mathledger.core.escaping import csv_cell
 from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import FamilyTest
 
@@ -185,7 +186,8 @@ def csv_text(comparison: Comparison) -> str:
                 tested = [*vars(test.difference).values(), test.p_value, test.p_holm]
             score = result.responses.score.statistics().values()
             changed = "; ".join(own.changed)
-            writer.writerow([*facts, changed, benchmark, *score, *tested])
+            cells = [*facts, changed, benchmark, *score, *tested]
+            writer.writerow(map(csv_cell, cells))
     return text.getvalue()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mathledger.core.escaping import csv_text
 from mathledger.core.tables import Row
 from mathledger.evaluation import harness, statistics
 from mathledger.evaluation.engines.engine import Request, Response
@@ -157,7 +158,8 @@ def metrics(
 
 def seconds_csv(responses: Responses) -> str:
     """Return the seconds of each response as CSV; responses of a batch share its time equally."""
-    lines = ["item_id,repeat,seconds"]
-    for (item, repeat), response in sorted(responses.items()):
-        lines.append(f'"{item}",{repeat},{response.seconds:.3f}')
-    return "\n".join(lines) + "\n"
+    rows = [
+        {"item_id": item, "repeat": repeat, "seconds": f"{response.seconds:.3f}"}
+        for (item, repeat), response in sorted(responses.items())
+    ]
+    return csv_text(["item_id", "repeat", "seconds"], rows)

@@ -24,6 +24,7 @@ from mathledger.card.templating import environment
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.facts import is_private
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import Markdown
 from mathledger.core.tables import read_rows
 from mathledger.publish import exports, file_texts, private_texts
 from mathledger.verify import options
@@ -144,10 +145,13 @@ def results_card(ledger: Ledger, published: list[Benchmark], private: list[str])
         ],
     )
     text = (
-        environment("mathledger.publish")
+        environment("mathledger.publish", writes="markdown")
         .get_template("results.md.jinja")
         .render(
-            front_matter=data.to_yaml(), name=ledger.name, benchmarks=published, private=private
+            front_matter=Markdown(data.to_yaml()),
+            name=ledger.name,
+            benchmarks=published,
+            private=private,
         )
     )
     return str(text)

@@ -18,7 +18,7 @@ def page(shown: Sequence[Shown], num_withheld: int) -> str:
         num_withheld: Number of pairs that are not shown because of private benchmarks.
     """
     text = (
-        environment("mathledger.review", escapes_html=True)
+        environment("mathledger.review", writes="html")
         .get_template("page.html.jinja")
         .render(
             pairs=shown,

@@ -40,7 +40,7 @@ class Node:
 
 def page(trace: NumberTrace) -> str:
     """Return the HTML page of a trace."""
-    templates = environment("mathledger.trace", escapes_html=True)
+    templates = environment("mathledger.trace", writes="html")
     templates.filters |= {
         "share": render_number.share,
         "spelled": render_number.spelled,

@@ -1,8 +1,8 @@
 """Convert a trainer's log to CSV files for plots."""
 
-import csv
-import io
 from typing import Any
+
+from mathledger.core.escaping import csv_text
 
 Curves = dict[str, tuple[str, int | None]]  # the trainer's metric name -> our name, decimals
 
@@ -16,13 +16,4 @@ def curves_csv(history: list[dict[str, Any]], curves: Curves) -> str:
             {name: round(entry[key], n) for key, (name, n) in curves.items() if key in entry}
         )
     columns = ["step", *(name for name, _ in curves.values())]
-    return to_csv([steps[step] for step in sorted(steps)], columns)
-
-
-def to_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
-    """Return rows as CSV; missing values are left empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(columns, [steps[step] for step in sorted(steps)])

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import csv_text
 from mathledger.core.files import write_json, write_text
 from mathledger.model.launch import Launch, any_rank, initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import tracking
 from mathledger.training.checkpoints import last_checkpoint
-from mathledger.training.curves import Curves, curves_csv, to_csv
+from mathledger.training.curves import Curves, curves_csv
 from mathledger.training.energy import measured_energy
 from mathledger.training.hardware import hardware_facts
 
@@ -214,9 +215,9 @@ def write_results(
 ) -> None:
     """Write curves, samples, speed and metrics; add hardware and times to the run's facts."""
     write_text(outputs.curves, curves_csv(training.history, curves))
-    write_text(outputs.samples, to_csv(training.samples, ["step", "id", "response"]))
+    write_text(outputs.samples, csv_text(["step", "id", "response"], training.samples))
     speed = ["step", "tokens_per_second", "memory_mib"]
-    write_text(outputs.speed, to_csv(training.speed, speed))
+    write_text(outputs.speed, csv_text(speed, training.speed))
     write_json(outputs.metrics, metrics)
     run.log_metrics(metrics)
     run.facts = {

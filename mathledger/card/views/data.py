@@ -40,7 +40,3 @@ def trained_part(train: dict[str, Any]) -> str:
         return "All weights"
     weights = " over weights in nf4" if lora["load_in_4bit"] else ""
     return f"LoRA of rank {lora['r']}{weights}"
-
-
-def without_empty_lines(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if line.strip())

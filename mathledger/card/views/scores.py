@@ -3,6 +3,7 @@
 from mathledger.card.ledger import Benchmark, Comparison, Interval, Ledger, ModelScore, Score
 from mathledger.card.markdown import chance, percent, points, table
 from mathledger.card.subsets import are_levels
+from mathledger.core.escaping import Markdown, code
 from mathledger.evaluation import statistics
 
 
@@ -77,7 +78,7 @@ def score_table(ledger: Ledger) -> str:
         + [score_cell(entry.models[name]) for name in names]
         + [band_cell(entry)]
         + [count_cell(entry)]
-        + [" ".join(f"`{reference(entry.models[name])}`" for name in names)]
+        + [Markdown(" ".join(f"`{code(reference(entry.models[name]))}`" for name in names))]
         for entry in ledger.benchmarks
     ]
     return table(["benchmark", *names, "grader's band", "items", "ledger"], rows)

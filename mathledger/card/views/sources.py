@@ -11,7 +11,7 @@ from mathledger.card.ledger import (
     Corpus,
     Ledger,
 )
-from mathledger.card.markdown import claim_range, table
+from mathledger.card.markdown import claim_range, link, table
 from mathledger.card.views.scores import final_model
 
 
@@ -23,7 +23,7 @@ def claim_table(ledger: Ledger) -> str:
             claim.benchmark,
             claim_range(claim.low, claim.high),
             "yes" if claim.is_evaluated else "no",
-            claim.source,
+            link(claim.source),
         ]
         for claim in ledger.claims
     ]
