@@ -129,7 +129,7 @@ def test_outs_carry_the_stages_name(name: str) -> None:
     for metric in entries(STAGES[name], "metrics"):
         assert metric.startswith(f"metrics/{name}"), metric
     for plot in entries(STAGES[name], "plots"):
-        assert plot.startswith(f"plots/{name}/"), plot
+        assert plot.startswith((f"plots/{name}/", f"lineage/{name}.csv")), plot
 
 
 def test_every_stage_but_the_card_has_all_outs_in_the_cache() -> None:
