@@ -150,6 +150,8 @@ def page() -> str:
     for section, into in params.sections().items():
         if section == "model":
             parts += [title(section), *members(section, {"": into})]
+        elif section == "models":
+            parts += [title(section), *members("models.NAME", {"": get_args(into)[1]})]
         elif section != "evaluated_models":  # The options of conf/reinforce/ set it.
             parts += [title(section), single(section, into)]
     for section, into in params.members().items():

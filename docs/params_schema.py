@@ -119,7 +119,7 @@ def conf_schema(folder: Path) -> Schema:
     node = whole
     if not is_global(folder):
         for key in folder.relative_to(CONF).parts:
-            node = below(node, key, whole["$defs"])
+            node = resolved(below(node, key, whole["$defs"]), whole["$defs"])
     part = partial({**node, "$schema": DIALECT, "$defs": whole["$defs"]})
     part["properties"] |= {"defaults": {"type": "array", "description": "Hydra's defaults list."}}
     return used(part)

@@ -1,18 +1,23 @@
-"""Check conf/ whenever Hydra composes it, also inside `dvc exp run`.
+"""Check conf/ whenever Hydra composes it, also inside `dvc exp run`, and list the evaluated models.
 
 Hydra discovers this plugin by itself. It catches two mistakes. An experiment composed from a file
 that is not in git cannot be reproduced: its commit holds the compiled params.yaml, but not the
-file. A corpus or benchmark copied from another file, with the first line unchanged, would run under
-the other's name.
+file. A corpus, benchmark or model copied from another file, with the first line unchanged, would
+run under the other's name.
+
+The matrix of a DVC stage takes one list of params.yaml, and OmegaConf cannot join two. So the list
+of evaluated models is `${with_models:base,tuned}`: the pipeline's own and the keys of `models`.
 """
 
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
 
 from mathledger.core.configuration import check_name
 from mathledger.core.errors import InputError
@@ -21,7 +26,7 @@ from mathledger.run.git import NoRepositoryError, git_paths
 
 class TrackedConfig(SearchPathPlugin):
     """Refuses to compose if a YAML file of conf/ is neither committed nor staged, or if the name
-    of a corpus or benchmark differs from its file's name."""
+    of a corpus, benchmark or other model differs from its file's name."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder in (each.path for each in search_path.get_path() if each.provider == "main"):
@@ -31,13 +36,13 @@ class TrackedConfig(SearchPathPlugin):
                     f"not in git: {', '.join(files)}; without it the results could not be "
                     f"reproduced: `{command}` adds it to the experiment's commit"
                 )
-            for group in ("corpus", "benchmark"):
+            for group in ("corpus", "benchmark", "models"):
                 for path in sorted((Path(folder) / group).glob("*.yaml")):
                     expect_name(group, path)
 
 
 def expect_name(group: str, path: Path) -> None:
-    """Raise HydraException unless the file's name can name its corpus or benchmark, and does."""
+    """Raise HydraException unless the file's name can name what it defines, and does."""
     try:
         check_name(group, path.stem)
     except InputError as error:
@@ -45,6 +50,15 @@ def expect_name(group: str, path: Path) -> None:
     wanted = f"# @package {group}.{path.stem}"
     if path.read_text("utf-8").partition("\n")[0] != wanted:
         raise HydraException(f"{group}/{path.name}: the first line must be `{wanted}`")
+
+
+def with_models(*own: str, _root_: Any) -> Any:
+    """Return the names of the pipeline's own models and those of the section `models`."""
+    others = _root_.get("models") or {}
+    return OmegaConf.create([*own, *(name for name in others if name not in own)])
+
+
+OmegaConf.register_new_resolver("with_models", with_models, replace=True)
 
 
 def unknown(folder: Path) -> list[str]:

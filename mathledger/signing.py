@@ -19,7 +19,7 @@ from typing import Any
 
 from mathledger.core.errors import InputError
 from mathledger.core.extras import install
-from mathledger.run.params import evaluated_models
+from mathledger.run.params import final_model
 
 CARD = "model_card"
 MISMATCH = re.compile(r"Hash mismatch for '([^']*)'")  # part of the library's error message
@@ -78,7 +78,7 @@ def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
     Raises:
         InputError: a folder is missing, or two files have the same name.
     """
-    model = f"data/model/{evaluated_models(settings)[-1]}"
+    model = f"data/model/{final_model(settings)}"
     for folder in (model, CARD):
         if not (root / folder).is_dir():
             raise InputError(f"{folder} is missing: run `dvc repro`, or `dvc pull`")

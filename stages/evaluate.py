@@ -25,6 +25,7 @@ from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
 from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, metrics, seconds_csv, summarise
+from mathledger.evaluation.served import settings_for
 from mathledger.evaluation.settings import Params
 from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
@@ -57,7 +58,7 @@ def main() -> None:
 def evaluate(model: str, benchmark: str) -> None:
     item, folder = f"{model}-{benchmark}", MODELS / model
     with stage_run("evaluate", item, partial(decides, folder)) as run:
-        settings = params.load("evaluate", Params)
+        settings = settings_for(folder, params.load("evaluate", Params))
         initialise_ranks(settings.launch, fills_gpus=settings.backend != "hf")
         asked = read(model, benchmark)
         engine = open_engine(folder, asked.tokenizer, settings)
@@ -99,7 +100,7 @@ def check_again(model: str, benchmark: str, number: int, file: Path | None) -> N
 
 
 def read(model: str, benchmark: str) -> Questions:
-    settings = params.load("evaluate", Params)
+    settings = settings_for(MODELS / model, params.load("evaluate", Params))
     task = params.load(f"benchmark.{benchmark}.task", Task)
     return read_questions(MODELS / model, BENCHMARKS / benchmark, settings, task)
 

@@ -10,12 +10,14 @@ is committed, and a test fails if it differs from conf/.
 
 import difflib
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mathledger.core.configuration import CONF, PARAMS, check, check_name
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
 from mathledger.run.compose import choices, compose
+from mathledger.run.params import OWN_MODELS
 
 
 def sections() -> dict[str, Any]:
@@ -37,12 +39,13 @@ def sections() -> dict[str, Any]:
         "decontaminate": decontaminate.Params,
         "mix": mix.Params,
         "train": sft.Params,
-        "evaluated_models": list[Literal["base", "tuned", "reinforced"]],
+        "evaluated_models": list[str],
         "reinforce": dict[Literal["grpo"], grpo.Params],
         "evaluate": evaluate.Params,
         "probe": probe.Params,
         "model_card": model_card.Params,
         "model": download_model.Params,
+        "models": dict[str, download_model.Other],
     }
 
 
@@ -90,10 +93,30 @@ def check_all(content: dict[str, Any]) -> None:
                 raise InputError(f"{CONF}/{group}/{member}.yaml: {name}: unknown key")
             for part, into in parts.items():
                 check(f"{group}.{member}.{part}", node.get(part), into)
+    expect_models(content["evaluated_models"], content["models"])
     practice.expect_twins(content["benchmark"])
     # A card cannot be written if licences conflict; the user should learn that before training.
     of_corpora = {name: corpus["source"]["licence"] for name, corpus in content["corpus"].items()}
     licences.derived(content["model"]["source"]["licence"], of_corpora)
+
+
+def expect_models(evaluated: Sequence[str], others: Mapping[str, Any]) -> None:
+    """Check the names of other people's models, and that the evaluated models are known.
+
+    Raises:
+        InputError: a name is taken by the pipeline's own models, or is no model's.
+    """
+    for name in others:
+        check_name("models", name)
+        if name in OWN_MODELS:
+            raise InputError(
+                f"{CONF}/models/: {name} is one of the pipeline's own models: rename it"
+            )
+    for name in evaluated:
+        if name not in OWN_MODELS and name not in others:
+            raise InputError(
+                f"evaluated_models: there is no model {name!r}; models=[NAME] chooses others"
+            )
 
 
 def main() -> None:

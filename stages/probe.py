@@ -19,6 +19,7 @@ from mathledger.core.files import write_json
 from mathledger.core.receipts import is_private
 from mathledger.core.tables import read_rows, write_rows
 from mathledger.evaluation import probe
+from mathledger.evaluation.served import server_of
 from mathledger.model import prompts
 from mathledger.run import arguments, params
 from mathledger.run.tracking import stage_run
@@ -33,6 +34,12 @@ METRICS = Path("metrics/probe")
 def main() -> None:
     name = arguments.only_item("probe", "model", "evaluated_models", __doc__)
     with stage_run("probe", name) as run:
+        if server_of(MODELS / name):
+            write_rows(OUT / name / "completions.parquet", [], probe.COMPLETION)
+            write_json(OUT / name / "left_out.json", {})
+            write_json(METRICS / f"{name}.json", {})
+            print(f"{name} is not probed: only its server's chat is known")
+            return
         settings = params.load("probe", probe.Params)
         prompt = params.load("prompt", prompts.Params)
         benchmarks = list(params.load("benchmark", dict))

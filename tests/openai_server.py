@@ -25,6 +25,7 @@ class Server:
     errors: int = 0
     dies_after: int | None = None
     seconds: float = 0.0  # Delay before each answer.
+    models: list[dict[str, Any]] = field(default_factory=list)  # What /models lists.
     asked: list[dict[str, Any]] = field(default_factory=list)  # Bodies of answered requests.
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -37,6 +38,14 @@ def serve(answer: Answer) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *arguments: Any) -> None:
             pass
+
+        def do_GET(self) -> None:
+            listed = {"object": "list", "data": state.models}
+            data = json.dumps(listed).encode() if self.path.endswith("/models") else b"{}"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

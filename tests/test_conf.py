@@ -16,7 +16,7 @@ from mathledger.run.compose import compose
 from stages import params
 
 GROUPS = sorted(path for path in Path("conf").iterdir() if path.is_dir())
-SEVERAL = ("corpus", "benchmark")  # Groups of which one configuration takes several options.
+SEVERAL = ("corpus", "benchmark", "models")  # Groups of which several options may be chosen.
 OPTIONS = [
     (group.name, option.stem)
     for group in GROUPS
@@ -32,6 +32,9 @@ WANTED = {
     + "a" * 40
     + ", files: {{config.json: null}}}}",
 }
+WANTED["hub"] = "{group}.hub.source={{kind: hub, licence: unknown, repo: a/b, revision: "
+WANTED["hub"] += "a" * 40 + ", files: {{config.json: null}}}}"
+WANTED["served"] = "{group}.served.source.model=m"
 EXPERIMENTS = sorted(path.stem for path in Path("conf/experiment").glob("*.yaml"))
 ABLATIONS = sorted(path.stem for path in Path("conf/ablation").glob("*.yaml"))
 

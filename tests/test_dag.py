@@ -27,7 +27,7 @@ MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "pa
 # machine between runs, and read and compose params.yaml.
 NOT_DEPS = {"mathledger/run"}
 # A stage may read its own section, that of its matrix item, and these shared sections.
-SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "prompt"}
+SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "models", "prompt"}
 
 
 def room(module: Path) -> str:
@@ -118,6 +118,7 @@ def test_every_section_that_the_code_loads_is_declared(name: str) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_outs_carry_the_stages_name(name: str) -> None:
     models = {"download_model": "data/model/base", "train": "data/model/tuned"}
+    models["download_models"] = "data/model/${item.model}"
     models["reinforce"] = "data/model/reinforced"
     for out in entries(STAGES[name], "outs"):
         allowed = (

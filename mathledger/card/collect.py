@@ -15,6 +15,7 @@ from mathledger.card.ledger import (
     HeldOut,
     Ledger,
     Licence,
+    OtherModel,
     Reinforcement,
     StatedScore,
     Training,
@@ -46,10 +47,12 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
         for stage in ("train", *(["reinforce"] if settings["reinforce"] else []))
     }
     stages, code = digests_read(outputs, settings)
-    reinforced: dict[str, Any] = {}  # without reinforcement the ledger has no such key
+    optional: dict[str, Any] = {}  # what does not apply has no key in the ledger
+    if settings["models"]:
+        optional["others"] = other_models(outputs, settings)
     if settings["reinforce"]:
         content = outputs.metrics("reinforce")
-        reinforced["reinforcement"] = Reinforcement.read(content, "metrics/reinforce.json")
+        optional["reinforcement"] = Reinforcement.read(content, "metrics/reinforce.json")
     return Ledger(
         name=settings["model_card"]["name"],
         licence=licence(model.licence, {name: each.licence for name, each in inputs.items()}),
@@ -71,7 +74,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
         params=dict(settings),
         stages=stages,
         code=code,
-        **reinforced,
+        **optional,
     )
 
 
@@ -127,6 +130,25 @@ def base_model(outputs: Outputs, settings: Settings) -> BaseModelInput:
     head = {key: receipt[key] for key in ("kind", "name", "revision", "licence")}
     content = {**head, "base_model": own["base_model"], "about": own["about"]}
     return BaseModelInput.read(content, "the base model")
+
+
+def other_models(outputs: Outputs, settings: Settings) -> dict[str, OtherModel]:
+    """Return the source of each other model that was evaluated, and what its server says."""
+    others = {}
+    for name, own in settings["models"].items():
+        if name not in settings["evaluated_models"]:
+            continue
+        receipt = outputs.receipt("model", name)
+        server = receipt.get("server") or {}
+        content = {
+            **{key: receipt[key] for key in ("kind", "name", "revision", "licence")},
+            "about": own["about"],
+            "base_url": server.get("base_url"),
+            "said": server.get("said"),
+            "is_probed": bool(outputs.metrics("probe", name)),
+        }
+        others[name] = OtherModel.read(content, f"the model {name}")
+    return others
 
 
 def corpus_entries(outputs: Outputs, corpora: Sequence[str]) -> dict[str, Corpus]:

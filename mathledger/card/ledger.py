@@ -163,6 +163,17 @@ class BaseModelInput(_Input):
     about: str
 
 
+class OtherModel(_Input):
+    """A model of somebody else, which answered the same prompts and was never trained here."""
+
+    about: str
+    base_url: str | None = Field(description="The server's address; null if we have the weights.")
+    said: dict[str, str | int | float | bool] | None = Field(
+        description="What the server says about the model; null if nothing, or without a server."
+    )
+    is_probed: bool = Field(description="Whether it was probed for memorised problems.")
+
+
 class File(Record):
     bytes: Count
     sha256: Sha256
@@ -359,8 +370,16 @@ class Ledger(Record):
         default_factory=dict, description="Digests of the code files that ran, by path."
     )
     reinforcement: Reinforcement | None = None
+    others: dict[str, OtherModel] = Field(
+        default_factory=dict, description="Other people's models that were measured here, by name."
+    )
 
     @property
     def models(self) -> list[str]:
         """Return the models that answered every benchmark, the base model first."""
         return list(self.benchmarks[0].models)
+
+    @property
+    def own_models(self) -> list[str]:
+        """Return the models that the pipeline downloads as a base or trains, the base first."""
+        return [name for name in self.models if name not in self.others]

@@ -53,8 +53,9 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
     }
     paths = {model: outputs.completions(model) for model in models}
     drops = twin_drops(samples, twins, hits)
+    measured = {model: outputs.metrics("probe", model) for model in models}
     completions = continued_items(
-        {model: outputs.metrics("probe", model) for model in models},
+        {model: own for model, own in measured.items() if own},  # a server may not be probed
         {model: read_rows(path) for model, path in paths.items()},
         twins,
     )

@@ -13,9 +13,11 @@ from mathledger.card.funnel import STEPS
 from mathledger.card.ledger import Ledger, StatedScore
 from mathledger.card.markdown import claim_range, percent
 from mathledger.card.plot_tables import LengthRow, LevelRow, ScoreRow
+from mathledger.run.params import OWN_MODELS
 
 INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
-MODELS = ["#9aa5b1", "#2f6f9f", "#e0a458"]  # base, fine-tuned, reinforced
+MODELS = dict(zip(OWN_MODELS, ["#9aa5b1", "#2f6f9f", "#e0a458"], strict=True))
+OTHERS = ["#9b6a9c", "#6a9c78", "#c66b5d", "#7a6f5d", "#4d8f99"]  # other people's models, in turn
 CORPORA = ["#2f6f9f", "#e0a458", "#6a9c78", "#9b6a9c", "#c66b5d"]
 WIDTH = 7.2  # inches
 LINE = 0.27  # inches for one model or claim in the plot of scores
@@ -83,9 +85,15 @@ def _legend(figure: Any, models: Sequence[str], mark: str) -> None:
     """Draw the models' colours above the figure."""
     from matplotlib.lines import Line2D
 
-    colors = dict(zip(models, MODELS, strict=False))
+    colors = _colors(models)
     lines = [Line2D([], [], marker=mark, color=color, lw=2) for color in colors.values()]
     figure.legend(lines, colors, loc="outside upper right", ncols=3, frameon=False)
+
+
+def _colors(models: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each model; an own model always has the same one."""
+    others = [name for name in models if name not in MODELS]
+    return {name: MODELS.get(name) or OTHERS[others.index(name) % len(OTHERS)] for name in models}
 
 
 def _order(values: Iterable[str]) -> list[str]:
@@ -111,7 +119,7 @@ def scores(rows: Sequence[ScoreRow], claims: Sequence[StatedScore]) -> Any:
         own = [row for row in rows if row.benchmark == name]
         ticks.append(y + (len(own) - 1) / 2)
         for row in own:
-            _measured(axes, y, row, MODELS[models.index(row.model)])
+            _measured(axes, y, row, _colors(models)[row.model])
             y += 1
         for model in of_benchmark[name]:
             _claimed(axes, y, [c for c in claims if (c.benchmark, c.model) == (name, model)])
@@ -182,9 +190,10 @@ def levels(rows: Sequence[LevelRow]) -> Any:
             shift = 0.16 * (number - (len(models) - 1) / 2)
             x = [values.index(row.value) + shift for row in line]
             y = [100 * row.accuracy for row in line]
-            axes.plot(x, y, "o-", color=MODELS[number], lw=1.4, ms=5, clip_on=False, zorder=3)
+            color = _colors(models)[model]
+            axes.plot(x, y, "o-", color=color, lw=1.4, ms=5, clip_on=False, zorder=3)
             low, high = [100 * row.low for row in line], [100 * row.high for row in line]
-            axes.vlines(x, low, high, color=MODELS[number], lw=2, alpha=0.6)
+            axes.vlines(x, low, high, color=color, lw=2, alpha=0.6)
         step = -(-len(values) // 7)  # more than seven labels would touch
         labels = [f"{value}\nn={items[value]}" if len(values) <= 7 else value for value in values]
         axes.set_xticks(range(0, len(values), step), labels[::step], fontsize=8.5)
@@ -197,15 +206,16 @@ def levels(rows: Sequence[LevelRow]) -> Any:
 def lengths(rows: Sequence[LengthRow]) -> Any:
     """Draw histograms of tokens per response, and the limit at which responses are cut."""
     benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
+    final = [name for name in models if name in MODELS][-1]
     figure, grid = _panels(benchmarks, 1.9, "tokens", "responses, %")
     for axes, name in zip(grid, benchmarks, strict=True):
         own = [row for row in rows if row.benchmark == name]
-        for model, color in zip(models, MODELS, strict=False):
+        for model, color in _colors(models).items():
             bins = [row for row in own if row.model == model]
             edges = [bins[0].tokens_from, *(row.tokens_to for row in bins)]
             shares = [100 * row.share for row in bins]
             axes.stairs(shares, edges, color=color, lw=1.5)
-            if model == models[-1]:
+            if model == final:
                 axes.stairs(shares, edges, color=color, fill=True, alpha=0.18)
         limit = own[0].limit
         axes.axvline(limit, color="#c66b5d", lw=1.2, ls=(0, (4, 2)))
@@ -251,7 +261,8 @@ def funnel(counts: dict[str, list[int]]) -> Any:
 def loss(rows: Sequence[dict[str, str]]) -> Any:
     """Draw training and validation loss over the steps, from plots/train/loss.csv."""
     figure, (axes,) = _figure(3.0)
-    for column, color, style in (("loss", MODELS[0], "-"), ("validation_loss", MODELS[1], "o-")):
+    lines = (("loss", MODELS["base"], "-"), ("validation_loss", MODELS["tuned"], "o-"))
+    for column, color, style in lines:
         drawn = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
         label = "training batch" if column == "loss" else "validation set"
         axes.plot(*zip(*drawn, strict=True), style, color=color, label=label, lw=1.6, ms=4)

@@ -24,6 +24,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import statistics
+from mathledger.run.params import OWN_MODELS
 
 # The response texts are not read, because they may take gigabytes.
 COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "is_sure"]
@@ -222,9 +223,14 @@ def model_score(
 
 
 def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
-    """Compare every pair of models by item; `adjusted` sets the final p_holm."""
+    """Compare models by item; `adjusted` sets the final p_holm.
+
+    Each pair of the pipeline's own models is compared, and the last of them with each other model.
+    """
+    own = [name for name in samples if name in OWN_MODELS]
+    others = [name for name in samples if name not in OWN_MODELS]
     pairs = []
-    for against, model in itertools.combinations(samples, 2):
+    for against, model in [*itertools.combinations(own, 2), *((name, own[-1]) for name in others)]:
         result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
         least, p_value = result.minimum_detectable, float(f"{result.p_value:.4g}")
         pairs.append(

@@ -154,6 +154,7 @@ def stage_names(settings: Mapping[str, Any]) -> list[str]:
         *(f"download_corpus@{corpus}" for corpus in corpora),
         *(f"download_benchmark@{benchmark}" for benchmark in benchmarks),
         "download_model",
+        *(f"download_models@{model}" for model in params.other_models(settings)),
         *(f"prepare@{corpus}" for corpus in corpora),
         *("deduplicate", "decontaminate", "mix", "train"),
         *(f"reinforce@{method}" for method in settings["reinforce"]),

@@ -16,7 +16,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.keys import ABSENT, differences, flatten, param_differences
 from mathledger.core.tables import read_batches
 from mathledger.run.git import head
-from mathledger.run.params import evaluated_models
+from mathledger.run.params import final_model
 
 TRAINING = ("train", "reinforce")
 
@@ -97,7 +97,7 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
     """
     expect_whole(chain)
     ledger, before = chain.ledger, baseline.ledger
-    final = evaluated_models(ledger.params)[-1]
+    final = final_model(ledger.params)
     responses = {each.benchmark: _responses(chain, final, each) for each in ledger.benchmarks}
     changed = list(changes(before.params, ledger.params))
     if num_code := len(list(differences(before.code, ledger.code))):

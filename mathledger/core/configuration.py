@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def check_name(group: str, name: str) -> None:
-    """Raise InputError unless a corpus or benchmark has a name that is safe in shells and paths.
+    """Raise InputError unless the name of a corpus, benchmark or model is safe in shells and paths.
 
     dvc.yaml puts the name into commands and into the paths of outputs.
     """
     if not NAME.fullmatch(name):
+        what = "model" if group == "models" else group
         raise InputError(
-            f"{CONF}/{group}/: {name!r} cannot name a {group}: use only letters, digits, _ and -, "
-            "and begin with a letter or a digit"
+            f"{CONF}/{group}/: {name!r} cannot name a {what}: use only letters, digits, _ "
+            "and -, and begin with a letter or a digit"
         )
 
 
@@ -48,9 +50,7 @@ def check(section: str, node: Any, into: Any) -> Any:
     except ValidationError as error:
         problems = []
         for item in error.errors():
-            # Pydantic puts the chosen member of a union into the path; the file has no such key.
-            keys = [str(key) for key in item["loc"] if key != _kind(node)]
-            where = ".".join([section, *keys])
+            where = ".".join([section, *_keys(item["loc"], node)])
             text = {
                 "unexpected_keyword_argument": "unknown key",
                 "extra_forbidden": "unknown key",
@@ -69,6 +69,14 @@ def _message(item: ErrorDetails) -> str:
     return text if is_section else f"{text}, got {item['input']!r}"
 
 
-def _kind(node: Any) -> str | None:
-    """Return the `kind` of a section whose type is a union of dataclasses, else None."""
-    return str(node["kind"]) if isinstance(node, dict) and "kind" in node else None
+def _keys(path: Iterable[str | int], node: Any) -> Iterator[str]:
+    """Yield the keys of an error's path in the file.
+
+    Pydantic also puts the chosen member of a union into the path; the file has no such key.
+    """
+    for key in path:
+        is_dict = isinstance(node, dict)
+        if is_dict and key not in node and key == node.get("kind"):
+            continue
+        yield str(key)
+        node = node.get(key) if is_dict else None

@@ -7,7 +7,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id, sha256
 from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
-from mathledger.data.sources import Hub, HubDataset, Local, RandomModel, Source, Wheel
+from mathledger.data.sources import Hub, HubDataset, Local, RandomModel, Served, Source, Wheel
 
 
 def expect_digest(path: Path, expected: str, what: str) -> None:
@@ -64,6 +64,8 @@ def identity(source: Source) -> dict[str, Any]:
             name = ", ".join(Path(path).name for path in source.files)
             digests = list(source.files.values())
             revision = digests[0] if len(digests) == 1 else content_id(*digests)
+        case Served():
+            name, revision = source.model, "as served"
         case RandomModel():
             name, revision = "random weights", f"seed {source.seed}"
         case PracticeCorpus() | PracticeBenchmark():

@@ -2,7 +2,8 @@
 
 The kinds are `practice` (generated, see practice.py), `wheel` (a file extracted from a wheel on the
 package index), `hub` (a Hugging Face repository at a commit), `local` (the user's own files) and
-`random` (a model with random weights). pins.py prints the lines that pin a source.
+`random` (a model with random weights), and `server` (somebody else's model, which a server answers
+for). pins.py prints the lines that pin a source.
 """
 
 import re
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
+from mathledger.core.secrets import expect_url
 from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
 
 PRINT = "python -m mathledger.data.pins"
@@ -119,9 +121,34 @@ class RandomModel:
     num_hidden_layers: int = Field(description="Number of layers.")
 
 
+@dataclass(frozen=True, config=STRICT)
+class Served:
+    kind: Literal["server"] = Field(
+        description="A model behind a server that speaks OpenAI's protocol; its weights are not "
+        "known. The key is read from OPENAI_API_KEY."
+    )
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    base_url: Annotated[str, AfterValidator(expect_url)] = Field(
+        description="URL of the API without an endpoint, for example http://127.0.0.1:8000/v1."
+    )
+    model: str = Field(description="Name of the model on the server.")
+    completes_text: bool = Field(
+        default=False,
+        description="Whether the server also completes raw text at /completions, as the probe "
+        "needs it.",
+    )
+    max_retries: int = Field(
+        default=5, ge=0, description="Retries of a failed request, after 0.5, 1, 2, ... seconds."
+    )
+    timeout_s: int = Field(default=600, ge=1, description="Seconds to wait for one response.")
+
+
 CorpusSource = Annotated[PracticeCorpus | HubDataset | Local, Field(discriminator="kind")]
 BenchmarkSource = Annotated[
     PracticeBenchmark | Wheel | HubDataset | LocalBenchmark, Field(discriminator="kind")
 ]
 ModelSource = Annotated[Wheel | Hub | RandomModel, Field(discriminator="kind")]
-Source = PracticeCorpus | PracticeBenchmark | Wheel | Hub | Local | RandomModel
+OtherModelSource = Annotated[
+    Wheel | Hub | Local | RandomModel | Served, Field(discriminator="kind")
+]
+Source = PracticeCorpus | PracticeBenchmark | Wheel | Hub | Local | RandomModel | Served

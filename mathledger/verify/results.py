@@ -115,6 +115,7 @@ def prompts(project: Project) -> Check:
     from mathledger.evaluation.harness import Task
     from mathledger.evaluation.questions import read_questions, silence_libraries
     from mathledger.evaluation.samples import prompt_sha256
+    from mathledger.evaluation.served import settings_for
     from mathledger.evaluation.settings import Params
     from mathledger.run import params
 
@@ -129,7 +130,7 @@ def prompts(project: Project) -> Check:
         questions = read_questions(
             project.outputs.model(model),
             project.outputs.benchmarks / benchmark,
-            params.load("evaluate", Params),
+            settings_for(project.outputs.model(model), params.load("evaluate", Params)),
             params.load(f"benchmark.{benchmark}.task", Task),
         )
         asked = {each.key: (prompt_sha256(each.prompt), each.seed) for each in questions.requests}

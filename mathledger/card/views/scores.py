@@ -1,6 +1,16 @@
 """Tabulate the scores, their comparisons and the scores by subset."""
 
-from mathledger.card.ledger import Benchmark, Comparison, Interval, Ledger, ModelScore, Score
+from collections.abc import Iterable
+
+from mathledger.card.ledger import (
+    Benchmark,
+    Comparison,
+    Interval,
+    Ledger,
+    ModelScore,
+    OtherModel,
+    Score,
+)
 from mathledger.card.markdown import chance, percent, points, table
 from mathledger.card.subsets import are_levels
 from mathledger.core.escaping import Markdown, code
@@ -8,8 +18,8 @@ from mathledger.evaluation import statistics
 
 
 def final_model(ledger: Ledger) -> str:
-    """Return the name of the last model, which the card describes."""
-    return ledger.models[-1]
+    """Return the name of the last model that was trained here, which the card describes."""
+    return ledger.own_models[-1]
 
 
 def reference(score: ModelScore) -> str:
@@ -57,13 +67,13 @@ def summary(entry: Benchmark) -> str:
     return ", ".join(shown)
 
 
-def band_cell(entry: Benchmark) -> str:
+def band_cell(entry: Benchmark, names: Iterable[str]) -> str:
     """Format the error of the grader as `23 to 25, 40`: all unjudged answers wrong, or all right.
 
     A model without an unjudged answer has one value.
     """
     bands = []
-    for score in entry.models.values():
+    for score in (entry.models[name] for name in names):
         ends = [score.accuracy, score.accuracy_if_unsure_right or score.accuracy]
         shown = [percent(end, entry.num_items) for end in ends]
         bands.append(" to ".join(dict.fromkeys(shown)))
@@ -71,12 +81,12 @@ def band_cell(entry: Benchmark) -> str:
 
 
 def score_table(ledger: Ledger) -> str:
-    """Tabulate the models' scores on every benchmark."""
-    names = ledger.models
+    """Tabulate the scores of the pipeline's own models on every benchmark."""
+    names = ledger.own_models
     rows = [
         [entry.benchmark]
         + [score_cell(entry.models[name]) for name in names]
-        + [band_cell(entry)]
+        + [band_cell(entry, names)]
         + [count_cell(entry)]
         + [Markdown(" ".join(f"`{code(reference(entry.models[name]))}`" for name in names))]
         for entry in ledger.benchmarks
@@ -102,24 +112,49 @@ def repeats_table(ledger: Ledger) -> str:
 
 
 def comparison_table(ledger: Ledger) -> str:
-    """Tabulate the comparison of every pair of models on every benchmark."""
+    """Tabulate the comparison of every pair of own models on every benchmark."""
     rows = [
-        [
-            entry.benchmark,
-            f"{each.model} - {each.against}",
-            verdict(each),
-            points(each.difference, entry.num_items),
-            chance(each.p_value),
-            chance(each.p_holm),
-            percent(each.minimum_detectable, entry.num_items)
-            if each.minimum_detectable
-            else "none",
-        ]
+        [entry.benchmark, f"{each.model} - {each.against}", *comparison_cells(entry, each)]
         for entry in ledger.benchmarks
         for each in entry.comparisons
+        if each.against not in ledger.others
     ]
     head = ["benchmark", "compared", "verdict", "points", "p", "p (Holm)", "detectable"]
     return table(head, rows, 3)
+
+
+def comparison_cells(entry: Benchmark, each: Comparison) -> list[str]:
+    """Return verdict, difference, both p-values and the detectable difference as cells."""
+    least = each.minimum_detectable
+    return [
+        verdict(each),
+        points(each.difference, entry.num_items),
+        chance(each.p_value),
+        chance(each.p_holm),
+        percent(least, entry.num_items) if least else "none",
+    ]
+
+
+def others_table(ledger: Ledger) -> str:
+    """Tabulate the scores of other people's models next to ours, with the paired test."""
+    final, rows = final_model(ledger), []
+    for entry in ledger.benchmarks:
+        of = {each.against: each for each in entry.comparisons if each.model == final}
+        rows.append([entry.benchmark, f"**{final}**", score_cell(entry.models[final])])
+        rows[-1] += [*[""] * 5, count_cell(entry), f"`{reference(entry.models[final])}`"]
+        for name in ledger.others:
+            score, compared = entry.models[name], of[name]
+            rows.append(
+                [entry.benchmark, name, score_cell(score), *comparison_cells(entry, compared)]
+            )
+            rows[-1] += [count_cell(entry), f"`{reference(score)}`"]
+    head = ["benchmark", "model", "right", f"{final} against it", "points", "p", "p (Holm)"]
+    return table([*head, "detectable", "items", "ledger"], rows, 2)
+
+
+def said_text(model: OtherModel) -> str:
+    """Return what a server says about its model, as `owned_by: x, root: y`."""
+    return ", ".join(f"{key}: {value}" for key, value in (model.said or {}).items())
 
 
 def subset_tables(ledger: Ledger) -> dict[str, str]:

@@ -10,6 +10,7 @@ from mathledger.card.ledger import (
     BenchmarkSource,
     Corpus,
     Ledger,
+    OtherModel,
 )
 from mathledger.card.markdown import claim_range, link, table
 from mathledger.card.views.scores import final_model
@@ -52,9 +53,10 @@ def asked_otherwise(ledger: Ledger) -> list[str]:
 
 
 def input_table(ledger: Ledger) -> str:
-    """Tabulate the sources of the base model, the corpora and the benchmarks."""
-    sources: dict[str, BaseModelInput | Corpus | BenchmarkSource] = {
+    """Tabulate the sources of the models, the corpora and the benchmarks."""
+    sources: dict[str, BaseModelInput | OtherModel | Corpus | BenchmarkSource] = {
         "base model": ledger.base_model,
+        **ledger.others,
         **ledger.corpora,
         **{entry.benchmark: entry.source for entry in ledger.benchmarks},
     }

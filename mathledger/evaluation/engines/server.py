@@ -106,6 +106,8 @@ class Client:
         )
         body = await _post(session, self.server.base_url, payload, client.header, limits)
         text, counted, reason = read_reply(body, limits, is_chat=self.is_chat)
+        if counted is None and self.tokenizer is None:
+            raise ReplyError("it has no usage.completion_tokens, and the tokenizer is not known")
         if counted is None:
             counted = len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         response = Response(text, counted, reason, time.monotonic() - started)
@@ -116,9 +118,10 @@ class Client:
     def _expect_plain(self, requests: list[Request]) -> None:
         """Raise InputError if a chat server would read a text as a control token.
 
-        It renders the messages itself; local-completions gets our token ids.
+        It renders the messages itself; local-completions gets our token ids. The control tokens of
+        a model of which only the server is known are not known either.
         """
-        if not self.is_chat:
+        if not self.is_chat or self.tokenizer is None:
             return
         for request in requests:
             if any(spells_control(self.tokenizer, each["content"]) for each in request.messages):

@@ -1,0 +1,59 @@
+"""Ask a model of which only the server is known: its folder in data/model/ holds a receipt alone.
+
+It gets the same messages as every other model, and the server applies its own chat template. Its
+tokenizer is not known either, so a request has no token ids, and the server counts the tokens.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mathledger.core.errors import InputError
+from mathledger.core.files import read_json
+from mathledger.evaluation.settings import Params, Server
+from mathledger.model.conversations import Conversation, Rendered
+
+
+def server_of(folder: Path) -> Server | None:
+    """Return how to reach the chat of a model's server; None if the folder has weights.
+
+    Raises:
+        InputError: the receipt is damaged.
+    """
+    own = described(folder)
+    if own is None:
+        return None
+    try:
+        return Server(
+            base_url=f"{own['base_url'].rstrip('/')}/chat/completions",
+            model=own["model"],
+            max_retries=own["max_retries"],
+            timeout_s=own["timeout_s"],
+        )
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{folder / 'receipt.json'} does not say how to reach the server ({error}): run "
+            f"`dvc repro download_models@{folder.name}`"
+        ) from None
+
+
+def described(folder: Path) -> dict[str, Any] | None:
+    """Return what `download_models` recorded of a model's server; None if there is none."""
+    path = folder / "receipt.json"
+    receipt = read_json(path) if path.exists() else {}
+    own = receipt.get("server") if isinstance(receipt, dict) else None
+    return own if isinstance(own, dict) else None
+
+
+def settings_for(folder: Path, settings: Params) -> Params:
+    """Return the settings for a model: its server's, if it has one, else those given."""
+    server = server_of(folder)
+    if server is None:
+        return settings
+    return replace(settings, backend="local-chat-completions", server=server, vllm=None)
+
+
+def render(turns: list[Conversation]) -> list[Rendered]:
+    """Return the messages as text, which stands for the prompt; only the server renders them."""
+    return [Rendered(json.dumps(each, ensure_ascii=False), []) for each in turns]
