@@ -144,6 +144,9 @@ def add_trace(commands: Commands) -> None:
         "--rev", help="a commit, branch or experiment; default: the files in the working tree"
     )
     form = command.add_mutually_exclusive_group()
+    form.add_argument(
+        "--all", action="store_true", help="show digests, params and runs of a number's stages too"
+    )
     form.add_argument("--json", action="store_true", help="print JSON with full digests")
     form.add_argument(
         "--html", type=absolute, metavar="FILE", help="write a page with a number's chain as graph"

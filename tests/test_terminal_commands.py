@@ -140,7 +140,7 @@ def test_trace_of_a_number(text: str) -> None:
         )  # fmt: skip
         patch.setattr(Chain, "open", lambda _: CHAIN)
         patch.setattr(number, "trace", lambda *_: shown)
-        in_each_form(trace, ["json"], target=["exam"], rev=None, html=None)
+        in_each_form(trace, ["json", "all"], target=["exam"], rev=None, html=None)
 
 
 @settings(deadline=None)  # The first run imports.

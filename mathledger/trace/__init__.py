@@ -39,15 +39,20 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.html:
         write_page(chain, what, arguments.html)
     else:
-        show_number(chain, what, arguments.json)
+        show_number(chain, what, arguments.json, arguments.all)
     return 0
 
 
-def show_number(chain: Chain, target: str, as_json: bool) -> None:
-    from mathledger.trace import number, render_number
+def show_number(chain: Chain, target: str, as_json: bool, is_whole: bool) -> None:
+    from mathledger.trace import brief, number, render_number
 
     trace = number.trace(chain, target)
-    show(render_number.content(trace) if as_json else render_number.tree(trace))
+    if as_json:
+        show(render_number.content(trace))
+    elif is_whole:
+        show(render_number.tree(trace))
+    else:
+        print(printed(brief.brief(render_number.tree(trace)), is_brief=True))
 
 
 def show_row(chain: Chain, target: str, as_json: bool) -> None:

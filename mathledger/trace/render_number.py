@@ -10,7 +10,7 @@ from mathledger.chain.chain import LEDGER
 from mathledger.core.paths import is_data
 from mathledger.trace.number import NumberTrace
 from mathledger.trace.steps import Digest, Step
-from mathledger.trace.tree import SHOWN, Branch
+from mathledger.trace.tree import REMARK, SHOWN, Branch
 
 LINKED = ("train", "reinforce", "evaluate")  # the tree links to the runs of these stages
 NOT_OF_THE_RUN = ("stage", "item", "deps", "code", "params", "packages", "hardware")
@@ -106,7 +106,7 @@ def tree(trace: NumberTrace) -> Branch:
             *(branch(name) for name in evaluate.reads if name != benchmark),
             *_in_common(trace),
             Branch("more", "--json shows full digests, digests of every file, and unset params"),
-            *(Branch("remark", remark) for remark in trace.remarks),
+            *(Branch(REMARK, remark) for remark in trace.remarks),
         ],
     )
 

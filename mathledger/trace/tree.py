@@ -9,6 +9,7 @@ from typing import Any
 from mathledger import terminal
 
 SHOWN = 12  # digits shown of a digest
+REMARK = "remark"  # name of a branch that says what the chain cannot vouch for
 BOLD, DIM, YELLOW, CYAN = "1", "2", "33", "36"
 
 
@@ -22,13 +23,17 @@ class Branch:
     branches: list["Branch"] = field(default_factory=list)
 
 
-def printed(branch: Branch) -> str:
+def printed(branch: Branch, is_brief: bool = False) -> str:
     """Format a tree for the terminal's width, in colour if stdout is a terminal."""
-    return "\n".join(draw(branch, terminal.width(), terminal.has_colour()))
+    return "\n".join(draw(branch, terminal.width(), terminal.has_colour(), is_brief))
 
 
-def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
-    """Yield the lines of a tree, wrapped at the width."""
+def draw(branch: Branch, width: int, has_colour: bool, is_brief: bool = False) -> Iterator[str]:
+    """Yield the lines of a tree, wrapped at the width.
+
+    Args:
+        is_brief: whether a text gets one line, which is cut; remarks are shown whole.
+    """
 
     def paint(code: str, words: str) -> str:
         return terminal.paint(code, words) if has_colour else words
@@ -37,14 +42,15 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
         below = rest + ("│  " if branch.branches else "   ")
         name = terminal.printable(branch.name)
         title = f"{name}  {terminal.printable(branch.title)}".rstrip()
-        start, *more = wrap(title, width - len(below)) or [""]
+        is_whole = not is_brief or name == REMARK
+        start, *more = fit(title, width - len(below), is_whole=is_whole)
         named = start.removeprefix(name)
-        code = YELLOW if name == "remark" else CYAN if first else BOLD
+        code = YELLOW if name == REMARK else CYAN if first else BOLD
         yield paint(DIM, first) + (paint(code, name) + named if named != start else start)
         for line in more:
             yield paint(DIM, below) + line
         for words in branch.lines:
-            for line in wrap(terminal.printable(words), width - len(below), "  "):
+            for line in fit(terminal.printable(words), width - len(below), "  ", is_whole=is_whole):
                 yield paint(DIM, below + line)
         for each in branch.branches:
             is_last = each is branch.branches[-1]
@@ -53,6 +59,14 @@ def draw(branch: Branch, width: int, has_colour: bool) -> Iterator[str]:
             )
 
     return lines(branch, "", "")
+
+
+def fit(words: str, width: int, indent: str = "", *, is_whole: bool) -> list[str]:
+    """Wrap a text at the width, or cut it after its first line."""
+    lines = wrap(words, width, indent) or [""]
+    if is_whole or len(lines) == 1:
+        return lines
+    return [f"{words[: max(width, 24) - 1]}…"]
 
 
 def wrap(words: str, width: int, indent: str = "") -> list[str]:

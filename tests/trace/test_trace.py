@@ -25,7 +25,7 @@ from mathledger import cli
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row, read_rows
-from mathledger.trace import tree
+from mathledger.trace import brief, tree
 from mathledger.trace.row import raw_row, stated
 from mathledger.trace.store import Store
 from tests.conftest import ROOT, Workspace
@@ -150,7 +150,7 @@ def test_a_commit_says_what_its_files_say(smoke: Workspace, trace: Tracer) -> No
 
 
 def test_the_tree_fits_80_columns_and_names_every_stage(smoke: Workspace, trace: Tracer) -> None:
-    text, found = trace(smoke.path, BENCHMARK), trace.json(smoke.path, BENCHMARK)
+    text, found = trace(smoke.path, BENCHMARK, "--all"), trace.json(smoke.path, BENCHMARK)
     assert "\x1b" not in text
     too_long = [line for line in text.splitlines() if len(line) > 80]
     # A word that is longer than the rest of the line gets a line of its own.
@@ -164,6 +164,41 @@ def test_the_tree_fits_80_columns_and_names_every_stage(smoke: Workspace, trace:
     for said in (found["predictions"]["sha256"], found["number"]["ledger"]["sha256"]):
         assert said[:12] in text
     assert "learning_rate=" in text and f"{found['number']['num_samples']} responses" in text
+
+
+def test_a_number_fits_a_screen_and_names_every_stage(smoke: Workspace, trace: Tracer) -> None:
+    text, found = trace(smoke.path, BENCHMARK), trace.json(smoke.path, BENCHMARK)
+    lines = text.splitlines()
+    assert len(lines) <= 24 and all(len(line) <= 80 for line in lines)
+    for step in found["steps"][1:]:
+        assert len(re.findall(rf"─ {step['stage']}  ", text)) == 1
+    assert found["steps"][0]["run"]["link"] in text and "--all" in lines[-1]
+
+
+def test_many_corpora_are_counted_and_remarks_are_shown_whole() -> None:
+    corpora = [tree.Branch(f"prepare@c{number}", "x" * 200, ["digest"]) for number in range(30)]
+    whole = tree.Branch(
+        "exam @ tuned",
+        "40%",
+        ["ledger", "overlap", "about"],
+        [
+            tree.Branch("deduplicate", "rows", ["run"], corpora),
+            tree.Branch("code", "a, clean", ["13 of 14 stages"]),
+            tree.Branch("code", "b, clean", ["1 of 14 stages"]),
+            tree.Branch("mlflow", "with `make ui`", ["evaluate http://x/#/runs/1"]),
+            tree.Branch("more", "--json"),
+            tree.Branch("remark", "word " * 40),
+        ],
+    )
+    lines = tree.printed(brief.brief(whole), is_brief=True).splitlines()
+    assert [line.lstrip("│├└─ ")[:20].split("  ")[0] for line in lines[:9]] == [
+        "exam @ tuned", "ledger", "overlap", "deduplicate", "prepare@c0", "prepare@c1",
+        "prepare@c2", "prepare", "code",
+    ]  # fmt: skip
+    assert lines[7].endswith("and 27 more") and lines[8].endswith("a, clean; b, clean")
+    assert lines[9].endswith("http://x/#/runs/1")
+    assert " ".join(" ".join(lines[11:]).split()).count("word") == 40
+    assert all(len(line) <= 80 for line in lines)
 
 
 class Page(HTMLParser):
