@@ -10,9 +10,10 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from mathledger import __version__, terminal
+from mathledger.completion import PrintCompletion
 from mathledger.core.arguments import absolute, positive_integer, positive_number, share
 from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
@@ -26,25 +27,6 @@ class Commands(Protocol):
     """The part of `ArgumentParser.add_subparsers`' result that is used here."""
 
     def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...
-
-
-class PrintCompletion(argparse.Action):
-    """An action that prints the completion script for a shell, then exits."""
-
-    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, *__: object) -> None:
-        import shtab
-
-        for command in [parser, *_commands_of(parser)]:
-            for argument in command._actions:
-                if argument.type in (Path, absolute) or argument.dest == "card":
-                    argument.complete = shtab.FILE  # type: ignore[attr-defined]
-        print(shtab.complete(parser, shell))
-        parser.exit()
-
-
-def _commands_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
-    (found,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
-    return list(found.choices.values())
 
 
 def parser() -> argparse.ArgumentParser:
