@@ -5,14 +5,13 @@ repeats for every item, or (items,) for one response per item. Intervals treat t
 sample, because repeats of an item carry information about that item alone. docs/statistics.md gives
 every formula with its source and its measured coverage.
 
-Every function is pure. The bootstrap is seeded and draws from sorted values, so that the order of
-the items does not matter.
+Every function is pure and exact: nothing is sampled, so the order of the items does not matter.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +19,12 @@ import numpy.typing as npt
 F64 = npt.NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
 
-NUM_DRAWS = 9_999
-SEED = 0
 LEVEL = 0.05  # an adjusted p below this is significant
+POWER = 0.8
 Z = 1.959963984540054  # normal quantile for two-sided 5%
-Z_POWER = 0.8416212335729143  # normal quantile for 80% power
+EVEN_ITEM = 0.25  # sum of squares of one item that is right in half of its responses
+DIGITS = 8  # stored digits of a share: machines agree on these, and each is shown with fewer
+WINDOW = 24  # standard deviations of a sum that the sign-flip test computes to each side
 MIN_ITEMS = 6  # with five items, even five changes give p = 2 / 2**5 > 0.05
 EDGE = 1e-9  # the root search keeps this distance from points where the score is 0 / 0
 
@@ -61,7 +61,7 @@ class FamilyTest(PairedTest):
 def accuracy(outcomes: npt.ArrayLike) -> Interval:
     """Return the share of correct responses (avg@k with k repeats) with its 95% interval."""
     table = _table(outcomes)
-    return _mean(table.mean(axis=1), is_single=table.shape[1] == 1)
+    return mean_share(table.mean(axis=1))
 
 
 def pass_at(outcomes: npt.ArrayLike, k: int) -> Interval:
@@ -77,7 +77,7 @@ def pass_at(outcomes: npt.ArrayLike, k: int) -> Interval:
     if not 1 <= k <= num_repeats:
         raise ValueError(f"pass@{k} needs {k} repeats, but there are {num_repeats}")
     wrong = num_repeats - table.sum(axis=1)
-    return _mean(1 - comb(wrong, k) / comb(num_repeats, k), is_single=num_repeats == 1)
+    return mean_share(1 - comb(wrong, k) / comb(num_repeats, k))
 
 
 def pass_ks(num_repeats: int) -> list[int]:
@@ -101,7 +101,7 @@ def majority(outcomes: npt.ArrayLike, answers: Sequence[Sequence[str | None]]) -
     shares = [
         majority_share(own.tolist(), said) for own, said in zip(table > 0, answers, strict=True)
     ]
-    return _mean(np.array(shares), is_single=table.shape[1] == 1)
+    return mean_share(np.array(shares))
 
 
 def majority_share(correct: Sequence[bool], answers: Sequence[str | None]) -> float:
@@ -127,7 +127,7 @@ def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     """Test two models on the same items in the same order, paired by item.
 
     The p-value comes from the exact sign-flip test. The interval is Tango's score interval for one
-    response per item, and a bootstrap over items for several.
+    response per item, and a t interval over items for several (`mean_step`).
     """
     before, after = _table(first), _table(second)
     if len(before) != len(after):
@@ -139,10 +139,7 @@ def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     if before.shape[1] == after.shape[1] == 1:
         difference = paired_difference(gained, lost, len(steps))
     else:
-        # Add two pseudo-items, one gained and one lost, as Bonett and Price 2012 do for single
-        # runs. Each changes by the largest observed change, or by 1 if no item changed.
-        most = float(np.abs(steps).max()) or 1.0
-        difference = Interval(float(steps.mean()), *_bootstrap(steps, [-most, most]))
+        difference = mean_step(steps)
     return PairedTest(
         difference,
         sign_flip_p(counts.astype(np.int64)),
@@ -174,16 +171,54 @@ def sign_flip_p(steps: npt.NDArray[np.int64]) -> float:
     >>> sign_flip_p(np.array([1, 1, 1, 1, 1, -1, 0]))
     0.21875
     """
-    sizes = np.abs(steps[steps != 0])
-    reach = int(sizes.sum())
-    chances = np.zeros(reach + 1)  # chance of each sum of the positive changes
-    chances[0] = 1.0
-    for size in sizes.tolist():
-        moved = np.zeros_like(chances)
-        moved[size:] = chances[: len(chances) - size]
-        chances = (chances + moved) / 2
-    totals = 2 * np.arange(reach + 1) - reach
-    return min(1.0, float(chances[np.abs(totals) >= abs(int(steps.sum()))].sum()))
+    total = abs(int(steps.sum()))
+    sizes, counts = np.unique(np.abs(steps[steps != 0]), return_counts=True)
+    if total == 0:
+        return 1.0
+    unit = int(np.gcd.reduce(sizes))
+    return min(1.0, 2 * _tail(sizes // unit, counts, total // unit))
+
+
+def _tail(sizes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], total: int) -> float:
+    """Return the chance that the sizes with random signs sum to `total` > 0 or more.
+
+    The chances of the sums are the Fourier transform of a product with one factor for each size.
+    The signs are tilted to the mean `total` first, and the tail is tilted back (Esscher 1932), so
+    that a tiny chance has as many correct digits as a large one. Chances of sums beyond WINDOW
+    standard deviations and 40 of the largest steps are below 1e-60, and are left out.
+    """
+    from scipy.fft import irfft, next_fast_len
+    from scipy.optimize import brentq
+
+    reach = int(sizes @ counts)
+    if total == reach:
+        return float(0.5 ** counts.sum())
+
+    def mean_sum(tilt: float) -> float:
+        return float((sizes * counts) @ np.tanh(tilt * sizes))
+
+    highest = 1.0
+    while mean_sum(highest) < total:
+        highest *= 2
+    tilt = brentq(lambda each: mean_sum(each) - total, 0.0, highest)
+    positive = 1 / (1 + np.exp(-2 * tilt * sizes))  # tilted chance of a positive sign
+    spread = np.sqrt(sizes**2 @ (counts * 4 * positive * (1 - positive)))
+    # Sums have the parity of `reach`, so count (reach - sum) / 2, the sum of the negative sizes.
+    wanted = (reach - total) // 2
+    margin = int(WINDOW * spread) + 40 * int(sizes[-1])
+    below = min(wanted, margin)
+    num = int(next_fast_len(min(reach, below + margin) + 1, real=True))
+    roots = np.exp(-2j * np.pi * np.arange(num) / num)
+    places = np.arange(num // 2 + 1)
+    product = np.ones(len(places), dtype=np.complex128)
+    for size, count, chance in zip(sizes.tolist(), counts.tolist(), positive, strict=True):
+        product *= (chance + (1 - chance) * roots[places * size % num]) ** count
+    chances = irfft(product, num)
+    steps_up = np.arange(below + 1)
+    found = np.maximum(chances[(wanted - steps_up) % num], 0)
+    scale = float(counts @ np.logaddexp(tilt * sizes, -tilt * sizes)) - tilt * total
+    scale -= float(counts.sum()) * float(np.log(2))
+    return float(np.exp(scale) * (found @ np.exp(-2 * tilt * steps_up)))
 
 
 def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interval:
@@ -218,27 +253,33 @@ def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interva
 
 
 def minimum_detectable(mean_square: float, num_items: int) -> float | None:
-    """Return the smallest true difference that the paired test at 5% finds in 80% of evaluations.
+    """Return the smallest true difference that the exact test at 5% finds in 80% of evaluations.
 
-    The difference d solves sqrt(n) d = z_0.975 sqrt(s) + z_0.8 sqrt(s - d^2): see Miller 2024
-    (arXiv 2411.00640, section 5) for repeats, and Connett, Smith and McHugh 1987 for single runs.
-    Here s is the observed mean square of the items' differences, but at least d, because no item
-    changes by more than 1.
+    The power is exact: the chance, over all numbers of gained and lost items, that McNemar's exact
+    test has p < 5%. A share s of the items changes, each fully: s is the observed mean square of
+    the items' differences, which for single responses is the share of items that changed, and for
+    repeats the share that varies as much. It is at least the true difference, because no item
+    changes by more than 1 (Connett, Smith and McHugh 1987 use the same alternative).
 
     Args:
         mean_square: mean square of the items' differences, in 0..1.
     """
     from scipy.optimize import brentq
+    from scipy.stats import binom
 
     if num_items < MIN_ITEMS:
         return None
+    changed = np.arange(MIN_ITEMS, num_items + 1)
+    # p is below 5% if fewer than this many of the changed items, gained or lost, are the fewer.
+    critical = binom.ppf(LEVEL / 2, changed, 0.5)
 
-    def surplus(difference: float) -> float:
-        square = max(mean_square, difference)
-        spread = Z * np.sqrt(square) + Z_POWER * np.sqrt(max(0.0, square - difference**2))
-        return float(np.sqrt(num_items) * difference - spread)
+    def missing(difference: float) -> float:
+        changing = max(mean_square, difference)
+        gain = min(1.0, (changing + difference) / (2 * changing))
+        found = binom.cdf(critical - 1, changed, 1 - gain) + binom.cdf(critical - 1, changed, gain)
+        return float(binom.pmf(changed, num_items, changing) @ found) - POWER
 
-    return float(brentq(surplus, EDGE, 1.0))
+    return float(brentq(missing, EDGE, 1.0))
 
 
 def gap(first: Interval, second: Interval) -> Interval:
@@ -277,32 +318,40 @@ def _table(outcomes: npt.ArrayLike) -> F64:
     return table.reshape(len(table), -1)
 
 
-def _mean(values: F64, is_single: bool) -> Interval:
+def mean_share(values: F64) -> Interval:
     """Return the mean of the items' values in 0..1 with a 95% interval.
 
-    The interval is Wilson's for one response per item, and a bootstrap for several. The bootstrap
-    resamples the items plus four pseudo-items, two correct and two wrong (Agresti and Coull 1998);
-    without them, items that all agree would give an interval of width 0.
+    The interval is Clopper and Pearson's (1934) for an effective number of items: as many single
+    responses would vary as much as the items do (Kish 1965; Korn and Graubard 1998 for the
+    interval). Both sums of squares get one evenly split item more, so that a few items that agree
+    by chance do not count as many. For one response per item the effective number is that of the
+    items. docs/statistics.md compares the coverage with other intervals.
     """
-    from scipy.stats import binomtest
+    from scipy.special import betaincinv
 
-    if not is_single:
-        return Interval(float(values.mean()), *_bootstrap(values, [0.0, 0.0, 1.0, 1.0]))
-    wilson = binomtest(round(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
-    return Interval(float(values.mean()), float(wilson.low), float(wilson.high))
+    values = np.sort(values)  # so that the order of the items does not change the last digit
+    mean, num = float(values.mean()), len(values)
+    most = num * mean * (1 - mean)  # sum of squares if each item were all right or all wrong
+    own = float(((values - mean) ** 2).sum())
+    effective = num * max(1.0, (most + EVEN_ITEM) / (own + EVEN_ITEM))
+    right, wrong = mean * effective, (1 - mean) * effective
+    low = betaincinv(right, wrong + 1, LEVEL / 2) if mean > 0 else 0.0
+    high = betaincinv(right + 1, wrong, 1 - LEVEL / 2) if mean < 1 else 1.0
+    return Interval(mean, float(low), float(high))
 
 
-def _bootstrap(values: F64, pseudo: list[float]) -> tuple[float, float]:
-    """Return the 95% percentile interval of the mean, resampling values and pseudo-values."""
-    from scipy.stats import bootstrap
+def mean_step(steps: F64) -> Interval:
+    """Return the mean of the items' differences in -1..1 with a 95% t interval.
 
-    average: Callable[..., Any] = np.mean
-    interval = bootstrap(
-        (np.sort(np.concatenate([values, pseudo])),),
-        average,
-        n_resamples=NUM_DRAWS,
-        batch=max(1, 2_000_000 // len(values)),
-        method="percentile",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
+    The interval is that of the items and two pseudo-items, one fully gained and one fully lost, as
+    Bonett and Price (2012) add to single responses. Without them, items that hardly changed would
+    give an interval that misses rare large changes.
+    """
+    from scipy.special import stdtrit
+
+    steps = np.sort(steps)  # so that the order of the items does not change the last digit
+    padded = np.concatenate([steps, [-1.0, 1.0]])
+    middle, value = float(padded.mean()), float(steps.mean())
+    half = stdtrit(len(padded) - 1, 1 - LEVEL / 2) * padded.std(ddof=1) / np.sqrt(len(padded))
+    low, high = float(max(-1.0, middle - half)), float(min(1.0, middle + half))
+    return Interval(value, min(low, value), max(high, value))
