@@ -46,14 +46,15 @@ def chances(kind: str, score: float, shape: tuple[int, int], rng: np.random.Gene
     """Draw each item's chance of a correct response; the mean over all items is the score."""
     rare = min(score, 1 - score)
     if kind == "equal":
-        return np.full(shape, score)
+        return np.full(shape, score, dtype=np.float64)
     if kind == "all or nothing":
         return (rng.random(shape) < score).astype(np.float64)
     if kind == "some at one half":
-        found = (rng.random(shape) < 2 * rare) * 0.5
-        return found if score <= 0.5 else 1 - found
+        halves = np.where(rng.random(shape) < 2 * rare, 0.5, 0.0)
+        return halves if score <= 0.5 else 1 - halves
     strength = float(kind.removeprefix("beta "))
-    return rng.beta(score * strength, (1 - score) * strength, shape)
+    found = rng.beta(score * strength, (1 - score) * strength, shape)
+    return np.asarray(found, dtype=np.float64)
 
 
 KINDS = ("equal", "beta 10", "beta 3", "beta 1", "beta 0.3", "some at one half", "all or nothing")
@@ -118,7 +119,8 @@ def _design_effect(cell: Cell, added: float) -> F64:
     own = ((cell.values - mean[:, None]) ** 2).sum(axis=1)
     with np.errstate(all="ignore"):
         found = num * (most + added) / (own + added)
-    return np.clip(np.nan_to_num(found, nan=num, posinf=num * cell.repeats), num, None)
+    found = np.nan_to_num(found, nan=num, posinf=num * cell.repeats)
+    return np.asarray(np.maximum(found, num), dtype=np.float64)
 
 
 def _wilson(mean: F64, num: F64, z: float) -> Ends:

@@ -218,7 +218,7 @@ def test_single_scores_are_those_of_the_responses(single: Project) -> None:
             found = statistics.accuracy(right)
             assert (score["num_correct"], score["num_items"]) == (sum(right), len(rows))
             assert [score["accuracy"], score["low"], score["high"]] == [
-                round(value, 4) for value in (found.value, found.low, found.high)
+                round(value, 8) for value in (found.value, found.low, found.high)
             ]
             assert score["pass_at"] == {} and score["majority"] is None
 
@@ -230,7 +230,7 @@ def test_repeated_scores_are_those_of_the_responses(repeated: Project) -> None:
             items = repeated.samples(model, entry["benchmark"]).values()
             table = np.array([[row["correct"] for row in rows] for rows in items])
             assert (score["num_samples"], score["num_correct"]) == (table.size, table.sum())
-            assert score["accuracy"] == pytest.approx(table.mean(), abs=1e-4)
+            assert score["accuracy"] == pytest.approx(table.mean(), abs=1e-8)
             assert set(score["pass_at"]) == {"2", "4"}
             assert score["pass_at"]["4"]["value"] == pytest.approx(
                 table.any(axis=1).mean(), abs=1e-4
@@ -238,7 +238,7 @@ def test_repeated_scores_are_those_of_the_responses(repeated: Project) -> None:
             pairs = [
                 table[:, list(pair)].any(axis=1) for pair in itertools.combinations(range(4), 2)
             ]
-            assert score["pass_at"]["2"]["value"] == pytest.approx(np.mean(pairs), abs=1e-4)
+            assert score["pass_at"]["2"]["value"] == pytest.approx(np.mean(pairs), abs=1e-8)
             assert score["majority"]["value"] <= score["pass_at"]["4"]["value"]
 
 
@@ -259,7 +259,7 @@ def test_a_comparison_is_paired_by_item(single: Project) -> None:
         (each,) = entry["comparisons"]
         steps = [tuned[item][0]["correct"] - base[item][0]["correct"] for item in base]
         assert (each["num_gained"], each["num_lost"]) == (steps.count(1), steps.count(-1))
-        assert each["difference"]["value"] == pytest.approx(np.mean(steps), abs=1e-4)
+        assert each["difference"]["value"] == pytest.approx(np.mean(steps), abs=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -307,9 +307,9 @@ def test_clean_and_overlapping_items_are_all_items(project: Project) -> None:
             if not leaked:
                 assert score["overlap_gap"] is None and overlapping["accuracy"] is None
                 continue
-            assert overlapping["accuracy"] == pytest.approx(np.mean(right), abs=1e-4)
+            assert overlapping["accuracy"] == pytest.approx(np.mean(right), abs=1e-8)
             gap = overlapping["accuracy"] - clean["accuracy"]
-            assert score["overlap_gap"]["value"] == pytest.approx(gap, abs=2e-4)
+            assert score["overlap_gap"]["value"] == pytest.approx(gap, abs=2e-8)
             assert score["overlap_gap"]["low"] < gap < score["overlap_gap"]["high"]
     assert "The corpora hold no item of aime, secret." in project.text
 
@@ -738,8 +738,8 @@ def test_the_pipelines_ledger_can_be_recomputed_from_its_samples(smoke: Workspac
             rows = read_rows(path)
             found = statistics.accuracy([row["correct"] for row in rows])
             assert score["num_items"] == len(rows)
-            assert score["accuracy"] == round(found.value, 4)
-            assert [score["low"], score["high"]] == [round(found.low, 4), round(found.high, 4)]
+            assert score["accuracy"] == round(found.value, 8)
+            assert [score["low"], score["high"]] == [round(found.low, 8), round(found.high, 8)]
 
 
 def test_the_pipelines_metrics_and_card_agree(smoke: Workspace) -> None:
@@ -755,7 +755,7 @@ def test_the_pipelines_metrics_and_card_agree(smoke: Workspace) -> None:
             )
             for key in ("truncated", "no_answer", "too_long"):
                 share = score[f"num_{key}"] / score["num_samples"]
-                assert measured[f"{key}_rate"] == pytest.approx(share, abs=1e-4)
+                assert measured[f"{key}_rate"] == pytest.approx(share, abs=1e-8)
 
 
 def test_ledgers_inputs_are_the_digests_of_the_lock(smoke: Workspace) -> None:

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from mathledger.card.ledger import Difference, ResponsesRow
 from mathledger.card.overlap import Hits
 from mathledger.core.tables import Row, read_batches
+from mathledger.evaluation import statistics
 from mathledger.text import canonical, groups
 from mathledger.text.groups import F64, U64
 
@@ -212,8 +213,8 @@ def against_others(overlapping: list[float], others: list[float]) -> list[Differ
     return [
         Difference(
             against="items without overlap",
-            difference=round(float(result.statistic), 4),
-            p_value=round(float(result.pvalue), 6),
+            difference=statistics.stored(float(result.statistic)),
+            p_value=statistics.stored_p(float(result.pvalue)),
             is_higher=bool(result.statistic > 0),
         )
     ]
@@ -221,4 +222,4 @@ def against_others(overlapping: list[float], others: list[float]) -> list[Differ
 
 def _mean(shares: Iterable[float]) -> float | None:
     values = list(shares)
-    return round(sum(values) / len(values), 4) if values else None
+    return statistics.stored(sum(values) / len(values)) if values else None

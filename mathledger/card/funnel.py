@@ -166,9 +166,9 @@ def canaries(outputs: Outputs) -> list[Canaries]:
                 is_control=form in CONTROLS,
                 num=num,
                 num_found=num_found,
-                found_rate=round(rate.value, 4),
-                low=round(rate.low, 4),
-                high=round(rate.high, 4),
+                found_rate=statistics.stored(rate.value),
+                low=statistics.stored(rate.low),
+                high=statistics.stored(rate.high),
             )
         )
     return rows

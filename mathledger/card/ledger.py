@@ -62,7 +62,8 @@ class ModelScore(Score):
     high: Share
     pass_at: dict[str, Interval] = Field(description="pass@k for each k; empty without repeats.")
     majority: Interval | None = Field(
-        description="Share of items whose most frequent answer is correct; null without repeats."
+        description="maj@k: share of items whose most frequent answer is correct; null without "
+        "repeats. Answers merge by equality: right ones by the grader's, wrong ones by their text."
     )
     items_without_overlap: Score
     items_with_overlap: Score

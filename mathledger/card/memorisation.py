@@ -91,7 +91,7 @@ def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[S
             benchmark=row.benchmark,
             model=row.model,
             **test.content(),
-            p_adjusted=round(p_adjusted, 6),
+            p_adjusted=statistics.stored_p(p_adjusted),
         )
         for (row, test), p_adjusted in zip(tests, adjusted, strict=True)
         if test.is_higher and p_adjusted < statistics.LEVEL
@@ -110,10 +110,10 @@ def paired(against: str, before: list[list[bool]], after: list[list[bool]]) -> D
     step = result.difference
     return Difference(
         against=against,
-        difference=round(step.value, 4),
-        low=round(step.low, 4),
-        high=round(step.high, 4),
-        p_value=round(result.p_value, 6),
+        difference=statistics.stored(step.value),
+        low=statistics.stored(step.low),
+        high=statistics.stored(step.high),
+        p_value=statistics.stored_p(result.p_value),
         is_higher=bool(step.value > 0),
     )
 
@@ -153,8 +153,8 @@ def _drop(
     before, after = ([of[name] for name in names] for of in (of_twin, of_item))
     return TwinDrop(
         num_items=len(names),
-        accuracy=round(statistics.accuracy(after).value, 4) if names else None,
-        accuracy_twins=round(statistics.accuracy(before).value, 4) if names else None,
+        accuracy=statistics.stored(statistics.accuracy(after).value) if names else None,
+        accuracy_twins=statistics.stored(statistics.accuracy(before).value) if names else None,
         drop=paired(against, before, after),
     )
 
@@ -236,7 +236,7 @@ def _against_controls(items: Verbatim, controls: Verbatim) -> Difference:
     counts = [[part.num_verbatim, part.num - part.num_verbatim] for part in (items, controls)]
     return Difference(
         against="held-out texts",
-        difference=round(items.verbatim_rate - controls.verbatim_rate, 4),
-        p_value=round(float(fisher_exact(counts).pvalue), 6),
+        difference=statistics.stored(items.verbatim_rate - controls.verbatim_rate),
+        p_value=statistics.stored_p(float(fisher_exact(counts).pvalue)),
         is_higher=items.verbatim_rate > controls.verbatim_rate,
     )

@@ -12,6 +12,7 @@ from mathledger.card.ledger_filters import Canaries
 from mathledger.card.outputs import Outputs
 from mathledger.card.subsets import are_levels
 from mathledger.core.escaping import csv_text
+from mathledger.evaluation import statistics
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def lengths(ledger: Ledger) -> list[LengthRow]:
                         min(start + bins.bin_width, bins.limit),
                         bins.limit,
                         count,
-                        round(count / max(1, sum(bins.counts)), 4),
+                        statistics.stored(count / max(1, sum(bins.counts))),
                     )
                 )
     return rows

@@ -93,10 +93,10 @@ def outcomes(items: Items) -> list[list[bool]]:
 
 
 def rounded(interval: statistics.Interval) -> Interval:
-    """Round an interval to four digits, so that it is the same on every machine."""
-    return Interval(
-        value=round(interval.value, 4), low=round(interval.low, 4), high=round(interval.high, 4)
-    )
+    """Round an interval as it is stored."""
+    ends = (interval.value, interval.low, interval.high)
+    value, low, high = (statistics.stored(each) for each in ends)
+    return Interval(value=value, low=low, high=high)
 
 
 def score_of(items: Items) -> Score:
@@ -206,8 +206,8 @@ def model_score(
         num_too_long=ends["too_long"],
         num_no_answer=sum(row["verdict"] == "no_answer" for row in every),
         num_unsure=sum(not row["is_sure"] for row in every),
-        accuracy_if_unsure_right=round(
-            sum(row["correct"] or not row["is_sure"] for row in every) / len(every), 4
+        accuracy_if_unsure_right=statistics.stored(
+            sum(row["correct"] or not row["is_sure"] for row in every) / len(every)
         ),
         mean_num_tokens=round(sum(row["num_tokens"] for row in every) / len(every), 1),
         num_judged_by_harness=len(judged),
@@ -232,7 +232,7 @@ def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
     pairs = []
     for against, model in [*itertools.combinations(own, 2), *((name, own[-1]) for name in others)]:
         result = statistics.compare(outcomes(samples[against]), outcomes(samples[model]))
-        least, p_value = result.minimum_detectable, float(f"{result.p_value:.4g}")
+        least, p_value = result.minimum_detectable, statistics.stored_p(result.p_value)
         pairs.append(
             Comparison(
                 model=model,
@@ -241,7 +241,7 @@ def comparisons(samples: Mapping[str, Items]) -> list[Comparison]:
                 p_value=p_value,
                 num_gained=result.num_gained,
                 num_lost=result.num_lost,
-                minimum_detectable=round(least, 4) if least else None,
+                minimum_detectable=statistics.stored(least) if least else None,
                 p_holm=p_value,
             )
         )
@@ -256,7 +256,7 @@ def adjusted(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
         entry.model_copy(
             update={
                 "comparisons": [
-                    each.model_copy(update={"p_holm": float(f"{next(by_holm):.4g}")})
+                    each.model_copy(update={"p_holm": statistics.stored_p(next(by_holm))})
                     for each in entry.comparisons
                 ]
             }

@@ -327,11 +327,11 @@ def rate(rows: list[Row]) -> Rate | None:
     return Rate(
         num=len(rows),
         num_verbatim=sum(flags),
-        verbatim_rate=round(interval.value, 4),
-        verbatim_low=round(interval.low, 4),
-        verbatim_high=round(interval.high, 4),
-        mean_prefix_rate=round(sum(row["prefix_rate"] for row in rows) / len(rows), 4),
-        mean_rouge_l=round(sum(row["rouge_l"] for row in rows) / len(rows), 4),
+        verbatim_rate=statistics.stored(interval.value),
+        verbatim_low=statistics.stored(interval.low),
+        verbatim_high=statistics.stored(interval.high),
+        mean_prefix_rate=statistics.stored(sum(row["prefix_rate"] for row in rows) / len(rows)),
+        mean_rouge_l=statistics.stored(sum(row["rouge_l"] for row in rows) / len(rows)),
     )
 
 

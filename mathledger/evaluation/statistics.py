@@ -92,7 +92,8 @@ def pass_ks(num_repeats: int) -> list[int]:
 def majority(outcomes: npt.ArrayLike, answers: Sequence[Sequence[str | None]]) -> Interval:
     """Return maj@k, the share of items whose most frequent answer in k repeats is correct.
 
-    The method is self-consistency (Wang et al. 2023, arXiv 2203.11171).
+    The method is self-consistency (Wang et al. 2023, arXiv 2203.11171), and answers merge by
+    equality (`majority_share`).
 
     Args:
         answers: the extracted answers, shape (items, repeats); None if a response has none.
@@ -308,6 +309,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return adjusted
+
+
+def stored(share: float) -> float:
+    """Round a share as files hold it: alike on every machine, with digits to spare for display.
+
+    A number that is rounded for display must not have been rounded to nearly as few digits before.
+
+    >>> f"{0.3945:.1%}", f"{stored(0.39449):.1%}", f"{round(0.39449, 4):.1%}"
+    ('39.5%', '39.4%', '39.5%')
+    """
+    return round(float(share), DIGITS)
+
+
+def stored_p(p_value: float) -> float:
+    """Round a p-value as files hold it, to significant digits.
+
+    >>> stored_p(2 / 3 * 1e-9)
+    6.6666667e-10
+    """
+    return float(f"{p_value:.{DIGITS}g}")
 
 
 def _table(outcomes: npt.ArrayLike) -> F64:

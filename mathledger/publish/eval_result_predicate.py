@@ -5,7 +5,7 @@ The draft is https://github.com/in-toto/attestation/pull/575, as revised with `e
 
 The draft states results as thresholds. No threshold was set before the run, so two claims, >= and
 <=, pin each number, and there is no `preRegistration`. Numbers are those of the ledger, whose
-accuracy is rounded to four decimals; the number of correct responses is exact.
+accuracy is rounded to eight decimals; the number of correct responses is exact.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def statement(folder: Path, chain: Chain, one: Measured, harness: str) -> dict[s
             "claims": [
                 claim
                 for metric, value in (
-                    ("accuracy_rounded_to_4_decimals", one.score.accuracy),
+                    ("accuracy_rounded_to_8_decimals", one.score.accuracy),
                     ("num_correct", one.score.num_correct),
                     ("num_items", one.score.num_items),
                 )

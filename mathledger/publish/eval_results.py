@@ -37,7 +37,7 @@ def write(folder: Path, ledger: Ledger, scores: Sequence[Measured]) -> None:
             source_name=f"ledger {score.samples_sha256[:8]}",
             notes=(
                 f"{one.metric}, n={score.num_items}, {score.num_correct} of {score.num_samples} "
-                f"responses correct, 95% interval {score.low} to {score.high}"
+                f"responses correct, 95% interval {score.low:.4f} to {score.high:.4f}"
             ),
         )
         text = yaml.safe_dump(

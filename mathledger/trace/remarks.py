@@ -110,7 +110,7 @@ def of_predictions(chain: Chain, score: ModelScore, predictions: Predictions) ->
 
 
 def _is_mean(score: ModelScore) -> bool:
-    """Return True if an accuracy follows from its counts, to the four digits of the ledger."""
+    """Return True if an accuracy follows from its counts, to the four digits of older ledgers."""
     mean = score.num_correct / score.num_samples
     return abs(score.accuracy - mean) < 1e-4
 

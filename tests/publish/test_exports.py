@@ -147,7 +147,7 @@ def test_the_hub_client_reads_the_scores_from_both_of_its_formats(chain: Chain, 
         assert (read.dataset_id, read.task_id) == (entry.source.name, entry.benchmark)
         assert read.date == started
         assert f"n={score.num_items}, {score.num_correct} of {score.num_samples} " in read.notes
-        assert f"{score.low} to {score.high}" in read.notes
+        assert f"{score.low:.4f} to {score.high:.4f}" in read.notes
         assert read.source_name == old.source_name == f"ledger {score.samples_sha256[:8]}"
 
 
@@ -257,7 +257,7 @@ def test_in_toto_reads_the_scores(chain: Chain, out: Path) -> None:
             assert claim.pop("passed") is True and claim["comparator"] in (">=", "<=")
             pinned.setdefault(claim["metric"], set()).add(claim["threshold"])
         assert pinned == {
-            "accuracy_rounded_to_4_decimals": {str(score.accuracy)},
+            "accuracy_rounded_to_8_decimals": {str(score.accuracy)},
             "num_correct": {str(score.num_correct)},
             "num_items": {str(score.num_items)},
         }

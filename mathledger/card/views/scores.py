@@ -108,7 +108,7 @@ def repeats_table(ledger: Ledger) -> str:
             intervals = [*(score.pass_at.get(str(k)) for k in ks), score.majority]
             cells = [interval_cell(each, entry.num_items) if each else "" for each in intervals]
             rows.append([entry.benchmark, name, *cells])
-    return table(["benchmark", "model", *(f"pass@{k}" for k in ks), "majority"], rows, 2)
+    return table(["benchmark", "model", *(f"pass@{k}" for k in ks), "maj@k"], rows, 2)
 
 
 def comparison_table(ledger: Ledger) -> str:
