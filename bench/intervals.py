@@ -262,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f" cells of a score, a quarter as many in each of {len(steps[next(iter(steps))])} of a "
         "difference; width relative to the one used"
     )
-    report("intervals", chosen, n, head, lines, {"score": scores, "difference": steps})
+    report("intervals", chosen, n, head, lines, lines)
 
 
 if __name__ == "__main__":
