@@ -21,7 +21,6 @@ Key = TypeVar("Key", bound=Hashable)
 
 LEVEL = 0.05  # an adjusted p below this is significant
 POWER = 0.8
-Z = 1.959963984540054  # normal quantile for two-sided 5%
 EVEN_ITEM = 0.25  # sum of squares of one item that is right in half of its responses
 DIGITS = 8  # stored digits of a share: machines agree on these, and each is shown with fewer
 WINDOW = 24  # standard deviations of a sum that the sign-flip test computes to each side
@@ -58,10 +57,10 @@ class FamilyTest(PairedTest):
         return self.p_holm < LEVEL
 
 
-def accuracy(outcomes: npt.ArrayLike) -> Interval:
+def accuracy(outcomes: npt.ArrayLike, level: float = LEVEL) -> Interval:
     """Return the share of correct responses (avg@k with k repeats) with its 95% interval."""
     table = _table(outcomes)
-    return mean_share(table.mean(axis=1))
+    return mean_share(table.mean(axis=1), level)
 
 
 def pass_at(outcomes: npt.ArrayLike, k: int) -> Interval:
@@ -124,11 +123,14 @@ def majority_share(correct: Sequence[bool], answers: Sequence[str | None]) -> fl
     return (True in most) / max(1, len(most))
 
 
-def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
+def compare(first: npt.ArrayLike, second: npt.ArrayLike, level: float = LEVEL) -> PairedTest:
     """Test two models on the same items in the same order, paired by item.
 
     The p-value comes from the exact sign-flip test. The interval is Tango's score interval for one
     response per item, and a t interval over items for several (`mean_step`).
+
+    Args:
+        level: chance that the interval misses the difference, half of it on each side.
     """
     before, after = _table(first), _table(second)
     if len(before) != len(after):
@@ -137,12 +139,11 @@ def compare(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     # Count in whole responses, so that sums are exact.
     counts = after.sum(axis=1) * before.shape[1] - before.sum(axis=1) * after.shape[1]
     gained, lost = int((counts > 0).sum()), int((counts < 0).sum())
-    if before.shape[1] == after.shape[1] == 1:
-        difference = paired_difference(gained, lost, len(steps))
-    else:
-        difference = mean_step(steps)
+    is_single = before.shape[1] == after.shape[1] == 1
     return PairedTest(
-        difference,
+        paired_difference(gained, lost, len(steps), level)
+        if is_single
+        else mean_step(steps, level),
         sign_flip_p(counts.astype(np.int64)),
         gained,
         lost,
@@ -222,7 +223,9 @@ def _tail(sizes: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], total: in
     return float(np.exp(scale) * (found @ np.exp(-2 * tilt * steps_up)))
 
 
-def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interval:
+def paired_difference(
+    num_gained: int, num_lost: int, num_items: int, level: float = LEVEL
+) -> Interval:
     """Return the difference of two paired proportions with Tango's 95% score interval.
 
     The interval holds every difference that the score test does not reject, with the nuisance
@@ -230,7 +233,9 @@ def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interva
     equations 24 to 26). If no item changed, it is +-z^2 / (n + z^2).
     """
     from scipy.optimize import brentq
+    from scipy.special import ndtri
 
+    z = float(ndtri(1 - level / 2))
     value = (num_gained - num_lost) / num_items
 
     def deviation(difference: float) -> float:
@@ -243,10 +248,10 @@ def paired_difference(num_gained: int, num_lost: int, num_items: int) -> Interva
         return float(np.sqrt(max(0.0, num_items * variance)))
 
     def above(difference: float) -> float:
-        return num_items * (value - difference) - Z * deviation(difference)
+        return num_items * (value - difference) - z * deviation(difference)
 
     def below(difference: float) -> float:
-        return num_items * (value - difference) + Z * deviation(difference)
+        return num_items * (value - difference) + z * deviation(difference)
 
     low = -1.0 if value == -1 else brentq(above, -1 + EDGE, value - EDGE)
     high = 1.0 if value == 1 else brentq(below, value + EDGE, 1 - EDGE)
@@ -339,7 +344,7 @@ def _table(outcomes: npt.ArrayLike) -> F64:
     return table.reshape(len(table), -1)
 
 
-def mean_share(values: F64) -> Interval:
+def mean_share(values: F64, level: float = LEVEL) -> Interval:
     """Return the mean of the items' values in 0..1 with a 95% interval.
 
     The interval is Clopper and Pearson's (1934) for an effective number of items: as many single
@@ -356,12 +361,12 @@ def mean_share(values: F64) -> Interval:
     own = float(((values - mean) ** 2).sum())
     effective = num * max(1.0, (most + EVEN_ITEM) / (own + EVEN_ITEM))
     right, wrong = mean * effective, (1 - mean) * effective
-    low = betaincinv(right, wrong + 1, LEVEL / 2) if mean > 0 else 0.0
-    high = betaincinv(right + 1, wrong, 1 - LEVEL / 2) if mean < 1 else 1.0
+    low = betaincinv(right, wrong + 1, level / 2) if mean > 0 else 0.0
+    high = betaincinv(right + 1, wrong, 1 - level / 2) if mean < 1 else 1.0
     return Interval(mean, float(low), float(high))
 
 
-def mean_step(steps: F64) -> Interval:
+def mean_step(steps: F64, level: float = LEVEL) -> Interval:
     """Return the mean of the items' differences in -1..1 with a 95% t interval.
 
     The interval is that of the items and two pseudo-items, one fully gained and one fully lost, as
@@ -373,6 +378,6 @@ def mean_step(steps: F64) -> Interval:
     steps = np.sort(steps)  # so that the order of the items does not change the last digit
     padded = np.concatenate([steps, [-1.0, 1.0]])
     middle, value = float(padded.mean()), float(steps.mean())
-    half = stdtrit(len(padded) - 1, 1 - LEVEL / 2) * padded.std(ddof=1) / np.sqrt(len(padded))
+    half = stdtrit(len(padded) - 1, 1 - level / 2) * padded.std(ddof=1) / np.sqrt(len(padded))
     low, high = float(max(-1.0, middle - half)), float(min(1.0, middle + half))
     return Interval(value, min(low, value), max(high, value))
