@@ -10,9 +10,9 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Protocol
 
 from mathledger import __version__, terminal
+from mathledger.cli_experiments import Commands, add_compare, add_gate, add_replicate
 from mathledger.completion import PrintCompletion
 from mathledger.core.arguments import absolute, positive_integer, positive_number, share
 from mathledger.core.errors import InputError, machine_fault
@@ -21,12 +21,6 @@ from mathledger.core.secrets import without_secrets
 
 SIGNATURE = Path("model.sig")
 REVIEW = Path("review.html")
-
-
-class Commands(Protocol):
-    """The part of `ArgumentParser.add_subparsers`' result that is used here."""
-
-    def add_parser(self, name: str, *, help: str, description: str) -> argparse.ArgumentParser: ...
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,27 +127,6 @@ def add_trace(commands: Commands) -> None:
     form.add_argument(
         "--html", type=absolute, metavar="FILE", help="write a page with a number's chain as graph"
     )
-
-
-def add_compare(commands: Commands) -> None:
-    command = commands.add_parser(
-        "compare",
-        help="compare experiments in a table: scores, significance, rows, cost",
-        description="Compare experiments and revisions with a baseline: scores with intervals, "
-        "tests paired by item, number of training rows, and cost of training. By default, compare "
-        "HEAD with its experiments.",
-    )
-    command.set_defaults(module="mathledger.compare")
-    command.add_argument(
-        "revisions", nargs="*", metavar="REV|EXP", help="commits, branches or experiments"
-    )
-    command.add_argument(
-        "--baseline", metavar="REV|EXP", help="default: the first one named, or HEAD"
-    )
-    form = command.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="print Markdown tables")
-    form.add_argument("--csv", action="store_true", help="print CSV, with a line for each score")
-    form.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def add_verify(commands: Commands) -> None:
@@ -343,6 +316,8 @@ ADD = [
     add_diff,
     add_trace,
     add_compare,
+    add_replicate,
+    add_gate,
     add_verify,
     add_attest,
     add_sync_mlflow,

@@ -126,6 +126,44 @@ def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, st
     assert "run make repro and commit the changes" in done.stdout
 
 
+def install(clone: Path) -> None:
+    """Make the commands of the tests' environment those of the clone."""
+    (clone / ".venv/bin").mkdir(parents=True)
+    for name, module in {"dvc": "dvc", "mathledger": "mathledger"}.items():
+        (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\n{sys.executable} -m {module} "$@"\n')
+        (clone / f".venv/bin/{name}").chmod(0o755)
+
+
+@pytest.mark.parametrize(("num_lost", "status"), [(0, 0), (25, 1)])
+def test_a_pull_request_that_breaks_the_policy_fails(
+    clone: Path, num_lost: int, status: int
+) -> None:
+    """The clone has no data, so the counts of the two committed ledgers decide."""
+    git(clone, "switch", "--quiet", "--create", "topic")
+    ledger = clone / "model_card/ledger.json"
+    content = json.loads(ledger.read_text())
+    metric = yaml.safe_load((clone / ".github/gate.yaml").read_text())["rules"][0]["metric"]
+    benchmark, _, model = metric.partition("@")
+    (entry,) = (
+        each for each in content["predicate"]["benchmarks"] if each["benchmark"] == benchmark
+    )
+    score = entry["models"][model]
+    score["num_correct"] -= num_lost
+    score["accuracy"] = score["num_correct"] / score["num_items"]
+    score["samples_sha256"] = "0" * 64
+    ledger.write_text(json.dumps(content))
+    git(clone, "commit", "--quiet", "--all", "--message", "Change")
+    git(clone, "switch", "--quiet", "-")
+    git(clone, "merge", "--quiet", "--no-ff", "--no-edit", "topic")
+    install(clone)
+    (script,) = (each for each in scripts(JOBS["ci/gate"]) if "mathledger gate" in each)
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=clone, env=clean_environment(), capture_output=True, text=True
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert ("1 of 2 rules failed." if num_lost else "No failure among 2 rules.") in done.stdout
+
+
 @pytest.mark.slow
 def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
     """The clone has no data, and the project has no DVC remote."""
@@ -144,10 +182,7 @@ def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
     git(clone, "commit", "--quiet", "--all", "--message", "Change")
     git(clone, "switch", "--quiet", "-")
     git(clone, "merge", "--quiet", "--no-ff", "--no-edit", "topic")
-    (clone / ".venv/bin").mkdir(parents=True)
-    for name, module in {"dvc": "dvc", "mathledger": "mathledger"}.items():
-        (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\n{sys.executable} -m {module} "$@"\n')
-        (clone / f".venv/bin/{name}").chmod(0o755)
+    install(clone)
     (script,) = scripts(JOBS["results/compare"])
     summary = clone.parent / "summary.md"
     environment = clean_environment() | {"GITHUB_STEP_SUMMARY": str(summary)}
@@ -156,6 +191,7 @@ def test_the_report_on_a_pull_request_says_what_it_changes(clone: Path) -> None:
     assert re.search(rf"num_train\s*\|\s*{count[1]}\s*\|\s*7\s*\|", text)
     change = f"{score['num_correct'] - 1}/{score['num_items']} -> {score['num_correct']}"
     assert f"chain_sum@tuned  {change}" in text
+    assert "| chain_sum@tuned |" in text and "No failure among 2 rules." in text
     assert summary.read_text() == text
 
 

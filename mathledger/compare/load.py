@@ -108,13 +108,18 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
 
 def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:
     """Return a score of the ledger with the responses behind it."""
-    path = facts.responses(chain, model, benchmark.benchmark)
-    outcomes: Outcomes = {}
+    own = outcomes(facts.responses(chain, model, benchmark.benchmark))
+    return Responses(benchmark.models[model], benchmark.source.items_digest, own)
+
+
+def outcomes(path: Path) -> Outcomes:
+    """Read for each item of a samples.parquet whether each response is correct."""
+    found: Outcomes = {}
     for batch in read_batches(path, ["item_id", "correct"]):
         columns = batch.to_pydict()
         for item, is_right in zip(columns["item_id"], columns["correct"], strict=True):
-            outcomes.setdefault(item, []).append(is_right)
-    return Responses(benchmark.models[model], benchmark.source.items_digest, outcomes)
+            found.setdefault(item, []).append(is_right)
+    return found
 
 
 def expect_whole(chain: Chain) -> None:

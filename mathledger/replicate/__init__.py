@@ -1,0 +1,7 @@
+"""stub"""
+
+import argparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return 0
