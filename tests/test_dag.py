@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mathledger.card import replicates
 from mathledger.core.paths import is_code
 from mathledger.filters import reviewed
 from tests.conftest import clean_environment
@@ -80,8 +81,8 @@ def test_code_dependencies_are_declared(name: str) -> None:
     own = Path(f"stages/{name}.py")
     needed = {own.as_posix()} | {room(module) for module in imports(own)} - NOT_DEPS
     declared = {dep for dep in entries(STAGES[name], "deps") if is_code(dep)}
-    verdicts = {path.as_posix() for path in reviewed.FILES.values() if path.parent.name == name}
-    assert declared == needed | verdicts
+    inputs = [*reviewed.FILES.values(), replicates.FILE]
+    assert declared == needed | {path.as_posix() for path in inputs if path.parent.name == name}
 
 
 def test_no_stage_is_imported() -> None:

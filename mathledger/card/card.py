@@ -15,7 +15,15 @@ from mathledger.card import statement
 from mathledger.card.ledger import Ledger
 from mathledger.card.markdown import link, wrapped
 from mathledger.card.templating import environment
-from mathledger.card.views import contamination, data, memorisation, responses, scores, sources
+from mathledger.card.views import (
+    contamination,
+    data,
+    memorisation,
+    responses,
+    scores,
+    sources,
+    spread,
+)
 from mathledger.core.escaping import Markdown, code, one_line, quoted
 from mathledger.evaluation import statistics
 
@@ -60,6 +68,7 @@ def _templates() -> Any:
         "responses": responses,
         "scores": scores,
         "sources": sources,
+        "spread": spread,
         "digest": lambda ledger: statement.digest(ledger.content()),
         "front_matter": front_matter,
         "level": statistics.LEVEL,

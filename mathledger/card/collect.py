@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mathledger.card import funnel, licences, memorisation, scores, statement
+from mathledger.card import funnel, licences, memorisation, replicates, scores, statement
 from mathledger.card.ledger import (
     Answer,
     BaseModelInput,
@@ -53,6 +53,8 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
     if settings["reinforce"]:
         content = outputs.metrics("reinforce")
         optional["reinforcement"] = Reinforcement.read(content, "metrics/reinforce.json")
+    if found := replicates.summary(outputs, settings, code, benchmarks):
+        optional["replicates"] = found
     return Ledger(
         name=settings["model_card"]["name"],
         licence=licence(model.licence, {name: each.licence for name, each in inputs.items()}),

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mathledger.card.ledger_filters import Decontamination, Planted
+from mathledger.card.ledger_replicates import Replicates
 from mathledger.card.quantities import Count, Md5, Sha256, Share
 from mathledger.core.typed import Record
 
@@ -373,6 +374,11 @@ class Ledger(Record):
     reinforcement: Reinforcement | None = None
     others: dict[str, OtherModel] = Field(
         default_factory=dict, description="Other people's models that were measured here, by name."
+    )
+    replicates: Replicates | None = Field(
+        default=None,
+        description="Spread over trainings from conf/model_card/replicates.jsonl; absent if it has "
+        "no training with these params.",
     )
 
     @property

@@ -353,14 +353,19 @@ def mean_share(values: F64, level: float = LEVEL) -> Interval:
     by chance do not count as many. For one response per item the effective number is that of the
     items. docs/statistics.md compares the coverage with other intervals.
     """
-    from scipy.special import betaincinv
-
     values = np.sort(values)  # so that the order of the items does not change the last digit
     mean, num = float(values.mean()), len(values)
     most = num * mean * (1 - mean)  # sum of squares if each item were all right or all wrong
     own = float(((values - mean) ** 2).sum())
     effective = num * max(1.0, (most + EVEN_ITEM) / (own + EVEN_ITEM))
-    right, wrong = mean * effective, (1 - mean) * effective
+    return clopper_pearson(mean, effective, level)
+
+
+def clopper_pearson(mean: float, num: float, level: float = LEVEL) -> Interval:
+    """Return a share of `num` single responses, which need not be whole, with its interval."""
+    from scipy.special import betaincinv
+
+    right, wrong = mean * num, (1 - mean) * num
     low = betaincinv(right, wrong + 1, level / 2) if mean > 0 else 0.0
     high = betaincinv(right + 1, wrong, 1 - level / 2) if mean < 1 else 1.0
     return Interval(mean, float(low), float(high))

@@ -66,8 +66,8 @@ def measured(side: Side, rule: Rule) -> Measured:
     if score is None:
         known = ", ".join(number.name for number in side.numbers)
         raise InputError(
-            f"the ledger of {side.label} has no {rule.metric}; it has {known}: add the rule when both "
-            "states have the score"
+            f"the ledger of {side.label} has no {rule.metric}; it has {known}: add the rule "
+            "when both states have the score"
         )
     own = None
     if side.chain and is_cached(side.chain, rule):

@@ -45,9 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (made.path / ".gitignore").write_text(ignored)
     for name, number, to in (("before", 0, True), ("worse", 20, False), ("slightly", 1, False)):
 
-        def edit(
-            state: State, name: str = name, number: int = number, to: bool = to
-        ) -> None:
+        def edit(state: State, name: str = name, number: int = number, to: bool = to) -> None:
             write_bytes(Path("data/model/tuned/model.safetensors"), name.encode())
             change(number, to)
 
@@ -195,6 +193,7 @@ def test_the_policy_of_this_project_is_sound() -> None:
 
 def test_a_high_confidence_needs_the_responses() -> None:
     rule = Rule(metric="a@b", direction="not_lower", margin=0.0, confidence=0.99)
+
     class Repeated:
         accuracy, low, high = 0.5, 0.4, 0.6
         num_items, num_samples, num_correct = 10, 40, 20

@@ -1,0 +1,49 @@
+"""Format the spread of the scores over trainings that differ by their seeds alone."""
+
+from mathledger.card.ledger import Ledger
+from mathledger.card.ledger_replicates import TrainingSpread
+from mathledger.card.markdown import percent, table
+from mathledger.card.replicates import seeds
+
+HOW = "[docs/replicate.md](../docs/replicate.md)"
+
+
+def rows(ledger: Ledger) -> list[TrainingSpread]:
+    return ledger.replicates.spreads if ledger.replicates else []
+
+
+def sentence(ledger: Ledger) -> str:
+    """Say what the spread rests on, or that a single training cannot tell it."""
+    model, found = ledger.own_models[-1], ledger.replicates
+    if not rows(ledger):
+        other = ""
+        if found and found.num_with_other_code:
+            num = found.num_with_other_code
+            other = f"{num} training{'s' * (num > 1)} with these params ran with other code. "
+        return (
+            "The intervals above are over items, for this one training. The spread over trainings "
+            f"is unknown, because no training with other seeds is recorded. {other}A difference "
+            "between two trainings may be that of their seeds; `mathledger replicate` measures it "
+            f"({HOW})."
+        )
+    varied = " and ".join(f"`{key}`" for key in seeds(ledger.params))
+    return (
+        f"The {model} model was trained again with other seeds ({varied}), and with the same "
+        "params and code otherwise. The mean is over all trainings, of which the card's own is the "
+        "first; its 95% interval is over items and trainings, and needs three trainings. *sd* is "
+        f"the standard deviation over trainings, in points ({HOW})."
+    )
+
+
+def table_of(ledger: Ledger) -> str:
+    """Tabulate mean, interval and standard deviation, and the score of each training."""
+    num_items = {entry.benchmark: entry.num_items for entry in ledger.benchmarks}
+    lines = []
+    for each in rows(ledger):
+        num = num_items[each.benchmark]
+        mean, sd = percent(each.mean, num), percent(each.sd or 0, 200)
+        if each.low is not None and each.high is not None:
+            mean += f" [{percent(each.low, num)}, {percent(each.high, num)}]"
+        scores = ", ".join(percent(score, num) for score in each.scores)
+        lines.append([each.benchmark, str(len(each.scores)), mean, sd, scores])
+    return table(["benchmark", "trainings", "mean, %", "sd", "each, %"], lines)
