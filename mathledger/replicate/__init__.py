@@ -28,9 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
                 experiments.start(each, is_queued=not arguments.run)
             if not arguments.run:
                 terminal.show(
-                    "Queued. `dvc queue start -j 1` runs them, and `dvc queue status` shows how far "
-                    f"they are. Then `mathledger replicate --collect --name {arguments.name}` writes "
-                    f"their results to {FILE}.\n"
+                    "Queued. `dvc queue start -j 1` runs them, and `dvc queue status` lists them. "
+                    f"Then `mathledger replicate --collect --name {arguments.name}` writes their "
+                    f"results to {FILE}.\n"
                 )
                 return 0
         terminal.show(collect.collect(at, arguments.name, Path(FILE)))

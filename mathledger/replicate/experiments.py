@@ -68,6 +68,6 @@ def start(planned: Planned, is_queued: bool) -> None:
         command += ["-S", override]
     if subprocess.run(command).returncode:
         raise InputError(
-            f"`dvc exp run` of {planned.name} failed (see above): mend it, and call replicate again; "
-            "finished experiments stay"
+            f"`dvc exp run` of {planned.name} failed (see above): mend it, and call replicate "
+            "again; finished experiments stay"
         )

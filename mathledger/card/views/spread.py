@@ -4,6 +4,7 @@ from mathledger.card.ledger import Ledger
 from mathledger.card.ledger_replicates import TrainingSpread
 from mathledger.card.markdown import percent, table
 from mathledger.card.replicates import seeds
+from mathledger.core.escaping import Markdown, markdown
 
 HOW = "[docs/replicate.md](../docs/replicate.md)"
 
@@ -12,7 +13,7 @@ def rows(ledger: Ledger) -> list[TrainingSpread]:
     return ledger.replicates.spreads if ledger.replicates else []
 
 
-def sentence(ledger: Ledger) -> str:
+def sentence(ledger: Ledger) -> Markdown:
     """Say what the spread rests on, or that a single training cannot tell it."""
     model, found = ledger.own_models[-1], ledger.replicates
     if not rows(ledger):
@@ -20,16 +21,16 @@ def sentence(ledger: Ledger) -> str:
         if found and found.num_with_other_code:
             num = found.num_with_other_code
             other = f"{num} training{'s' * (num > 1)} with these params ran with other code. "
-        return (
+        return Markdown(
             "The intervals above are over items, for this one training. The spread over trainings "
             f"is unknown, because no training with other seeds is recorded. {other}A difference "
             "between two trainings may be that of their seeds; `mathledger replicate` measures it "
             f"({HOW})."
         )
     varied = " and ".join(f"`{key}`" for key in seeds(ledger.params))
-    return (
-        f"The {model} model was trained again with other seeds ({varied}), and with the same "
-        "params and code otherwise. The mean is over all trainings, of which the card's own is the "
+    return Markdown(
+        f"The {markdown(model)} model was trained again with other seeds ({varied}), and with the "
+        "same params and code otherwise. The mean is over all trainings, of which the card's own is the "
         "first; its 95% interval is over items and trainings, and needs three trainings. *sd* is "
         f"the standard deviation over trainings, in points ({HOW})."
     )
