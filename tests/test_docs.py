@@ -243,7 +243,7 @@ def check_git(arguments: list[str]) -> None:
     match arguments:
         case ["clone", "URL"] | ["push"] | ["pull"] | ["commit", "--all", "--message", _]:
             pass
-        case ["restore", *paths] | ["diff", "--stat", "--", *paths]:
+        case ["restore", *paths] | ["diff", "--stat", "--", *paths] | ["add", *paths]:
             assert all(Path(path).exists() for path in paths)
         case _:
             assert False, "not checked: add it to tests/test_docs.py"  # noqa: B011

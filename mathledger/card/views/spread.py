@@ -30,9 +30,9 @@ def sentence(ledger: Ledger) -> Markdown:
     varied = " and ".join(f"`{key}`" for key in seeds(ledger.params))
     return Markdown(
         f"The {markdown(model)} model was trained again with other seeds ({varied}), and with the "
-        "same params and code otherwise. The mean is over all trainings, of which the card's own is the "
-        "first; its 95% interval is over items and trainings, and needs three trainings. *sd* is "
-        f"the standard deviation over trainings, in points ({HOW})."
+        "same params and code otherwise. The mean is over all trainings, of which the card's own "
+        "is the first; its 95% interval is over items and trainings, and needs three trainings. "
+        f"*sd* is the standard deviation over trainings, in points ({HOW})."
     )
 
 
