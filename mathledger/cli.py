@@ -278,6 +278,19 @@ def add_review(commands: Commands) -> None:
     )
 
 
+def add_pin(commands: Commands) -> None:
+    command = commands.add_parser(
+        "pin",
+        help="write the pins of a benchmark on the hub into its file in conf/",
+        description="Download the files, check the number of rows, and write commit and sha256 "
+        "into conf/benchmark/NAME.yaml.",
+    )
+    command.set_defaults(module="mathledger.pin")
+    command.add_argument("group", choices=["benchmark"])
+    command.add_argument("name", metavar="NAME", help="the benchmark, as in conf/benchmark/")
+    command.add_argument("--revision", metavar="REV", help="default: the file's own, or main")
+
+
 # ------------------------------------------------------------------------ shared by several
 
 
@@ -324,6 +337,7 @@ ADD = [
     add_publish,
     add_plan,
     add_review,
+    add_pin,
 ]  # in the order of the help
 
 

@@ -46,7 +46,7 @@ def check(section: str, node: Any, into: Any) -> Any:
     """
     try:
         # We validate JSON because strict validation of Python objects rejects dicts as instances.
-        return TypeAdapter(into).validate_json(json.dumps(node))
+        return TypeAdapter(into).validate_json(json.dumps(node), context={"section": section})
     except ValidationError as error:
         problems = []
         for item in error.errors():
@@ -66,7 +66,7 @@ def _message(item: ErrorDetails) -> str:
     """Return what is wrong, in our own checks' words if they found it, with the value seen."""
     text = str(item["ctx"]["error"]) if item["type"] == "value_error" else item["msg"]
     is_section = isinstance(item["input"], dict)  # then the text names the keys that disagree
-    return text if is_section else f"{text}, got {item['input']!r}"
+    return text if is_section or item["input"] is None else f"{text}, got {item['input']!r}"
 
 
 def _keys(path: Iterable[str | int], node: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
@@ -30,6 +31,7 @@ from mathledger.data import (
     values,
     wheel,
 )
+from mathledger.data.options import Options, asked
 from mathledger.grading import solutions
 from mathledger.grading.grades import AnswerType
 from mathledger.grading.thousands import without_separators
@@ -83,12 +85,22 @@ class Mapping:
         default=None,
         description="Evaluate only the items with this value of a subset; null takes all.",
     )
+    options: Options | None = Field(
+        default=None,
+        description=(
+            "Options of multiple-choice items, which follow the problem; null if items have none."
+        ),
+    )
     columns: Columns | None = Field(
         default=None,
         description=(
             "Columns of hub and local files; null for the other kinds, whose columns are known."
         ),
     )
+
+    def __post_init__(self) -> None:
+        if self.options and self.answer_type != "choice":
+            raise ValueError("options need answer_type: choice")
 
 
 def practice_items(source: practice.PracticeBenchmark) -> list[Row]:
@@ -139,7 +151,7 @@ def champ_items(file: Path) -> list[Row]:
     return rows
 
 
-def file_items(files: list[Path], columns: Columns) -> list[Row]:
+def file_items(files: list[Path], columns: Columns, options: Options | None = None) -> list[Row]:
     """Return the items of parquet, JSONL and CSV files.
 
     Raises:
@@ -147,32 +159,40 @@ def file_items(files: list[Path], columns: Columns) -> list[Row]:
     """
     named = {name: getattr(columns, name) for name in ("problem", "answer", "solution", "id")}
     named |= {f"subset {key}": column for key, column in columns.subsets.items()}
+    named |= (
+        {f"option {number}": column for number, column in enumerate(options.columns)}
+        if options
+        else {}
+    )
     wanted = {name: column for name, column in named.items() if column is not None}
     items: list[Row] = []
     for file in files:
         for part in readers.read_columns(file, file.name, wanted):
             cells = [map(_stripped, texts.to_pylist()) for texts in part.values()]
             for row in zip(*cells, strict=True):
-                items.append(_item(dict(zip(part, row, strict=True)), columns, len(items)))
+                item = _item(dict(zip(part, row, strict=True)), columns, len(items))
+                items.append(asked(item, options) if options else item)
     return items
 
 
-def _item(row: dict[str, str | None], columns: Columns, number: int) -> Row:
+def _item(row: dict[str, Any], columns: Columns, number: int) -> Row:
     answer, solution = row.get("answer"), row.get("solution")
     if columns.answer is None and solution:
         answer = solutions.final_answer(solution)
     subsets = {key: row[f"subset {key}"] for key in columns.subsets}
+    options = [each for name, cell in row.items() if name.startswith("option ") for each in cell]
     return {
         "id": row["id"] if columns.id else str(number),
         "problem": row["problem"],
         "answer": answer,
         "solution": solution,
         "subsets": {key: value for key, value in subsets.items() if value},
-    }
+    } | ({"options": options} if options else {})
 
 
-def _stripped(text: str | None) -> str | None:
-    return (text or "").strip() or None
+def _stripped(cell: Any) -> Any:
+    """Return a text without outer spaces, or None if it is blank; a list as it is."""
+    return cell if isinstance(cell, list) else (cell or "").strip() or None
 
 
 def select(rows: list[Row], mapping: Mapping) -> tuple[list[Row], list[Row]]:
@@ -275,7 +295,7 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, files: list[Path]) -
             "mapping.columns: missing key; name the columns of the problem, answer, solution, "
             "subsets and id in conf/"
         )
-    items = file_items(files, mapping.columns)
+    items = file_items(files, mapping.columns, mapping.options)
     if not items:
         raise InputError(f"{', '.join(source.files)}: no rows; correct source.files in conf/")
     return items
@@ -297,7 +317,7 @@ def write(
     everything = [{**row, "is_evaluated": row["id"] in ids} for row in rows]
     receipt = {
         **receipts.identity(source),
-        "private": isinstance(source, sources.LocalBenchmark) and source.private,
+        "private": getattr(source, "private", False),
         "items_digest": items_digest(kept),
     }
     write_rows(folder / "items.parquet", kept, BENCHMARK_ITEM)

@@ -14,6 +14,7 @@ from mathledger.data.values import (
     float_text,
     is_blank,
     joined,
+    lists_of,
     texts_of,
 )
 
@@ -126,21 +127,41 @@ def _each(convert: Callable[[Any], str | None], values: Iterable[Any]) -> pa.Str
     return pa.array(found, pa.string())
 
 
+def lists(values: pa.Array) -> pa.ListArray:
+    """Return each value of an Arrow array as a list of texts.
+
+    Raises:
+        UnfitError: A member is neither text nor a number.
+    """
+    values = plain(values)
+    if _is_list(values.type):
+        return pa.array(_members(values, "scalar"), pa.list_(pa.string()))
+    return lists_of(texts(values, "scalar").to_pylist())
+
+
 def _lists(values: pa.Array, kind: Kind) -> pa.StringArray:
-    lengths = pc.fill_null(pc.list_value_length(values), 0).to_pylist()
-    ends = [*accumulate(lengths)]
-    inner = plain(values.flatten())
-    try:
-        flat = texts(inner, kind).to_pylist()
-    except UnfitError as error:
-        row = next(row for row, end in enumerate(ends) if error.row < end)
-        raise UnfitError(error.what, row) from None
     found: list[str | None] = []
-    for row, (length, end) in enumerate(zip(lengths, ends, strict=True)):
-        members = [each for each in flat[end - length : end] if each and not is_blank(each)]
-        if len(members) > 1 and _is_list(inner.type):
+    is_nested = _is_list(plain(values.flatten()).type)
+    for row, every in enumerate(_members(values, kind)):
+        members = [each for each in every if each and not is_blank(each)]
+        if len(members) > 1 and is_nested:
             raise UnfitError("a list of lists", row)
         if len(members) > 1 and kind != "answer":
             raise UnfitError(f"a list of {len(members)} values", row)
-        found.append(joined(members, kind) if len(members) > 1 else (members or [None])[0])
+        if len(members) > 1:
+            found.append(joined(members, kind))
+        else:
+            found.append(members[0] if members else None)
     return pa.array(found, pa.string())
+
+
+def _members(values: pa.Array, kind: Kind) -> list[list[str | None]]:
+    """Return the members of each list as texts."""
+    lengths = pc.fill_null(pc.list_value_length(values), 0).to_pylist()
+    ends = [*accumulate(lengths)]
+    try:
+        flat = texts(plain(values.flatten()), kind).to_pylist()
+    except UnfitError as error:
+        row = next(row for row, end in enumerate(ends) if error.row < end)
+        raise UnfitError(error.what, row) from None
+    return [flat[end - length : end] for length, end in zip(lengths, ends, strict=True)]

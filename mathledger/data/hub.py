@@ -147,8 +147,9 @@ def _expected_digest(pinned: str | None, etag: str | None, repo_type: RepoType, 
         expect_same(known, pinned, what)
     if not (expected := pinned or known):
         raise InputError(
-            f"{what} has no sha256 in conf/, and the hub keeps none for it; "
-            f"`{PRINT} {repo_type} REPO COMMIT PATH` downloads the file and prints its sha256"
+            f"{what} has no sha256 in conf/, and the hub keeps none for it: "
+            f"`mathledger pin benchmark NAME` writes a benchmark's, and `{PRINT} {repo_type} REPO "
+            "COMMIT PATH` prints any file's"
         )
     return expected
 

@@ -9,7 +9,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -44,21 +45,23 @@ def hub_pins(
     """
     from huggingface_hub import HfApi, RepoFile, hf_hub_download
 
-    for file in HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=repo_type):
-        if not isinstance(file, RepoFile) or not any(fnmatch(file.path, p) for p in patterns):
-            continue
-        try:
-            expect_inside(file.path)
-        except ValueError as error:
-            raise InputError(f"{repo} has a file named {file.path!a}: {error}") from None
-        if file.lfs:
-            yield file.path, file.lfs.sha256
-            continue
-        with tempfile.TemporaryDirectory() as into:
-            got = hf_hub_download(
-                repo, file.path, repo_type=repo_type, revision=commit, local_dir=into
-            )
-            yield file.path, sha256(Path(got))
+    with _answers(repo, commit, repo_type):
+        tree = HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=repo_type)
+        for file in tree:
+            if not isinstance(file, RepoFile) or not any(fnmatch(file.path, p) for p in patterns):
+                continue
+            try:
+                expect_inside(file.path)
+            except ValueError as error:
+                raise InputError(f"{repo} has a file named {file.path!a}: {error}") from None
+            if file.lfs:
+                yield file.path, file.lfs.sha256
+                continue
+            with tempfile.TemporaryDirectory() as into:
+                got = hf_hub_download(
+                    repo, file.path, repo_type=repo_type, revision=commit, local_dir=into
+                )
+                yield file.path, sha256(Path(got))
 
 
 def main() -> None:
@@ -75,14 +78,27 @@ def main() -> None:
 
 
 def _print_hub(repo_type: RepoType, repo: str, revision: str, patterns: list[str]) -> None:
-    from httpx2 import HTTPError
+    commit = resolve(repo, revision, repo_type)
+    print(f"repo: {yaml_text(repo)}\nrevision: {yaml_text(commit)}")
+    _print_files(hub_pins(repo, commit, repo_type, patterns))
+
+
+def resolve(repo: str, revision: str, repo_type: RepoType) -> str:
+    """Return the commit that a branch, tag or commit of a repository names today."""
     from huggingface_hub import HfApi
+
+    with _answers(repo, revision, repo_type):
+        return str(HfApi().repo_info(repo, revision=revision, repo_type=repo_type).sha)
+
+
+@contextmanager
+def _answers(repo: str, revision: str, repo_type: RepoType) -> Iterator[None]:
+    """Raise InputError if the hub does not answer or refuses."""
+    from httpx2 import HTTPError
     from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 
     try:
-        commit = str(HfApi().repo_info(repo, revision=revision, repo_type=repo_type).sha)
-        print(f"repo: {yaml_text(repo)}\nrevision: {yaml_text(commit)}")
-        _print_files(hub_pins(repo, commit, repo_type, patterns))
+        yield
     except OfflineModeIsEnabled:
         raise InputError(f"cannot ask for {repo}: HF_HUB_OFFLINE is set; unset it") from None
     except HFValidationError as error:
@@ -91,12 +107,18 @@ def _print_hub(repo_type: RepoType, repo: str, revision: str, patterns: list[str
         raise InputError(reason(error, repo_type, repo, revision, "the listing")) from None
 
 
-def _print_files(pins: Iterator[tuple[str, str]]) -> None:
+def _print_files(pins: Iterable[tuple[str, str]]) -> None:
     print("files:")
+    for line in file_lines(pins):
+        print(f"  {line}")
+
+
+def file_lines(pins: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the lines of YAML that give each file its sha256."""
     for path, digest in pins:
         key, value = yaml_text(path), yaml_text(digest)
         # YAML takes keys of up to 1024 characters on one line with their values.
-        print(f"  {key}: {value}" if len(key) < 1000 else f"  ? {key}\n  : {value}")
+        yield from [f"{key}: {value}"] if len(key) < 1000 else [f"? {key}", f": {value}"]
 
 
 def yaml_text(text: str) -> str:

@@ -1,6 +1,6 @@
 """Read the rows of downloaded corpora and benchmarks in batches, with canonical column names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.strings import string_array
 from mathledger.data.chats import EXAMPLES, MESSAGES, chats, chats_of, examples_of
-from mathledger.data.columns import plain, texts
+from mathledger.data.columns import lists, plain, texts
 from mathledger.data.formats import (
     csv_rows,
     expect_columns,
@@ -23,7 +23,7 @@ from mathledger.data.formats import (
     json_rows,
     parquet_file,
 )
-from mathledger.data.values import WANTED, Kind, UnfitError, csv_cell, texts_of
+from mathledger.data.values import WANTED, Kind, UnfitError, csv_cell, lists_of, texts_of
 
 ROWS = 8192
 MAX_BYTES = 256 * 1024**2  # Of a batch of JSONL or CSV; Arrow's strings hold 2 GiB.
@@ -97,7 +97,31 @@ def read_columns(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dic
 
 def kind_of(name: str) -> Kind:
     """Return what the column of a canonical name may hold."""
-    return KINDS.get(name, "scalar")
+    return "options" if name.startswith("option ") else KINDS.get(name, "scalar")
+
+
+def _arrow(values: pa.Array, name: str) -> pa.Array:
+    if name == "examples":
+        return examples_of(plain(values).to_pylist())
+    match kind_of(name):
+        case "messages":
+            return chats(values)
+        case "options":
+            return lists(values)
+        case kind:
+            return texts(values, kind)
+
+
+def _python(cells: Sequence[Any], name: str) -> pa.Array:
+    if name == "examples":
+        return examples_of(cells)
+    match kind_of(name):
+        case "messages":
+            return chats_of(cells)
+        case "options":
+            return lists_of(cells)
+        case kind:
+            return texts_of(cells, kind)
 
 
 def _parquet(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[str, pa.Array]]:
@@ -110,12 +134,7 @@ def _parquet(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[st
             part = {}
             for name, column in wanted.items():
                 with _located(label, start, name, column):
-                    kind = kind_of(name)
-                    values = batch[column]
-                    if name == "examples":
-                        part[name] = examples_of(plain(values).to_pylist())
-                    else:
-                        part[name] = chats(values) if kind == "messages" else texts(values, kind)
+                    part[name] = _arrow(batch[column], name)
             yield part
             start += len(batch)
 
@@ -146,10 +165,7 @@ def _part(
         kind = kind_of(name)
         with _located(label, start, name, column):
             values = [csv_cell(cell, kind) for cell in cells] if is_csv else cells
-            if name == "examples":
-                part[name] = examples_of(values)
-            else:
-                part[name] = chats_of(values) if kind == "messages" else texts_of(values, kind)
+            part[name] = _python(values, name)
     return part
 
 

@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
@@ -19,6 +19,25 @@ from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
 
 PRINT = "python -m mathledger.data.pins"
 SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def pin_command(section: str) -> str:
+    """Return the command that pins a source, given its section of params.yaml.
+
+    >>> pin_command("benchmark.aime26.source")
+    'mathledger pin benchmark aime26'
+    """
+    group, _, rest = section.partition(".")
+    if group == "benchmark":
+        return f"mathledger pin benchmark {rest.split('.')[0]}"
+    return f"{PRINT} {'model' if group == 'model' else 'dataset'} REPO main"
+
+
+def _expect_some_commit(revision: Any, info: ValidationInfo) -> Any:
+    if revision is None:
+        section = (info.context or {}).get("section", "")
+        raise ValueError(f"not pinned yet: `{pin_command(section)}` asks the hub for the commit")
+    return revision
 
 
 def _expect_commit(revision: str) -> str:
@@ -63,7 +82,7 @@ Sha256 = Annotated[str, Field(pattern=f"^{SHA256.pattern}$")]
 InnerPath = Annotated[str, AfterValidator(expect_inside)]
 Repo = Annotated[str, AfterValidator(_expect_repo)]
 Requirement = Annotated[str, AfterValidator(_expect_requirement)]
-Commit = Annotated[str, AfterValidator(_expect_commit)]
+Commit = Annotated[str, BeforeValidator(_expect_some_commit), AfterValidator(_expect_commit)]
 RepoType = Literal["dataset", "model"]
 
 
@@ -94,6 +113,14 @@ class Hub:
 class HubDataset(Hub):
     split: str = Field(description="The publisher's name of the split that these files form.")
     num_rows: int = Field(description="Number of rows in all files; any other count is an error.")
+
+
+@dataclass(frozen=True, config=STRICT)
+class HubBenchmark(HubDataset):
+    private: bool = Field(
+        default=False,
+        description="Whether the benchmark's text must stay out of git, MLflow, logs and the card.",
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -145,7 +172,7 @@ class Served:
 
 CorpusSource = Annotated[PracticeCorpus | HubDataset | Local, Field(discriminator="kind")]
 BenchmarkSource = Annotated[
-    PracticeBenchmark | Wheel | HubDataset | LocalBenchmark, Field(discriminator="kind")
+    PracticeBenchmark | Wheel | HubBenchmark | LocalBenchmark, Field(discriminator="kind")
 ]
 ModelSource = Annotated[Wheel | Hub | RandomModel, Field(discriminator="kind")]
 OtherModelSource = Annotated[

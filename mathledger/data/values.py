@@ -18,12 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 # What a column may hold: text alone, text or a number, or an answer, which may also be a list.
-Kind = Literal["text", "scalar", "answer", "messages"]
+Kind = Literal["text", "scalar", "answer", "messages", "options"]
 WANTED: dict[Kind, str] = {
     "text": "text",
     "scalar": "text or a number",
     "answer": "text, a number or a list of them",
     "messages": "a list of messages",
+    "options": "text, a number or a list of them",
 }
 SAFE_DIGITS = 15  # A decimal of so many digits survives as a float of 64 bits.
 MAX_DIGITS = 100_000  # Longest number that is written out.
@@ -169,6 +170,23 @@ def texts_of(cells: Sequence[Any], kind: Kind) -> pa.StringArray:
         return pa.array(found, pa.string())
     except UnicodeEncodeError:
         return pa.array([None if text is None else valid_text(text) for text in found], pa.string())
+
+
+def lists_of(cells: Sequence[Any]) -> pa.ListArray:
+    """Return each Python value as a list of texts; a list that was printed is read as one.
+
+    Raises:
+        UnfitError: A member is neither text nor a number.
+    """
+    found = []
+    for row, cell in enumerate(cells):
+        members = printed_list(cell) if cell.__class__ is str else cell
+        try:
+            each = members if isinstance(members, list) else [members]
+            found.append([text_of(member, "scalar") for member in each])
+        except UnfitError as error:
+            raise UnfitError(error.what, row) from None
+    return pa.array(found, pa.list_(pa.string()))
 
 
 def _at(row: int, value: Any, kind: Kind) -> str | None:

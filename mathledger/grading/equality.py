@@ -27,6 +27,7 @@ class NeedsAlgebra(Exception):  # noqa: N818  (a control-flow signal, not an err
 
 
 _CHOICE = re.compile(r"^\(?[A-Z]\)?$|^\([A-E]\)\s*[^\s(^*+/,-]")
+_REFERENCE = re.compile(r"(?s)^\(([A-J])\)\s*(.*)$")  # Its text may be anything.
 _ABOUT = re.compile(r"\\(?:approx|simeq|sim|doteq)(?![a-zA-Z])")
 _LETTER = re.compile(r"^\([A-J]\)")
 _PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[ ,]+(?:[a-zA-Z]+[ ,]+)*[a-zA-Z]{2,}")
@@ -120,7 +121,9 @@ def _same_choice(gold: str, given: str, answer_type: str, use_algebra: bool) -> 
     Raises:
         Undecided: The answer is a value, and only the problem's options would tell its letter.
     """
-    wanted, chosen = notation.option(gold), notation.option(notation.sides(given)[-1])
+    lettered = _REFERENCE.match(gold) if answer_type == "choice" else None
+    wanted = notation.Option(lettered[1], lettered[2]) if lettered else notation.option(gold)
+    chosen = notation.option(notation.sides(given)[-1])
     if not wanted:
         return tight(gold) == tight(given)
     if chosen:

@@ -41,7 +41,11 @@ _HEADING = re.compile(
 _NUMBERED = re.compile(r"[\s*_]*\d+[.)]\s+[A-Za-z]{2}")
 _LABEL = re.compile(r"(?i)[\s*_]*(?:the\s+)?(?:final\s+)?answer\b[\s*_]*(?:is\b|:|=)?[\s*_:]*")
 _EMPTY_BOX = re.compile(r"\\(?:f|frame)?box(?:ed)?\s*\{\s*\}")
-_OTHERS = re.compile(r"(?is),?\s+(?:not|rather than|instead of)\b.*$")  # (C), not (B)
+# Words behind a letter that name the others or say why: (C), not (B); C since A is too small.
+_OTHERS = re.compile(
+    r"(?is),?\s+(?:not|rather than|instead of)\b.*$|[,;]?\s+(?:since|because)\b.*$"
+)
+_LETTER_FIRST = re.compile(r"\W*(?i:(?:option|choice)\s+)?\(?([A-J])\)?[.:,]?\**\s+\((?![A-J]\))")
 _REMARK = re.compile(
     r"(?is)\s+\((?!(?:sin|cos|tan|log|ln|mod)\b)[a-z]{2,}[\s,][^\n]*\)[\s.]*$"
     r"|[,;]?\s+(?:since|because)\b.*$|,\s+(?:as|where|which|not|rather|instead|but|given|whereas)\b.*$"
@@ -201,6 +205,8 @@ def _tidy(stated: str, answer_type: str, is_list: bool = False) -> str | None:
         return tidy
     if answer_type in NUMERIC:
         tidy = prose.bare_number(tidy)
+    elif answer_type == "choice" and (first := _LETTER_FIRST.match(tidy)):
+        tidy = first[1]  # A remark in brackets follows, as in "B (C is wrong)".
     elif answer_type == "choice" and not option(plain(tidy)):
         letters = set(prose.LETTER.findall(stated))
         tidy = letters.pop() if len(letters) == 1 else tidy

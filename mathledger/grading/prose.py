@@ -75,7 +75,8 @@ _EITHER = re.compile(r"(?i)\s*(?:,?\s*\bor\b|/)\s*")
 _NAME_ALONE = re.compile(r"\s*\\?[a-zA-Z]+(?:_\{?\w+\}?)?\s*")
 LETTER = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|bf|rm)\s*\{\s*\(?|\(|\*\*\(?"
-    r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*)([A-J])(?:\)|\}|\*\*|(?!\w))"
+    r"|\b(?i:option|choice)\s+(?:is\s+)?[*(]*|\b(?=[A-J]\s+is\s+(?:the\s+)?(?:correct|right)\b))"
+    r"([A-J])(?:\)|\}|\*\*|(?!\w)(?!\s*(?:,|/|&|\bor\b|\band\b)[\s(]*[A-J]\b))"
 )
 _LETTER_ALONE = re.compile(r"(?:^|\n)\s*([A-Z])[\s.*)]*$")
 _BETWEEN_LETTERS = re.compile(r"[\s),*}$]*(?:,|/|&|\bor\b|\band\b)*[\s(*$,]*")

@@ -1,0 +1,115 @@
+"""`mathledger pin` asks a hub for a benchmark's pins and writes them into its file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mathledger import cli
+from tests import hub as test_hub
+from tests.hub import Hub, commit_of
+
+FILE = """\
+# @package benchmark.exam
+# Three items, of which the last has no answer.
+defaults:
+  - task: default
+  - _self_
+
+source:
+  kind: hub  # the hub's
+  licence: MIT
+  repo: org/exam
+  revision: {revision}   # a commit
+  split: test
+  num_rows: {rows}
+  files: {files}
+mapping:
+  answer_type: {kind}
+  max_items: null
+  columns: {{problem: question, answer: answer, solution: null, subsets: {{}}, id: null}}
+task:
+  version: 1  # the first
+about: an exam.
+"""
+BLOCK = "\n    # the only file\n    test.jsonl: null"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    import huggingface_hub.constants as constants
+
+    folder = tmp_path / "hub/datasets/org/exam"
+    folder.mkdir(parents=True)
+    rows = [{"question": f"{n} + 1?", "answer": n + 1 if n < 2 else None} for n in range(3)]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf/benchmark").mkdir(parents=True)
+    with test_hub.serve(tmp_path / "hub") as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        monkeypatch.setattr(constants, "ENDPOINT", served.url)
+        monkeypatch.setattr(
+            constants,
+            "HUGGINGFACE_CO_URL_TEMPLATE",
+            served.url + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        yield served
+
+
+def pin(capsys: pytest.CaptureFixture[str], name: str = "exam") -> str:
+    cli.main(["pin", "benchmark", name])
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+def write(revision: str = "null", rows: int = 3, files: str = BLOCK, kind: str = "integer") -> Path:
+    path = Path("conf/benchmark/exam.yaml")
+    path.write_text(FILE.format(revision=revision, rows=rows, files=files, kind=kind))
+    return path
+
+
+@pytest.mark.parametrize("files", ["{test.jsonl: null}", "{'*.jsonl': null}", BLOCK])
+@pytest.mark.parametrize("revision", ["null", "main", "~"])
+def test_pins_are_written_and_all_else_stays(
+    hub: Hub, capsys: pytest.CaptureFixture[str], files: str, revision: str
+) -> None:
+    path = write(revision, files=files)
+    before = path.read_text()
+    assert pin(capsys) == f"{path}: pinned, 2 items of 3\n"
+    commit, digest = commit_of("datasets/org/exam"), hub.sha256("datasets/org/exam/test.jsonl")
+    lines = f"\n    test.jsonl: {digest}"
+    wanted = before.replace(f"revision: {revision} ", f"revision: {commit} ")
+    wanted = wanted.replace(f" {files}" if files != BLOCK else files, lines)
+    assert path.read_text().replace("files: \n", "files:\n") == wanted.replace(
+        "files: \n", "files:\n"
+    )
+    assert pin(capsys) == f"{path}: pinned, 2 items of 3\n"  # The commit is kept.
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": 4}, r"org/exam at \w{40} has 3 rows, expected 4"),
+        ({"files": "{other.jsonl: null}"}, r"org/exam has no file other.jsonl at \w{40}"),
+        ({"files": "{'*.csv': null}"}, r"org/exam has no file \*\.csv at \w{40}"),
+        ({"files": "null"}, r"source\.files: name it, then pin again"),
+        ({"revision": "dev"}, r"org/exam has no commit dev"),
+        ({"kind": "word"}, r"benchmark\.exam\.mapping\.answer_type: "),
+    ],
+)
+def test_what_cannot_be_pinned_is_one_line_and_changes_nothing(
+    hub: Hub, capsys: pytest.CaptureFixture[str], change: dict[str, str], message: str
+) -> None:
+    path = write(**change)  # type: ignore[arg-type]
+    before = path.read_text()
+    said = pin(capsys)
+    assert re.search(message, said)
+    assert said.startswith("mathledger pin: ")
+    assert said.count("\n") == 1
+    assert path.read_text() == before
+
+
+def test_an_unknown_benchmark_is_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    write()
+    assert "there is no conf/benchmark/exma.yaml; the benchmarks are exam" in pin(capsys, "exma")
