@@ -29,6 +29,7 @@ from mathledger.evaluation.served import settings_for
 from mathledger.evaluation.settings import Params
 from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
+from mathledger.evaluation.warm import begin
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import arguments, params
@@ -59,9 +60,10 @@ def evaluate(model: str, benchmark: str) -> None:
     item, folder = f"{model}-{benchmark}", MODELS / model
     with stage_run("evaluate", item, partial(decides, folder)) as run:
         settings = settings_for(folder, params.load("evaluate", Params))
+        warm = begin(folder, settings, run.fingerprint, len(params.read()["benchmark"]))
         initialise_ranks(settings.launch, fills_gpus=settings.backend != "hf")
         asked = read(model, benchmark)
-        engine = open_engine(folder, asked.tokenizer, settings)
+        engine = warm.engine() if warm else open_engine(folder, asked.tokenizer, settings)
         scratch = scratch_folder(f"evaluate/{item}", run)
         responses = respond(engine, asked.fitting, asked.limits, scratch)
         if not is_main_process():

@@ -68,7 +68,11 @@ class Turn:
         can_skip = _num_processes() == 1 or _rendezvous_file() is not None
         if not (can_skip and owner and outs and last.get("inputs") == self._inputs):
             pass
-        elif owner != _dvc() and (waited or _is_alive(owner)) and self._is_restored(owner, outs):
+        elif (
+            owner != dvc_process()
+            and (waited or is_alive(owner))
+            and self._is_restored(owner, outs)
+        ):
             print(f"{self.stage}: restored from the experiment that ran it in the meantime")
             return True
         self._write(None)
@@ -78,7 +82,7 @@ class Turn:
         """Wait until the owner has cached the outputs; return True if they were restored."""
         end = time.monotonic() + COMMIT_S
         while time.monotonic() < end:
-            was_alive = _is_alive(owner)
+            was_alive = is_alive(owner)
             if restored(self.stage, outs):
                 return True
             if not was_alive:
@@ -105,7 +109,7 @@ class Turn:
         return dict(record) if is_whole else {}
 
     def _write(self, outs: dict[str, str] | None) -> None:
-        write_json(self._record, {"dvc": _dvc(), "inputs": self._inputs, "outs": outs})
+        write_json(self._record, {"dvc": dvc_process(), "inputs": self._inputs, "outs": outs})
 
 
 def _is_dict(value: Any) -> bool:
@@ -143,7 +147,7 @@ def _locks() -> Path:
     return folder
 
 
-def _dvc() -> list[float] | None:
+def dvc_process() -> list[float] | None:
     """Return the process id and the start time of the DVC process that started this stage."""
     for parent in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
@@ -152,7 +156,8 @@ def _dvc() -> list[float] | None:
     return None
 
 
-def _is_alive(process: list[float]) -> bool:
+def is_alive(process: list[float]) -> bool:
+    """Return True if a process with this id and start time runs."""
     pid, started = process
     with contextlib.suppress(psutil.Error):
         running = psutil.Process(int(pid))

@@ -1,0 +1,209 @@
+"""The cells of one model share an engine, which serves nothing stale and ends with its DVC run."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mathledger.core.configuration import check
+from mathledger.core.errors import InputError
+from mathledger.evaluation import warm
+from mathledger.evaluation.engines.backends import open_engine
+from mathledger.evaluation.engines.engine import Engine, Limits, Request
+from mathledger.evaluation.settings import Params
+from mathledger.run import turns
+from mathledger.run.params import read
+
+LIMITS = Limits(8, [])
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def settings() -> Params:
+    checked: Params = check("evaluate", read()["evaluate"], Params)
+    return checked
+
+
+@pytest.fixture
+def dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a process that stands for DVC; what it leaves running at the end is an error."""
+    process = subprocess.Popen(SLEEP)
+    owner = [process.pid, psutil.Process(process.pid).create_time()]
+    monkeypatch.setattr(turns, "dvc_process", lambda: owner)
+    monkeypatch.setattr(warm, "SERVER", "tests.echo_server")
+    monkeypatch.setenv("DVC_STAGE", "evaluate")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    yield process
+    process.kill()
+    process.wait()
+    until(lambda: not servers(tmp_path))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def servers(top: Path) -> list[warm.Record]:
+    found = [warm.read(file) for file in (top / ".scratch/engines").glob("*.json")]
+    return [record for record in found if record and record.is_alive]
+
+
+def request(prompt: str) -> Request:
+    return Request("1", 0, [{"role": "user", "content": prompt}], prompt, [1], None)
+
+
+def texts(engine: Engine, *prompts: str) -> list[str]:
+    got: list[str] = []
+    requests = [request(prompt) for prompt in prompts]
+    engine.answer(requests, LIMITS, lambda pairs: got.extend(r.text for _, r in pairs))
+    return got
+
+
+def cell(settings: Params, name: str = "base", key: str = "key") -> Engine:
+    """Return the engine as a cell of a run with two benchmarks gets it."""
+    shared = warm.begin(Path(name), settings, key, 2)
+    assert shared
+    return shared.engine()
+
+
+def test_cells_of_one_model_share_a_process_and_others_replace_it(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
+) -> None:
+    first = cell(settings)
+    assert (first.num_at_once, first.facts()) == (
+        2,
+        {"device": "cpu", "dtype": "float32", "copies": 1},
+    )
+    one = texts(first, "a", "b", "a")
+    assert [text.split()[:2] for text in one] == [["a", "8"], ["b", "8"], ["a", "8"]]
+    del first
+    assert texts(cell(settings), "a") == one[:1]
+    (old,) = servers(tmp_path)
+    other = texts(cell(settings, key="other weights, settings, code or packages"), "a")
+    assert other != one[:1] and not old.is_alive
+    assert len(servers(tmp_path)) == 1
+
+
+def test_an_error_reaches_the_cell_as_it_is_and_a_rerun_heals(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="cannot load the model in damaged"):
+        cell(settings, "damaged")
+    with pytest.raises(InputError, match=r"^the item is wrong: mend it$"):
+        texts(cell(settings), "wrong")
+    with pytest.raises(OSError, match="No space left on device") as full:
+        texts(cell(settings), "full")
+    assert full.value.errno == 28
+    with pytest.raises(InputError, match=r"held the model base ended.*ends with: out of memory\)"):
+        texts(cell(settings), "a", "die")
+    assert texts(cell(settings), "a")
+
+
+def test_a_killed_process_is_an_error_and_the_next_cell_starts_another(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
+) -> None:
+    engine = cell(settings)
+    (record,) = servers(tmp_path)
+    psutil.Process(record.process[0]).kill()
+    with pytest.raises(InputError, match="run again to continue"):
+        texts(engine, "a")
+    assert texts(cell(settings), "a")
+    assert not Path(record.folder).exists()
+
+
+def test_it_ends_with_its_dvc_even_if_that_is_killed_while_a_cell_is_connected(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
+) -> None:
+    engine = cell(settings)
+    (record,) = servers(tmp_path)
+    dvc.kill()
+    dvc.wait()
+    until(lambda: not record.is_alive)
+    until(lambda: not Path(record.folder).exists())
+    with pytest.raises(InputError, match="ended"):
+        texts(engine, "a")
+
+
+def test_it_makes_way_for_another_stage(
+    settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dvc: subprocess.Popen[bytes]
+) -> None:
+    """Training would find the GPU's memory taken."""
+    owner = [os.getpid(), psutil.Process().create_time()]
+    monkeypatch.setattr(turns, "dvc_process", lambda: owner)
+    same = subprocess.Popen([*SLEEP, "stages.evaluate", "base", "champ"])
+    engine = cell(settings)
+    (record,) = servers(tmp_path)
+    assert texts(engine, "a")
+    del engine
+    time.sleep(2)
+    assert record.is_alive
+    other = subprocess.Popen([*SLEEP, "stages.train"])
+    until(lambda: not record.is_alive)
+    for process in (same, other):
+        process.kill()
+        process.wait()
+
+
+def test_its_folder_is_private(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
+) -> None:
+    cell(settings)
+    (record,) = servers(tmp_path)
+    assert Path(record.folder).stat().st_mode & 0o077 == 0
+
+
+def test_a_cell_loads_the_model_for_itself_if_nothing_can_be_shared(
+    dvc: subprocess.Popen[bytes], settings: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = replace(settings, launch=replace(settings.launch, num_processes=2))
+    assert warm.begin(Path("base"), several, "key", 2) is None
+    served = replace(settings, backend="local-completions")
+    assert warm.begin(Path("base"), served, "key", 2) is None
+    assert warm.begin(Path("base"), settings, "key", 1) is None
+    monkeypatch.delenv("DVC_STAGE")  # by hand
+    assert warm.begin(Path("base"), settings, "key", 2) is None
+
+
+@pytest.mark.slow
+def test_the_responses_are_those_of_an_engine_of_ones_own(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mathledger.data import sources
+    from mathledger.model.download import make_random
+    from mathledger.model.prompts import load_tokenizer
+
+    make_random(sources.RandomModel("random", "MIT", 0, 32, 2), tmp_path / "base")
+    tokenizer = load_tokenizer(tmp_path / "base")
+    requests = []
+    for number, text in enumerate(("1 + 1 =", "What is 12 - 5?", "2")):
+        ids = tokenizer(text)["input_ids"]
+        requests.append(replace(request(text), item_id=str(number), prompt_ids=ids, seed=number))
+    sampled = replace(settings, temperature=0.7, top_p=0.9)
+    monkeypatch.setattr(warm, "SERVER", "mathledger.evaluation.warm_server")
+    shared = warm.begin(tmp_path / "base", sampled, "key", 2)
+    own = open_engine(tmp_path / "base", tokenizer, sampled)
+    assert shared
+    engine = shared.engine()
+    assert engine.facts() == own.facts()
+    assert asked(engine, requests) == asked(own, requests)
+
+
+def asked(engine: Engine, requests: list[Request]) -> list[tuple[str, str, int, str]]:
+    got: list[tuple[str, str, int, str]] = []
+    engine.answer(
+        requests,
+        LIMITS,
+        lambda pairs: got.extend(
+            (q.item_id, r.text, r.num_tokens, r.finish_reason) for q, r in pairs
+        ),
+    )
+    return got
