@@ -27,6 +27,7 @@ from mathledger.card.settings import Claim
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data
 from mathledger.core.tables import read_batches
+from mathledger.run import params
 from mathledger.run.lineage import lineage_file
 
 Settings = Mapping[str, Any]  # the content of params.yaml
@@ -48,7 +49,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
     }
     stages, code = digests_read(outputs, settings)
     optional: dict[str, Any] = {}  # what does not apply has no key in the ledger
-    if settings["models"]:
+    if params.other_models(settings):
         optional["others"] = other_models(outputs, settings)
     if settings["reinforce"]:
         content = outputs.metrics("reinforce")
@@ -137,7 +138,7 @@ def base_model(outputs: Outputs, settings: Settings) -> BaseModelInput:
 def other_models(outputs: Outputs, settings: Settings) -> dict[str, OtherModel]:
     """Return the source of each other model that was evaluated, and what its server says."""
     others = {}
-    for name, own in settings["models"].items():
+    for name, own in params.other_models(settings).items():
         if name not in settings["evaluated_models"]:
             continue
         receipt = outputs.receipt("model", name)
