@@ -12,13 +12,15 @@ Carlini et al. 2023 (arXiv 2202.07646) and Golchin and Surdeanu 2024 (arXiv 2308
 the result does not depend on the batch size. For a private benchmark only numbers are written.
 """
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from mathledger.core.files import write_json
 from mathledger.core.receipts import is_private
 from mathledger.core.tables import read_rows, write_rows
-from mathledger.evaluation import probe
+from mathledger.evaluation import probe, probe_server
 from mathledger.evaluation.served import server_of
 from mathledger.model import prompts
 from mathledger.run import arguments, params
@@ -34,7 +36,8 @@ METRICS = Path("metrics/probe")
 def main() -> None:
     name = arguments.only_item("probe", "model", "evaluated_models", __doc__)
     with stage_run("probe", name) as run:
-        if server_of(MODELS / name):
+        served = bool(server_of(MODELS / name))
+        if served and not probe_server.completes_text(MODELS / name):
             write_rows(OUT / name / "completions.parquet", [], probe.COMPLETION)
             write_json(OUT / name / "left_out.json", {})
             write_json(METRICS / f"{name}.json", {})
@@ -44,11 +47,15 @@ def main() -> None:
         prompt = params.load("prompt", prompts.Params)
         benchmarks = list(params.load("benchmark", dict))
 
-        import transformers
+        model: Any = None
+        tokenizer: Any = probe_server.Words()
+        context = sys.maxsize
+        if not served:
+            import transformers
 
-        transformers.utils.logging.disable_progress_bar()
-        model, tokenizer = probe.load_model(MODELS / name, settings.dtype)
-        context = model.config.max_position_embeddings
+            transformers.utils.logging.disable_progress_bar()
+            model, tokenizer = probe.load_model(MODELS / name, settings.dtype)
+            context = model.config.max_position_embeddings
         held_out = probe.held_out_problems(VALIDATION, prompt)
         pool, _ = probe.usable(tokenizer, held_out, settings.min_tokens, context)
         texts = {
@@ -63,7 +70,10 @@ def main() -> None:
         }
         every = [each for own in texts.values() for each in own.items]
         every += [each for own in texts.values() for each in own.controls]
-        completions = probe.complete(model, tokenizer, every, settings.batch_size)
+        if served:
+            completions = probe_server.complete(MODELS / name, every)
+        else:
+            completions = probe.complete(model, tokenizer, every, settings.batch_size)
         completed, summaries = [], {}
         for benchmark, own in sorted(texts.items()):
             rows = probe.completion_rows(benchmark, own.items, completions, False)
@@ -78,7 +88,9 @@ def main() -> None:
         metrics = {key: asdict(each) for key, each in summaries.items()}
         write_json(METRICS / f"{name}.json", metrics)
         run.log_metrics(metrics)
-        run.facts = {"device": str(model.device), "dtype": str(model.dtype).split(".")[-1]}
+        run.facts = {"device": "as served", "dtype": "as served"}
+        if not served:
+            run.facts = {"device": str(model.device), "dtype": str(model.dtype).split(".")[-1]}
         for benchmark, summary in summaries.items():
             shown = [
                 f"{part.num_verbatim} of {part.num} {kind}" if part else f"no {kind}"

@@ -10,6 +10,7 @@ from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.data import pins, sources
+from mathledger.evaluation import probe, probe_server
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Limits, Request, Response
 from mathledger.evaluation.harness import Task
@@ -112,3 +113,27 @@ def test_names_of_models_are_checked() -> None:
     with pytest.raises(InputError, match="there is no model 'x'"):
         params.expect_models(["base", "x"], {})
     params.expect_models(["base", "tuned", "x"], {"x": {}})
+
+
+def test_a_server_that_completes_text_is_probed_by_words(tmp_path: Path) -> None:
+    problem = "Ann has 12 apples and Ben has 7 pears. How many fruits do they have in all?"
+    known: dict[str, str] = {}
+
+    def completed(body: dict[str, Any]) -> tuple[str, int, str]:
+        rest = known.get(body["prompt"], " I do not know")
+        return f"{rest} And more.", 12, "stop"
+
+    halves = probe.halve(probe_server.Words(), "1", problem)
+    assert halves
+    known[halves.prompt] = halves.rest
+    with serve(completed) as server:
+        server.models = [ENTRY]
+        settings = other(server_source(server.url) | {"completes_text": True})
+        download.download_model(settings, tmp_path / "x")
+        assert probe_server.completes_text(tmp_path / "x")
+        found = probe_server.complete(tmp_path / "x", [halves])
+        assert found == {problem: halves.rest}
+        assert probe.measure(halves, found[problem]).is_verbatim
+        server.dies_after = 0
+        with pytest.raises(InputError, match=r"/v1/completions: problem 1: .*500"):
+            probe_server.complete(tmp_path / "x", [halves])
