@@ -135,19 +135,17 @@ def comparison_cells(entry: Benchmark, each: Comparison) -> list[str]:
     ]
 
 
-def others_table(ledger: Ledger) -> str:
+def others_table(ledger: Ledger) -> Markdown:
     """Tabulate the scores of other people's models next to ours, with the paired test."""
     final, rows = final_model(ledger), []
     for entry in ledger.benchmarks:
-        of = {each.against: each for each in entry.comparisons if each.model == final}
-        rows.append([entry.benchmark, f"**{final}**", score_cell(entry.models[final])])
-        rows[-1] += [*[""] * 5, count_cell(entry), f"`{reference(entry.models[final])}`"]
-        for name in ledger.others:
-            score, compared = entry.models[name], of[name]
-            rows.append(
-                [entry.benchmark, name, score_cell(score), *comparison_cells(entry, compared)]
-            )
-            rows[-1] += [count_cell(entry), f"`{reference(score)}`"]
+        tests = {each.against: each for each in entry.comparisons if each.model == final}
+        for name in (final, *ledger.others):
+            tested = [""] * 5 if name == final else comparison_cells(entry, tests[name])
+            score = entry.models[name]
+            digest = Markdown(f"`{code(reference(score))}`")
+            row = [entry.benchmark, name, score_cell(score), *tested, count_cell(entry), digest]
+            rows.append(row)
     head = ["benchmark", "model", "right", f"{final} against it", "points", "p", "p (Holm)"]
     return table([*head, "detectable", "items", "ledger"], rows, 2)
 
