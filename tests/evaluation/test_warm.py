@@ -1,5 +1,6 @@
 """The cells of one model share an engine, which serves nothing stale and ends with its DVC run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from mathledger.evaluation.engines.engine import Engine, Limits, Request
 from mathledger.evaluation.settings import Params
 from mathledger.run import turns
 from mathledger.run.params import read
+from tests.conftest import ROOT, clean_environment
 
 LIMITS = Limits(8, [])
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -151,6 +153,25 @@ def test_it_makes_way_for_another_stage(
     for process in (same, other):
         process.kill()
         process.wait()
+
+
+def test_a_run_of_dvc_shares_one_process_per_model_and_leaves_none(tmp_path: Path) -> None:
+    stages = {
+        f"{model}-{number}": {
+            "cmd": f"python -m tests.echo_cell {model} {model}-{number}",
+            "outs": [f"{model}-{number}"],
+        }
+        for model in ("base", "tuned")
+        for number in (1, 2)
+    }
+    (tmp_path / "dvc.yaml").write_text(json.dumps({"stages": stages}))
+    environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
+    for command in (["dvc", "init", "--quiet", "--no-scm"], ["dvc", "repro", "--quiet"]):
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    base, again, tuned, last = ((tmp_path / name).read_text() for name in sorted(stages))
+    assert base == again != tuned == last
+    until(lambda: not servers(tmp_path))
+    until(lambda: not list((tmp_path / ".scratch/engines").glob("*.json")))
 
 
 def test_its_folder_is_private(
