@@ -25,7 +25,7 @@ from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
 from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, metrics, seconds_csv, summarise
-from mathledger.evaluation.served import settings_for
+from mathledger.evaluation.served import expect_same, settings_for
 from mathledger.evaluation.settings import Params
 from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
@@ -60,6 +60,7 @@ def evaluate(model: str, benchmark: str) -> None:
     item, folder = f"{model}-{benchmark}", MODELS / model
     with stage_run("evaluate", item, partial(decides, folder)) as run:
         settings = settings_for(folder, params.load("evaluate", Params))
+        served = expect_same(folder)
         warm = begin(folder, settings, run.fingerprint, len(params.read()["benchmark"]))
         initialise_ranks(settings.launch, fills_gpus=settings.backend != "hf")
         asked = read(model, benchmark)
@@ -79,6 +80,7 @@ def evaluate(model: str, benchmark: str) -> None:
         seconds = sum(each.seconds for each in responses)
         run.facts = {
             **engine.facts(),
+            **served,
             "num_processes": settings.launch.num_processes,
             "generate_seconds": round(seconds, 1),
             "tokens_per_second": round(sum(e.num_tokens for e in responses) / (seconds or 1), 1),

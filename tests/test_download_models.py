@@ -15,7 +15,7 @@ from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Limits, Request, Response
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import render
-from mathledger.evaluation.served import server_of, settings_for
+from mathledger.evaluation.served import expect_same, server_of, settings_for
 from mathledger.evaluation.settings import Params
 from mathledger.model import download
 from mathledger.run.params import read
@@ -67,6 +67,18 @@ def test_a_server_is_recorded_with_what_it_says_but_without_times(tmp_path: Path
     receipt = json.loads((tmp_path / "a/receipt.json").read_text())
     assert receipt["server"]["said"] == {"id": "org/m", "object": "model", "owned_by": "vllm"}
     assert receipt["name"] == "org/m" and not receipt["files"]
+
+
+def test_a_server_that_changed_its_model_is_not_asked(tmp_path: Path) -> None:
+    assert expect_same(tmp_path) == {}
+    with serve(lambda body: ("", 0, "stop")) as server:
+        server.models = [ENTRY]
+        download.download_model(other(server_source(server.url)), tmp_path / "x", "models.x")
+        server.models = [{**ENTRY, "created": 2}]
+        assert expect_same(tmp_path / "x")["server_says"]["owned_by"] == "vllm"
+        server.models = [{**ENTRY, "owned_by": "somebody"}]
+        with pytest.raises(InputError, match="so another model may answer: run `dvc repro --force"):
+            expect_same(tmp_path / "x")
 
 
 def test_a_server_without_the_model_or_without_an_answer_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import Conversation, Rendered
+from mathledger.model.served import describe
 
 
 def server_of(folder: Path) -> Server | None:
@@ -52,6 +53,25 @@ def settings_for(folder: Path, settings: Params) -> Params:
     if server is None:
         return settings
     return replace(settings, backend="local-chat-completions", server=server, vllm=None)
+
+
+def expect_same(folder: Path) -> dict[str, Any]:
+    """Return the facts about a model's server for the lineage; there are none without a server.
+
+    Raises:
+        InputError: the server says something else about its model than when it was recorded.
+    """
+    own = described(folder)
+    if own is None:
+        return {}
+    said = describe(own["base_url"], own["model"], own["timeout_s"])
+    if said != own["said"]:
+        raise InputError(
+            f"{own['base_url']} says {json.dumps(said)} about {own['model']}, but said "
+            f"{json.dumps(own['said'])} when it was recorded, so another model may answer: run "
+            f"`dvc repro --force download_models@{folder.name}`"
+        )
+    return {"served_model": own["model"], "server_says": said}
 
 
 def render(turns: list[Conversation]) -> list[Rendered]:

@@ -6,6 +6,7 @@ that a server answers for has no weights here; its folder holds the receipt alon
 
 import re
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def download_model(settings: Params | Other, out: Path, section: str = "model") 
     source = settings.source
     with replacing(out) as folder:
         if isinstance(source, sources.Served):
-            facts = {"server": served.describe(source)}
+            own = {key: value for key, value in asdict(source).items() if key != "kind"}
+            said = served.describe(source.base_url, source.model, source.timeout_s)
+            facts = {"server": {**own, "said": said}}
             receipts.write_receipt(folder, {**receipts.identity(source), **facts}, None)
             return facts
         match source:

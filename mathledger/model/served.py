@@ -5,11 +5,9 @@ Its folder data/model/<name>/ holds receipt.json alone, because nobody here has 
 
 import json
 import os
-from dataclasses import asdict
 from typing import Any
 
 from mathledger.core.errors import InputError
-from mathledger.data.sources import Served
 from mathledger.model.loading import reason
 
 MAX_BYTES = 1 << 20  # of the list of models; a longer one is not read
@@ -17,21 +15,19 @@ MAX_TEXT = 300  # characters of a value that is recorded
 TIMES = ("created",)  # some servers state the time of the request here
 
 
-def describe(source: Served) -> dict[str, Any]:
-    """Return the server's settings and what it says about the model, for the receipt.
-
-    `said` is null if the server has no list of models.
+def describe(base_url: str, model: str, timeout_s: float) -> dict[str, Any] | None:
+    """Return what a server says about its model; None if it has no list of models.
 
     Raises:
         InputError: the server does not answer, or lists other models only.
     """
     import httpx2
 
-    url = f"{source.base_url.rstrip('/')}/models"
+    url = f"{base_url.rstrip('/')}/models"
     key = os.environ.get("OPENAI_API_KEY", "").strip()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        with httpx2.stream("GET", url, headers=headers, timeout=source.timeout_s) as reply:
+        with httpx2.stream("GET", url, headers=headers, timeout=timeout_s) as reply:
             body = bytearray()
             for chunk in reply.iter_bytes(1 << 16):
                 body += chunk
@@ -44,22 +40,21 @@ def describe(source: Served) -> dict[str, Any]:
         raise InputError(f"{url} refuses the request ({status}): set OPENAI_API_KEY")
     if status >= 500:
         raise InputError(f"{url} answers with status {status}: fix the server, then run again")
-    said = None if status != 200 else _own_entry(source, url, bytes(body))
-    return {**{key: value for key, value in asdict(source).items() if key != "kind"}, "said": said}
+    return _own_entry(model, url, bytes(body)) if status == 200 else None
 
 
-def _own_entry(source: Served, url: str, body: bytes) -> dict[str, Any] | None:
+def _own_entry(model: str, url: str, body: bytes) -> dict[str, Any] | None:
     """Return the plain values of the model's entry in a list of models, without times."""
     try:
         listed = json.loads(body)["data"]
         entries = {str(each["id"]): each for each in listed}
     except (ValueError, RecursionError, LookupError, TypeError):
         return None
-    if source.model not in entries:
+    if model not in entries:
         names = ", ".join(sorted(entries))[:MAX_TEXT] or "none"
-        raise InputError(f"{url} lists no model {source.model!r}, only {names}: correct its name")
+        raise InputError(f"{url} lists no model {model!r}, only {names}: correct its name")
     return {
         key: value[:MAX_TEXT] if isinstance(value, str) else value
-        for key, value in sorted(entries[source.model].items())
+        for key, value in sorted(entries[model].items())
         if key not in TIMES and isinstance(value, str | int | float)
     }
