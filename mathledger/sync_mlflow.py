@@ -124,6 +124,10 @@ def results(run: Past) -> dict[str, float]:
         case "download_model":
             receipt = chain.json("data/model/base/receipt.json")
             return {"num_parameters": float(receipt["num_parameters"])}
+        case "download_models":
+            receipt = chain.json(f"data/model/{stage.item}/receipt.json")
+            number = receipt.get("num_parameters")  # a server has none
+            return {} if number is None else {"num_parameters": float(number)}
         case "model_card":
             from mathledger.card.plot_tables import result_metrics
 

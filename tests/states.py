@@ -113,9 +113,9 @@ class Project:
         subject = collect.subject(outputs, settings)
         content = statement.statement(ledger, subject, outputs.root).content()
         if state.is_old:
-            old = {
-                "models" if key == "evaluated_models" else key: settings[key] for key in settings
-            }
+            new = ("evaluated_models", "models")
+            old = {key: settings[key] for key in settings if key not in new}
+            old["models"] = settings["evaluated_models"]
             write_text(Path("params.yaml"), yaml.safe_dump(old))
             content["predicate"] = {**content["predicate"], "params": old}
         write_text(Path("model_card/ledger.json"), statement.text(content))
