@@ -3,7 +3,7 @@
 Reads   data/deduplicate/kept.parquet, data/download_benchmark/,
         conf/decontaminate/reviewed.jsonl (people's verdicts about pairs);
         conf: decontaminate, engine, benchmark
-Writes  data/decontaminate/kept.parquet (EXAMPLE), removed.parquet (EXAMPLE, reason, evidence),
+Writes  data/decontaminate/kept.parquet (KEPT), removed.parquet (EXAMPLE, reason, evidence),
         evidence.parquet (every hit, removed or not), canaries.json (what the filter missed),
         candidates.parquet (only if decontaminate.embeddings names a model),
         judgements.parquet (only if decontaminate.judge names one)

@@ -17,6 +17,7 @@ from mathledger.model import prompts
 from mathledger.run import arguments, params
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import grpo, loop, models
+from mathledger.training.held_out import problem_to_show
 
 MIX = Path("data/mix")
 START = Path("data/model/tuned")
@@ -43,7 +44,7 @@ def main() -> None:
                 settings,
                 run,
                 section="reinforce.grpo",
-                held_out=validation[0],
+                held_out=problem_to_show(MIX / "validation.parquet", needs_answer=True),
                 curves=grpo.CURVES,
                 ids_of=grpo.ids_of,
             )

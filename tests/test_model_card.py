@@ -199,6 +199,14 @@ def test_texts_of_the_ledger_are_no_code_and_no_markup(single: Project) -> None:
     assert "1 &lt; 2?" in text and "&lt;script&gt;alert(1)&lt;/script&gt;\n{{ 7" in text
 
 
+def test_no_held_out_problem_is_shown_if_each_is_withheld(single: Project) -> None:
+    ledger = copy.deepcopy(single.ledger)
+    ledger["samples"]["train"], ledger["held_out"] = [], {}
+    text = " ".join(render(ledger).split())
+    assert "No held-out problem is shown, because each one holds a benchmark item" in text
+    assert "Step 0" not in text
+
+
 def test_an_edited_figure_or_template_reruns_the_card_alone(smoke_copy: Workspace) -> None:
     """Drawing code and templates are dependencies of the card."""
     for name in ("plots.py", "templates/limits.md.jinja"):

@@ -73,7 +73,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
         ),
         training=training(outputs),
         samples=samples,
-        held_out={stage: held_out(outputs, rows[0].id) for stage, rows in samples.items()},
+        held_out={stage: held_out(outputs, rows[0].id) for stage, rows in samples.items() if rows},
         params=dict(settings),
         stages=stages,
         code=code,

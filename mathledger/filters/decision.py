@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from mathledger.core.errors import InputError
-from mathledger.core.tables import Row
+from mathledger.core.tables import EXAMPLE, Row
 from mathledger.filters import spelling
 from mathledger.filters.items import Item
 from mathledger.filters.overlap import (
@@ -49,6 +49,9 @@ OVERLAP = [
     pa.field("item_spans", _SPANS),
     pa.field("action", pa.string()),  # One of "removed", "flagged" and "kept".
 ]
+# A row is withheld if it holds an item or overlaps a private one: it may be trained on, but no
+# result shows its text.
+KEPT = pa.schema([*EXAMPLE, pa.field("is_withheld", pa.bool_(), nullable=False)])
 EVIDENCE = pa.schema(
     [*(pa.field(name, pa.string()) for name in ("id", "corpus", "source")), *OVERLAP]
 )

@@ -37,6 +37,7 @@ from mathledger.filters import (
 )
 from mathledger.filters.decision import (
     EVIDENCE,
+    KEPT,
     OVERLAP,
     Decision,
     Match,
@@ -329,20 +330,23 @@ def write_results(
     tally, policy, at = Tally(), settings.policy(), 0
     has_match = np.isin(group, np.fromiter(by_group, np.int64, len(by_group)))
     with (
-        Writer(out / "kept.parquet", EXAMPLE) as kept,
+        Writer(out / "kept.parquet", KEPT) as kept,
         Writer(out / "removed.parquet", removed_schema(pa.struct(OVERLAP))) as removed,
         Writer(out / "evidence.parquet", EVIDENCE) as shown,
     ):
         for batch, by_solution in _searched_solutions(path, search, overlay):
             is_hit = has_match[at : at + len(batch)].copy()
             is_hit[[*by_solution]] = True
-            stays = np.ones(len(batch), np.bool_)
+            stays, is_withheld = np.ones(len(batch), np.bool_), np.zeros(len(batch), np.bool_)
             removed_rows: list[Row] = []
             evidence_rows: list[Row] = []
             for place in np.flatnonzero(is_hit).tolist():
                 row = batch.slice(place, 1).to_pylist()[0]
                 in_solution = nearest(by_solution.get(place, []), items)
                 decision = decide([*by_group.get(int(group[at + place]), []), *in_solution], policy)
+                is_withheld[place] = any(
+                    match.holds_item or items[match.item].private for match in decision.matches
+                )
                 tally.add(row, decision, items)
                 overlaps = _evidence_of(row, decision, items, settings.thresholds.ngram_size)
                 head = {column: row[column] for column in ("id", "corpus", "source")}
@@ -351,7 +355,8 @@ def write_results(
                     stays[place] = False
                     worst = overlaps[decision.worst]
                     removed_rows.append({**row, "reason": worst["class"], "evidence": worst})
-            left = batch.filter(pa.array(stays)) if removed_rows else batch
+            left = batch.append_column("is_withheld", pa.array(is_withheld))
+            left = left.filter(pa.array(stays)) if removed_rows else left
             tally.add_kept(left)
             kept.write(left)
             removed.write(pa.Table.from_pylist(removed_rows, schema=removed.schema))

@@ -33,6 +33,7 @@ TRAINING_ROW = pa.schema(
         pa.field("answer", pa.string()),  # Null if the answer is unknown.
         pa.field("prompt", _TURNS),
         pa.field("completion", _TURNS),
+        pa.field("is_withheld", pa.bool_()),  # True if no result may show the row's text.
     ]
 )
 # A family that would make up a larger share of the validation set is split by problem. Otherwise

@@ -61,12 +61,13 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
     """Evaluate after the last step, and answer one held-out row at every evaluation.
 
     Args:
+        row: the held-out row; None if no text of the validation set may be shown.
         file: the file that keeps the samples for a resumed run.
         synced_gpus: True if the weights are sharded, so that all ranks must generate together.
     """
 
     def __init__(
-        self, row: dict[str, Any], file: Path, run: tracking.Run, synced_gpus: bool
+        self, row: dict[str, Any] | None, file: Path, run: tracking.Run, synced_gpus: bool
     ) -> None:
         self.row, self.file, self.run, self.synced_gpus = row, file, run, synced_gpus
         self.samples: list[dict[str, Any]] = []
@@ -83,7 +84,10 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
             control.should_evaluate = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        response = self._respond(kwargs["model"], kwargs["processing_class"], args.device)
+        if self.row is None:
+            return
+        asked = kwargs["model"], kwargs["processing_class"], args.device
+        response = self._respond(self.row["prompt"], *asked)
         if not tracking.is_main_process():
             return
         sample = {"step": state.global_step, "id": self.row["id"], "response": response}
@@ -93,8 +97,8 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
         title = f"step {state.global_step}, row {self.row['id']}\n\n"
         self.run.log_text(title + response, f"samples/step-{state.global_step:06}.txt")
 
-    def _respond(self, model: Any, tokenizer: Any, device: Any) -> str:
-        (asked,) = conversations.render(tokenizer, [self.row["prompt"]], True)
+    def _respond(self, prompt: Any, model: Any, tokenizer: Any, device: Any) -> str:
+        (asked,) = conversations.render(tokenizer, [prompt], True)
         ids = torch.tensor([asked.ids], device=device)
         mode = model.training
         model.eval()

@@ -108,7 +108,7 @@ def run_trainer(
     settings: Settings,
     run: tracking.Run,
     section: str,
-    held_out: dict[str, Any],
+    held_out: dict[str, Any] | None,
     curves: Curves,
     ids_of: Callable[[list[Any]], list[str]],
 ) -> Training:
@@ -116,7 +116,7 @@ def run_trainer(
 
     Args:
         section: the stage's section of params.yaml, named in errors.
-        held_out: the row that the model answers at every evaluation.
+        held_out: the row that the model answers at every evaluation, if there is one.
         curves: the metrics to send to MLflow.
         ids_of: a function that returns the ids of the rows in some batches.
 

@@ -16,6 +16,7 @@ from mathledger.model.launch import Launch, broadcast
 from mathledger.run.tracking import is_main_process
 from mathledger.training import hardware, models, schedules
 from mathledger.training.curves import Curves
+from mathledger.training.held_out import problem_to_show
 from mathledger.training.loop import Training, size_of_run
 from mathledger.training.lora import Lora, peft_config
 
@@ -183,7 +184,7 @@ class Data(NamedTuple):
     train: Any
     validation: Any
     num_too_long: int  # training rows that were left out
-    held_out: dict[str, Any]  # first row of the validation set
+    held_out: dict[str, Any] | None  # see held_out.problem_to_show
 
 
 def load_data(settings: Params, mix: Path, scratch: Path, tokenizer: Any) -> Data:
@@ -195,12 +196,11 @@ def load_data(settings: Params, mix: Path, scratch: Path, tokenizer: Any) -> Dat
     train = load_tokens(mix / "train.parquet", scratch / "tokens", tokenizer)
     validation = load_tokens(mix / "validation.parquet", scratch / "tokens", tokenizer)
     fitting = drop_too_long(train, settings, "train")
-    first = next(pq.ParquetFile(mix / "validation.parquet").iter_batches(1))
     return Data(
         train=fitting,
         validation=drop_too_long(validation, settings, "validation"),
         num_too_long=len(train) - len(fitting),
-        held_out=first.to_pylist()[0],
+        held_out=problem_to_show(mix / "validation.parquet"),
     )
 
 
