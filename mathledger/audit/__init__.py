@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mathledger.filters.overlap_index import Thresholds
 
 MAX_CLAIMS = 15_000
+LEDGER = "ledger.json"  # beside a card that this project wrote
 
 
 def audit(
@@ -92,6 +93,10 @@ def audit(
 
         all_findings += published.compare(claims, published.read(known))
     all_findings += eval_results.leaderboard(claims)
+    if (path.parent / LEDGER).is_file():
+        from mathledger.audit import carried
+
+        all_findings += carried.compare(path.parent / LEDGER, text.path, claims)
     found = findings.in_order(all_findings)
     result = Audit(text, text.own, claims, found, left_out, stated.licences, is_cut)
     return replace(result, commit=fetched.commit, note=fetched.note) if fetched else result

@@ -28,7 +28,7 @@ from mathledger.audit.words import (
 )
 
 ORDER = (
-    *("impossible", "miscounted", "average", "headline", "gain", "training_sum"),
+    *("not_in_ledger", "impossible", "miscounted", "average", "headline", "gain", "training_sum"),
     *(
         "one_pass",
         "range",
@@ -37,6 +37,7 @@ ORDER = (
         "average_if",
         "recounted",
         "leaderboard",
+        "other_version",
         "private",
         "published",
     ),

@@ -26,7 +26,7 @@ CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _MARKS = re.compile(
-    r"\\(?=[!-/:-@\[-`{-~]|$)"  # a backslash that would escape something
+    r"\\(?=[!-/:-@\[-`{-~\s]|$)"  # a backslash that would escape something
     r"|[`*~|$]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # not within a word, where it means nothing
     r"|\](?=[(\[:])|(?<=!)\[|\[(?=\^)"  # links, images and footnotes; [29, 53] is none

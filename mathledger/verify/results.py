@@ -1,9 +1,7 @@
 """Check the links from the responses to the card: recompute everything and compare."""
 
-import difflib
 import json
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -14,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.card import statement
+from mathledger.card.foreign import NUMBER, foreign_lines
 from mathledger.chain.chain import CARD, LEDGER
 from mathledger.chain.facts import is_private
 from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")
-NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def ledger(project: Project) -> Check:
@@ -91,20 +89,13 @@ def card(project: Project) -> Check:
 
     wanted = card_text.text(project.ledger_again)
     current = project.chain.text(CARD)
-    known = set(NUMBER.findall(wanted))
-    old, new = wanted.splitlines(), current.splitlines()
-    for tag, old_from, _old_to, new_from, new_to in difflib.SequenceMatcher(
-        None, old, new, autojunk=False
-    ).get_opcodes():
-        if tag == "equal":
-            continue
-        for at in range(new_from, new_to):
-            foreign = [number for number in NUMBER.findall(new[at]) if number not in known]
-            what = f"{', '.join(foreign)} is not in the ledger: " if foreign else ""
-            yield f"{CARD}:{at + 1}: {what}{new[at][:100]!r}"
-        if tag == "delete":
-            yield f"{CARD}:{new_from + 1}: a line is missing: {old[old_from][:100]!r}"
-    if current.splitlines() == old and current != wanted:
+    for each in foreign_lines(wanted, current):
+        if each.is_missing:
+            yield f"{CARD}:{each.line}: a line is missing: {each.text[:100]!r}"
+        else:
+            what = f"{', '.join(each.numbers)} is not in the ledger: " if each.numbers else ""
+            yield f"{CARD}:{each.line}: {what}{each.text[:100]!r}"
+    if current.splitlines() == wanted.splitlines() and current != wanted:
         yield f"{CARD}: the line endings differ from those that the pipeline writes"
     return f"{len(NUMBER.findall(current)):,} numbers on the card come from the ledger"
 
