@@ -15,7 +15,7 @@ import numpy as np
 from mathledger.card import statement
 from mathledger.core.files import write_json, write_text
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
-from mathledger.evaluation import probe
+from mathledger.evaluation import part_probe, probe
 from mathledger.evaluation.samples import SAMPLE
 from mathledger.filters import mix
 from mathledger.run.lineage import lineage_file
@@ -142,9 +142,13 @@ def write_project(
     for benchmark in SIZES:
         write_evaluation(benchmark, models, num_repeats)
     for model in models:
-        unused = {name: {"items": None, "controls": None, "left_out": {}} for name in SIZES}
+        unused: dict[str, Any] = {
+            name: {"items": None, "controls": None, "left_out": {}, "parts": {"left_out": {}}}
+            for name in SIZES
+        }
         write_json(Path(f"metrics/probe/{model}.json"), unused)
         write_rows(Path(f"data/probe/{model}/completions.parquet"), [], probe.COMPLETION)
+        write_rows(Path(f"data/probe/{model}/parts.parquet"), [], part_probe.PART)
     source = {"kind": "hub", "name": "org/corpus", "revision": "456def", "licence": "MIT"}
     for corpus in CORPORA:
         write_json(Path(f"data/download_corpus/{corpus}/receipt.json"), {**source, "files": {}})

@@ -28,7 +28,8 @@ MODULES = {path.stem for path in Path("stages").glob("*.py")} - {"__init__", "pa
 # machine between runs, and read and compose params.yaml.
 NOT_DEPS = {"mathledger/run"}
 # A stage may read its own section, that of its matrix item, and these shared sections.
-SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "models", "prompt"}
+# `probe` asks a model as `evaluate` does.
+SHARED_SECTIONS = {"corpus", "benchmark", "engine", "model", "models", "prompt", "evaluate"}
 
 
 def room(module: Path) -> str:

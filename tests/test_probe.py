@@ -1,7 +1,8 @@
-"""The completion probe distinguishes memorised texts from others."""
+"""The probes distinguish memorised texts and answers from others."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from mathledger.core.files import write_json
 from mathledger.core.tables import BENCHMARK_ITEM, write_rows
 from mathledger.data import sources
-from mathledger.evaluation import probe
+from mathledger.evaluation import part_probe, probe
 from mathledger.filters.mix import TRAINING_ROW
 from mathledger.model import download as download_model
 from mathledger.model import prompts
+from mathledger.run import params
 from tests.conftest import Workspace
 
 LEARNED = {
@@ -30,7 +32,9 @@ UNSEEN = {
     "boat": "A ferry crosses the harbour at night with 310 cars on 5 decks. At the other side 27 "
     "of them drive off and 52 others drive on. How many cars are on the ferry?",
 }
-ITEM = pa.schema([BENCHMARK_ITEM.field("id"), BENCHMARK_ITEM.field("problem")])  # Columns read.
+ITEM = pa.schema(
+    [BENCHMARK_ITEM.field(name) for name in ("id", "problem", "answer", "answer_type")]
+)  # Columns read.
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +142,56 @@ def test_a_rest_of_few_tokens_or_a_problem_beyond_the_context_is_left_out_with_t
     }
 
 
+def test_a_part_withholds_enough_and_begins_or_ends_with_a_word() -> None:
+    for text in (LEARNED | UNSEEN).values():
+        each = part_probe.cut("x", text, 8)
+        assert each
+        shown = each.shown
+        assert f"{shown['first_half']} {shown['last_half']}" == text
+        assert shown["first_half"].startswith(shown["first_30"] + " ")
+        num_words = len(text.split())
+        assert 0.3 <= len(shown["first_30"].split()) / num_words < 0.3 + 1 / num_words
+    assert part_probe.cut("x", "What is 1 + 2?", 8) is None
+    assert part_probe.cut("x", "oneword" * 9, 1) is None
+
+
+def test_parts_are_asked_with_the_benchmarks_prompt_and_graded_by_the_whole_problems_answer(
+    parrot: Path,
+) -> None:
+    from transformers import AutoTokenizer
+
+    from mathledger.evaluation import harness
+    from mathledger.evaluation.engines.engine import Response
+    from mathledger.evaluation.settings import Params
+
+    tokenizer = AutoTokenizer.from_pretrained(parrot)
+    items = [
+        {"id": key, "problem": text, "answer": str(at), "answer_type": "integer", "subsets": {}}
+        for at, (key, text) in enumerate((LEARNED | UNSEEN).items())
+    ]
+    settings = probe.Params(max_items=3, min_tokens=8, batch_size=2, dtype="auto", max_gen_toks=5)
+    chosen = part_probe.choose(tokenizer, items, settings)
+    assert len(chosen.cuts) == 3 and [each.reason for each in chosen.left_out] == ["max_items"]
+    task = harness.Task(1, "Solve {problem} Now!", 0, None, 96, [], 4, None)
+    evaluation = replace(params.load("evaluate", Params), temperature=0.7)
+    asked = part_probe.ask(parrot, "b", items, task, evaluation, settings, tokenizer)
+    assert len(asked.fitting) == 9 and asked.limits.max_gen_toks == 5
+    for request in asked.requests:
+        part, _, name = request.item_id.partition("/")
+        (own,) = (each for each in chosen.cuts if each.id == name)
+        assert f"Solve {own.shown[part]} Now!" in request.prompt  # type: ignore[index]
+    responses = {each.key: Response("It is \\boxed{1}.", 4, "stop", 0.0) for each in asked.fitting}
+    rows = part_probe.part_rows("b", asked, responses)
+    assert [(row["part"], row["id"]) for row in rows] == sorted(
+        (row["part"], row["id"]) for row in rows
+    )
+    answers = {item["id"]: item["answer"] for item in items}
+    assert all(row["correct"] == (answers[row["id"]] == "1") for row in rows)
+    summary = part_probe.summarise(rows, asked.left_out)
+    assert summary.first_half and summary.first_half.num == 3
+    assert summary.left_out == {"max_items": 1}
+
+
 @pytest.mark.parametrize(
     ("completion", "is_verbatim", "prefix_rate"),
     [
@@ -189,13 +243,19 @@ def project(workspace: Workspace, parrot: Path) -> Iterator[Workspace]:
 
     options = "[gsm_symbolic,frontiermath_tier1]"
     files = "benchmark.frontiermath_tier1.source.files={a.jsonl: " + "a" * 64 + "}"
-    workspace.python("-m", "stages.params", "experiment=smoke", f"benchmark={options}", files)
+    limit = "probe.max_gen_toks=8"
+    workspace.python(
+        "-m", "stages.params", "experiment=smoke", f"benchmark={options}", files, limit
+    )
     data = workspace.path / "data"
     shutil.copytree(parrot, data / "model/base")
     public = {"hens": LEARNED["hens"]} | UNSEEN
     private = {"train": LEARNED["train"]}
     for name, texts in (("gsm_symbolic", public), ("frontiermath_tier1", private)):
-        rows = [{"id": key, "problem": text} for key, text in texts.items()]
+        rows = [
+            {"id": key, "problem": text, "answer": "31415", "answer_type": "integer"}
+            for key, text in texts.items()
+        ]
         folder = data / "download_benchmark" / name
         write_rows(folder / "items.parquet", rows, ITEM)
         write_json(folder / "receipt.json", {"private": name == "frontiermath_tier1"})
@@ -228,6 +288,12 @@ def test_the_stage_counts_the_verbatim_ones_beside_controls_and_keeps_no_private
     text = str(table.to_pylist()) + shown + measured
     text += (project.path / "data/probe/base/left_out.json").read_text()
     text += (project.path / "lineage/probe/base.json").read_text()
+    asked = pq.read_table(project.path / "data/probe/base/parts.parquet")
+    assert asked.schema.equals(part_probe.PART)
+    private = [row for row in asked.to_pylist() if row["benchmark"] == "frontiermath_tier1"]
+    assert len(private) == 3 and metrics["frontiermath_tier1"]["parts"]["last_half"]["num"] == 1
+    assert all(row[key] is None for row in private for key in part_probe.TEXTS)
+    text += str(asked.to_pylist())
     assert "lays 5 eggs" in text and "every 7 at the market" in text
     assert "leaves the station" not in text and "16 others" not in text
 

@@ -148,7 +148,7 @@ def other_models(outputs: Outputs, settings: Settings) -> dict[str, OtherModel]:
             "about": own["about"],
             "base_url": server.get("base_url"),
             "said": server.get("said"),
-            "is_probed": bool(outputs.metrics("probe", name)),
+            "is_probed": all("items" in own for own in outputs.metrics("probe", name).values()),
         }
         others[name] = OtherModel.read(content, f"the model {name}")
     return others

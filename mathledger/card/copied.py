@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mathledger.card.ledger import Difference, ResponsesRow
+from mathledger.card.ledger_memorisation import Difference, ResponsesRow
 from mathledger.card.overlap import Hits
 from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import statistics

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from mathledger.card.ledger_filters import Decontamination, Planted
+from mathledger.card.ledger_memorisation import Memorisation
 from mathledger.card.ledger_replicates import Replicates
 from mathledger.card.quantities import Count, Md5, Sha256, Share
 from mathledger.core.typed import Record
@@ -173,7 +174,9 @@ class OtherModel(_Input):
     said: dict[str, str | int | float | bool] | None = Field(
         description="What the server says about the model; null if nothing, or without a server."
     )
-    is_probed: bool = Field(description="Whether it was probed for memorised problems.")
+    is_probed: bool = Field(
+        description="Whether it completed halves of problems, and not only answered parts of them."
+    )
 
 
 class File(Record):
@@ -185,108 +188,6 @@ class Corpus(_Input):
     """A corpus with its files."""
 
     files: dict[str, File]
-
-
-class Difference(Record):
-    """A difference between two groups, with its unadjusted p-value."""
-
-    against: str
-    difference: float
-    low: float | None = None
-    high: float | None = None
-    p_value: Share
-    is_higher: bool
-
-
-class _OfModel(Record):
-    benchmark: str
-    model: str
-
-
-class SignificantTest(Difference, _OfModel):
-    """A test that is significant after Holm's adjustment."""
-
-    p_adjusted: Share
-
-
-class TwinDrop(Record):
-    """Accuracy on some items, and accuracy on their number-changed twins."""
-
-    num_items: Count
-    accuracy: Share | None
-    accuracy_twins: Share | None
-    drop: Difference | None
-
-
-class TwinsRow(_OfModel):
-    """The twins probe of one model on one benchmark."""
-
-    all: TwinDrop
-    overlapping: TwinDrop
-    tests: list[Difference]
-
-
-class Verbatim(Record):
-    """The rate of problems that a model completes verbatim from their first half."""
-
-    num: Count
-    num_verbatim: Count
-    verbatim_rate: Share
-    verbatim_low: Share
-    verbatim_high: Share
-    mean_prefix_rate: Share
-    mean_rouge_l: Share
-
-
-class CompletionsRow(_OfModel):
-    """The completion probe of one model on one benchmark."""
-
-    items: Verbatim | None
-    twins: Verbatim | None
-    controls: Verbatim | None
-    left_out: dict[str, Count]
-    tests: list[Difference]
-
-
-class ResponsesRow(_OfModel):
-    """The mean shares of a response's n-grams that appear in training or other solutions."""
-
-    num_items: Count
-    num_solutions: Count
-    num_solutions_kept: Count
-    solutions_share: Share | None
-    unrelated_share: Share | None
-    num_with_reference: Count
-    reference_share: Share | None
-    num_others: Count
-    others_reference_share: Share | None
-    tests: list[Difference]
-
-
-class Twins(Record):
-    rows: list[TwinsRow]
-    num_tests: Count
-    evidence: list[SignificantTest]
-
-
-class Completions(Record):
-    rows: list[CompletionsRow]
-    num_tests: Count
-    evidence: list[SignificantTest]
-    completions_sha256: dict[str, Sha256]
-
-
-class Responses(Record):
-    ngram_size: Count
-    rows: list[ResponsesRow]
-    num_tests: Count
-    evidence: list[SignificantTest]
-
-
-class Memorisation(Record):
-    twins: Twins
-    completions: Completions
-    responses: Responses
 
 
 class Training(Record):

@@ -1,24 +1,28 @@
 """Compute the evidence for and against memorised benchmark items.
 
-There are three probes, each with its controls: number-changed twins of items, problems completed
-from their first half (stages/probe.py), and the overlap of responses with training solutions of the
-same item. docs/memorisation.md says what each probe can and cannot show.
+There are four probes, each with its controls: number-changed twins of items, problems completed
+from their first half and answered from a part (stages/probe.py), and the overlap of responses with
+training solutions of the same item. docs/memorisation.md says what each can and cannot show.
 
 A difference counts as evidence if its p-value, adjusted for all tests of the probe (Holm 1979), is
 below statistics.LEVEL.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mathledger.card import copied
-from mathledger.card.ledger import (
+from mathledger.card.ledger_memorisation import (
     Completions,
     CompletionsRow,
     Difference,
     Memorisation,
+    Parts,
+    PartsRow,
     Responses,
     ResponsesRow,
+    Right,
     SignificantTest,
     TwinDrop,
     Twins,
@@ -29,11 +33,14 @@ from mathledger.card.outputs import Outputs
 from mathledger.card.overlap import Hits, overlapping_rows
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_rows
+from mathledger.evaluation import parts as shown
 from mathledger.evaluation import statistics
+
+ProbeRow = TwinsRow | CompletionsRow | PartsRow | ResponsesRow
 
 
 def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) -> Memorisation:
-    """Return the results of the three probes for the ledger.
+    """Return the results of the four probes for the ledger.
 
     Args:
         benchmarks: the section `benchmark` of params.yaml.
@@ -55,10 +62,19 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
     drops = twin_drops(samples, twins, hits)
     measured = {model: outputs.metrics("probe", model) for model in models}
     completions = continued_items(
-        {model: own for model, own in measured.items() if own},  # a server may not be probed
+        # A model of which only the server is known completes no problem.
+        {m: own for m, own in measured.items() if all("items" in each for each in own.values())},
         {model: read_rows(path) for model, path in paths.items()},
         twins,
     )
+    part_paths = {model: outputs.parts(model) for model in models}
+    answered = {model: read_rows(path) for model, path in part_paths.items()}
+    parts = answered_parts(answered, samples, twins, hits)
+    left_out = {
+        name: own["parts"]["left_out"]
+        for name, own in outputs.metrics("probe", models[0]).items()
+        if name not in twins.values()
+    }
     responses = copied.from_solutions(samples, items, hits, outputs.removed, outputs.kept)
     return Memorisation(
         twins=Twins(rows=drops, num_tests=num_tests(drops), evidence=evidence(drops)),
@@ -67,6 +83,13 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
             num_tests=num_tests(completions),
             evidence=evidence(completions),
             completions_sha256={model: sha256(path) for model, path in paths.items()},
+        ),
+        parts=Parts(
+            rows=parts,
+            left_out=left_out,
+            num_tests=num_tests(parts),
+            evidence=evidence(parts),
+            parts_sha256={model: sha256(path) for model, path in part_paths.items()},
         ),
         responses=Responses(
             ngram_size=copied.NGRAM_SIZE,
@@ -77,12 +100,12 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
     )
 
 
-def num_tests(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> int:
+def num_tests(rows: Sequence[ProbeRow]) -> int:
     """Count the tests that a probe made."""
     return sum(len(row.tests) for row in rows)
 
 
-def evidence(rows: Sequence[TwinsRow | CompletionsRow | ResponsesRow]) -> list[SignificantTest]:
+def evidence(rows: Sequence[ProbeRow]) -> list[SignificantTest]:
     """Return the tests of a probe that are significant after Holm's adjustment."""
     tests = [(row, test) for row in rows for test in row.tests]
     adjusted = statistics.holm([test.p_value for _, test in tests])
@@ -230,13 +253,96 @@ def continued_items(
 
 
 def _against_controls(items: Verbatim, controls: Verbatim) -> Difference:
-    """Test two counts by Fisher's exact test."""
+    """Test two counts of verbatim completions."""
+    counts = [(part.num_verbatim, part.num) for part in (items, controls)]
+    return unpaired("held-out texts", *counts)
+
+
+def unpaired(against: str, own: tuple[int, int], control: tuple[int, int]) -> Difference:
+    """Test two counts, each of a total, by Fisher's exact test."""
     from scipy.stats import fisher_exact
 
-    counts = [[part.num_verbatim, part.num - part.num_verbatim] for part in (items, controls)]
+    counts = [[part, whole - part] for part, whole in (own, control)]
+    rates = [part / whole for part, whole in (own, control)]
     return Difference(
-        against="held-out texts",
-        difference=statistics.stored(items.verbatim_rate - controls.verbatim_rate),
+        against=against,
+        difference=statistics.stored(rates[0] - rates[1]),
         p_value=statistics.stored_p(float(fisher_exact(counts).pvalue)),
-        is_higher=items.verbatim_rate > controls.verbatim_rate,
+        is_higher=rates[0] > rates[1],
     )
+
+
+# --- Problems answered from a part ----------------------------------------------------------------
+
+
+def answered_parts(
+    answered: dict[str, list[Row]],
+    samples: dict[tuple[str, str], list[Row]],
+    twins: dict[str, str],
+    hits: Hits,
+) -> list[PartsRow]:
+    """Return how many problems each model answers from a part of them, with controls.
+
+    The controls are the items' twins, the items that no corpus holds, and the base model. A twin
+    that a corpus holds is left out together with its item, because it is no control then.
+
+    Args:
+        answered: the rows of PART by model, the base model first.
+        samples: the graded responses to whole problems, by model and benchmark.
+        twins: the twin benchmark of each benchmark that has one.
+    """
+    outcomes: dict[tuple[str, str, str], dict[str, bool]] = {}
+    for model, answers in answered.items():
+        for row in answers:
+            asked = (model, row["benchmark"], row["part"])
+            outcomes.setdefault(asked, {})[row["id"]] = row["correct"]
+    benchmarks = [
+        name for name in dict.fromkeys(b for _, b in samples) if name not in twins.values()
+    ]
+    rows = []
+    for benchmark, model, part in itertools.product(benchmarks, answered, shown.PARTS):
+        if not (own := outcomes.get((model, benchmark, part))):
+            continue
+        twin = twins.get(benchmark, "")
+        of_twins = {
+            name: is_right
+            for name, is_right in outcomes.get((model, twin, part), {}).items()
+            if name not in hits.get(twin, {})
+        }
+        groups = [
+            [own[name] for name in own if (name in hits.get(benchmark, {})) == is_held]
+            for is_held in (True, False)
+        ]
+        first = next(iter(answered))
+        against = {"the twins": of_twins}
+        if model != first:
+            against[f"the {first} model"] = outcomes[first, benchmark, part]
+        tests = [_paired_parts(control, own, other) for control, other in against.items()]
+        if all(groups):
+            counts = [(sum(group), len(group)) for group in groups]
+            tests.append(unpaired("items free of overlap", *counts))
+        whole = [row["correct"] for row in samples[model, benchmark] if row["item_id"] in own]
+        rows.append(
+            PartsRow(
+                benchmark=benchmark,
+                model=model,
+                part=part,
+                whole_accuracy=statistics.stored(sum(whole) / len(whole)),
+                items=_right(own.values()),
+                twins=_right(of_twins.values()),
+                overlapping=_right(groups[0]),
+                others=_right(groups[1]),
+                tests=[test for test in tests if test],
+            )
+        )
+    return rows
+
+
+def _paired_parts(against: str, own: dict[str, bool], other: dict[str, bool]) -> Difference | None:
+    shared = sorted(own.keys() & other.keys())
+    return paired(against, [[other[name]] for name in shared], [[own[name]] for name in shared])
+
+
+def _right(outcomes: Iterable[bool]) -> Right | None:
+    measured = shown.right(list(outcomes))
+    return Right(**vars(measured)) if measured else None

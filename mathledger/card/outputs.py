@@ -60,6 +60,9 @@ class Outputs:
     def completions(self, model: str) -> Path:
         return self.data / "probe" / model / "completions.parquet"
 
+    def parts(self, model: str) -> Path:
+        return self.data / "probe" / model / "parts.parquet"
+
     @property
     def benchmarks(self) -> Path:
         """Return the folder with a subfolder for each benchmark."""

@@ -1,8 +1,9 @@
 """Generate practice problems with worked solutions, in the columns of real corpora.
 
-The problems come from reasoning-gym. The quickstart trains on them without any download, through
-the same mapping code as the real corpora. A corpus may hold planted rows that a filter must find;
-their source column names the kind (PLANTED), so that the card can show how many were found.
+The problems come from reasoning-gym and from our own templates (word_problems.py). The quickstart
+trains on them without any download, through the same mapping code as the real corpora. A corpus may
+hold planted rows that a filter must find; their source column names the kind (PLANTED), so that the
+card can show how many were found.
 
 Item i of a seed depends only on the seed and on i: a longer corpus starts with the shorter one, and
 two seeds whose distance exceeds the corpus size share no items.
@@ -13,7 +14,7 @@ usually other names, and another answer (GSM-Symbolic, Mirzadeh et al. 2024).
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
@@ -24,6 +25,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
+from mathledger.data.word_problems import WordProblem, word_problem
 
 PLANTED = ("planted_wrong_answer", "planted_leak", "planted_exact_copy", "planted_near_copy")
 
@@ -39,7 +41,7 @@ MODULES = {
     "gsm_symbolic": "reasoning_gym.arithmetic.gsm_symbolic.gsm_symbolic",
 }
 
-TaskName = Literal["chain_sum", "gsm_symbolic"]
+TaskName = Literal["chain_sum", "gsm_symbolic", "word_problems"]
 
 # Twins are drawn with the item's seed plus a multiple of this step, which is beyond the seeds of
 # all corpora. A sum of the same shape turns up once in 50 draws or more, another answer at once.
@@ -108,27 +110,24 @@ class Problem:
     solution: str  # The worked solution ends in \boxed{answer}.
     answer: str
     source: str
-    subsets: dict[str, str]  # For chain_sum, the number of terms.
+    subsets: dict[str, str]  # the number of terms of a sum, the kind of a word problem
 
 
 def problems(task: str, seed: int, count: int) -> list[Problem]:
     """Return the first `count` problems of a seed."""
-    if count == 0:
-        return []  # The generator refuses a size of 0.
-    return [_problem(task, item) for item in _generator(task, seed, count)]
+    draw = _drawing(task, seed, count)
+    return [draw(index, 0) for index in range(count)]
 
 
 def twins(task: str, seed: int, count: int) -> list[Problem]:
     """Return the twins of problems(task, seed, count) in order; no twin equals any problem."""
-    generator = _generator(task, seed, count)
-    originals = [_problem(task, item) for item in generator]
+    draw = _drawing(task, seed, count)
+    originals = [draw(index, 0) for index in range(count)]
     taken, twins = {item.problem for item in originals}, []
     for index, original in enumerate(originals):
         shape = _shape(original.problem) if task == "chain_sum" else None
-        for draw in range(1, MAX_DRAWS):
-            # The template of a word problem was fixed by the seed when the generator was made.
-            generator.seed = seed + draw * TWIN_STEP
-            twin = _problem(task, generator[index])
+        for number in range(1, MAX_DRAWS):
+            twin = draw(index, number)
             is_alike = shape is None or _shape(twin.problem) == shape
             if is_alike and twin.answer != original.answer and twin.problem not in taken:
                 break
@@ -137,6 +136,21 @@ def twins(task: str, seed: int, count: int) -> list[Problem]:
         taken.add(twin.problem)
         twins.append(twin)
     return twins
+
+
+def _drawing(task: str, seed: int, count: int) -> Callable[[int, int], Problem]:
+    """Return a function that gives problem `index` of a seed (draw 0) or draws a twin of it."""
+    if task == "word_problems":
+        return lambda index, draw: _worded(word_problem(seed, index, draw))
+    # The generator refuses a size of 0.
+    generator: Any = _generator(task, seed, count) if count else None
+
+    def draw_problem(index: int, draw: int) -> Problem:
+        # The template of a word problem was fixed by the seed when the generator was made.
+        generator.seed = seed + draw * TWIN_STEP
+        return _problem(task, generator[index])
+
+    return draw_problem
 
 
 def benchmark_problems(source: PracticeBenchmark) -> list[Problem]:
@@ -186,6 +200,11 @@ def _problem(task: str, item: dict[str, Any]) -> Problem:
     terms = item["metadata"].get("num_terms")
     subsets = {"terms": str(terms)} if terms else {}
     return Problem(item["question"], solve(item), item["answer"], task, subsets)
+
+
+def _worded(item: WordProblem) -> Problem:
+    subsets = {"kind": item.kind}
+    return Problem(item.problem, item.solution, item.answer, "word_problems", subsets)
 
 
 def _shape(problem: str) -> str:

@@ -68,6 +68,9 @@ def identity(source: Source) -> dict[str, Any]:
             name, revision = source.model, "as served"
         case RandomModel():
             name, revision = "random weights", f"seed {source.seed}"
+        case PracticeBenchmark(task="word_problems"):
+            name = "templates of Mathledger"
+            revision = f"seed {source.seed}" + (", twins" if source.twins_of else "")
         case PracticeCorpus() | PracticeBenchmark():
             name = "reasoning-gym"
             revision = f"{version('reasoning-gym')}, seed {source.seed}"

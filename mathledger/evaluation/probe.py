@@ -65,6 +65,13 @@ class Params:
         ),
     )
     batch_size: int = Field(ge=1, description="Number of prompts in a batch.")
+    max_gen_toks: int | None = Field(
+        ge=1,
+        description=(
+            "Limit of tokens in the answer to a part of a problem, if it is lower than the "
+            "benchmark's; null for the benchmark's."
+        ),
+    )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         description="Precision of the model; auto is bfloat16 if the accelerator has it, else "
         "float32."
@@ -341,4 +348,13 @@ def summarise(rows: list[Row], left_out: list[LeftOut]) -> Summary:
         rate([row for row in rows if not row["is_control"]]),
         rate([row for row in rows if row["is_control"]]),
         dict(sorted(Counter(each.reason for each in left_out).items())),
+    )
+
+
+def in_words(summary: Summary) -> str:
+    """Describe the metrics of one benchmark as `1 of 9 items, no controls`."""
+    groups = {"items": summary.items, "controls": summary.controls}
+    return ", ".join(
+        f"{own.num_verbatim} of {own.num} {kind}" if own else f"no {kind}"
+        for kind, own in groups.items()
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mathledger.card import copied
-from mathledger.card.ledger import ResponsesRow
+from mathledger.card.ledger_memorisation import ResponsesRow
 from mathledger.card.overlap import Hits
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
 

@@ -1,4 +1,4 @@
-"""The three probes of memorisation report evidence only when there is some."""
+"""The four probes of memorisation report evidence only when there is some."""
 
 import json
 from dataclasses import asdict
@@ -10,10 +10,18 @@ import pyarrow as pa
 import pytest
 
 from mathledger.card import card, memorisation
-from mathledger.card.ledger import CompletionsRow, Difference, Memorisation, TwinsRow
+from mathledger.card.ledger_memorisation import (
+    CompletionsRow,
+    Difference,
+    Memorisation,
+    PartsRow,
+    TwinsRow,
+)
 from mathledger.card.outputs import Outputs
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, removed_schema, write_rows
+from mathledger.evaluation import part_probe
+from mathledger.evaluation.parts import PARTS
 from mathledger.evaluation.probe import COMPLETION, summarise
 from mathledger.filters.decision import EVIDENCE
 from mathledger.run import params
@@ -93,6 +101,49 @@ def completions(benchmark: str, num_verbatim: int, num_control: int = 0) -> list
     ]
 
 
+def parts(benchmark: str, num_correct: int) -> list[Row]:
+    """Return rows of PART in which the first items are answered from each part."""
+    return [
+        dict.fromkeys(part_probe.PART.names)
+        | {"benchmark": benchmark, "part": part, "id": name, "correct": at < num_correct}
+        for part in PARTS
+        for at, name in enumerate(IDS)
+    ]
+
+
+def from_parts(base: int, tuned: int, twins: int = 0, hits: Any = None) -> list[PartsRow]:
+    answered = {
+        model: [*parts("b", count), *parts("b_twins", twins)]
+        for model, count in (("base", base), ("tuned", tuned))
+    }
+    whole = {(model, name): samples(15) for model in answered for name in ("b", "b_twins")}
+    return memorisation.answered_parts(answered, whole, {"b": "b_twins"}, hits or {})
+
+
+def test_answers_from_a_part_are_judged_by_twins_base_model_and_items_free_of_overlap() -> None:
+    rows = from_parts(0, 12)
+    assert [(row.model, row.part) for row in rows] == [
+        (model, part) for model in ("base", "tuned") for part in PARTS
+    ]
+    assert {row.whole_accuracy for row in rows} == {0.75}
+    assert evidence(rows) == {("tuned", "the base model"), ("tuned", "the twins")}
+    assert not evidence(from_parts(1, 2))
+    assert not evidence(from_parts(12, 12, twins=12))  # parts that anyone can answer
+    held = {"b": {name: {"row": False} for name in IDS[:12]}}
+    rows = from_parts(12, 12, twins=12, hits=held)
+    assert evidence(rows) == {(model, "items free of overlap") for model in ("base", "tuned")}
+    assert rows[0].overlapping and rows[0].overlapping.num_correct == 12
+    assert rows[0].others and (rows[0].others.num, rows[0].others.num_correct) == (8, 0)
+
+
+def test_a_twin_that_a_corpus_holds_is_no_control_of_answers_from_a_part() -> None:
+    held = {"b_twins": {name: {"row": True} for name in IDS[:5]}}
+    row = from_parts(0, 12, hits=held)[3]
+    assert row.twins and row.twins.num == 15
+    (against,) = (test for test in row.tests if test.against == "the twins")
+    assert against.difference == pytest.approx(7 / 15)
+
+
 def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[CompletionsRow]:
     rows = {
         model: [*completions("b", count, controls), *completions("b_twins", twins)]
@@ -108,7 +159,7 @@ def continued(base: int, tuned: int, twins: int = 0, controls: int = 0) -> list[
     return memorisation.continued_items(measured, rows, {"b": "b_twins"})
 
 
-def evidence(rows: list[CompletionsRow]) -> set[tuple[str, str]]:
+def evidence(rows: list[CompletionsRow] | list[PartsRow]) -> set[tuple[str, str]]:
     return {(one.model, one.against) for one in memorisation.evidence(rows)}
 
 
@@ -191,8 +242,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_rows(Path(f"data/probe/{model}/completions.parquet"), rows, COMPLETION)
         measured = {
             name: asdict(summarise([row for row in rows if row["benchmark"] == name], []))
+            | {"parts": {"left_out": {"too_short": 3}}}
             for name in BENCHMARKS
         }
+        answered = [*parts("b", count), *parts("b_twins", 0)]
+        write_rows(Path(f"data/probe/{model}/parts.parquet"), answered, part_probe.PART)
         write_json(Path(f"metrics/probe/{model}.json"), measured)
 
     def example(name: str, solution: str) -> Row:
@@ -229,10 +283,11 @@ def section(found: Memorisation) -> str:
     return card.render("memorisation", ledger=SimpleNamespace(memorisation=found))
 
 
-def test_findings_hold_all_three_probes_of_a_model_that_knows_items_by_heart(project: Path) -> None:
+def test_findings_hold_all_four_probes_of_a_model_that_knows_items_by_heart(project: Path) -> None:
     found = findings(BENCHMARKS, ["base", "tuned"])
     assert {one.model for one in found.twins.evidence} == {"tuned"}
     assert {one.model for one in found.completions.evidence} == {"tuned"}
+    assert found.parts and {one.model for one in found.parts.evidence} == {"tuned"}
     assert found.responses.evidence[0].model == "tuned"
     rows = {row.model: row for row in found.responses.rows}
     assert rows["tuned"].num_items == 10  # The variant is a different problem.
@@ -250,13 +305,15 @@ def test_the_card_says_what_the_ledger_holds(project: Path) -> None:
     assert "| b | tuned | 12 of 20: 60% [36, 81] | 0 of 20: 0% [0, 17] |" in shown
     assert "| b | tuned | 10, 0 kept | 100% of 10 items | 0% of 10 items |" in shown
     assert (
-        shown.count("There is evidence (") == 3
+        shown.count("There is evidence (") == 4
         and "**b**, tuned model, against the twins (p < 0.001)" in shown
     )
-    assert shown.count("would mean that") == 3
+    assert shown.count("would mean that") == 4
+    assert "| b | tuned | first 30% | 12 of 20: 60% [39, 78] | 0 of 20: 0% [0, 16] |" in shown
+    assert "Items that were not asked in parts: b: 3 too short." in shown
 
     calm = findings(BENCHMARKS, ["base"])
-    assert section(calm).count("There is no evidence beyond noise") == 3
+    assert section(calm).count("There is no evidence beyond noise") == 4
     assert "Evidence (" not in section(calm)
 
 

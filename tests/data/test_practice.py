@@ -4,21 +4,27 @@ import hashlib
 import re
 import subprocess
 import sys
-from typing import get_args
 
 import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.data import practice
 from mathledger.data.practice import Problem
+from mathledger.data.word_problems import KINDS, NAMES, THINGS
 from mathledger.run import params
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+ANIMALS = ("cows", "sheep", "goats", "horses", "hens", "ducks", "geese", "turkeys")
+CONSTANTS = {"2", "4", "5", "10", "60", "1", "3"}  # legs, cents of a coin, minutes, hours between
 WHOLE_PACKAGE = {
     "chain_sum": "287787ddf9badfd3c7eb0f0e63b6e60820a3f800345fdb04263772bbd162727e",
     "gsm_symbolic": "d6bac6401eb77899ac27c267a4bcfbdc89f8a99768b956bc3bf574d2cad48061",
 }
-SEEDS = {"chain_sum": (900_000, 64), "gsm_symbolic": (910_000, 24)}
+SEEDS = {
+    "chain_sum": (900_000, 64),
+    "gsm_symbolic": (910_000, 24),
+    "word_problems": (920_000, 200),
+}
 
 
 def pairs(task: str) -> list[tuple[Problem, Problem]]:
@@ -49,6 +55,38 @@ def test_a_word_problems_twin_has_its_template() -> None:
     for at, (original, twin) in enumerate(found):
         others = [likeness(original, other) for _, other in found[at + 1 :] + found[:at]]
         assert likeness(original, twin) > max(others)
+
+
+def test_word_problems_take_turns_and_a_twin_has_its_kind_and_wording() -> None:
+    found = pairs("word_problems")
+    kinds = [original.subsets["kind"] for original, _ in found]
+    assert kinds[: len(KINDS)] == list(KINDS) and kinds[len(KINDS)] == kinds[0]
+    for original, twin in found:
+        assert original.subsets == twin.subsets
+        texts = [
+            re.sub(r"\b(" + "|".join(NAMES + THINGS + ANIMALS) + r")\b|\d+", "_", item.problem)
+            for item in (original, twin)
+        ]
+        assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("seed", [100_000, 200_000, 920_000])
+def test_worked_steps_of_word_problems_are_right_and_use_the_numbers_of_the_problem(
+    seed: int,
+) -> None:
+    problems = practice.problems("word_problems", seed, 240)
+    assert problems[:50] == practice.problems("word_problems", seed, 50)
+    assert len({item.problem for item in problems}) == len(problems)
+    for item in problems:
+        *steps, last = item.solution.splitlines()
+        results = []
+        for step in steps:
+            left, right = step.split(" = ")
+            assert eval(left) == int(right) >= 0
+            given = {number.lstrip("0") or "0" for number in NUMBER.findall(item.problem)}
+            assert set(NUMBER.findall(left)) <= given | {*results} | CONSTANTS, item
+            results.append(right)
+        assert results[-1] == item.answer and last == f"The answer is \\boxed{{{item.answer}}}."
 
 
 def test_a_sums_twin_has_its_terms_digits_and_signs() -> None:
@@ -104,7 +142,7 @@ def test_problems_are_those_of_the_whole_package() -> None:
         assert found.hexdigest() == digest
 
 
-@pytest.mark.parametrize("task", get_args(practice.TaskName))
+@pytest.mark.parametrize("task", practice.MODULES)
 def test_no_game_of_the_package_is_imported(task: str) -> None:
     """Each task can be the first of a process. With the games would come pycosat, which needs a
     compiler.

@@ -14,6 +14,7 @@ from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.tables import write_rows
+from mathledger.evaluation.part_probe import PART
 from mathledger.evaluation.samples import SAMPLE
 from mathledger.verify import commit, digests, records, results
 from mathledger.verify.options import VerifyOptions
@@ -57,7 +58,7 @@ def flip(path: Path, at: int, bit: int) -> None:
 
 def test_all_links_hold_on_what_the_pipeline_wrote(smoke: Workspace) -> None:
     output = smoke.python(*VERIFY, "--deep", "2")
-    assert len(lines(output)) == 14 and not failed(output)
+    assert len(lines(output)) == 15 and not failed(output)
     assert "2 of 2 responses" in lines(output)["generation"]
     assert output.endswith("holds: all 14 links hold\n")
 
@@ -135,6 +136,11 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     rows[0]["verdict"], rows[0]["correct"] = "correct", True
     samples.unlink()
     write_rows(samples, rows, SAMPLE)
+    answers = top / "data/probe/tuned/parts.parquet"
+    asked = pq.read_table(answers).to_pylist()
+    asked[0]["verdict"], asked[0]["correct"] = "correct", True
+    answers.unlink()
+    write_rows(answers, asked, PART)
     kept = top / "data/decontaminate/kept.parquet"
     table = pq.read_table(kept)
     item = pq.read_table(top / "data/download_benchmark/tiny_chain_sum/items.parquet").to_pylist()[
@@ -151,9 +157,11 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     smoke_copy.run("git", "commit", "--quiet", "--message", "Better results")
     output = smoke_copy.python(*VERIFY, ok=False)
     found = lines(output)
-    assert {"responses", "metrics", "ledger", "card", "canaries", "filter"} <= failed(output)
+    wrong = {"responses", "metrics", "parts", "ledger", "card", "canaries", "filter"}
+    assert wrong <= failed(output)
     assert not {"commit", "params", "lock", "digests"} & failed(output)
     assert f"item {rows[0]['item_id']}, repeat 0: verdict" in found["responses"]
+    assert f"item {asked[0]['id']}, {asked[0]['part']}: correct differs" in found["parts"]
     assert "97.3 is not in the ledger" in found["card"]
     assert "kept.parquet: row" in found["canaries"] and item["id"] in found["canaries"]
     assert "kept.parquet differs from what the filter writes" in found["filter"]

@@ -1,7 +1,16 @@
-"""Tabulate the three probes of memorisation."""
+"""Tabulate the four probes of memorisation."""
 
-from mathledger.card.ledger import Completions, Responses, TwinDrop, Twins, Verbatim
+from mathledger.card.ledger_memorisation import (
+    Completions,
+    Parts,
+    Responses,
+    Right,
+    TwinDrop,
+    Twins,
+    Verbatim,
+)
 from mathledger.card.markdown import percent, table
+from mathledger.evaluation.parts import LABELS
 
 
 def twins_table(probe: Twins) -> str:
@@ -75,6 +84,44 @@ def verbatim_cell(part: Verbatim | None) -> str:
 def left_out_cell(reasons: dict[str, int]) -> str:
     """Format the reasons why no item was probed as `none: 64 too short`."""
     return "none: " + ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in reasons.items())
+
+
+def parts_table(probe: Parts) -> str:
+    """Tabulate how many problems each model answers from a part, next to the controls."""
+    rows = [
+        [
+            row.benchmark,
+            row.model,
+            LABELS[row.part],
+            right_cell(row.items),
+            right_cell(row.twins),
+            right_cell(row.overlapping),
+            right_cell(row.others),
+            percent(row.whole_accuracy, row.items.num if row.items else 1) + "%",
+        ]
+        for row in probe.rows
+    ]
+    head = ["benchmark", "model", "shown", "items right", "their twins", "items in the corpora"]
+    return table([*head, "items free of overlap", "whole problem"], rows, 3)
+
+
+def right_cell(part: Right | None) -> str:
+    """Format a rate of right answers as `13 of 24: 54% [35, 72]`."""
+    if part is None:
+        return "none"
+    shares = (part.accuracy, part.accuracy_low, part.accuracy_high)
+    share, low, high = (percent(each, part.num) for each in shares)
+    return f"{part.num_correct} of {part.num}: {share}% [{low}, {high}]"
+
+
+def parts_left_out(probe: Parts) -> str:
+    """Say which items are not asked in parts: `gsm: 8 too short; aime: 2 too long`."""
+    told = {
+        name: ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in reasons.items())
+        for name, reasons in probe.left_out.items()
+        if reasons
+    }
+    return "; ".join(f"{name}: {reasons}" for name, reasons in told.items())
 
 
 def solutions_table(probe: Responses) -> str:
