@@ -22,12 +22,13 @@ from mathledger.evaluation.samples import SAMPLE, grade_responses, summarise
 from mathledger.evaluation.settings import Params
 from mathledger.model import prompts
 from mathledger.model.launch import Launch, initialise_ranks
+from mathledger.run import params
 from tests.conftest import Workspace, slurm_job
 
 CELL = "tuned-tiny_chain_sum"
 SAMPLES = f"data/evaluate/{CELL}/samples.parquet"
 TASK = harness.Task(2, "{problem}", 0, None, 30, [], 1, None)
-GREEDY = Params(Launch("python", 1, "none"), "hf", 2, "float32", 0.0, 1.0, 0, 0.0, None, None)
+GREEDY = dataclasses.replace(params.load("evaluate", Params), dtype="float32", batch_size=2)
 
 
 def item(name: str, problem: str, answer: str) -> Row:

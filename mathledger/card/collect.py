@@ -27,6 +27,7 @@ from mathledger.card.settings import Claim
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data
 from mathledger.core.tables import read_batches
+from mathledger.evaluation.settings import token_limit
 from mathledger.run import params
 from mathledger.run.lineage import lineage_file
 
@@ -97,7 +98,12 @@ def benchmark_entries(outputs: Outputs, settings: Settings) -> list[Benchmark]:
     return scores.adjusted(
         [
             scores.benchmark(
-                outputs, name, own, set(leaked.get(name, ())), settings["evaluated_models"]
+                outputs,
+                name,
+                own,
+                set(leaked.get(name, ())),
+                settings["evaluated_models"],
+                token_limit(settings["evaluate"], own["task"]),
             )
             for name, own in settings["benchmark"].items()
         ]

@@ -35,19 +35,24 @@ Items = Sequence[Sequence[Row]]  # the responses to each item in order of repeat
 
 
 def benchmark(
-    outputs: Outputs, name: str, settings: Mapping[str, Any], leaked: set[str], models: list[str]
+    outputs: Outputs,
+    name: str,
+    settings: Mapping[str, Any],
+    leaked: set[str],
+    models: list[str],
+    limit: int,
 ) -> Benchmark:
     """Return the ledger's entry for one benchmark, with the digests of its responses and items.
 
     Args:
         settings: benchmark.<name> of params.yaml.
         leaked: the ids of the items that were found in the corpora.
+        limit: the token limit of a response.
     """
     receipt, items = outputs.receipt("download_benchmark", name), outputs.items(name)
     subsets = subset_places([dict(item["subsets"]) for item in items])
     ids = [item["id"] for item in items]
     samples = {model: read_samples(outputs.samples(model, name), ids) for model in models}
-    limit = settings["task"]["max_gen_toks"]
     return Benchmark(
         benchmark=name,
         about=settings["about"],

@@ -84,6 +84,7 @@ Repo = Annotated[str, AfterValidator(_expect_repo)]
 Requirement = Annotated[str, AfterValidator(_expect_requirement)]
 Commit = Annotated[str, BeforeValidator(_expect_some_commit), AfterValidator(_expect_commit)]
 RepoType = Literal["dataset", "model"]
+Software = Literal["vllm", "sglang", "llama.cpp"]  # of a server
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -159,6 +160,10 @@ class Served:
         description="URL of the API without an endpoint, for example http://127.0.0.1:8000/v1."
     )
     model: str = Field(description="Name of the model on the server.")
+    software: Software | None = Field(
+        default=None,
+        description="Software of the server; needed for settings beyond OpenAI's protocol.",
+    )
     completes_text: bool = Field(
         default=False,
         description="Whether the server also completes raw text at /completions, as the probe "

@@ -13,7 +13,7 @@ from mathledger.core.tables import Row, read_rows
 from mathledger.evaluation import harness, served
 from mathledger.evaluation.engines.engine import Limits, Request
 from mathledger.evaluation.settings import Params
-from mathledger.model import conversations, prompts
+from mathledger.model import conversations, prompts, templates
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Questions:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.task.max_gen_toks, self.task.until)
+        return Limits(self.settings.max_gen_toks or self.task.max_gen_toks, self.task.until)
 
 
 def read_questions(model: Path, benchmark: Path, settings: Params, task: harness.Task) -> Questions:
@@ -51,7 +51,8 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
     tokenizer = prompts.load_tokenizer(model)
     requests = render(benchmark.name, items, task, settings, tokenizer)
     context = read_json(model / "config.json").get("max_position_embeddings")
-    fitting = those_that_fit(requests, context, task.max_gen_toks, settings.max_too_long_rate)
+    limit = settings.max_gen_toks or task.max_gen_toks
+    fitting = those_that_fit(requests, context, limit, settings.max_too_long_rate)
     private = is_private(benchmark)
     return Questions(settings, task, items, tokenizer, requests, fitting, private)
 
@@ -66,7 +67,16 @@ def render(
     """
     requests = []
     turns = harness.turns(name, items, task)
-    rendered = conversations.render(tokenizer, turns, True) if tokenizer else served.render(turns)
+    system, variables = settings.system_prompt, settings.chat_template_kwargs
+    if system:
+        turns = [[{"role": "system", "content": system}, *own] for own in turns]
+    if tokenizer:
+        templates.expect_variables(tokenizer, variables)
+        rendered = conversations.render(tokenizer, turns, True, **variables)
+        if system:
+            templates.expect_system_turn(rendered, system)
+    else:
+        rendered = served.render(turns, variables)
     for item, messages, asked in zip(items, turns, rendered, strict=True):
         prompt, ids = asked.text, asked.ids
         if not settings.temperature:
@@ -96,8 +106,8 @@ def those_that_fit(
         raise InputError(
             f"{num_long} of {len(requests)} prompts exceed the model's context of {context} tokens "
             f"with max_gen_toks={max_gen_toks} (the longest, item {longest.item_id}, has "
-            f"{len(longest.prompt_ids)}): lower task.max_gen_toks, or raise "
-            "evaluate.max_too_long_rate, the share that may be scored as wrong"
+            f"{len(longest.prompt_ids)}): lower max_gen_toks, in the benchmark's task or in "
+            "evaluate, or raise evaluate.max_too_long_rate, the share that may be scored as wrong"
         )
     return fits
 

@@ -5,6 +5,7 @@ tokenizer is not known either, so a request has no token ids, and the server cou
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ def server_of(folder: Path) -> Server | None:
         return Server(
             base_url=f"{own['base_url'].rstrip('/')}/chat/completions",
             model=own["model"],
+            software=own.get("software"),
             max_retries=own["max_retries"],
             timeout_s=own["timeout_s"],
         )
@@ -48,11 +50,19 @@ def described(folder: Path) -> dict[str, Any] | None:
 
 
 def settings_for(folder: Path, settings: Params) -> Params:
-    """Return the settings for a model: its server's, if it has one, else those given."""
+    """Return the settings for a model: its server's, if it has one, else those given.
+
+    Raises:
+        InputError: the server's software has no name for a setting.
+    """
     server = server_of(folder)
     if server is None:
         return settings
-    return replace(settings, backend="local-chat-completions", server=server, vllm=None)
+    try:
+        return replace(settings, backend="local-chat-completions", server=server, vllm=None)
+    except ValueError as error:
+        key = f"models.{folder.name}.source.software"
+        raise InputError(str(error).replace("evaluate.server.software", key)) from None
 
 
 def expect_same(folder: Path) -> dict[str, Any]:
@@ -74,6 +84,11 @@ def expect_same(folder: Path) -> dict[str, Any]:
     return {"served_model": own["model"], "server_says": said}
 
 
-def render(turns: list[Conversation]) -> list[Rendered]:
-    """Return the messages as text, which stands for the prompt; only the server renders them."""
-    return [Rendered(json.dumps(each, ensure_ascii=False), []) for each in turns]
+def render(turns: list[Conversation], variables: Mapping[str, Any]) -> list[Rendered]:
+    """Return what the server renders, as text that stands for the prompt.
+
+    Args:
+        variables: those of the server's chat template.
+    """
+    asked = [{"messages": each, "variables": variables} if variables else each for each in turns]
+    return [Rendered(json.dumps(each, ensure_ascii=False), []) for each in asked]

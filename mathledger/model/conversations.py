@@ -6,10 +6,11 @@ model to stop there, and a problem with one would end the user's turn. Training,
 and the held-out samples all render through `render`; the probe asks `spells_control`.
 """
 
+import functools
 import json
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,9 @@ class Controls:
         # DeepSeek's tokenizers, for example, do not flag the tokens that mark the turns.
         written = ""
         if tokenizer.chat_template:
-            written = "".join(_apply(tokenizer, PROBE, False) + _apply(tokenizer, PROBE[1:], True))
+            written = "".join(
+                _apply(tokenizer, False, {}, PROBE) + _apply(tokenizer, True, {}, PROBE[1:])
+            )
         texts |= {token.content for token in added if token.content in written}
         self.texts = sorted(
             (text for text in texts if text.strip() and not THINKING.fullmatch(text)),
@@ -77,34 +80,41 @@ def spells_control(tokenizer: Any, text: str) -> bool:
 
 
 def render(
-    tokenizer: Any, conversations: Sequence[Conversation], add_generation_prompt: bool
+    tokenizer: Any,
+    conversations: Sequence[Conversation],
+    add_generation_prompt: bool,
+    **variables: Any,
 ) -> list[Rendered]:
     """Render conversations by the chat template, and tokenise them.
 
     Every control token among the ids was written by the template; a text that spells one is
     tokenised as the characters that it is.
 
+    Args:
+        variables: variables of the chat template, such as enable_thinking.
+
     Raises:
         InputError: the chat template fails.
     """
     known = controls(tokenizer)
-    texts = _apply(tokenizer, conversations, add_generation_prompt)
+    apply = functools.partial(_apply, tokenizer, add_generation_prompt, variables)
+    texts = apply(conversations)
     whole = tokenizer(texts, add_special_tokens=False)["input_ids"]
     rendered = [Rendered(text, ids) for text, ids in zip(texts, whole, strict=True)]
     for number, turns in enumerate(conversations):
         if any(known.pattern.search(turn["content"]) for turn in turns):
-            rendered[number] = _render_spelled(tokenizer, known, turns, add_generation_prompt)
+            rendered[number] = _render_spelled(tokenizer, known, turns, apply)
     return rendered
 
 
 def _apply(
-    tokenizer: Any, conversations: Sequence[Conversation], add_generation_prompt: bool
+    tokenizer: Any, is_open: bool, variables: Mapping[str, Any], turns: Sequence[Conversation]
 ) -> list[str]:
     from jinja2 import TemplateError
 
     try:
         texts: list[str] = tokenizer.apply_chat_template(
-            list(conversations), tokenize=False, add_generation_prompt=add_generation_prompt
+            list(turns), tokenize=False, add_generation_prompt=is_open, **variables
         )
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise InputError(
@@ -115,7 +125,10 @@ def _apply(
 
 
 def _render_spelled(
-    tokenizer: Any, known: Controls, turns: Conversation, add_generation_prompt: bool
+    tokenizer: Any,
+    known: Controls,
+    turns: Conversation,
+    apply: Callable[[Sequence[Conversation]], list[str]],
 ) -> Rendered:
     """Render a conversation whose texts spell control tokens.
 
@@ -130,7 +143,7 @@ def _render_spelled(
         turn | {"content": known.pattern.sub(lambda found: marks[found[0]], turn["content"])}
         for turn in turns
     ]
-    (text,) = _apply(tokenizer, [marked], add_generation_prompt)
+    (text,) = apply([marked])
     text = known.pattern.sub(lambda found: aliases[found[0]], text)
     text = text.translate({ord(mark): spelled for spelled, mark in marks.items()})
     if start not in known.backends:

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ SOLUTION = r"3 + 4 = 7, so the answer is \boxed{7}."
 THINKING = f"<think>\nThree and four more make seven.\n</think>\n\n{SOLUTION}"
 SYSTEM = "Answer briefly."
 SWITCHES = ("enable_thinking", "thinking")
+# What the library or the project gives a template.
+NOT_SETTINGS = {"messages", "tools", "documents", "add_generation_prompt"}
 # Llama's own fallback where the template finds no clock.
 DATE = datetime(2024, 7, 26)
 _CLOCK = re.compile(r"""strftime_now\(\s*(?:format\s*=\s*)?(["'])((?:(?!\1).)*)\1\s*\)""")
@@ -138,6 +140,42 @@ def check_template(tokenizer: Any, folder: Path) -> Facts:
         keeps_thinking=_keeps_thinking(tokenizer, folder, prompt),
         num_bos=num_bos,
     )
+
+
+def expect_variables(tokenizer: Any, wanted: Iterable[str]) -> None:
+    """Raise InputError if a chat template does not read a variable, and so would ignore it."""
+    if not (wanted := sorted(wanted)):
+        return
+    known = sorted(_variables(tokenizer.get_chat_template()) - tokenizer.special_tokens_map.keys())
+    if unknown := [name for name in wanted if name not in known]:
+        raise InputError(
+            f"evaluate.chat_template_kwargs: the model's chat template has no variable "
+            f"{', '.join(unknown)}; it has {', '.join(known) or 'none'}"
+        )
+
+
+def _variables(template: str) -> set[str]:
+    """Return the variables that a template takes from outside, or from its own default."""
+    from jinja2 import meta, nodes
+    from transformers.utils import chat_template_utils as library
+
+    environment = library._compile_jinja_template(template).environment
+    tree = environment.parse(template)
+    names = [name for name in tree.find_all(nodes.Name) if name.ctx == "store"]
+    own = {name.name for name in names}
+    tests = [test.node for test in tree.find_all(nodes.Test) if test.name == "defined"]
+    defaults = {node.name for node in tests if isinstance(node, nodes.Name)}
+    read: set[str] = meta.find_undeclared_variables(tree)
+    return read - (own - defaults) - NOT_SETTINGS - set(environment.globals)
+
+
+def expect_system_turn(prompts: Iterable[Rendered], system: str) -> None:
+    """Raise InputError if a chat template left out the system turn."""
+    if any(_squashed(system) not in _squashed(each.text) for each in prompts):
+        raise InputError(
+            "evaluate.system_prompt: the model's chat template leaves out the system turn: set "
+            "model.chat_template, or put the text into the benchmarks' task.doc_to_text"
+        )
 
 
 def every_id(tokenizer: Any, folder: Path) -> list[int]:

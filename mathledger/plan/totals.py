@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mathledger.evaluation.settings import token_limit
 from mathledger.plan.size import Size
 from mathledger.run.params import evaluated_models
 
@@ -49,7 +50,7 @@ def evaluation(content: Mapping[str, Any]) -> Evaluation:
         unknown += not items
         repeats = task["repeats"] if evaluate["temperature"] else 1
         responses += items * repeats * len(models)
-        tokens += items * repeats * len(models) * task["max_gen_toks"]
+        tokens += items * repeats * len(models) * token_limit(evaluate, task)
     return Evaluation(len(models), responses, tokens, evaluate["launch"]["num_processes"], unknown)
 
 

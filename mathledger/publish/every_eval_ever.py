@@ -15,11 +15,14 @@ from typing import Any
 import mathledger
 from mathledger.card.ledger import Interval, Ledger
 from mathledger.core.files import write_json
+from mathledger.evaluation.settings import token_limit
 from mathledger.publish.measured import Measured
 
 FOLDER = "every_eval_ever"
 VERSION = "0.3.0"
 NOT_STATED = "not stated"
+MORE_SETTINGS = ["min_p", "presence_penalty", "repetition_penalty"]
+MORE_SETTINGS += ["system_prompt", "chat_template_kwargs"]
 
 
 def write(folder: Path, ledger: Ledger, scores: Sequence[Measured]) -> None:
@@ -166,13 +169,15 @@ def _result(
             "generation_args": {
                 "temperature": own["temperature"],
                 "top_p": own["top_p"],
-                "max_tokens": task["max_gen_toks"],
+                **({"top_k": own["top_k"]} if own.get("top_k") else {}),
+                "max_tokens": token_limit(own, task),
                 "prompt_template": task["doc_to_text"],
             },
             "additional_details": {
                 "num_fewshot": str(task["num_fewshot"]),
                 "until": json.dumps(task["until"]),
                 "seed": str(own["seed"]),
+                **{name: json.dumps(own[name]) for name in MORE_SETTINGS if name in own},
             },
         },
     }

@@ -13,14 +13,13 @@ from mathledger.evaluation.engines import transformers
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Limits, Request, Response
 from mathledger.evaluation.responses import respond as ask_all
-from mathledger.evaluation.settings import Backend, Params, Server, Vllm
+from mathledger.evaluation.settings import Backend, Params, Server, Software, Vllm
 from mathledger.model import prompts
-from mathledger.model.launch import Launch
+from mathledger.run import params
 from tests import openai_server
 from tests.conftest import Workspace
 
-PYTHON = Launch("python", 1, "none")
-GREEDY = Params(PYTHON, "hf", 4, "float32", 0.0, 1.0, 0, 0.0, None, None)
+GREEDY = dataclasses.replace(params.load("evaluate", Params), dtype="float32", batch_size=4)
 SAMPLED = dataclasses.replace(GREEDY, temperature=1.0, top_p=0.9)
 LIMITS = Limits(12, [])
 Respond = Callable[..., list[Response]]
@@ -67,7 +66,11 @@ def content(responses: list[Response]) -> list[tuple[str, int, str]]:
     return [(each.text, each.num_tokens, each.finish_reason) for each in responses]
 
 
-@pytest.mark.parametrize("settings", [GREEDY, SAMPLED])
+PENALISED = dataclasses.replace(GREEDY, presence_penalty=1.5, repetition_penalty=1.3)
+EVERYTHING = dataclasses.replace(PENALISED, temperature=0.7, top_k=20, min_p=0.01)
+
+
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED, PENALISED, EVERYTHING])
 def test_responses_do_not_depend_on_the_batch(respond: Respond, settings: Params) -> None:
     found = [content(respond(dataclasses.replace(settings, batch_size=n))) for n in (1, 4, 16)]
     assert found[0] == found[1] == found[2]
@@ -90,7 +93,9 @@ def test_sampling_draws_from_the_models_distribution() -> None:
     num, temperature, top_p = 4000, 1.5, 0.9
     from mathledger.evaluation.engines.seeded_sampling import SeededSampling
 
-    draw = SeededSampling(list(range(num)), temperature, top_p)
+    draw = SeededSampling(
+        list(range(num)), dataclasses.replace(SAMPLED, temperature=temperature, top_p=top_p)
+    )
     drawn = draw(None, logits.repeat(num, 1)).argmax(dim=1)
     expected = torch.softmax(logits / temperature, 0)
     nucleus = expected.cumsum(0) - expected < top_p
@@ -98,6 +103,41 @@ def test_sampling_draws_from_the_models_distribution() -> None:
     counts = torch.bincount(drawn, minlength=5)
     assert not counts[~nucleus].any() and (~nucleus).any()
     assert chisquare(counts[nucleus].numpy(), (num * expected[nucleus]).numpy()).pvalue > 0.001
+
+
+SETTINGS = {"top_k": 3, "min_p": 0.2, "presence_penalty": 1.5, "repetition_penalty": 1.3}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_sampling_is_that_of_transformers(name: str) -> None:
+    """A draw follows the distribution from which `generate` would sample with these settings."""
+    import torch
+    from scipy.stats import chisquare
+    from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
+
+    from mathledger.evaluation.engines.seeded_sampling import processors
+
+    num, logits = 4000, torch.tensor([2.0, 1.0, 0.5, -0.5, -2.0, -1.0])
+    ids = torch.tensor([[5, 5, 1, 0, 0]])  # two tokens of padding, a prompt of one, a response
+    mask = torch.tensor([[0, 0, 1]])
+    settings = dataclasses.replace(SAMPLED, temperature=0.8, **{name: SETTINGS[name]})
+    drawn = logits.repeat(num, 1)
+    for each in processors(settings, list(range(num)), mask.repeat(num, 1)):
+        drawn = each(ids.repeat(num, 1), drawn)
+    if name == "presence_penalty":  # transformers has none
+        own, expected = {}, logits - torch.tensor([1.5, 0, 0, 0, 0, 0])
+    else:
+        own, expected = {name: SETTINGS[name]}, logits
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=6, bos_token_id=5, eos_token_id=5, n_layer=1, n_head=1, n_embd=2)
+    )
+    config = GenerationConfig(do_sample=True, temperature=0.8, top_p=0.9, **own)
+    ours = model._get_logits_processor(config, 3, ids[:, 2:], device="cpu")
+    expected = ours(ids[:, 2:], expected[None])[0].double().softmax(0)
+    counts = torch.bincount(drawn.argmax(dim=1), minlength=6)
+    kept = expected > 0
+    assert not counts[~kept].any() and (~kept).any()
+    assert chisquare(counts[kept].numpy(), (num * expected[kept]).numpy()).pvalue > 0.001
 
 
 def test_a_response_ends_where_its_stop_text_begins(respond: Respond) -> None:
@@ -171,8 +211,10 @@ def test_the_models_own_generation_settings_do_not_count(
 # --- A server -------------------------------------------------------------------------------------
 
 
-def by_server(url: str, backend: Backend, retries: int = 2) -> Params:
-    server = Server(f"{url}/x", "m", retries, 20)
+def by_server(
+    url: str, backend: Backend, retries: int = 2, software: Software | None = None
+) -> Params:
+    server = Server(f"{url}/x", "m", software, retries, 20)
     return dataclasses.replace(GREEDY, backend=backend, server=server)
 
 
@@ -212,6 +254,78 @@ def test_sampling_by_a_server_sends_settings_and_a_seed_for_each(respond: Respon
         found = respond(settings)
         assert {(body["temperature"], body["top_p"]) for body in server.asked} == {(0.7, 0.8)}
     assert [each.text for each in found][:3] == ["0", "1", "100"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "software", "expected"),
+    [
+        ("local-completions", "vllm", {"repetition_penalty": 1.3}),
+        ("local-chat-completions", "sglang", {"repetition_penalty": 1.3}),
+        ("local-chat-completions", "llama.cpp", {"repeat_penalty": 1.3, "repeat_last_n": -1}),
+    ],
+)
+def test_a_server_is_sent_every_setting_by_its_own_name(
+    respond: Respond, backend: Backend, software: Software, expected: dict[str, Any]
+) -> None:
+    variables = {"enable_thinking": False}
+    with openai_server.serve(lambda _: ("7", 1, "stop")) as server:
+        settings = dataclasses.replace(
+            by_server(server.url, backend, software=software),
+            **(SETTINGS | {"chat_template_kwargs": variables}),
+        )
+        respond(settings)
+        respond(by_server(server.url, backend, software=software))
+    expected = expected | {"top_k": 3, "min_p": 0.2, "presence_penalty": 1.5}
+    if backend == "local-chat-completions":
+        expected["chat_template_kwargs"] = variables
+    sent = {"prompt", "messages", "model", "max_tokens", "temperature", "top_p", "stop", "seed"}
+    first, last = server.asked[0], server.asked[-1]
+    assert {name: first[name] for name in first.keys() - sent} == expected
+    # The server must not fill in what the model's folder says.
+    assert (last["top_k"], last["min_p"], last["presence_penalty"]) == (-1, 0, 0)
+    assert last.keys() == first.keys() - {"chat_template_kwargs"}
+
+
+@pytest.mark.parametrize("name", ["top_k", "min_p", "repetition_penalty", "chat_template_kwargs"])
+def test_a_server_of_unknown_software_is_sent_no_setting_beyond_the_protocol(name: str) -> None:
+    value = (SETTINGS | {"chat_template_kwargs": {"enable_thinking": False}})[name]
+    plain = by_server("http://127.0.0.1:9", "local-chat-completions")
+    with pytest.raises(ValueError, match=f"no {name}: set evaluate.server.software"):
+        dataclasses.replace(plain, **{name: value})
+
+
+def test_a_chat_server_takes_four_stop_texts(respond: Respond) -> None:
+    """The harness would drop the fifth without a word."""
+    settings = by_server("http://127.0.0.1:9", "local-chat-completions")
+    with pytest.raises(InputError, match=r"4 stop texts, but task\.until has 5"):
+        respond(settings, Limits(12, list("abcde")))
+
+
+def test_vllm_is_given_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in takes vLLM's place, so this shows what is passed on, not what vLLM does."""
+    import sys
+    from types import SimpleNamespace
+
+    given: list[dict[str, Any]] = []
+
+    def generate(prompts: list[list[int]], generate: bool, sampling_params: Any) -> Any:
+        given.extend(sampling_params)
+        output = SimpleNamespace(text="7", token_ids=[1], finish_reason="stop")
+        return [SimpleNamespace(outputs=[output]) for _ in prompts]
+
+    model = SimpleNamespace(_model_generate=generate)
+    stand_in = SimpleNamespace(VLLM=lambda **_: model, SamplingParams=lambda **own: own)
+    monkeypatch.setitem(sys.modules, "lm_eval.models.vllm_causallms", stand_in)
+    monkeypatch.setitem(sys.modules, "vllm", stand_in)
+    settings = dataclasses.replace(EVERYTHING, backend="vllm", vllm=Vllm(1, 1, 0.9))
+    request = Request("i", 0, [], "", [1, 2], 5)
+    open_engine(Path(), None, settings).answer([request], LIMITS, lambda _: None)
+    assert given == [
+        {
+            "temperature": 0.7, "top_p": 1.0, "top_k": 20, "min_p": 0.01, "presence_penalty": 1.5,
+            "repetition_penalty": 1.3, "seed": 5, "max_tokens": 12, "stop": [],
+        }
+    ]  # fmt: skip
 
 
 def test_a_server_that_fails_now_and_then_is_asked_again(respond: Respond) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from mathledger.evaluation.engines.engine import Limits, Request, Response, faul
 from mathledger.evaluation.engines.server import Client, ReplyError, read_reply
 from mathledger.evaluation.responses import Store
 from mathledger.evaluation.settings import Params, Server
-from mathledger.model.launch import Launch
+from mathledger.run import params
 
 LIMITS = Limits(8, [])
 JSON = st.recursive(
@@ -137,14 +138,11 @@ def serve(answer: Any) -> Iterator[tuple[str, list[str]]]:
 
 def ask(url: str, monkeypatch: pytest.MonkeyPatch, *, max_retries: int = 0) -> list[Response]:
     """Ask for one response with a client whose payload is not the harness's."""
-    settings = Params(
-        Launch("python", 1, "none"), "local-completions", 4, "auto", 0.0, 1.0, 0, 0.0,
-        Server(f"{url}/v1/completions", "m", max_retries, 5), None,
-    )  # fmt: skip
+    server = Server(f"{url}/v1/completions", "m", None, max_retries, 5)
+    settings = replace(params.load("evaluate", Params), backend="local-completions", server=server)
     harness = SimpleNamespace(header={}, _seed=1, _create_payload=lambda message, **_: {})
     monkeypatch.setattr(Client, "_harness_client", lambda self: harness)
-    assert settings.server
-    client = Client(settings, settings.server, Path("m"), None)
+    client = Client(settings, server, Path("m"), None)
     found: list[Response] = []
     request = Request("an-item", 0, [], "", [1], None)
     client.answer([request], LIMITS, lambda pairs: found.extend(each for _, each in pairs))
@@ -222,7 +220,7 @@ def test_a_reply_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("url", ["ftp://host/v1", "host:8000/v1", "http://", ""])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must start with http"):
-        Server(url, None, 1, 1)
+        Server(url, None, None, 1, 1)
 
 
 def test_an_address_with_a_password_is_refused() -> None:

@@ -96,7 +96,11 @@ def test_the_probe_leaves_out_what_spells_a_control_token() -> None:
 
 def test_a_chat_server_is_not_sent_a_control_token() -> None:
     server = evaluate.Server(
-        base_url="http://127.0.0.1:9/v1/chat/completions", model=None, max_retries=0, timeout_s=1
+        base_url="http://127.0.0.1:9/v1/chat/completions",
+        model=None,
+        software=None,
+        max_retries=0,
+        timeout_s=1,
     )
     base = params.load("evaluate", evaluate.Params)
     chat = replace(base, backend="local-chat-completions", server=server)

@@ -43,6 +43,33 @@ def longest_limit(ledger: Ledger) -> int:
     return max(entry.models[name].response_lengths.limit for entry in ledger.benchmarks)
 
 
+def sampling(ledger: Ledger) -> dict[str, Any]:
+    """Return the sampling settings that are not neutral, by name."""
+    evaluate = ledger.params["evaluate"]
+    neutral = {"top_k": None, "min_p": 0, "presence_penalty": 0, "repetition_penalty": 1}
+    names = ["temperature", "top_p"] if evaluate["temperature"] else []
+    names += [name for name in neutral if evaluate.get(name, neutral[name]) != neutral[name]]
+    return {name: evaluate[name] for name in names}
+
+
+def settings_text(ledger: Ledger, before: str = "") -> str:
+    """Name the sampling settings that are not neutral, and put a text before them, if any."""
+    parts = [f"{name} {value:g}" for name, value in sampling(ledger).items()]
+    text = " and ".join(", ".join(parts).rsplit(", ", 1))
+    return before + text if parts else ""
+
+
+def call(ledger: Ledger) -> str:
+    """Return the arguments with which transformers generates as the evaluation did."""
+    evaluate = ledger.params["evaluate"]
+    options = {"max_new_tokens": longest_limit(ledger), "do_sample": bool(evaluate["temperature"])}
+    options |= {name: own for name, own in sampling(ledger).items() if name != "presence_penalty"}
+    options["return_full_text"] = False
+    if variables := evaluate.get("chat_template_kwargs"):
+        options["tokenizer_encode_kwargs"] = variables
+    return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+
 def asked_otherwise(ledger: Ledger) -> list[str]:
     """Return the benchmarks whose prompt differs from the one in the usage snippet."""
     prompt = ledger.params["prompt"]["template"]

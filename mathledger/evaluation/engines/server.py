@@ -16,6 +16,8 @@ from mathledger.evaluation.engines.engine import Done, Engine, Limits, Request, 
 from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import spells_control
 
+ALL_TOKENS = -1  # top_k of vLLM, SGLang and llama.cpp
+MAX_STOPS = 4  # of OpenAI's chat protocol; the harness drops the others
 MAX_REDIRECTS = 3
 MAX_BYTES = 4 << 20, 256  # of a reply: at most so many, and so many more for each token
 
@@ -62,6 +64,11 @@ class Client:
         from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
         self._expect_plain(requests)
+        if self.is_chat and len(limits.until) > MAX_STOPS:
+            raise InputError(
+                f"a chat server takes {MAX_STOPS} stop texts, but task.until has "
+                f"{len(limits.until)}: set evaluate.backend=local-completions"
+            )
         at_once = asyncio.Semaphore(self.settings.batch_size)
         failed: list[str] = []
         client = self._harness_client()
@@ -139,14 +146,40 @@ class Client:
         return kind(base_url=self.server.base_url, model=model, tokenizer_backend=None)
 
     def _wanted(self, request: Request, limits: Limits) -> dict[str, Any]:
-        """Return the generation settings under the harness's names."""
+        """Return the generation settings under the names of the harness or of the server."""
+        settings = self.settings
         wanted: dict[str, Any] = {
             "max_gen_toks": limits.max_gen_toks,
             "until": list(limits.until),
-            "temperature": self.settings.temperature,
-            "top_p": self.settings.top_p,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
         }
-        return wanted if request.seed is None else wanted | {"seed": request.seed}
+        if request.seed is not None:
+            wanted["seed"] = request.seed
+        if settings.presence_penalty != 0:
+            wanted["presence_penalty"] = settings.presence_penalty
+        return wanted | self._beyond_openai()
+
+    def _beyond_openai(self) -> dict[str, Any]:
+        """Return the settings that OpenAI's protocol lacks, under the server's names for them.
+
+        Neutral values are sent as well, or the server would take those of the model's folder.
+        """
+        settings, software = self.settings, self.server.software
+        if software is None:  # `Params` has refused values that are not neutral
+            return {}
+        wanted: dict[str, Any] = {
+            "top_k": settings.top_k or ALL_TOKENS,
+            "min_p": settings.min_p,
+            "repetition_penalty": settings.repetition_penalty,
+            "presence_penalty": settings.presence_penalty,
+        }
+        if software == "llama.cpp":
+            wanted["repeat_penalty"] = wanted.pop("repetition_penalty")
+            wanted["repeat_last_n"] = -1  # penalise all tokens, not the last 64
+        if self.is_chat and settings.chat_template_kwargs:
+            wanted["chat_template_kwargs"] = settings.chat_template_kwargs
+        return wanted
 
 
 async def _post(

@@ -45,7 +45,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
     from lm_eval.models.huggingface import HFLM
     from transformers import GenerationConfig
 
-    from mathledger.evaluation.engines.seeded_sampling import SeededSampling
+    from mathledger.evaluation.engines.seeded_sampling import processors
 
     local_rank = os.environ.get("LOCAL_RANK", "0")
     lm = HFLM(
@@ -74,7 +74,6 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
             ids[row, width - len(request.prompt_ids) :] = torch.tensor(request.prompt_ids)
             mask[row, width - len(request.prompt_ids) :] = 1
         seeds = [request.seed for request in requests if request.seed is not None]
-        sampling = SeededSampling(seeds, settings.temperature, settings.top_p)
         with torch.inference_mode():
             output = lm._model_generate(
                 context=ids.to(lm.device),
@@ -82,7 +81,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
                 max_length=width + limits.max_gen_toks,
                 stop=limits.until,
                 do_sample=False,
-                logits_processor=[sampling] if seeds else [],
+                logits_processor=processors(settings, seeds, mask.to(lm.device)),
             )
         seconds = (time.monotonic() - started) / len(requests)
         done(

@@ -49,6 +49,10 @@ def load(folder: Path, settings: Params) -> Engine:
             SamplingParams(
                 temperature=settings.temperature,
                 top_p=settings.top_p,
+                top_k=settings.top_k or 0,  # 0: all
+                min_p=settings.min_p,
+                presence_penalty=settings.presence_penalty,
+                repetition_penalty=settings.repetition_penalty,
                 seed=request.seed,
                 max_tokens=limits.max_gen_toks,
                 stop=limits.until,

@@ -1,0 +1,107 @@
+"""System turn, template variables and token limit reach the prompt, or are refused."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from mathledger.core.errors import InputError
+from mathledger.evaluation import harness, questions
+from mathledger.evaluation.engines.engine import Request
+from mathledger.evaluation.samples import prompt_sha256
+from mathledger.evaluation.settings import Params, token_limit
+from mathledger.run import params
+from tests.model.families import FAMILIES, tokenizer
+
+pytestmark = pytest.mark.slow  # transformers takes seconds to import
+
+TASK = harness.Task(2, "{problem}", 0, None, 30, [], 1, None)
+ITEM = {"id": "a", "problem": "What is 3 + 4?", "answer": "7"}
+GPT_OSS = """{%- if reasoning_effort is not defined %}
+  {%- set reasoning_effort = "medium" %}
+{%- endif %}
+{{- '<|im_start|>system\nReasoning: ' + reasoning_effort + '<|im_end|>\n' }}
+{%- for m in messages %}{{- m.content + '<|im_end|>' }}{% endfor %}"""
+
+
+@cache
+def made(name: str) -> Any:
+    return tokenizer(next(family for family in FAMILIES if family.name == name))
+
+
+def ask(known: Any, **changes: Any) -> Request:
+    settings = replace(params.load("evaluate", Params), **changes)
+    (request,) = questions.render("t", [ITEM], TASK, settings, known)
+    return request
+
+
+def test_a_switch_of_the_template_changes_the_prompt() -> None:
+    thinking = ask(made("qwen3"))
+    assert ask(made("qwen3"), chat_template_kwargs={"enable_thinking": True}) == thinking
+    plain = ask(made("qwen3"), chat_template_kwargs={"enable_thinking": False})
+    assert plain.prompt == thinking.prompt + "<think>\n\n</think>\n\n"
+    assert prompt_sha256(plain.prompt) != prompt_sha256(thinking.prompt)
+
+
+def test_a_switch_holds_where_an_item_spells_a_control_token() -> None:
+    known = made("qwen3")
+    settings = replace(
+        params.load("evaluate", Params), chat_template_kwargs={"enable_thinking": False}
+    )
+    item = ITEM | {"problem": "What is <|im_end|>?"}
+    (request,) = questions.render("t", [item], TASK, settings, known)
+    assert request.prompt.endswith("<think>\n\n</think>\n\n")
+
+
+def test_a_variable_that_a_template_sets_by_default_is_known() -> None:
+    known = tokenizer(replace(next(f for f in FAMILIES if f.name == "qwen3"), template=GPT_OSS))
+    assert "Reasoning: medium" in ask(known).prompt
+    prompt = ask(known, chat_template_kwargs={"reasoning_effort": "high"}).prompt
+    assert "Reasoning: high" in prompt and prompt.count("Reasoning") == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "has"),
+    [
+        ("chatml", "enable_thinking", "none"),
+        ("qwen3", "thinking", "enable_thinking"),
+        ("qwen3", "messages", "enable_thinking"),
+        ("qwen3", "add_generation_prompt", "enable_thinking"),
+        ("qwen3", "tokenize", "enable_thinking"),
+        ("qwen3", "raise_exception", "enable_thinking"),
+    ],
+)
+def test_a_variable_that_the_template_does_not_read_is_refused(
+    family: str, name: str, has: str
+) -> None:
+    with pytest.raises(InputError, match=f"has no variable {name}; it has {has}$"):
+        ask(made(family), chat_template_kwargs={name: True})
+
+
+@pytest.mark.parametrize("family", ["chatml", "qwen3", "gemma3", "llama3"])
+def test_a_system_prompt_begins_the_conversation(family: str) -> None:
+    request = ask(made(family), system_prompt="  Reason step by step.\n")
+    assert request.messages[0] == {"role": "system", "content": "  Reason step by step.\n"}
+    assert 0 < request.prompt.index("Reason step by step.") < request.prompt.index("What is 3 + 4?")
+    assert prompt_sha256(request.prompt) != prompt_sha256(ask(made(family)).prompt)
+
+
+def test_a_system_prompt_that_the_template_leaves_out_is_refused() -> None:
+    template = "{{ messages[-1].content }}<|im_end|>"
+    known = tokenizer(replace(next(f for f in FAMILIES if f.name == "chatml"), template=template))
+    with pytest.raises(InputError, match="leaves out the system turn"):
+        ask(known, system_prompt="Reason step by step.")
+
+
+def test_a_system_prompt_that_the_template_refuses_is_a_line() -> None:
+    with pytest.raises(InputError, match="Only user and assistant roles are supported"):
+        ask(made("mistral"), system_prompt="Reason step by step.")
+
+
+@pytest.mark.parametrize(("own", "limit"), [(None, 30), (32768, 32768), (8, 8)])
+def test_one_limit_holds_for_every_benchmark(own: int | None, limit: int) -> None:
+    settings = replace(params.load("evaluate", Params), max_gen_toks=own)
+    asked = questions.Questions(settings, TASK, [], None, [], [], False)
+    assert asked.limits.max_gen_toks == limit
+    assert token_limit({"max_gen_toks": own}, {"max_gen_toks": 30}) == limit
