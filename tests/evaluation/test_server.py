@@ -224,7 +224,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 
 def test_an_address_with_a_password_is_refused() -> None:
-    server = {"base_url": "http://me:Pa55word@host/v1", "model": None}
+    server = {"base_url": "http://me:Pa55word@host/v1", "model": None, "software": None}
     content = {"server": server | {"max_retries": 1, "timeout_s": 5}}
     with pytest.raises(InputError, match="set OPENAI_API_KEY instead") as error:
         check("evaluate", content, Params)
