@@ -103,7 +103,7 @@ def test_measured_scores_are_filled_and_claims_hollow() -> None:
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     measured = {(round(float(dot.get_xdata()[0]), 6), dot.get_markerfacecolor()) for dot in dots}
     assert len(dots) == len(score_rows())
-    assert {color for _, color in measured} == set(plots.MODELS)
+    assert {color for _, color in measured} == set(plots.MODELS.values())
     diamonds = [line for line in axes.lines if line.get_marker() == "D"]
     assert [float(each.get_xdata()[0]) for each in diamonds] == [97.0, 50.0]
     assert {each.get_markerfacecolor() for each in diamonds} == {"white"}
