@@ -110,7 +110,7 @@ def test_measured_scores_are_filled_and_claims_hollow() -> None:
     bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches]
     assert bars == [pytest.approx((95, 99)), pytest.approx((2, 5))]
     assert {bar.get_facecolor()[3] for bar in axes.patches} == {0.0}
-    assert not {to_rgba(plots.FAINT)} & {to_rgba(color) for color in plots.MODELS}
+    assert not {to_rgba(plots.FAINT)} & {to_rgba(color) for color in plots.MODELS.values()}
     said = [text.get_text() for text in axes.texts if "claimed" in text.get_text()]
     assert "GPT-4, claimed 50%" in said and len(said) == 3
 
