@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mathledger.compare.groups import Group, groups
 from mathledger.compare.load import Experiment, Outcomes, Responses
 from mathledger.core.errors import InputError
 from mathledger.evaluation import statistics
@@ -55,6 +56,7 @@ class Comparison:
     baseline: Row
     others: list[Row]
     num_tests: int
+    groups: list[Group]
 
     @property
     def rows(self) -> list[Row]:
@@ -85,7 +87,7 @@ def compare(experiments: Sequence[Experiment], overlapping: Mapping[str, set[str
         Row(other, {name: result(number, name, own) for name, own in other.responses.items()})
         for number, other in enumerate(others)
     ]
-    return Comparison(Row(baseline, first), rows, len(tests))
+    return Comparison(Row(baseline, first), rows, len(tests), groups(experiments))
 
 
 def _tests(baseline: Experiment, others: Sequence[Experiment]) -> dict[tuple[int, str], FamilyTest]:

@@ -9,6 +9,7 @@ from typing import Any
 from mathledger.card.ledger import Benchmark, Score
 from mathledger.card.outputs import EVIDENCE
 from mathledger.card.overlap import overlapping_rows
+from mathledger.card.replicates import code_digest, params_digest, seeds
 from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.git import experiments
@@ -53,6 +54,8 @@ class Experiment:
     cost: Cost
     model: str
     responses: dict[str, Responses]  # by benchmark
+    setting: str = ""  # digest of params and code without seeds; equal in trainings of one setting
+    seeds: tuple[int, ...] = ()
 
 
 def chosen(revisions: list[str], baseline: str | None) -> tuple[Chain, list[Chain]]:
@@ -103,7 +106,18 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
     if num_code := len(list(differences(before.code, ledger.code))):
         changed.append(f"code ({num_code} file{'s' * (num_code > 1)})")
     num_rows = ledger.training.num_examples
-    return Experiment(chain.name, chain.commit, changed, num_rows, cost(chain), final, responses)
+    setting = f"{params_digest(ledger.params)} {code_digest(ledger.code)}"
+    return Experiment(
+        chain.name,
+        chain.commit,
+        changed,
+        num_rows,
+        cost(chain),
+        final,
+        responses,
+        setting,
+        tuple(seeds(ledger.params).values()),
+    )
 
 
 def _responses(chain: Chain, model: str, benchmark: Benchmark) -> Responses:

@@ -9,6 +9,7 @@ from typing import Any
 from mathledger.card.ledger import Score
 from mathledger.card.markdown import chance, percent, points, table, wrapped
 from mathledger.compare.compute import Comparison, Part, Result, Row, Split
+from mathledger.compare.groups import Group
 from mathledger.compare.load import Experiment
 from mathledger.core.escaping import csv_cell
 from mathledger.evaluation import statistics
@@ -75,6 +76,8 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
                 for row in comparison.others
             ],
         )
+    if any(len(group.trainings) > 1 for group in comparison.groups):
+        yield _over_trainings(comparison, benchmarks)
     split = [
         [benchmark, row.experiment.name, *_parts(result.by_overlap)]
         for benchmark in benchmarks
@@ -97,11 +100,48 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
         )
 
 
+def _over_trainings(comparison: Comparison, benchmarks: list[str]) -> Sheet:
+    """Return the scores over trainings that differ by their seeds alone."""
+    return Sheet(
+        "Over trainings with other seeds, %: mean [95% interval over items and trainings], sd; "
+        "difference from the baseline's, points",
+        1,
+        ["setting", "trainings", *benchmarks],
+        [
+            [
+                group.names,
+                str(len(group.trainings)),
+                *(_spread(group, name) for name in benchmarks),
+            ]
+            for group in comparison.groups
+        ],
+    )
+
+
+def _spread(group: Group, benchmark: str) -> str:
+    found = group.spreads.get(benchmark)
+    if found is None:
+        return "-"
+    num_items = group.trainings[0].responses[benchmark].score.num_items
+    shown = percent(found.mean, num_items)
+    if found.interval:
+        low, high = (percent(end, num_items) for end in (found.interval.low, found.interval.high))
+        shown += f" [{low}, {high}]"
+    shown += f", sd {percent(found.sd, 200)}" if found.sd is not None else ", sd unknown"
+    step = group.differences.get(benchmark)
+    return shown + (f"; {points(step, num_items)}" if step else "")
+
+
 def notes(comparison: Comparison) -> str:
     """Return notes on the signs in the tables, and on numbers that were not tested."""
     text = ""
-    if comparison.num_tests:
+    if comparison.others and (single := _single(comparison)):
         text = (
+            f"One training cannot tell how much of a difference its seeds made: {single}. "
+            "`mathledger replicate` trains again with other seeds. "
+        )
+    if comparison.num_tests:
+        text += (
             f"The {comparison.num_tests} exact tests are paired by item, and p is adjusted by Holm "
             f"for all of them; * marks p < {statistics.LEVEL}. "
         )
@@ -118,6 +158,13 @@ def notes(comparison: Comparison) -> str:
             f"{'; '.join(sorted(devices))}."
         )
     return wrapped(text) if text else ""
+
+
+def _single(comparison: Comparison) -> str:
+    """Name the settings that were trained once."""
+    names = [group.names for group in comparison.groups if len(group.trainings) == 1]
+    more = len(names) - CHANGES_SHOWN
+    return ", ".join(names[:CHANGES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _score(score: Score | Part) -> str:
@@ -197,6 +244,23 @@ def content(comparison: Comparison) -> dict[str, Any]:
         "baseline": comparison.baseline.experiment.name,
         "num_tests": comparison.num_tests,
         "experiments": [_row(row, row is comparison.baseline) for row in comparison.rows],
+        "settings": [_setting(group) for group in comparison.groups],
+    }
+
+
+def _setting(group: Group) -> dict[str, Any]:
+    return {
+        "trainings": [each.name for each in group.trainings],
+        "scores": {
+            benchmark: {
+                "each": list(found.scores),
+                "mean": found.mean,
+                "sd": found.sd,
+                "interval": asdict(found.interval) if found.interval else None,
+                "difference": asdict(step) if (step := group.differences.get(benchmark)) else None,
+            }
+            for benchmark, found in group.spreads.items()
+        },
     }
 
 

@@ -64,3 +64,37 @@ def _interval(table: F64) -> Interval:
     effective = num_items * (most + EVEN_ITEM) / (variance * num_items**2 + EVEN_ITEM)
     shrunk = (float(ndtri(1 - LEVEL / 2)) / float(stdtrit(freedom, 1 - LEVEL / 2))) ** 2
     return clopper_pearson(mean, effective * shrunk)
+
+
+def difference(first: Sequence[npt.ArrayLike], second: Sequence[npt.ArrayLike]) -> Interval | None:
+    """Return the mean score of the second trainings minus that of the first, on the same items.
+
+    The 95% interval is over items, which both share, and over the trainings of each. The variance
+    over items has two pseudo-items, as `statistics.mean_step` has, and each setting adds what its
+    trainings differ by beyond single answers.
+
+    Returns:
+        The difference, or None if a setting has fewer than MIN_TRAININGS.
+    """
+    from scipy.special import stdtrit
+
+    if min(len(first), len(second)) < MIN_TRAININGS:
+        return None
+    tables = [
+        np.array([np.asarray(each, dtype=np.float64) for each in own]) for own in (first, second)
+    ]
+    steps = tables[1].mean(axis=0) - tables[0].mean(axis=0)
+    padded = np.concatenate([steps, [-1.0, 1.0]])
+    parts = [(float(padded.var(ddof=1)) / len(padded), len(padded) - 1)]
+    for table in tables:
+        scores = table.mean(axis=1)
+        rest = table - scores[:, None] - table.mean(axis=0)[None, :] + table.mean()
+        degrees = (len(scores) - 1) * max(1, table.shape[1] - 1)
+        beyond = float(scores.var(ddof=1)) - float((rest**2).sum()) / degrees / table.shape[1]
+        parts.append((max(0.0, beyond) / len(scores), len(scores) - 1))
+    variance = sum(part for part, _ in parts)
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    value, middle = float(steps.mean()), float(padded.mean())
+    half = float(stdtrit(freedom, 1 - LEVEL / 2)) * float(np.sqrt(variance))
+    low, high = max(-1.0, middle - half), min(1.0, middle + half)
+    return Interval(value, min(low, value), max(high, value))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -141,3 +142,41 @@ def test_csv_and_json_have_all_digits() -> None:
 def test_one_items_digest_with_other_items_is_an_error() -> None:
     with pytest.raises(InputError, match="exam has the same items_digest in the baseline and in x"):
         compute.pair(responses("1"), responses("11"), "exam", "x")
+
+
+def replica(name: str, setting: str, seed: int, right: str) -> Experiment:
+    return replace(experiment(name, {"a": right}), setting=setting, seeds=(seed,))
+
+
+def test_trainings_that_differ_by_seeds_alone_are_one_setting() -> None:
+    comparison = table(
+        replica("base", "s", 1, "11110000"),
+        replica("base-1", "s", 2, "11100000"),
+        replica("base-2", "s", 3, "11111000"),
+        replica("base-3", "s", 3, "11111111"),  # The same seed again is no other training.
+        replica("lora", "t", 1, "11111100"),
+    )
+    base, lora = comparison.groups
+    assert [each.name for each in base.trainings] == ["base", "base-1", "base-2"]
+    assert base.spreads["a"].scores == (4 / 8, 3 / 8, 5 / 8)
+    assert lora.spreads["a"].sd is None and lora.differences["a"] is None
+    shown = cells(comparison, 2)
+    assert shown["base and 2 more"]["trainings"] == "3"
+    assert shown["base and 2 more"]["a"].startswith("50 [")
+    assert shown["base and 2 more"]["a"].endswith(", sd 12.5")
+    assert shown["lora"]["a"] == "75, sd unknown"
+    notes = " ".join(render.notes(comparison).split())
+    assert "One training cannot tell how much of a difference its seeds made: lora." in notes
+    settings = render.content(comparison)["settings"]
+    assert [each["trainings"] for each in settings] == [["base", "base-1", "base-2"], ["lora"]]
+
+
+def test_two_settings_with_three_trainings_each_are_compared() -> None:
+    comparison = table(
+        *(replica(f"base-{n}", "s", n, "1111000000000000") for n in range(3)),
+        *(replica(f"lora-{n}", "t", n, "1111111111111110") for n in range(3)),
+    )
+    step = comparison.groups[1].differences["a"]
+    assert step and step.value == pytest.approx(11 / 16) and step.low > 0
+    assert "; +69 [" in cells(comparison, 2)["lora-0 and 2 more"]["a"]
+    assert "One training cannot tell" not in render.notes(comparison)

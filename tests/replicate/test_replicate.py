@@ -1,0 +1,179 @@
+"""Finished trainings become lines of a committed file, from which the card states the spread."""
+
+import contextlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mathledger.card import card, replicates
+from mathledger.card.ledger import Ledger
+from mathledger.chain.chain import Chain
+from mathledger.cli import main
+from mathledger.core.errors import InputError
+from mathledger.core.tables import read_rows, write_rows
+from mathledger.evaluation.samples import SAMPLE
+from mathledger.replicate import experiments
+from tests.conftest import ROOT
+from tests.states import SETTINGS, Project, State, write_bytes
+
+EXAM = Path("data/evaluate/tuned-exam/samples.parquet")
+
+
+def trained(seed: int, num_flipped: int, code: str = "") -> Any:
+    """Return a change of a state: another seed, and other responses."""
+
+    def change(state: State) -> None:
+        state.settings["train"]["seed"] = seed
+        write_bytes(Path("data/model/tuned/model.safetensors"), str(seed).encode())
+        if code:
+            state.code["stages/train.py"] = code
+        found = read_rows(EXAM)
+        for row in [row for row in found if not row["correct"]][:num_flipped]:
+            row |= {"correct": True, "verdict": "correct"}
+        write_rows(EXAM, found, SAMPLE)
+
+    return change
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    made.git("init", "--quiet")
+    shutil.copy(ROOT / "dvc.yaml", made.path)
+    ignored = "data/\nlineage/*\n!lineage/model_card.json\n.dvc/cache/\n"
+    (made.path / ".gitignore").write_text(ignored)
+    made.write()
+    return made
+
+
+def add(project: Project, name: str, change: Any) -> str:
+    """Write an experiment as DVC keeps it, and return to the state before."""
+    base = project.git("rev-parse", "HEAD")
+    commit = project.write(change)
+    project.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", commit)
+    project.git("reset", "--quiet", "--hard", base)
+    return commit
+
+
+def collect(project: Project, *arguments: str) -> int:
+    with contextlib.chdir(project.path):
+        return main(["replicate", "--collect", *arguments])
+
+
+def ledger(project: Project) -> Ledger:
+    """Write the card of the project as it is now, and return its ledger."""
+    project.write()
+    with contextlib.chdir(project.path):
+        return Chain.open().ledger
+
+
+def test_the_card_states_the_spread_of_finished_trainings(project: Project) -> None:
+    alone = ledger(project)
+    assert alone.replicates is None
+    shown = " ".join(card.text(alone).split())
+    assert "The spread over trainings is unknown" in shown and "mathledger replicate" in shown
+
+    commits = [add(project, f"replicate-{n}", trained(100 + n, 3 * n)) for n in (1, 2, 3)]
+    add(project, "other", trained(7, 1))
+    assert collect(project) == 0
+    own = ledger(project)
+    found = own.replicates
+    assert found and [each.commit for each in found.trainings] == commits
+    assert found.num_with_other_code == 0
+    assert [each.seeds["train.seed"] for each in found.trainings] == [101, 102, 103]
+    (exam,) = (each for each in found.spreads if each.benchmark == "exam")
+    (entry,) = (each for each in own.benchmarks if each.benchmark == "exam")
+    score = entry.models["tuned"]
+    right = [score.num_correct + more for more in (0, 3, 6, 9)]
+    assert exam.scores == pytest.approx([each / score.num_samples for each in right], abs=1e-8)
+    assert exam.mean == pytest.approx(sum(right) / 4 / score.num_samples, abs=1e-8)
+    assert exam.low is not None and exam.high is not None and exam.low < exam.mean < exam.high
+    text = card.text(own)
+    assert re.search(r"\| exam \| 4 \| \d+ \[", text.replace("\u00a0", " "))
+    assert "`mix.seed` and `train.seed`" in " ".join(text.split())
+
+
+def test_other_params_or_other_code_do_not_count(project: Project) -> None:
+    def other_rate(state: State) -> None:
+        trained(102, 3)(state)
+        state.settings["train"]["learning_rate"] = 0.5
+
+    add(project, "replicate-1", trained(101, 3, code="edited"))
+    add(project, "replicate-2", other_rate)
+    assert collect(project) == 0
+    own = ledger(project)
+    assert own.replicates
+    assert (own.replicates.num_with_other_code, own.replicates.trainings) == (1, [])
+    assert "1 training with these params ran with other code" in " ".join(card.text(own).split())
+
+
+def test_collecting_again_changes_nothing_and_newer_code_replaces_older(project: Project) -> None:
+    file = project.path / replicates.FILE
+    add(project, "replicate-1", trained(101, 3, code="old"))
+    add(project, "replicate-2", trained(102, 3, code="old"))
+    collect(project)
+    once = file.read_bytes()
+    collect(project)
+    assert file.read_bytes() == once and once.count(b"\n") == 2
+    add(project, "again-1", trained(103, 3, code="new"))
+    collect(project, "--name", "again")
+    assert [each.seeds["train.seed"] for each in replicates.read(file)] == [103]
+
+
+def test_without_experiments_the_error_is_one_line(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert collect(project) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no finished experiments replicate-1, replicate-2, ...: `dvc queue status`" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "replicates.jsonl:1 is no JSON"),
+        ("[]", "replicates.jsonl:1 is no JSON"),
+        ('{"experiment": "a"}', "replicates.jsonl:1: commit: missing key"),
+    ],
+)
+def test_a_damaged_file_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "replicates.jsonl"
+    file.write_text(text)
+    with pytest.raises(InputError, match=said):
+        replicates.read(file)
+
+
+def test_seeds_do_not_change_the_digest_and_everything_else_does() -> None:
+    settings = json.loads(json.dumps(SETTINGS))
+    digest = replicates.params_digest(settings)
+    for key in replicates.seeds(settings):
+        section, name = key.split(".")
+        settings[section][name] += 1
+    assert replicates.params_digest(settings) == digest
+    assert set(replicates.seeds(settings)) == {"mix.seed", "train.seed"}  # greedy responses
+    settings["model_card"]["name"] = "another name"
+    assert replicates.params_digest(settings) == digest
+    settings["deduplicate"]["seed"] += 1
+    assert replicates.params_digest(settings) != digest
+    settings["evaluate"]["temperature"] = 0.7
+    assert "evaluate.seed" in replicates.seeds(settings)
+
+
+def test_names_and_seeds_count_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    first = experiments.plan(project.path, "replicate", 2, ["experiment=smoke"])
+    assert [each.name for each in first] == ["replicate-1", "replicate-2"]
+    assert all(each.overrides[0] == "experiment=smoke" for each in first)
+    add(project, "replicate-2", trained(101, 3))
+    (next_one,) = experiments.plan(project.path, "replicate", 1, ["experiment=smoke"])
+    assert next_one.name == "replicate-3"
+    seen = [tuple(each.overrides) for each in (*first, next_one)]
+    assert len(set(seen)) == 3
+    with pytest.raises(InputError, match="replicate chooses this seed"):
+        experiments.plan(project.path, "replicate", 1, ["train.seed=3"])
+    with pytest.raises(InputError, match="use letters, digits"):
+        experiments.plan(project.path, "a b", 1, [])
