@@ -6,7 +6,8 @@ Writes  data/evaluate/<model>-<benchmark>/samples.parquet (SAMPLE)
 Metrics metrics/evaluate/<model>-<benchmark>.json: accuracy, its 95% interval, counts behind it
 
     python -m stages.evaluate base champ                  evaluate, as DVC does through its launcher
-    python -m stages.evaluate base champ --spot-check 8   regenerate 8 responses and compare them
+    python -m stages.evaluate base champ --spot-check 8   regenerate 8 responses and compare them;
+        --batch-size N changes the batch, and --record lets the card state the findings
 
 Greedy decoding in float32 gives the same responses at any batch size. Times go to lineage/ and, for
 each response, to the MLflow run, so that the samples are byte-identical on every run.
@@ -14,12 +15,15 @@ each response, to the MLflow run, so that the samples are byte-identical on ever
 
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.tables import read_rows, write_rows
+from mathledger.evaluation import reruns
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
@@ -27,7 +31,7 @@ from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, metrics, seconds_csv, summarise
 from mathledger.evaluation.served import expect_same, settings_for
 from mathledger.evaluation.settings import Params
-from mathledger.evaluation.spot_check import report, spot_check
+from mathledger.evaluation.spot_check import report, rerun, spot_check
 from mathledger.evaluation.store_key import decides
 from mathledger.evaluation.warm import begin
 from mathledger.model.launch import initialise_ranks
@@ -47,11 +51,13 @@ def main() -> None:
     parser.add_argument("benchmark")
     parser.add_argument("--spot-check", type=int, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the spot check's findings")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="of the spot check")
+    parser.add_argument("--record", action="store_true", help="let the card state the findings")
     options = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     silence_libraries()
     if options.spot_check:
-        check_again(options.model, options.benchmark, options.spot_check, options.json)
+        check_again(options)
     else:
         evaluate(options.model, options.benchmark)
 
@@ -91,16 +97,21 @@ def evaluate(model: str, benchmark: str) -> None:
         )
 
 
-def check_again(model: str, benchmark: str, number: int, file: Path | None) -> None:
-    item, folder = f"{model}-{benchmark}", MODELS / model
+def check_again(options: Any) -> None:
+    model, benchmark = options.model, options.benchmark
+    samples = OUT / f"{model}-{benchmark}" / "samples.parquet"
     try:
         asked = read(model, benchmark)
-        stored = read_rows(OUT / item / "samples.parquet")
-        engine = open_engine(folder, asked.tokenizer, asked.settings)
-        check = spot_check(engine, asked, stored, number)
+        size = options.batch_size or asked.settings.batch_size
+        settings = replace(asked.settings, batch_size=size)
+        engine = open_engine(MODELS / model, asked.tokenizer, settings)
+        check = spot_check(engine, asked, read_rows(samples), options.spot_check)
+        if options.record:
+            found = rerun(check, model, benchmark, samples, engine, settings)
+            reruns.record(reruns.FILE, found)
     except InputError as error:
-        sys.exit(f"error: {item}: {error}")
-    sys.exit(1 if report(check, file) else 0)
+        sys.exit(f"error: {model}-{benchmark}: {error}")
+    sys.exit(1 if report(check, options.json) else 0)
 
 
 def read(model: str, benchmark: str) -> Questions:

@@ -3,7 +3,8 @@
 Reads   metrics/, lineage/, data/evaluate/, data/probe/, data/deduplicate/removed.parquet,
         data/decontaminate/, data/mix/, data/download_benchmark/*/items.parquet, the receipts of
         data/download_*/, data/model/, plots/train/loss.csv,
-        conf/model_card/replicates.jsonl (trainings with other seeds); conf: all
+        conf/model_card/replicates.jsonl (trainings with other seeds),
+        conf/model_card/reruns.jsonl (responses that were generated again); conf: all
 Writes  model_card/: README.md (Hugging Face format), ledger.json (an in-toto Statement),
         croissant.json (the training set's metadata), report.html (what the filters did),
         scores.png, levels.png (if items have a level), lengths.png, funnel.png, loss.png

@@ -14,6 +14,7 @@ import yaml
 
 from mathledger.card import replicates
 from mathledger.core.paths import is_code
+from mathledger.evaluation import reruns
 from mathledger.filters import reviewed
 from tests.conftest import clean_environment
 
@@ -82,7 +83,7 @@ def test_code_dependencies_are_declared(name: str) -> None:
     own = Path(f"stages/{name}.py")
     needed = {own.as_posix()} | {room(module) for module in imports(own)} - NOT_DEPS
     declared = {dep for dep in entries(STAGES[name], "deps") if is_code(dep)}
-    inputs = [*reviewed.FILES.values(), replicates.FILE]
+    inputs = [*reviewed.FILES.values(), replicates.FILE, reruns.FILE]
     assert declared == needed | {path.as_posix() for path in inputs if path.parent.name == name}
 
 

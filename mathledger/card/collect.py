@@ -27,6 +27,7 @@ from mathledger.card.settings import Claim
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_data
 from mathledger.core.tables import read_batches
+from mathledger.evaluation import reruns
 from mathledger.evaluation.settings import token_limit
 from mathledger.run import params
 from mathledger.run.lineage import lineage_file
@@ -55,6 +56,12 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
     if settings["reinforce"]:
         content = outputs.metrics("reinforce")
         optional["reinforcement"] = Reinforcement.read(content, "metrics/reinforce.json")
+    digests = {score.samples_sha256 for entry in benchmarks for score in entry.models.values()}
+    again = [
+        each for each in reruns.read(outputs.root / reruns.FILE) if each.samples_sha256 in digests
+    ]
+    if again:
+        optional["reruns"] = again
     if found := replicates.summary(outputs, settings, code, benchmarks):
         optional["replicates"] = found
     return Ledger(

@@ -16,6 +16,7 @@ from mathledger.card.ledger_memorisation import Memorisation
 from mathledger.card.ledger_replicates import Replicates
 from mathledger.card.quantities import Count, Md5, Sha256, Share
 from mathledger.core.typed import Record
+from mathledger.evaluation.reruns import Rerun
 
 
 class Interval(Record):
@@ -275,6 +276,11 @@ class Ledger(Record):
     reinforcement: Reinforcement | None = None
     others: dict[str, OtherModel] = Field(
         default_factory=dict, description="Other people's models that were measured here, by name."
+    )
+    reruns: list[Rerun] = Field(
+        default_factory=list,
+        description="Responses of this card that were generated again, from "
+        "conf/model_card/reruns.jsonl.",
     )
     replicates: Replicates | None = Field(
         default=None,

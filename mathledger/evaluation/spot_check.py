@@ -7,10 +7,15 @@ from pathlib import Path
 from pydantic import Field
 
 from mathledger.core.files import write_json
+from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row
 from mathledger.core.typed import Record
 from mathledger.evaluation.engines.engine import Engine, Request, Response
 from mathledger.evaluation.questions import Questions
+from mathledger.evaluation.reruns import Rerun
+from mathledger.evaluation.samples import grade_responses
+from mathledger.evaluation.settings import Params
+from mathledger.run.environment import hardware
 
 
 def same_characters(one: str, other: str) -> int:
@@ -30,11 +35,15 @@ class Recheck(Record):
     repeat: int
     difference: str | None  # null if both are the same
     excerpts: list[str] = Field(default_factory=list)  # stored and new text from the difference on
+    num_characters: int = 0  # of the stored response
+    num_same_characters: int = 0  # before the first difference
+    is_flipped: bool = False  # True if the verdict is another one
 
     @property
     def text(self) -> str:
         """Return one line that does not quote the responses."""
-        return f"item {self.item_id}, repeat {self.repeat} {self.difference or 'is the same'}"
+        flip = ", with another verdict" if self.is_flipped else ""
+        return f"item {self.item_id}, repeat {self.repeat} {self.difference or 'is the same'}{flip}"
 
 
 class SpotCheck(Record):
@@ -54,7 +63,18 @@ class SpotCheck(Record):
             excerpts = zip(("stored", "now"), each.excerpts, strict=False)
             lines += [f"  {name:6} {excerpt!r}" for name, excerpt in excerpts]
         num_same = len(self.responses) - self.num_different
-        return [*lines, f"{num_same} of {len(self.responses)} responses are the same"]
+        lines.append(f"{num_same} of {len(self.responses)} responses are the same")
+        return [*lines, self.noise]
+
+    @property
+    def noise(self) -> str:
+        """Return in words how much a rerun changes: characters and verdicts."""
+        num, same = (
+            sum(getattr(each, key) for each in self.responses)
+            for key in ("num_characters", "num_same_characters")
+        )
+        flipped = sum(each.is_flipped for each in self.responses)
+        return f"{same:,} of {num:,} characters precede a difference; verdicts flipped: {flipped}"
 
 
 def spot_check(engine: Engine, questions: Questions, stored: list[Row], number: int) -> SpotCheck:
@@ -65,14 +85,20 @@ def spot_check(engine: Engine, questions: Questions, stored: list[Row], number: 
     size = engine.num_at_once or len(chosen)
     for at in range(0, len(chosen), size):
         engine.answer(chosen[at : at + size], questions.limits, again.extend)
+    again.sort(key=lambda pair: pair[0].key)
+    by_key = {request.key: response for request, response in again}
+    graded = grade_responses([request for request, _ in again], by_key, questions.items, None)
+    verdicts = {(row["item_id"], row["repeat"]): row["verdict"] for row in graded}
     responses = [
-        _compare(kept.get(request.key), request, response, questions.is_private)
-        for request, response in sorted(again, key=lambda pair: pair[0].key)
+        _compare(kept.get(request.key), request, response, verdicts[request.key], questions)
+        for request, response in again
     ]
     return SpotCheck(responses=responses)
 
 
-def _compare(row: Row | None, request: Request, response: Response, is_private: bool) -> Recheck:
+def _compare(
+    row: Row | None, request: Request, response: Response, verdict: str, questions: Questions
+) -> Recheck:
     difference, excerpts = None, []
     if row is None:
         difference = "is not in the stored samples"
@@ -81,10 +107,39 @@ def _compare(row: Row | None, request: Request, response: Response, is_private: 
     elif row["response"] != response.text:
         at = same_characters(row["response"], response.text)
         difference = f"differs from character {at} on"
-        if not is_private:
+        if not questions.is_private:
             excerpts = [text[at : at + 60] for text in (row["response"], response.text)]
+    stored = row["response"] if row else ""
     return Recheck(
-        item_id=request.item_id, repeat=request.repeat, difference=difference, excerpts=excerpts
+        item_id=request.item_id,
+        repeat=request.repeat,
+        difference=difference,
+        excerpts=excerpts,
+        num_characters=len(stored),
+        num_same_characters=same_characters(stored, response.text),
+        is_flipped=row is not None and row["verdict"] != verdict,
+    )
+
+
+def rerun(
+    check: SpotCheck, model: str, benchmark: str, samples: Path, engine: Engine, settings: Params
+) -> Rerun:
+    """Return what the card states of a check."""
+    machine = hardware()
+    return Rerun(
+        model=model,
+        benchmark=benchmark,
+        samples_sha256=sha256(samples),
+        backend=settings.backend,
+        dtype=engine.dtype,
+        batch_size=settings.batch_size,
+        cpu=machine["cpu"],
+        gpus=machine.get("gpus", []),
+        num_responses=len(check.responses),
+        num_same=len(check.responses) - check.num_different,
+        num_characters=sum(each.num_characters for each in check.responses),
+        num_same_characters=sum(each.num_same_characters for each in check.responses),
+        num_flipped=sum(each.is_flipped for each in check.responses),
     )
 
 

@@ -212,7 +212,7 @@ def generation(project: Project) -> Check:
     from mathledger.run.environment import hardware
 
     chosen = Counter(random.choices(project.evaluations, k=project.options.num_regenerated))
-    same = num_again = 0
+    same = num_again = flipped = 0
     for (model, benchmark), number in sorted(chosen.items()):
         with tempfile.TemporaryDirectory(prefix="mathledger-") as scratch:
             file = Path(scratch) / "spot_check.json"
@@ -225,6 +225,7 @@ def generation(project: Project) -> Check:
             again = SpotCheck.read(read_json(file), f"the spot check of {model} on {benchmark}")
         num_again += len(again.responses)
         same += len(again.responses) - again.num_different
+        flipped += sum(each.is_flipped for each in again.responses)
         if again.num_different:
             stage = project.chain.stage(f"evaluate@{model}-{benchmark}")
             then, now = project.chain.lineage(stage).hardware.cpu, hardware()["cpu"]
@@ -232,4 +233,6 @@ def generation(project: Project) -> Check:
             for each in again.responses:
                 if each.difference:
                     yield f"{model} on {benchmark}: {each.text}{other}"
+    if same < num_again:
+        yield f"{same} of {num_again} responses are the same; verdicts flipped: {flipped}"
     return f"{same} of {num_again} responses, drawn at random, were regenerated identically"

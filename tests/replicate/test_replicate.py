@@ -15,6 +15,8 @@ from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
 from mathledger.core.tables import read_rows, write_rows
+from mathledger.evaluation import reruns
+from mathledger.evaluation.reruns import Rerun
 from mathledger.evaluation.samples import SAMPLE
 from mathledger.replicate import experiments
 from tests.conftest import ROOT
@@ -177,3 +179,20 @@ def test_names_and_seeds_count_on(project: Project, monkeypatch: pytest.MonkeyPa
         experiments.plan(project.path, "replicate", 1, ["train.seed=3"])
     with pytest.raises(InputError, match="use letters, digits"):
         experiments.plan(project.path, "a b", 1, [])
+
+
+def test_the_card_states_the_noise_of_reruns_of_its_own_responses(project: Project) -> None:
+    assert "Noise of a rerun" in card.text(ledger(project))
+    own = ledger(project)
+    digest = own.benchmarks[0].models["tuned"].samples_sha256
+    with contextlib.chdir(project.path):
+        reruns.FILE.parent.mkdir(parents=True, exist_ok=True)
+        for samples in (digest, "0" * 64):
+            content = dict.fromkeys(Rerun.model_fields, 3) | {"dtype": "float32", "gpus": []}
+            text = {"model": "tuned", "benchmark": "exam", "backend": "hf", "cpu": "A|B"}
+            with reruns.FILE.open("a") as file:
+                print(json.dumps(content | text | {"samples_sha256": samples}), file=file)
+    own = ledger(project)
+    assert [each.samples_sha256 for each in own.reruns] == [digest]
+    shown = " ".join(card.text(own).split())
+    assert "tuned on exam: 3 of 3 equal, 100.0% of the characters precede a difference" in shown

@@ -1,4 +1,4 @@
-"""Format the spread of the scores over trainings that differ by their seeds alone."""
+"""Format the noise beyond items: over trainings with other seeds, and over reruns."""
 
 from mathledger.card.ledger import Ledger
 from mathledger.card.ledger_replicates import TrainingSpread
@@ -48,3 +48,25 @@ def table_of(ledger: Ledger) -> str:
         scores = ", ".join(percent(score, num) for score in each.scores)
         lines.append([each.benchmark, str(len(each.scores)), mean, sd, scores])
     return table(["benchmark", "trainings", "mean, %", "sd", "each, %"], lines)
+
+
+def reruns(ledger: Ledger) -> Markdown:
+    """Say what changed when stored responses were generated again."""
+    if not ledger.reruns:
+        return Markdown(
+            "Noise of a rerun (another process, batch or machine) was not measured for these "
+            "responses; `--spot-check N --record` measures it "
+            "([docs/evaluation.md](../docs/evaluation.md))."
+        )
+    shown = []
+    for each in ledger.reruns:
+        devices = ", ".join(each.gpus) or each.cpu
+        share = each.num_same_characters / max(1, each.num_characters)
+        shown.append(
+            f"{markdown(each.model)} on {markdown(each.benchmark)}: {each.num_same} of "
+            f"{each.num_responses} equal, {100 * share:.1f}% of the characters precede a "
+            f"difference, {each.num_flipped} verdicts flipped (batch {each.batch_size}, "
+            f"{markdown(each.backend)}, {markdown(each.dtype or 'unknown precision')}, "
+            f"{markdown(devices)})"
+        )
+    return Markdown(f"Responses generated again, in another process: {'; '.join(shown)}.")
