@@ -15,15 +15,13 @@ each response, to the MLflow run, so that the samples are byte-identical on ever
 
 import os
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
-from mathledger.core.tables import read_rows, write_rows
-from mathledger.evaluation import reruns
+from mathledger.core.tables import write_rows
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
@@ -31,7 +29,7 @@ from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, metrics, seconds_csv, summarise
 from mathledger.evaluation.served import expect_same, settings_for
 from mathledger.evaluation.settings import Params
-from mathledger.evaluation.spot_check import report, rerun, spot_check
+from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
 from mathledger.evaluation.warm import begin
 from mathledger.model.launch import initialise_ranks
@@ -102,13 +100,7 @@ def check_again(options: Any) -> None:
     samples = OUT / f"{model}-{benchmark}" / "samples.parquet"
     try:
         asked = read(model, benchmark)
-        size = options.batch_size or asked.settings.batch_size
-        settings = replace(asked.settings, batch_size=size)
-        engine = open_engine(MODELS / model, asked.tokenizer, settings)
-        check = spot_check(engine, asked, read_rows(samples), options.spot_check)
-        if options.record:
-            found = rerun(check, model, benchmark, samples, engine, settings)
-            reruns.record(reruns.FILE, found)
+        check = spot_check(MODELS / model, benchmark, asked, samples, options)
     except InputError as error:
         sys.exit(f"error: {model}-{benchmark}: {error}")
     sys.exit(1 if report(check, options.json) else 0)

@@ -2,14 +2,18 @@
 
 import hashlib
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from mathledger.core.files import write_json
 from mathledger.core.hashing import sha256
-from mathledger.core.tables import Row
+from mathledger.core.tables import Row, read_rows
 from mathledger.core.typed import Record
+from mathledger.evaluation import reruns
+from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Engine, Request, Response
 from mathledger.evaluation.questions import Questions
 from mathledger.evaluation.reruns import Rerun
@@ -77,7 +81,25 @@ class SpotCheck(Record):
         return f"{same:,} of {num:,} characters precede a difference; verdicts flipped: {flipped}"
 
 
-def spot_check(engine: Engine, questions: Questions, stored: list[Row], number: int) -> SpotCheck:
+def spot_check(
+    folder: Path, benchmark: str, questions: Questions, samples: Path, options: Any
+) -> SpotCheck:
+    """Regenerate some responses of the model in a folder, and record the findings if asked to.
+
+    Args:
+        options: the stage's; spot_check is the number of responses.
+    """
+    size = options.batch_size or questions.settings.batch_size
+    settings = replace(questions.settings, batch_size=size)
+    engine = open_engine(folder, questions.tokenizer, settings)
+    check = check_some(engine, questions, read_rows(samples), options.spot_check)
+    if options.record:
+        found = rerun(check, folder.name, benchmark, samples, engine, settings)
+        reruns.record(reruns.FILE, found)
+    return check
+
+
+def check_some(engine: Engine, questions: Questions, stored: list[Row], number: int) -> SpotCheck:
     """Regenerate some responses, drawn at random, and compare each with the stored one."""
     kept = {(row["item_id"], row["repeat"]): row for row in stored}
     chosen = random.sample(questions.fitting, min(number, len(questions.fitting)))

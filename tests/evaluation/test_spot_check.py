@@ -12,7 +12,7 @@ from mathledger.core.files import read_json
 from mathledger.evaluation import reruns
 from mathledger.evaluation.engines.engine import Response
 from mathledger.evaluation.reruns import Rerun
-from mathledger.evaluation.spot_check import SpotCheck, report, spot_check
+from mathledger.evaluation.spot_check import SpotCheck, check_some, report
 
 PROMPT = "1 + 1 ="
 
@@ -39,7 +39,7 @@ def check(is_private: bool) -> SpotCheck:
     kept.append(("c", "0" * 64, "two", "no_answer"))
     keys = ("item_id", "prompt_sha256", "response", "verdict")
     stored = [{"repeat": 0, **dict(zip(keys, each, strict=True))} for each in kept]
-    checker: Any = spot_check
+    checker: Any = check_some
     made: SpotCheck = checker(Engine(), questions, stored, 9)
     return made
 
