@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.secrets import expect_url
+from mathledger.core.servers import Software, expect_url
 from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
 
 PRINT = "python -m mathledger.data.pins"
@@ -84,7 +84,6 @@ Repo = Annotated[str, AfterValidator(_expect_repo)]
 Requirement = Annotated[str, AfterValidator(_expect_requirement)]
 Commit = Annotated[str, BeforeValidator(_expect_some_commit), AfterValidator(_expect_commit)]
 RepoType = Literal["dataset", "model"]
-Software = Literal["vllm", "sglang", "llama.cpp"]  # of a server
 
 
 @dataclass(frozen=True, config=STRICT)

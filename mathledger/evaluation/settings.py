@@ -7,8 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.secrets import expect_url
-from mathledger.data.sources import Software
+from mathledger.core.servers import Software, expect_url
 from mathledger.model.launch import Launch
 
 Backend = Literal["hf", "vllm", "local-completions", "local-chat-completions"]

@@ -95,7 +95,7 @@ def test_the_card_says_that_the_weights_behind_a_server_are_not_known(is_served:
     text = card.text(with_rival().model_copy(update={"others": {"rival": other}}))
     assert ("weights are not known" in text) == is_served
     assert ("It says about itself: owned_by: vllm." in text) == is_served
-    assert ("not probed for memorised problems" in text) == is_served
+    assert ("completed no halves of problems" in text) == is_served
 
 
 def test_a_ledger_with_others_reads_back(tmp_path: Path) -> None:
