@@ -91,6 +91,15 @@ def experiments(at: Path) -> list[Experiment]:
     return known
 
 
+def queued(at: Path) -> list[str]:
+    """Return the names of the experiments that wait in DVC's queue."""
+    stash = "refs/exps/celery/stash"
+    if not git("for-each-ref", stash, at=at):
+        return []
+    messages = git("reflog", "show", "--format=%gs", stash, at=at).splitlines()
+    return [message.rpartition(":")[2] for message in messages]
+
+
 def resolve(revision: str, at: Path) -> str:
     """Return the commit of a revision or of an experiment's name.
 

@@ -51,8 +51,9 @@ def plan(at: Path, name: str, number: int, overrides: list[str]) -> list[Planned
 
 
 def numbers(at: Path, name: str) -> list[int]:
-    """Return the numbers of the experiments NAME-1, NAME-2, ... that exist."""
-    found = (re.fullmatch(rf"{re.escape(name)}-(\d+)", each.name) for each in git.experiments(at))
+    """Return the numbers of the experiments NAME-1, NAME-2, ... that exist or are queued."""
+    names = [*(each.name for each in git.experiments(at)), *git.queued(at)]
+    found = (re.fullmatch(rf"{re.escape(name)}-(\d+)", each) for each in names)
     return [int(match[1]) for match in found if match]
 
 
@@ -62,12 +63,16 @@ def start(planned: Planned, is_queued: bool) -> None:
     Raises:
         InputError: DVC ended with an error, which it has printed.
     """
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--name", planned.name]
-    command.append("--queue" if is_queued else "--temp")
+    options = ["--queue" if is_queued else "--temp"]
     for override in planned.overrides:
-        command += ["-S", override]
-    if subprocess.run(command).returncode:
+        options += ["-S", override]
+    if dvc("exp", "run", "--name", planned.name, *options):
         raise InputError(
             f"`dvc exp run` of {planned.name} failed (see above): mend it, and call replicate "
             "again; finished experiments stay"
         )
+
+
+def dvc(*arguments: str) -> int:
+    """Run DVC and return its exit status."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments]).returncode

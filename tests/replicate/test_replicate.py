@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mathledger import replicate
 from mathledger.card import card, replicates
 from mathledger.card.ledger import Ledger
 from mathledger.chain.chain import Chain
@@ -173,6 +174,11 @@ def test_names_and_seeds_count_on(project: Project, monkeypatch: pytest.MonkeyPa
     add(project, "replicate-2", trained(101, 3))
     (next_one,) = experiments.plan(project.path, "replicate", 1, ["experiment=smoke"])
     assert next_one.name == "replicate-3"
+    head = project.git("rev-parse", "HEAD")
+    queue = f"commit: dvc-exp:{head}:{head}:replicate-4"
+    project.git("update-ref", "--create-reflog", "-m", queue, "refs/exps/celery/stash", head)
+    (after_queued,) = experiments.plan(project.path, "replicate", 1, ["experiment=smoke"])
+    assert after_queued.name == "replicate-5"
     seen = [tuple(each.overrides) for each in (*first, next_one)]
     assert len(set(seen)) == 3
     with pytest.raises(InputError, match="replicate chooses this seed"):
@@ -196,3 +202,27 @@ def test_the_card_states_the_noise_of_reruns_of_its_own_responses(project: Proje
     assert [each.samples_sha256 for each in own.reruns] == [digest]
     shown = " ".join(card.text(own).split())
     assert "tuned on exam: 3 of 3 equal, 100.0% of the characters precede a difference" in shown
+
+
+def test_dvc_is_given_the_name_and_the_seeds(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--run` runs in a copy and collects; without it the experiments are queued."""
+    calls: list[tuple[str, ...]] = []
+
+    def dvc(*arguments: str) -> int:
+        calls.append(arguments)
+        return int(len(calls) == 3)
+
+    monkeypatch.setattr(experiments, "dvc", dvc)
+    monkeypatch.setattr(replicate.git, "root", lambda: ROOT)
+    options = ["-n", "2", "-S", "experiment=smoke", "--name", "never"]
+    assert main(["replicate", *options]) == 0
+    first, second = calls
+    assert first[:5] == ("exp", "run", "--name", "never-1", "--queue")
+    assert second[3] == "never-2" and first[5:7] == ("-S", "experiment=smoke")
+    assert {each for each in first if ".seed=" in each}.isdisjoint(second)
+    assert "mathledger replicate --collect --name never" in capsys.readouterr().out
+    assert main(["replicate", "--run", *options]) == 2
+    assert "--temp" in calls[2] and len(calls) == 3
+    assert "`dvc exp run` of never-1 failed" in capsys.readouterr().err
