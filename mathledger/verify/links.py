@@ -9,7 +9,16 @@ from typing import Literal
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.extras import what_is_missing
-from mathledger.verify import commit, digests, filtering, probes, records, results, signature
+from mathledger.verify import (
+    commit,
+    digests,
+    filtering,
+    probes,
+    records,
+    results,
+    signature,
+    trainings,
+)
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Check, New, Project
 
@@ -82,6 +91,7 @@ LINKS = [
     Link("prompts", results.prompts),
     Link("responses", results.responses),
     Link("metrics", results.metrics),
+    Link("trainings", trainings.trainings),
     Link("parts", probes.parts),
     Link("canaries", filtering.canaries),
     Link("filter", filtering.again),

@@ -20,6 +20,9 @@ from mathledger.evaluation import reruns
 from mathledger.evaluation.reruns import Rerun
 from mathledger.evaluation.samples import SAMPLE
 from mathledger.replicate import experiments
+from mathledger.verify import trainings
+from mathledger.verify.options import VerifyOptions
+from mathledger.verify.project import Project as VerifyProject
 from tests.conftest import ROOT
 from tests.states import SETTINGS, Project, State, write_bytes
 
@@ -226,3 +229,34 @@ def test_dvc_is_given_the_name_and_the_seeds(
     assert main(["replicate", "--run", *options]) == 2
     assert "--temp" in calls[2] and len(calls) == 3
     assert "`dvc exp run` of never-1 failed" in capsys.readouterr().err
+
+
+def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: Project) -> None:
+    add(project, "replicate-1", trained(101, 3))
+    add(project, "replicate-2", trained(102, 6))
+    collect(project)
+    file = project.path / replicates.FILE
+
+    def verified() -> tuple[list[str], str]:
+        with contextlib.chdir(project.path):
+            checking = trainings.trainings(VerifyProject(Chain.open(), VerifyOptions()))
+            reasons = []
+            while True:
+                try:
+                    reasons.append(next(checking))
+                except StopIteration as stop:
+                    return reasons, stop.value
+
+    assert verified() == ([], "2 of 2 trainings with other seeds are in this clone, and agree")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines[0]["scores"]["exam"]["num_correct"][0] ^= 1
+    lines[1]["seeds"]["train.seed"] = 7
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    reasons, _ = verified()
+    assert [re.sub(".*: ", "", each) for each in reasons] == [
+        "scores of replicate-1 differs from its commit's ledger",
+        "seeds of replicate-2 differs from its commit's ledger",
+    ]
+    lines[0]["commit"] = lines[1]["commit"] = "0" * 40
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert verified() == ([], "0 of 2 trainings with other seeds are in this clone, and agree")
