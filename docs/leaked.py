@@ -10,6 +10,7 @@ name, in docs/leaked.md and in the README. Without results a block says so. `run
 checkout, and 25 minutes on two CPU cores.
 """
 
+import argparse
 import json
 import re
 import subprocess
@@ -17,7 +18,6 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -40,6 +40,7 @@ BLOCK = re.compile(r"^(<!-- leaked: (\w+) -->)\n.*?^(<!-- end -->)$", re.M | re.
 WITHOUT = {  # what a block says before the experiments have been run
     "headline": "What does a leak do to a score, and what gives it away? We train a small model on "
     "benchmark items on purpose: [docs/leaked.md](docs/leaked.md).",
+    "kept": "",
     "picture_scores": "",
     "picture_parts": "",
 }
@@ -181,10 +182,10 @@ def headline(ledgers: dict[str, Ledger]) -> str:
 
 def probed(ledgers: dict[str, Ledger]) -> Iterator[tuple[str, dict[str, PartsRow]]]:
     """Yield each part of each benchmark with the rows of the base model and of both tuned ones."""
-    kept = {name: ledger.memorisation.parts for name, ledger in ledgers.items()}
+    probes = {name: ledger.memorisation.parts for name, ledger in ledgers.items()}
     of = {
         (name, row.benchmark, row.part, row.model): row
-        for name, parts in kept.items()
+        for name, parts in probes.items()
         for row in (parts.rows if parts else [])
     }
     for name, benchmark, part, model in of:
@@ -246,6 +247,11 @@ def compared(ledgers: dict[str, Ledger]) -> str:
     return f"```\n{COMPARED.read_text(encoding='utf-8')}```"
 
 
+def kept(ledgers: dict[str, Ledger]) -> str:
+    links = [f"[{name}.json](leaked/{name}.json)" for name in ledgers]
+    return f"The ledgers behind every number are {' and '.join(links)}."
+
+
 def picture_scores(ledgers: dict[str, Ledger]) -> str:
     return "![Scores of the base model and both runs with 95% intervals](images/leaked.png)"
 
@@ -255,7 +261,7 @@ def picture_parts(ledgers: dict[str, Ledger]) -> str:
 
 
 TELLERS = [headline, scores, parts, completions, funnel, shown, compared]
-TELLERS += [picture_scores, picture_parts]
+TELLERS += [kept, picture_scores, picture_parts]
 BLOCKS = {each.__name__: each for each in TELLERS}
 
 
@@ -294,14 +300,17 @@ def draw(ledgers: dict[str, Ledger]) -> None:
     plots.save(IMAGES / "leaked_parts.png", plots.scores(answers, []))
 
 
-def main(command: str = "") -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m docs.leaked", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["run", "keep", "corpus"])
+    command = parser.parse_args().command
     if command == "corpus":
         return write_corpus(Path("data/download_benchmark"))
     if command == "run":
         run()
     if command in ("run", "keep"):
         keep()
-    ledgers: dict[str, Any] = results()
+    ledgers = results()
     for page in PAGES:
         write_text(page, filled(page.read_text(encoding="utf-8"), ledgers))
     if ledgers:
@@ -310,4 +319,4 @@ def main(command: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
