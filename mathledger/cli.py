@@ -282,13 +282,19 @@ def add_pin(commands: Commands) -> None:
     command = commands.add_parser(
         "pin",
         help="write the pins of a benchmark on the hub into its file in conf/",
-        description="Download the files, check the number of rows, and write commit and sha256 "
-        "into conf/benchmark/NAME.yaml.",
+        description="Download the files of a benchmark, check the number of rows, and write commit "
+        "and sha256 into conf/benchmark/NAME.yaml. `lm-eval` writes the file for a task of "
+        "lm-evaluation-harness.",
     )
     command.set_defaults(module="mathledger.pin")
-    command.add_argument("group", choices=["benchmark"])
-    command.add_argument("name", metavar="NAME", help="the benchmark, as in conf/benchmark/")
+    command.add_argument("group", choices=["benchmark", "lm-eval"])
+    command.add_argument(
+        "name", metavar="NAME", help="the benchmark in conf/benchmark/, or the task"
+    )
     command.add_argument("--revision", metavar="REV", help="default: the file's own, or main")
+    command.add_argument(
+        "--files", nargs="+", default=[], metavar="PATTERN", help="the files that lm-eval asks"
+    )
 
 
 # ------------------------------------------------------------------------ shared by several

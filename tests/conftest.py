@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from tests import durations
 from tests.forkserver import ForkServer
+from tests.hub import Hub, serve
 
 ROOT = Path(__file__).resolve().parent.parent
 collect_ignore = ["macos"]  # Its sitecustomize.py removes what macOS lacks.
@@ -364,3 +365,18 @@ def faster(shared: Shared, smoke: Workspace) -> Experiment:
 
     workspace = shared.once("faster", make)
     return Experiment(workspace, (workspace.path.parent / "shown.txt").read_text())
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Serve an empty hub to this process, whose folder has an empty conf/benchmark/."""
+    import huggingface_hub.constants as constants
+
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "conf/benchmark").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with serve(tmp_path / "hub") as served:
+        url = served.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", served.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
+        yield served

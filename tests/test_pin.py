@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from mathledger import cli
-from tests import hub as test_hub
 from tests.hub import Hub, commit_of
 
 FILE = """\
@@ -36,31 +35,18 @@ about: an exam.
 BLOCK = "\n    # the only file\n    test.jsonl: null"
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    import huggingface_hub.constants as constants
-
-    folder = tmp_path / "hub/datasets/org/exam"
-    folder.mkdir(parents=True)
-    rows = [{"question": f"{n} + 1?", "answer": n + 1 if n < 2 else None} for n in range(3)]
-    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "conf/benchmark").mkdir(parents=True)
-    with test_hub.serve(tmp_path / "hub") as served:
-        monkeypatch.setenv("HF_ENDPOINT", served.url)
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        monkeypatch.setattr(
-            constants,
-            "HUGGINGFACE_CO_URL_TEMPLATE",
-            served.url + "/{repo_id}/resolve/{revision}/{filename}",
-        )
-        yield served
-
-
 def pin(capsys: pytest.CaptureFixture[str], name: str = "exam") -> str:
     cli.main(["pin", "benchmark", name])
     captured = capsys.readouterr()
     return captured.out + captured.err
+
+
+@pytest.fixture(autouse=True)
+def exam(hub: Hub) -> None:
+    folder = hub.folder / "datasets/org/exam"
+    folder.mkdir(parents=True)
+    rows = [{"question": f"{n} + 1?", "answer": n + 1 if n < 2 else None} for n in range(3)]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write(revision: str = "null", rows: int = 3, files: str = BLOCK, kind: str = "integer") -> Path:

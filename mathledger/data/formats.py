@@ -59,8 +59,12 @@ def format_of(name: str) -> Format:
 
 def is_table(path: Path) -> bool:
     """Return True for a file whose name states a format that can be read."""
+    return path.is_file() and is_table_name(path.name)
+
+
+def is_table_name(name: str) -> bool:
     try:
-        return path.is_file() and bool(format_of(path.name))
+        return bool(format_of(name))
     except InputError:
         return False
 
@@ -311,6 +315,18 @@ def count_rows(path: Path) -> int:
         return sum(1 for _ in csv_rows(path, label, {}))
     with _stream(path, form, label) as stream:
         return sum(1 for _ in _lines(stream, label))
+
+
+def raw_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file with all of its own columns, in types that JSON has."""
+    label, form = path.name, format_of(path.name)
+    if form.kind == "parquet":
+        with parquet_file(path, label, form) as table:
+            for batch in table.iter_batches():
+                yield from (dict(printable(row)) for row in batch.to_pylist())
+        return
+    rows = csv_rows(path, label, {}) if form.kind == "csv" else json_rows(path, label)
+    yield from (dict(printable(row)) for row, _ in rows)
 
 
 def raw_row(file: Path, name: str, number: int) -> Row | None:

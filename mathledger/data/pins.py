@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.data.formats import is_table_name
 from mathledger.data.hub import reason
 from mathledger.data.sources import RepoType, expect_inside
 
@@ -34,6 +35,16 @@ def local_pins(given: list[str]) -> Iterator[tuple[str, str]]:
             is_hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
             if path.is_file() and not is_hidden:
                 yield str(path), sha256(path)
+
+
+def names(repo: str, commit: str) -> list[str]:
+    """Return the names of a data set's files that can be read."""
+    from huggingface_hub import HfApi, RepoFile
+
+    with _answers(repo, commit, "dataset"):
+        tree = HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type="dataset")
+        found = [file.path for file in tree if isinstance(file, RepoFile)]
+    return sorted(name for name in found if is_table_name(name))
 
 
 def hub_pins(

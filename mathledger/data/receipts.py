@@ -7,7 +7,16 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id, sha256
 from mathledger.data.practice import PracticeBenchmark, PracticeCorpus
-from mathledger.data.sources import Hub, HubDataset, Local, RandomModel, Served, Source, Wheel
+from mathledger.data.sources import (
+    HarnessTask,
+    Hub,
+    HubDataset,
+    Local,
+    RandomModel,
+    Served,
+    Source,
+    Wheel,
+)
 
 
 def expect_digest(path: Path, expected: str, what: str) -> None:
@@ -58,7 +67,7 @@ def identity(source: Source) -> dict[str, Any]:
     match source:
         case Wheel():
             name, revision = source.package, source.version
-        case Hub():
+        case Hub() | HarnessTask():
             name, revision = source.repo, source.revision
         case Local():
             name = ", ".join(Path(path).name for path in source.files)
@@ -77,4 +86,4 @@ def identity(source: Source) -> dict[str, Any]:
             if isinstance(source, PracticeBenchmark) and source.twins_of:
                 revision += ", twins"
     head = {"kind": source.kind, "name": name, "revision": revision, "licence": source.licence}
-    return head | {"split": source.split} if isinstance(source, HubDataset) else head
+    return head | {"split": source.split} if isinstance(source, HubDataset | HarnessTask) else head

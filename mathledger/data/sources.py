@@ -124,6 +124,39 @@ class HubBenchmark(HubDataset):
 
 
 @dataclass(frozen=True, config=STRICT)
+class HarnessTask:
+    kind: Literal["lm_eval"] = Field(
+        description="A task of lm-evaluation-harness, on files of a repository on the hub."
+    )
+    licence: str = Field(description="SPDX identifier of the licence, or unknown.")
+    file: InnerPath = Field(description="Path of the task's file in lm_eval/tasks/.")
+    repo: Repo = Field(description="Name of the repository: OWNER/NAME.")
+    revision: Commit = Field(description="Commit, 40 hexadecimal digits.")
+    split: str = Field(description="The publisher's name of the split that these files form.")
+    num_rows: int = Field(description="Number of rows in all files; any other count is an error.")
+    files: dict[InnerPath, Sha256 | None] = Field(
+        description="Path of each file and its sha256; null accepts the hub's own digest."
+    )
+    examples: dict[InnerPath, Sha256 | None] = Field(
+        description="The same for the files from which the task takes its examples; often none."
+    )
+    private: bool = Field(
+        default=False,
+        description="Whether the benchmark's text must stay out of git, MLflow, logs and the card.",
+    )
+
+    def asked(self) -> HubBenchmark:
+        """Return the source of the documents that are asked."""
+        return HubBenchmark(
+            "hub", self.licence, self.repo, self.revision, self.files, self.split, self.num_rows
+        )
+
+    def shown(self) -> Hub:
+        """Return the source of the examples."""
+        return Hub("hub", self.licence, self.repo, self.revision, self.examples)
+
+
+@dataclass(frozen=True, config=STRICT)
 class Local:
     kind: Literal["local"] = Field(description="Files of your own, in your working tree.")
     licence: str = Field(description="SPDX identifier of the licence, or unknown.")
@@ -176,10 +209,13 @@ class Served:
 
 CorpusSource = Annotated[PracticeCorpus | HubDataset | Local, Field(discriminator="kind")]
 BenchmarkSource = Annotated[
-    PracticeBenchmark | Wheel | HubBenchmark | LocalBenchmark, Field(discriminator="kind")
+    PracticeBenchmark | Wheel | HubBenchmark | HarnessTask | LocalBenchmark,
+    Field(discriminator="kind"),
 ]
 ModelSource = Annotated[Wheel | Hub | RandomModel, Field(discriminator="kind")]
 OtherModelSource = Annotated[
     Wheel | Hub | Local | RandomModel | Served, Field(discriminator="kind")
 ]
-Source = PracticeCorpus | PracticeBenchmark | Wheel | Hub | Local | RandomModel | Served
+Source = (
+    PracticeCorpus | PracticeBenchmark | Wheel | Hub | HarnessTask | Local | RandomModel | Served
+)

@@ -1,15 +1,14 @@
 """Render a benchmark's prompts and judge responses with lm-evaluation-harness."""
 
 import contextlib
-import functools
 import io
 import json
-import logging
-from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from mathledger.core import harness_tasks
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
@@ -35,8 +34,14 @@ class OwnTask:
     filter: str = Field(
         description="Filter in its filter_list that extracts the answer; none if it has no list."
     )
-    doc: dict[str, str] = Field(
-        description="For each column of the task's document, our column that fills it."
+    doc: dict[str, str] | None = Field(
+        description=(
+            "For each column of the task's document, our column that fills it; null for a source "
+            "of kind lm_eval, which has the documents."
+        ),
+    )
+    metric: str = Field(
+        default="exact_match", description="The task's metric that is 1 for a right response."
     )
 
 
@@ -80,7 +85,12 @@ class Task:
 
 
 def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]:
-    """Render each item as a conversation: worked examples as turns, then the item."""
+    """Render each item as a conversation: worked examples as turns, then the item.
+
+    An item of a source of kind lm_eval has the harness's own conversation.
+    """
+    if task.harness and task.harness.doc is None:
+        return _own_turns(items, task)
     from datasets import Dataset
     from lm_eval.api.task import ConfigurableTask
 
@@ -116,42 +126,41 @@ def turns(name: str, items: list[Row], task: Task) -> list[list[dict[str, str]]]
     return [json.loads(instance.args[0]) for instance in built.instances]
 
 
+def _own_turns(items: list[Row], task: Task) -> list[list[dict[str, str]]]:
+    if task.num_fewshot or task.fewshot_config:
+        raise InputError(
+            "task.num_fewshot and task.fewshot_config do not apply to a source of kind lm_eval, "
+            "whose examples are the harness's: remove them"
+        )
+    if any("messages" not in item for item in items):
+        raise InputError("task.harness.doc: null is for a source of kind lm_eval; map the columns")
+    return [item["messages"] for item in items]
+
+
 def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[bool]:
-    """Return for each response whether the harness's own task grades it as an exact match.
+    """Return for each response whether the harness's own task calls it right.
 
     Args:
         items: the item of each response.
 
     Raises:
-        InputError: the harness lacks the task or the filter, or an item lacks a column.
+        InputError: the harness lacks the task, the filter or the metric, the metric is more than
+            right or wrong, or an item lacks a column.
     """
-    import datasets
-    import lm_eval.tasks
     from lm_eval.api.instance import Instance
-    from lm_eval.api.task import ConfigurableTask
-    from lm_eval.tasks._yaml_loader import load_yaml
 
-    path = Path(lm_eval.tasks.__file__).parent / own_task.file
-    if not path.is_file():
-        raise InputError(f"task.harness.file: lm-evaluation-harness has no file {own_task.file}")
+    mapped = own_task.doc
     columns = {column for item in items[:1] for column in item}
-    if unknown := set(own_task.doc.values()) - columns:
+    if mapped is not None and (unknown := set(mapped.values()) - columns):
         raise InputError(f"task.harness.doc: items have no column {', '.join(sorted(unknown))}")
-    config = load_yaml(path)
-    unwanted = {"tag", "group", "dataset_path", "dataset_name"}
-    config = {key: value for key, value in config.items() if key not in unwanted}
-    rows = datasets.Dataset.from_list(
-        [{theirs: item[ours] for theirs, ours in own_task.doc.items()} for item in items]
-    )
-    config |= {
-        "custom_dataset": functools.partial(lambda data, **_: data, {"test": rows}),
-        "test_split": "test",
-        "training_split": None,
-        "fewshot_split": None,
-        "num_fewshot": 0,
-    }
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    task = ConfigurableTask(config=config)
+    docs = [
+        item["doc"] if mapped is None else {theirs: item[ours] for theirs, ours in mapped.items()}
+        for item in items
+    ]
+    changes: dict[str, Any] = {"num_fewshot": 0, "fewshot_config": None}
+    if mapped is None:
+        changes["process_docs"] = None  # The documents were processed when they were downloaded.
+    task = harness_tasks.build(own_task.file, docs, **changes)
     instances = [
         Instance("generate_until", doc, ("", {}), number, resps=[response])
         for number, (doc, response) in enumerate(zip(task.test_docs(), responses, strict=True))
@@ -163,11 +172,22 @@ def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[boo
         raise InputError(
             f"task.harness.filter: {own_task.file} has no filter {own_task.filter}, only {has}"
         )
-    outcomes = []
-    for instance in instances:
-        answers = instance.filtered_resps[own_task.filter]
-        result = task.process_results(
-            instance.doc, answers if isinstance(answers, list) else [answers]
+    return [_outcome(own_task, task, instance) for instance in instances]
+
+
+def _outcome(own_task: OwnTask, task: Any, instance: Any) -> bool:
+    """Return whether the harness's metric calls one response right."""
+    answers = instance.filtered_resps[own_task.filter]
+    result = task.process_results(instance.doc, answers if isinstance(answers, list) else [answers])
+    if own_task.metric not in result:
+        raise InputError(
+            f"task.harness.metric: {own_task.file} has no metric {own_task.metric}, only "
+            f"{', '.join(result)}"
         )
-        outcomes.append(bool(result["exact_match"]))
-    return outcomes
+    value = result[own_task.metric]
+    if isinstance(value, list | tuple | dict) or float(value) not in (0.0, 1.0):
+        raise InputError(
+            f"task.harness.metric: {own_task.metric} of {own_task.file} is not 0 or 1 for a "
+            "response; choose a metric that is"
+        )
+    return bool(value)

@@ -1,5 +1,6 @@
 """Render the requests of one model on one benchmark: one for each item and repeat."""
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
     Raises:
         InputError: the tokenizer has no chat template, or too many requests exceed the context.
     """
-    items = read_rows(benchmark / "items.parquet")
+    items = read_items(benchmark)
     if served.server_of(model):
         requests = render(benchmark.name, items, task, settings, None)
         private = is_private(benchmark)
@@ -55,6 +56,17 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
     fitting = those_that_fit(requests, context, limit, settings.max_too_long_rate)
     private = is_private(benchmark)
     return Questions(settings, task, items, tokenizer, requests, fitting, private)
+
+
+def read_items(benchmark: Path) -> list[Row]:
+    """Return a benchmark's items, with the harness's document and conversation if it has them."""
+    items = read_rows(benchmark / "items.parquet")
+    own = benchmark / "docs.jsonl"
+    if not own.exists():
+        return items
+    lines = own.read_text(encoding="utf-8").splitlines()
+    by_id = {row["id"]: row for row in map(json.loads, lines)}
+    return [item | by_id[item["id"]] for item in items]
 
 
 def render(

@@ -2,7 +2,8 @@
 
 The command resolves the revision to a commit, downloads the files, checks the number of rows that
 the file asserts, reads the items as `download_benchmark` does, and writes commit and sha256 into
-the file. Comments and all other lines stay as they are.
+the file. Comments and all other lines stay as they are. For a task of lm-evaluation-harness it
+writes the whole file.
 """
 
 import argparse
@@ -15,10 +16,15 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
 from mathledger.data import benchmarks, sources
 from mathledger.data.pins import hub_pins, resolve
+from mathledger.pin import lm_eval
 from mathledger.pin.edit import with_pins
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.group == "lm-eval":
+        written, number = lm_eval.pin_task(arguments.name, arguments.revision, arguments.files)
+        print(f"{written}: pinned, {number} items; `git add` it, then benchmark=[{written.stem}]")
+        return 0
     path = CONF / "benchmark" / f"{arguments.name}.yaml"
     node = read(path)
     if node["source"].get("kind") != "hub":
