@@ -36,7 +36,7 @@ class Measured:
     def hub_dataset(self) -> str | None:
         """Return the benchmark's repository on the hub, or None if it is from elsewhere."""
         source = self.source
-        return str(source["repo"]) if source["kind"] == "hub" else None
+        return str(source["repo"]) if source["kind"] in ("hub", "lm_eval") else None
 
     @property
     def is_final(self) -> bool:
