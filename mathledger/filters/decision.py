@@ -265,3 +265,14 @@ class Tally:
                 for cell, count in sorted(self.cells.items())
             ],
         }
+
+
+def evidence_of(
+    row: Row, decision: Decision, items: list[Item], ngram_size: int
+) -> dict[Match, Row]:
+    """Return the evidence for each match of a row."""
+    return {
+        match: evidence(match, items[match.item], row[match.place], ngram_size)
+        | {"action": decision.action}
+        for match in decision.matches
+    }

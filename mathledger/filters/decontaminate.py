@@ -39,12 +39,11 @@ from mathledger.filters.decision import (
     EVIDENCE,
     KEPT,
     OVERLAP,
-    Decision,
     Match,
     Policy,
     Tally,
     decide,
-    evidence,
+    evidence_of,
     nearest,
     stop_at_broad_item,
 )
@@ -348,7 +347,7 @@ def write_results(
                     match.holds_item or items[match.item].private for match in decision.matches
                 )
                 tally.add(row, decision, items)
-                overlaps = _evidence_of(row, decision, items, settings.thresholds.ngram_size)
+                overlaps = evidence_of(row, decision, items, settings.thresholds.ngram_size)
                 head = {column: row[column] for column in ("id", "corpus", "source")}
                 evidence_rows += [{**head, **each} for each in overlaps.values()]
                 if decision.is_removed:
@@ -370,17 +369,6 @@ def write_results(
         "num_kept": kept.num_rows,
         "num_removed": removed.num_rows,
         **tally.metrics(),
-    }
-
-
-def _evidence_of(
-    row: Row, decision: Decision, items: list[Item], ngram_size: int
-) -> dict[Match, Row]:
-    """Return the evidence for each match of a row."""
-    return {
-        match: evidence(match, items[match.item], row[match.place], ngram_size)
-        | {"action": decision.action}
-        for match in decision.matches
     }
 
 
