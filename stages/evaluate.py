@@ -22,6 +22,7 @@ from typing import Any
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.tables import write_rows
+from mathledger.evaluation.apart import thinking_apart
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
@@ -73,6 +74,7 @@ def evaluate(model: str, benchmark: str) -> None:
         responses = respond(engine, asked.fitting, asked.limits, scratch)
         if not is_main_process():
             return
+        responses = thinking_apart(responses, asked.fitting, asked.tokenizer)
         by_key = dict(zip((each.key for each in asked.fitting), responses, strict=True))
         rows = grade_responses(asked.requests, by_key, asked.items, asked.task.harness)
         write_rows(OUT / item / "samples.parquet", rows, SAMPLE)

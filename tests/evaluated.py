@@ -58,6 +58,8 @@ def samples(benchmark: str, model: str, num_repeats: int) -> list[Row]:
                 "seed": 7 if num_repeats > 1 else None,
                 "prompt_sha256": "0" * 64,
                 "response": "...",
+                "thinking": None,
+                "num_thinking_tokens": None,
                 "extracted_answer": "4" if is_right else str(rng.integers(5, 8)),
                 "reference": "4",
                 "verdict": "correct" if is_right else "wrong",

@@ -355,6 +355,28 @@ def test_how_the_responses_ended_is_counted(project: Project) -> None:
             assert lengths["counts"][-1] >= ends.count("length")
 
 
+def test_thinking_has_a_histogram_and_a_mean_of_its_own(single: Project) -> None:
+    rows = [
+        {"finish_reason": end, "num_tokens": tokens, "num_thinking_tokens": thought}
+        for end, tokens, thought in
+        [("stop", 40, 33), ("stop", 9, None), ("length", 64, 64), ("too_long", 0, None)]
+    ]  # fmt: skip
+    lengths = scores.response_lengths(rows, 64)
+    assert lengths.thinking_counts and sum(lengths.thinking_counts) == 2
+    assert [at for at, count in enumerate(lengths.thinking_counts) if count] == [16, 31]
+    assert scores.response_lengths(rows[1:2], 64).thinking_counts is None
+    assert "Dotted lines" not in single.text
+    ledger = copy.deepcopy(single.ledger)
+    own = ledger["benchmarks"][0]["models"]["tuned"]
+    own["mean_num_thinking_tokens"] = 33.5
+    own["response_lengths"]["thinking_counts"] = list(own["response_lengths"]["counts"])
+    text = render(ledger)
+    assert ", 33.5 of them thinking |" in text and "Dotted lines" in text
+    bins = plot_tables.lengths(Ledger.read(ledger, ""))
+    assert Counter(row.part for row in bins)["thinking"] == len(own["response_lengths"]["counts"])
+    assert plots.lengths(bins)
+
+
 def test_where_the_harness_judges_otherwise_is_said(project: Project) -> None:
     """The harness differs on one item of exam; the other benchmarks have no such task."""
     repeats = project.entry("exam")["num_repeats"]

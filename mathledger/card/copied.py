@@ -23,6 +23,7 @@ from mathledger.card.ledger_memorisation import Difference, ResponsesRow
 from mathledger.card.overlap import Hits
 from mathledger.core.tables import Row, read_batches
 from mathledger.evaluation import statistics
+from mathledger.evaluation.apart import whole
 from mathledger.text import canonical, groups
 from mathledger.text.groups import F64, U64
 
@@ -126,7 +127,9 @@ def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]
     problems = ngrams([row["problem"] for row in items])
     of_problem = dict(zip((row["id"] for row in items), problems, strict=True))
     of_items: dict[str, list[U64]] = {}
-    for row, grams in zip(samples, ngrams([row["response"] for row in samples]), strict=True):
+    # A model may recall a solution while it thinks, or in its answer.
+    texts = [whole(row["thinking"], row["response"]) for row in samples]
+    for row, grams in zip(samples, ngrams(texts), strict=True):
         own = np.setdiff1d(grams, of_problem[row["item_id"]], assume_unique=True)
         if len(own):
             of_items.setdefault(row["item_id"], []).append(own)

@@ -55,6 +55,7 @@ class ResponseLengths(Record):
     limit: Count
     bin_width: Count
     counts: list[Count]
+    thinking_counts: list[Count] | None = None  # tokens of the thinking; absent if there is none
 
 
 class ModelScore(Score):
@@ -86,6 +87,8 @@ class ModelScore(Score):
         default=None, description="The accuracy if all of these responses were right."
     )
     mean_num_tokens: Annotated[float, Field(ge=0)]
+    # Of the responses whose thinking was counted; absent if there are none.
+    mean_num_thinking_tokens: Annotated[float, Field(ge=0)] | None = None
     num_judged_by_harness: Count
     num_harness_disagreements: Count
     response_lengths: ResponseLengths

@@ -46,6 +46,7 @@ class LengthRow:
 
     benchmark: str
     model: str
+    part: str  # response (thinking included) or thinking
     tokens_from: int
     tokens_to: int
     limit: int
@@ -96,24 +97,27 @@ def levels(ledger: Ledger) -> list[LevelRow]:
 
 
 def lengths(ledger: Ledger) -> list[LengthRow]:
-    """Return the histograms of response lengths."""
+    """Return the histograms of response lengths, and of the thinking of models that think."""
     rows = []
     for entry in ledger.benchmarks:
         for model, score in entry.models.items():
             bins = score.response_lengths
-            for number, count in enumerate(bins.counts):
-                start = number * bins.bin_width
-                rows.append(
-                    LengthRow(
-                        entry.benchmark,
-                        model,
-                        start,
-                        min(start + bins.bin_width, bins.limit),
-                        bins.limit,
-                        count,
-                        statistics.stored(count / max(1, sum(bins.counts))),
+            parts = {"response": bins.counts, "thinking": bins.thinking_counts or []}
+            for part, counts in parts.items():
+                for number, count in enumerate(counts):
+                    start = number * bins.bin_width
+                    rows.append(
+                        LengthRow(
+                            entry.benchmark,
+                            model,
+                            part,
+                            start,
+                            min(start + bins.bin_width, bins.limit),
+                            bins.limit,
+                            count,
+                            statistics.stored(count / max(1, sum(counts))),
+                        )
                     )
-                )
     return rows
 
 

@@ -4,6 +4,7 @@ The same numbers give the same bytes, because the files hold no date and no vers
 returns all figures, and each function below it draws one.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
 MODELS = dict(zip(OWN_MODELS, ["#9aa5b1", "#2f6f9f", "#e0a458"], strict=True))
 OTHERS = ["#9b6a9c", "#6a9c78", "#c66b5d", "#7a6f5d", "#4d8f99"]  # other people's models, in turn
 CORPORA = ["#2f6f9f", "#e0a458", "#6a9c78", "#9b6a9c", "#c66b5d"]
+PARTS = {"response": "-", "thinking": ":"}  # lines in the plot of lengths
 WIDTH = 7.2  # inches
 LINE = 0.27  # inches for one model or claim in the plot of scores
 
@@ -205,18 +207,23 @@ def levels(rows: Sequence[LevelRow]) -> Any:
 
 
 def lengths(rows: Sequence[LengthRow]) -> Any:
-    """Draw histograms of tokens per response, and the limit at which responses are cut."""
+    """Draw histograms of tokens per response, and the limit at which responses are cut.
+
+    A dotted line is the histogram of the thinking alone.
+    """
     benchmarks, models = _order(row.benchmark for row in rows), _order(row.model for row in rows)
     final = [name for name in models if name in MODELS][-1]
     figure, grid = _panels(benchmarks, 1.9, "tokens", "responses, %")
     for axes, name in zip(grid, benchmarks, strict=True):
         own = [row for row in rows if row.benchmark == name]
-        for model, color in _colors(models).items():
-            bins = [row for row in own if row.model == model]
+        for (model, color), part in itertools.product(_colors(models).items(), PARTS):
+            bins = [row for row in own if (row.model, row.part) == (model, part)]
+            if not bins:
+                continue
             edges = [bins[0].tokens_from, *(row.tokens_to for row in bins)]
             shares = [100 * row.share for row in bins]
-            axes.stairs(shares, edges, color=color, lw=1.5)
-            if model == final:
+            axes.stairs(shares, edges, color=color, lw=1.5, ls=PARTS[part])
+            if (model, part) == (final, "response"):
                 axes.stairs(shares, edges, color=color, fill=True, alpha=0.18)
         limit = own[0].limit
         axes.axvline(limit, color="#c66b5d", lw=1.2, ls=(0, (4, 2)))

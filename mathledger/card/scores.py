@@ -28,7 +28,7 @@ from mathledger.run.params import OWN_MODELS
 
 # The response texts are not read, because they may take gigabytes.
 COLUMNS = ["item_id", "repeat", "extracted_answer", "verdict", "correct", "is_sure"]
-COLUMNS += ["harness_correct", "grader", "num_tokens", "finish_reason"]
+COLUMNS += ["harness_correct", "grader", "num_tokens", "num_thinking_tokens", "finish_reason"]
 NUM_BINS = 32  # bins in a histogram of lengths
 
 Items = Sequence[Sequence[Row]]  # the responses to each item in order of repeat
@@ -152,17 +152,24 @@ def subset_places(subsets: Sequence[dict[str, str]]) -> dict[str, dict[str, list
 
 
 def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
-    """Return a histogram of tokens per response, up to the limit.
+    """Return a histogram of tokens per response, up to the limit, and one of their thinking.
 
     Requests that were too long to send are not counted. The first bin holds responses of 1 to
     bin_width tokens; the last one includes every response that was cut.
     """
     width = -(-limit // NUM_BINS)
-    counts = [0] * -(-limit // width)
-    for row in rows:
-        if row["finish_reason"] != "too_long":
-            counts[(min(max(row["num_tokens"], 1), limit) - 1) // width] += 1
-    return ResponseLengths(limit=limit, bin_width=width, counts=counts)
+    asked = [row for row in rows if row["finish_reason"] != "too_long"]
+
+    def histogram(lengths: Iterable[int]) -> list[int]:
+        counts = [0] * -(-limit // width)
+        for length in lengths:
+            counts[(min(max(length, 1), limit) - 1) // width] += 1
+        return counts
+
+    thought = [n for row in asked if (n := row["num_thinking_tokens"]) is not None]
+    optional = {"thinking_counts": histogram(thought)} if thought else {}
+    counts = histogram(row["num_tokens"] for row in asked)
+    return ResponseLengths(limit=limit, bin_width=width, counts=counts, **optional)
 
 
 def overlap_gap(overlapping: Items, clean: Items) -> Interval | None:
@@ -193,6 +200,10 @@ def model_score(
     every = [row for rows in items for row in rows]
     ends = Counter(row["finish_reason"] for row in every)
     judged = [row for row in every if row["harness_correct"] is not None]
+    thought = [n for row in every if (n := row["num_thinking_tokens"]) is not None]
+    optional: dict[str, Any] = {}  # what does not apply has no key in the ledger
+    if thought:
+        optional["mean_num_thinking_tokens"] = round(sum(thought) / len(thought), 1)
     return ModelScore(
         **dict(score_of(items)),
         pass_at=pass_at(items),
@@ -224,6 +235,7 @@ def model_score(
         backend=measured["backend"],
         task_version=measured["task_version"],
         samples_sha256=sha256(outputs.samples(model, benchmark)),
+        **optional,
     )
 
 

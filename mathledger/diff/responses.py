@@ -7,12 +7,12 @@ from mathledger.core.tables import read_batches
 from mathledger.diff.sides import Number, Side
 
 COLUMNS = ["item_id", "repeat", "prompt_sha256", "response", "extracted_answer", "reference"]
-COLUMNS += ["verdict", "correct"]
+COLUMNS += ["verdict", "correct", "thinking"]
 
 
 @dataclass(frozen=True)
 class Response:
-    """A graded response, with its text as a hash."""
+    """A graded response, with its thinking and its answer as one hash."""
 
     text: int
     prompt_sha256: str
@@ -37,7 +37,9 @@ def read(side: Side, number: Number) -> Responses:
     responses: Responses = {}
     for batch in read_batches(path, COLUMNS):
         for row in batch.to_pylist():
-            item, repeat, text = row.pop("item_id"), row.pop("repeat"), hash(row.pop("response"))
+            item, repeat = row.pop("item_id"), row.pop("repeat")
+            # Samples of older commits have no column `thinking`.
+            text = hash((row.pop("thinking", None), row.pop("response")))
             responses.setdefault(item, {})[repeat] = Response(text, **row)
     return responses
 

@@ -24,6 +24,7 @@ from mathledger.core.files import read_json
 from mathledger.core.hashing import uniform
 from mathledger.core.tables import Row
 from mathledger.evaluation import harness, questions
+from mathledger.evaluation.apart import thinking_apart
 from mathledger.evaluation.engines.engine import Engine, Limits, Request
 from mathledger.evaluation.parts import CUTS, LABELS, PARTS, Part, Right, right
 from mathledger.evaluation.probe import LeftOut, Params
@@ -33,10 +34,11 @@ from mathledger.evaluation.settings import Params as Evaluation
 from mathledger.model.conversations import spells_control
 from mathledger.text import canonical
 
-TEXTS = ("shown", "response", "extracted_answer", "reference")  # null if the benchmark is private
+# These columns are null if the benchmark is private.
+TEXTS = ("shown", "response", "thinking", "extracted_answer", "reference")
 GRADED = (
-    *("prompt_sha256", "seed", "response", "extracted_answer", "reference", "verdict", "correct"),
-    *("is_sure", "num_tokens", "finish_reason"),
+    *("prompt_sha256", "seed", "response", "thinking", "extracted_answer", "reference"),
+    *("verdict", "correct", "is_sure", "num_tokens", "num_thinking_tokens", "finish_reason"),
 )
 PART = pa.schema(
     [
@@ -74,6 +76,7 @@ class Asked:
     fitting: list[Request]  # the requests that fit the model's context
     limits: Limits
     left_out: list[LeftOut]
+    tokenizer: Any  # None if only the model's server is known
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,12 @@ def ask(
         model: the model's folder, as `from_pretrained` takes it, or that of a server's receipt.
         tokenizer: the model's, or None if only its server is known.
     """
-    max_gen_toks = min(task.max_gen_toks, settings.max_gen_toks or task.max_gen_toks)
+    limit = evaluation.max_gen_toks or task.max_gen_toks
+    max_gen_toks = min(limit, settings.max_gen_toks or limit)
     limits = Limits(max_gen_toks, task.until)
     chosen = choose(tokenizer, items, settings)
     if not chosen.cuts:
-        return Asked([], [], [], limits, chosen.left_out)
+        return Asked([], [], [], limits, chosen.left_out, tokenizer)
     by_id = {item["id"]: item for item in items}
     parts: list[Row] = [
         {**by_id[each.id], "id": f"{part}/{each.id}", "problem": each.shown[part]}
@@ -156,12 +160,12 @@ def ask(
     once = dataclasses.replace(task, repeats=1)
     requests = questions.render(benchmark, parts, once, evaluation, tokenizer)
     if not tokenizer:
-        return Asked(parts, requests, requests, limits, chosen.left_out)
+        return Asked(parts, requests, requests, limits, chosen.left_out, tokenizer)
     context = read_json(model / "config.json").get("max_position_embeddings")
     fitting = questions.those_that_fit(
         requests, context, max_gen_toks, evaluation.max_too_long_rate
     )
-    return Asked(parts, requests, fitting, limits, chosen.left_out)
+    return Asked(parts, requests, fitting, limits, chosen.left_out, tokenizer)
 
 
 def answered(benchmark: str, asked: Asked, engine: Engine, scratch: Path) -> list[Row]:
@@ -171,6 +175,7 @@ def answered(benchmark: str, asked: Asked, engine: Engine, scratch: Path) -> lis
         scratch: the folder that stores the responses (evaluation/responses.py).
     """
     given = respond(engine, asked.fitting, asked.limits, scratch)
+    given = thinking_apart(given, asked.fitting, asked.tokenizer)
     keys = (each.key for each in asked.fitting)
     return part_rows(benchmark, asked, dict(zip(keys, given, strict=True)))
 

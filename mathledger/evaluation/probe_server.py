@@ -71,8 +71,8 @@ def _complete(client: Any, own: dict[str, Any], halves: Halves) -> str:
         try:
             reply = client.post(url, json={**body, "max_tokens": limits.max_gen_toks})
             reply.raise_for_status()
-            text, _, _ = read_reply(reply.content, limits, is_chat=False)
-            return cut(text, halves.num_tokens)
+            completion = read_reply(reply.content, limits, is_chat=False)
+            return cut(completion.text, halves.num_tokens)
         except (httpx2.HTTPError, OSError, ReplyError) as error:
             failure = " ".join(str(error).split()) or type(error).__name__
     raise InputError(

@@ -24,7 +24,8 @@ SAMPLE = pa.schema(
         pa.field("repeat", pa.int32()),
         pa.field("seed", pa.int64()),  # null if greedy
         pa.field("prompt_sha256", pa.string()),  # hash of the prompt that the template rendered
-        pa.field("response", pa.string()),
+        pa.field("response", pa.string()),  # without the thinking; the grader sees this alone
+        pa.field("thinking", pa.string()),  # null if the response has none
         pa.field("extracted_answer", pa.string()),
         pa.field("reference", pa.string()),
         pa.field("verdict", pa.string()),  # correct, wrong or no_answer
@@ -33,6 +34,7 @@ SAMPLE = pa.schema(
         pa.field("harness_correct", pa.bool_()),  # null if the harness has no task of its own
         pa.field("grader", pa.string()),
         pa.field("num_tokens", pa.int32()),  # generated tokens, including the end of turn
+        pa.field("num_thinking_tokens", pa.int32()),  # of num_tokens; null if there is none
         # stop, length (cut at max_gen_toks), or too_long (not sent: the prompt does not fit)
         pa.field("finish_reason", pa.string()),
     ]
@@ -69,13 +71,13 @@ def grade_responses(
     """Return one SAMPLE for each request, sorted by item and repeat.
 
     Args:
-        responses: the responses; a request without one was too long to send.
+        responses: the responses, with their thinking apart (evaluation/apart.py); a request without
+            one was too long to send.
     """
     by_id = {item["id"]: item for item in items}
     not_asked = Response("", 0, "too_long", 0.0)
     given = [responses.get(each.key, not_asked) for each in requests]
-    # A server may send half a surrogate pair, which cannot be written to a file.
-    texts = [each.text.encode("utf-8", "replace").decode() for each in given]
+    texts = [_writable(each.text) for each in given]
     item_of = [by_id[each.item_id] for each in requests]
     with Judges(GRADING_S) as judges:
         grades = judges.grade(
@@ -94,6 +96,7 @@ def grade_responses(
             "seed": request.seed,
             "prompt_sha256": prompt_sha256(request.prompt),
             "response": text,
+            "thinking": None if response.thinking is None else _writable(response.thinking),
             "extracted_answer": grade.extracted,
             "reference": item["answer"],
             "verdict": grade.verdict,
@@ -102,6 +105,7 @@ def grade_responses(
             "harness_correct": by_harness,
             "grader": VERSION,
             "num_tokens": response.num_tokens,
+            "num_thinking_tokens": response.num_thinking_tokens,
             "finish_reason": response.finish_reason,
         }
         for request, text, grade, item, by_harness, response in zip(
@@ -109,6 +113,11 @@ def grade_responses(
         )
     ]
     return sorted(rows, key=lambda row: (row["item_id"], row["repeat"]))
+
+
+def _writable(text: str) -> str:
+    """Replace half a surrogate pair, which a server may send and no file can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def prompt_sha256(prompt: str) -> str:

@@ -13,6 +13,7 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import Row, read_rows
 from mathledger.core.typed import Record
 from mathledger.evaluation import reruns
+from mathledger.evaluation.apart import thinking_apart, whole
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Engine, Request, Response
 from mathledger.evaluation.questions import Questions
@@ -108,12 +109,14 @@ def check_some(engine: Engine, questions: Questions, stored: list[Row], number: 
     for at in range(0, len(chosen), size):
         engine.answer(chosen[at : at + size], questions.limits, again.extend)
     again.sort(key=lambda pair: pair[0].key)
-    by_key = {request.key: response for request, response in again}
-    graded = grade_responses([request for request, _ in again], by_key, questions.items, None)
+    requests, raw = [request for request, _ in again], [response for _, response in again]
+    apart = thinking_apart(raw, requests, questions.tokenizer)
+    by_key = {request.key: response for request, response in zip(requests, apart, strict=True)}
+    graded = grade_responses(requests, by_key, questions.items, None)
     verdicts = {(row["item_id"], row["repeat"]): row["verdict"] for row in graded}
     responses = [
         _compare(kept.get(request.key), request, response, verdicts[request.key], questions)
-        for request, response in again
+        for request, response in zip(requests, apart, strict=True)
     ]
     return SpotCheck(responses=responses)
 
@@ -122,23 +125,24 @@ def _compare(
     row: Row | None, request: Request, response: Response, verdict: str, questions: Questions
 ) -> Recheck:
     difference, excerpts = None, []
+    stored = whole(row["thinking"], row["response"]) if row else ""
+    found = whole(response.thinking, response.text)
     if row is None:
         difference = "is not in the stored samples"
     elif row["prompt_sha256"] != hashlib.sha256(request.prompt.encode()).hexdigest():
         difference = "was stored for a different prompt"
-    elif row["response"] != response.text:
-        at = same_characters(row["response"], response.text)
+    elif stored != found:
+        at = same_characters(stored, found)
         difference = f"differs from character {at} on"
         if not questions.is_private:
-            excerpts = [text[at : at + 60] for text in (row["response"], response.text)]
-    stored = row["response"] if row else ""
+            excerpts = [text[at : at + 60] for text in (stored, found)]
     return Recheck(
         item_id=request.item_id,
         repeat=request.repeat,
         difference=difference,
         excerpts=excerpts,
         num_characters=len(stored),
-        num_same_characters=same_characters(stored, response.text),
+        num_same_characters=same_characters(stored, found),
         is_flipped=row is not None and row["verdict"] != verdict,
     )
 

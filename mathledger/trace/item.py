@@ -19,7 +19,7 @@ from mathledger.trace.lookup import (
     rows_where,
 )
 
-TEXTS = {"problem", "answer", "solution", "response", "extracted_answer", "reference"}
+TEXTS = {"problem", "answer", "solution", "response", "thinking", "extracted_answer", "reference"}
 TEXTS |= {"item_problem", "item_solution"}
 
 

@@ -34,14 +34,18 @@ def tree(trace: ItemTrace) -> Branch:
 
 def _response(response: Row, is_repeated: bool) -> Branch:
     harness, seed = response["harness_correct"], response["seed"]
+    # Samples of older commits have no such columns.
+    thinking, num_thought = response.get("thinking"), response.get("num_thinking_tokens")
+    of_thinking = "" if num_thought is None else f", {num_thought} of them thinking"
     return Branch(
         f"{response['model']}, {response['repeat']}" if is_repeated else response["model"],
         f"{response['verdict'].replace('_', ' ')}; extracted {response['extracted_answer']}, "
         f"reference {response['reference']}",
         [
+            *([] if thinking is None else lines_of("thinking", thinking)),
             *lines_of("response", response["response"]),
-            f"{response['num_tokens']} tokens, ended by {response['finish_reason']}, grader "
-            f"{response['grader']}, prompt sha256 {response['prompt_sha256'][:SHOWN]}"
+            f"{response['num_tokens']} tokens{of_thinking}, ended by {response['finish_reason']}, "
+            f"grader {response['grader']}, prompt sha256 {response['prompt_sha256'][:SHOWN]}"
             + ("" if harness is None else f", by lm-eval {'right' if harness else 'wrong'}")
             + ("" if seed is None else f", seed {seed}"),
         ],

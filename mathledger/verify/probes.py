@@ -38,7 +38,12 @@ def parts(project: Project) -> Check:
             asked = part_probe.ask(folder, benchmark, items, task, evaluation, settings, tokenizer)
             given = {
                 (f"{row['part']}/{row['id']}", 0): Response(
-                    row["response"] or "", row["num_tokens"], row["finish_reason"], 0.0
+                    row["response"] or "",
+                    row["num_tokens"],
+                    row["finish_reason"],
+                    0.0,
+                    row["thinking"],
+                    row["num_thinking_tokens"],
                 )
                 for row in own
             }

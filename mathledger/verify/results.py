@@ -167,7 +167,12 @@ def responses(project: Project) -> Check:
             asked = Request(row["item_id"], row["repeat"], [], "", [], row["seed"])
             requests.append(asked)
             given[asked.key] = Response(
-                row["response"], row["num_tokens"], row["finish_reason"], 0.0
+                row["response"],
+                row["num_tokens"],
+                row["finish_reason"],
+                0.0,
+                row["thinking"],
+                row["num_thinking_tokens"],
             )
         again = grade_responses(requests, given, items, task.harness)
         for old, new in zip(stored, again, strict=True):

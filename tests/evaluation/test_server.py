@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
 from mathledger.evaluation.engines.engine import Limits, Request, Response, fault
-from mathledger.evaluation.engines.server import Client, ReplyError, read_reply
+from mathledger.evaluation.engines.server import Client, Reply, ReplyError, read_reply
 from mathledger.evaluation.responses import Store
 from mathledger.evaluation.settings import Params, Server
 from mathledger.run import params
@@ -51,12 +51,13 @@ def reply(text: Any = "It is 7.", reason: Any = "stop", tokens: Any = 5) -> dict
 @example(reply(), False)
 def test_any_reply_is_read_or_refused(content: Any, is_chat: bool) -> None:
     try:
-        text, counted, reason = read_reply(json.dumps(content).encode(), LIMITS, is_chat=is_chat)
+        got = read_reply(json.dumps(content).encode(), LIMITS, is_chat=is_chat)
     except ReplyError as error:
         assert "\n" not in str(error) and len(str(error)) < 400
         return
-    assert type(text) is str and type(reason) is str
-    assert counted is None or (type(counted) is int and counted <= 8)
+    assert type(got.text) is str and type(got.finish_reason) is str
+    assert got.num_tokens is None or (type(got.num_tokens) is int and got.num_tokens <= 8)
+    assert got.thinking is None or (type(got.thinking) is str and got.thinking and is_chat)
 
 
 @given(st.binary(max_size=50))
@@ -72,10 +73,10 @@ def test_any_bytes_are_refused(body: bytes) -> None:
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 
 
-@given(st.builds(Response, *[VALUES] * 4))
+@given(st.builds(Response, *[VALUES] * 6))
 def test_what_is_stored_is_what_a_model_can_give(response: Response) -> None:
     if fault(response) is None:
-        response.text.encode()
+        (response.text + (response.thinking or "")).encode()
         assert response.finish_reason in ("stop", "length") and response.num_tokens >= 0
 
 
@@ -88,8 +89,24 @@ BAD_ROWS = [
     sound(num_tokens=-5), sound(num_tokens="five"), sound(num_tokens=True),
     sound(finish_reason=None), sound(finish_reason="too_long"), sound(finish_reason=["stop"]),
     sound(text=5), sound(text="\ud83d"), sound(seconds="1"), sound(seconds=-1),
-    sound(key=3), sound(more=1), {"key": "k"}, {}, [], 5, None, "text",
+    sound(thinking=5), sound(thinking="\ud83d"), sound(num_thinking_tokens=2),
+    sound(num_thinking_tokens=True), sound(key=3), sound(more=1), {"key": "k"}, {}, [], 5,
+    None, "text",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("answer", ["It is 7.", None])
+def test_a_chat_server_may_give_the_thinking_apart(key: str, answer: str | None) -> None:
+    content = {
+        "choices": [{"message": {"content": answer, key: "3 + 4"}, "finish_reason": "length"}],
+        "usage": {"completion_tokens": 8, "completion_tokens_details": {"reasoning_tokens": 3}},
+    }
+    got = read_reply(json.dumps(content).encode(), LIMITS, is_chat=True)
+    assert got == Reply(answer or "", 8, "length", "3 + 4", 3)
+    content["choices"][0]["message"][key] = ["3 + 4"]
+    with pytest.raises(ReplyError, match=f"{key} is .*, not of type str"):
+        read_reply(json.dumps(content).encode(), LIMITS, is_chat=True)
 
 
 @pytest.mark.parametrize("row", BAD_ROWS, ids=str)

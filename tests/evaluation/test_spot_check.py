@@ -33,12 +33,16 @@ def check(is_private: bool) -> SpotCheck:
         for item in "abcd"
     ]
     items = [{"id": item, "answer": "2", "answer_type": "integer"} for item in "abcd"]
-    questions = SimpleNamespace(fitting=fitting, limits=None, is_private=is_private, items=items)
+    questions = SimpleNamespace(
+        fitting=fitting, limits=None, is_private=is_private, items=items, tokenizer=None
+    )
     asked = hashlib.sha256(PROMPT.encode()).hexdigest()
     kept = [("a", asked, "two", "no_answer"), ("b", asked, "two!", "correct")]
     kept.append(("c", "0" * 64, "two", "no_answer"))
     keys = ("item_id", "prompt_sha256", "response", "verdict")
-    stored = [{"repeat": 0, **dict(zip(keys, each, strict=True))} for each in kept]
+    stored = [
+        {"repeat": 0, "thinking": None, **dict(zip(keys, each, strict=True))} for each in kept
+    ]
     checker: Any = check_some
     made: SpotCheck = checker(Engine(), questions, stored, 9)
     return made

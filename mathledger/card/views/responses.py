@@ -24,9 +24,18 @@ def endings_table(ledger: Ledger) -> str:
                 cells[0] += f", {score.num_truncated_correct} right"
             limit = f"{score.response_lengths.limit:,}"
             samples = f"{score.num_samples:,}"
-            rows.append([entry.benchmark, name, samples, *cells, str(score.mean_num_tokens), limit])
+            thought = score.mean_num_thinking_tokens
+            mean = str(score.mean_num_tokens)
+            mean += "" if thought is None else f", {thought} of them thinking"
+            rows.append([entry.benchmark, name, samples, *cells, mean, limit])
     head = ["benchmark", "model", "responses", "cut at the limit", "no answer found"]
     return table([*head, "not judged", "prompt too long", "mean tokens", "limit"], rows, 2)
+
+
+def has_thinking(ledger: Ledger) -> bool:
+    """Return True if a model thinks before it answers."""
+    scores = (score for entry in ledger.benchmarks for score in entry.models.values())
+    return any(score.mean_num_thinking_tokens is not None for score in scores)
 
 
 def methods_table(ledger: Ledger) -> str:

@@ -18,6 +18,6 @@ def open_engine(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         case "hf":
             return transformers.load(folder, tokenizer, settings)
         case "vllm":
-            return vllm.load(folder, settings)
+            return vllm.load(folder, tokenizer, settings)
         case _:
             return server.connect(folder, tokenizer, settings)

@@ -39,6 +39,10 @@ class Response:
     num_tokens: int  # includes the end of turn
     finish_reason: str  # one of FINISH_REASONS
     seconds: float  # responses of a batch share its time equally
+    # Null unless the response has thinking apart: from a chat server, or split off
+    # (evaluation/apart.py), as the text is then the answer alone.
+    thinking: str | None = None
+    num_thinking_tokens: int | None = None
 
 
 def fault(response: Response) -> str | None:
@@ -48,14 +52,19 @@ def fault(response: Response) -> str | None:
     (None, '0 tokens for a text of 1 characters')
     """
     text, count, seconds = response.text, response.num_tokens, response.seconds
-    if not isinstance(text, str):
-        return f"the text is of type {type(text).__name__}"
+    if not isinstance(text, str) or not isinstance(response.thinking, str | None):
+        kind = type(response.thinking if isinstance(text, str) else text).__name__
+        return f"the text is of type {kind}"
+    text += response.thinking or ""
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "the text has half a surrogate pair"
     if type(count) is not int or count < 0:
         return f"the number of tokens is {str(count)[:40]!r}"
     if text and not count:
         return f"0 tokens for a text of {len(text):,} characters"
+    part = response.num_thinking_tokens
+    if part is not None and (type(part) is not int or not 0 <= part <= count):
+        return f"{str(part)[:40]!r} of {count:,} tokens are thinking"
     if response.finish_reason not in FINISH_REASONS:
         return (
             f"the finish reason is {str(response.finish_reason)[:40]!r}, not "

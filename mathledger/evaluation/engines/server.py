@@ -15,7 +15,9 @@ from mathledger.core.errors import InputError
 from mathledger.evaluation.engines.engine import Done, Engine, Limits, Request, Response, fault
 from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import spells_control
+from mathledger.model.thinking import control_ids
 
+SHOW_CONTROL = ("vllm", "sglang")  # software that can show control tokens in a completion
 ALL_TOKENS = -1  # top_k of vLLM, SGLang and llama.cpp
 MAX_STOPS = 4  # of OpenAI's chat protocol; the harness drops the others
 MAX_REDIRECTS = 3
@@ -64,6 +66,12 @@ class Client:
         from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
         self._expect_plain(requests)
+        if not self.is_chat and self._has_marks() and self.server.software not in SHOW_CONTROL:
+            raise InputError(
+                "the model marks its thinking with control tokens, which the server leaves out: "
+                "set evaluate.server.software to vllm or sglang, or evaluate.backend to "
+                "local-chat-completions"
+            )
         if self.is_chat and len(limits.until) > MAX_STOPS:
             raise InputError(
                 f"a chat server takes {MAX_STOPS} stop texts, but task.until has "
@@ -112,12 +120,22 @@ class Client:
             eos=None,
         )
         body = await _post(session, self.server.base_url, payload, client.header, limits)
-        text, counted, reason = read_reply(body, limits, is_chat=self.is_chat)
+        reply = read_reply(body, limits, is_chat=self.is_chat)
+        counted = reply.num_tokens
         if counted is None and self.tokenizer is None:
             raise ReplyError("it has no usage.completion_tokens, and the tokenizer is not known")
         if counted is None:
+            text = (reply.thinking or "") + reply.text
             counted = len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        response = Response(text, counted, reason, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        response = Response(
+            reply.text,
+            counted,
+            reply.finish_reason,
+            seconds,
+            reply.thinking,
+            reply.num_thinking_tokens,
+        )
         if problem := fault(response):
             raise ReplyError(problem)
         return response
@@ -136,6 +154,10 @@ class Client:
                     f"item {request.item_id} spells a control token of the model, which a chat "
                     "server would read as one: set evaluate.backend=local-completions"
                 )
+
+    def _has_marks(self) -> bool:
+        """Return True if the model marks its thinking with control tokens."""
+        return self.tokenizer is not None and bool(control_ids(self.tokenizer))
 
     def _harness_client(self) -> Any:
         """Return the harness's client, which knows the payload and the key of either API."""
@@ -177,6 +199,8 @@ class Client:
         if software == "llama.cpp":
             wanted["repeat_penalty"] = wanted.pop("repetition_penalty")
             wanted["repeat_last_n"] = -1  # penalise all tokens, not the last 64
+        if not self.is_chat and self._has_marks():
+            wanted["skip_special_tokens"] = False
         if self.is_chat and settings.chat_template_kwargs:
             wanted["chat_template_kwargs"] = settings.chat_template_kwargs
         return wanted
@@ -213,8 +237,17 @@ async def _post(
     raise ReplyError(f"it redirects more than {MAX_REDIRECTS} times")
 
 
-def read_reply(body: bytes, limits: Limits, *, is_chat: bool) -> tuple[str, int | None, str]:
-    """Return the text, the number of tokens if it is given, and the finish reason of a reply.
+@dataclass(frozen=True)
+class Reply:
+    text: str
+    num_tokens: int | None  # null if the server does not count them
+    finish_reason: str
+    thinking: str | None = None  # null unless the server gives it apart from the text
+    num_thinking_tokens: int | None = None
+
+
+def read_reply(body: bytes, limits: Limits, *, is_chat: bool) -> Reply:
+    """Return what a reply says.
 
     Raises:
         ReplyError: the reply does not follow OpenAI's protocol, or has more tokens than asked for.
@@ -234,7 +267,19 @@ def read_reply(body: bytes, limits: Limits, *, is_chat: bool) -> tuple[str, int 
     counted = _part(usage, "completion_tokens", int, or_null=True)
     if counted is not None and counted > limits.max_gen_toks:
         raise ReplyError(f"it has {counted:,} tokens, but max_gen_toks is {limits.max_gen_toks:,}")
-    return text, counted, reason
+    thinking = _thinking(holder) if is_chat else None
+    details = usage.get("completion_tokens_details")
+    part = _part(details, "reasoning_tokens", int, or_null=True) if details is not None else None
+    return Reply(text, counted, reason, thinking, None if thinking is None else part)
+
+
+def _thinking(message: dict[str, Any]) -> str | None:
+    """Return the thinking that a chat server gives apart from the answer.
+
+    vLLM and SGLang call it reasoning_content, newer ones of them reasoning.
+    """
+    given = (_part(message, key, str, or_null=True) for key in ("reasoning", "reasoning_content"))
+    return next((text for text in given if text), None)
 
 
 def _part(tree: Any, key: str, kind: type, *, or_null: bool = False) -> Any:

@@ -4,8 +4,10 @@ Sampling is reproducible: each response has its own seed, and in float32 a draw 
 the batch or on the process.
 """
 
+import functools
 import os
 import time
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +20,42 @@ from mathledger.evaluation.engines.engine import (
     choose_dtype,
 )
 from mathledger.evaluation.settings import Params
+from mathledger.model.thinking import control_ids
 
 
 def read_tokens(
-    ids: list[int], end_ids: set[int], until: list[str], tokenizer: Any
+    ids: list[int],
+    end_ids: set[int],
+    until: list[str],
+    tokenizer: Any,
+    kept: Set[int] = frozenset(),
 ) -> tuple[str, int, str]:
-    """Return text, number of tokens and finish reason of generated ids that may end in padding."""
+    """Return text, number of tokens and finish reason of generated ids that may end in padding.
+
+    Args:
+        kept: control tokens that mark thinking, which the text keeps.
+    """
+    show = functools.partial(_show, tokenizer, kept)
     end = next((at for at, token in enumerate(ids) if token in end_ids), None)
     ids = ids if end is None else ids[: end + 1]
-    text = tokenizer.decode(ids, skip_special_tokens=True)
+    text = show(ids)
     cuts = [text.index(stop) for stop in until if stop in text]
     if not cuts:
         return text, len(ids), "length" if end is None else "stop"
     text = text[: min(cuts)]
-    num_tokens = next(
-        n
-        for n in range(1, len(ids) + 1)
-        if any(s in tokenizer.decode(ids[:n], skip_special_tokens=True) for s in until)
-    )
+    num_tokens = next(n for n in range(1, len(ids) + 1) if any(s in show(ids[:n]) for s in until))
     return text, num_tokens, "stop"
+
+
+def _show(tokenizer: Any, kept: Set[int], ids: list[int]) -> str:
+    """Return the text of some tokens, without control tokens except those in `kept`."""
+    text: str
+    if kept.isdisjoint(ids):
+        text = tokenizer.decode(ids, skip_special_tokens=True)
+    else:
+        special = set(tokenizer.all_special_ids) - kept
+        text = tokenizer.decode([each for each in ids if each not in special])
+    return text
 
 
 def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
@@ -58,6 +77,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         use_safetensors=True,
     )
     own = lm.model.generation_config.eos_token_id
+    kept = control_ids(tokenizer)
     end_ids = {tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
     # Ignore the model's own settings, such as a repetition penalty.
     config = GenerationConfig(
@@ -86,7 +106,10 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         seconds = (time.monotonic() - started) / len(requests)
         done(
             [
-                (request, Response(*read_tokens(row, end_ids, limits.until, tokenizer), seconds))
+                (
+                    request,
+                    Response(*read_tokens(row, end_ids, limits.until, tokenizer, kept), seconds),
+                )
                 for request, row in zip(requests, output[:, width:].tolist(), strict=True)
             ]
         )

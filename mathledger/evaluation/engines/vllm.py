@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 from mathledger.core.errors import InputError
 from mathledger.core.extras import install
@@ -15,9 +16,10 @@ from mathledger.evaluation.engines.engine import (
     choose_dtype,
 )
 from mathledger.evaluation.settings import Params
+from mathledger.model.thinking import control_ids
 
 
-def load(folder: Path, settings: Params) -> Engine:
+def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
     """Load a model with vLLM, through lm-evaluation-harness.
 
     Raises:
@@ -43,6 +45,8 @@ def load(folder: Path, settings: Params) -> Engine:
         generation_config="vllm",  # ignores the model's own settings
     )
 
+    has_marks = bool(control_ids(tokenizer))  # control tokens that mark thinking
+
     def answer(requests: list[Request], limits: Limits, done: Done) -> None:
         started = time.monotonic()
         chosen = [
@@ -56,6 +60,7 @@ def load(folder: Path, settings: Params) -> Engine:
                 seed=request.seed,
                 max_tokens=limits.max_gen_toks,
                 stop=limits.until,
+                skip_special_tokens=not has_marks,
             )
             for request in requests
         ]
