@@ -91,6 +91,24 @@ def test_evaluation_refuses_to_shard() -> None:
         load_all(["train/launch@evaluate.launch=fsdp2"])
 
 
+PRESETS = [
+    path for path in sorted(Path("conf/evaluate").glob("*.yaml")) if "(read " in path.read_text()
+]
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_a_makers_settings_name_their_source_and_go_with_every_engine(path: Path) -> None:
+    assert re.search(r"^# https://\S+(\n#)? \(read \d{4}-\d\d-\d\d", path.read_text(), re.M)
+    load_all([f"evaluate={path.stem}", "evaluate.backend=vllm"])
+    server = (
+        "{base_url: 'http://h/v1/x', model: null, software: vllm, max_retries: 1, timeout_s: 9}"
+    )
+    for backend in ("local-completions", "local-chat-completions"):
+        load_all(
+            [f"evaluate={path.stem}", f"evaluate.backend={backend}", f"evaluate.server={server}"]
+        )
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiment_loads(experiment: str) -> None:
     load_all(overrides(experiment))

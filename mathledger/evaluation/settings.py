@@ -104,7 +104,7 @@ class Params:
             "others."
         ),
     )
-    vllm: Vllm | None = Field(description="Settings of the backend vllm; null for the others.")
+    vllm: Vllm | None = Field(description="Settings of the backend vllm; the others ignore them.")
 
     def __post_init__(self) -> None:
         if self.launch.sharding != "none":

@@ -355,7 +355,7 @@ def test_a_server_that_dies_loses_no_response(folder: Path, tokenizer: Any, tmp_
     ("settings", "message"),
     [
         (dataclasses.replace(GREEDY, backend="local-completions"), "evaluate.server is missing"),
-        (dataclasses.replace(GREEDY, backend="vllm"), "evaluate.vllm is missing"),
+        (dataclasses.replace(GREEDY, backend="vllm", vllm=None), "evaluate.vllm is missing"),
         (
             dataclasses.replace(GREEDY, backend="vllm", vllm=Vllm(1, 1, 0.9)),
             "vLLM cannot be imported",
