@@ -67,7 +67,16 @@ def test_the_reward_is_what_evaluation_calls_correct() -> None:
         return [{"role": "assistant", "content": text}]
 
     answers = [said(r"so \boxed{\frac12}"), said("12"), said("no idea"), said("The answer is 3.")]
-    assert reinforce.correct(answers, ["0.5", "12", "4", "4"]) == [1.0, 1.0, 0.0, 0.0]
+    correct = reinforce.reward(limit=3, ends={0})
+    ids = [[5, 0], [5, 6, 0], [5, 0], [5, 0]]
+    assert correct(answers, ["0.5", "12", "4", "4"], ids) == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_a_cut_response_earns_only_what_it_states() -> None:
+    correct = reinforce.reward(limit=3, ends={0})
+    said = ["So far 2 + 2 = 4", "The answer is 4.", "So far 2 + 2 = 4"]
+    turns = [[{"role": "assistant", "content": text}] for text in said]
+    assert correct(turns, ["4"] * 3, [[5, 6, 7], [5, 6, 7], [5, 6, 0]]) == [0.0, 1.0, 1.0]
 
 
 def test_problems_are_those_with_an_answer_each_once(

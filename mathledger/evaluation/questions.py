@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.hashing import content_id
@@ -79,6 +81,7 @@ def render(
     """
     requests = []
     turns = harness.turns(name, items, task)
+    expect_other_examples(items, turns)
     system, variables = settings.system_prompt, settings.chat_template_kwargs
     if system:
         turns = [[{"role": "system", "content": system}, *own] for own in turns]
@@ -99,6 +102,32 @@ def render(
             seed = int(content_id(str(settings.seed), item["id"], str(repeat))[:8], 16) >> 1
             requests.append(Request(item["id"], repeat, messages, prompt, ids, seed))
     return requests
+
+
+def expect_other_examples(items: list[Row], turns: list[list[dict[str, str]]]) -> None:
+    """Raise InputError if an example of a prompt is the problem of an item, as filters compare.
+
+    Args:
+        turns: the conversation of each item, whose last turn asks the item.
+    """
+    shown: dict[str, int] = {}  # The number of each example.
+    for own in turns:
+        users = [turn["content"] for turn in own[:-1] if turn["role"] == "user"]
+        for number, text in enumerate(users, 1):
+            shown.setdefault(text, number)
+    if not shown:
+        return
+    from mathledger.text.canonical import keys  # Compiled code, which takes seconds to load.
+
+    texts = [*shown, *(own[-1]["content"] for own in turns)]
+    hashes = [tuple(row) for row in keys(pa.array(texts)).tolist()]
+    examples = dict(zip(hashes, shown.values(), strict=False))
+    for item, key in zip(items, hashes[len(shown) :], strict=True):
+        if key in examples:
+            raise InputError(
+                f"item {item['id']} is also example {examples[key]} of the prompt: remove it from "
+                "task.fewshot_config, or choose examples of another split"
+            )
 
 
 def those_that_fit(

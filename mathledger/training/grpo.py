@@ -1,5 +1,6 @@
 """GRPO with TRL's GRPOTrainer: load problems, define the reward, build the trainer, log metrics."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.grading.judges import Judges
+from mathledger.grading.judges import Asked, Judges
 from mathledger.model.launch import Launch
 from mathledger.training import hardware, models, schedules
 from mathledger.training.curves import Curves
@@ -104,16 +105,35 @@ class Params:
             )
 
 
-def correct(completions: list[list[dict[str, str]]], answer: list[str], **_: Any) -> list[float]:
-    """Reward each response with 1.0 if evaluation would grade it correct, else with 0.0.
+def reward(limit: int, ends: set[int]) -> Callable[..., list[float]]:
+    """Return the reward: 1.0 if evaluation would grade a response correct, else 0.0.
 
-    >>> correct([[{"role": "assistant", "content": "So \\\\boxed{4}."}]], ["4"])
+    >>> correct = reward(limit=2, ends={0})
+    >>> correct([[{"role": "assistant", "content": "So \\boxed{4}."}]], ["4"], [[7, 8]])
     [1.0]
+
+    Args:
+        limit: Tokens at which a response is cut; a cut one counts only what it states.
+        ends: Ids of the tokens that end a response.
     """
-    responses = [turns[-1]["content"] for turns in completions]
-    asked = [(*pair, "expression") for pair in zip(responses, answer, strict=True)]
-    with Judges(GRADING_S) as judges:
-        return [float(grade.verdict == "correct") for grade in judges.grade(asked)]
+
+    def correct(
+        completions: list[list[dict[str, str]]],
+        answer: list[str],
+        completion_ids: list[list[int]],
+        **_: Any,
+    ) -> list[float]:
+        asked = [
+            Asked(turns[-1]["content"], reference, "expression", is_cut(ids))
+            for turns, reference, ids in zip(completions, answer, completion_ids, strict=True)
+        ]
+        with Judges(GRADING_S) as judges:
+            return [float(grade.verdict == "correct") for grade in judges.grade(asked)]
+
+    def is_cut(ids: list[int]) -> bool:
+        return len(ids) >= limit and ids[-1] not in ends
+
+    return correct
 
 
 def load_problems(path: Path, cache: Path) -> tuple[Any, int]:
@@ -179,9 +199,12 @@ def make_trainer(
         **hardware.trainer_arguments(settings.launch) | {"include_num_input_tokens_seen": "no"},
     )
     hardware.allow_sharding_on_cpu(settings.launch)
+    model = models.load_model(start, settings.lora, settings.attn_implementation)
+    own = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
     return GRPOTrainer(
-        model=models.load_model(start, settings.lora, settings.attn_implementation),
-        reward_funcs=correct,
+        model=model,
+        reward_funcs=reward(settings.max_completion_length, ends),
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.evaluation import harness
+from mathledger.evaluation import harness, questions
 
 TASK = harness.Task(1, "{problem}\nThink.", 0, None, 8, [], 1, None)
 GSM8K = harness.OwnTask(
@@ -36,6 +36,28 @@ def test_examples_are_turns_before_the_item() -> None:
     assert turns[0]["content"] == "0 + 0?\nThink."
     assert turns[1]["content"].strip() == "So \\boxed{0}."
     assert turns[4]["content"] == "1 + 1?\nThink."
+
+
+@pytest.mark.parametrize(
+    ("example", "is_item"),
+    [
+        ("1 + 1?", True),
+        ("  1+1 ? ", True),  # The filters' comparison: layout means nothing.
+        ("$1 + 1$?", True),
+        ("1 + 2?", False),
+        ("1 - 1?", False),
+    ],
+)
+def test_an_example_that_is_an_item_is_refused(example: str, is_item: bool) -> None:
+    samples = [harness.Example("0 + 1?", "1"), harness.Example(example, "2")]
+    task = dataclasses.replace(TASK, num_fewshot=2, fewshot_config=harness.Fewshot(samples))
+    items = [{**item("9", "9"), "id": "b", "problem": "4 + 5?"}, item("2", "2")]
+    turns = harness.turns("t", items, task)
+    if is_item:
+        with pytest.raises(InputError, match="item a is also example 2 of the prompt: remove it"):
+            questions.expect_other_examples(items, turns)
+    else:
+        questions.expect_other_examples(items, turns)
 
 
 @pytest.mark.parametrize(
