@@ -13,6 +13,9 @@ FAILED := { echo "error: installing packages failed (see above); fix the cause a
 # for a shell.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+# By default DVC keeps pickled records in /var/tmp/dvc, which all users share (docs/security.md).
+SITE := .dvc/tmp/site
+export DVC_SITE_CACHE_DIR := $(CURDIR)/$(SITE)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 # Libraries draw progress bars in log files too, unless this is set before they are imported.
@@ -25,7 +28,10 @@ help:  ## show this help
 
 # The stamp is written last. Without it the environment may be incomplete and is rebuilt.
 # torch is pinned by version alone, so that an index of builds for CPUs can take the place of CUDA's.
-$(READY): pyproject.toml locks/build.txt locks/pipeline.txt locks/torch.txt
+$(SITE):
+	@mkdir -p $(dir $@) && mkdir -m 700 $@
+
+$(READY): pyproject.toml locks/build.txt locks/pipeline.txt locks/torch.txt | $(SITE)
 	@$(PYTHON) locks/supported.py
 	@test -e $@ || { echo "Setting up $(VENV) (about 2 minutes, once)"; $(PYTHON) -m venv --clear $(VENV); }
 	@$(PIP) --require-hashes --only-binary :all: --requirement locks/build.txt || $(FAILED)

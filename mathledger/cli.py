@@ -13,13 +13,13 @@ from pathlib import Path
 
 from mathledger import __version__, terminal
 from mathledger.cli_experiments import Commands, add_compare, add_gate, add_replicate
+from mathledger.cli_proof import add_attest, add_publish, add_reproduce, add_verify
 from mathledger.completion import PrintCompletion
 from mathledger.core.arguments import absolute, positive_integer, positive_number, share
 from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
 from mathledger.core.secrets import without_secrets
 
-SIGNATURE = Path("model.sig")
 REVIEW = Path("review.html")
 
 
@@ -129,61 +129,6 @@ def add_trace(commands: Commands) -> None:
     )
 
 
-def add_verify(commands: Commands) -> None:
-    command = commands.add_parser(
-        "verify",
-        help="check that everything behind the card still holds",
-        description="Check a clone after `dvc pull`: compare every digest, grade every response "
-        "again and recompute every number. The command prints a line for each link of the chain. "
-        "It ends in `holds` (exit status 0), in `new` for results that were made here and are not "
-        "committed (3), or in `broken` (1).",
-    )
-    command.set_defaults(module="mathledger.verify")
-    command.add_argument(
-        "--deep", type=positive_integer, metavar="N", help="regenerate N randomly chosen responses"
-    )
-    command.add_argument("--json", action="store_true", help="print everything as JSON")
-    _add_verification(command)
-
-
-def add_attest(commands: Commands) -> None:
-    command = commands.add_parser(
-        "attest",
-        help="sign the model and its ledger",
-        description="Verify, then sign the final model's files, the card and the ledger (OpenSSF "
-        "model signing). A key, with or without a certificate, works offline.",
-    )
-    command.set_defaults(module="mathledger.publish.attest")
-    command.add_argument(
-        "--signature",
-        type=absolute,
-        default=SIGNATURE,
-        metavar="FILE",
-        help=f"file to write; default: {SIGNATURE}",
-    )
-    by = command.add_mutually_exclusive_group(required=True)
-    by.add_argument(
-        "--private-key", type=absolute, metavar="PEM", help="sign with an elliptic-curve key"
-    )
-    by.add_argument(
-        "--keyless",
-        action="store_true",
-        help="sign with your identity through Sigstore; this needs a network",
-    )
-    command.add_argument(
-        "--certificate", type=absolute, metavar="PEM", help="certificate of the private key"
-    )
-    command.add_argument(
-        "--certificate-chain",
-        type=absolute,
-        nargs="+",
-        default=[],
-        metavar="PEM",
-        help="certificates from the key's certificate to the authority's",
-    )
-    _add_overrides(command)
-
-
 def add_sync_mlflow(commands: Commands) -> None:
     command = commands.add_parser(
         "sync-mlflow",
@@ -205,19 +150,6 @@ def add_sync_mlflow(commands: Commands) -> None:
         "--uri",
         help="a server or sqlite:///FILE; default: MLFLOW_TRACKING_URI, or mlflow.db",
     )
-
-
-def add_publish(commands: Commands) -> None:
-    command = commands.add_parser(
-        "publish",
-        help="write the folders for the hub, and upload them",
-        description="Verify, then write FOLDER/model (weights, card, ledger, signature) and "
-        "FOLDER/results (every response, as a dataset). Nothing is uploaded without --upload.",
-    )
-    command.set_defaults(module="mathledger.publish")
-    command.add_argument("folder", type=absolute, metavar="FOLDER", help="a new folder")
-    command.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
-    _add_verification(command)
 
 
 def add_plan(commands: Commands) -> None:
@@ -297,39 +229,6 @@ def add_pin(commands: Commands) -> None:
     )
 
 
-# ------------------------------------------------------------------------ shared by several
-
-
-def _add_verification(command: argparse.ArgumentParser) -> None:
-    """Add the options that `verify` and `publish` share."""
-    _add_overrides(command)
-    command.add_argument(
-        "--signature",
-        type=absolute,
-        nargs="?",
-        const=SIGNATURE,
-        metavar="FILE",
-        help=f"check a signature (default: {SIGNATURE}) against one of the following signers",
-    )
-    command.add_argument("--public-key", type=absolute, metavar="PEM", help="the signer's key")
-    command.add_argument(
-        "--certificate-chain", type=absolute, nargs="+", metavar="PEM", help="root certificates"
-    )
-    command.add_argument("--identity", metavar="MAIL", help="identity of a signer without a key")
-    command.add_argument(
-        "--identity-provider", metavar="URL", help="provider that vouches for the identity"
-    )
-
-
-def _add_overrides(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--overrides",
-        nargs="+",
-        metavar="KEY=VALUE",
-        help="overrides with which params.yaml was compiled, such as experiment=smoke",
-    )
-
-
 ADD = [
     add_audit,
     add_diff,
@@ -338,6 +237,7 @@ ADD = [
     add_replicate,
     add_gate,
     add_verify,
+    add_reproduce,
     add_attest,
     add_sync_mlflow,
     add_publish,

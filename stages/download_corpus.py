@@ -4,7 +4,6 @@ Reads   conf: corpus.<corpus>.source
 Writes  data/download_corpus/<corpus>/: the raw files and receipt.json (revision, licence, sha256)
 """
 
-import json
 from pathlib import Path
 
 from mathledger.core.errors import InputError
@@ -26,8 +25,7 @@ def download(source: sources.CorpusSource, folder: Path) -> int:
     match source:
         case practice.PracticeCorpus():
             rows = practice.corpus_rows(source)
-            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            write_text(folder / "train.jsonl", "".join(lines))
+            write_text(folder / "train.jsonl", practice.as_lines(rows))
             return len(rows)
         case sources.HubDataset():
             paths = hub.fetch_hub(source, "dataset", folder)

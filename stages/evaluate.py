@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("benchmark")
     parser.add_argument("--spot-check", type=int, metavar="N")
+    parser.add_argument("--seed", help="draw the responses of a spot check by this text")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the spot check's findings")
     parser.add_argument("--batch-size", type=int, metavar="N", help="of the spot check")
     parser.add_argument("--record", action="store_true", help="let the card state the findings")

@@ -27,6 +27,7 @@ TOGETHER = {
 }  # fmt: skip
 # Property tests draw the same examples in each run; `--hypothesis-profile=default` draws others.
 hypothesis.settings.register_profile("fixed", derandomize=True)
+hypothesis.settings.register_profile("weekly", max_examples=3000, deadline=None)
 hypothesis.settings.load_profile("fixed")
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,

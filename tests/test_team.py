@@ -108,7 +108,7 @@ def test_a_second_clone_makes_the_card_anew_without_training(
 
 def test_verify_passes_in_a_second_clone(second: Workspace) -> None:
     output = second.python("-m", "mathledger", "verify", "--overrides", "experiment=smoke")
-    assert output.splitlines()[-1] == "holds: all 13 links hold"
+    assert output.splitlines()[-1] == "holds: all 18 links hold"
 
 
 def test_an_experiment_travels_with_its_results(

@@ -51,7 +51,12 @@ def _to_disk(folder: Path) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON with its keys in the given order and one newline at the end."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return the text that `write_json` writes."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

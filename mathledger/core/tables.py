@@ -56,7 +56,10 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: The file is missing or is not parquet.
     """
-    return [row for batch in read_batches(path) for row in batch.to_pylist()]
+    try:
+        return [row for batch in read_batches(path) for row in batch.to_pylist()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a readable parquet file: {error}") from None
 
 
 def read_batches(

@@ -258,7 +258,7 @@ def parquet_file(path: Path, label: str, form: Format) -> Iterator[pq.ParquetFil
             whole.seek(0)
             with pq.ParquetFile(whole) as table:
                 yield table
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         raise InputError(f"{label} is not a readable parquet file: {first_line(error)}") from None

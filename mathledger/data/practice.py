@@ -12,6 +12,7 @@ A benchmark may have twins: twin i has the template and the difficulty of item i
 usually other names, and another answer (GSM-Symbolic, Mirzadeh et al. 2024).
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -216,6 +217,11 @@ def corpus_rows(source: PracticeCorpus) -> list[dict[str, Any]]:
     """Return all rows of a practice corpus, in its schema's columns."""
     columns = {"numinamath_cot": _numinamath_cot, "openmathinstruct2": _openmathinstruct2}
     return [columns[source.schema](item) for item in _corpus_problems(source)]
+
+
+def as_lines(rows: list[dict[str, Any]]) -> str:
+    """Return rows as JSON Lines, as they are stored."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _corpus_problems(source: PracticeCorpus) -> Iterator[Problem]:

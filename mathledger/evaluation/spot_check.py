@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Recheck(Record):
     excerpts: list[str] = Field(default_factory=list)  # stored and new text from the difference on
     num_characters: int = 0  # of the stored response
     num_same_characters: int = 0  # before the first difference
+    verdict: str | None = None  # stored; null if the response is not stored
+    verdict_again: str | None = None  # of the regenerated response
     is_flipped: bool = False  # True if the verdict is another one
 
     @property
@@ -88,22 +91,44 @@ def spot_check(
     """Regenerate some responses of the model in a folder, and record the findings if asked to.
 
     Args:
-        options: the stage's; spot_check is the number of responses.
+        options: the stage's; spot_check is the number of responses, and seed draws them.
     """
     size = options.batch_size or questions.settings.batch_size
     settings = replace(questions.settings, batch_size=size)
     engine = open_engine(folder, questions.tokenizer, settings)
-    check = check_some(engine, questions, read_rows(samples), options.spot_check)
+    pair = (folder.name, benchmark)
+    chosen = draw(questions.fitting, options.spot_check, pair, options.seed)
+    check = check_some(engine, questions, read_rows(samples), chosen)
     if options.record:
         found = rerun(check, folder.name, benchmark, samples, engine, settings)
         reruns.record(reruns.FILE, found)
     return check
 
 
-def check_some(engine: Engine, questions: Questions, stored: list[Row], number: int) -> SpotCheck:
-    """Regenerate some responses, drawn at random, and compare each with the stored one."""
+def place(seed: str, *parts: str) -> str:
+    """Return a response's place in the order of a draw, which nobody can choose."""
+    return hashlib.sha256("\n".join([seed, *parts]).encode()).hexdigest()
+
+
+def draw(
+    requests: Sequence[Request], number: int, pair: tuple[str, str], seed: str | None
+) -> list[Request]:
+    """Draw some requests at random, or the first ones in the order that a seed gives.
+
+    Args:
+        pair: the names of model and benchmark, which enter the order.
+    """
+    if seed is None:
+        return random.sample(requests, min(number, len(requests)))
+    keyed = {place(seed, *pair, each.item_id, str(each.repeat)): each for each in requests}
+    return [keyed[key] for key in sorted(keyed)[:number]]
+
+
+def check_some(
+    engine: Engine, questions: Questions, stored: list[Row], chosen: list[Request]
+) -> SpotCheck:
+    """Regenerate the responses to some requests, and compare each with the stored one."""
     kept = {(row["item_id"], row["repeat"]): row for row in stored}
-    chosen = random.sample(questions.fitting, min(number, len(questions.fitting)))
     again: list[tuple[Request, Response]] = []
     size = engine.num_at_once or len(chosen)
     for at in range(0, len(chosen), size):
@@ -136,6 +161,11 @@ def _compare(
         difference = f"differs from character {at} on"
         if not questions.is_private:
             excerpts = [text[at : at + 60] for text in (stored, found)]
+    elif (row["num_tokens"], row["finish_reason"]) != (response.num_tokens, response.finish_reason):
+        difference = (
+            f"is stored with {row['num_tokens']} tokens and {row['finish_reason']}, and has "
+            f"{response.num_tokens} and {response.finish_reason}"
+        )
     return Recheck(
         item_id=request.item_id,
         repeat=request.repeat,
@@ -143,6 +173,8 @@ def _compare(
         excerpts=excerpts,
         num_characters=len(stored),
         num_same_characters=same_characters(stored, found),
+        verdict=row["verdict"] if row else None,
+        verdict_again=verdict,
         is_flipped=row is not None and row["verdict"] != verdict,
     )
 

@@ -19,6 +19,7 @@ from mathledger.core.files import replacing
 from mathledger.data import hub, local, receipts, sources, wheel
 from mathledger.model import served
 from mathledger.model.check import check_model
+from mathledger.model.gguf import check_gguf
 from mathledger.model.loading import load_tokenizer
 
 # This is ChatML, the format of the quickstart's model.
@@ -112,6 +113,7 @@ def convert_gguf(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, GgufConfig
 
+    check_gguf(file)
     model = AutoModelForCausalLM.from_pretrained(
         file.parent,
         gguf_file=file.name,

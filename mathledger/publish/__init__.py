@@ -13,7 +13,7 @@ import argparse
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.escaping import Markdown
 from mathledger.core.tables import read_rows
 from mathledger.publish import exports, file_texts, private_texts
-from mathledger.verify import options
+from mathledger.verify import options, statements
 from mathledger.verify.options import VerifyOptions
 
 
@@ -115,17 +115,26 @@ def write_results(folder: Path, chain: Chain, private: dict[str, Any]) -> None:
         for model in entry.models:
             source = outputs.samples(model, entry.benchmark)
             shutil.copyfile(source, folder / entry.benchmark / f"{model}.parquet")
-    card = results_card(ledger, published, sorted(private))
+    reproduced = [each for each in statements.read(chain) if each.is_about and not each.faults]
+    for each in reproduced:
+        shutil.copytree(chain.at / each.folder, folder / each.folder)
+    card = results_card(ledger, published, sorted(private), reproduced)
     (folder / "README.md").write_text(card, encoding="utf-8")
     shutil.copyfile(chain.at / LEDGER, folder / "ledger.json")
 
 
-def results_card(ledger: Ledger, published: list[Benchmark], private: list[str]) -> str:
+def results_card(
+    ledger: Ledger,
+    published: list[Benchmark],
+    private: list[str],
+    reproduced: Sequence[statements.Seen] = (),
+) -> str:
     """Return the card of the dataset, which lists its files and describes them.
 
     Args:
         published: the benchmarks with responses in the dataset.
         private: the names of the benchmarks that are left out.
+        reproduced: the valid statements of people who reproduced these very results.
     """
     from huggingface_hub import DatasetCardData
 

@@ -86,8 +86,8 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self.row is None:
             return
-        asked = kwargs["model"], kwargs["processing_class"], args.device
-        response = self._respond(self.row["prompt"], *asked)
+        asked = kwargs["model"], kwargs["processing_class"], self.row["prompt"], args.device
+        response = answer(*asked, self.synced_gpus)
         if not tracking.is_main_process():
             return
         sample = {"step": state.global_step, "id": self.row["id"], "response": response}
@@ -97,23 +97,25 @@ class HeldOutSamples(TrainerCallback):  # type: ignore[misc]
         title = f"step {state.global_step}, row {self.row['id']}\n\n"
         self.run.log_text(title + response, f"samples/step-{state.global_step:06}.txt")
 
-    def _respond(self, prompt: Any, model: Any, tokenizer: Any, device: Any) -> str:
-        (asked,) = conversations.render(tokenizer, [prompt], True)
-        ids = torch.tensor([asked.ids], device=device)
-        mode = model.training
-        model.eval()
-        with torch.no_grad():
-            out = model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                do_sample=False,
-                use_cache=True,
-                max_new_tokens=MAX_SAMPLE_TOKENS,
-                synced_gpus=self.synced_gpus,
-            )
-        model.train(mode)
-        response: str = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-        return response
+
+def answer(model: Any, tokenizer: Any, prompt: Any, device: Any, synced_gpus: bool = False) -> str:
+    """Return a model's greedy answer to the prompt of a row of data/mix/."""
+    (asked,) = conversations.render(tokenizer, [prompt], True)
+    ids = torch.tensor([asked.ids], device=device)
+    mode = model.training
+    model.eval()
+    with torch.no_grad():
+        out = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            use_cache=True,
+            max_new_tokens=MAX_SAMPLE_TOKENS,
+            synced_gpus=synced_gpus,
+        )
+    model.train(mode)
+    response: str = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    return response
 
 
 class ProgressBar(ProgressCallback):  # type: ignore[misc]

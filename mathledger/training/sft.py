@@ -300,6 +300,17 @@ def metrics(data: Data, trainer: Any, training: Training) -> dict[str, Any]:
     losses, validations = training.logged("loss"), training.logged("eval_loss")
     if not all(math.isfinite(loss) for loss in losses + validations):
         raise InputError("the loss is not finite: lower train.learning_rate")
+    return {
+        **counts(data, trainer),
+        "first_loss": round(losses[0], 4),
+        "last_loss": round(losses[-1], 4),
+        "first_validation_loss": round(validations[0], 4),
+        "last_validation_loss": round(validations[-1], 4),
+    }
+
+
+def counts(data: Data, trainer: Any) -> dict[str, int]:
+    """Return the counts of rows, tokens and steps of a trainer."""
     lengths = data.train["length"]
     return {
         "num_examples": len(data.train),
@@ -308,8 +319,4 @@ def metrics(data: Data, trainer: Any, training: Training) -> dict[str, Any]:
         **size_of_run(trainer),
         "num_tokens_per_epoch": sum(lengths),
         "longest_row_tokens": max(lengths),
-        "first_loss": round(losses[0], 4),
-        "last_loss": round(losses[-1], 4),
-        "first_validation_loss": round(validations[0], 4),
-        "last_validation_loss": round(validations[-1], 4),
     }

@@ -9,7 +9,8 @@ is broken. docs/verify.md says what each link proves.
 import argparse
 
 from mathledger import terminal
-from mathledger.verify import options, render
+from mathledger.chain.chain import Chain
+from mathledger.verify import options, render, statements
 from mathledger.verify.links import Result, check
 
 STATUS = {"holds": 0, "broken": 1, "new": 3}  # exit status; 2 is an error
@@ -20,14 +21,19 @@ def run(arguments: argparse.Namespace) -> int:
     asked = options.from_arguments(arguments)
     if arguments.json:
         result = check(asked)
-        print(terminal.json_text(render.content(result), 1))
+        found = [each.content() for each in statements.read(Chain.open())]
+        print(terminal.json_text(render.content(result) | {"statements": found}, 1))
     else:
         result = check_aloud(asked)
     return STATUS[result.state]
 
 
 def check_aloud(asked: options.VerifyOptions) -> Result:
-    """Check every link, print a line for each when it ends, then print a summary."""
+    """Check every link, print a line for each when it ends, then statements and a summary."""
     result = check(asked, render.show_start, render.show_end)
+    if found := statements.read(Chain.open()):
+        terminal.show("\nStatements of people who reproduced results:\n")
+        for each in found:
+            terminal.show(f"{each.line}\n")
     terminal.show(f"\n{render.summary(result)}\n", render.STYLES)
     return result

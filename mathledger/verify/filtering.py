@@ -1,10 +1,15 @@
-"""Check the links of the training set: it holds no canary, and the filter is reproducible."""
+"""Check the links of the training set: it holds no canary, and the data stages are reproducible."""
 
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from mathledger.card.outputs import KEPT
 from mathledger.core.errors import InputError
+from mathledger.core.files import write_json
+from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
+from mathledger.verify.sources import scratch
 
 # The candidates for review need an embedding model, and the filter's decisions ignore them.
 NOT_COMPARED = ("candidates.parquet", "judgements.parquet")
@@ -50,36 +55,96 @@ def canaries(project: Project) -> Check:
 
 
 def again(project: Project) -> Check:
-    """Check that the filter writes the same bytes if it runs again on the same rows."""
-    from mathledger.core.files import write_json
+    """Check that the data stages write the same bytes if each runs again on the stored inputs."""
+    num_files = 0
+    with scratch() as name:
+        for stage, item in _stages(project):
+            folder = Path(name) / stage / (item or "")
+            out, metrics = folder / "data", folder / "metrics.json"
+            try:
+                # Without engine.start: every runner gives the same bytes, and threads are the
+                # default.
+                write_json(metrics, RERUN[stage](project, item, out))
+            except InputError as error:
+                yield f"{stage} does not run on its stored input: {error}"
+                continue
+            for ignored in NOT_COMPARED:
+                (out / ignored).unlink(missing_ok=True)
+            stored = project.outputs.data / stage / (item or "")
+            yield from _strangers(stored, out)
+            for path in sorted(each for each in out.rglob("*") if each.is_file()):
+                num_files += 1
+                yield from comparing.files(stored / path.relative_to(out), path)
+            num_files += 1
+            yield from comparing.files(project.outputs.metrics_file(stage, item), metrics)
+    return f"prepare, deduplicate, decontaminate and mix write the same bytes ({num_files} files)"
+
+
+def _strangers(stored: Path, out: Path) -> Iterator[str]:
+    for path in sorted(each for each in stored.rglob("*") if each.is_file()):
+        if path.name not in NOT_COMPARED and not (out / path.relative_to(stored)).exists():
+            yield f"{path} is not made by its stage: remove it"
+
+
+def _stages(project: Project) -> Iterator[tuple[str, str | None]]:
+    yield from (("prepare", corpus) for corpus in project.settings["corpus"])
+    yield from ((stage, None) for stage in ("deduplicate", "decontaminate", "mix"))
+
+
+def _prepare(project: Project, corpus: str | None, out: Path) -> dict[str, Any]:
+    from mathledger.filters import prepare
+    from mathledger.run import params
+
+    assert corpus
+    mapping = params.load(f"corpus.{corpus}.mapping", prepare.Mapping)
+    limits = params.load("prepare", prepare.Params)
+    folder = project.outputs.data / "download_corpus" / corpus
+    return prepare.filter_rows(corpus, folder, out, mapping, limits)
+
+
+def _deduplicate(project: Project, _: str | None, out: Path) -> dict[str, Any]:
+    from mathledger.filters import deduplicate, reviewed
+    from mathledger.run import params
+
+    settings = params.load("deduplicate", deduplicate.Params)
+    corpora = project.settings["corpus"]
+    paths = [project.outputs.data / "prepare" / corpus / KEPT for corpus in corpora]
+    verdicts = reviewed.read(reviewed.FILES["deduplicate"])
+    return deduplicate.filter_rows(paths, out, settings, verdicts)
+
+
+def _decontaminate(project: Project, _: str | None, out: Path) -> dict[str, Any]:
     from mathledger.filters import decontaminate, judge, reviewed
     from mathledger.filters.items import read_items
     from mathledger.run import params
 
     settings = params.load("decontaminate", decontaminate.Params)
-    scratch = Path(".scratch")
-    scratch.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="verify-") as name:
-        filtered = project.outputs.kept.parent
-        again, metrics = Path(name) / "data", Path(name) / "metrics.json"
-        try:
-            # Without engine.start: every runner gives the same bytes, and threads are the default.
-            items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
-            rows = project.outputs.deduplicated
-            verdicts = reviewed.read(reviewed.FILES["decontaminate"])
-            if settings.judge:
-                judge.restore(filtered / "judgements.parquet", judge.store())
-            found = decontaminate.filter_rows(rows, items, again, settings, verdicts)
-            write_json(metrics, found)
-        except InputError as error:
-            raise InputError(f"the filter does not run: {error}") from None
-        files = {path: filtered / path.name for path in sorted(again.iterdir())} | {
-            metrics: project.outputs.metrics_file("decontaminate")
-        }
-        compared = {path: own for path, own in files.items() if path.name not in NOT_COMPARED}
-        for path, own in compared.items():
-            if not own.is_file():
-                yield f"{own} is missing: run `dvc pull`"
-            elif own.read_bytes() != path.read_bytes():
-                yield f"{own} differs from what the filter writes"
-    return f"the filter writes the same bytes again ({len(compared)} files)"
+    items = read_items(project.outputs.benchmarks, project.settings["benchmark"])
+    verdicts = reviewed.read(reviewed.FILES["decontaminate"])
+    if settings.judge:
+        judge.restore(project.outputs.kept.parent / "judgements.parquet", judge.store())
+    rows = project.outputs.deduplicated
+    return decontaminate.filter_rows(rows, items, out, settings, verdicts)
+
+
+def _mix(project: Project, _: str | None, out: Path) -> dict[str, Any]:
+    from mathledger.filters import mix
+    from mathledger.model import prompts
+    from mathledger.run import params
+
+    settings = params.load("mix", mix.Params)
+    prompt = params.load("prompt", prompts.Params)
+    wanted = {
+        corpus: params.load(f"corpus.{corpus}.mix", mix.Corpus)
+        for corpus in project.settings["corpus"]
+    }
+    tokenizer = project.outputs.model("base") / "tokenizer.json"
+    return mix.sample_rows(project.outputs.kept, out, tokenizer, settings, wanted, prompt)
+
+
+RERUN = {
+    "prepare": _prepare,
+    "deduplicate": _deduplicate,
+    "decontaminate": _decontaminate,
+    "mix": _mix,
+}

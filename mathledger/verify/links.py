@@ -1,7 +1,7 @@
 """Define the links of the chain in their order, and check them."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,12 +11,17 @@ from mathledger.core.errors import InputError
 from mathledger.core.extras import what_is_missing
 from mathledger.verify import (
     commit,
+    completions,
     digests,
+    drawings,
     filtering,
+    generating,
     probes,
     records,
     results,
+    retraining,
     signature,
+    sources,
     trainings,
 )
 from mathledger.verify.options import VerifyOptions
@@ -92,9 +97,18 @@ LINKS = [
     Link("responses", results.responses),
     Link("metrics", results.metrics),
     Link("trainings", trainings.trainings),
+    Link("drawings", drawings.drawings),
+    Link("probe", completions.completions),
     Link("parts", probes.parts),
+    Link("sources", sources.pinned),
     Link("canaries", filtering.canaries),
-    Link("filter", filtering.again),
+    Link("data", filtering.again),
+]
+DEEP = [
+    Link("models", retraining.downloads),
+    Link("training", retraining.training),
+    Link("memory", completions.again),
+    Link("generation", generating.generation),
 ]
 
 
@@ -102,6 +116,7 @@ def check(
     options: VerifyOptions,
     on_start: Callable[[str], None] = lambda name: None,
     on_end: Callable[[LinkResult], None] = lambda link: None,
+    names: Collection[str] | None = None,
 ) -> Result:
     """Check the project in the current folder or above it, link by link.
 
@@ -109,13 +124,16 @@ def check(
         options: the options of the command line.
         on_start: called with the name of a link before it is checked.
         on_end: called with the result of each link.
+        names: the links to check; by default those that the options ask for.
 
     Raises:
         InputError: there is no data to verify.
     """
     links = [*LINKS]
     if options.num_regenerated:
-        links.append(Link("generation", results.generation))
+        links += DEEP
+    if names is not None:
+        links = [each for each in (*LINKS, *DEEP) if each.name in names]
     if options.signature:
         links.append(Link("signature", signature.signature))
     chain = Chain.open()

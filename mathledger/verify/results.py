@@ -1,20 +1,14 @@
 """Check the links from the responses to the card: recompute everything and compare."""
 
 import json
-import random
-import subprocess
-import sys
-import tempfile
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mathledger.card import statement
 from mathledger.card.foreign import NUMBER, foreign_lines
 from mathledger.chain.chain import CARD, LEDGER
 from mathledger.chain.facts import is_private
+from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
 
 SCHEMA = Path("docs/ledger.schema.json")
@@ -47,40 +41,12 @@ def ledger(project: Project) -> Check:
         what = "is missing from its subjects" if path in wanted else "should not be a subject"
         yield f"{LEDGER}: {path} {what}"
     again = project.ledger_again.content()
-    for where, stated, computed in differences(content.get("predicate"), again):
+    for where, stated, computed in comparing.differences(content.get("predicate"), again):
         yield f"{LEDGER}: {where} is {stated}, but recomputing gives {computed}"
     return (
         f"scores recomputed: {len(project.evaluations)}; "
         f"files covered: {len(project.subject)}; sha256 {statement.digest(again)[:10]}"
     )
-
-
-def differences(stated: Any, again: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
-    """Yield the differences of two JSON values: the dotted key, and the value on each side.
-
-    >>> list(differences({"a": [1, 2]}, {"a": [1, 3]}))
-    [('a.1', '2', '3')]
-    """
-    if isinstance(stated, dict) and isinstance(again, dict):
-        for key in [*stated, *(key for key in again if key not in stated)]:
-            inner = f"{where}.{key}" if where else str(key)
-            if key not in stated or key not in again:
-                has = ["present" if key in each else "missing" for each in (stated, again)]
-                yield inner, has[0], has[1]
-            else:
-                yield from differences(stated[key], again[key], inner)
-        if list(stated) != list(again) and stated.keys() == again.keys():
-            yield where or "predicate", "in a different order", "as written"
-    elif isinstance(stated, list) and isinstance(again, list) and len(stated) == len(again):
-        for number, (one, other) in enumerate(zip(stated, again, strict=True)):
-            yield from differences(one, other, f"{where}.{number}" if where else str(number))
-    elif stated != again or type(stated) is not type(again):
-        yield where, _short(stated), _short(again)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def card(project: Project) -> Check:
@@ -182,62 +148,53 @@ def responses(project: Project) -> Check:
                     if private:
                         yield f"{where} differs from the recomputed value"
                     else:
-                        stored_value, value = _short(old[column]), _short(new[column])
+                        stored_value, value = (
+                            comparing.short(old[column]),
+                            comparing.short(new[column]),
+                        )
                         yield f"{where} is {stored_value}, but recomputing gives {value}"
         num_responses += len(stored)
     return f"{num_responses:,} responses regraded"
 
 
 def metrics(project: Project) -> Check:
-    """Check that the scores in metrics/ follow from the responses."""
+    """Check that the scores in metrics/ follow from the responses, whole file by whole file."""
     from mathledger.core.files import read_json
     from mathledger.core.tables import read_rows
-    from mathledger.evaluation.samples import summarise
+    from mathledger.evaluation import samples
+    from mathledger.evaluation.harness import Task
+    from mathledger.evaluation.served import settings_for
+    from mathledger.evaluation.settings import Params
+    from mathledger.run import params
 
     num_values = 0
     for model, benchmark in project.evaluations:
         path = project.outputs.metrics_file("evaluate", f"{model}-{benchmark}")
-        computed = asdict(summarise(read_rows(project.outputs.samples(model, benchmark))))
+        lineage = project.chain.lineage(project.chain.stage(f"evaluate@{model}-{benchmark}"))
+        task = params.load(f"benchmark.{benchmark}.task", Task)
+        rows = read_rows(project.outputs.samples(model, benchmark))
+        settings = settings_for(project.outputs.model(model), params.load("evaluate", Params))
+        # The precision is what the run recorded; if the params name one, it must be that.
+        dtype = lineage.dtype if settings.dtype == "auto" else settings.dtype
+        if settings.backend not in ("hf", "vllm"):
+            dtype = lineage.dtype
+        computed = samples.metrics(rows, settings, task, dtype)
         stated = read_json(path)
-        for key, value in computed.items():
-            if stated.get(key) != value:
-                yield f"{path}: {key} is {stated.get(key)}, but the responses give {value}"
+        yield from comparing.json_file(path, stated, computed)
         num_values += len(computed)
+    yield from losses(project)
     return f"{num_values} values recomputed from the responses"
 
 
-def generation(project: Project) -> Check:
-    """Check that responses drawn at random are the same if they are generated again.
-
-    Each pair of model and benchmark runs in its own process of the stage that generated it, because
-    an engine holds memory, also of the GPU, until its process ends.
-    """
-    from mathledger.core.files import read_json
-    from mathledger.evaluation.spot_check import SpotCheck
-    from mathledger.run.environment import hardware
-
-    chosen = Counter(random.choices(project.evaluations, k=project.options.num_regenerated))
-    same = num_again = flipped = 0
-    for (model, benchmark), number in sorted(chosen.items()):
-        with tempfile.TemporaryDirectory(prefix="mathledger-") as scratch:
-            file = Path(scratch) / "spot_check.json"
-            command = [sys.executable, "-m", "stages.evaluate", model, benchmark]
-            command += ["--spot-check", str(number), "--json", str(file)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if not file.is_file():
-                yield f"{model} on {benchmark}: {done.stderr.strip() or 'no answer'}"
-                continue
-            again = SpotCheck.read(read_json(file), f"the spot check of {model} on {benchmark}")
-        num_again += len(again.responses)
-        same += len(again.responses) - again.num_different
-        flipped += sum(each.is_flipped for each in again.responses)
-        if again.num_different:
-            stage = project.chain.stage(f"evaluate@{model}-{benchmark}")
-            then, now = project.chain.lineage(stage).hardware.cpu, hardware()["cpu"]
-            other = f" (generated on {then}; this machine is {now})" if then != now else ""
-            for each in again.responses:
-                if each.difference:
-                    yield f"{model} on {benchmark}: {each.text}{other}"
-    if same < num_again:
-        yield f"{same} of {num_again} responses are the same; verdicts flipped: {flipped}"
-    return f"{same} of {num_again} responses, drawn at random, were regenerated identically"
+def losses(project: Project) -> Iterator[str]:
+    """Check that the losses in metrics/train.json are those of the curve."""
+    stated, curve = project.outputs.metrics("train"), project.outputs.loss_curve()
+    for column in ("loss", "validation_loss"):
+        logged = [float(row[column]) for row in curve if row.get(column)]
+        for key, values in ((f"first_{column}", logged[:1]), (f"last_{column}", logged[-1:])):
+            # Both were rounded from the same number, to 4 and to 6 decimals.
+            if not values or abs(stated.get(key, float("inf")) - values[0]) > 0.51e-4:
+                yield (
+                    f"metrics/train.json: {key} is {stated.get(key)}, but plots/train/loss.csv "
+                    f"has {values[0] if values else 'none'}"
+                )

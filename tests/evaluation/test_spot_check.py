@@ -40,11 +40,10 @@ def check(is_private: bool) -> SpotCheck:
     kept = [("a", asked, "two", "no_answer"), ("b", asked, "two!", "correct")]
     kept.append(("c", "0" * 64, "two", "no_answer"))
     keys = ("item_id", "prompt_sha256", "response", "verdict")
-    stored = [
-        {"repeat": 0, "thinking": None, **dict(zip(keys, each, strict=True))} for each in kept
-    ]
+    same = {"repeat": 0, "thinking": None, "num_tokens": 1, "finish_reason": "stop"}
+    stored = [{**same, **dict(zip(keys, each, strict=True))} for each in kept]
     checker: Any = check_some
-    made: SpotCheck = checker(Engine(), questions, stored, 9)
+    made: SpotCheck = checker(Engine(), questions, stored, fitting)
     return made
 
 

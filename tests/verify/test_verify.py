@@ -16,7 +16,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.tables import write_rows
 from mathledger.evaluation.part_probe import PART
 from mathledger.evaluation.samples import SAMPLE
-from mathledger.verify import commit, digests, records, results
+from mathledger.verify import commit, comparing, digests, records, results
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project, digests_of
 from tests.conftest import Workspace
@@ -58,9 +58,9 @@ def flip(path: Path, at: int, bit: int) -> None:
 
 def test_all_links_hold_on_what_the_pipeline_wrote(smoke: Workspace) -> None:
     output = smoke.python(*VERIFY, "--deep", "2")
-    assert len(lines(output)) == 15 and not failed(output)
+    assert len(lines(output)) == 22 and not failed(output)
     assert "2 of 2 responses" in lines(output)["generation"]
-    assert output.endswith("holds: all 14 links hold\n")
+    assert output.endswith("holds: all 22 links hold\n")
 
 
 def test_a_changed_byte_of_any_file_of_the_lock_is_found_and_named(
@@ -157,14 +157,14 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     smoke_copy.run("git", "commit", "--quiet", "--message", "Better results")
     output = smoke_copy.python(*VERIFY, ok=False)
     found = lines(output)
-    wrong = {"responses", "metrics", "parts", "ledger", "card", "canaries", "filter"}
+    wrong = {"responses", "metrics", "parts", "ledger", "card", "canaries", "data"}
     assert wrong <= failed(output)
     assert not {"commit", "params", "lock", "digests"} & failed(output)
     assert f"item {rows[0]['item_id']}, repeat 0: verdict" in found["responses"]
     assert f"item {asked[0]['id']}, {asked[0]['part']}: correct differs" in found["parts"]
     assert "97.3 is not in the ledger" in found["card"]
     assert "kept.parquet: row" in found["canaries"] and item["id"] in found["canaries"]
-    assert "kept.parquet differs from what the filter writes" in found["filter"]
+    assert "kept.parquet: row 0" in found["data"]
     assert output.splitlines()[-1].startswith("broken: ")
 
 
@@ -253,13 +253,13 @@ def test_the_ledgers_digest_is_of_what_it_says_not_of_how_it_is_written() -> Non
 
 def test_two_differences_of_json_are_named_by_their_place() -> None:
     old, new = {"a": [{"b": 1}], "c": 1}, {"a": [{"b": 2}], "d": 1}
-    assert list(results.differences(old, new)) == [
+    assert list(comparing.differences(old, new)) == [
         ("a.0.b", "1", "2"),
         ("c", "present", "missing"),
         ("d", "missing", "present"),
     ]
-    assert list(results.differences({"a": 1, "b": 2}, {"b": 2, "a": 1}))
-    assert list(results.differences([1], [1.0])) == [("0", "1", "1.0")]
+    assert list(comparing.differences({"a": 1, "b": 2}, {"b": 2, "a": 1}))
+    assert list(comparing.differences([1], [1.0])) == [("0", "1", "1.0")]
 
 
 def test_digests_are_those_of_hashlib_in_one_reading(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""Check, with `--deep`, what can be computed again of the models without training.
+
+The base model is made again from its pin. The losses before and after training, the counts of rows
+and tokens and the answers before and after training follow from the stored weights and rows. That
+training on these rows gives these weights is shown only by training again (`mathledger reproduce`).
+"""
+
+import csv
+import math
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mathledger.verify import comparing
+from mathledger.verify.project import Check, Project
+from mathledger.verify.sources import model_settings, models, scratch
+
+# Another CPU or GPU rounds differently: a loss may differ by this share of its value.
+LOSS_TOLERANCE = 0.005
+# These follow from the weights; the other keys of metrics/train.json are counts, which are equal.
+LOSSES = {"first_validation_loss": "base", "last_validation_loss": "tuned"}
+UNPROVED = ("first_loss", "last_loss")  # of steps between; compared with the curve alone
+
+
+def downloads(project: Project) -> Check:
+    """Check that downloaded models are what their pins give; a hub or package is asked again."""
+    from mathledger.data.sources import Served
+    from mathledger.model import download
+
+    num_files = 0
+    found = models(project)
+    with scratch() as name:
+        for model, section in found.items():
+            settings = model_settings(section)
+            if isinstance(settings.source, Served):
+                continue  # the server may run another version by now
+            again = Path(name) / model
+            download.download_model(settings, again, section)
+            yield from comparing.folders(project.outputs.model(model), again)
+            num_files += sum(path.is_file() for path in again.rglob("*"))
+    return f"{len(found)} downloaded models were made again from their pins ({num_files} files)"
+
+
+def training(project: Project) -> Check:
+    """Check the losses, counts and answers of training that follow from weights and rows."""
+    from mathledger.model import prompts
+    from mathledger.run import params
+    from mathledger.training import sft
+
+    settings = params.load("train", sft.Params)
+    outputs = project.outputs
+    stated = outputs.metrics("train")
+    with tempfile.TemporaryDirectory(prefix="mathledger-") as name:
+        tokenizer = prompts.load_tokenizer(outputs.model("base"))
+        data = sft.load_data(settings, outputs.mix("train").parent, Path(name), tokenizer)
+        yield from _tokenizer(project, tokenizer, Path(name) / "tokenizer")
+        for key, model in LOSSES.items():
+            if model == "tuned" and settings.lora and settings.lora.load_in_4bit:
+                continue  # it was merged into unquantised weights after the last loss
+            trainer = sft.make_trainer(
+                settings, outputs.model(model), Path(name), tokenizer, data.train, data.validation
+            )
+            loss = trainer.evaluate()["eval_loss"]
+            if not abs(stated.get(key, float("inf")) - loss) <= LOSS_TOLERANCE * loss + 0.5e-4:
+                yield (
+                    f"metrics/train.json: {key} is {stated.get(key)}, but {model} has a loss of "
+                    f"{loss:.4f} on data/mix/validation.parquet"
+                )
+            if model == "base":
+                yield from _counts(stated, data, trainer)
+            if model == "base" or not settings.lora:  # merging rounds
+                yield from _answer(project, trainer, data.held_out, model)
+            del trainer
+    return "validation losses, counts and answers before and after training computed again"
+
+
+def _counts(stated: dict[str, Any], data: Any, trainer: Any) -> Iterator[str]:
+    """Compare the counts in metrics/train.json, which do not depend on the weights."""
+    from mathledger.training.sft import counts
+
+    arguments, loader = trainer.args, trainer.get_train_dataloader()
+    per_epoch = -(-len(loader) // arguments.gradient_accumulation_steps)
+    steps = arguments.max_steps
+    if steps <= 0:
+        steps = math.ceil(arguments.num_train_epochs * per_epoch)
+    trainer.state.max_steps = steps
+    trainer.state.num_input_tokens_seen = _tokens_seen(trainer, loader, steps)
+    computed = counts(data, trainer)
+    for key, value in computed.items():
+        if stated.get(key) != value:
+            yield (
+                f"metrics/train.json: {key} is {stated.get(key)}, but the rows and params give "
+                f"{value}"
+            )
+    for key in sorted(stated.keys() - {*computed, *LOSSES, *UNPROVED}):
+        yield f"metrics/train.json: {key} is not written by the stage: remove it"
+
+
+def _tokens_seen(trainer: Any, loader: Any, steps: int) -> int:
+    """Return the number of tokens, without padding, in the batches of a run."""
+    left, seen, epoch = steps * trainer.args.gradient_accumulation_steps, 0, 0
+    while left:
+        loader.set_epoch(epoch)
+        for batch in loader:
+            mask = batch.get("attention_mask")
+            if mask is None:
+                mask = batch["input_ids"] != trainer.processing_class.pad_token_id
+            seen += int(mask.sum()) * trainer.args.world_size
+            left -= 1
+            if not left:
+                break
+        epoch += 1
+    return seen
+
+
+def _tokenizer(project: Project, tokenizer: Any, again: Path) -> Iterator[str]:
+    """Compare the tuned model's tokenizer with the base model's, which training leaves alone."""
+    tokenizer.save_pretrained(again)
+    for path in sorted(each for each in again.rglob("*") if each.is_file()):
+        yield from comparing.files(project.outputs.model("tuned") / path.relative_to(again), path)
+
+
+def _answer(
+    project: Project, trainer: Any, held_out: dict[str, Any] | None, model: str
+) -> Iterator[str]:
+    """Compare the first or last answer in data/train/samples.csv with the model's."""
+    from mathledger.training import callbacks
+
+    path = project.outputs.data / "train" / "samples.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if held_out is None or not rows:
+        if held_out or rows:
+            yield f"{path} has {len(rows)} answers, which does not fit data/mix"
+        return
+    row = rows[0 if model == "base" else -1]
+    if row["id"] != held_out["id"]:
+        yield f"{path}: row {row['id']} is not the held-out row, {held_out['id']}"
+    response = callbacks.answer(
+        trainer.model, trainer.processing_class, held_out["prompt"], trainer.args.device
+    )
+    if response != row["response"]:
+        from mathledger.evaluation.spot_check import same_characters
+
+        at = same_characters(response, row["response"])
+        where = f"{path}: step {row['step']}"
+        yield f"{where}: the answer differs from {model}'s from character {at} on"
