@@ -17,7 +17,9 @@ from tests.conftest import Workspace, clean_environment
 from tests.plan import recipe
 from tests.test_docs import TARGETS, check_overrides
 
-JOBS = [Path("jobs") / name for name in ("kubernetes.yaml", "skypilot.yaml", "slurm.sbatch")]
+JOBS = [
+    Path("jobs") / name for name in ("hf.sh", "kubernetes.yaml", "skypilot.yaml", "slurm.sbatch")
+]
 
 
 def script(job: Path) -> str:
