@@ -11,7 +11,7 @@ from mathledger.card.ledger import Ledger
 from mathledger.card.ledger_filters import Canaries
 from mathledger.card.outputs import Outputs
 from mathledger.card.subsets import are_levels
-from mathledger.core.escaping import csv_text
+from mathledger.core.escaping import csv_text, one_line
 from mathledger.evaluation import statistics
 
 
@@ -158,5 +158,12 @@ def texts(
 
 
 def _csv(kind: Any, rows: Iterable[dict[str, Any]]) -> str:
-    """Format rows as CSV with a column for each field of a class; always write the header."""
-    return csv_text(list(inspect.get_annotations(kind)), rows)
+    """Format rows as CSV with a column for each field of a class; always write the header.
+
+    Names of sources and levels come from data, so each is put on one line and cut to length.
+    """
+    shown = (
+        {key: one_line(value) if isinstance(value, str) else value for key, value in row.items()}
+        for row in rows
+    )
+    return csv_text(list(inspect.get_annotations(kind)), shown)

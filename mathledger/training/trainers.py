@@ -3,6 +3,7 @@
 This module imports torch and TRL, so import it inside the function that builds a trainer.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,8 +39,10 @@ class StopAtNonFinite:
 
     def _get_grad_norm(self, *args: Any, **kwargs: Any) -> Any:
         norm = super()._get_grad_norm(*args, **kwargs)  # type: ignore[misc]
-        bad = [batch for loss, batch in self.micro if not torch.isfinite(loss)]
-        if bad or not torch.isfinite(torch.as_tensor(float(norm))):
+        # Each read of a number waits for a GPU, so the losses of a step are read as one sum.
+        total = torch.stack([loss.detach() for loss, _ in self.micro]).sum() if self.micro else 0.0
+        if not (math.isfinite(norm) and math.isfinite(total)):
+            bad = [batch for loss, batch in self.micro if not torch.isfinite(loss)]
             batches = bad or [batch for _, batch in self.micro]
             raise NonFiniteError(self.state.global_step + 1, batches)  # type: ignore[attr-defined]
         self.micro.clear()

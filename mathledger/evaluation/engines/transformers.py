@@ -4,6 +4,7 @@ Sampling is reproducible: each response has its own seed, and in float32 a draw 
 the batch or on the process.
 """
 
+import bisect
 import functools
 import os
 import time
@@ -43,8 +44,10 @@ def read_tokens(
     if not cuts:
         return text, len(ids), "length" if end is None else "stop"
     text = text[: min(cuts)]
-    num_tokens = next(n for n in range(1, len(ids) + 1) if any(s in show(ids[:n]) for s in until))
-    return text, num_tokens, "stop"
+    # The first number of tokens whose text has a stop; a longer start of the ids has it as well.
+    numbers = range(1, len(ids) + 1)
+    at = bisect.bisect_left(numbers, True, key=lambda n: any(s in show(ids[:n]) for s in until))
+    return text, numbers[min(at, len(ids) - 1)], "stop"
 
 
 def _show(tokenizer: Any, kept: Set[int], ids: list[int]) -> str:
