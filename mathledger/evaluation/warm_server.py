@@ -126,14 +126,7 @@ def talk(cell: Connection, engine: Engine | BaseException) -> bool:
         if isinstance(engine, BaseException):
             cell.send(sendable(engine))
             return False
-        cell.send(
-            {
-                "num_at_once": engine.num_at_once,
-                "device": engine.device,
-                "dtype": engine.dtype,
-                "layout": engine.layout,
-            }
-        )
+        cell.send({name: fact for name, fact in vars(engine).items() if name != "answer"})
         while True:
             requests, limits = cell.recv()
             try:
