@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError, machine_fault
+from mathledger.core.escaping import printable
 from mathledger.core.extras import what_is_missing
 from mathledger.core.files import write_json
 from mathledger.core.hashing import content_id
@@ -153,7 +154,7 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
                 sys.exit(0)
             yield Run({}, {}, "", None)
     except InputError as error:
-        sys.exit(without_secrets(f"error: {name}: {error}"))
+        sys.exit(printable(without_secrets(f"error: {name}: {error}")))
     except ModuleNotFoundError as error:
         if not (missing := what_is_missing(error)):
             raise
@@ -163,7 +164,7 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
     except Exception as error:
         if not (fault := machine_fault(error)):
             raise
-        sys.exit(without_secrets(f"error: {name}: {fault}"))
+        sys.exit(printable(without_secrets(f"error: {name}: {fault}")))
 
 
 @contextlib.contextmanager
