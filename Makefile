@@ -21,7 +21,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Libraries draw progress bars in log files too, unless this is set before they are imported.
 NO_BARS := test -t 2 || export TQDM_DISABLE=1
 .DEFAULT_GOAL := help
-.PHONY: help setup extras repro smoke params check lock test quick locks ui clean
+.PHONY: help setup extras vllm repro smoke params check lock test quick locks ui clean
 
 help:  ## show this help
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,14 @@ $(EXTRAS): $(READY) locks/all.txt
 setup: $(READY)  ## create .venv and install what the pipeline needs, at its pinned versions
 
 extras: $(EXTRAS)  ## add what the tests and the options need: S3, Ray, 4 bits, signatures, ...
+
+# vLLM pins other versions of numba and numpy, so it gets an environment of its own.
+VLLM := .venv-vllm
+vllm:  ## create .venv-vllm for evaluate=vllm (Linux with NVIDIA GPUs, Python 3.11; several GB)
+	@$(PYTHON) -m venv --clear $(VLLM)
+	@$(PIP:$(VENV)/%=$(VLLM)/%) --require-hashes --only-binary :all: --requirement locks/build.txt || $(FAILED)
+	@$(LOCKED:$(VENV)/%=$(VLLM)/%) --requirement locks/vllm.txt || $(FAILED)
+	@$(PIP:$(VENV)/%=$(VLLM)/%) --no-deps --no-build-isolation --editable . || $(FAILED)
 
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
 	@exec python -m mathledger.run.mend
@@ -81,6 +89,10 @@ quick: $(EXTRAS)  ## the tests to run after an edit: no torch and no stage, abou
 	@exec python -m pytest --quick --numprocesses 2 --dist worksteal -r fE
 
 # uv keeps the versions that the files have; `uv pip compile --upgrade-package NAME` raises one.
+# What decides a response is the same in the environment of vLLM.
+SHARED := ^(torch|transformers|tokenizers|lm-eval|math-verify|latex2sympy2-extended|sympy|pyarrow|datasets|accelerate)==[^ ;]+
+WHEELS := --only-binary :all: --no-binary antlr4-python3-runtime --no-binary jsonpath-rw --no-binary rouge-score \
+  --no-binary sqlitedict --no-binary word2number
 UV := uv pip compile --quiet --no-header --no-annotate --python-version 3.11
 locks: $(EXTRAS)  ## write locks/ anew from pyproject.toml; needs network
 	@echo torch | $(UV) --no-config --universal --constraint locks/all.txt - --output-file locks/torch.txt
@@ -88,6 +100,9 @@ locks: $(EXTRAS)  ## write locks/ anew from pyproject.toml; needs network
 	@$(UV) pyproject.toml --extra pipeline --group practice --constraint locks/torch.txt --constraint locks/all.txt \
 	  --output-file locks/pipeline.txt
 	@$(UV) pyproject.toml --constraint locks/all.txt --output-file locks/base.txt
+	@grep -hoE '$(SHARED)' locks/pipeline.txt locks/torch.txt | uv pip compile --quiet --no-header --no-annotate --no-config \
+	  --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_34 $(WHEELS) --constraint - \
+	  pyproject.toml --extra pipeline --extra vllm --output-file locks/vllm.txt
 	@printf 'pip\nsetuptools\n' | $(UV) --constraint locks/all.txt - --output-file locks/build.txt
 
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000

@@ -86,6 +86,21 @@ def test_the_pipeline_brings_nothing_that_only_an_option_needs() -> None:
     )
 
 
+def test_vllms_environment_generates_and_grades_with_the_same_packages() -> None:
+    """vLLM pins its torch and numba exactly, and the pipeline's requirements hold beside them."""
+    text = Path("locks/vllm.txt").read_text()
+    own = pins("vllm")
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert extras["vllm"] == [f"vllm=={own['vllm']}"]
+    shared = "transformers tokenizers lm-eval math-verify latex2sympy2-extended sympy pyarrow"
+    for package in [*shared.split(), "datasets", "accelerate"]:
+        assert own[package] == pins("pipeline")[package], f"{package}: run `make locks`"
+    assert own["torch"] == pins("torch")["torch"]
+    wanted = [*PROJECT["project"]["dependencies"], *extras["pipeline"]]
+    assert {canonicalize_name(Requirement(each).name) for each in wanted} <= own.keys()
+    assert text.count("==") == len(re.findall(r"==[^\n]+\\\n +--hash=sha256:", text))
+
+
 def test_locks_agree_and_every_pin_has_digests() -> None:
     everything = pins("all")
     torch = pins("torch")

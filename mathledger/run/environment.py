@@ -9,13 +9,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ["accelerate", "datasets", "dvc", "lm-eval", "math-verify", "mlflow", "numpy"]
-PACKAGES += ["peft", "pyarrow", "reasoning-gym", "tokenizers", "torch", "transformers", "trl"]
+# Packages that can change a result.
+PACKAGES = ["accelerate", "bitsandbytes", "datasets", "dvc", "flash-attn", "flashinfer-python"]
+PACKAGES += ["gguf", "huggingface-hub", "jinja2", "latex2sympy2-extended", "llvmlite", "lm-eval"]
+PACKAGES += ["math-verify", "mlflow", "numba", "numpy", "peft", "pyarrow", "ray", "reasoning-gym"]
+PACKAGES += ["safetensors", "scipy", "sentence-transformers", "sympy", "tokenizers", "torch"]
+PACKAGES += ["transformers", "triton", "trl", "vllm", "xformers", "xxhash"]
 
 
 def packages() -> dict[str, str]:
-    """Return the installed version of each package that can change a result."""
-    return {package: importlib.metadata.version(package) for package in PACKAGES}
+    """Return the version of each installed package that can change a result."""
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def hardware() -> dict[str, Any]:

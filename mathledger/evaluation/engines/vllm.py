@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
-from mathledger.core.extras import install
 from mathledger.evaluation.engines.engine import (
     Done,
     Engine,
@@ -31,7 +30,10 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         from lm_eval.models.vllm_causallms import VLLM
         from vllm import SamplingParams
     except ImportError as error:
-        raise InputError(f"vLLM cannot be imported ({error}): run {install('vllm')}") from None
+        raise InputError(
+            f"vLLM cannot be imported ({error}): run `make vllm`, and put .venv-vllm/bin at the "
+            "front of PATH"
+        ) from None
 
     dtype = choose_dtype(settings.dtype)
     lm = VLLM(
