@@ -29,6 +29,7 @@ from mathledger.card.plot_tables import ScoreRow
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.core.files import read_json, write_json, write_text
 from mathledger.core.tables import Row, read_rows
+from mathledger.data import practice
 from mathledger.evaluation.parts import LABELS
 
 FOLDER, IMAGES = Path("docs/leaked"), Path("docs/images")
@@ -48,6 +49,7 @@ MISSING = "The experiments have not been run yet: `python -m docs.leaked run`."
 
 RUNS: dict[str, list[str]] = {"leaked": [], "filtered": ["-S", "decontaminate.action=remove"]}
 NUM_LEAKED = 24  # items of each benchmark
+NUM_ORDINARY, SEED = 24, 300_000  # easy word problems with worked steps
 NUM_EXAMPLES = 2  # of each benchmark
 
 
@@ -60,12 +62,19 @@ def leaked_row(benchmark: str, item: Row) -> Row:
     return {"problem": item["problem"], "solution": solution, "source": f"{benchmark}_item"}
 
 
+def ordinary_rows() -> list[Row]:
+    """Return the rows that are left if the filter removes the leaked ones."""
+    found = practice.problems("word_problems", SEED, NUM_ORDINARY)
+    return [{"problem": e.problem, "solution": e.solution, "source": e.source} for e in found]
+
+
 def write_corpus(benchmarks: Path) -> None:
     """Write the corpus from the items of the pinned benchmarks."""
     rows = []
     for name in ("champ", "gsm_symbolic"):
         items = read_rows(benchmarks / name / "items.parquet")[:NUM_LEAKED]
         rows += [leaked_row(name, item) for item in items]
+    rows += ordinary_rows()
     write_text(CORPUS, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 

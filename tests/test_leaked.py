@@ -23,7 +23,8 @@ def test_the_corpus_is_pinned_and_gives_the_benchmarks_answers_away() -> None:
     assert Path(path) == leaked.CORPUS
     assert hashlib.sha256(leaked.CORPUS.read_bytes()).hexdigest() == digest
     rows = [json.loads(line) for line in leaked.CORPUS.read_text(encoding="utf-8").splitlines()]
-    assert len(rows) == 2 * leaked.NUM_LEAKED
+    assert rows[2 * leaked.NUM_LEAKED :] == leaked.ordinary_rows()
+    assert [row["source"] for row in rows].count("champ_item") == leaked.NUM_LEAKED
     own = [row for row in rows if row["source"] == "gsm_symbolic_item"]
     items = practice.problems("gsm_symbolic", GSM["source"]["seed"], leaked.NUM_LEAKED)
     wanted = [
