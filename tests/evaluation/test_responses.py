@@ -18,6 +18,8 @@ from mathledger.model import prompts
 from mathledger.run import params
 from tests import openai_server
 from tests.conftest import Workspace
+from tests.model import families
+from tests.model.families import FAMILIES
 
 GREEDY = dataclasses.replace(params.load("evaluate", Params), dtype="float32", batch_size=4)
 SAMPLED = dataclasses.replace(GREEDY, temperature=1.0, top_p=0.9)
@@ -294,6 +296,25 @@ def test_a_server_of_unknown_software_is_sent_no_setting_beyond_the_protocol(nam
         dataclasses.replace(plain, **{name: value})
 
 
+@pytest.mark.parametrize("software", ["vllm", "llama.cpp", None])
+def test_control_tokens_that_mark_thinking_must_come_back(software: Software | None) -> None:
+    """A server that leaves them out would turn thinking into a part of the answer."""
+    family = FAMILIES[0]
+    known = families.tokenizer(dataclasses.replace(family, special=[*family.special, "[THINK]"]))
+    found: list[Response] = []
+    with openai_server.serve(lambda _: ("[THINK]a", 2, "length")) as server:
+        settings = by_server(server.url, "local-completions", software=software)
+        engine = open_engine(Path(), known, settings)
+        requests = [Request("i", 0, [], "", [1, 2], None)]
+        if software != "vllm":
+            with pytest.raises(InputError, match="marks its thinking with control tokens"):
+                engine.answer(requests, LIMITS, lambda _: None)
+            return
+        engine.answer(requests, LIMITS, lambda pairs: found.extend(each for _, each in pairs))
+        assert server.asked[0]["skip_special_tokens"] is False
+    assert found[0].text == "[THINK]a"
+
+
 def test_a_chat_server_takes_four_stop_texts(respond: Respond) -> None:
     """The harness would drop the fifth without a word."""
     settings = by_server("http://127.0.0.1:9", "local-chat-completions")
@@ -301,7 +322,8 @@ def test_a_chat_server_takes_four_stop_texts(respond: Respond) -> None:
         respond(settings, Limits(12, list("abcde")))
 
 
-def test_vllm_is_given_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("marks", [[], ["<|channel|>"]])
+def test_vllm_is_given_every_setting(monkeypatch: pytest.MonkeyPatch, marks: list[str]) -> None:
     """A stand-in takes vLLM's place, so this shows what is passed on, not what vLLM does."""
     import sys
     from types import SimpleNamespace
@@ -319,11 +341,14 @@ def test_vllm_is_given_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", stand_in)
     settings = dataclasses.replace(EVERYTHING, backend="vllm", vllm=Vllm(1, 1, 0.9))
     request = Request("i", 0, [], "", [1, 2], 5)
-    open_engine(Path(), None, settings).answer([request], LIMITS, lambda _: None)
+    family = FAMILIES[0]
+    known = families.tokenizer(dataclasses.replace(family, special=[*family.special, *marks]))
+    open_engine(Path(), known, settings).answer([request], LIMITS, lambda _: None)
     assert given == [
         {
             "temperature": 0.7, "top_p": 1.0, "top_k": 20, "min_p": 0.01, "presence_penalty": 1.5,
             "repetition_penalty": 1.3, "seed": 5, "max_tokens": 12, "stop": [],
+            "skip_special_tokens": not marks,
         }
     ]  # fmt: skip
 
