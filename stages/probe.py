@@ -26,7 +26,7 @@ from mathledger.evaluation.completers import open_completer
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import silence_libraries
-from mathledger.evaluation.served import server_of, settings_for
+from mathledger.evaluation.served import expect_near, server_of, settings_for
 from mathledger.evaluation.settings import Params as Evaluation
 from mathledger.evaluation.store_key import decides
 from mathledger.model import prompts
@@ -47,6 +47,8 @@ def main() -> None:
         settings = params.load("probe", probe.Params)
         silence_libraries()
         names = sorted(params.load("benchmark", dict))
+        for each in names:
+            expect_near(MODELS / name, BENCHMARKS / each)
         items = {each: read_rows(BENCHMARKS / each / "items.parquet") for each in names}
         completed = complete(name, items, settings, run)
         gc.collect()  # the engine loads the model anew

@@ -15,7 +15,7 @@ from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Limits, Request, Response
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import render
-from mathledger.evaluation.served import expect_same, server_of, settings_for
+from mathledger.evaluation.served import expect_near, expect_same, server_of, settings_for
 from mathledger.evaluation.settings import Params
 from mathledger.model import download
 from mathledger.run.params import read
@@ -115,6 +115,22 @@ def test_a_server_gets_the_messages_and_counts_the_tokens(tmp_path: Path) -> Non
     assert server.asked[0]["messages"] == requests[0].messages
     assert server.asked[0]["model"] == "org/m"
     assert settings_for(tmp_path, given) == given
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+@pytest.mark.parametrize("host", ["api.example.com", "localhost"])
+def test_private_items_go_to_no_server_of_others(
+    is_private: bool, host: str, tmp_path: Path
+) -> None:
+    url = {"base_url": f"https://{host}/v1"}
+    for folder, receipt in (("x", {"server": url}), ("secret", {"private": is_private})):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "receipt.json").write_text(json.dumps(receipt))
+    if is_private and host != "localhost":
+        with pytest.raises(InputError, match="secret is private, and its items would be sent to"):
+            expect_near(tmp_path / "x", tmp_path / "secret")
+    else:
+        expect_near(tmp_path / "x", tmp_path / "secret")
 
 
 def test_names_of_models_are_checked() -> None:

@@ -1,5 +1,6 @@
 """Name a server that answers for a model, as params.yaml does."""
 
+import ipaddress
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -19,3 +20,18 @@ def expect_url(url: str) -> str:
     if parts.username or parts.password or QUERY.search(url):
         raise ValueError("base_url must hold no password: set OPENAI_API_KEY instead")
     return url
+
+
+def is_near(url: str) -> bool:
+    """Return True if a URL names this machine or an address of a private network.
+
+    >>> is_near("http://127.0.0.1:8000/v1"), is_near("http://[::1]/v1"), is_near("http://10.0.0.7")
+    (True, True, True)
+    >>> is_near("https://api.example.com/v1"), is_near("http://8.8.8.8/v1")
+    (False, False)
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:  # a name
+        return host == "localhost"

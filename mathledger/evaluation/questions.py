@@ -48,6 +48,7 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
     """
     items = read_items(benchmark)
     if served.server_of(model):
+        served.expect_near(model, benchmark)
         requests = render(benchmark.name, items, task, settings, None)
         private = is_private(benchmark)
         return Questions(settings, task, items, None, requests, requests, private)

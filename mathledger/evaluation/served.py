@@ -12,6 +12,8 @@ from typing import Any
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
+from mathledger.core.receipts import is_private
+from mathledger.core.servers import is_near
 from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import Conversation, Rendered
 from mathledger.model.served import describe
@@ -39,6 +41,21 @@ def server_of(folder: Path) -> Server | None:
             f"{folder / 'receipt.json'} does not say how to reach the server ({error}): run "
             f"`dvc repro download_models@{folder.name}`"
         ) from None
+
+
+def expect_near(folder: Path, benchmark: Path) -> None:
+    """Refuse to send a private benchmark's items to a model's server that is not near.
+
+    Raises:
+        InputError: the benchmark is private, and the server is on the internet.
+    """
+    own = described(folder)
+    if own and is_private(benchmark) and not is_near(own["base_url"]):
+        raise InputError(
+            f"the benchmark {benchmark.name} is private, and its items would be sent to "
+            f"{own['base_url']}: evaluate {folder.name} without it, or serve the model on an "
+            "address of your own network"
+        )
 
 
 def described(folder: Path) -> dict[str, Any] | None:
