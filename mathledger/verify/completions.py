@@ -35,7 +35,8 @@ def completions(project: Project) -> Check:
         yield from comparing.json_file(
             path.with_name("left_out.json"), read_json(path.with_name("left_out.json")), left_out
         )
-        metrics: dict[str, Any] = {}
+        # A model of which only its server's chat is known completes nothing.
+        metrics: dict[str, Any] = {name: {} for name in project.settings["benchmark"]}
         again = []
         for benchmark, own in sorted(texts.items()):
             rows = [row for row in stored if row["benchmark"] == benchmark]
@@ -45,8 +46,8 @@ def completions(project: Project) -> Check:
         file = project.outputs.metrics_file("probe", model)
         stated = {
             # The answers to parts of problems are checked by another link.
-            name: {key: value for key, value in own.items() if key != "parts"}
-            for name, own in read_json(file).items()
+            name: {key: own[key] for key in own if key != "parts"} if isinstance(own, dict) else own
+            for name, own in project.outputs.metrics("probe", model).items()
         }
         if stated != metrics:
             yield from comparing.values(file, stated, metrics)

@@ -71,8 +71,10 @@ def _corpus(folder: Path, scratch: Path) -> Iterator[str]:
     yield from _receipt(folder, receipts.content(folder, receipts.identity(source), num_rows))
 
 
-def _pins(source: sources.Hub | sources.Local) -> dict[str, str | None]:
+def _pins(source: sources.Hub | sources.Local | sources.HarnessTask) -> dict[str, str | None]:
     """Return the sha256 of each file of a source by its path in the download's folder."""
+    if isinstance(source, sources.HarnessTask):
+        return {**source.files, **source.examples}
     if isinstance(source, sources.Local):
         return {Path(path).name: digest for path, digest in source.files.items()}
     return dict(source.files)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mathledger.core.tables import read_rows
-from mathledger.verify import completions, drawings, filtering, links, results, sources
+from mathledger.verify import completions, drawings, filtering, links, probes, results, sources
 from mathledger.verify.project import Check, Project
 from tests import forging
 from tests.conftest import Workspace
@@ -36,8 +36,8 @@ MADE_AGAIN: dict[str, list[Callable[[Project], Check]]] = {
     "metrics/deduplicate.json": [filtering.again],
     "metrics/decontaminate.json": [filtering.again],
     "metrics/mix.json": [filtering.again],
-    "data/probe/": [completions.completions],
-    "metrics/probe/": [completions.completions],
+    "data/probe/": [completions.completions, probes.parts],
+    "metrics/probe/": [completions.completions, probes.parts],
     "metrics/evaluate/": [results.metrics],
     "model_card/ledger.json": [results.ledger],
     "model_card/README.md": [results.card],
@@ -46,6 +46,8 @@ MADE_AGAIN: dict[str, list[Callable[[Project], Check]]] = {
 }
 DEEP = ("data/model/base/", "data/model/tuned/", "data/train/", "metrics/train.json")
 UNPROVED = ("lineage/", "plots/train/loss.csv")
+# What the model said is taken as stored; `--deep` generates some of it again.
+TEXTS = ("field completion", "field response", "field thinking")
 RESPONSES = "data/evaluate/"  # `prompts` and `responses` check all but the text itself
 
 
@@ -101,10 +103,8 @@ LIES: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: forging.edit_rows("data/decontaminate/kept.parquet", lambda r: r.pop()),
     ),
     "a filter's count": (
-        "metrics/prepare/tiny_numinamath_cot.json",
-        lambda: forging.edit_json(
-            "metrics/prepare/tiny_numinamath_cot.json", lambda c: c.update(num_in=10_000)
-        ),
+        "metrics/mix.json",
+        lambda: forging.edit_json("metrics/mix.json", lambda c: c.update(num_families_split=3)),
     ),
     "a metric's key": (
         METRIC,
@@ -152,6 +152,7 @@ def test_a_forger_who_mends_all_digests_is_named_lie_by_lie(smoke_copy: Workspac
             if name not in OF_THE_CARD:
                 tell()
         forging.mend_receipts()
+        forging.mend()  # the ledger repeats the digests in lineage/
         forging.redraw()
         for name in OF_THE_CARD:
             LIES[name][1]()
@@ -189,7 +190,11 @@ def test_each_stored_file_is_made_again_or_named_as_unproved(state: Path) -> Non
     assert {prefix for prefix in known if not any(p.startswith(prefix) for p in files)} == set()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
+# A weekly run (`--hypothesis-profile=weekly`) forges the profile's number of fields instead.
+FEW = {"max_examples": 25} if settings.get_current_profile_name() == "fixed" else {}
+
+
+@settings(deadline=None, **FEW, suppress_health_check=[*HealthCheck])
 @given(st.randoms(use_true_random=False))
 def test_a_change_of_any_field_of_any_file_is_named(state: Path, chance: random.Random) -> None:
     """The receipts are mended; the digests of dvc.lock are not looked at by these links."""
@@ -198,6 +203,8 @@ def test_a_change_of_any_field_of_any_file_is_named(state: Path, chance: random.
     made = [each for each in paths if each.startswith("data/")]
     with forging.restored(path, *(each for each in made if each.endswith("receipt.json"))):
         lie = forging.lie_in(path, chance)
+        if lie.where.endswith(TEXTS):
+            return
         if not path.endswith("receipt.json"):
             forging.mend_receipts()
         reasons = []
