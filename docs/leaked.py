@@ -12,6 +12,7 @@ checkout, and 25 minutes on two CPU cores.
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -83,11 +84,12 @@ def write_corpus(benchmarks: Path) -> None:
 
 def run() -> None:
     """Run both experiments, each in a folder of its own."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # stages run `python`
     for name, change in RUNS.items():
         dvc = [sys.executable, "-m", "dvc", "exp"]
         subprocess.run([*dvc, "remove", name], capture_output=True)  # that of an earlier run
         command = ["run", "--temp", "--name", name, "-S", "experiment=leaked", *change]
-        subprocess.run([*dvc, *command], check=True)
+        subprocess.run([*dvc, *command], check=True, env=os.environ | {"PATH": path})
 
 
 def keep() -> None:

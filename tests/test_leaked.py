@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,7 +13,9 @@ from mathledger.card import statement
 from mathledger.card.ledger import Ledger
 from mathledger.card.ledger_memorisation import Parts, PartsRow, Right
 from mathledger.core.files import read_json
+from mathledger.core.tables import write_rows
 from mathledger.data import practice
+from mathledger.evaluation.part_probe import PART
 
 CONF = yaml.safe_load(Path("conf/corpus/leaked.yaml").read_text(encoding="utf-8"))
 GSM = yaml.safe_load(Path("conf/benchmark/gsm_symbolic.yaml").read_text(encoding="utf-8"))
@@ -93,6 +96,25 @@ def test_tables_show_the_ledgers_numbers(ledgers: dict[str, Ledger]) -> None:
     assert "| champ, first 30% | 0 of 24: 0% [0, 100] | 11 of 24: 46% [0, 100] | none |" in page
     for corpus, counts in ledgers["leaked"].funnel.items():
         assert f"| {corpus} | {counts[2]} | {counts[3]} | {counts[2]} | {counts[3]} |" in page
+
+
+def test_examples_are_right_answers_of_the_leaked_model_to_the_shortest_part(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        dict.fromkeys(PART.names)
+        | {"benchmark": name, "part": part, "id": f"{name}-{at}", "shown": "x" * (at + 1)}
+        | {"response": "The answer is \\boxed{3}.", "correct": at % 2 == 0}
+        for name in ("champ", "gsm_symbolic", "gsm_symbolic_twins")
+        for part in ("first_half", "first_30")
+        for at in range(8)
+    ]
+    write_rows(tmp_path / "parts.parquet", rows, PART)
+    found = leaked.examples(SimpleNamespace(cached=lambda path: tmp_path / Path(path).name))  # type: ignore[arg-type]
+    assert [each["id"] for each in found] == [
+        f"{name}-{at}" for name in ("champ", "gsm_symbolic") for at in (4, 6)
+    ]
+    assert all(each.keys() == {"benchmark", "id", "shown", "response"} for each in found)
 
 
 def test_without_results_the_pages_say_so() -> None:
