@@ -172,7 +172,9 @@ def _faults(path: Path, statement: Statement) -> Iterator[str]:
     if signer.identity and signer.identity_provider:
         verifier = signing.Identity(signer.identity, signer.identity_provider)
     with alone(path) as folder:
-        yield from signing.mismatches(folder, path.with_name(SIGNATURE), verifier)
+        signature = path.with_name(SIGNATURE)
+        for fault in signing.mismatches(folder, signature, verifier):
+            yield fault.removeprefix(f"{signature}: ")
 
 
 class alone(tempfile.TemporaryDirectory[str]):  # noqa: N801  used as `with alone(path)`

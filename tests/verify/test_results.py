@@ -28,6 +28,7 @@ def test_a_text_is_shown_only_where_neither_receipt_nor_params_say_private(
             "prompt_sha256": "",
             "response": SECRET,
             "thinking": None,
+            "num_thinking_tokens": None,
             "num_tokens": 1,
             "finish_reason": "stop",
             "extracted": SECRET,
