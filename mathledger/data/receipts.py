@@ -78,7 +78,7 @@ def identity(source: Source) -> dict[str, Any]:
         case RandomModel():
             name, revision = "random weights", f"seed {source.seed}"
         case PracticeBenchmark(task="word_problems"):
-            name = "templates of Mathledger"
+            name = "mathledger-templates"
             revision = f"seed {source.seed}" + (", twins" if source.twins_of else "")
         case PracticeCorpus() | PracticeBenchmark():
             name = "reasoning-gym"
