@@ -10,6 +10,7 @@ from mathledger.core.hashing import uniform
 from mathledger.filters import spelling
 from mathledger.filters.canary_copies import DRAWING, MATH, in_text, pick
 from mathledger.filters.spelling import Token
+from mathledger.text.drawings import LAYOUT
 from mathledger.text.tokens import NUMBER, WORD
 
 _OPPOSITES = (
@@ -35,6 +36,10 @@ _QUESTIONS = (
     "By what percentage does the largest of these quantities exceed the smallest one?",
     "What is the average of all the quantities that are mentioned?",
 )
+
+
+# Statements that set sizes and styles are no part of what a drawing shows.
+_LAYOUT = re.compile(rf"(?:(?<=[;\]\s]))(?:{'|'.join(LAYOUT)})\b[^;]*")
 
 
 def number_changed(problem: str, seed: int) -> str:
@@ -132,7 +137,8 @@ def other_drawing(problem: str, seed: int) -> str:
     drawing = DRAWING.search(problem)
     if not drawing:
         return problem
-    numbers = [*re.finditer(r"(?<![\w.])\d+(?![\w.])", drawing[0])]
+    without_layout = _LAYOUT.sub(lambda found: " " * len(found[0]), drawing[0])
+    numbers = [*re.finditer(r"(?<![\w.])\d+(?![\w.])", without_layout)]
     if not numbers:
         return problem
     found = numbers[int(uniform(seed, "drawing:" + problem) * len(numbers))]

@@ -31,6 +31,7 @@ from mathledger.filters.overlap_candidates import (
     MAX_MISSING_NUMBERS,
     MIN_NUMBERS_TO_MISS,
     RARE,
+    by_form,
     by_ngrams,
     by_numbers,
     by_stems,
@@ -39,9 +40,10 @@ from mathledger.filters.overlap_candidates import (
     read,
     workspace,
 )
+from mathledger.filters.overlap_drawings import says_the_same
 from mathledger.filters.overlap_features import num_missing
 from mathledger.filters.overlap_index import MIN_NUMBERS, MIN_TOKENS_IN_SOLUTION, MIN_UNITS, Index
-from mathledger.filters.overlap_units import QUANTITY, cut
+from mathledger.filters.overlap_units import cut
 from mathledger.text import lexer, state
 from mathledger.text.tokens import HASH
 
@@ -50,6 +52,8 @@ CLASSES = ("same", "contained", "rephrase", "solution", "variant", "sibling")
 SAME, CONTAINED, REPHRASE, SOLUTION, VARIANT, SIBLING = range(6)
 CONTAMINATION = CLASSES[: SOLUTION + 1]  # In these classes the row has the item or its solution.
 NO_CLASS = -1
+# What two forms have in common; ANOTHER_REQUEST is a - b for a + b in the answers' wrappers.
+OTHER, RENAMED, ANOTHER_REQUEST = range(3)
 
 # If a text and an item share few n-grams, their shared rare words (in less than a tenth of the
 # training problems) must have at least this share of the weight of either text.
@@ -58,15 +62,16 @@ NO_WORDS = 1.0  # A text whose words weigh no more nats consists of formulas.
 MIN_WORDS = 0.15  # For "rephrase", the smallest share of words in either direction.
 MAX_INFORMATION = 10.0  # Nats of the numbers that count for "rephrase".
 WORDS_PER_NAT = 0.068  # Share of words that a nat of the numbers replaces.
-# A text with numbers of so many nats, told anew, may have one number or decisive word more or less.
-SURE_NUMBERS, MAX_TEMPLATE_OF_SURE = 6.0, 0.4
+# A longer text with numbers of so many nats, told anew, may have one number or decisive word more
+# or less.
+SURE_NUMBERS, MAX_TEMPLATE_OF_SURE, MIN_UNITS_OF_SURE = 6.0, 0.4, 14
 SHORT_UNITS, SHORT_INFORMATION = 12, 4.0  # The numbers of a smaller item replace no words.
 # A text with fewer changed places is not told in other words.
 MIN_EDITS, UNITS_PER_EDIT = 2.5, 12
+# A question for a new measure, such as a ratio, is another one if it shares no more units.
+MAX_SHARED_WITH_MEASURE = 3
 MIN_SHARED = 0.8  # For "variant", the smallest share of words in either direction.
 MIN_SHARED_BY_SIBLING = 0.5
-# A text of this size tells the problem even if the drawing is missing or drawn in another way.
-MIN_UNITS_WITHOUT_DRAWING, MIN_UNITS_TO_REDRAW, MIN_NUMBERS_TO_REDRAW = 15, 25, 3
 
 
 @dataclass(frozen=True)
@@ -89,22 +94,37 @@ def class_of(
 
     Args:
         rest: The `Account` of the pair.
-        about: The number of the item's units; the rarity of its numbers, in nats; and the number of
-            places at which the text differs from the item, at least.
+        about: The number of the item's units; the rarity of its numbers, in nats; the number of
+            places at which the text differs from the item, at least; and the result of
+            `_compare_forms`.
     """
-    num_units, information, edits = about
+    num_units, information, edits, form = about
     if is_equal:
         return SAME if same_drawing else SIBLING
-    agrees = same_drawing and rest.signs == 0 and rest.variables == 0 and rest.conflicts == 0
+    if form == RENAMED:
+        return CONTAINED if same_drawing else SIBLING
+    agrees = (
+        same_drawing
+        and form != ANOTHER_REQUEST
+        and rest.signs == 0
+        and rest.variables == 0
+        and rest.conflicts == 0
+    )
     is_whole = rest.num_missing == 0 and rest.num_extra == 0 and rest.decisive == 0
-    if agrees and rest.numbers == 0 and is_whole:
+    question = rest.question
+    is_asked = question.new == 0 and (question.missing == 0 or question.extra == 0)
+    if agrees and rest.numbers == 0 and is_whole and is_asked:
         return CONTAINED
     if is_solution:
         return NO_CLASS
     least_edits = max(MIN_EDITS, num_units / UNITS_PER_EDIT)
     is_reworded = rest.template < limits.variant or edits >= least_edits
     is_sure = rest.template < MAX_TEMPLATE_OF_SURE and information >= SURE_NUMBERS
+    is_sure = is_sure and num_units >= MIN_UNITS_OF_SURE
     agrees = agrees and (rest.decisive == 0 or is_sure)
+    is_other = question.shared == 0 and question.is_asked and question.new == 0
+    is_other |= question.measures > 0 and question.shared <= MAX_SHARED_WITH_MEASURE
+    agrees = agrees and not is_other
     if agrees and (rest.numbers == 0 or (rest.numbers == 1 and is_sure)) and is_reworded:
         words = (rest.item_share + rest.text_share) / 2
         least = limits.rephrase - WORDS_PER_NAT * min(MAX_INFORMATION, information)
@@ -115,7 +135,7 @@ def class_of(
     shared = min(rest.item_share, rest.text_share)
     if rest.template < limits.variant or shared < MIN_SHARED_BY_SIBLING:
         return NO_CLASS
-    if rest.numbers == 0 and rest.signs == 0:
+    if rest.numbers == 0 and rest.signs == 0 and form != ANOTHER_REQUEST:
         return SIBLING
     return VARIANT if shared >= MIN_SHARED else NO_CLASS
 
@@ -168,16 +188,11 @@ def _is_equal(tokens: Any, values: Any, first: int) -> bool:
 
 
 @kernel
-def _same_drawing(one: Any, other: Any, units: Any) -> bool:
-    """Return True if two drawings are equal, or if the item's text tells the problem without."""
-    if one == other:
-        return True
-    size, num_numbers = len(units.values), 0
-    for at in range(size):
-        num_numbers += units.kinds[at] == QUANTITY
-    if one == 0 or other == 0:
-        return size >= MIN_UNITS_WITHOUT_DRAWING
-    return size >= MIN_UNITS_TO_REDRAW and num_numbers >= MIN_NUMBERS_TO_REDRAW
+def _compare_forms(text: Any, item: Any) -> int:
+    """Compare problems up to names, and what their answers' wrappers request."""
+    if text.answer != 0 and item[1] != 0 and text.answer != item[1]:
+        return ANOTHER_REQUEST
+    return RENAMED if text.problem == item[0] else OTHER
 
 
 @kernel
@@ -195,6 +210,7 @@ def classify(
     number_values, number_first = index.numbers
     number_total = index.number_total
     all_units, unit_first, drawings = index.units, index.unit_first, index.drawings
+    parts, part_first = index.drawing_parts
     gram_shared, weight_here, largest = work.gram_shared, work.weight_here, index.sizes[-1]
     tokens, total, num_in_text = text.tokens, text.total, len(text.numbers)
     candidates, is_candidate = work.candidates[:num_candidates], work.is_candidate
@@ -212,7 +228,9 @@ def classify(
         stems = stem_values[stem_first[item] : stem_first[item + 1]]
         shared, rare = _shared_stems(stems, weight_here)
         most = max(total, stem_totals[item])
-        if containment < limits.variant and most > NO_WORDS and rare < MIN_RARE * most:
+        form = OTHER if is_solution else _compare_forms(text.form, index.forms[item])
+        is_apart = containment < limits.variant and form != RENAMED
+        if is_apart and most > NO_WORDS and rare < MIN_RARE * most:
             continue
         item_in_text, text_in_item = min(1.0, shared / stem_totals[item]), min(1.0, shared / total)
         if most <= NO_WORDS:  # Both consist of formulas alone.
@@ -228,14 +246,15 @@ def classify(
         ):  # Most of these texts have other numbers, which costs little to see.
             needed = number_values[number_first[item] : number_first[item + 1]]
             reworded = num_missing(needed, text.numbers) <= MAX_MISSING_NUMBERS
-        if not (equal or near or reworded):
+        if not (equal or near or reworded or form == RENAMED):
             continue
         units = cut(all_units, unit_first[item], unit_first[item + 1])
         rest = account(units, text.units, index.counted, index.lexicon, work.board)
-        same_drawing = _same_drawing(drawings[item], text.drawing, units)
+        own_parts = parts[part_first[item] : part_first[item + 1]]
+        same_drawing = says_the_same(drawings[item], text.drawing, units, own_parts, text.parts)
         size = min(largest, length)
         edits = (1 - containment) * (length - size + 1) / size
-        about = num_units, number_total[item], edits
+        about = num_units, number_total[item], edits, form
         kind = class_of(equal, same_drawing, rest, about, limits, is_solution)
         if kind == NO_CLASS:
             continue
@@ -265,19 +284,20 @@ def _match(
     out = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32), 0
     for row in range(len(offsets) - 1):
         count, drawing = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
-        tok, spell, num_stems = scratch[0], scratch[1], 0
+        tok, num_stems = scratch.tokens, 0
         if solutions and not may_hold_a_whole_item(tok, count, index, work):
             continue
         num_touched, num_candidates = by_ngrams(tok, count, row, index, work)
         if num_candidates or not solutions:
             raw = data[offsets[row] : offsets[row + 1]]
-            text = read(tok, count, spell, raw, drawing, index, work)
+            text = read(scratch, count, raw, drawing, index, work)
             num_stems = len(text.stems)
             if not solutions:
                 num_touched, num_candidates = by_stems(
                     text, num_touched, num_candidates, index, work
                 )
                 num_candidates = by_numbers(text, num_candidates, index, work)
+                num_candidates = by_form(text, num_candidates, index, work)
             out = classify(row, text, num_candidates, index, work, solutions, out)
         clear(num_touched, num_stems, work)
     pairs, measured, num_pairs = out

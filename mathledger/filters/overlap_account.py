@@ -6,7 +6,8 @@ from mathledger.core.kernels import kernel
 from mathledger.filters.overlap_align import RUN, align, drop_loose, match_moved
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_index import weight
-from mathledger.filters.overlap_units import NAME, QUANTITY, SMALL, VARIABLE
+from mathledger.filters.overlap_question import Question, compare
+from mathledger.filters.overlap_units import NAME, NOTED, QUANTITY, REMARK, SMALL, VARIABLE
 
 
 class Account(NamedTuple):
@@ -22,6 +23,7 @@ class Account(NamedTuple):
     conflicts: int  # Opposite words, and lost names.
     decisive: int  # Decisive words that one side lacks.
     template: float  # Smaller share of both sides' units in passages that agree, numbers masked.
+    question: Question
 
 
 @kernel
@@ -67,7 +69,7 @@ def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> No
     while start < size:
         end, is_bare = start, True
         while end < size and (end == start or not text.begins[end]):
-            is_bare &= text.kinds[end] == SMALL or (
+            is_bare &= text.kinds[end] in (SMALL, REMARK, NOTED) or (
                 text.kinds[end] <= NAME
                 and (
                     not _has(item, text.values[end])
@@ -148,12 +150,13 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         right.share,
         missing,
         extra,
-        left.numbers + right.numbers,
+        left.numbers + right.numbers + min(left.noted, right.noted),
         left.signs + right.signs,
         left.variables + right.variables + _num_renamed(item, text, partner, back),
         left.conflicts + right.conflicts,
         left.decisive + right.decisive,
-        passages / max(1, len(item.values), right.num_units),
+        passages / max(1, left.num_units, right.num_units),
+        compare(item, text, partner, back, lexicon),
     )
 
 
@@ -164,6 +167,7 @@ class Side(NamedTuple):
     words: int
     repeated: int  # Of these words, those that the other side has elsewhere.
     numbers: int
+    noted: int  # Numbers in remarks.
     signs: int
     variables: int
     conflicts: int
@@ -178,14 +182,18 @@ def _side(
 ) -> Any:  # fmt: skip
     """Account for the units of the item, or for those of the text in scope."""
     total, lost = 1e-9, 0.0
-    words = repeated = numbers = signs = variables = conflicts = decisive = 0
+    words = repeated = numbers = noted = signs = variables = conflicts = decisive = 0
     num_units = names = lost_names = 0
     for at in range(len(own.values)):
         if not (is_item or scope[at]):
             continue
-        num_units += 1
         value, kind = own.values[at], own.kinds[at]
         is_equal = partner[at] >= 0 and other.values[partner[at]] == value
+        if kind >= REMARK:
+            noted += kind == NOTED and not is_equal
+            num_units += is_equal
+            continue
+        num_units += 1
         if kind <= SMALL:
             weighs = 0.1 if kind == SMALL else max(0.5, min(6.0, weight(counted, value)))
             total += weighs
@@ -213,6 +221,7 @@ def _side(
         words,
         repeated,
         numbers,
+        noted,
         signs,
         variables,
         conflicts,

@@ -13,8 +13,8 @@ MAX_CELLS = 1 << 22  # Cells of an alignment; a longer text is compared up to th
 RUN = 3  # Units that make a passage: the text repeats the item there.
 
 # Scores of a matched unit by kind: TERM and NAME count their rarity in addition.
-_SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5], np.float32)
-_MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5], np.float32)  # Of another unit of the kind.
+_SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5, 0.3, 0.3], np.float32)
+_MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Of another unit of the kind.
 _BONUS = np.float32(0.4)  # For a match that directly follows another.
 
 
@@ -48,8 +48,8 @@ def align(item: Any, text: Any, counted: Any, work: Any) -> None:
     Matches in a row score more. Numbers, signs and variables also match others of their kind, for a
     smaller score, so that the alignment shows what stands in place of what.
     """
-    values, kinds, _ = item
-    others, other_kinds, _ = text
+    values, kinds, _, _ = item
+    others, other_kinds, _, _ = text
     rows = len(values)
     columns = min(len(others), MAX_CELLS // max(1, rows))
     steps, best, last, partner, back, _ = work

@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from mathledger.core.kernels import kernel
 from mathledger.filters.overlap_align import Board, board
-from mathledger.filters.overlap_features import (
-    ngrams,
-    num_missing,
-    place_in,
-)
+from mathledger.filters.overlap_drawings import MAX_PARTS, drawing_parts
+from mathledger.filters.overlap_features import ngrams, num_missing, place_in
 from mathledger.filters.overlap_index import Index, may_hold, weight
 from mathledger.filters.overlap_units import Units, cut, empty, quantities, read_units, words
+from mathledger.text import names
+from mathledger.text.names import Form
 
 RARE = math.log(10)  # The weight of a stem that a tenth of the training problems have.
 MAX_EXTRA_NUMBERS = 1  # A rephrase may have this many numbers that the item lacks.
@@ -44,6 +43,8 @@ class Text(NamedTuple):
     numbers: U64  # Sorted, with repeats.
     units: Units
     drawing: np.uint64  # Hash of the text's drawings, 0 if there are none.
+    parts: U64  # Sorted hashes of the words and numbers in them.
+    form: Form
 
 
 class Work(NamedTuple):
@@ -63,6 +64,7 @@ class Work(NamedTuple):
     candidates: I64
     is_candidate: Flags
     units: Units  # Of the text.
+    parts: U64
     board: Board
 
 
@@ -84,6 +86,7 @@ def workspace(index: Index, max_tokens: int) -> Work:
         candidates=np.empty(num_items, np.int64),
         is_candidate=np.zeros(num_items, np.bool_),
         units=empty(2 * max_tokens),
+        parts=np.empty(MAX_PARTS, np.uint64),
         board=board(int(np.diff(index.unit_first).max(initial=0)), 2 * max_tokens),
     )
 
@@ -139,9 +142,13 @@ def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[in
 
 
 @kernel
-def read(tok: Any, count: int, spell: Any, raw: Any, drawing: Any, index: Any, work: Any) -> Any:
+def read(scratch: Any, count: int, raw: Any, drawing: Any, index: Any, work: Any) -> Any:
     """Return the Text of the tokens; this also fills weight_here and stem_place."""
-    units = cut(work.units, 0, read_units(tok, count, spell, raw, index.lexicon, work.units))
+    tok, spell = scratch.tokens, scratch.spellings
+    wrapper, form = names.form(tok, count, spell, work.ngrams)
+    size = read_units(tok, count, spell, raw, wrapper, index.lexicon, work.units)
+    units = cut(work.units, 0, size)
+    num_parts = drawing_parts(scratch, work.parts) if drawing != 0 else 0
     num_stems = words(units, work.stems)
     num_numbers = quantities(units, work.numbers)
     values, counted = index.with_stem.values, index.counted
@@ -161,6 +168,8 @@ def read(tok: Any, count: int, spell: Any, raw: Any, drawing: Any, index: Any, w
         work.numbers[:num_numbers],
         units,
         drawing,
+        work.parts[:num_parts],
+        form,
     )
 
 
@@ -232,6 +241,20 @@ def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
             ):
                 is_candidate[item] = True
                 candidates[num_candidates] = item
+                num_candidates += 1
+    return num_candidates
+
+
+@kernel
+def by_form(text: Any, num_candidates: int, index: Any, work: Any) -> int:
+    """Add the items with the text's problem up to names, and return the number of candidates."""
+    values, first, items = index.with_form
+    place = place_in(values, text.form.problem)
+    if place >= 0:
+        for posting in range(first[place], first[place + 1]):
+            if not work.is_candidate[items[posting]]:
+                work.is_candidate[items[posting]] = True
+                work.candidates[num_candidates] = items[posting]
                 num_candidates += 1
     return num_candidates
 

@@ -73,5 +73,11 @@ def num_missing(left: Any, right: Any) -> int:
 @kernel
 def place_in(table: Any, value: Any) -> int:
     """Return the index of a value in a sorted table, or -1."""
-    at = np.searchsorted(table, value)
-    return int(at) if at < len(table) and table[at] == value else -1
+    low, high = 0, len(table)
+    while low < high:
+        middle = (low + high) >> 1
+        if table[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < len(table) and table[low] == value else -1

@@ -14,11 +14,13 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
+from mathledger.filters.overlap_drawings import MAX_PARTS, drawing_parts
 from mathledger.filters.overlap_features import ngrams, place_in
 from mathledger.filters.overlap_units import Units, cut, empty, quantities, read_units, words
 from mathledger.filters.overlap_words import Lexicon, lexicon
-from mathledger.text import lexer, state
+from mathledger.text import lexer, names, state
 from mathledger.text.tokens import HASH
+from mathledger.text.wrappers import find_wrapper
 
 MIN_NUMBERS = 2  # An item with fewer numbers cannot be recognised in other words.
 # An item with fewer units and no drawing, such as "Find x.", could be a part of any problem.
@@ -94,6 +96,9 @@ class Index(NamedTuple):
     lexicon: Lexicon
     tokens: Lists  # In the order of the text.
     drawings: U64  # Hash of each item's drawings, 0 if there are none.
+    drawing_parts: Lists  # Sorted hashes of the words and numbers in each item's drawings.
+    forms: U64  # names.Form of each item, shape (items, 2).
+    with_form: Postings  # Items by their problem up to names.
     units: Units  # Units of all items; those of item i are unit_first[i] : unit_first[i + 1].
     unit_first: I64
     stems: Lists  # Positions in the values of with_stem.
@@ -127,7 +132,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     data, offsets = text_bytes(items)
     memory = state.scratch(state.longest(offsets))
     tables = state.tables()
-    units, unit_first, drawings = _units(data, offsets, tables, memory, lexicon())
+    units, unit_first, drawings, parts, forms = _units(data, offsets, tables, memory, lexicon())
     features = zip(
         *_features(data, offsets, tables, memory, units, unit_first, thresholds.ngram_size),
         strict=True,
@@ -160,6 +165,9 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
         lexicon=lexicon(),
         tokens=tokens,
         drawings=drawings,
+        drawing_parts=Lists(*parts),
+        forms=forms,
+        with_form=_postings(np.arange(len(items)), forms[:, 0]),
         units=units,
         unit_first=unit_first,
         stems=Lists(np.searchsorted(with_stem.values, item_stems.values), item_stems.first),
@@ -199,6 +207,7 @@ def _features(
     work = np.empty(2 * len(scratch[0]), np.uint64)
     for item in range(num_items):
         count, _ = lexer.lex(data, offsets[item], offsets[item + 1], tables, scratch)
+        before_wrapper = find_wrapper(scratch.tokens, count, scratch.spellings).start
         tok, own = scratch[0], cut(units, unit_first[item], unit_first[item + 1])
         for kind in range(4):
             size = count
@@ -206,7 +215,7 @@ def _features(
                 for at in range(count):
                     work[at] = np.uint64(tok[at, HASH])
             elif kind == 1:
-                size = ngrams(tok, count, min(ngram_size, count), work)
+                size = ngrams(tok, before_wrapper, min(ngram_size, before_wrapper), work)
             elif kind == 2:
                 size = words(own, work)
             else:
@@ -221,24 +230,39 @@ def _features(
 
 @kernel
 def _units(data: Any, offsets: Any, tables: Any, scratch: Any, lexicon: Any) -> Any:
-    """Return the units of all items, their offsets, and the hash of each item's drawings."""
+    """Return the units of all items and their offsets, and the drawings and the form of each.
+
+    Drawings are a hash of them all, and the sorted hashes of their parts with their offsets.
+    """
     num_items = len(offsets) - 1
     first, drawings = np.zeros(num_items + 1, np.int64), np.zeros(num_items, np.uint64)
-    own = empty(2 * len(scratch[0]))
-    values, kinds, begins = empty(1024)
+    forms, hashes = np.empty((num_items, 2), np.uint64), np.empty(len(scratch.tokens), np.uint64)
+    own = empty(2 * len(scratch.tokens))
+    values, kinds, begins, asks = empty(1024)
+    parts, part_first = np.empty(1024, np.uint64), np.zeros(num_items + 1, np.int64)
+    own_parts = np.empty(MAX_PARTS, np.uint64)
     for item in range(num_items):
         raw = data[offsets[item] : offsets[item + 1]]
         count, drawings[item] = lexer.lex(data, offsets[item], offsets[item + 1], tables, scratch)
-        size = read_units(scratch[0], count, scratch[1], raw, lexicon, own)
+        wrapper, keys = names.form(scratch.tokens, count, scratch.spellings, hashes)
+        forms[item, 0], forms[item, 1] = keys
+        size = read_units(scratch.tokens, count, scratch.spellings, raw, wrapper, lexicon, own)
         start, end = first[item], first[item] + size
         while end > len(values):
             values = np.concatenate((values, np.empty_like(values)))
             kinds = np.concatenate((kinds, np.empty_like(kinds)))
             begins = np.concatenate((begins, np.empty_like(begins)))
+            asks = np.concatenate((asks, np.empty_like(asks)))
         values[start:end], kinds[start:end] = own.values[:size], own.kinds[:size]
-        begins[start:end] = own.begins[:size]
+        begins[start:end], asks[start:end] = own.begins[:size], own.asks[:size]
         first[item + 1] = end
-    return Units(values, kinds, begins), first, drawings
+        size = drawing_parts(scratch, own_parts)
+        start, end = part_first[item], part_first[item] + size
+        while end > len(parts):
+            parts = np.concatenate((parts, np.empty_like(parts)))
+        parts[start:end] = own_parts[:size]
+        part_first[item + 1] = end
+    return Units(values, kinds, begins, asks), first, drawings, (parts, part_first), forms
 
 
 @kernel
@@ -260,7 +284,9 @@ def _count(
                 if gram >= 0 and stamp[gram] != row:
                     stamp[gram] = row
                     holders[gram] += 1
-        units = cut(own, 0, read_units(tok, count, scratch[1], raw, lexicon, own))
+        wrapper = find_wrapper(tok, count, scratch.spellings)
+        size = read_units(tok, count, scratch.spellings, raw, wrapper, lexicon, own)
+        units = cut(own, 0, size)
         for at in range(words(units, work)):
             counters[np.int64(work[at] & np.uint64(NUM_COUNTERS - 1))] += 1
         for at in range(quantities(units, work)):

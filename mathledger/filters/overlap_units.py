@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mathledger.core.kernels import kernel
+from mathledger.filters.asides import mark_asides
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import AS_NUMBER, DROPPED, LIGHT
 from mathledger.text.chars import is_digit, is_letter
@@ -20,6 +21,7 @@ from mathledger.text.tokens import (
     BEGINS_SENTENCE,
     CAPITALISED,
     CARET_HASH,
+    END,
     FLAGS,
     FROM,
     GROUP,
@@ -29,19 +31,33 @@ from mathledger.text.tokens import (
     NUMBER,
     ROUND_LEFT_HASH,
     SINGLE_CAPITAL,
+    SLASH_HASH,
     TO,
     WORD,
 )
+from mathledger.text.wrappers import is_wrapped
 
 # Kinds of unit. A name is a capitalised word within a sentence; a small word (and, or, after) has
-# little weight of its own.
-TERM, NAME, SMALL, QUANTITY, SIGN, BRACKET, VARIABLE = range(7)
+# little weight of its own; a REMARK (see asides.py) may be missing, and NOTED may, but not differ.
+TERM, NAME, SMALL, QUANTITY, SIGN, BRACKET, VARIABLE, REMARK, NOTED = range(9)
+LEFT_OUT = -1  # Kind of a token that is no unit.
+_REMARKS = (TERM, REMARK, NOTED)  # By the marks of asides.py.
 MAX_LABEL = 4  # Longest name of a figure in capitals, as in ABCD.
 
 _SQUARE_LEFT = int(signed(b"[")[0])
 _CURLY = tuple(int(each) for each in signed(b"{", b"}"))
-_EQUALITY, _PERCENT, _COLON, _ELLIPSIS, _FACTORIAL = (
-    int(each) for each in signed(b"=", b"%", b":", b"...", b"!")
+_EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _FACTORIAL, _TH, _M, _ANGLE = (
+    int(each) for each in signed(b"=", b"<", b">", b"%", b":", b"...", b"!", b"th", b"m", b"angle")
+)
+# Words that make one word with the next one, with a hyphen or without.
+_PREFIXES = np.sort(
+    np.array(
+        [
+            hash_bytes(each)
+            for each in b"non co semi sub grand pre re mid anti multi counter inter in".split()
+        ],
+        np.uint64,
+    )
 )
 _GREEK_LETTERS = """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi chi
@@ -65,12 +81,14 @@ class Units(NamedTuple):
     values: npt.NDArray[np.uint64]
     kinds: npt.NDArray[np.int8]
     begins: npt.NDArray[np.bool_]  # Whether the unit begins a sentence.
+    asks: npt.NDArray[np.bool_]  # Whether the unit is a part of a question.
 
 
 @kernel
 def empty(size: int) -> Any:
     """Allocate space for units; a text has at most as many as it has tokens and bytes."""
-    return Units(np.empty(size, np.uint64), np.empty(size, np.int8), np.empty(size, np.bool_))
+    values, kinds = np.empty(size, np.uint64), np.empty(size, np.int8)
+    return Units(values, kinds, np.empty(size, np.bool_), np.empty(size, np.bool_))
 
 
 @kernel
@@ -85,6 +103,7 @@ def _is_pronoun_or_article(tok: Any, at: int, count: int, letter: Any, data: Any
     before = data[begin - 1] if begin > 0 else 32
     if before == 39 or before == 93 or (before == 0x99 and data[begin - 2] == 0x80):  # Tom's
         return True
+    letter = np.uint8(letter | 32)
     if letter not in (97, 105) or (letter == 105 and data[begin] == 105):
         return False
     if data[begin] == 65 and begin > 1 and not tok[at, FLAGS] & BEGINS_SENTENCE:
@@ -144,70 +163,141 @@ def _begins_anew(tok: Any, at: int) -> bool:
 
 
 @kernel
-def read_units(tok: Any, count: int, spell: Any, data: Any, lexicon: Any, out: Any) -> int:
-    """Write the units of a text into out; return their number.
+def read_units(
+    tok: Any, count: int, spell: Any, data: Any, wrapper: Any, lexicon: Any, out: Any
+) -> int:
+    """Write the units of a text, without its answer's wrapper, into out; return their number.
 
     Args:
         data: The raw text in UTF-8, in which the tokens have their places.
     """
-    values, kinds, begins = out
-    is_dropped = np.empty(count, np.bool_)
+    values, kinds, begins, asks = out
+    is_dropped, is_asked = np.empty(count, np.bool_), np.empty(count, np.bool_)
+    remarks = np.zeros(count, np.int8)
     _drop_brackets(tok, count, is_dropped)
-    size, is_begin = 0, True
-    for at in range(count):
+    mark_asides(tok, count, data, wrapper, is_asked, remarks)
+    size, is_begin, at = 0, True, -1
+    while at + 1 < count:
+        at += 1
         is_begin = is_begin or tok[at, FLAGS] & BEGINS_SENTENCE != 0
-        value, kind = np.uint64(tok[at, HASH]), SIGN
-        if tok[at, KIND] == WORD:
-            length = tok[at, TO] - tok[at, FROM]
-            begin = tok[at, BEGIN]
-            if length == 1 and spell[tok[at, FROM]] < 128:
-                if _is_pronoun_or_article(tok, at, count, spell[tok[at, FROM]], data):
-                    continue
-                kind = VARIABLE
-                value = mix(value + np.uint64(tok[at, FLAGS] & SINGLE_CAPITAL))
-            elif length <= MAX_LABEL and _is_upper(data, begin) and _is_upper(data, begin + 1):
-                if at > 0 and tok[at - 1, KIND] == NUMBER and length == 2:  # As in 8 AM.
-                    continue
-                for place in range(tok[at, FROM], tok[at, TO]):
-                    letter = hash_span(spell, place, place + 1)
-                    values[size] = mix(letter + np.uint64(SINGLE_CAPITAL))
-                    kinds[size], begins[size] = VARIABLE, is_begin
-                    size, is_begin = size + 1, False
-                continue
-            else:
-                value = stem(spell, tok[at, FROM], tok[at, TO])
-                kind = TERM
-                known = place_in(lexicon.stems, value)
-                if known >= 0:
-                    is_begin = is_begin or _begins_anew(tok, at)
-                    if lexicon.kinds[known] == DROPPED:
-                        continue
-                    value = lexicon.heads[known]
-                    if lexicon.kinds[known] == LIGHT:
-                        kind = SMALL
-                    elif lexicon.kinds[known] == AS_NUMBER:
-                        kind = QUANTITY
-                elif tok[at, FLAGS] & CAPITALISED and not is_begin:
-                    kind = NAME
-        elif tok[at, KIND] == NUMBER:
-            kind = QUANTITY
-        elif tok[at, KIND] == MACRO:
-            if place_in(_GREEK, value) >= 0:
-                kind = VARIABLE
-            elif tok[at, HASH] == _ELLIPSIS:
-                kind = SMALL
-        elif tok[at, KIND] == GROUP:
-            kind = BRACKET
-            if is_dropped[at]:
-                continue
-        elif tok[at, HASH] == _EQUALITY:
+        if is_wrapped(wrapper, at):
             continue
-        elif tok[at, HASH] == _PERCENT or tok[at, HASH] == _COLON:
-            kind = SMALL
-        values[size], kinds[size], begins[size] = value, kind, is_begin
+        is_asking, remark, token_kind = is_asked[at], remarks[at], tok[at, KIND]
+        if token_kind == WORD and _is_label(tok, at, data):
+            if at > 0 and tok[at - 1, KIND] == NUMBER and tok[at, TO] - tok[at, FROM] == 2:
+                continue  # As in 8 AM.
+            for place in range(tok[at, FROM], tok[at, TO]):
+                letter = hash_span(spell, place, place + 1)
+                values[size] = mix(letter + np.uint64(SINGLE_CAPITAL))
+                kinds[size] = _REMARKS[remark] if remark else VARIABLE
+                begins[size], asks[size] = is_begin, is_asking
+                size, is_begin = size + 1, False
+            continue
+        if token_kind == WORD:
+            kind, value, at, is_begin = _word(tok, at, count, spell, data, is_begin, lexicon)
+        elif token_kind == NUMBER:
+            kind, value, at = _number(tok, at, count, data)
+        else:
+            kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
+        if kind == LEFT_OUT:
+            continue
+        values[size], kinds[size] = value, _REMARKS[remark] if remark else kind
+        begins[size], asks[size] = is_begin, is_asking
         size += 1
         is_begin = False
     return size
+
+
+@kernel
+def _is_label(tok: Any, at: int, data: Any) -> bool:
+    """Return True for the names of up to four points, as in ABC."""
+    size, begin = tok[at, TO] - tok[at, FROM], tok[at, BEGIN]
+    return 1 < size <= MAX_LABEL and _is_upper(data, begin) and _is_upper(data, begin + 1)
+
+
+@kernel
+def _word(
+    tok: Any, at: int, count: int, spell: Any, data: Any, is_begin: bool, lexicon: Any
+) -> tuple[int, Any, int, bool]:
+    """Read a word; return its kind, its value, its last token and if it begins a sentence."""
+    first, end = tok[at, FROM], tok[at, TO]
+    value = np.uint64(tok[at, HASH])
+    if end - first == 1 and spell[first] < 128:
+        is_measure = tok[at, HASH] == _M and at + 1 < count and tok[at + 1, HASH] == _ANGLE
+        if is_measure or _is_pronoun_or_article(tok, at, count, spell[first], data):
+            return LEFT_OUT, value, at, is_begin
+        return VARIABLE, mix(value + np.uint64(tok[at, FLAGS] & SINGLE_CAPITAL)), at, is_begin
+    last = at + int(_is_prefix(tok, at, count, data))
+    value = stem(spell, first, tok[last, TO])
+    known = place_in(lexicon.stems, value)
+    if known < 0:
+        is_name = tok[at, FLAGS] & CAPITALISED != 0 and not is_begin
+        return NAME if is_name else TERM, value, last, is_begin
+    is_begin = is_begin or _begins_anew(tok, at)
+    own = lexicon.kinds[known]
+    if own == DROPPED:
+        return LEFT_OUT, value, last, is_begin
+    kind = SMALL if own == LIGHT else QUANTITY if own == AS_NUMBER else TERM
+    return kind, lexicon.heads[known], last, is_begin
+
+
+@kernel
+def _number(tok: Any, at: int, count: int, data: Any) -> tuple[int, Any, int]:
+    """Read a number, a fraction of two numbers or an ordinal; return kind, value and last token.
+
+    An ordinal in words, as in "the third child", is a word of the story.
+    """
+    value = np.uint64(tok[at, HASH])
+    after = tok[at + 1, HASH] if at + 1 < count else 0
+    if after == _TH:
+        return TERM if is_letter(data[tok[at, BEGIN]]) else QUANTITY, mix(value), at + 1
+    if after == SLASH_HASH and at + 2 < count and tok[at + 2, KIND] == NUMBER:
+        return QUANTITY, mix(value + mix(np.uint64(tok[at + 2, HASH]))), at + 2
+    return QUANTITY, value, at
+
+
+@kernel
+def _sign(
+    tok: Any, at: int, count: int, data: Any, is_dropped: bool, lexicon: Any
+) -> tuple[int, Any]:
+    """Read an operator, a bracket or a macro; return its kind and its value."""
+    value, own = np.uint64(tok[at, HASH]), tok[at, HASH]
+    if tok[at, KIND] == MACRO:
+        if place_in(_GREEK, value) >= 0:
+            return VARIABLE, value
+        return SMALL if own == _ELLIPSIS else SIGN, value
+    if tok[at, KIND] == GROUP:
+        return LEFT_OUT if is_dropped else BRACKET, value
+    if own == _EQUALITY or (own == SLASH_HASH and _is_per(tok, at, count)):
+        return LEFT_OUT, value
+    if own in (_LESS, _MORE):
+        kind = TERM if is_letter(data[tok[at, BEGIN]]) else SIGN
+        return kind, lexicon.less if own == _LESS else lexicon.more
+    return SMALL if own in (_PERCENT, _COLON) else SIGN, value
+
+
+@kernel
+def _is_prefix(tok: Any, at: int, count: int, data: Any) -> bool:
+    """Return True for a word such as non or grand with a hyphen and another word after it."""
+    end = tok[at, END]
+    return bool(
+        end < len(data)
+        and data[end] == 45
+        and at + 1 < count
+        and tok[at + 1, KIND] == WORD
+        and tok[at, TO] == tok[at + 1, FROM]
+        and end + 1 == tok[at + 1, BEGIN]
+        and place_in(_PREFIXES, np.uint64(tok[at, HASH])) >= 0
+    )
+
+
+@kernel
+def _is_per(tok: Any, at: int, count: int) -> bool:
+    """Return True for the slash between two units of measurement, as in feet/minute."""
+    if at == 0 or at + 1 == count or tok[at - 1, KIND] != WORD or tok[at + 1, KIND] != WORD:
+        return False
+    before, after = tok[at - 1, TO] - tok[at - 1, FROM], tok[at + 1, TO] - tok[at + 1, FROM]
+    return bool(max(before, after) > 3 and min(before, after) > 1)
 
 
 @kernel
@@ -242,4 +332,9 @@ def quantities(units: Any, out: Any) -> int:
 @kernel
 def cut(units: Any, start: int, end: int) -> Any:
     """Return the units from start to end."""
-    return Units(units.values[start:end], units.kinds[start:end], units.begins[start:end])
+    return Units(
+        units.values[start:end],
+        units.kinds[start:end],
+        units.begins[start:end],
+        units.asks[start:end],
+    )

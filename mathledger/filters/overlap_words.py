@@ -37,7 +37,7 @@ FUNCTION = """
     costs costing priced price prices paid pay pays paying charge charges charged long time times
     way ways manner possible able express expressed written write writing case know known say said
     says think be manage manages managed able only solve simplify utilize utilizes utilized utilise
-    establish identify
+    establish identify shown
 """
 SYNONYMS = """
     not no never neither nor none cannot without except isn aren wasn weren doesn don didn won
@@ -49,7 +49,7 @@ SYNONYMS = """
     small little tiny
     more greater higher above exceed exceeds exceeded larger bigger
     less fewer lower below lesser
-    save saving
+    save saving savings
     maximum max largest greatest biggest highest most longest tallest maximal
     minimum min smallest least lowest fewest shortest minimal
     child children kid
@@ -231,6 +231,10 @@ OPPOSITES = """
 DECISIVE = """
     not odd even positive negative nonnegative nonzero distinguishable
 """
+# A question for one of these is another question if the item has no such word.
+MEASURES = """
+    ratio mean percentage median product quotient probability fraction
+"""
 # Kinds of words that `Lexicon` knows; all others are ordinary.
 DROPPED, LIGHT, ORDINARY, AS_NUMBER = range(4)
 
@@ -247,6 +251,9 @@ class Lexicon(NamedTuple):
     opposed: npt.NDArray[np.uint64]  # Sorted heads that have an opposite.
     lines: npt.NDArray[np.int16]  # Lines of OPPOSITES, (opposed, MAX_LINES), or -1.
     decisive: npt.NDArray[np.uint64]  # Sorted heads.
+    measures: npt.NDArray[np.uint64]  # Sorted heads.
+    less: np.uint64  # Head of "less", which also stands for "<"; likewise for "more".
+    more: np.uint64
 
 
 @cache
@@ -279,7 +286,11 @@ def lexicon() -> Lexicon:
     for place, head in enumerate(opposed):
         own = [number for number, line in enumerate(opposites) if head in line]
         lines[place, : len(own)] = own
-    decisive = sorted(known.get(stem_of(word), (0, stem_of(word)))[1] for word in DECISIVE.split())
+    known[stem_of("percentage")] = (LIGHT, hash_bytes(b"%"))
+    decisive, measures = (
+        sorted(known.get(stem_of(word), (0, stem_of(word)))[1] for word in words.split())
+        for words in (DECISIVE, MEASURES)
+    )
     stems = sorted(known)
     return Lexicon(
         np.array(stems, np.uint64),
@@ -288,4 +299,6 @@ def lexicon() -> Lexicon:
         np.array(opposed, np.uint64),
         lines,
         np.array(decisive, np.uint64),
+        np.array(measures, np.uint64),
+        *(np.uint64(known[stem_of(word)][1]) for word in ("less", "more")),
     )

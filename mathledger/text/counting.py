@@ -24,8 +24,8 @@ from mathledger.text.tokens import (
 
 _MAX = 10**15
 _AND, _ONE = (int(value) for value in signed(b"and", b"one"))
-_DOZEN, _A, _OF, _HUNDRED = (
-    np.frombuffer(word, np.uint8) for word in (b"dozen", b"a ", b" of ", b"hundred")
+_DOZEN, _A, _OF, _AS, _HUNDRED = (
+    np.frombuffer(word, np.uint8) for word in (b"dozen", b"a ", b" of ", b" as ", b"hundred")
 )
 _HALF, _SIX, _TH, _BAR = (np.frombuffer(word, np.uint8) for word in (b"1 / 2", b"6", b"th", b"/ "))
 
@@ -173,11 +173,15 @@ def half(state: Any, scratch: Any, index: int) -> bool:
 
 @borrowing
 def part(state: Any, scratch: Any, value: int, index: int, is_quarter: bool) -> bool:
-    """Read a third as 1/3, two thirds as 2/3, twenty-third as 23 th and third as 3 th."""
+    """Read a third as 1/3, two thirds as 2/3, twenty-third as 23 th and third as 3 th.
+
+    A quarter is a coin unless "of", "as" or a hyphen makes it a fraction.
+    """
     tokens, text, at = scratch.tokens, scratch.text, state.num_tokens - 1
     begin = state.index
     is_plural = text[index - 1] == _S
-    of_follows = matches(text, index, _OF)
+    of_follows = matches(text, index, _OF) or matches(text, index, _AS)
+    of_follows = of_follows or (is_quarter and begin > 0 and text[begin - 1] == chars.HYPHEN)
     if at >= 0 and _is_joined(text, tokens[at, END], begin) and (of_follows or not is_quarter):
         is_one = tokens[at, HASH] == _ONE or (tokens[at, FLAGS] & ARTICLE and of_follows)
         number = -1

@@ -63,6 +63,10 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
             )
             if code_end > 0:
                 drawings = mix(drawings ^ digest(text, begin, code_end, kind))
+                if state.num_drawings < len(scratch.drawings):
+                    places = scratch.drawings[state.num_drawings]
+                    places[0], places[1] = begin, code_end
+                    state.num_drawings += 1
             if end > 0:
                 state.index = end
                 state.is_glued = False

@@ -1,17 +1,19 @@
 r"""Compare texts up to the names of their variables and points, and apart from answer wrappers.
 
-In the renamed tokens of a text, each name is its number in order of appearance:
+A benchmark's item is found in a text that renames its variables, or asks for the answer in another
+form. In the renamed tokens of a text, each name is its number in order of appearance:
 "If x + 3y = 5 and y = 1, find x" and "If a + 3b = 5 and b = 1, find a" have the same ones.
 Names are single letters (capitals are other names than small letters), Greek letters but pi, runs
 of capitals (ABC is the points A, B and C) and products of single names (xy). The numbers e and i
 and the articles keep their names.
 
->>> problems, _ = forms(pa.array(["Draw y = 3x + k.", "Draw v = 3u + c.", "Draw v = 3u + u."]))
->>> bool((problems[0] == problems[1]).all()), bool((problems[0] == problems[2]).all())
+>>> texts = pa.array(["Draw y = 3x + k.", "Draw v = 3u + c.", "Draw v = 3u + u."])
+>>> one, other, third = forms(texts)
+>>> bool(one[0] == other[0]), bool(one[0] == third[0])
 (True, False)
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +39,7 @@ from mathledger.text.tokens import (
     TO,
     WORD,
 )
-from mathledger.text.wrappers import wrapper_start
+from mathledger.text.wrappers import find_wrapper, is_requested, is_wrapped
 
 U64 = npt.NDArray[np.uint64]
 
@@ -46,6 +48,7 @@ MAX_PRODUCT = 3  # A longer run of small letters is a word.
 _MAX_NAMES = 128  # Later names keep their spelling.
 _CAPITAL = 26  # Codes of names: 26 small letters, 26 capitals, then hashes of Greek letters.
 _FIXED = signed(rb"\pi", rb"\infty", rb"\emptyset", rb"\ell", rb"\hbar")
+_SPELLED = signed(*b"word words letter letters".split())  # In such a text, BOOK is no four points.
 _CONSTANTS = tuple(b"ei")
 # Short words that are no products, even if their letters are names.
 _SHORT = signed(
@@ -56,6 +59,13 @@ _SHORT = signed(
 )
 _NAME_SEED = np.uint64(0x5851F42D4C957F2D)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Form(NamedTuple):
+    """Hashes of what a text says, up to names."""
+
+    problem: np.uint64  # All but the answer's wrapper.
+    answer: np.uint64  # The wrapper's form and request, such as m/n and m + n; 0 without a wrapper.
 
 
 @borrowing
@@ -88,8 +98,9 @@ def _letter_code(letter: Any, is_capital: Any) -> Any:
 def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
     """Write the hashes of the renamed tokens from `lexer.lex` to out[:count]."""
     seen, num_seen = np.empty(_MAX_NAMES, np.int64), 0
-    small = np.int64(0)
+    small, is_spelled = np.int64(0), False
     for at in range(count):
+        is_spelled |= is_in(tokens[at, HASH], _SPELLED)
         if _is_single(tokens, at, spellings) and not tokens[at, FLAGS] & SINGLE_CAPITAL:
             small |= np.int64(1) << _letter_code(spellings[tokens[at, FROM]], False)
     for at in range(count):
@@ -105,7 +116,9 @@ def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
                 num_seen += 1
             out[at] = mix(_NAME_SEED + np.uint64(number))
             continue
-        if token[KIND] != WORD or not _is_run(tokens, at, spellings, small):
+        if token[KIND] != WORD or (is_spelled and flags & POINTS):
+            continue
+        if not _is_run(tokens, at, spellings, small):
             continue
         value, is_capital = np.uint64(0), flags & (SINGLE_CAPITAL | POINTS) != 0
         for place in range(first, end):
@@ -137,32 +150,46 @@ def _is_run(tokens: Any, at: int, spellings: Any, small: Any) -> bool:
 
 
 @kernel
+def _answer(tokens: Any, wrapper: Any, hashes: Any) -> Any:
+    """Return a hash of the renamed form and request of an answer's wrapper, or 0 without one."""
+    value = np.uint64(0)
+    for at in range(wrapper.front, wrapper.end):
+        if is_requested(wrapper, at, tokens[at]):
+            value = mix(value + np.uint64(hashes[at - wrapper.front]))
+    return value
+
+
+@kernel
+def form(tokens: Any, count: int, spellings: Any, hashes: Any) -> Any:
+    """Return the text's wrapper and its `Form`.
+
+    Args:
+        hashes: Memory for `count` hashes.
+    """
+    wrapper = find_wrapper(tokens, count, spellings)
+    size = wrapper.end - wrapper.front
+    renamed(tokens[wrapper.front : wrapper.end], size, spellings, hashes)
+    answer, problem = _answer(tokens, wrapper, hashes), np.uint64(0)
+    renamed(tokens, count, spellings, hashes)
+    for at in range(count):
+        if not is_wrapped(wrapper, at):
+            problem = mix(problem + np.uint64(hashes[at]))
+    return wrapper, Form(problem, answer)
+
+
+@kernel
 def _forms(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
-    keys = np.zeros((2, len(offsets) - 1, 2), np.uint64)
+    keys = np.zeros((len(offsets) - 1, 2), np.uint64)
     hashes = np.empty(len(scratch.tokens), np.uint64)
     for row in range(len(offsets) - 1):
-        count, drawings = lex(data, offsets[row], offsets[row + 1], tables, scratch)
-        renamed(scratch.tokens, count, scratch.spellings, hashes)
-        start = wrapper_start(scratch.tokens, count)
-        for part in range(2):
-            low = drawings if part == 0 else np.uint64(0)
-            high = mix(low + np.uint64(1))
-            for at in range(start if part == 1 else 0, count if part == 1 else start):
-                low = mix(low + hashes[at])
-                high = mix(high ^ (hashes[at] * _MULTIPLIER))
-            keys[part, row, 0], keys[part, row, 1] = low, high
+        count, _ = lex(data, offsets[row], offsets[row + 1], tables, scratch)
+        _, own = form(scratch.tokens, count, scratch.spellings, hashes)
+        keys[row, 0], keys[row, 1] = own
     return keys
 
 
-def forms(texts: pa.Array) -> tuple[U64, U64]:
-    """Return 128-bit hashes of the renamed tokens of every problem and of its answer's wrapper.
-
-    Two texts whose first hashes agree are the same problem up to the names of variables and to the
-    form of the answer; if the second agree as well, the answers are the same.
-
-    Returns:
-        Two arrays, each with shape (texts, 2). The second is a constant for texts without wrapper.
-    """
+def forms(texts: pa.Array) -> U64:
+    """Return the `Form` of every text, shape (texts, 2)."""
     data, offsets = text_bytes(texts)
-    problems, wrappers = _forms(data, offsets, tables(), scratch(longest(offsets)))
-    return problems, wrappers
+    keys: U64 = _forms(data, offsets, tables(), scratch(longest(offsets)))
+    return keys

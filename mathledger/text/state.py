@@ -20,6 +20,7 @@ U16 = npt.NDArray[np.uint16]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
+MAX_DRAWINGS = 16  # Drawings of a text whose places are kept.
 MAX_DEPTH = 63  # Levels of nested groups; deeper ones are ignored.
 
 # Kinds of group. LOOK is an argument like \text{} in \frac\text{a}b, which needs no bracket. An
@@ -47,6 +48,7 @@ STATE = np.dtype(
         ("matrices", np.int64),  # Number of open matrices.
         ("in_rows", np.bool_),  # Whether [[ opened a matrix.
         ("escaped", np.int8),  # Whether each backslash is doubled, or -1 if not known yet.
+        ("num_drawings", np.int64),  # Number of drawings of which the scratch has the places.
         ("depth", np.int64),  # Number of open groups.
         ("groups", np.int8, (MAX_DEPTH + 1,)),  # Per depth, the kind of the group.
         ("brackets", np.int64, (MAX_DEPTH + 1,)),  # Per depth, the group's bracket or first token.
@@ -76,6 +78,7 @@ class Scratch(NamedTuple):
     text: U8  # The folded text.
     source: I32  # Position in the raw text of each folded byte; unset if the text is ASCII.
     state: npt.NDArray[np.void]  # A single STATE.
+    drawings: I64  # Begin and end in the folded text of each drawing, shape (MAX_DRAWINGS, 2).
 
 
 def tables() -> Tables:
@@ -92,6 +95,7 @@ def scratch(max_bytes: int) -> Scratch:
         text=np.empty(GROWTH * max_bytes + 64, np.uint8),
         source=np.empty(GROWTH * max_bytes + 64, np.int32),
         state=np.zeros(1, STATE),
+        drawings=np.empty((MAX_DRAWINGS, 2), np.int64),
     )
 
 
@@ -109,6 +113,7 @@ def start(state: Any, size: int, is_ascii: bool) -> None:
     state.is_glued, state.opens_look, state.has_phrase = False, False, False
     state.star, state.in_root, state.vectors, state.list_end = -1, False, -1, 0
     state.matrices, state.in_rows, state.escaped = 0, False, -1
+    state.num_drawings = 0
     state.depth, state.owed[0], state.fractions[0] = 0, 0, 0
 
 

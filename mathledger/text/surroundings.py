@@ -45,11 +45,8 @@ def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
 
 
 @borrowing
-def _options_start(count: int, tokens: Any) -> int:
-    """Return where multiple-choice options begin, or `count` if there are none to cut.
-
-    Options stay if they are part of the question: after a very short stem or "of the following".
-    """
+def options_start(count: int, tokens: Any) -> int:
+    """Return where multiple-choice options begin, or `count` if there are none."""
     for start in range(_MIN_STEM, count):
         if not _is_marker(start, count, _MARKERS[0], tokens):
             continue
@@ -61,15 +58,21 @@ def _options_start(count: int, tokens: Any) -> int:
                 num_markers += 1
         if num_markers < len(_MARKERS):
             return count
-        for at in range(2, start):
-            if (
-                tokens[at, HASH] == _OF_THE_FOLLOWING[2]
-                and tokens[at - 1, HASH] == _OF_THE_FOLLOWING[1]
-                and tokens[at - 2, HASH] == _OF_THE_FOLLOWING[0]
-            ):
-                return count
         return start - 1 if tokens[start - 1, KIND] == GROUP else start
     return count
+
+
+@borrowing
+def _are_asked_for(start: int, tokens: Any) -> bool:
+    """Return True if the options that begin at `start` are a part of the question."""
+    for at in range(2, start):
+        if (
+            tokens[at, HASH] == _OF_THE_FOLLOWING[2]
+            and tokens[at - 1, HASH] == _OF_THE_FOLLOWING[1]
+            and tokens[at - 2, HASH] == _OF_THE_FOLLOWING[0]
+        ):
+            return True
+    return False
 
 
 @borrowing
@@ -93,7 +96,9 @@ def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
     """Remove everything that is not part of the question; return the number of tokens."""
     count = state.num_tokens
     if (state.capitals | state.smalls) & _ALL_MARKERS == _ALL_MARKERS:
-        count = _options_start(count, tokens)
+        start = options_start(count, tokens)
+        if not _are_asked_for(start, tokens):
+            count = start
     first = _number_end(count, tokens)
     if first == 0 and not state.has_phrase:
         return int(count)

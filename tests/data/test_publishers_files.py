@@ -323,17 +323,13 @@ def canonical_text(problem: str) -> bytes:
 
 # Copies in other words or with other names: nearly all are found.
 OTHERWISE_TOLD = ("answer_wrapper", "ascii_math", "number_words", "renamed")
-# The filter still mistakes these too often: an item's story with another question at its end, and
-# an item whose drawing has one other number. docs/filtering.md says so.
-MISTAKEN = {"other_question": 0.4, "other_drawing": 0.45}
 
 
 def test_canaries_are_found(filtered: Filtered) -> None:
     """Other typesetting is always found; other words and names usually are."""
     for form, count in filtered.decontaminate["canaries"].items():
         if form in CONTROLS:
-            most = MISTAKEN.get(form, 0.02)
-            assert count["num_found"] <= most * count["num"], form
+            assert count["num_found"] <= 0.02 * count["num"], form
         elif form != "rephrased":
             least = 0.85 if form in OTHERWISE_TOLD else 0.99
             assert count["num_found"] >= least * count["num"], form

@@ -88,11 +88,11 @@ def test_formatting_does_not_hide_an_item(found: dict[str, Counter[str | None]])
 
 
 def test_a_transcription_is_found(found: dict[str, Counter[str | None]]) -> None:
-    assert share(found, ("MATH vs AIME/AMC",), *CONTAMINATION) >= 0.99
+    assert share(found, ("MATH vs AIME/AMC",), *CONTAMINATION) >= 0.995
 
 
 def test_a_rephrase_is_found(found: dict[str, Counter[str | None]]) -> None:
-    assert share(found, ("GSM8K rephrased",), *CONTAMINATION) >= 0.71
+    assert share(found, ("GSM8K rephrased",), *CONTAMINATION) >= 0.76
 
 
 def test_other_numbers_make_a_variant(found: dict[str, Counter[str | None]]) -> None:

@@ -669,7 +669,9 @@ class Reader:
     def read_part(self, value: int, word: bytes, end: int, is_quarter: bool) -> bool:
         """Read a third as 1/3, two thirds as 2/3, twenty-third as 23 th and third as 3 th."""
         begin, at = self.index, len(self.tokens) - 1
-        is_plural, of_follows = word.endswith(b"s"), self.text.startswith(b" of ", end)
+        is_plural, of_follows = word.endswith(b"s"), self.text.startswith((b" of ", b" as "), end)
+        is_hyphened = begin > 0 and self.text[begin - 1 : begin] == b"-"
+        of_follows = of_follows or (is_quarter and is_hyphened)
         number = b"%d" % value
         if at >= 0 and self.is_joined(at, begin) and (of_follows or not is_quarter):
             token = self.tokens[at]

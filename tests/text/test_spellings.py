@@ -185,30 +185,51 @@ def test_names_do_not_matter_and_their_places_do(one: list[str], other: list[str
     turned = PROBLEM.replace("3{1}", "3{2}")
     asks = PROBLEM.replace("{0} - {1}", "{1} - {0}")
     texts = [PROBLEM.format(*one), *(each.format(*other) for each in (PROBLEM, turned, asks))]
-    problems, wrappers = names.forms(pa.array(texts))
-    assert (problems[0] == problems[1]).all() and (wrappers[0] == wrappers[1]).all()
-    assert (problems[0] != problems[2]).any()
-    assert (problems[0] == problems[3]).all() and (wrappers[0] != wrappers[3]).any()
+    problem, _ = names.forms(pa.array(texts)).T
+    assert problem[0] == problem[1] and problem[2] != problem[0] != problem[3]
 
 
-WRAPPERS = [
-    "Find $m+n$.",
-    "Find $m + 3n$.",
-    "The answer is $\\frac mn$, where $m$ and $n$ are relatively prime positive integers. "
-    "Find $m+n$.",
-    "The answer can be written as $\\frac{p}{q}$, where p and q are coprime positive integers. "
-    "What is $p+q$?",
-]
+STEM = "A bag has 7 red and 9 blue balls; two are drawn. "
+FORMS = (r"\frac{%s}{%s}", "%s + %s", r"%s\sqrt{%s}")
+INTRODUCED = "where $%s$ and $%s$ are relatively prime positive integers"
+ANSWERS = (
+    f"The chance of two red ones is ${{form}}$, {INTRODUCED}. Find $%s{{sign}}%s$.",
+    f"The chance of two red ones can be written in the form ${{form}}$, {INTRODUCED}. What is "
+    "$%s{sign}%s$?",
+    f"Let ${{form}}$ be the chance of two red ones, {INTRODUCED}. Compute $%s{{sign}}%s$.",
+)
 
 
-def test_a_wrapper_is_compared_on_its_own() -> None:
-    stem = "A bag has 7 red and 9 blue balls; two are drawn. What is the chance of two red ones? "
-    problems, wrappers = names.forms(pa.array([stem + each for each in WRAPPERS]))
-    assert (problems[0] == problems[1]).all() and (wrappers[0] != wrappers[1]).any()
-    assert wrappers_of(stem) == ""
-    for each in WRAPPERS[2:]:
-        problem, wrapper = split(stem + each)
-        assert problem.startswith("a bag has 7 red") and wrapper.endswith(("m + n", "p + q"))
+@FEW
+@given(
+    st.sampled_from(ANSWERS),
+    st.sampled_from(FORMS),
+    st.lists(st.sampled_from("cmnpqz"), min_size=4, max_size=4, unique=True),
+)
+def test_a_wrapper_is_compared_on_its_own(text: str, form: str, letters: list[str]) -> None:
+    def wrapped(one: str, other: str, sign: str) -> str:
+        return STEM + text.replace("{form}", form).replace("{sign}", sign) % ((one, other) * 3)
+
+    first, second = letters[:2], letters[2:]
+    texts = [wrapped(*first, "+"), wrapped(*second, "+"), wrapped(*first, "-")]
+    problem, answer = names.forms(pa.array(texts)).T
+    assert len(set(problem.tolist())) == 1
+    assert answer[0] == answer[1] != answer[2]
+    assert split(texts[0])[0].endswith("the chance of 2 red ones")
+    assert names.forms(pa.array([STEM]))[0, 1] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Let m and n be positive integers with $m - n = 2$ and $mn = 143$. Find $m + n$.",
+        "If $\\frac{m}{n} = 0.75$, where m and n are relatively prime integers, find $m + n$.",
+        "The roots of $x^2 - ax + b$ are 3 and 5, where a and b are integers. Find $a + b$.",
+        "Find the area of the circle.",
+    ],
+)
+def test_a_request_for_names_of_the_problem_is_no_wrapper(text: str) -> None:
+    assert wrappers_of(text) == ""
 
 
 def wrappers_of(text: str) -> str:
