@@ -292,7 +292,7 @@ def gap(first: Interval, second: Interval) -> Interval:
     """Return the difference, first minus second, of two scores on different items.
 
     The interval is the square-and-add interval (Newcombe 1998, Statistics in Medicine 17:873,
-    method 10).
+    method 10), of the two scores' own intervals in place of Wilson's.
     """
     value = first.value - second.value
     low = np.hypot(first.value - first.low, second.high - second.value)
