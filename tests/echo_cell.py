@@ -11,7 +11,7 @@ from mathledger.run.params import read
 from tests.conftest import ROOT
 
 if __name__ == "__main__":
-    warm.SERVER = "tests.echo_server"
+    warm.SERVER, warm.MIN_BYTES = "tests.echo_server", 0
     model, out = sys.argv[1:]
     settings = check("evaluate", read(ROOT / "params.yaml")["evaluate"], Params)
     shared = warm.begin(Path(model), settings, f"key of {model}", 2)

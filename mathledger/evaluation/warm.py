@@ -33,6 +33,9 @@ from mathledger.run import turns
 SERVER = "mathledger.evaluation.warm_server"
 ORDER = "order.json"  # what the server is to load, in its private folder
 SOCKET = "socket"
+# Bytes of weights from which sharing pays. A cell imports the libraries in any case, and the
+# process that holds the engine imports them once more.
+MIN_BYTES = 1 << 30
 
 
 class LostError(Exception):
@@ -166,7 +169,8 @@ class Warm:
 def begin(model: Path, settings: Params, fingerprint: str, num_cells: int) -> Warm | None:
     """Start the shared engine of a cell, or return None if the cell loads the model for itself.
 
-    That is the case outside DVC, for a single cell, for several processes, and for a server.
+    That is the case outside DVC, for a single cell, for several processes, for a server, and for a
+    small model, which loads in seconds (vLLM takes a minute for any model).
 
     Args:
         fingerprint: a digest of everything that determines a response but its request.
@@ -175,13 +179,18 @@ def begin(model: Path, settings: Params, fingerprint: str, num_cells: int) -> Wa
     dvc = turns.dvc_process() if "DVC_STAGE" in os.environ else None
     is_one = settings.launch.num_processes == 1 and "WORLD_SIZE" not in os.environ
     has_sockets = hasattr(socket, "AF_UNIX")
-    if not (
-        dvc and is_one and has_sockets and num_cells > 1 and settings.backend in ("hf", "vllm")
-    ):
+    is_loaded = settings.backend in ("hf", "vllm")
+    is_slow = settings.backend == "vllm" or num_bytes(model) >= MIN_BYTES
+    if not (dvc and is_one and has_sockets and num_cells > 1 and is_loaded and is_slow):
         return None
     warm = Warm(model, settings, fingerprint, dvc)
     warm.start()
     return warm
+
+
+def num_bytes(model: Path) -> int:
+    """Return the size of a model's weights."""
+    return sum(path.stat().st_size for path in model.glob("*.safetensors"))
 
 
 def engines_folder() -> Path:

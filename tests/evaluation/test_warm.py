@@ -39,6 +39,7 @@ def dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.
     owner = [process.pid, psutil.Process(process.pid).create_time()]
     monkeypatch.setattr(turns, "dvc_process", lambda: owner)
     monkeypatch.setattr(warm, "SERVER", "tests.echo_server")
+    monkeypatch.setattr(warm, "MIN_BYTES", 0)
     monkeypatch.setenv("DVC_STAGE", "evaluate")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     yield process
@@ -190,6 +191,9 @@ def test_a_cell_loads_the_model_for_itself_if_nothing_can_be_shared(
     served = replace(settings, backend="local-completions")
     assert warm.begin(Path("base"), served, "key", 2) is None
     assert warm.begin(Path("base"), settings, "key", 1) is None
+    with monkeypatch.context() as small:
+        small.setattr(warm, "MIN_BYTES", 1)
+        assert warm.begin(Path("base"), settings, "key", 2) is None
     monkeypatch.delenv("DVC_STAGE")  # by hand
     assert warm.begin(Path("base"), settings, "key", 2) is None
 
