@@ -42,8 +42,8 @@ def parts(project: Project) -> Check:
                     row["num_tokens"],
                     row["finish_reason"],
                     0.0,
-                    row["thinking"],
-                    row["num_thinking_tokens"],
+                    row.get("thinking"),
+                    row.get("num_thinking_tokens"),
                 )
                 for row in own
             }

@@ -137,8 +137,8 @@ def responses(project: Project) -> Check:
                 row["num_tokens"],
                 row["finish_reason"],
                 0.0,
-                row["thinking"],
-                row["num_thinking_tokens"],
+                row.get("thinking"),
+                row.get("num_thinking_tokens"),
             )
         again = grade_responses(requests, given, items, task.harness)
         for old, new in zip(stored, again, strict=True):
