@@ -33,6 +33,7 @@ IDS = [f"item-{number:02}" for number in range(20)]
 def samples(num_correct: int, ids: list[str] = IDS) -> list[Row]:
     return [
         {"item_id": name, "repeat": 0, "correct": at < num_correct, "response": ""}
+        | {"thinking": None}
         for at, name in enumerate(ids)
     ]
 
@@ -214,6 +215,7 @@ SAMPLE = pa.schema(
         pa.field("repeat", pa.int32()),
         pa.field("correct", pa.bool_()),
         pa.field("response", pa.string()),
+        pa.field("thinking", pa.string()),
     ]
 )
 ITEM = pa.schema([pa.field(name, pa.string()) for name in ("id", "problem", "solution")])
