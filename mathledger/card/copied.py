@@ -128,7 +128,7 @@ def response_ngrams(samples: list[Row], items: list[Row]) -> dict[str, list[U64]
     of_problem = dict(zip((row["id"] for row in items), problems, strict=True))
     of_items: dict[str, list[U64]] = {}
     # A model may recall a solution while it thinks, or in its answer.
-    texts = [whole(row["thinking"], row["response"]) for row in samples]
+    texts = [whole(row.get("thinking"), row["response"]) for row in samples]
     for row, grams in zip(samples, ngrams(texts), strict=True):
         own = np.setdiff1d(grams, of_problem[row["item_id"]], assume_unique=True)
         if len(own):

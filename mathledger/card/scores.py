@@ -166,7 +166,7 @@ def response_lengths(rows: Iterable[Row], limit: int) -> ResponseLengths:
             counts[(min(max(length, 1), limit) - 1) // width] += 1
         return counts
 
-    thought = [n for row in asked if (n := row["num_thinking_tokens"]) is not None]
+    thought = [n for row in asked if (n := row.get("num_thinking_tokens")) is not None]
     optional = {"thinking_counts": histogram(thought)} if thought else {}
     counts = histogram(row["num_tokens"] for row in asked)
     return ResponseLengths(limit=limit, bin_width=width, counts=counts, **optional)
@@ -200,7 +200,7 @@ def model_score(
     every = [row for rows in items for row in rows]
     ends = Counter(row["finish_reason"] for row in every)
     judged = [row for row in every if row["harness_correct"] is not None]
-    thought = [n for row in every if (n := row["num_thinking_tokens"]) is not None]
+    thought = [n for row in every if (n := row.get("num_thinking_tokens")) is not None]
     optional: dict[str, Any] = {}  # what does not apply has no key in the ledger
     if thought:
         optional["mean_num_thinking_tokens"] = round(sum(thought) / len(thought), 1)

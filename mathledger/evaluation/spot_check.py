@@ -150,7 +150,7 @@ def _compare(
     row: Row | None, request: Request, response: Response, verdict: str, questions: Questions
 ) -> Recheck:
     difference, excerpts = None, []
-    stored = whole(row["thinking"], row["response"]) if row else ""
+    stored = whole(row.get("thinking"), row["response"]) if row else ""
     found = whole(response.thinking, response.text)
     if row is None:
         difference = "is not in the stored samples"
