@@ -28,7 +28,7 @@ from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import Questions, read_questions, silence_libraries
 from mathledger.evaluation.responses import respond
 from mathledger.evaluation.samples import SAMPLE, grade_responses, metrics, seconds_csv, summarise
-from mathledger.evaluation.served import expect_same, settings_for
+from mathledger.evaluation.served import expect_same, server_facts, settings_for
 from mathledger.evaluation.settings import Params
 from mathledger.evaluation.spot_check import report, spot_check
 from mathledger.evaluation.store_key import decides
@@ -88,6 +88,7 @@ def evaluate(model: str, benchmark: str) -> None:
         run.facts = {
             **engine.facts(),
             **served,
+            **server_facts(settings),
             "num_processes": settings.launch.num_processes,
             "generate_seconds": round(seconds, 1),
             "tokens_per_second": round(sum(e.num_tokens for e in responses) / (seconds or 1), 1),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
@@ -17,6 +18,14 @@ from mathledger.core.servers import is_near
 from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import Conversation, Rendered
 from mathledger.model.served import describe
+
+# Where the software of a server tells its version.
+VERSIONS = {
+    "vllm": ("/version", "version"),
+    "sglang": ("/get_server_info", "version"),
+    "llama.cpp": ("/props", "build_info"),
+}
+MAX_BYTES = 1 << 20  # of this answer
 
 
 def server_of(folder: Path) -> Server | None:
@@ -99,6 +108,30 @@ def expect_same(folder: Path) -> dict[str, Any]:
             f"`dvc repro --force download_models@{folder.name}`"
         )
     return {"served_model": own["model"], "server_says": said}
+
+
+def software_version(server: Server) -> str | None:
+    """Return the version of a server's software; None if nobody named it or it does not say."""
+    import httpx2
+
+    if server.software is None:
+        return None
+    path, key = VERSIONS[server.software]
+    try:
+        with httpx2.stream("GET", urljoin(server.base_url, path), timeout=10) as reply:
+            body = next(reply.iter_bytes(MAX_BYTES), b"") if reply.status_code == 200 else b""
+        said = json.loads(body)[key]
+    except (httpx2.HTTPError, OSError, ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return said[:100] if isinstance(said, str) else None
+
+
+def server_facts(settings: Params) -> dict[str, Any]:
+    """Return the software of the server that answered, for the lineage; empty without one."""
+    server = settings.server if settings.backend.startswith("local-") else None
+    if server is None or server.software is None:
+        return {}
+    return {"server_software": server.software, "server_version": software_version(server)}
 
 
 def render(turns: list[Conversation], variables: Mapping[str, Any]) -> list[Rendered]:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mathledger.core.code import modules_digest, with_imports
+from mathledger.evaluation.served import server_of, software_version
+from mathledger.evaluation.settings import Server
 from mathledger.run.environment import hardware
 
 PACKAGE = Path(__file__).parents[1]
@@ -27,12 +29,27 @@ def decides(model: Path, deps: Mapping[str, str], params: Mapping[str, Any]) -> 
     import torch  # noqa: F401  `hardware` lists GPUs only if torch is imported
 
     machine = hardware()
+    own: dict[str, Any] = {}
+    if server := _server(model, params):
+        own["server"] = software_version(server)
     return {
+        **own,
         "model": deps[model.as_posix()],
         "code": code_digest(),
         "settings": {key: params[key] for key in params if key.startswith("evaluate.")},
         "hardware": [machine["cpu"], machine.get("gpus")],
     }
+
+
+def _server(model: Path, params: Mapping[str, Any]) -> Server | None:
+    """Return the server that answers for a model, if there is one."""
+    if server := server_of(model):
+        return server
+    prefix = "evaluate.server."
+    if not str(params.get("evaluate.backend")).startswith("local-"):
+        return None
+    given = {key.removeprefix(prefix): params[key] for key in params if key.startswith(prefix)}
+    return Server(**given) if given else None
 
 
 def code_digest(package: Path = PACKAGE) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,9 @@ from mathledger.core.errors import InputError
 from mathledger.evaluation.engines.engine import Limits, Request, Response, fault
 from mathledger.evaluation.engines.server import Client, Reply, ReplyError, read_reply
 from mathledger.evaluation.responses import Store
+from mathledger.evaluation.served import software_version
 from mathledger.evaluation.settings import Params, Server
+from mathledger.evaluation.store_key import decides
 from mathledger.run import params
 
 LIMITS = Limits(8, [])
@@ -246,3 +248,41 @@ def test_an_address_with_a_password_is_refused() -> None:
     with pytest.raises(InputError, match="set OPENAI_API_KEY instead") as error:
         check("evaluate", content, Params)
     assert "Pa55word" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("software", "path", "said", "version"),
+    [
+        ("vllm", "/version", {"version": "0.30.0"}, "0.30.0"),
+        ("sglang", "/get_server_info", {"version": "0.6.0", "tp_size": 1}, "0.6.0"),
+        ("llama.cpp", "/props", {"build_info": "b9000-abc"}, "b9000-abc"),
+        ("vllm", "/version", ["0.30.0"], None),
+        ("vllm", "/other", {"version": "0.30.0"}, None),
+        (None, "/version", {"version": "0.30.0"}, None),
+    ],
+)
+def test_a_servers_software_tells_its_version(
+    software: Any, path: str, said: Any, version: str | None
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            data = json.dumps(said).encode()
+            self.send_response(200 if self.path == path else 404)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        url = f"http://127.0.0.1:{http.server_address[1]}/v1/completions"
+        server = Server(url, None, software, 0, 5)
+        given = {f"evaluate.server.{key}": value for key, value in asdict(server).items()}
+        key = decides(Path("m"), {"m": "0"}, {**given, "evaluate.backend": "local-completions"})
+        assert software_version(server) == key["server"] == version
+        http.shutdown()
+        thread.join()
+    assert software_version(server) is None  # it does not answer any more
