@@ -11,7 +11,9 @@ import re
 import pyarrow as pa
 
 from mathledger.grading import prose
+from mathledger.grading.algebra import Undecided
 from mathledger.grading.boxes import find_boxes
+from mathledger.grading.equality import NeedsAlgebra, is_equal
 from mathledger.grading.notation import option, read
 from mathledger.grading.prose import MAX_TAIL, NUMERAL, SENTENCE, SENTENCE_END, WORD
 from mathledger.grading.solutions import canonical, undelimited
@@ -46,8 +48,14 @@ _OTHERS = re.compile(
     r"(?is),?\s+(?:not|rather than|instead of)\b.*$|[,;]?\s+(?:since|because)\b.*$"
 )
 _LETTER_FIRST = re.compile(r"\W*(?i:(?:option|choice)\s+)?\(?([A-J])\)?[.:,]?\**\s+\((?![A-J]\))")
+_ALSO = re.compile(  # Another answer in brackets: 5 (or 6).
+    r"(?i)\s*\(\s*(?:(?:or|and|maybe|perhaps|possibly|alternatively)\b[,\s]*)+([^()\n]{0,80}?\d[^()\n]{0,80})\)"
+)
+# A remark in brackets begins with a word or holds a whole equation: 5 (five), 5 (2 + 3 = 5). One
+# that begins with "or" gives another answer.
 _REMARK = re.compile(
-    r"(?is)\s+\((?!(?:sin|cos|tan|log|ln|mod)\b)[a-z]{2,}[\s,][^\n]*\)[\s.]*$"
+    r"(?is)(?<=[\w}$)])\$?\s+\((?!(?:sin|cos|tan|log|ln|mod|or|and|maybe|perhaps|possibly)\b)"
+    r"(?:[a-z]{2,}(?=[\s,)-])|\$?[^()\n]{1,80}=)[^\n]{0,300}\)[\s.]*$"
     r"|[,;]?\s+(?:since|because)\b.*$|,\s+(?:as|where|which|not|rather|instead|but|given|whereas)\b.*$"
 )
 # Matches "The answer is", "**Answer:**", a heading "# Answer" above the answer, and "A: 18".
@@ -66,6 +74,11 @@ _FINAL_ANSWER = re.compile(
 _BLOCK = re.compile(r"(?s)\s*(\\\[.{1,2000}?\\\]|\$\$.{1,2000}?\$\$)")
 # Matches the text between two boxes of a list: no end of a sentence and no other formula. Bullets
 # and numbers may begin its lines.
+# Joins boxes that are several answers, whatever the reference: \boxed{4} or \boxed{5}.
+_JOINED = re.compile(
+    r"\}(?:[\s$]|\\[()\[\],; ])*+(?:,|;|/|\\text\{\s*(?:or|and)\s*\}|(?:or|and)\b)"
+    r"(?:[\s$]|\\[()\[\],; ]|(?:or|and)\b)*+\\?(?:f|frame)?box(?:ed)?\s*\{"
+)
 _BETWEEN = re.compile(
     r"\}(?:[\s$.,;*]|\\[()\[\],; ]|\\quad|\\text\{[^{}]*\})*+"
     r"(?:(?:(?<=\n)\(?(?:-|\*|\w[.)]))?[^.?!\d=]|[a-zA-Z](?:_\{?\w\}?)?\s*=)*?\\?(?:f|frame)?box(?:ed)?\s*\{"
@@ -139,17 +152,28 @@ def _last_box(text: str, is_list: bool) -> str | None:
         return None
     boxes = find_boxes(pa.array([text]))
     contents: list[str] = boxes.contents.to_pylist()
-    if not is_list or len(contents) < 2 or not isinstance(read(plain(contents[-1])), str):
+    if len(contents) < 2 or (is_list and not isinstance(read(plain(contents[-1])), str)):
         return contents[-1] if contents else None
+    joined = _BETWEEN if is_list else _JOINED
     data, begins = text.encode(), boxes.begins.tolist()
     first = len(contents) - 1
     while first:
         end = begins[first - 1] + len(contents[first - 1].encode())
         between = data[end : begins[first]].decode(errors="ignore").lstrip()
-        if len(between) > MAX_GAP or not _BETWEEN.fullmatch(between):
+        if len(between) > MAX_GAP or not joined.fullmatch(between):
             break
+        if not is_list and not _differ(contents[first - 1], contents[-1]):
+            break  # Two forms of one answer.
         first -= 1
     return ", ".join(dict.fromkeys(contents[first:]))
+
+
+def _differ(one: str, other: str) -> bool:
+    """Return True if exact rules tell two answers apart; algebra is not asked."""
+    try:
+        return not is_equal(one, other, "expression", use_algebra=False)
+    except (NeedsAlgebra, Undecided):
+        return False
 
 
 def _last_statement(text: str, answer_type: str) -> str | None:
@@ -178,7 +202,7 @@ def _said(text: str, statement: re.Match[str], answer_type: str) -> str | None:
     is_announced = statement["verb"] or statement["final"]
     if is_sentence and not is_announced and end and rest[end.end() :].strip():
         return None  # The heading "Answer:" precedes a whole solution.
-    said = _EMPTY_BOX.sub("", said)
+    said = _ALSO.sub(r", \1", _EMPTY_BOX.sub("", said))
     said = (_REMARK if answer_type != "choice" else _OTHERS).sub("", said) or said
     if answer_type in NUMERIC:
         return prose.number_said(said)

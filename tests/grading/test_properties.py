@@ -179,6 +179,35 @@ def test_several_guesses_earn_nothing(values: list[int], joint: str, data: st.Da
 
 
 @FAST
+@given(
+    st.lists(INTEGERS, min_size=2, max_size=3, unique=True),
+    st.sampled_from([", ", " or ", " and ", "/", "; ", "$ or $", " \\text{ or } ", "\\) or \\("]),
+    st.booleans(),
+)
+def test_several_boxes_in_a_row_earn_nothing(values: list[int], joint: str, is_up: bool) -> None:
+    boxed = joint.join(f"\\boxed{{{value}}}" for value in values)
+    wanted = str(values[-1] if is_up else values[0])
+    assert grades.grade(f"So {boxed}.", wanted, "integer").verdict != "correct"
+    steps = " Then ".join(f"\\boxed{{{value}}}." for value in values)
+    assert grades.grade(steps, str(values[-1]), "integer").verdict == "correct"
+
+
+@FAST
+@given(INTEGERS, INTEGERS, st.sampled_from(["integer", "number", "expression"]))
+def test_a_remark_in_brackets_is_no_answer(value: int, other: int, answer_type: str) -> None:
+    assume(value != other)
+    for remark in (f"{value - 2} + 2 = {value}", "as expected", "rounded", "exactly", "see above"):
+        for unit in ("", " apples"):
+            said = f"Answer: {value}{unit} ({remark})"
+            assert grades.grade(said, str(value), answer_type).verdict == "correct"
+            assert grades.grade(said, str(other), answer_type).verdict != "correct"
+    for remark in (f"or {other}", f"maybe {other}", f"and {other}", f"or perhaps {other}"):
+        said = f"The answer is {value} ({remark})."
+        for wanted in (value, other):
+            assert grades.grade(said, str(wanted), answer_type).verdict != "correct"
+
+
+@FAST
 @given(st.lists(st.sampled_from("ABCDE"), min_size=2, max_size=5, unique=True), st.data())
 def test_several_letters_are_no_choice(letters: list[str], data: st.DataObject) -> None:
     joint = data.draw(st.sampled_from([", ", " or ", " and ", "/"]))
