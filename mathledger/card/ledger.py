@@ -91,6 +91,8 @@ class ModelScore(Score):
     mean_num_thinking_tokens: Annotated[float, Field(ge=0)] | None = None
     num_judged_by_harness: Count
     num_harness_disagreements: Count
+    # Responses that lm-eval's own task calls right; absent if it judges none.
+    num_right_by_harness: Count | None = None
     response_lengths: ResponseLengths
     graders: Annotated[list[str], Field(min_length=1)]
     dtype: str | None

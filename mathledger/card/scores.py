@@ -204,6 +204,8 @@ def model_score(
     optional: dict[str, Any] = {}  # what does not apply has no key in the ledger
     if thought:
         optional["mean_num_thinking_tokens"] = round(sum(thought) / len(thought), 1)
+    if judged:
+        optional["num_right_by_harness"] = sum(row["harness_correct"] for row in judged)
     return ModelScore(
         **dict(score_of(items)),
         pass_at=pass_at(items),

@@ -54,7 +54,12 @@ def judged_otherwise(ledger: Ledger) -> dict[str, list[str]]:
     """Count the responses that lm-eval's own task grades differently, by benchmark and model."""
     counts = {
         entry.benchmark: [
-            f"{score.num_harness_disagreements} of {score.num_judged_by_harness:,} ({name})"
+            f"{score.num_harness_disagreements} of {score.num_judged_by_harness:,} ({name}"
+            + (
+                f"; it calls {score.num_right_by_harness:,} right)"
+                if score.num_right_by_harness is not None
+                else ")"
+            )
             for name, score in entry.models.items()
             if score.num_judged_by_harness
         ]
