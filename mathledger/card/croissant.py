@@ -22,7 +22,12 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import num_rows
 
 SPLITS = ("train", "validation")
-TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer"}
+TYPES = {
+    pa.string(): "sc:Text",
+    pa.int32(): "sc:Integer",
+    pa.int64(): "sc:Integer",
+    pa.bool_(): "sc:Boolean",
+}
 
 
 @cache

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mathledger.card import croissant
@@ -24,7 +23,7 @@ from mathledger.publish.measured import Measured
 
 FILE = "croissant.json"
 DIGESTS = "row_digests.parquet"
-TYPES = {**croissant.TYPES, pa.bool_(): "sc:Boolean"}
+TYPES = croissant.TYPES
 ADDED_IN_1_1 = {
     "arrayShape": "cr:arrayShape",
     "containedIn": "cr:containedIn",
