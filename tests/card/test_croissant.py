@@ -10,6 +10,7 @@ from mathledger.card.ledger import Ledger
 from mathledger.card.outputs import Outputs
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_rows
+from mathledger.filters import mix
 from tests.conftest import Workspace
 
 
@@ -51,3 +52,9 @@ def test_its_licences_and_sources_are_the_corpora_alone(smoke: Workspace) -> Non
     assert list(based_on) == list(ledger["corpora"])
     (url,) = [each["url"] for each in based_on.values() if "url" in each]
     assert url == "https://huggingface.co/datasets/org/corpus"
+
+
+def test_every_column_of_the_training_set_is_described() -> None:
+    assert {*croissant.vocabulary()["fields"]} == {*mix.TRAINING_ROW.names}
+    assert all(field.type in croissant.TYPES or field.name in ("prompt", "completion")
+               for field in mix.TRAINING_ROW)  # fmt: skip
