@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -42,6 +42,13 @@ class OwnTask:
     )
     metric: str = Field(
         default="exact_match", description="The task's metric that is 1 for a right response."
+    )
+    reads: Literal["response", "answer"] = Field(
+        default="response",
+        description=(
+            "What the task judges: the response, or the answer that we extracted, between $ signs, "
+            "so that only its equality is the harness's."
+        ),
     )
 
 

@@ -88,7 +88,10 @@ def grade_responses(
         )
     harness_correct: Sequence[bool | None] = [None] * len(requests)
     if own_task:
-        harness_correct = harness.judge(own_task, item_of, texts)
+        read = texts
+        if own_task.reads == "answer":
+            read = [f"${grade.extracted}$" if grade.extracted else "" for grade in grades]
+        harness_correct = harness.judge(own_task, item_of, read)
     rows = [
         {
             "item_id": request.item_id,

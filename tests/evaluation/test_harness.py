@@ -6,6 +6,8 @@ import pytest
 
 from mathledger.core.errors import InputError
 from mathledger.evaluation import harness, questions
+from mathledger.evaluation.engines.engine import Request, Response
+from mathledger.evaluation.samples import grade_responses
 
 TASK = harness.Task(1, "{problem}\nThink.", 0, None, 8, [], 1, None)
 GSM8K = harness.OwnTask(
@@ -88,6 +90,22 @@ def test_the_harness_judges_by_its_own_rules(
     own: harness.OwnTask, row: dict[str, str], response: str, expected: bool
 ) -> None:
     assert harness.judge(own, [row], [response]) == [expected]
+
+
+def test_only_the_equality_is_the_harnesss_if_it_reads_our_answer() -> None:
+    said = ["So $x$ is \\boxed{\\frac12}.", "It costs $3, so \\boxed{0.5}", "no idea"]
+    items = [{**item("\\frac12", "\\boxed{\\frac{1}{2}}"), "id": name} for name in "abc"]
+    items = [{**each, "answer_type": "expression"} for each in items]
+    requests = [Request(name, 0, [], "", [], None) for name in "abc"]
+    found = {
+        each.key: Response(text, 1, "stop", 0.0) for each, text in zip(requests, said, strict=True)
+    }
+    for own, expected in (
+        (MATH, [False, False, False]),
+        (dataclasses.replace(MATH, reads="answer"), [True, True, False]),
+    ):
+        rows = grade_responses(requests, found, items, own)
+        assert [row["harness_correct"] for row in rows] == expected
 
 
 @pytest.mark.parametrize(
