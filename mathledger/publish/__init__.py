@@ -161,6 +161,8 @@ def results_card(
             name=ledger.name,
             benchmarks=published,
             private=private,
+            level=statements.highest(reproduced),
+            reproduced=[each.line for each in reproduced],
         )
     )
     return str(text)
