@@ -5,8 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mathledger import cli
+from mathledger.core.configuration import check
+from mathledger.core.errors import InputError
+from mathledger.data import benchmarks, sources
 from tests.hub import Hub, commit_of
 
 FILE = """\
@@ -99,3 +103,20 @@ def test_what_cannot_be_pinned_is_one_line_and_changes_nothing(
 def test_an_unknown_benchmark_is_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     write()
     assert "there is no conf/benchmark/exma.yaml; the benchmarks are exam" in pin(capsys, "exma")
+
+
+def test_an_unpinned_benchmark_names_the_command() -> None:
+    source = yaml.safe_load(FILE.format(revision="null", rows=3, files=BLOCK, kind="integer"))
+    with pytest.raises(InputError) as caught:
+        check("benchmark.exam.source", source["source"], sources.BenchmarkSource)
+    assert str(caught.value).endswith(
+        "benchmark.exam.source.revision: not pinned yet: `mathledger pin benchmark exam` asks the "
+        "hub for the commit"
+    )
+
+
+def test_a_file_without_a_digest_names_the_command(hub: Hub, tmp_path: Path) -> None:
+    commit, files = commit_of("datasets/org/exam"), {"test.jsonl": None}
+    source = sources.HubBenchmark("hub", "MIT", "org/exam", commit, files, "test", 3)
+    with pytest.raises(InputError, match="`mathledger pin benchmark NAME` writes a benchmark's"):
+        benchmarks.fetch(source, tmp_path / "out")
