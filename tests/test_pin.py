@@ -116,7 +116,8 @@ def test_an_unpinned_benchmark_names_the_command() -> None:
 
 
 def test_a_file_without_a_digest_names_the_command(hub: Hub, tmp_path: Path) -> None:
-    commit, files = commit_of("datasets/org/exam"), {"test.jsonl": None}
+    commit = commit_of("datasets/org/exam")
+    files: dict[str, str | None] = {"test.jsonl": None}
     source = sources.HubBenchmark("hub", "MIT", "org/exam", commit, files, "test", 3)
     with pytest.raises(InputError, match="`mathledger pin benchmark NAME` writes a benchmark's"):
         benchmarks.fetch(source, tmp_path / "out")
