@@ -162,6 +162,7 @@ def sent(run: Past) -> list[dict[str, Any]]:
         {"do": "metrics", "rows": rows, "time": run.ended},
         *texts,
         messages.outs_message(outs),
+        *([messages.stages_message(runs)] if (runs := run.lineage.runs) else []),
         {"do": "end", "status": "FINISHED", "time": run.ended},
     ]
 
@@ -197,7 +198,7 @@ def known(recorder: Recorder, ended: set[str], *, is_own: bool) -> set[str]:
     """
     whole, token = set(), None
     while True:
-        page = recorder.client.search_runs([recorder.experiment_id], page_token=token)
+        page = recorder.client.search_runs([*recorder.experiments], page_token=token)
         for run in page:
             own = run.info.run_id
             can_be_written = RUN_ID in run.data.tags or own in ended

@@ -11,7 +11,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mathledger.cli import main
-from mathledger.run.mlflow_writer import RUN_ID
+from mathledger.run.mlflow_names import fit_name
+from mathledger.run.mlflow_store import RESULTS, STAGES, Experiments
+from mathledger.run.mlflow_writer import RUN_ID, STAGE_RUN
 from tests.conftest import Workspace
 
 NAMES = ("mathledger.", "mlflow.source.name", "mlflow.source.git.commit", "mlflow.runName")
@@ -23,16 +25,21 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.uri = f"sqlite:///{path}"
         self.client = MlflowClient(self.uri)
-        found = self.client.get_experiment_by_name("mathledger")
-        assert found
-        self.experiment = found.experiment_id
+        names = {each.name: each.experiment_id for each in self.client.search_experiments()}
+        self.experiments = Experiments(names[RESULTS], names[STAGES])
+        self.all = list(self.experiments)
 
     def runs(self) -> dict[str, Run]:
-        found = self.client.search_runs([self.experiment], max_results=1000)
-        return {run.info.run_name: self.client.get_run(run.info.run_id) for run in found}
+        """Return the runs by stage, such as mix and evaluate@tuned-champ."""
+        named = {}
+        for found in self.client.search_runs(self.all, max_results=1000):
+            tags = found.data.tags
+            name = "@".join(filter(None, [tags["mathledger.stage"], tags["mathledger.item"]]))
+            named[name] = self.client.get_run(found.info.run_id)
+        return named
 
     def models(self) -> dict[str, Any]:
-        found = self.client.search_logged_models([self.experiment])
+        found = self.client.search_logged_models(self.all)
         return {model.model_id: model for model in found}
 
     def of_run(self, run: Run) -> dict[str, Any]:
@@ -160,10 +167,27 @@ def test_a_model_shows_its_scores_by_benchmark_and_the_run_that_made_it(
 
 def test_runs_are_joined_by_what_they_read_and_made(live: Store) -> None:
     made = live.runs()["mix"].data.tags["mathledger.out.data/mix"]
-    readers = live.client.search_runs(
-        [live.experiment], f"tags.`mathledger.dep.data/mix` = '{made}'"
-    )
-    assert {run.info.run_name for run in readers} == {"train", "model_card"}
+    found = live.client.search_runs(live.all, f"tags.`mathledger.dep.data/mix` = '{made}'")
+    readers = {run.data.tags["mathledger.stage"] for run in found}
+    assert readers == {"train", "model_card"}
+
+
+@pytest.mark.parametrize("name", ["live", "rebuilt"])
+def test_the_results_are_apart_and_name_the_runs_behind_them(
+    name: str, request: pytest.FixtureRequest, live: Store, smoke: Workspace
+) -> None:
+    store: Store = request.getfixturevalue(name)
+    (result,) = store.client.search_runs([store.experiments.results])
+    revision = json.loads((smoke.path / "lineage/model_card.json").read_text())["git_revision"]
+    assert result.info.run_name.startswith(f"repro-{revision[:8]}")
+    assert "tiny_chain_sum.tuned.accuracy" in result.data.metrics
+    behind = {
+        key.removeprefix(STAGE_RUN): value
+        for key, value in result.data.tags.items()
+        if key.startswith(STAGE_RUN)
+    }
+    stages = {stage: run.info.run_id for stage, run in live.runs().items()}
+    assert behind == {fit_name(key): run for key, run in stages.items() if key != "model_card"}
 
 
 def test_a_second_sync_writes_nothing(
@@ -266,6 +290,7 @@ def test_an_experiment_is_written_when_asked_for(
     assert sync(other, "--uri", store.uri) == 0
     assert "nothing to write" in capsys.readouterr().out
     assert sync(other, "--all-experiments", "--uri", store.uri) == 0
-    results = store.client.search_runs([store.experiment], "tags.`mathledger.kind` = 'result'")
+    results = store.client.search_runs([store.experiments.results])
     names = Counter(run.data.tags["mathledger.experiment"] for run in results)
+    assert "tall-tree" in {run.info.run_name for run in results}
     assert names == {"repro": 1, "tall-tree": 1}

@@ -12,7 +12,7 @@ from mathledger.cli import main
 from mathledger.core.files import read_json, write_json, write_text
 from mathledger.run.lineage import lineage_file
 from mathledger.run.mlflow_names import fit_name
-from mathledger.run.mlflow_store import experiment_id
+from mathledger.run.mlflow_store import open_experiments
 from mathledger.run.mlflow_writer import Recorder
 from tests.conftest import ROOT
 from tests.states import Project, State
@@ -38,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         write_text(Path("lineage/train.csv"), "step,tokens_per_second\n1,3.0\n")
 
     made.write(odd_names)
-    experiment_id(f"sqlite:///{made.path}/empty.db", made.path)
+    open_experiments(f"sqlite:///{made.path}/empty.db", made.path)
     return made
 
 
@@ -55,7 +55,7 @@ def here(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def names(at: Path) -> dict[str, str]:
     client = MlflowClient(f"sqlite:///{at}/mlflow.db")
-    found = client.search_runs(["1"], max_results=1000)
+    found = client.search_runs(["1", "2"], max_results=1000)
     return {run.info.run_name: run.info.status for run in found}
 
 
@@ -65,7 +65,7 @@ def test_every_name_is_written_and_a_second_sync_writes_nothing(
     assert main(["sync-mlflow"]) == 0
     written = names(here)
     client = MlflowClient(f"sqlite:///{here}/mlflow.db")
-    (odd,) = client.search_runs(["1"], "attributes.run_name = 'download_corpus@web'")
+    (odd,) = client.search_runs(["1", "2"], "attributes.run_name = 'download_corpus@web'")
     assert odd.data.params[fit_name(f"corpus.web.source.files.data/{ODD}")] == "0" * 64
     assert "mix" in written and set(written.values()) == {"FINISHED"}
     assert main(["sync-mlflow"]) == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from mlflow.server import get_app_client
 
+from mathledger.run.mlflow_store import STAGES
 from tests.conftest import Workspace, clean_environment
 from tests.test_team import free_port, wait_for
 
@@ -139,7 +140,7 @@ def test_several_writers_at_once_lose_no_run(server: Server, tmp_path: Path) -> 
     from mlflow import MlflowClient
 
     client = MlflowClient(server.url)
-    experiment = client.get_experiment_by_name("mathledger")
+    experiment = client.get_experiment_by_name(STAGES)
     assert experiment
     runs = client.search_runs([experiment.experiment_id])
     assert {run.info.run_name for run in runs} == {f"writer-{number}" for number in range(4)}
@@ -211,7 +212,7 @@ def server_runs(server: Server, name: str) -> list[str]:
     from mlflow import MlflowClient
 
     client = MlflowClient(server.url)
-    experiment = client.get_experiment_by_name("mathledger")
+    experiment = client.get_experiment_by_name(STAGES)
     if not experiment:
         return []
     runs = client.search_runs([experiment.experiment_id])

@@ -3,12 +3,15 @@
 `mathledger sync-mlflow` later builds the same messages from git and lineage/.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mathledger.core.keys import flatten
 from mathledger.core.paths import is_code, is_lineage, is_metric, is_plot
 from mathledger.run.lineage import Origin
+
+KIND = "mathledger.kind"  # tag: RESULT for the run of the model card, STAGE for every other one
+RESULT, STAGE = "result", "stage"
 
 
 def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, A
     # The MLflow UI filters by these tags, and they group runs that have no parent. The run of the
     # model card holds all params and scores, so it is the experiment's result and has its name.
     tags = {
-        "mathledger.kind": "result" if is_result else "stage",
+        KIND: RESULT if is_result else STAGE,
         "mathledger.stage": stage,
         "mathledger.item": origin.item or "",
         "mathledger.experiment": experiment or "repro",
@@ -38,13 +41,24 @@ def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, A
         tags["mathledger.gpus"] = origin.visible_gpus
     return {
         "do": "start",
-        "name": experiment if is_result and experiment else origin.name,
+        "name": result_name(origin) if is_result else origin.name,
         "tags": tags | {f"mathledger.dep.{path}": md5 for path, md5 in datasets.items()},
         "params": origin.params,
         "datasets": datasets,
         "outs": list(outs),
         "time": time,
     }
+
+
+def result_name(origin: Origin) -> str:
+    """Return the name of a result: that of its DVC experiment, else the commit checked out."""
+    dirty = "-dirty" if origin.code_is_dirty else ""
+    return origin.experiment or f"repro-{origin.git_revision[:8]}{dirty}"
+
+
+def stages_message(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the message for Recorder.stages from the facts about each stage's run by name."""
+    return {"do": "stages", "runs": {name: facts["mlflow_run_id"] for name, facts in runs.items()}}
 
 
 def outs_message(outs: dict[str, str]) -> dict[str, Any]:

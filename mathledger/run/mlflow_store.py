@@ -13,13 +13,24 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from filelock import FileLock
 
 from mathledger.core.secrets import without_secrets
 
-EXPERIMENT = "mathledger"
+RESULTS = "mathledger"  # the experiment that one compares: one run for each result
+STAGES = "mathledger-stages"  # the runs of the stages and their models
+NOTE = "mlflow.note.content"  # tag of an experiment that the UI shows as its description
+NOTES = {
+    RESULTS: "One run for each result, named after its DVC experiment, with its scores as metrics "
+    "and all its params. To compare: tick several runs, press Compare, turn on Show diff only. The "
+    f"runs of the stages are in the experiment {STAGES}; a result's tags mathledger.run.* name "
+    "those behind it.",
+    STAGES: "One run for each stage that ran, and the models that they made. The results to "
+    f"compare are in the experiment {RESULTS}.",
+}
 WAIT_S = 60  # how long SQLite waits for another process that writes; its own 5 s are few
 # Maps a part of a refusal to the advice for the user; {file} is the SQLite file.
 ADVICE = {
@@ -69,6 +80,16 @@ def patient(uri: str) -> str:
     return f"{uri}{'&' if '?' in uri else '?'}timeout={WAIT_S}"
 
 
+class Experiments(NamedTuple):
+    """The ids of MLflow's two experiments in a store.
+
+    Stores of older versions have every run in that of the results.
+    """
+
+    results: str
+    stages: str
+
+
 @contextlib.contextmanager
 def one_at_a_time(root: Path) -> Iterator[None]:
     """Hold a lock, so that only one stage at a time runs the body."""
@@ -78,22 +99,22 @@ def one_at_a_time(root: Path) -> Iterator[None]:
         yield
 
 
-def experiment_id(uri: str, root: Path) -> str:
-    """Find or create the experiment, and return its id; a new SQLite store is created as well.
+def open_experiments(uri: str, root: Path) -> Experiments:
+    """Find or create the experiments, and return their ids; a new SQLite store is created as well.
 
     Without the lock, stages would race: MLflow's migrations fail on "duplicate column name", and
     runs land in the Default experiment. On a server, another machine may still create the
-    experiment first.
+    experiments first.
     """
     with one_at_a_time(root):
         file = sqlite_file(uri)
         if file is None:
-            return _experiment_id(uri, None)
+            return _open(uri, None)
         artifacts = (root / "mlartifacts").as_uri()
         if not file.exists() or not file.stat().st_size:
             _create(file, artifacts)
         try:
-            return _experiment_id(uri, artifacts)
+            return _open(uri, artifacts)
         except Exception:  # MLflow and SQLAlchemy raise many kinds for a database that is half made
             if not _holds_no_run(file):
                 raise
@@ -106,11 +127,11 @@ def experiment_id(uri: str, root: Path) -> str:
             flush=True,
         )
         _create(file, artifacts)
-        return _experiment_id(uri, artifacts)
+        return _open(uri, artifacts)
 
 
 def _create(file: Path, artifacts: str) -> None:
-    """Create a SQLite store with the experiment aside, then rename it."""
+    """Create a SQLite store with the experiments aside, then rename it."""
     aside = file.with_name(f"{file.name}.partial")
     leftovers = [
         aside,
@@ -119,24 +140,30 @@ def _create(file: Path, artifacts: str) -> None:
     for each in leftovers:
         each.unlink(missing_ok=True)
     try:
-        _experiment_id(sqlite_uri(aside), artifacts)
+        _open(sqlite_uri(aside), artifacts)
         aside.replace(file)
     finally:
         for each in leftovers:
             each.unlink(missing_ok=True)
 
 
-def _experiment_id(uri: str, artifacts: str | None) -> str:
+def _open(uri: str, artifacts: str | None) -> Experiments:
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
     client = MlflowClient(patient(uri))
-    if experiment := client.get_experiment_by_name(EXPERIMENT):
+    return Experiments(*(_find_or_create(client, name, artifacts) for name in (RESULTS, STAGES)))
+
+
+def _find_or_create(client: Any, name: str, artifacts: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    if experiment := client.get_experiment_by_name(name):
         return str(experiment.experiment_id)
     try:
-        return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
+        tags = {NOTE: NOTES[name]}
+        return str(client.create_experiment(name, artifact_location=artifacts, tags=tags))
     except MlflowException:
-        if experiment := client.get_experiment_by_name(EXPERIMENT):
+        if experiment := client.get_experiment_by_name(name):
             return str(experiment.experiment_id)
         raise
 

@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mathledger.core.secrets import without_secrets
+from mathledger.run.messages import KIND, RESULT
 from mathledger.run.mlflow_names import (
     MAX_NAME,
     MAX_PARAM,
@@ -35,9 +36,9 @@ from mathledger.run.mlflow_names import (
     storable,
 )
 from mathledger.run.mlflow_store import (
-    experiment_id,
     is_lost,
     one_at_a_time,
+    open_experiments,
     patient,
     quiet,
     refusal,
@@ -47,6 +48,7 @@ from mathledger.run.mlflow_store import (
 MODEL = re.compile(r"data/model/[^/]+")  # folder of one model
 BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
 RUN_ID = "mathledger.run_id"  # tag of a rebuilt run: its original id, as in lineage/
+STAGE_RUN = "mathledger.run."  # tag of a result, followed by a stage: the id of its run in lineage/
 REPEATS = "mathledger.repeats"  # tag: id in lineage/ of the run that made the same result first
 REFUSED = "error: "  # prefix of an answer that says why there is no run
 MAX_REFUSALS = 20  # values that a store may refuse one by one; then it refuses everything
@@ -91,7 +93,7 @@ class Recorder:
         from mlflow import MlflowClient
 
         self.root = root
-        self.experiment_id = experiment_id(uri, root)  # before the client, which opens the store
+        self.experiments = open_experiments(uri, root)  # before the client, which opens the store
         self.client = MlflowClient(patient(uri))
         self.run_id = ""
         self.refused: list[str] = []  # what the store said about the values that it refused
@@ -116,8 +118,9 @@ class Recorder:
             fit_name(key): fit_value(str(value), MAX_PARAM)
             for key, value in message["params"].items()
         }
+        is_result = self.tags.get(KIND) == RESULT
         run = self.client.create_run(
-            self.experiment_id,
+            self.experiments.results if is_result else self.experiments.stages,
             start_time=message["time"],
             tags=self.tags,
             run_name=fit_value(message["name"], MAX_NAME),
@@ -186,6 +189,13 @@ class Recorder:
             outputs = [LoggedModelOutput(model_id, step=0) for model_id in made]
             self.client.log_outputs(self.run_id, outputs)
 
+    def stages(self, message: dict[str, Any]) -> None:
+        """Tag a result with the ids of the runs behind it, as in lineage/, by stage."""
+        from mlflow.entities import RunTag
+
+        tags = {f"{STAGE_RUN}{stage}": run_id for stage, run_id in message["runs"].items()}
+        self._log("tags", [RunTag(key, value) for key, value in fit_tags(tags).items()])
+
     def repeats(self, message: dict[str, Any]) -> None:
         """Tag the run with the id of the run that made the same result first."""
         self.client.set_tag(self.run_id, REPEATS, message["run_id"])
@@ -228,7 +238,7 @@ class Recorder:
         """
         with one_at_a_time(self.root):
             models = self.client.search_logged_models(
-                [self.experiment_id], filter_string=f"tags.`mathledger.digest` = '{md5}'"
+                [*self.experiments], filter_string=f"tags.`mathledger.digest` = '{md5}'"
             )
             if models:
                 return str(models[0].model_id)
@@ -241,7 +251,7 @@ class Recorder:
                 keys = ("mathledger.stage", "mathledger.experiment", "mathledger.git_revision")
                 tags |= {key: self.tags[key] for key in keys}
             model = self.client.create_logged_model(
-                self.experiment_id,
+                self.experiments.stages,
                 name=model_name(path, tags.get("mathledger.experiment", md5[:8])),
                 source_run_id=self.run_id if is_made_here else None,
                 tags=fit_tags(tags),

@@ -32,7 +32,7 @@ from mathledger.run.environment import hardware, packages
 from mathledger.run.git import differences, head
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
-from mathledger.run.messages import numbers_of, outs_message, start_message
+from mathledger.run.messages import numbers_of, outs_message, stages_message, start_message
 from mathledger.run.mlflow_store import store_uri
 from mathledger.run.mlflow_writer import REFUSED
 from mathledger.run.parent import end_with_dvc
@@ -199,6 +199,8 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         yield run
         made = digests(outs)
         writer.send(outs_message(made))
+        if runs := run.facts.get("runs"):
+            writer.send(stages_message(runs))
         content = {
             **origin.content(),
             "result": result_id(deps, code, params, made),

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from mathledger.run import mlflow_store
 from mathledger.run.messages import numbers_of
 from mathledger.run.mlflow_names import fit_name
-from mathledger.run.mlflow_store import experiment_id, is_lost, patient, refusal, sqlite_file
+from mathledger.run.mlflow_store import is_lost, open_experiments, patient, refusal, sqlite_file
 from mathledger.run.mlflow_writer import Recorder, WriterLock, written
 from mathledger.sync_mlflow import known
 from tests.conftest import clean_environment
@@ -37,7 +37,7 @@ def start(name: str = "stage", **params: Any) -> dict[str, Any]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a new store; making one takes seconds."""
     folder = tmp_path_factory.mktemp("store")
-    experiment_id(f"sqlite:///{folder}/mlflow.db", folder)
+    open_experiments(f"sqlite:///{folder}/mlflow.db", folder)
     return folder
 
 
@@ -58,7 +58,7 @@ def recorder(root: Path, uri: str) -> Recorder:
 
 
 def runs(recorder: Recorder) -> dict[str, Any]:
-    found = MlflowClient(recorder.client.tracking_uri).search_runs([recorder.experiment_id])
+    found = MlflowClient(recorder.client.tracking_uri).search_runs([*recorder.experiments])
     return {run.info.run_name: run for run in found}
 
 
@@ -89,7 +89,7 @@ def test_a_store_in_a_folder_of_any_name_is_found(made: Path, tmp_path: Path) ->
     uri = mlflow_store.sqlite_uri(root / "mlflow.db")
     assert sqlite_file(uri) == root / "mlflow.db"
     Recorder(uri, root).start(start())
-    assert len(MlflowClient(uri).search_runs(["1"])) == 1
+    assert len(MlflowClient(uri).search_runs(["1", "2"])) == 1
 
 
 def test_a_refused_value_is_named_and_the_rest_is_written(
@@ -246,7 +246,7 @@ def test_a_half_made_store_is_made_anew(
     file.unlink()
     half_made(file)
     (root / "mlflow.db.partial").write_bytes(b"of a kill")
-    assert experiment_id(uri, root)
+    assert open_experiments(uri, root)
     assert f"{file} was half made: moved to {file}.half-made" in capsys.readouterr().err
     assert not (root / "mlflow.db.partial").exists()
 
@@ -258,7 +258,7 @@ def test_a_damaged_store_with_runs_names_the_command(
     damage(root / "mlflow.db")
     monkeypatch.setattr(mlflow_store, "_holds_no_run", lambda file: False)
     with pytest.raises(Exception) as error:  # MLflow's, or SQLAlchemy's
-        experiment_id(uri, root)
+        open_experiments(uri, root)
     shown = refusal(uri, error.value)
     file = root / "mlflow.db"
     assert f"run `mv {file} {file}.damaged && mathledger sync-mlflow`" in shown

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from mathledger.run.mlflow_store import STAGES
 from tests.conftest import Workspace, clean_environment
 
 
@@ -29,7 +30,7 @@ def test_four_writers_on_a_new_store_share_one_experiment(tmp_path: Path) -> Non
         done = list(pool.map(write, range(4)))
     assert [process.stdout for process in done] == ["FINISHED\n"] * 4, done[0].stderr
     client = MlflowClient(uri)
-    found = client.get_experiment_by_name("mathledger")
+    found = client.get_experiment_by_name(STAGES)
     assert found and len(client.search_runs([found.experiment_id])) == 4
 
 
@@ -48,7 +49,7 @@ def test_a_failed_stage_is_a_failed_run(workspace: Workspace) -> None:
     workspace.python("-m", "stages.params", "experiment=smoke", "prepare.max_problem_chars=1")
     workspace.repro("prepare@tiny_numinamath_cot", ok=False)
     client = MlflowClient(f"sqlite:///{workspace.path}/mlflow.db")
-    (failed,) = client.search_runs(["1"], "attributes.run_name LIKE 'prepare%'")
+    (failed,) = client.search_runs(["1", "2"], "attributes.run_name LIKE 'prepare%'")
     assert failed.info.status == "FAILED"
 
 
