@@ -223,4 +223,4 @@ def test_bad_input_is_a_line(smoke_copy: Workspace) -> None:
     shown = smoke_copy.python(
         "-m", "stages.params", "experiment=smoke", "evaluate.temperature=-1.0", ok=False
     )
-    assert "temperature must not be negative" in shown
+    assert "evaluate.temperature: Input should be greater than or equal to 0, got -1.0" in shown
