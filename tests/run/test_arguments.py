@@ -7,7 +7,7 @@ import pytest
 
 STAGES = sorted(path.stem for path in Path("stages").glob("[a-z]*.py") if path.stem != "params")
 ITEMS = {"prepare": "CORPUS", "download_corpus": "CORPUS", "download_benchmark": "BENCHMARK"}
-ITEMS |= {"probe": "MODEL", "evaluate": "model benchmark"}
+ITEMS |= {"download_models": "MODEL", "probe": "MODEL", "evaluate": "model benchmark"}
 
 
 def error(stage: str, capsys: pytest.CaptureFixture[str]) -> str:
