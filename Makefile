@@ -109,6 +109,7 @@ locks: $(EXTRAS)  ## write locks/ anew from pyproject.toml; needs network
 ui: $(READY)  ## open the MLflow UI on http://127.0.0.1:5000
 	@test -e mlflow.db || { echo "error: there is no MLflow store, mlflow.db: run 'make repro', or rebuild it" \
 	  "from git: mathledger sync-mlflow"; exit 1; }
+	@echo "results: http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=scores (docs/mlflow.md)"
 	@exec mlflow server --backend-store-uri sqlite:///mlflow.db --workers 1 --host 127.0.0.1 --port 5000
 
 clean:  ## remove data, models and scratch files (the DVC cache, the environment and mlflow.db stay)

@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from mathledger.core.secrets import without_secrets
+from mathledger.run import mlflow_view
 from mathledger.run.messages import KIND, RESULT
 from mathledger.run.mlflow_names import (
     MAX_NAME,
@@ -170,6 +171,8 @@ class Recorder:
             for key, value in numbers.items()
         ]
         self._log("metrics", metrics)
+        if self.tags.get(KIND) == RESULT:
+            self._show({each.key for each in metrics}, time)
 
     def text(self, message: dict[str, Any]) -> None:
         self.client.log_text(self.run_id, storable(message["text"]), message["file"])
@@ -207,6 +210,25 @@ class Recorder:
         if self.refused:
             said = fit_value("; ".join(self.refused), MAX_TAG)
             self.client.set_tag(self.run_id, "mathledger.refused", said)
+
+    def _show(self, metrics: set[str], time: int) -> None:
+        """Show the metrics of a result as columns of the saved view."""
+        from mlflow.exceptions import MlflowException
+
+        at = self.experiments.results
+        with one_at_a_time(self.root):
+            shown = {
+                *mlflow_view.metrics_of(self.client.get_experiment(at).tags.get(mlflow_view.TAG))
+            }
+            if metrics <= shown:
+                return
+            view = mlflow_view.saved_view(metrics | shown, time)
+            try:
+                self.client.set_experiment_tag(at, mlflow_view.TAG, view)
+            except MlflowException as error:  # the user may not edit what another one created
+                if is_lost(error):
+                    raise
+                self.refused.append(" ".join(str(error).split())[:300])
 
     def drop(self) -> None:
         """Delete the run that start opened."""

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 from sqlalchemy.exc import OperationalError
 
-from mathledger.run import mlflow_store
-from mathledger.run.messages import numbers_of
+from mathledger.run import mlflow_store, mlflow_view
+from mathledger.run.messages import KIND, numbers_of
 from mathledger.run.mlflow_names import fit_name
 from mathledger.run.mlflow_store import is_lost, open_experiments, patient, refusal, sqlite_file
 from mathledger.run.mlflow_writer import Recorder, WriterLock, written
@@ -294,3 +294,60 @@ def test_a_password_of_a_database_is_not_shown() -> None:
     uri = "postgresql+psycopg://ann:Pa55:w@rd@db.example/mlflow"
     shown = refusal(uri, MlflowException(f"no connection to {uri}: Pa55:w@rd is wrong"))
     assert "Pa55" not in shown and "ann:***@db.example/mlflow" in shown
+
+
+def test_results_have_an_experiment_of_their_own_with_their_scores_as_columns(
+    recorder: Recorder,
+) -> None:
+    for name, kind in (("mix", "stage"), ("first", "result"), ("second", "result")):
+        message = start(name)
+        message["tags"][KIND] = kind
+        recorder.start(message)
+        recorder.metrics({"rows": [[0, {f"champ.{name}.accuracy": 0.5}]]})
+        recorder.stages({"runs": {"evaluate@base-champ": "f" * 32}})
+        recorder.end({"status": "FINISHED"})
+    found = {
+        name: sorted(run.info.run_name for run in recorder.client.search_runs([each]))
+        for name, each in recorder.experiments._asdict().items()
+    }
+    assert found == {"results": ["first", "second"], "stages": ["mix"]}
+    (run, *_) = recorder.client.search_runs([recorder.experiments.results])
+    assert run.data.tags[fit_name("mathledger.run.evaluate@base-champ")] == "f" * 32
+    tags = recorder.client.get_experiment(recorder.experiments.results).tags
+    shown = mlflow_view.metrics_of(tags[mlflow_view.TAG])
+    assert shown == ["champ.first.accuracy", "champ.second.accuracy"]
+
+
+def test_a_store_that_holds_every_run_in_one_experiment_goes_on(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older versions wrote stage runs and models beside the results; a model stays one model."""
+    now = recorder.experiments
+    monkeypatch.setattr(recorder, "experiments", now._replace(stages=now.results))
+    digests = {"data/model/tuned": "a" * 32}
+    for name in ("train", "evaluate"):
+        message = start(name)
+        (message["outs"], message["datasets"]) = (
+            (list(digests), {}) if name == "train" else ([], digests)
+        )
+        recorder.start(message)
+        if name == "train":
+            recorder.outs({"outs": digests})
+        recorder.metrics({"rows": [[0, {"accuracy": 0.5}]]})
+        recorder.end({"status": "FINISHED"})
+        monkeypatch.setattr(recorder, "experiments", now)
+    (model,) = recorder.client.search_logged_models([*now])
+    assert model.experiment_id == now.results and model.metrics[0].value == 0.5
+    old, new = (recorder.client.search_runs([each])[0].info.run_id for each in now)
+    assert known(recorder, {old, new}, is_own=True) == {old, new}
+
+
+@pytest.mark.parametrize("tag", [None, "", "{}", '{"state": "deflate;x"}', '{"state": 1}'])
+def test_a_view_that_is_not_ours_is_replaced(tag: str | None) -> None:
+    assert mlflow_view.metrics_of(tag) == []
+
+
+def test_a_view_of_many_metrics_fits_into_a_tag() -> None:
+    names = [f"benchmark_{number}.{number * 7919 % 1000}.accuracy" for number in range(2000)]
+    value = mlflow_view.saved_view(names, 1)
+    assert len(value) <= 5000 and 100 < len(mlflow_view.metrics_of(value)) < 2000
