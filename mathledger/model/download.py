@@ -122,7 +122,9 @@ def convert_gguf(file: Path, folder: Path) -> None:
         trust_remote_code=False,
     )
     model.save_pretrained(folder)
-    load_tokenizer(file.parent, gguf_file=file.name).save_pretrained(folder)
+    tokenizer = load_tokenizer(file.parent, gguf_file=file.name)
+    tokenizer.init_kwargs.pop("local_files_only", None)  # follows HF_HUB_OFFLINE
+    tokenizer.save_pretrained(folder)
 
 
 def make_random(source: sources.RandomModel, folder: Path) -> None:

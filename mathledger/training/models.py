@@ -69,4 +69,5 @@ def save_model(trainer: Any, tokenizer: Any, base: Path, lora: Lora | None, out:
             weights = model.state_dict()
         model.config.use_cache = True  # training turned it off
         model.save_pretrained(partial, state_dict=weights)
+        tokenizer.init_kwargs.pop("local_files_only", None)  # follows HF_HUB_OFFLINE
         tokenizer.save_pretrained(partial)
