@@ -841,7 +841,7 @@ def test_the_report_shows_the_planted_leaks_beside_their_items(smoke: Workspace)
         ("contamination", "source,benchmark,num_rows"),
         ("canaries", "form,"),
         ("scores", "benchmark,model,num_items,accuracy,low,high"),
-        ("lengths", "benchmark,model,tokens_from,tokens_to,limit"),
+        ("lengths", "benchmark,model,part,tokens_from,tokens_to,limit"),
     ],
 )
 def test_the_tables_of_the_card_are_dvc_plots(smoke: Workspace, name: str, columns: str) -> None:

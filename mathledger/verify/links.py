@@ -9,6 +9,7 @@ from typing import Literal
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.extras import what_is_missing
+from mathledger.core.paths import is_data
 from mathledger.verify import (
     commit,
     completions,
@@ -156,7 +157,7 @@ def check(
 
 def _has_data(chain: Chain) -> bool:
     outs = (out for stage in chain.stages.values() for out in stage.outs)
-    return any(Path(out).exists() for out in outs if chain.is_cached(out))
+    return any(Path(out).exists() for out in outs if is_data(out))
 
 
 def _checked(link: Link, project: Project) -> LinkResult:

@@ -59,7 +59,9 @@ def level_rows(panels: dict[str, int]) -> list[LevelRow]:
 
 def length_rows() -> list[LengthRow]:
     return [
-        LengthRow(name, model, "response", start, start + 64, limit=2048, num_responses=1, share=1 / 32)
+        LengthRow(
+            name, model, "response", start, start + 64, limit=2048, num_responses=1, share=1 / 32
+        )
         for name in SIZES
         for model in MODELS
         for start in range(0, 2048, 64)
