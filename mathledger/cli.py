@@ -20,7 +20,7 @@ from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
 from mathledger.core.secrets import without_secrets
 
-REVIEW = Path("review.html")
+REVIEW, VIEW = Path("review.html"), Path("view.html")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -210,6 +210,32 @@ def add_review(commands: Commands) -> None:
     )
 
 
+def add_view(commands: Commands) -> None:
+    command = commands.add_parser(
+        "view",
+        help="write a page to read the responses of several models side by side",
+        description="Write one HTML page with items, references and the responses of the models, "
+        "with filters by verdict, flip, subset, ending and overlap. Private benchmarks stay out.",
+    )
+    command.set_defaults(module="mathledger.view")
+    command.add_argument(
+        "names",
+        nargs="*",
+        metavar="MODEL|BENCHMARK",
+        help="models, in the order of params.yaml, and benchmarks; default: all",
+    )
+    command.add_argument(
+        "--out", type=absolute, default=VIEW, metavar="FILE", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--max-items",
+        type=positive_integer,
+        default=1000,
+        metavar="N",
+        help="items of each benchmark on the page; default: %(default)s",
+    )
+
+
 def add_pin(commands: Commands) -> None:
     command = commands.add_parser(
         "pin",
@@ -243,6 +269,7 @@ ADD = [
     add_publish,
     add_plan,
     add_review,
+    add_view,
     add_pin,
 ]  # in the order of the help
 

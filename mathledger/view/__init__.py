@@ -1,0 +1,38 @@
+"""`mathledger view`: write a page to read the responses of several models side by side.
+
+The page needs no network and no other file. It shows no item and no response of a private
+benchmark.
+"""
+
+import argparse
+from pathlib import Path
+
+from mathledger.card.outputs import Outputs
+from mathledger.core.errors import InputError
+from mathledger.core.files import write_text
+from mathledger.run import params
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page.
+
+    Raises:
+        InputError: a name is unknown, all chosen benchmarks are private, data/ is missing, or the
+            page cannot be written.
+    """
+    from mathledger.view import compute, load, render
+
+    outputs = Outputs(Path())
+    chosen = load.choose(arguments.names, params.read(), outputs)
+    shown = compute.content(load.read(chosen, outputs, arguments.max_items))
+    text = render.page(shown)
+    try:
+        write_text(arguments.out, text)
+    except OSError as error:
+        raise InputError(f"{arguments.out}: {error.strerror}") from None
+    size = len(text.encode()) / 1e6
+    models = ", ".join(shown.models)
+    print(f"wrote {arguments.out}: {len(shown.items):,} items, answered by {models}; {size:.1f} MB")
+    for note in shown.notes:
+        print(note)
+    return 0
