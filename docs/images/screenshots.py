@@ -25,11 +25,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathledger.run.mlflow_store import RESULTS, STAGES
+from mathledger.run.mlflow_view import KEY
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 OUT = Path("docs/images")
-TRACE = Path(".scratch/trace.html")
+TRACE, VIEW = Path(".scratch/trace.html"), Path(".scratch/view.html")
 CLONE = Path(".scratch/compare")
 SHARPNESS = 1.5  # pixels of the picture for each pixel of the page
 
@@ -106,12 +109,12 @@ def run_experiments() -> None:
         subprocess.run(command, cwd=CLONE, env=environment, check=True)
 
 
-def runs_of(store: str, wanted: str) -> tuple[str, list[str]]:
+def runs_of(store: str, name: str, wanted: str) -> tuple[str, list[str]]:
     """Return the experiment's id and the ids of the runs that a filter matches, oldest first."""
     from mlflow import MlflowClient
 
     client = MlflowClient(store)
-    experiment = client.get_experiment_by_name("mathledger")
+    experiment = client.get_experiment_by_name(name)
     assert experiment
     order = ["attributes.start_time ASC"]
     runs = client.search_runs([experiment.experiment_id], wanted, order_by=order)
@@ -137,10 +140,30 @@ def photograph_report() -> None:
         save(page, "report_pairs.png")
 
 
+def photograph_view() -> None:
+    """Take the top of `mathledger view`."""
+    subprocess.run([sys.executable, "-m", "mathledger", "view", "--out", str(VIEW)], check=True)
+    with browser_page(1000, 620) as page:
+        page.goto(VIEW.resolve().as_uri())
+        save(page, "view.png")
+
+
+def photograph_results() -> None:
+    """Take MLflow's table of results with their scores as columns."""
+    store = f"sqlite:///{Path.cwd()}/mlflow.db"
+    experiment, _ = runs_of(store, RESULTS, "")
+    with server(store) as address, browser_page(1400, 500) as page:
+        page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey={KEY}")
+        page.get_by_label("Close").first.click()  # the assistant
+        page.get_by_label("Toggle sidebar").click()
+        page.wait_for_timeout(2000)  # the table fills
+        save(page, "mlflow_results.png")
+
+
 def photograph_run() -> None:
     """Take the curves of the last training's run in MLflow."""
     store = f"sqlite:///{Path.cwd()}/mlflow.db"
-    experiment, runs = runs_of(store, "tags.`mathledger.stage` = 'train'")
+    experiment, runs = runs_of(store, STAGES, "tags.`mathledger.stage` = 'train'")
     with server(store) as address, browser_page(1280, 620) as page:
         page.goto(f"{address}/#/experiments/{experiment}/runs/{runs[-1]}/model-metrics")
         page.get_by_label("Close").first.click()  # the assistant
@@ -153,7 +176,7 @@ def photograph_run() -> None:
 def photograph_ablation() -> None:
     """Take MLflow's compare view of the two experiments: differing params and all metrics."""
     store = f"sqlite:///{CLONE.resolve()}/mlflow.db"
-    experiment, runs = runs_of(store, "tags.`mathledger.kind` = 'result'")
+    experiment, runs = runs_of(store, RESULTS, "tags.`mathledger.kind` = 'result'")
     query = f"runs={json.dumps(runs)}&experiments={json.dumps([experiment])}"
     with server(store) as address, browser_page(1120, 920) as page:
         page.goto(f"{address}/#/compare-runs?{query}")
@@ -168,6 +191,8 @@ def photograph_ablation() -> None:
 def main() -> None:
     photograph_trace()
     photograph_report()
+    photograph_view()
+    photograph_results()
     photograph_run()
     if "--ablation" in sys.argv:
         run_experiments()
