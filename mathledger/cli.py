@@ -234,6 +234,9 @@ def add_view(commands: Commands) -> None:
         metavar="N",
         help="items of each benchmark on the page; default: %(default)s",
     )
+    command.add_argument(
+        "--mlflow", action="store_true", help="attach the page to the result's run in MLflow"
+    )
 
 
 def add_pin(commands: Commands) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mathledger.card.outputs import Outputs
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import printable
 from mathledger.core.files import write_text
 from mathledger.run import params
 
@@ -17,8 +18,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the page.
 
     Raises:
-        InputError: a name is unknown, all chosen benchmarks are private, data/ is missing, or the
-            page cannot be written.
+        InputError: a name is unknown, all chosen benchmarks are private, data/ is missing, the page
+            cannot be written, or MLflow does not take it.
     """
     from mathledger.view import compute, load, render
 
@@ -35,4 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"wrote {arguments.out}: {len(shown.items):,} items, answered by {models}; {size:.1f} MB")
     for note in shown.notes:
         print(note)
+    if arguments.mlflow:
+        from mathledger.run.mlflow_attach import attach
+
+        run_id = outputs.lineage("model_card").mlflow_run_id
+        name = attach(arguments.out, run_id, Path().resolve())
+        print(printable(f"attached to the run {name} in MLflow, under Artifacts"))
     return 0

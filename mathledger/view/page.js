@@ -129,7 +129,7 @@ function filter() {
   matching = content.items.filter((item) => matches(item, chosen));
   page = 0;
   const kept = new URLSearchParams(Object.entries(chosen).filter(([, value]) => value));
-  history.replaceState(null, "", `#${kept}`);
+  try { history.replaceState(null, "", `#${kept}`); } catch (error) { /* MLflow shows the page in a frame without an address */ }
   draw();
 }
 

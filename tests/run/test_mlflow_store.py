@@ -14,11 +14,13 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 from sqlalchemy.exc import OperationalError
 
+from mathledger.core.errors import InputError
 from mathledger.run import mlflow_store, mlflow_view
-from mathledger.run.messages import KIND, numbers_of
+from mathledger.run.messages import KIND, RESULT, numbers_of
+from mathledger.run.mlflow_attach import attach
 from mathledger.run.mlflow_names import fit_name
 from mathledger.run.mlflow_store import is_lost, open_experiments, patient, refusal, sqlite_file
-from mathledger.run.mlflow_writer import Recorder, WriterLock, written
+from mathledger.run.mlflow_writer import REPEATS, RUN_ID, Recorder, WriterLock, written
 from mathledger.sync_mlflow import known
 from tests.conftest import clean_environment
 
@@ -340,6 +342,22 @@ def test_a_store_that_holds_every_run_in_one_experiment_goes_on(
     assert model.experiment_id == now.results and model.metrics[0].value == 0.5
     old, new = (recorder.client.search_runs([each])[0].info.run_id for each in now)
     assert known(recorder, {old, new}, is_own=True) == {old, new}
+
+
+@pytest.mark.parametrize("tag", ["", RUN_ID, REPEATS])
+def test_a_page_is_attached_to_the_run_of_the_result(
+    recorder: Recorder, root: Path, monkeypatch: pytest.MonkeyPatch, tag: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", recorder.client.tracking_uri)
+    page = root / "view.html"
+    page.write_text("<p>")
+    message = start("quick")
+    message["tags"] |= {KIND: RESULT} | ({tag: "f" * 32} if tag else {})
+    recorder.start(message)
+    assert attach(page, "f" * 32 if tag else recorder.run_id, root) == "quick"
+    assert [each.path for each in recorder.client.list_artifacts(recorder.run_id)] == ["view.html"]
+    with pytest.raises(InputError, match="MLflow has no run of this result"):
+        attach(page, "e" * 32, root)
 
 
 @pytest.mark.parametrize("tag", [None, "", "{}", '{"state": "deflate;x"}', '{"state": 1}'])
