@@ -57,8 +57,12 @@ def result_name(origin: Origin) -> str:
 
 
 def stages_message(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the message for Recorder.stages from the facts about each stage's run by name."""
-    return {"do": "stages", "runs": {name: facts["mlflow_run_id"] for name, facts in runs.items()}}
+    """Return the message for Recorder.stages from the facts about each stage's run by name.
+
+    MLflow takes no @ in a tag's name, so a stage has the name of its file in lineage/.
+    """
+    ids = {name.replace("@", "/"): facts["mlflow_run_id"] for name, facts in runs.items()}
+    return {"do": "stages", "runs": ids}
 
 
 def outs_message(outs: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from mathledger.core.errors import InputError
 from mathledger.run import mlflow_store, mlflow_view
-from mathledger.run.messages import KIND, RESULT, numbers_of
+from mathledger.run.messages import KIND, RESULT, numbers_of, stages_message
 from mathledger.run.mlflow_attach import attach
 from mathledger.run.mlflow_names import fit_name
 from mathledger.run.mlflow_store import is_lost, open_experiments, patient, refusal, sqlite_file
@@ -306,7 +306,7 @@ def test_results_have_an_experiment_of_their_own_with_their_scores_as_columns(
         message["tags"][KIND] = kind
         recorder.start(message)
         recorder.metrics({"rows": [[0, {f"champ.{name}.accuracy": 0.5}]]})
-        recorder.stages({"runs": {"evaluate@base-champ": "f" * 32}})
+        recorder.stages(stages_message({"evaluate@base-champ": {"mlflow_run_id": "f" * 32}}))
         recorder.end({"status": "FINISHED"})
     found = {
         name: sorted(run.info.run_name for run in recorder.client.search_runs([each]))
@@ -314,7 +314,7 @@ def test_results_have_an_experiment_of_their_own_with_their_scores_as_columns(
     }
     assert found == {"results": ["first", "second"], "stages": ["mix"]}
     (run, *_) = recorder.client.search_runs([recorder.experiments.results])
-    assert run.data.tags[fit_name("mathledger.run.evaluate@base-champ")] == "f" * 32
+    assert run.data.tags["mathledger.run.evaluate/base-champ"] == "f" * 32
     tags = recorder.client.get_experiment(recorder.experiments.results).tags
     shown = mlflow_view.metrics_of(tags[mlflow_view.TAG])
     assert shown == ["champ.first.accuracy", "champ.second.accuracy"]
