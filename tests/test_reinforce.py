@@ -104,10 +104,12 @@ def test_resumed_is_straight(
     # A random model is never right, so reward its text in another way to get a gradient.
     monkeypatch.setattr(
         reinforce,
-        "correct",
-        lambda completions, **_: [
-            random.Random(turns[-1]["content"]).random() for turns in completions
-        ],
+        "reward",
+        lambda limit, ends: (
+            lambda completions, **_: [
+                random.Random(turns[-1]["content"]).random() for turns in completions
+            ]
+        ),
     )
     section = params.read()["train"]
     settings = reinforce.Params(

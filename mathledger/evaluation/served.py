@@ -5,6 +5,7 @@ tokenizer is not known either, so a request has no token ids, and the server cou
 """
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def expect_same(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{own['base_url']} says {json.dumps(said)} about {own['model']}, but said "
             f"{json.dumps(own['said'])} when it was recorded, so another model may answer: run "
-            f"`dvc repro --force download_models@{folder.name}`"
+            f"`dvc repro --force download_models@{shlex.quote(folder.name)}`"
         )
     return {"served_model": own["model"], "server_says": said}
 

@@ -170,7 +170,7 @@ def sign_flip_p(steps: npt.NDArray[np.int64]) -> float:
     all sign assignments whose total is at least as far from 0 as the observed total. If all changes
     have one size, this is McNemar's exact test.
 
-    >>> sign_flip_p(np.array([1, 1, 1, 1, 1, -1, 0]))
+    >>> round(sign_flip_p(np.array([1, 1, 1, 1, 1, -1, 0])), 12)
     0.21875
     """
     total = abs(int(steps.sum()))

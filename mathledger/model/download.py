@@ -20,7 +20,7 @@ from mathledger.data import hub, local, receipts, sources, wheel
 from mathledger.model import served
 from mathledger.model.check import check_model
 from mathledger.model.gguf import check_gguf
-from mathledger.model.loading import load_tokenizer
+from mathledger.model.loading import load_tokenizer, save_tokenizer
 
 # This is ChatML, the format of the quickstart's model.
 CHAT_TEMPLATE = (
@@ -123,8 +123,7 @@ def convert_gguf(file: Path, folder: Path) -> None:
     )
     model.save_pretrained(folder)
     tokenizer = load_tokenizer(file.parent, gguf_file=file.name)
-    tokenizer.init_kwargs.pop("local_files_only", None)  # follows HF_HUB_OFFLINE
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
 
 
 def make_random(source: sources.RandomModel, folder: Path) -> None:

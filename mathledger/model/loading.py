@@ -27,6 +27,12 @@ def load_tokenizer(folder: Path, **options: Any) -> Any:
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **options)
 
 
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Save a tokenizer into a model folder, with the same bytes in every environment."""
+    tokenizer.init_kwargs.pop("local_files_only", None)  # it only follows HF_HUB_OFFLINE
+    tokenizer.save_pretrained(folder)
+
+
 def load_weights(folder: Path, **options: Any) -> Any:
     """Load a model folder as a causal language model that can be saved again.
 

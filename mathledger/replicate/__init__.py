@@ -9,6 +9,7 @@ The module experiments runs DVC, and collect reads finished experiments.
 
 import argparse
 import contextlib
+import shlex
 from pathlib import Path
 
 from mathledger import terminal
@@ -27,9 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
                 terminal.show(f"{number} of {len(planned)}: {each.description}\n")
                 experiments.start(each, is_queued=not arguments.run)
             if not arguments.run:
+                name = shlex.quote(arguments.name)
                 terminal.show(
                     "Queued. `dvc queue start -j 1` runs them, and `dvc queue status` lists them. "
-                    f"Then `mathledger replicate --collect --name {arguments.name}` writes their "
+                    f"Then `mathledger replicate --collect --name {name}` writes their "
                     f"results to {FILE}.\n"
                 )
                 return 0

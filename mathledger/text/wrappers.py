@@ -5,7 +5,7 @@ The wrapper introduces names that the problem does not use, and requests an expr
 texts with the same problem and other wrappers ask for the same thing in another form.
 
 >>> split("A die is thrown. The chance of a 6 is $\\frac mn$, where m and n are coprime. Find m+n.")
-('a die is thrown the chance of a 6 is', 'm / n where m and n are coprime find m + n')
+('a die is thrown the chance of a 6', 'is m / n where m and n are coprime find m + n')
 >>> split("Let m and n be primes with $m - n = 2$ and $mn = 143$. Find m + n.")[1]
 ''
 """

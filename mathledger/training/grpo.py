@@ -109,7 +109,7 @@ def reward(limit: int, ends: set[int]) -> Callable[..., list[float]]:
     """Return the reward: 1.0 if evaluation would grade a response correct, else 0.0.
 
     >>> correct = reward(limit=2, ends={0})
-    >>> correct([[{"role": "assistant", "content": "So \\boxed{4}."}]], ["4"], [[7, 8]])
+    >>> correct([[{"role": "assistant", "content": "So \\\\boxed{4}."}]], ["4"], [[7, 8]])
     [1.0]
 
     Args:

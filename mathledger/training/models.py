@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from mathledger.core.errors import InputError
 from mathledger.core.files import replacing
-from mathledger.model.loading import load_weights
+from mathledger.model.loading import load_weights, save_tokenizer
 from mathledger.run import tracking
 from mathledger.training.hardware import bf16_is_native
 from mathledger.training.lora import Lora
@@ -69,5 +69,4 @@ def save_model(trainer: Any, tokenizer: Any, base: Path, lora: Lora | None, out:
             weights = model.state_dict()
         model.config.use_cache = True  # training turned it off
         model.save_pretrained(partial, state_dict=weights)
-        tokenizer.init_kwargs.pop("local_files_only", None)  # follows HF_HUB_OFFLINE
-        tokenizer.save_pretrained(partial)
+        save_tokenizer(tokenizer, partial)

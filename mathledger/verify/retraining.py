@@ -121,7 +121,9 @@ def _tokens_seen(trainer: Any, loader: Any, steps: int) -> int:
 
 def _tokenizer(project: Project, tokenizer: Any, again: Path) -> Iterator[str]:
     """Compare the tuned model's tokenizer with the base model's, which training leaves alone."""
-    tokenizer.save_pretrained(again)
+    from mathledger.model.loading import save_tokenizer
+
+    save_tokenizer(tokenizer, again)
     for path in sorted(each for each in again.rglob("*") if each.is_file()):
         yield from comparing.files(project.outputs.model("tuned") / path.relative_to(again), path)
 

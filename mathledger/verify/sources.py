@@ -45,7 +45,7 @@ def pinned(project: Project) -> Check:
     found = models(project)
     for model, section in found.items():
         yield from _model(project.outputs.model(model), section)
-    counts = f"{len(corpora)} corpora, {len(names)} benchmarks, {len(found)} downloaded models"
+    counts = f"corpora: {len(corpora)}; benchmarks: {len(names)}; models: {len(found)}"
     return f"{counts}: as conf/ pins them"
 
 
