@@ -49,7 +49,7 @@ def server_of(folder: Path) -> Server | None:
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
             f"{folder / 'receipt.json'} does not say how to reach the server ({error}): run "
-            f"`dvc repro download_models@{folder.name}`"
+            f"`dvc repro download_models@{shlex.quote(folder.name)}`"
         ) from None
 
 

@@ -28,11 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
                 terminal.show(f"{number} of {len(planned)}: {each.description}\n")
                 experiments.start(each, is_queued=not arguments.run)
             if not arguments.run:
-                name = shlex.quote(arguments.name)
                 terminal.show(
                     "Queued. `dvc queue start -j 1` runs them, and `dvc queue status` lists them. "
-                    f"Then `mathledger replicate --collect --name {name}` writes their "
-                    f"results to {FILE}.\n"
+                    "Then `mathledger replicate --collect "
+                    f"--name {shlex.quote(arguments.name)}` writes their results to {FILE}.\n"
                 )
                 return 0
         terminal.show(collect.collect(at, arguments.name, Path(FILE)))
