@@ -85,7 +85,8 @@ def test_verify_names_the_extra_of_the_links_that_need_it(smoke: Workspace) -> N
     done = base(smoke.path, "verify", "--overrides", "experiment=smoke")
     assert done.returncode == 1
     failed = [line for line in done.stdout.splitlines() if line.startswith("broken ")]
-    assert {line.split()[1] for line in failed} == {"prompts", "probe", "parts", "sources"}
+    needing = {"prompts", "probe", "parts", "sources", "data", "drawings"}
+    assert {line.split()[1] for line in failed} == needing
     for line in failed:
         assert line.endswith("is not installed: run `pip install '.[pipeline]'`")
     assert "Traceback" not in done.stdout + done.stderr

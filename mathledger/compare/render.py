@@ -142,7 +142,7 @@ def notes(comparison: Comparison) -> str:
         )
     if comparison.num_tests:
         text += (
-            f"The {comparison.num_tests} exact tests are paired by item, and p is adjusted by Holm "
+            f"The exact tests ({comparison.num_tests}) are paired by item, and p is adjusted by Holm "
             f"for all of them; * marks p < {statistics.LEVEL}. "
         )
     results = [result for row in comparison.others for result in row.results.values()]
