@@ -142,8 +142,8 @@ def notes(comparison: Comparison) -> str:
         )
     if comparison.num_tests:
         text += (
-            f"The exact tests ({comparison.num_tests}) are paired by item, and p is adjusted by Holm "
-            f"for all of them; * marks p < {statistics.LEVEL}. "
+            f"The exact tests ({comparison.num_tests}) are paired by item, and p is adjusted by "
+            f"Holm for all of them; * marks p < {statistics.LEVEL}. "
         )
     results = [result for row in comparison.others for result in row.results.values()]
     reasons = sorted({each.not_tested for each in results if each.not_tested})

@@ -65,7 +65,7 @@ def test_p_is_adjusted_for_all_tests_of_the_table() -> None:
     assert [test.p_holm for test in tests if test] == pytest.approx(expected)
     assert [test.is_significant for test in tests if test] == [True, False, False, False]
     assert cells(comparison, 1)["x"]["a"].endswith(", 0.031*")
-    assert "The 4 exact tests" in render.notes(comparison)
+    assert "The exact tests (4)" in render.notes(comparison)
 
 
 def test_what_cannot_be_paired_is_not_tested_and_says_why() -> None:
