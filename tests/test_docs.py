@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 
 from docs import measured, outputs
 from mathledger import __version__, cli
+from mathledger.card.markdown import percent
 from mathledger.core.files import read_json
 from mathledger.data import pins
 from mathledger.run.compose import compose
@@ -509,4 +510,4 @@ def test_the_ablation_shown_first_is_the_one_of_its_page() -> None:
         assert all(line in page for line in shown)
         for benchmark in ledger["benchmarks"]:
             accuracy = benchmark["models"]["tuned"]["accuracy"]
-            assert f" {accuracy * 100:.0f} [" in shown[0]
+            assert f" {percent(accuracy, benchmark['num_items'])} [" in shown[0]

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif terminal.is_terminal():
         for sheet in render.sheets(comparison):
             terminal.show_table(sheet.title, sheet.head, sheet.lines)
-        terminal.show(render.notes(comparison))
+        terminal.show(render.wrapped_notes(comparison))
     else:
         terminal.show(render.text(comparison))
     return 0

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from mathledger.evaluation import statistics
 from mathledger.evaluation.statistics import FamilyTest
 
 CHANGES_SHOWN = 3
+WIDTH = 100  # Columns of the notes.
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Sheet:
 def text(comparison: Comparison) -> str:
     """Return the tables for a terminal."""
     parts = [f"{each.title}\n\n{aligned(each.head, each.lines)}" for each in sheets(comparison)]
-    return "\n".join([*parts, notes(comparison)])
+    return "\n".join([*parts, wrapped_notes(comparison)])
 
 
 def markdown(comparison: Comparison) -> str:
@@ -39,7 +41,8 @@ def markdown(comparison: Comparison) -> str:
         f"{each.title}\n\n{table(each.head, each.lines, each.num_texts)}"
         for each in sheets(comparison)
     ]
-    return "\n".join([*parts, notes(comparison)])
+    said = notes(comparison)
+    return "\n".join([*parts, wrapped(said) if said else ""])
 
 
 def sheets(comparison: Comparison) -> Iterator[Sheet]:
@@ -132,6 +135,12 @@ def _spread(group: Group, benchmark: str) -> str:
     return shown + (f"; {points(step, num_items)}" if step else "")
 
 
+def wrapped_notes(comparison: Comparison) -> str:
+    """Return the notes as a paragraph for a terminal."""
+    said = textwrap.fill(notes(comparison), WIDTH, break_on_hyphens=False)
+    return f"{said}\n" if said else ""
+
+
 def notes(comparison: Comparison) -> str:
     """Return notes on the signs in the tables, and on numbers that were not tested."""
     text = ""
@@ -157,7 +166,7 @@ def notes(comparison: Comparison) -> str:
             "Times are not comparable, because training ran on different machines: "
             f"{'; '.join(sorted(devices))}."
         )
-    return wrapped(text) if text else ""
+    return text.strip()
 
 
 def _single(comparison: Comparison) -> str:
