@@ -50,7 +50,7 @@ class Queue:
         return self.at(name, "model_card/ledger.json")["predicate"]
 
 
-WHOLE = re.compile(r"problem: ([-+ 0-9]+) =")
+WHOLE = re.compile(r"State the final answer to .* problem: ([-+ 0-9]+) =")
 
 
 def answer(body: dict[str, Any]) -> tuple[str, int, str]:

@@ -94,7 +94,7 @@ def valid(kind: str) -> bytes:
         case "ledger":
             return (ROOT / "model_card/ledger.json").read_bytes()
         case "card":
-            return (ROOT / "model_card/README.md").read_bytes()[:6000]
+            return (ROOT / "model_card/README.md").read_text(encoding="utf-8")[:6000].encode()
         case "lineage":
             return (ROOT / "lineage/model_card.json").read_bytes()
         case "parquet":
