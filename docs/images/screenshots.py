@@ -148,14 +148,19 @@ def photograph_view() -> None:
         save(page, "view.png")
 
 
+def open_alone(page: "Page", address: str) -> None:
+    """Open a page of MLflow without its assistant and its sidebar."""
+    page.goto(address)
+    page.get_by_label("Close").first.click()  # the assistant
+    page.get_by_label("Toggle sidebar").click()
+
+
 def photograph_results() -> None:
     """Take MLflow's table of results with their scores as columns."""
     store = f"sqlite:///{Path.cwd()}/mlflow.db"
     experiment, _ = runs_of(store, RESULTS, "")
     with server(store) as address, browser_page(1400, 500) as page:
-        page.goto(f"{address}/#/experiments/{experiment}/runs?viewStateShareKey={KEY}")
-        page.get_by_label("Close").first.click()  # the assistant
-        page.get_by_label("Toggle sidebar").click()
+        open_alone(page, f"{address}/#/experiments/{experiment}/runs?viewStateShareKey={KEY}")
         page.wait_for_timeout(2000)  # the table fills
         save(page, "mlflow_results.png")
 
@@ -165,9 +170,7 @@ def photograph_run() -> None:
     store = f"sqlite:///{Path.cwd()}/mlflow.db"
     experiment, runs = runs_of(store, STAGES, "tags.`mathledger.stage` = 'train'")
     with server(store) as address, browser_page(1280, 620) as page:
-        page.goto(f"{address}/#/experiments/{experiment}/runs/{runs[-1]}/model-metrics")
-        page.get_by_label("Close").first.click()  # the assistant
-        page.get_by_label("Toggle sidebar").click()
+        open_alone(page, f"{address}/#/experiments/{experiment}/runs/{runs[-1]}/model-metrics")
         page.get_by_placeholder("Search metric charts").fill("eval_loss|grad_norm|learning_rate")
         page.wait_for_timeout(4000)  # charts are drawn one by one
         save(page, "mlflow_run.png")
@@ -179,9 +182,7 @@ def photograph_ablation() -> None:
     experiment, runs = runs_of(store, RESULTS, "tags.`mathledger.kind` = 'result'")
     query = f"runs={json.dumps(runs)}&experiments={json.dumps([experiment])}"
     with server(store) as address, browser_page(1120, 920) as page:
-        page.goto(f"{address}/#/compare-runs?{query}")
-        page.get_by_label("Close").first.click()  # the assistant
-        page.get_by_label("Toggle sidebar").click()
+        open_alone(page, f"{address}/#/compare-runs?{query}")
         page.get_by_role("button", name="Visualizations").click()
         page.get_by_label("Parameters - Show diff only").click()
         page.wait_for_timeout(2000)  # sections slide

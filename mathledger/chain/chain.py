@@ -171,7 +171,7 @@ class Chain:
     def is_cached(self, path: str) -> bool:
         """Return True if DVC's cache holds the file; git tracks all others.
 
-        Git also tracks one lineage file, that of the stage model_card.
+        Git also tracks the lineage file of the stage model_card, and the speeds of training.
         """
         return (is_data(path) or is_lineage(path)) and self.out(path) is not None
 
