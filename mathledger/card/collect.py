@@ -62,7 +62,7 @@ def ledger(outputs: Outputs, settings: Settings, claims: Sequence[Claim]) -> Led
     ]
     if again:
         optional["reruns"] = again
-    if found := replicates.summary(outputs, settings, code, benchmarks):
+    if found := replicates.summary(outputs, settings, code, stages, benchmarks):
         optional["replicates"] = found
     return Ledger(
         name=settings["model_card"]["name"],

@@ -33,5 +33,7 @@ class Replicates(Record):
 
     file_sha256: Sha256
     trainings: list[Replicate]
-    num_with_other_code: Count = Field(description="Trainings left out, which ran with other code.")
+    num_with_other_inputs: Count = Field(
+        description="Trainings left out, which had other rows, weights or code."
+    )
     spreads: list[TrainingSpread]

@@ -1,14 +1,16 @@
 """Read the results of other trainings that differ from this one by their seeds alone.
 
 `mathledger replicate --collect` writes conf/model_card/replicates.jsonl from finished experiments,
-one training a line: the digests of its params without seeds and of its code, its seeds, and how
-many responses to each item are correct. Git holds the file, so the card can state the spread over
-trainings in any clone. A line counts only for a card with the same digests. The file does not
-depend on the card, and no stage before the card reads it.
+one training a line: the digest of its params without seeds, the digest of the rows, weights and
+code that decide its responses, its seeds, and how many responses to each item are correct. Git
+holds the file, so the card can state the spread over trainings in any clone. A line counts only for
+a card with the same digests. The file does not depend on the card, and no stage before the card
+reads it.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +34,10 @@ FILE = Path("conf/model_card/replicates.jsonl")
 SEEDED = ("mix", "train", "reinforce", "evaluate")  # sections whose seeds vary order and sampling
 # These sections change no response of the final model.
 NO_RESULT = ("model_card", "engine", "models", "evaluated_models")
+# The files that end with the rows of the mix's input. Those rows are compared instead of this code.
+BEFORE_MIX = re.compile(
+    r"conf/|stages/(download_\w+|prepare|deduplicate|decontaminate)\.py$|mathledger/filters/(?!mix\.py$)"
+)
 
 
 class Counts(Record):
@@ -48,7 +54,7 @@ class Training(Record):
     experiment: str
     commit: str
     params_sha256: Sha256
-    code_sha256: Sha256
+    inputs_sha256: Sha256
     seeds: dict[str, int]
     ledger_sha256: Sha256
     model: str
@@ -90,9 +96,18 @@ def params_digest(params: Mapping[str, Any]) -> str:
     )
 
 
-def code_digest(code: Mapping[str, str]) -> str:
-    """Return the digest of the code files that ran, from their digests in a ledger."""
-    return _digest(code)
+def inputs_digest(code: Mapping[str, str], stages: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the digest of the rows, weights and code that decide a training and its responses.
+
+    Args:
+        code: A ledger's digests of the code that ran, by path.
+        stages: A ledger's digests of the data that each stage read, by path.
+    """
+    after = {path: digest for path, digest in code.items() if not BEFORE_MIX.match(path)}
+    weights = {
+        path: digest for path, digest in stages["train"].items() if path.startswith("data/model/")
+    }
+    return _digest({**after, **weights, **stages["mix"]})
 
 
 def _digest(content: Mapping[str, Any]) -> str:
@@ -147,6 +162,7 @@ def summary(
     outputs: Outputs,
     params: Mapping[str, Any],
     code: Mapping[str, str],
+    stages: Mapping[str, Mapping[str, str]],
     benchmarks: Sequence[Benchmark],
 ) -> Replicates | None:
     """Return the spread of the final model's scores over this training and its replicates.
@@ -158,7 +174,8 @@ def summary(
     same = [each for each in read(path) if each.params_sha256 == params_digest(params)]
     own = seeds(params)
     other_seeds = [each for each in same if each.seeds != own and each.model == model]
-    used = [each for each in other_seeds if each.code_sha256 == code_digest(code)]
+    inputs = inputs_digest(code, stages)
+    used = [each for each in other_seeds if each.inputs_sha256 == inputs]
     if not other_seeds:
         return None
     return Replicates(
@@ -172,7 +189,7 @@ def summary(
             )
             for each in used
         ],
-        num_with_other_code=len(other_seeds) - len(used),
+        num_with_other_inputs=len(other_seeds) - len(used),
         spreads=[
             found
             for entry in benchmarks

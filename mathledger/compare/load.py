@@ -9,7 +9,7 @@ from typing import Any
 from mathledger.card.ledger import Benchmark, Score
 from mathledger.card.outputs import EVIDENCE
 from mathledger.card.overlap import overlapping_rows
-from mathledger.card.replicates import code_digest, params_digest, seeds
+from mathledger.card.replicates import inputs_digest, params_digest, seeds
 from mathledger.chain import facts
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.chain.git import experiments
@@ -106,7 +106,7 @@ def experiment(chain: Chain, baseline: Chain) -> Experiment:
     if num_code := len(list(differences(before.code, ledger.code))):
         changed.append(f"code ({num_code} file{'s' * (num_code > 1)})")
     num_rows = ledger.training.num_examples
-    setting = f"{params_digest(ledger.params)} {code_digest(ledger.code)}"
+    setting = f"{params_digest(ledger.params)} {inputs_digest(ledger.code, ledger.stages)}"
     return Experiment(
         chain.name,
         chain.commit,

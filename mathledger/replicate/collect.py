@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mathledger.card.replicates import (
     Training,
-    code_digest,
     counts,
+    inputs_digest,
     params_digest,
     read,
     seeds,
@@ -24,7 +24,7 @@ def collect(at: Path, name: str, file: Path) -> str:
     """Add the finished experiments NAME-1, NAME-2, ... to the file, and say what to do next.
 
     A line with the same params and seeds is replaced, and so are lines of the same params that ran
-    with other code.
+    with other rows or code.
 
     Raises:
         InputError: there are no such experiments, or one is not whole.
@@ -40,15 +40,15 @@ def collect(at: Path, name: str, file: Path) -> str:
             f"there are no finished experiments {name}-1, {name}-2, ...: `dvc queue status` shows "
             "those that wait or failed"
         )
-    codes = {each.params_sha256: each.code_sha256 for each in found}
+    inputs = {each.params_sha256: each.inputs_sha256 for each in found}
     new = {(each.params_sha256, tuple(each.seeds.items())): each for each in found}
     kept = [
         each
         for each in read(file)
-        if codes.get(each.params_sha256, each.code_sha256) == each.code_sha256
+        if inputs.get(each.params_sha256, each.inputs_sha256) == each.inputs_sha256
         and (each.params_sha256, tuple(each.seeds.items())) not in new
     ]
-    latest = [each for each in new.values() if codes[each.params_sha256] == each.code_sha256]
+    latest = [each for each in new.values() if inputs[each.params_sha256] == each.inputs_sha256]
     every = sorted([*kept, *latest], key=lambda each: (each.params_sha256, *each.seeds.values()))
     write_text(file, text(every))
     return f"{file}: {described(every)}. Commit it, and run `dvc repro model_card`.\n"
@@ -67,7 +67,7 @@ def training(chain: Chain) -> Training:
         experiment=chain.name,
         commit=str(chain.commit),
         params_sha256=params_digest(ledger.params),
-        code_sha256=code_digest(ledger.code),
+        inputs_sha256=inputs_digest(ledger.code, ledger.stages),
         seeds=seeds(ledger.params),
         ledger_sha256=chain.ledger_sha256,
         model=final,

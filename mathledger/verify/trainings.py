@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mathledger.card import replicates
-from mathledger.card.replicates import Training, code_digest, params_digest, seeds
+from mathledger.card.replicates import Training, inputs_digest, params_digest, seeds
 from mathledger.chain.chain import Chain
 from mathledger.chain.git import has_commit
 from mathledger.verify.project import Check, Project
@@ -27,7 +27,7 @@ def disagreements(training: Training, chain: Chain) -> Iterator[str]:
     same = {
         "ledger_sha256": (training.ledger_sha256, chain.ledger_sha256),
         "params_sha256": (training.params_sha256, params_digest(ledger.params)),
-        "code_sha256": (training.code_sha256, code_digest(ledger.code)),
+        "inputs_sha256": (training.inputs_sha256, inputs_digest(ledger.code, ledger.stages)),
         "seeds": (training.seeds, seeds(ledger.params)),
         "scores": (
             {name: sum(own.num_correct) for name, own in training.scores.items()},

@@ -89,7 +89,7 @@ def test_the_card_states_the_spread_of_finished_trainings(project: Project) -> N
     own = ledger(project)
     found = own.replicates
     assert found and [each.commit for each in found.trainings] == commits
-    assert found.num_with_other_code == 0
+    assert found.num_with_other_inputs == 0
     assert [each.seeds["train.seed"] for each in found.trainings] == [101, 102, 103]
     (exam,) = (each for each in found.spreads if each.benchmark == "exam")
     (entry,) = (each for each in own.benchmarks if each.benchmark == "exam")
@@ -113,8 +113,8 @@ def test_other_params_or_other_code_do_not_count(project: Project) -> None:
     assert collect(project) == 0
     own = ledger(project)
     assert own.replicates
-    assert (own.replicates.num_with_other_code, own.replicates.trainings) == (1, [])
-    assert "1 training with these params ran with other code" in " ".join(card.text(own).split())
+    assert (own.replicates.num_with_other_inputs, own.replicates.trainings) == (1, [])
+    assert "1 training with these params had other rows or code" in " ".join(card.text(own).split())
 
 
 def test_collecting_again_changes_nothing_and_newer_code_replaces_older(project: Project) -> None:
@@ -167,6 +167,27 @@ def test_seeds_do_not_change_the_digest_and_everything_else_does() -> None:
     assert replicates.params_digest(settings) != digest
     settings["evaluate"]["temperature"] = 0.7
     assert "evaluate.seed" in replicates.seeds(settings)
+
+
+def test_what_ends_before_the_mix_counts_by_its_rows_alone(project: Project) -> None:
+    own = ledger(project)
+    digest = replicates.inputs_digest(own.code, own.stages)
+    for path in [*own.code, "mathledger/filters/overlap.py", "conf/decontaminate/reviewed.jsonl"]:
+        is_before = path.startswith(("conf/", "mathledger/filters/")) or path in (
+            "stages/prepare.py",
+            "stages/deduplicate.py",
+            "stages/decontaminate.py",
+            "stages/download_corpus.py",
+            "stages/download_benchmark.py",
+            "stages/download_model.py",
+        )
+        changed = replicates.inputs_digest(own.code | {path: "0" * 32}, own.stages)
+        assert (changed == digest) == (is_before and path != "mathledger/filters/mix.py"), path
+    for stage, path in (("mix", "data/decontaminate/kept.parquet"), ("train", "data/model/base")):
+        other = own.stages | {stage: own.stages[stage] | {path: "0" * 32}}
+        assert replicates.inputs_digest(own.code, other) != digest
+    mixed = own.stages | {"train": own.stages["train"] | {"data/mix": "0" * 32}}  # another seed
+    assert replicates.inputs_digest(own.code, mixed) == digest
 
 
 def test_names_and_seeds_count_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

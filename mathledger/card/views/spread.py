@@ -18,9 +18,9 @@ def sentence(ledger: Ledger) -> Markdown:
     model, found = ledger.own_models[-1], ledger.replicates
     if not rows(ledger):
         other = ""
-        if found and found.num_with_other_code:
-            num = found.num_with_other_code
-            other = f"{num} training{'s' * (num > 1)} with these params ran with other code. "
+        if found and found.num_with_other_inputs:
+            num = found.num_with_other_inputs
+            other = f"{num} training{'s' * (num > 1)} with these params had other rows or code. "
         return Markdown(
             "The intervals above are over items, for this one training. The spread over trainings "
             f"is unknown, because no training with other seeds is recorded. {other}A difference "
@@ -30,8 +30,8 @@ def sentence(ledger: Ledger) -> Markdown:
     varied = " and ".join(f"`{key}`" for key in seeds(ledger.params))
     return Markdown(
         f"The {markdown(model)} model was trained again with other seeds ({varied}), and with the "
-        "same params and code otherwise. The mean is over all trainings, of which the card's own "
-        "is the first; its 95% interval is over items and trainings, and needs three trainings. "
+        "same params, rows and code otherwise. The first training is the one of this card. The 95% "
+        "interval of the mean is over items and trainings, and needs three trainings. "
         f"*sd* is the standard deviation over trainings, in points ({HOW})."
     )
 
