@@ -12,7 +12,6 @@ checkout, and 25 minutes on two CPU cores.
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from mathledger.core.files import read_json, write_json, write_text
 from mathledger.core.tables import Row, read_rows
 from mathledger.data import practice
 from mathledger.evaluation.parts import LABELS
+from mathledger.run.environment import of_stages
 
 FOLDER, IMAGES = Path("docs/leaked"), Path("docs/images")
 CORPUS, EXAMPLES, COMPARED = (
@@ -84,12 +84,11 @@ def write_corpus(benchmarks: Path) -> None:
 
 def run() -> None:
     """Run both experiments, each in a folder of its own."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # stages run `python`
     for name, change in RUNS.items():
         dvc = [sys.executable, "-m", "dvc", "exp"]
         subprocess.run([*dvc, "remove", name], capture_output=True)  # that of an earlier run
         command = ["run", "--temp", "--name", name, "-S", "experiment=leaked", *change]
-        subprocess.run([*dvc, *command], check=True, env=os.environ | {"PATH": path})
+        subprocess.run([*dvc, *command], check=True, env=of_stages())
 
 
 def keep() -> None:

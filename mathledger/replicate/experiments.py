@@ -10,6 +10,7 @@ from mathledger.card.replicates import seeds
 from mathledger.chain import git
 from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.run import environment
 from mathledger.run.compose import compose
 
 
@@ -75,4 +76,5 @@ def start(planned: Planned, is_queued: bool) -> None:
 
 def dvc(*arguments: str) -> int:
     """Run DVC and return its exit status."""
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments]).returncode
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, env=environment.of_stages()).returncode

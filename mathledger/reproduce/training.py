@@ -1,6 +1,5 @@
 """Train again in a clone beside the results, and compare weights, losses and answers."""
 
-import os
 import shlex
 import subprocess
 import tempfile
@@ -11,7 +10,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.hashing import sha256
 from mathledger.core.paths import is_data
-from mathledger.run.environment import hardware
+from mathledger.run.environment import hardware, of_stages
 from mathledger.run.git import git
 from mathledger.verify import comparing, generating
 from mathledger.verify.project import Project
@@ -61,10 +60,12 @@ def train(project: Project, stage: Stage, clone: Path) -> None:
             (clone / path).parent.mkdir(parents=True, exist_ok=True)
             (clone / path).symlink_to((project.chain.at / path).resolve())
     foreign = ("MLFLOW_", "_MLFLOW_", "DVC_ROOT", "DVC_STAGE", "DVC_EXP")
-    environment = {key: os.environ[key] for key in os.environ if not key.startswith(foreign)}
-    done = subprocess.run(
-        shlex.split(stage.cmd), cwd=clone, env=environment, capture_output=True, text=True
-    )
+    own = {key: value for key, value in of_stages().items() if not key.startswith(foreign)}
+    command = shlex.split(stage.cmd)
+    try:
+        done = subprocess.run(command, cwd=clone, env=own, capture_output=True, text=True)
+    except OSError as error:
+        raise InputError(f"{stage.name} did not start: {command[0]}: {error.strerror}") from None
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
         raise InputError(f"{stage.name} did not train again: {said[-1] if said else done.stdout}")

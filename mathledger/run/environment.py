@@ -45,6 +45,15 @@ def hardware() -> dict[str, Any]:
     return facts
 
 
+def of_stages() -> dict[str, str]:
+    """Return the environment for a process that runs stages, whose commands start with `python`.
+
+    That program is then the Python that runs this code, although its environment is not activated.
+    """
+    own = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([own, *filter(None, [os.environ.get("PATH")])])}
+
+
 def _cpu_name() -> str:
     """Return the processor's model, or its architecture if the system does not name the model."""
     with contextlib.suppress(OSError):  # Linux names the model here, but not on aarch64
