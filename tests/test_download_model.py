@@ -79,7 +79,7 @@ def test_the_quickstart_model_speaks(tmp_path: Path) -> None:
     assert "Paris" in answer
 
 
-def test_a_hub_model_takes_a_given_template_and_padding_token(
+def test_a_hub_model_and_another_take_a_given_template_and_padding_token(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     from transformers import AutoTokenizer
@@ -89,21 +89,28 @@ def test_a_hub_model_takes_a_given_template_and_padding_token(
     (folder / "chat_template.jinja").unlink()
     edited = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps(edited | {"pad_token": None}))
-    options = [
-        "experiment=smoke",
-        "model=deepseek_math_7b_rl",
-        f"model.source.repo={repo}",
-        f"model.source.revision={commit_of(repo)}",
-        "model.source.files={"
-        + ", ".join(f"{path.name}: '{sha256(path)}'" for path in sorted(folder.iterdir()))
-        + "}",
-    ]
+    files = ", ".join(f"{path.name}: '{sha256(path)}'" for path in sorted(folder.iterdir()))
+    options = ["experiment=smoke", "model=deepseek_math_7b_rl", "models=[hub]"]
+    for section in ("model", "models.hub"):
+        options += [
+            f"{section}.source.repo={repo}",
+            f"{section}.source.revision={commit_of(repo)}",
+            f"{section}.source.files={{{files}}}",
+        ]
     template = "{% for m in messages %}{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
     given = [f"+model.chat_template='{template}'", "+model.pad_token='<|im_start|>'"]
     with serve(tmp_path / "hub") as hub:
         workspace.python("-m", "stages.params", *options, *given)
         environment = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
         workspace.python("-m", "stages.download_model", **environment)
+        refused = workspace.python("-m", "stages.download_models", "hub", ok=False, **environment)
+        assert "models.hub.chat_template" in refused
+        options += [f"+models.hub.chat_template='{template}'", "+models.hub.pad_token='<|im_end|>'"]
+        workspace.python("-m", "stages.params", *options, *given)
+        workspace.python("-m", "stages.download_models", "hub", **environment)
+    base, other = (workspace.path / "data/model" / name for name in ("base", "hub"))
+    assert sha256(base / "model.safetensors") == sha256(other / "model.safetensors")
+    assert AutoTokenizer.from_pretrained(other).pad_token == "<|im_end|>"
     tokenizer = AutoTokenizer.from_pretrained(workspace.path / "data/model/base")
     assert tokenizer.chat_template == template and tokenizer.pad_token == "<|im_start|>"
     receipt = json.loads((workspace.path / "data/model/base/receipt.json").read_text())
