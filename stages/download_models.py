@@ -1,8 +1,8 @@
 """Store one other model, which is evaluated and probed but never trained.
 
 Reads   conf: models.<name>
-Writes  data/model/<name>/: weights, tokenizer, receipt.json; of a model behind a server
-        receipt.json alone, with what the server says about it
+Writes  data/model/<name>/: weights, tokenizer, receipt.json; for a model behind a server
+receipt.json alone, with what the server says about it
 """
 
 from pathlib import Path

@@ -104,7 +104,7 @@ def expect_models(evaluated: Sequence[str], others: Mapping[str, Any]) -> None:
     """Check the names of other people's models, and that the evaluated models are known.
 
     Raises:
-        InputError: a name is taken by the pipeline's own models, or is no model's.
+        InputError: a name is taken by the pipeline's own models, or no model has it.
     """
     for name in others:
         check_name("models", name)

@@ -51,7 +51,7 @@ def main() -> None:
             expect_near(MODELS / name, BENCHMARKS / each)
         items = {each: read_rows(BENCHMARKS / each / "items.parquet") for each in names}
         completed = complete(name, items, settings, run)
-        gc.collect()  # the engine loads the model anew
+        gc.collect()  # the engine loads the model again
         answered = answer(name, items, settings, run)
         metrics = {key: completed.get(key, {}) | {"parts": own} for key, own in answered.items()}
         write_json(METRICS / f"{name}.json", metrics)

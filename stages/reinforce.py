@@ -4,7 +4,7 @@ The reward of an answer is 1 if the evaluation would grade it correct, else 0.
 
 Reads   data/mix/, data/model/tuned/; conf: reinforce.grpo
 Writes  data/model/reinforced/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
-        data/reinforce/samples.csv: answers to one held-out problem in the course of training
+        data/reinforce/samples.csv: answers to one held-out problem during training
         lineage/reinforce.csv: tokens per second and memory at each step
 Metrics metrics/reinforce.json, plots/reinforce/reward.csv
 

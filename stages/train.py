@@ -2,7 +2,7 @@
 
 Reads   data/mix/, data/model/base/; conf: train
 Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and adapter/)
-        data/train/samples.csv: answers to one held-out problem in the course of training
+        data/train/samples.csv: answers to one held-out problem during training
         lineage/train.csv: tokens per second and memory at each step
 Metrics metrics/train.json, plots/train/loss.csv
 

@@ -98,7 +98,7 @@ def test_of_two_copies_the_one_with_its_drawing_stays(has_drawing: tuple[int, in
 
 
 def test_removal_needs_a_direct_likeness_to_a_kept_problem() -> None:
-    """Each text in a chain has one more slip, and its two ends share too little to be copies."""
+    """Each text in a chain has one more typo, and its two ends share too little to be copies."""
     words = ["neighbour", "animals", "farmer", "market"]
     chain = [STORY]
     for word in words:

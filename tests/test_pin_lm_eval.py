@@ -100,7 +100,7 @@ def test_a_task_with_its_own_examples(gsm8k: Hub) -> None:
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ("gsm9k", "gsm9k is no task of lm-evaluation-harness"),
+        ("gsm9k", "gsm9k is not a task of lm-evaluation-harness"),
         ("mmlu", "mmlu is a group of tasks"),
         ("arc_easy", "is of type multiple_choice, which compares likelihoods: choose a task of"),
     ],

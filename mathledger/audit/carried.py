@@ -48,7 +48,7 @@ def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
         )
     if foreign or others:
         points = [f"Line {each.line}: {_shown(each)}" for each in foreign]
-        points += [f"{said(claim)} is no score in the ledger." for claim in others]
+        points += [f"{said(claim)} is not a score in the ledger." for claim in others]
         yield Finding(
             "not_in_ledger",
             "contradiction",

@@ -96,7 +96,7 @@ def _mean_fits(average: Printed, values: list[Printed]) -> bool:
     """Return True if numbers printed as `values` can have a mean printed as `average`."""
     low = sum((v.low - v.known_half for v in values), Fraction(0)) / len(values)
     high = sum((v.high + v.known_half for v in values), Fraction(0)) / len(values)
-    # Digits may have been cut off, in the average and in its parts; that is no error.
+    # Digits may have been cut off, in the average and in its parts; that is not an error.
     slack = 2 * average.known_half + max(v.half for v in values)
     return low - slack - _FLOAT <= average.low <= high + slack + _FLOAT
 

@@ -173,7 +173,7 @@ class BaseModelInput(_Input):
 
 
 class OtherModel(_Input):
-    """A model of somebody else, which answered the same prompts and was never trained here."""
+    """Somebody else's model, which answered the same prompts and was never trained here."""
 
     about: str
     base_url: str | None = Field(description="The server's address; null if we have the weights.")

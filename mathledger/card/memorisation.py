@@ -62,7 +62,7 @@ def findings(outputs: Outputs, benchmarks: dict[str, Any], models: list[str]) ->
     drops = twin_drops(samples, twins, hits)
     measured = {model: outputs.metrics("probe", model) for model in models}
     completions = continued_items(
-        # A model of which only the server is known completes no problem.
+        # A model behind a server that takes no raw text completes no problem.
         {m: own for m, own in measured.items() if all("items" in each for each in own.values())},
         {model: read_rows(path) for model, path in paths.items()},
         twins,
@@ -149,7 +149,7 @@ def twin_drops(
 ) -> list[TwinsRow]:
     """Compare each model's accuracy on items with its accuracy on their twins.
 
-    A pair is left out if the corpora hold the twin, because it is no control then.
+    A pair is left out if the corpora hold the twin, because then it is not a control.
 
     Args:
         twins: the twin benchmark of each benchmark that has one.
@@ -284,7 +284,7 @@ def answered_parts(
     """Return how many problems each model answers from a part of them, with controls.
 
     The controls are the items' twins, the items that no corpus holds, and the base model. A twin
-    that a corpus holds is left out together with its item, because it is no control then.
+    that a corpus holds is left out together with its item, because then it is not a control.
 
     Args:
         answered: the rows of PART by model, the base model first.

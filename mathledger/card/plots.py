@@ -32,7 +32,7 @@ def _figure(height: float, num_rows: int = 1, num_columns: int = 1) -> tuple[Any
 
     matplotlib.rcParams.update(
         {"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GRID}
-        | {"text.parse_math": False}  # a dollar in the name of a level is no formula
+        | {"text.parse_math": False}  # a dollar in the name of a level starts no formula
     )
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     grid = list(figure.subplots(num_rows, num_columns, squeeze=False).flat)

@@ -132,7 +132,7 @@ def read(path: Path) -> list[Training]:
             content = None
         if not isinstance(content, dict):
             raise InputError(
-                f"{where} is no JSON object: `mathledger replicate --collect` writes it"
+                f"{where} is not a JSON object: `mathledger replicate --collect` writes it"
             )
         found.append(Training.read(content, where))
     return found

@@ -39,7 +39,7 @@ def check(section: str, node: Any, into: Any) -> Any:
     Args:
         section: The section's dotted key, for the message.
         node: The section's content, as parsed from YAML.
-        into: The dataclass, or a union of dataclasses that `kind` tells apart.
+        into: The dataclass, or a union of dataclasses discriminated by `kind`.
 
     Raises:
         InputError: Some keys are unknown, missing or of the wrong type; the message names them all.

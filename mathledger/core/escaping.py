@@ -29,7 +29,7 @@ _MARKS = re.compile(
     r"\\(?=[!-/:-@\[-`{-~\s]|$)"  # a backslash that would escape something
     r"|[`*~|$]"
     r"|(?<![^\W_])_|_(?![^\W_])"  # not within a word, where it means nothing
-    r"|\](?=[(\[:])|(?<=!)\[|\[(?=\^)"  # links, images and footnotes; [29, 53] is none
+    r"|\](?=[(\[:])|(?<=!)\[|\[(?=\^)"  # links, images and footnotes; [29, 53] is not one
     r"|(?<=https):|(?<=http):|(?<=ftp):|(?<=www)\.",  # addresses that GitHub turns into links
     re.IGNORECASE,
 )

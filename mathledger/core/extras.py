@@ -5,7 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
-# In no extra, because pip would install what it requires: docs/decisions/0008-locks-and-wheels.md
+# Not in any extra, because pip would also install its requirements:
+# docs/decisions/0008-locks-and-wheels.md
 ALONE = "reasoning-gym"
 
 
@@ -27,7 +28,7 @@ def what_is_missing(error: ModuleNotFoundError) -> str | None:
 
 
 def install(extra: str) -> str:
-    """Return the command that installs an extra; in a clone it installs the clone's own.
+    """Return the command that installs an extra; in a clone it installs from the clone.
 
     >>> install("sign")
     "`pip install '.[sign]'`"

@@ -42,7 +42,7 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 
 def _to_disk(folder: Path) -> None:
-    """Wait until the disk has all files of a folder; else a crash could leave files of zeros."""
+    """Sync all files of a folder to disk; otherwise a crash could leave files full of zeros."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Build a task of lm-evaluation-harness, by its file, on documents that we downloaded."""
+"""Build a task of lm-evaluation-harness from its file, over documents that we downloaded."""
 
 import functools
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 
-SEEDS = (0, 1234)  # The harness's own, of Python's and NumPy's global generators.
+SEEDS = (0, 1234)  # The harness's own seeds of Python's and NumPy's global generators.
 FEWSHOT_SEED = 1234
 
 

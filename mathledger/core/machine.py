@@ -1,4 +1,4 @@
-"""What the operating system says of this machine, on Linux and macOS."""
+"""Facts about this machine from the operating system, on Linux and macOS."""
 
 import os
 

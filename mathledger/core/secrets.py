@@ -4,7 +4,7 @@ import os
 import re
 from urllib.parse import unquote
 
-# The user information of a URL, and what carries a secret in its query.
+# Matches the user information of a URL, and the keys that carry a secret in its query.
 USER = re.compile(r"(?<=://)([^\s/@:]*)(:[^\s]*?)?@(?=[^\s@/]*(?:[/\s,;'\")]|$))")
 QUERY = re.compile(
     r"(?i)([?&](?:password|passwd|pwd|token|sslpassword|secret|[\w-]*key)=)[^&\s'\"]*"

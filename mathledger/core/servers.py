@@ -12,7 +12,7 @@ Software = Literal["vllm", "sglang", "llama.cpp"]  # of a server
 def expect_url(url: str) -> str:
     """Return a server's URL if it has a host and holds no password.
 
-    It stands in params.yaml, and so in git.
+    The URL goes into params.yaml, which git holds.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -124,7 +124,7 @@ class Writer:
         return self
 
     def write(self, batch: pa.RecordBatch | pa.Table) -> None:
-        """Append rows; their columns are brought to the schema's order and types."""
+        """Append rows, with their columns cast to the schema's order and types."""
         table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         table = table.select(self.schema.names).cast(self.schema)
         self.num_rows += len(table)

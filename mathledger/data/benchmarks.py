@@ -156,7 +156,7 @@ def file_items(files: list[Path], columns: Columns, options: Options | None = No
     """Return the items of parquet, JSONL and CSV files.
 
     Raises:
-        InputError: A mapped column is missing or holds what it cannot hold, or a file is damaged.
+        InputError: A mapped column is missing or of another kind, or a file is damaged.
     """
     named = {name: getattr(columns, name) for name in ("problem", "answer", "solution", "id")}
     named |= {f"subset {key}": column for key, column in columns.subsets.items()}

@@ -26,7 +26,7 @@ EXAMPLES = pa.struct(
     [
         pa.field("problem", pa.string()),
         pa.field("solution", pa.string()),
-        pa.field("messages", MESSAGES),  # Contents of all messages but those that instruct.
+        pa.field("messages", MESSAGES),  # Contents of all messages except those that instruct.
     ]
 )
 
@@ -35,7 +35,7 @@ def chats_of(cells: Sequence[Any]) -> pa.ListArray:
     """Return the contents of the messages in each Python value.
 
     Raises:
-        UnfitError: A value is no list of messages, or a message's content is not text.
+        UnfitError: A value is not a list of messages, or a message's content is not text.
     """
     found = []
     for row, cell in enumerate(cells):
@@ -81,8 +81,8 @@ def examples_of(cells: Sequence[Any]) -> pa.StructArray:
     is what the model is asked. A chat of several questions has neither problem nor solution.
 
     Raises:
-        UnfitError: A value is no list of messages, a message's content is not text, or a message
-            does not say whose it is.
+        UnfitError: A value is not a list of messages, a message's content is not text, or a message
+            has no role.
     """
     messages = chats_of(cells)
     found: list[dict[str, Any] | None] = []
@@ -108,7 +108,7 @@ def examples_of(cells: Sequence[Any]) -> pa.StructArray:
 
 def _role(turn: Any) -> str:
     if not isinstance(turn, dict):
-        raise UnfitError("a message that is no object")
+        raise UnfitError("a message that is not an object")
     for key in ROLES:
         if _is_string(turn.get(key)):
             return str(turn[key]).strip().lower()
@@ -123,7 +123,7 @@ def _has_text(of: pa.DataType) -> bool:
 
 
 def _turns(cell: Any) -> Any:
-    """Return a chat's messages as a list; anything that is no chat as it is.
+    """Return a chat's messages as a list, and anything that is not a chat unchanged.
 
     A chat may be JSON text, or an object of lists, as `datasets` writes a sequence of objects.
     """
@@ -162,7 +162,7 @@ def _content(turn: Any) -> str | None:
     if turn is None:
         return None
     if not isinstance(turn, dict):
-        raise UnfitError("a message that is no object")
+        raise UnfitError("a message that is not an object")
     content = turn.get("content")
     said, thoughts = _parts(turn.get("value") if content is None else content)
     for name in THINKING:

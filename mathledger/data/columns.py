@@ -23,7 +23,7 @@ def texts(values: pa.Array, kind: Kind) -> pa.StringArray:
     """Return the values of an Arrow array as text.
 
     Raises:
-        UnfitError: A value is neither text nor what else the column may hold.
+        UnfitError: A value is neither text nor of another kind that the column may hold.
     """
     values = plain(values)
     of = values.type

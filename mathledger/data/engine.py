@@ -1,6 +1,6 @@
 """Run a compiled function over columns of parquet files, on this machine's cores or on Ray.
 
-The row groups of a file are worked on side by side, and their results are given out in the order of
+The row groups of a file are processed in parallel, and their results are yielded in the order of
 the file. The outputs therefore do not depend on the runner, the threads or the nodes.
 """
 
@@ -114,7 +114,7 @@ def _begun(tasks: Iterator[Any], num_ahead: int) -> Iterator[Any]:
         if len(begun) == num_ahead:
             yield begun.popleft()
     while begun:
-        yield begun.popleft()  # Ray frees a result to which no reference is left.
+        yield begun.popleft()  # Ray frees a result once no reference to it is left.
 
 
 def run_group(path: Path, columns: list[str], kernel: Kernel, width: int, group: int) -> Bytes:
@@ -134,7 +134,7 @@ def _on_ray(
     # read-only. Ray therefore gets the function's pickle.
     pickled = ray.put(ray.cloudpickle.dumps(kernel))  # type: ignore[no-untyped-call]
     task = ray.remote(scheduling_strategy="SPREAD")(_run_pickled)
-    place = path.absolute()  # Ray's workers were started in folders of their own.
+    place = path.absolute()  # Each of Ray's workers was started in another folder.
     # The list makes Ray pass the reference to the workers, each of which fetches the pickle once.
     tasks = (task.remote([pickled], place, columns, width, group) for group in groups)
     for begun in _begun(tasks, GROUPS_ON_RAY):

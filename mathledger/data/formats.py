@@ -1,7 +1,7 @@
 """Read the rows of parquet, JSONL and CSV files, each also compressed with gzip or zstd.
 
-The number of a row counts from 0 and skips blank lines; errors, `count_rows` and the column
-`origin_row` all use it. No message quotes a value, because a benchmark may be private.
+Rows are numbered from 0 and blank lines are skipped; errors, `count_rows` and the column
+`origin_row` all use this number. No message quotes a value, because a benchmark may be private.
 """
 
 import codecs
@@ -26,7 +26,7 @@ from mathledger.core.tables import Row
 from mathledger.data.values import DoubleKeyError, decode, printable
 
 MAX_LINE = 64 * 1024**2  # Longest row in bytes; a damaged file may be one endless line.
-HEAD = 32  # Bytes that tell formats apart.
+HEAD = 32  # First bytes by which formats are recognised.
 SHOWN = 12  # Columns that an error names.
 SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
 KINDS = {".parquet": "parquet", ".jsonl": "jsonl", ".csv": "csv"}
@@ -178,7 +178,7 @@ def json_rows(path: Path, label: str) -> Iterator[tuple[Row, int]]:
 def csv_rows(path: Path, label: str, wanted: dict[str, str]) -> Iterator[tuple[Row, int]]:
     """Yield the rows of a CSV file, each with its size; the first line names the columns.
 
-    No message shows that line: without names it is a row, which may be private.
+    No message shows that line: in a file without names it is a row, which may be private.
 
     Raises:
         InputError: The file is not CSV in UTF-8, a mapped column is missing, or a row has more or
@@ -228,7 +228,7 @@ class _DamagedError(Exception):
 
 
 def _decoded(stream: io.BufferedReader) -> Iterator[str]:
-    """Yield the lines of a CSV file; a quoted cell may go on over blank lines."""
+    """Yield the lines of a CSV file; a quoted cell may span blank lines."""
     is_first = True
     for line in iter(partial(stream.readline, MAX_LINE + 1), b""):
         if len(line) > MAX_LINE:

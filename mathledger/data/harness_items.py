@@ -1,4 +1,4 @@
-"""Make the items of a task of lm-evaluation-harness: its own prompts, examples and answers."""
+"""Make items from a task of lm-evaluation-harness, with its prompts, examples and answers."""
 
 import json
 from pathlib import Path

@@ -75,7 +75,7 @@ def asked(row: Row, options: Options) -> Row:
         others = texts[:right] + texts[right + 1 :]
         answer = shown[order.index(right)]
         is_alone = "\n" not in answer and not any(_is_same(texts[right], each) for each in others)
-        item["answer"] = answer if is_alone else answer[:3]  # Else only the letter tells.
+        item["answer"] = answer if is_alone else answer[:3]  # Otherwise they look alike.
     return item
 
 
@@ -99,6 +99,6 @@ def _index(answer: str, texts: list[str], form: str, where: str) -> int:
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Return True if grading's exact rules take two options for equal."""
+    """Return True if grading's exact rules consider two options equal."""
     graded = grades.settle(other, one, "expression")
     return graded is not None and graded.verdict == "correct"

@@ -24,8 +24,8 @@ from mathledger.data.sources import RepoType, expect_inside
 def local_pins(given: list[str]) -> Iterator[tuple[str, str]]:
     """Yield (path, sha256) of the given files and of all files in the given folders.
 
-    Links are not followed to their names: in the hub's cache, a link has the file's name, and what
-    it points to has a digest as its name. Hidden files in a folder are left out.
+    A link is listed under its own name: in the hub's cache that is the file's name, and the
+    target's name is a digest. Hidden files in a folder are left out.
     """
     for text in given:
         root = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100  resolves no link

@@ -45,7 +45,8 @@ MODULES = {
 TaskName = Literal["chain_sum", "gsm_symbolic", "word_problems"]
 
 # Twins are drawn with the item's seed plus a multiple of this step, which is beyond the seeds of
-# all corpora. A sum of the same shape turns up once in 50 draws or more, another answer at once.
+# all corpora. It takes 50 draws or more to find a sum of the same shape; another answer turns up at
+# once.
 TWIN_STEP = 1_000_000_000
 MAX_DRAWS = 10_000
 

@@ -39,7 +39,7 @@ RAW = pa.schema(
         pa.field("origin_row", pa.int64()),
     ]
 )
-# What a column may hold; those of other names hold text or numbers.
+# What a column may hold; any other column holds text or numbers.
 KINDS: dict[str, Kind] = {
     "problem": "text",
     "solution": "text",
@@ -55,7 +55,7 @@ def batches(folder: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     """Yield all rows, as RAW, of the files that a folder's receipt lists.
 
     Raises:
-        InputError: A mapped column is missing or holds what it cannot hold, or a file is damaged.
+        InputError: A mapped column is missing or of another kind, or a file is damaged.
     """
     wanted = {name: column for name, column in columns.items() if column}
     if "problem" not in wanted:  # The chats hold problems and solutions.
@@ -86,7 +86,7 @@ def read_columns(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dic
         wanted: The file's column for each canonical name.
 
     Raises:
-        InputError: A mapped column is missing or holds what it cannot hold, or the file is damaged.
+        InputError: A mapped column is missing or of another kind, or the file is damaged.
     """
     form = format_of(path.name)
     if form.kind == "parquet":

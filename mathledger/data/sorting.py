@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from mathledger.core.tables import Writer
 
-SORT_BYTES = 256 * 1024**2  # write_sorted gathers this much while it writes as much again.
+SORT_BYTES = 256 * 1024**2  # write_sorted collects this much while it writes as much again.
 
 
 def write_sorted(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> int:

@@ -2,7 +2,7 @@
 
 These are the Python values of JSONL and CSV; `columns` does the same for parquet. Both give the
 same text for the same value: a number is written out in digits without an exponent, a
-whole number has no decimal point, and NaN is no value.
+whole number has no decimal point, and NaN is not a value.
 
 >>> number_text("142.0"), number_text("1e16"), number_text("0.10"), number_text("NaN")
 ('142', '10000000000000000', '0.1', None)
@@ -63,7 +63,7 @@ decode = json.JSONDecoder(
 def number_text(number: str) -> str | None:
     """Return a JSON number in plain digits; None for NaN.
 
-    With an exponent and over 15 digits, a number was written from a float, whose value it gets.
+    A number with an exponent and over 15 digits was written from a float, and gets its value.
 
     Raises:
         UnfitError: The number is infinite or has too many digits.
@@ -158,9 +158,9 @@ def texts_of(cells: Sequence[Any], kind: Kind) -> pa.StringArray:
     """Return the Python values of one column as text.
 
     Raises:
-        UnfitError: A value is neither text nor what else the column may hold.
+        UnfitError: A value is neither text nor of another kind that the column may hold.
     """
-    # Nearly all values are plain strings, which need no look.
+    # Nearly all values are plain strings, which need no conversion.
     is_answer = kind == "answer"
     found = [
         cell if cell.__class__ is str and not (is_answer and "[" in cell) else _at(row, cell, kind)
@@ -219,7 +219,7 @@ def _cell(value: Any, kind: Kind) -> str | list[str] | None:
 
 
 def is_blank(cell: str | list[str]) -> bool:
-    """Return True for a member of a list that is no value."""
+    """Return True for a member of a list that is not a value."""
     return isinstance(cell, str) and not cell.strip()
 
 

@@ -1,4 +1,4 @@
-"""Open what completes a model's problems: its weights, or the server that holds them."""
+"""Open the backend that completes problems: a model's weights, or the server that holds them."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Probe whether a model answers a problem of which it has been shown a part.
+"""Probe whether a model answers a problem after seeing only part of it.
 
 The model is asked as in the evaluation: through its chat template, with the benchmark's prompt, by
 the engine and the settings of `evaluate`, one response to each part. The benchmark's judge grades

@@ -1,4 +1,4 @@
-"""Probe a model of which only the server is known: it completes raw text at /completions.
+"""Probe a model through its server alone, which completes raw text at /completions.
 
 Nobody here has its tokenizer, so a problem is halved by its words, and a completion is cut to as
 many words as the rest of the problem has.
@@ -41,7 +41,7 @@ def complete(folder: Path, texts: list[Halves]) -> dict[str, str]:
     """Complete the first half of each problem with as many words as its rest has.
 
     Raises:
-        InputError: the server does not answer, or not as OpenAI's protocol says.
+        InputError: the server does not answer, or does not follow OpenAI's protocol.
     """
     import httpx2
 

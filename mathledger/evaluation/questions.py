@@ -106,7 +106,7 @@ def render(
 
 
 def expect_other_examples(items: list[Row], turns: list[list[dict[str, str]]]) -> None:
-    """Raise InputError if an example of a prompt is the problem of an item, as filters compare.
+    """Raise InputError if an example in a prompt is an item's problem, as the filters decide it.
 
     Args:
         turns: the conversation of each item, whose last turn asks the item.

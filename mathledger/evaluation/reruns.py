@@ -1,4 +1,4 @@
-"""Record how many responses differ if they are generated again, from which the card states it.
+"""Record how many responses differ if they are generated again, for the card to state.
 
 `python -m stages.evaluate MODEL BENCHMARK --spot-check N --record` adds a line to
 conf/model_card/reruns.jsonl. A line counts only for the responses that it names by their sha256.
@@ -57,7 +57,7 @@ def read(path: Path) -> list[Rerun]:
         except ValueError:
             content = None
         if not isinstance(content, dict):
-            raise InputError(f"{path}:{number} is no JSON: `--spot-check N --record` writes it")
+            raise InputError(f"{path}:{number} is not JSON: `--spot-check N --record` writes it")
         found.append(Rerun.read(content, f"{path}:{number}"))
     return found
 

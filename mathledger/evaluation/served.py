@@ -1,4 +1,4 @@
-"""Ask a model of which only the server is known: its folder in data/model/ holds a receipt alone.
+"""Ask a model through its server alone: its folder in data/model/ holds only a receipt.
 
 It gets the same messages as every other model, and the server applies its own chat template. Its
 tokenizer is not known either, so a request has no token ids, and the server counts the tokens.
@@ -20,7 +20,7 @@ from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import Conversation, Rendered
 from mathledger.model.served import describe
 
-# Where the software of a server tells its version.
+# Where a server's software reports its version.
 VERSIONS = {
     "vllm": ("/version", "version"),
     "sglang": ("/get_server_info", "version"),
@@ -96,7 +96,7 @@ def expect_same(folder: Path) -> dict[str, Any]:
     """Return the facts about a model's server for the lineage; there are none without a server.
 
     Raises:
-        InputError: the server says something else about its model than when it was recorded.
+        InputError: the server no longer says what was recorded about its model.
     """
     own = described(folder)
     if own is None:

@@ -349,7 +349,7 @@ def mean_share(values: F64, level: float = LEVEL) -> Interval:
 
     The interval is Clopper and Pearson's (1934) for an effective number of items: as many single
     responses would vary as much as the items do (Kish 1965; Korn and Graubard 1998 for the
-    interval). Both sums of squares get one evenly split item more, so that a few items that agree
+    interval). Both sums of squares get one more item, evenly split, so that a few items that agree
     by chance do not count as many. For one response per item the effective number is that of the
     items. docs/statistics.md compares the coverage with other intervals.
     """

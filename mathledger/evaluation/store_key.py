@@ -1,4 +1,4 @@
-"""Compute the key of a response store: everything that determines a response but its request."""
+"""Compute the key of a response store: everything that determines a response except its request."""
 
 from collections.abc import Mapping
 from pathlib import Path

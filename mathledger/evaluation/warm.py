@@ -173,7 +173,7 @@ def begin(model: Path, settings: Params, fingerprint: str, num_cells: int) -> Wa
     small model, which loads in seconds (vLLM takes a minute for any model).
 
     Args:
-        fingerprint: a digest of everything that determines a response but its request.
+        fingerprint: a digest of everything that determines a response except its request.
         num_cells: the number of benchmarks, each of which is a cell of the model.
     """
     dvc = turns.dvc_process() if "DVC_STAGE" in os.environ else None

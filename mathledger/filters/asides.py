@@ -1,4 +1,4 @@
-r"""Find what a problem says beside itself: its question, remarks, and the form of its answer.
+r"""Find what a problem says besides its facts: the question, remarks, the form of the answer.
 
 A remark may be missing from a copy: "(The notation $\lfloor x\rfloor$ denotes ...)", "where $i =
 \sqrt{-1}$", "in terms of $k$", options after a long question, and the remainder modulo 1000 of a
@@ -31,7 +31,7 @@ from mathledger.text.tokens import (
 )
 
 MAX_REMARK, MAX_SHORT_REMARK = 40, 8  # Tokens in a remark in brackets.
-MIN_STEM = 20  # Tokens of a question that tells a problem without its options.
+MIN_STEM = 20  # Tokens of a question that states a problem without its options.
 # Marks of a token: a remark, and one that may be missing but may not differ.
 SAID, NOTED = 1, 2
 
@@ -85,7 +85,7 @@ def _role(value: Any) -> int:
 
 @kernel
 def mark_asides(tok: Any, count: int, data: Any, wrapper: Any, asks: Any, is_remark: Any) -> None:
-    """Mark the tokens of questions and remarks, and the options that a long question needs not.
+    """Mark the tokens of questions and remarks, and the options that a long question does not need.
 
     A question goes from the word that asks to the end of its sentence or a condition.
     """

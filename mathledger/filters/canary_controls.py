@@ -38,7 +38,7 @@ _QUESTIONS = (
 )
 
 
-# Statements that set sizes and styles are no part of what a drawing shows.
+# Statements that set sizes and styles are not part of what a drawing shows.
 _LAYOUT = re.compile(rf"(?:(?<=[;\]\s]))(?:{'|'.join(LAYOUT)})\b[^;]*")
 
 
@@ -52,7 +52,7 @@ def number_changed(problem: str, seed: int) -> str:
 
 
 def numbers_swapped(problem: str, seed: int) -> str:
-    """Exchange two different numbers with a word between them, so that no sum just commutes."""
+    """Exchange two different numbers with a word between them, so that no sum only commutes."""
     tokens = spelling.spelled(problem)
     places = [at for at, token in enumerate(tokens) if _is_number(token, problem)]
     pairs = [
@@ -161,7 +161,7 @@ def _is_content(token: Token) -> bool:
 
 
 def _signs(problem: str) -> list[Token]:
-    """Return the plus and minus signs; a hyphen beside a word is none."""
+    """Return the plus and minus signs; a hyphen next to a word is not one."""
     signs = [token for token in spelling.spelled(problem) if token.spelling in ("+", "-")]
     return [
         token

@@ -44,7 +44,7 @@ _ASCII = {
     r"\^\{([^{}\\]+)\}": r"**(\1)",
     r"\^(\w)": r"**\1",
 }
-# Formulas with these hold letters that are no variables: words, units, differentials, measures.
+# Formulas with these hold letters that are not variables: words, units, differentials, measures.
 _NOT_VARIABLES = (
     r"\\(?:text|mbox|mathrm|operatorname)|[a-z]{4}|(?<!\\)\b(?:sin|cos|tan|log|ln|gcd|lcm|max|min|mod)"
     r"|d[xtyz]\b|m ?\\angle"

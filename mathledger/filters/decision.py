@@ -57,7 +57,7 @@ EVIDENCE = pa.schema(
 )
 
 
-# One item may always remove this many problems, which are its copies in other words.
+# One item may always remove this many problems, as copies of it in other words.
 MIN_PROBLEMS_PER_ITEM = 100
 # A pair has this class if somebody judged that its texts are different problems.
 DIFFERENT = len(CLASSES)
@@ -67,7 +67,7 @@ NO_ITEM = tuple(name for name in NAMES if name not in CONTAMINATION)
 
 
 class Ruling(NamedTuple):
-    """A decision about a pair that stands in place of the rule's."""
+    """A decision about a pair that replaces the rule's."""
 
     by: str  # Either "judge" or "person".
     rule_kind: int  # What the rule says: an index into CLASSES, or NO_CLASS.

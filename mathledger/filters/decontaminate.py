@@ -115,7 +115,7 @@ class Params:
             raise ValueError("judge needs embeddings, which proposes the pairs")
 
     def policy(self) -> Policy:
-        """Return which classes remove a row, and which action the other rows are marked with."""
+        """Return which classes remove a row, and the action recorded for the other rows."""
         contaminated = {*overlap.CONTAMINATION} if self.action == "remove" else set()
         variants = {"variant"} if self.variants == "quarantine" else set()
         kept_as = "flagged" if self.action == "flag" else "kept"
@@ -128,7 +128,7 @@ def filter_rows(
     """Write kept, removed and evidence.parquet and canaries.json into out; return the metrics.
 
     Args:
-        verdicts: People's verdicts about pairs, which stand in place of the rule's.
+        verdicts: People's verdicts about pairs, which override the rule.
 
     Raises:
         InputError: There are no rows, all are contaminated, or the filter misses its canaries.

@@ -324,7 +324,7 @@ def filter_rows(
 
     Args:
         paths: The corpora's files, <corpus>/kept.parquet, in the order of preference.
-        verdicts: People's verdicts about pairs of problems, which stand in place of the rule's.
+        verdicts: People's verdicts about pairs of problems, which override the rule.
 
     Raises:
         InputError: There are no rows, or too many rows of a corpus or a source are copies.

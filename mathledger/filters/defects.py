@@ -1,8 +1,7 @@
 """Find the rows that cannot be trained on, with a reason and evidence.
 
 If several reasons apply, a row gets the first one that `find` checks. The grader of evaluation
-compares a solution's answer with the reference. Where it cannot tell, nothing shows that the answer
-is wrong: the row stays, with a flag.
+compares a solution's answer with the reference. If it cannot decide, the row stays, with a flag.
 """
 
 from collections import Counter
@@ -301,7 +300,7 @@ def _judge_answers(
     """Remove remaining rows whose answer the grader calls wrong; return the verdict counts.
 
     The grader reads the solution as it reads a model's response, as an expression. A row whose last
-    box or line `#### x` is the reference to the letter is right without asking it.
+    box or line `#### x` equals the reference exactly needs no grading.
     """
     num_boxes = np.bincount(boxes.rows, minlength=len(solutions))
     has_reference = np.asarray(pc.is_valid(reference)) & removals.is_left

@@ -107,7 +107,7 @@ def agreed(one: str | None, other: str | None) -> Verdict:
 
 
 def request(settings: Params, one: str, other: str) -> dict[str, Any]:
-    """Return the body of a request. The texts are not expanded again, whatever braces they hold."""
+    """Return the body of a request. Braces in the texts are not expanded."""
     before, middle, after = re.split(r"\{one\}|\{other\}", PROMPTS[settings.prompt])
     return {
         "model": settings.model,
@@ -137,8 +137,8 @@ class Replies:
                 self._replies |= _ENTRY.validate_json(line)
             except ValidationError:
                 raise InputError(
-                    f"{path} holds {line[:60]!r}, which is no stored reply: delete the file to ask "
-                    "the judge again"
+                    f"{path} holds {line[:60]!r}, which is not a stored reply: delete the file "
+                    "to ask the judge again"
                 ) from None
         if torn:  # A crash cut the last line off.
             write_text(path, whole + "\n" if whole else "")
@@ -152,7 +152,7 @@ class Replies:
     def add(self, request: str, reply: str | None) -> None:
         """Store a reply at once; one thread calls this."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # One system call writes the line, so that two experiments do not mix theirs.
+        # One system call writes the line, so that the lines of two experiments do not mix.
         with self._path.open("ab", buffering=0) as file:
             file.write(json.dumps({request: reply}).encode() + b"\n")
         self._replies[request] = reply

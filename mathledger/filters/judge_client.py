@@ -1,4 +1,4 @@
-"""Ask a server that speaks OpenAI's chat protocol, and believe nothing about its replies."""
+"""Ask a server that speaks OpenAI's chat protocol, and trust nothing in its replies."""
 
 import json
 import os

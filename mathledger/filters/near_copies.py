@@ -3,7 +3,7 @@
 MinHash proposes pairs (minhash.py), and a direct comparison decides. Two problems are near copies
 if they differ in wording alone (wording.py) and have the same drawings, or one of them has none.
 The Jaccard similarity of the n-grams of their contents must reach a limit, which bounds the number
-of slips of the pen.
+of typos.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -76,7 +76,7 @@ def find(
 def overrule(
     pairs: I64, similarity: F64, ruled: dict[tuple[int, int], bool], num_problems: int
 ) -> tuple[I64, F64]:
-    """Put what people judged in place of the similarity: infinity for a copy, no pair if not.
+    """Let people's verdicts replace the similarity: infinity for a copy, no pair if not.
 
     >>> overrule(np.array([[2, 0], [3, 1]]), np.array([0.9, 0.9]), {(3, 1): False, (1, 0): True}, 4)
     (array([[1, 0],

@@ -6,10 +6,11 @@ order (overlap_align.py), and accounts for every unit that is left (overlap_acco
 assigns the first class that fits:
 
 - same       The canonical tokens are equal, and so are the drawings.
-- contained  The text has all units of the item in their order, moved passages aside, and nothing
+- contained  The text has all units of the item in their order, apart from moved passages, and
+nothing
              that could change the problem.
 - rephrase   Numbers, signs and variables agree, no word is replaced by an opposite, and the words
-             agree as far as the rarity of the numbers does not already tell the problem.
+             agree as far as the rarity of the numbers does not already identify the problem.
 - variant    The sentences agree, but numbers or signs differ.
 - sibling    The sentences agree, but the drawing, a deciding word or the question differs.
 
@@ -58,17 +59,18 @@ OTHER, RENAMED, ANOTHER_REQUEST = range(3)
 # If a text and an item share few n-grams, their shared rare words (in less than a tenth of the
 # training problems) must have at least this share of the weight of either text.
 MIN_RARE = 0.05
-NO_WORDS = 1.0  # A text whose words weigh no more nats consists of formulas.
+NO_WORDS = 1.0  # A text whose words weigh at most this many nats consists of formulas.
 MIN_WORDS = 0.15  # For "rephrase", the smallest share of words in either direction.
 MAX_INFORMATION = 10.0  # Nats of the numbers that count for "rephrase".
 WORDS_PER_NAT = 0.068  # Share of words that a nat of the numbers replaces.
-# A longer text with numbers of so many nats, told anew, may have one number or decisive word more
-# or less.
+# A longer text with numbers of this many nats, if reworded, may have one number or decisive word
+# more or less.
 SURE_NUMBERS, MAX_TEMPLATE_OF_SURE, MIN_UNITS_OF_SURE = 6.0, 0.4, 14
 SHORT_UNITS, SHORT_INFORMATION = 12, 4.0  # The numbers of a smaller item replace no words.
-# A text with fewer changed places is not told in other words.
+# A text with fewer changes is not a rewording.
 MIN_EDITS, UNITS_PER_EDIT = 2.5, 12
-# A question for a new measure, such as a ratio, is another one if it shares no more units.
+# A question for a new measure, such as a ratio, is another one if it shares at most this many
+# units.
 MAX_SHARED_WITH_MEASURE = 3
 MIN_SHARED = 0.8  # For "variant", the smallest share of words in either direction.
 MIN_SHARED_BY_SIBLING = 0.5
@@ -243,7 +245,7 @@ def classify(
         )
         if (
             reworded and not near
-        ):  # Most of these texts have other numbers, which costs little to see.
+        ):  # Most of these texts have other numbers, which is cheap to check.
             needed = number_values[number_first[item] : number_first[item + 1]]
             reworded = num_missing(needed, text.numbers) <= MAX_MISSING_NUMBERS
         if not (equal or near or reworded or form == RENAMED):

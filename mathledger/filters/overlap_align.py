@@ -14,8 +14,8 @@ RUN = 3  # Units that make a passage: the text repeats the item there.
 
 # Scores of a matched unit by kind: TERM and NAME count their rarity in addition.
 _SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5, 0.3, 0.3], np.float32)
-_MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Of another unit of the kind.
-_BONUS = np.float32(0.4)  # For a match that directly follows another.
+_MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Another unit of the kind.
+_BONUS = np.float32(0.4)  # Bonus of a match that directly follows another.
 
 
 class Board(NamedTuple):
@@ -24,7 +24,7 @@ class Board(NamedTuple):
     steps: npt.NDArray[np.uint8]
     best: npt.NDArray[np.float32]  # Shape (2, units): the best score of a prefix.
     last: npt.NDArray[np.float32]  # The same if the last units match each other.
-    partner: npt.NDArray[np.int32]  # Of each unit of the item, its unit in the text, or -1.
+    partner: npt.NDArray[np.int32]  # For each unit of the item, its unit in the text, or -1.
     back: npt.NDArray[np.int32]  # And vice versa.
     scope: npt.NDArray[np.bool_]  # Units of the text that must be accounted for.
 
@@ -128,7 +128,7 @@ def drop_loose(item: Any, text: Any, work: Any) -> None:
 
 @kernel
 def match_moved(item: Any, text: Any, work: Any) -> None:
-    """Match what stands at another place: words, and passages with numbers and signs."""
+    """Match what was moved: words, and passages with numbers and signs."""
     values, kinds, others = item.values, item.kinds, text.values
     partner, back = work.partner, work.back
     for i in range(len(values)):
@@ -174,7 +174,7 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
 
 @kernel
 def _is_opposed(at: int, own: Any, other: Any, partner: Any, back: Any) -> bool:
-    """Return True if the other text has another unit of the kind in this unit's place."""
+    """Return True if the other text has another unit of this kind in this unit's place."""
     for step in (-1, 1):
         near = at + step
         if 0 <= near < len(own.values) and partner[near] >= 0:

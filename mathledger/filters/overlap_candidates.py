@@ -216,7 +216,7 @@ def by_stems(
 
 @kernel
 def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
-    """Add the items whose numbers the text has, but for few missing and few others.
+    """Add the items whose numbers the text has, with few missing and few extra.
 
     Returns:
         The number of candidates.

@@ -1,4 +1,4 @@
-"""Compare two drawings whose code differs: one is edited, or both draw the same by other code."""
+"""Compare two drawings whose code differs: one is an edited copy, or both draw the same thing."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mathledger.text.hashing import hash_span
 MAX_PARTS = 4096  # Words and numbers of a text's drawings that are compared.
 # Two drawings with so few differences, or such a share of them, have one source.
 MAX_EDITS, MAX_EDITED = 2, 0.12
-# A text of this size tells the problem even if the drawing is missing or drawn in another way.
+# A text of this size identifies the problem even if the drawing is missing or drawn in another way.
 MIN_UNITS_WITHOUT_DRAWING, MIN_UNITS_TO_REDRAW, MIN_NUMBERS_TO_REDRAW = 15, 20, 3
 
 
@@ -44,7 +44,7 @@ def is_edited(parts: Any, others: Any) -> bool:
 
 @kernel
 def says_the_same(one: Any, other: Any, units: Any, parts: Any, others: Any) -> bool:
-    """Return True if two drawings are equal, or if the item's text tells the problem without."""
+    """Return True if two drawings are equal, or if the item's text identifies the problem alone."""
     if one == other:
         return True
     size, num_numbers = len(units.values), 0

@@ -53,7 +53,7 @@ class Thresholds:
     variant: float = Field(
         description=(
             "Smallest overlap of n-grams or words at which a problem is compared with an item, and "
-            "smallest share of a variant or sibling in passages that agree but for numbers."
+            "smallest share of a variant or sibling in passages that agree apart from numbers."
         ),
     )
 
@@ -186,7 +186,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
 
 
 def too_short(index: Index) -> I64:
-    """Return the numbers of the items that are too short to be told apart, so never matched."""
+    """Return the numbers of the items that are too short to be distinctive, so never matched."""
     is_short = (np.diff(index.unit_first) < MIN_UNITS) & (index.drawings == 0)
     return np.flatnonzero(is_short)
 

@@ -38,9 +38,10 @@ from mathledger.text.tokens import (
 from mathledger.text.wrappers import is_wrapped
 
 # Kinds of unit. A name is a capitalised word within a sentence; a small word (and, or, after) has
-# little weight of its own; a REMARK (see asides.py) may be missing, and NOTED may, but not differ.
+# little weight of its own; a REMARK (see asides.py) may be missing; a NOTED unit may be missing,
+# but may not differ.
 TERM, NAME, SMALL, QUANTITY, SIGN, BRACKET, VARIABLE, REMARK, NOTED = range(9)
-LEFT_OUT = -1  # Kind of a token that is no unit.
+LEFT_OUT = -1  # Kind of a token that is not a unit.
 _REMARKS = (TERM, REMARK, NOTED)  # By the marks of asides.py.
 MAX_LABEL = 4  # Longest name of a figure in capitals, as in ABCD.
 
@@ -144,7 +145,7 @@ def _drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
 
 @kernel
 def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
-    """Return True if two brackets enclose prose, or a product that is no base of a power."""
+    """Return True if two brackets enclose prose, or a product that is not the base of a power."""
     is_product = closing == opening + 3
     for at in range(opening + 1, closing):
         if tok[at, KIND] == WORD and tok[at, TO] - tok[at, FROM] > 3:

@@ -96,7 +96,7 @@ def estimate(found: Found) -> Estimate | None:
     """Return Chapman's estimate of what remains, or None if both proposers share too few leaks.
 
     The estimator is unbiased if both together are at least as many as all (Chapman 1951). The
-    interval takes the number as Poisson, with a gamma-distributed mean whose relative variance is
+    interval treats the number as Poisson, with a gamma-distributed mean whose relative variance is
     that of the product b * c / a (Woolf 1955); in simulations it holds the number in at least 95%.
 
     >>> estimate(Found(num_first=90, num_second=60, num_both=54))

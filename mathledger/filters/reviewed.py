@@ -169,7 +169,7 @@ def _numbers(verdicts: list[Verdict], problems: U64) -> dict[str, int]:
 
 
 class Overlay:
-    """The verdicts about the pairs of the present items; `apply` puts them in place of the rule."""
+    """The verdicts about the pairs of the present items; `apply` lets them override the rule."""
 
     def __init__(self, verdicts: Iterable[Verdict], items: list[Item]) -> None:
         self.verdicts = [*verdicts]

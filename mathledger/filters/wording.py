@@ -2,8 +2,8 @@
 
 A problem is reduced to what it says: its numbers, operators, macros, brackets, single letters and
 content words, in their order. Two problems differ in wording alone if these are equal one by one,
-up to plural endings and slips of the pen. An added clause, moved brackets, swapped numbers and
-swapped names therefore keep two problems apart.
+up to plural endings and typos. An added clause, moved brackets, swapped numbers and swapped names
+therefore keep two problems apart.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ FREE = (
 )
 # A sentence of these and free words alone may be added or dropped: "Justify your answer."
 INSTRUCTIONS = "diagram figure picture question problem answer justify explain show reasoning work"
-# Before one of these words, "a" is a letter and no article: the area a of a square.
+# Before one of these words, "a" is a letter and not an article: the area a of a square.
 NO_NOUNS = (
     "of in on at for with as and or but then is are was be has to by if when where which that"
 )
@@ -103,8 +103,8 @@ def _sentence_end(tokens: Any, at: int, count: int) -> tuple[int, bool]:
 def read_content(tokens: Any, count: int, spell: Any, content: Any) -> int:
     """Write the content of the tokens; return its length.
 
-    A bracket without its partner is a slip and is left out. The partner may look different, as in
-    the interval [0, 1).
+    A bracket without its partner is taken for a typo and left out. The partner may look different,
+    as in the interval [0, 1).
     """
     values, begins, ends, opened = content
     size, end, only_instructs, num_open = 0, 0, False, 0
@@ -178,9 +178,9 @@ def _stem_end(spell: Any, begin: int, end: int) -> int:
 
 @borrowing
 def says_the_same(one: Any, other: Any, size: int, spell: Any, other_spell: Any) -> bool:
-    """Return True if two contents of this size are equal up to slips of the pen.
+    """Return True if two contents of this size are equal up to typos.
 
-    A slip makes a word that neither text has elsewhere; otherwise it would be another thing.
+    A misspelled word occurs once; a word that either text has elsewhere names another thing.
     """
     for at in range(size):
         if one.values[at] == other.values[at]:
@@ -192,13 +192,13 @@ def says_the_same(one: Any, other: Any, size: int, spell: Any, other_spell: Any)
                 return False
         begin, end = one.begins[at], one.ends[at]
         other_begin, other_end = other.begins[at], other.ends[at]
-        if not _is_slip(spell, begin, end, other_spell, other_begin, other_end):
+        if not _is_typo(spell, begin, end, other_spell, other_begin, other_end):
             return False
     return True
 
 
 @borrowing
-def _is_slip(
+def _is_typo(
     spell: Any, begin: int, end: int, other_spell: Any, other_begin: int, other_end: int
 ) -> bool:
     """Return True if one word has a letter more than the other, or two letters swapped.

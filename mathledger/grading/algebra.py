@@ -28,7 +28,7 @@ TOLERANCE = Fraction(1, 10**25)  # Largest relative difference between equal val
 
 
 class Undecided(Exception):  # noqa: N818  (a control-flow signal, not an error)
-    """Raised if no rule decides whether two answers are equal, e.g. since one cannot be read."""
+    """Raised if no rule decides whether two answers are equal, e.g. because one cannot be read."""
 
 
 def equal(gold: str, given: str) -> bool:
@@ -37,7 +37,7 @@ def equal(gold: str, given: str) -> bool:
     A decimal also equals a value that it is a correct rounding of (numbers.is_rounded).
 
     Raises:
-        Undecided: One of the texts is no expression.
+        Undecided: One of the texts is not an expression.
     """
     from sympy import Expr, MatrixExpr
 
@@ -121,7 +121,7 @@ def expression(text: str, is_cased: bool = True) -> Any:
         is_cased: Whether a capital and a small letter are two variables.
 
     Raises:
-        Undecided: The text is no expression.
+        Undecided: The text is not an expression.
     """
     from latex2sympy2_extended import NormalizationConfig, normalize_latex
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig, latex2sympy

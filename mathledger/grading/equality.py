@@ -74,7 +74,7 @@ def _is_equal(gold: str, given: str, answer_type: str, use_algebra: bool) -> boo
 def _is_about(gold: str, given: str, answer_type: str, use_algebra: bool) -> bool:
     r"""Compare an answer such as 70/9 \approx 7.78: the value or its rounding may be right.
 
-    An answer with more values, or with one that is no rounding of the other, is a guess.
+    An answer with more values, or with one that is not a rounding of the other, is a guess.
     """
     sides = _about(given, use_algebra)
     return _is_any_equal([(gold, side) for side in sides], answer_type, use_algebra)
@@ -350,7 +350,7 @@ def _is_coarse(decimal: Number, exact: Number) -> bool:
 
 
 def _ratio(text: str) -> tuple[Fraction, ...]:
-    """Return the members of a ratio such as 1:2:3 or 3 to 4; none if the text is no ratio."""
+    """Return the members of a ratio such as 1:2:3 or 3 to 4; none if the text is not a ratio."""
     return tuple(map(Fraction, re.split(r":|to", text))) if _RATIO.match(text) else ()
 
 

@@ -121,7 +121,7 @@ def extract(
 
 
 def _last_hashed(text: str) -> str | None:
-    """Return the answer of the last line `#### x` that is no Markdown heading."""
+    """Return the answer of the last line `#### x` that is not a Markdown heading."""
     for match in reversed(list(_HASHES.finditer(text))):
         said = _LABEL.sub("", match[1], count=1).strip()
         if not said.strip(" *:#") or said.endswith(":") or _HEADING.match(said):
@@ -169,7 +169,7 @@ def _last_box(text: str, is_list: bool) -> str | None:
 
 
 def _differ(one: str, other: str) -> bool:
-    """Return True if exact rules tell two answers apart; algebra is not asked."""
+    """Return True if exact rules show that two answers differ; algebra is not used."""
     try:
         return not is_equal(one, other, "expression", use_algebra=False)
     except (NeedsAlgebra, Undecided):

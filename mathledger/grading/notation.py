@@ -327,7 +327,7 @@ _OPTION = re.compile(
     r"(?:\(([A-Z])\)(?![-+*/^_=!(\[]|[a-zA-Z])|([A-Z])(?:[.):](?![-+*/^_=!(])|$))\s*(.*)$",
     re.IGNORECASE,
 )
-# Another letter in brackets, or behind "or": several options are no choice.
+# Another letter in brackets, or behind "or": several options are not a choice.
 _ANOTHER = re.compile(
     r"^[,;/&|+*^_=!<>]|^-(?!\s*\d+$)|^\\(?!frac|d?frac|sqrt|text|\$|pi|\{)|^vs\b|^(?:or|and)\b|^\([A-Z]\)|^(?:or|and)\s+\(?[A-Ja-j]\b|(?:,|\bor|\band)\s*\([A-Z]\)"
 )

@@ -199,7 +199,7 @@ def last_number(text: str) -> str | None:
     """Return the numeral of the last sentence that has one.
 
     If it has several, this is the result of the last equation, or else the last one that measures
-    nothing else. Two values joined by "or" are both returned, since a guess is no answer.
+    nothing else. Two values joined by "or" are both returned, since a guess is not an answer.
     """
     runs = [run for run in formula_runs(text) if re.search(r"\d", run[2])]
     if runs and not NUMERAL.search(text, runs[-1][0]):

@@ -26,7 +26,7 @@ _POWER = r"(?:\s*\^\s*(?:\{\s*-?[1-4]\s*\}|-?[1-4])|[23](?!\d))?"
 _JOINT = r"\s*(?:/|\*|·|\.(?=\w)|\bper\b|\s)\s*-?"
 _ONE = rf"(?:{_SYMBOL}(?![a-zA-Z])){_POWER}"
 
-POWER = re.compile(r"\s*\^\s*(?:\{\s*-?\d+\s*\}|-?\d)")  # behind a unit
+POWER = re.compile(r"\s*\^\s*(?:\{\s*-?\d+\s*\}|-?\d)")  # after a unit
 # Before a unit stands a number, or another unit that has been removed and an operator.
 BEFORE = re.compile(r"([\d})])(?:\s|~|\\[,;: ])*(?:[*/]|\\cdot)?(?:\s|~|\\[,;: ])*$")
 SCALES = {
@@ -34,7 +34,7 @@ SCALES = {
     "万": 10**4, "亿": 10**8,
 }  # fmt: skip
 SCALE = re.compile(r"\s*(hundred|thousand|million|billion|trillion|万|亿)(?![a-z])", re.IGNORECASE)
-# Words that say something about a number that no unit says.
+# Words that qualify a number and are not units.
 _NO_UNITS = (
     r"and|or|but|not|if|mod|choose|plus|minus|over|divided|multiplied|squared|cubed|factorial|less"
     r"|more|modulo|pi|sqrt|to|thirds?|fifths?|sixths?|eighths?|ninths?|tenths?|hundredths?|repeating"
@@ -80,7 +80,7 @@ def _may_precede(text: str) -> bool:
 
 
 def _are_factors(words: str) -> bool:
-    """Return True if letters are no word: consecutive ones such as abc, or without a vowel."""
+    """Return True if letters are not a word: consecutive ones such as abc, or without a vowel."""
     letters = words.strip(".")
     if not re.fullmatch(r"[a-zA-Z]{2,5}", letters):
         return False

@@ -1,4 +1,4 @@
-"""Check once, before any hour is spent, that a model folder can be trained, saved and evaluated."""
+"""Check once, before any training, that a model folder can be trained, saved and evaluated."""
 
 import tempfile
 from dataclasses import asdict, replace
@@ -39,7 +39,7 @@ def check_model(folder: Path) -> dict[str, Any]:
 
 
 def check_tokenizer(folder: Path) -> Any:
-    """Load and return the tokenizer.
+    """Load the tokenizer, check it, and return it.
 
     Raises:
         InputError: there is no fast tokenizer, it loses text, or it lacks a token or the template.
@@ -109,7 +109,7 @@ def check_config(folder: Path) -> int:
 
 
 def check_weights(folder: Path) -> Any:
-    """Load and return the model.
+    """Load the model, check its weights, and return it.
 
     Raises:
         InputError: weights are missing, do not fit the config, or are not finite.
@@ -147,7 +147,7 @@ def _why_not_loaded(folder: Path, error: Exception) -> str:
 
 
 def check_ids(folder: Path, tokenizer: Any, size: int) -> None:
-    """Check that every token which a text or the chat template can yield has an embedding.
+    """Check that every token that a text or the chat template can yield has an embedding.
 
     A special token that nothing writes may lie beyond, as Gemma 3's <image_soft_token> does.
 
@@ -181,7 +181,7 @@ def check_saves(model: Any, tokenizer: Any, folder: Path) -> None:
     """Save the model and its tokenizer to a folder that is deleted again.
 
     Raises:
-        InputError: they cannot be saved, so a training would end in an error.
+        InputError: they cannot be saved, so training would fail at its end.
     """
     import transformers
 

@@ -19,9 +19,9 @@ from mathledger.model.loading import reason
 
 Conversation = list[dict[str, str]]
 
-# A model marks its own thinking with these tokens, so they belong into a solution.
+# A model marks its own thinking with these tokens, so they belong in a solution.
 THINKING = re.compile(r"</?(think|thinking|thought|reasoning)>|\[/?THINK\]|◁/?think▷")
-# Tokens that published tokenizers add without the flag of a control token, though they are ones.
+# Control tokens that published tokenizers do not flag as such.
 LOOKS_LIKE_CONTROL = re.compile(r"<[|\uff5c].+[|\uff5c]>|</?tool_\w+>")
 PRIVATE_USE = range(0xF0000, 0xFFFFE)  # characters that no tokenizer gives a meaning
 PROBE = [
@@ -132,9 +132,9 @@ def _render_spelled(
 ) -> Rendered:
     """Render a conversation whose texts spell control tokens.
 
-    The template sees a mark in the place of each token that a text spells. In what it renders,
-    each control token is its own, and gets an alias; then the marks become text again. A copy of
-    the tokenizer knows the control tokens by their aliases alone.
+    The template sees a mark in the place of each token that a text spells. Every control token in
+    the rendered text therefore comes from the template; it gets an alias, and then the marks become
+    text again. A copy of the tokenizer knows the control tokens by their aliases alone.
     """
     start = _free(known, [turn["content"] for turn in turns])
     marks = {text: chr(start + number) for number, text in enumerate(known.texts)}

@@ -48,7 +48,7 @@ class Params:
 
 @dataclass(frozen=True, config=STRICT)
 class Other:
-    """A model of somebody else, which is evaluated and probed but never trained."""
+    """Somebody else's model, which is evaluated and probed but never trained."""
 
     source: sources.OtherModelSource = Field(description="Where to get the model.")
     about: str = Field(description="Description of the model for the card.")
@@ -97,7 +97,7 @@ def download_model(settings: Params | Other, out: Path, section: str = "model") 
         try:
             replace_tokens(folder, settings.chat_template, settings.pad_token)
             size = check_model(folder)
-        except InputError as error:  # the folder aside is gone when the user reads this
+        except InputError as error:  # the temporary folder is gone when the user reads this
             text = str(error).replace(str(folder), str(out))
             text = re.sub(r"\bmodel\.(?=source|chat_template|pad_token)", f"{section}.", text)
             raise InputError(text) from error

@@ -1,7 +1,7 @@
 """Check a model folder's files before anything loads them.
 
 Nothing but what the pinned files hold may become the model: no code, no pickle, no weights from
-outside of the folder, and no base model that an adapter names.
+outside the folder, and no base model that an adapter names.
 """
 
 import json
@@ -87,7 +87,7 @@ def weight_files(folder: Path) -> list[Path]:
     for name in names.values():
         if not isinstance(name, str) or Path(name).name != name or "\\" in name:
             raise InputError(
-                f"{index} names {name!r}, which is no file of this folder: weights from outside "
+                f"{index} names {name!r}, which is not a file of this folder: weights from outside "
                 "are never loaded"
             )
     files = [folder / name for name in sorted(set(names.values()))]

@@ -1,4 +1,4 @@
-"""Check a tokenizer and its chat template before any hour is spent on training with them."""
+"""Check a tokenizer and its chat template before any training with them."""
 
 import contextlib
 import re
@@ -19,16 +19,16 @@ SOLUTION = r"3 + 4 = 7, so the answer is \boxed{7}."
 THINKING = f"<think>\nThree and four more make seven.\n</think>\n\n{SOLUTION}"
 SYSTEM = "Answer briefly."
 SWITCHES = ("enable_thinking", "thinking")
-# What the library or the project gives a template.
+# Variables that the library or this project passes to a template.
 NOT_SETTINGS = {"messages", "tools", "documents", "add_generation_prompt"}
-# Llama's own fallback where the template finds no clock.
+# The date that Llama's template uses if it finds no clock.
 DATE = datetime(2024, 7, 26)
 _CLOCK = re.compile(r"""strftime_now\(\s*(?:format\s*=\s*)?(["'])((?:(?!\1).)*)\1\s*\)""")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What later stages and the card may want to know about a chat template."""
+    """Facts about a chat template for later stages and the card."""
 
     has_system_turn: bool
     thinking_switches: list[str]  # the template's variables that turn thinking on or off

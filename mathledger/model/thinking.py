@@ -1,7 +1,7 @@
 """Split a response into thinking and answer, by the marks of the model's family.
 
 A mark counts if the model's vocabulary or chat template has it, or if the response begins with it:
-a model that was fine-tuned on marked solutions writes plain text. Anywhere else it is only text.
+a model that was fine-tuned on marked solutions writes plain text. Otherwise it is only text.
 """
 
 import re

@@ -66,7 +66,9 @@ def pin_task(task: str, revision: str | None, patterns: list[str]) -> tuple[Path
     harness_items.expect_generative(file, config)
     repo = config.get("dataset_path")
     if not isinstance(repo, str) or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
-        raise InputError(f"{task} reads {repo!r}, which is no data set on the hub: not supported")
+        raise InputError(
+            f"{task} reads {repo!r}, which is not a data set on the hub: not supported"
+        )
     split = config.get("test_split") or config.get("validation_split")
     fewshot = config.get("fewshot_config") or {}
     shown = fewshot.get("split") or config.get("fewshot_split") or config.get("training_split")
@@ -124,7 +126,7 @@ def file_of(task: str) -> str:
     entry = index.get(task)
     if entry is None or entry.yaml_path is None or entry.kind.name != "TASK":
         near = [name for name in sorted(index) if name.startswith(task.split("_")[0])][:SHOWN]
-        what = "is a group of tasks" if entry else "is no task of lm-evaluation-harness"
+        what = "is a group of tasks" if entry else "is not a task of lm-evaluation-harness"
         raise InputError(
             f"{task} {what}; choose a task" + (f" such as {', '.join(near)}" if near else "")
         )

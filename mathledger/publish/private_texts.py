@@ -146,7 +146,7 @@ def search(private: Mapping[str, list[dict[str, Any]]], public: Iterable[str]) -
 
 
 def stands_alone(number: str, text: str) -> bool:
-    """Return True if a text has a number that is no part of a word or of another number.
+    """Return True if a text has a number that is not part of a word or of another number.
 
     >>> [stands_alone("98765", text) for text in ("it is 98{,}765.", "a98765f", "0.98765")]
     [True, False, False]

@@ -28,7 +28,7 @@ from mathledger.verify.statements import Finding, Reproduction, Signer, Statemen
 def run(arguments: argparse.Namespace) -> int:
     """Reproduce, sign and write a statement; return 0 if the asked level holds, else 1."""
     signer, by = person(arguments)
-    config = signing.signing_config(signer)  # fail before the work if the key is no key
+    config = signing.signing_config(signer)  # fail before the work if the key cannot sign
     options = VerifyOptions(overrides(arguments), arguments.responses)
     chain = Chain.open()
     with contextlib.chdir(chain.at):

@@ -47,7 +47,7 @@ class Shown:
 def differences(own: str, other: str) -> tuple[list[Piece], list[Piece]]:
     r"""Cut two texts into pieces that are shared, differ, or are not read by the filter.
 
-    Formatting is no difference, because canonical tokens are compared.
+    Formatting makes no difference, because canonical tokens are compared.
 
     >>> differences(r"Find $\dfrac12$ of 8.", r"Find \frac{1}{2} of 9")[1]
     [('Find \\frac{1}{2} of ', 'shared'), ('9', 'differs')]

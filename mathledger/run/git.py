@@ -26,7 +26,7 @@ CLEARED = {
         "OBJECT_DIRECTORY", "PREFIX", "REPLACE_REF_BASE", "SHALLOW_FILE", "WORK_TREE",
     )
 }  # fmt: skip
-# Files in the folders of code that are no code: DVC leaves them out of its digests as well.
+# Files in the folders of code that are not code: DVC leaves them out of its digests as well.
 NO_CODE = Path(".dvcignore")
 
 
@@ -142,7 +142,7 @@ def head(at: Path = Path()) -> str:
 def differences(commit: str, *paths: str, at: Path = Path()) -> Iterator[Difference]:
     """Yield the files under some paths that are not, byte for byte, those of a commit.
 
-    Files that `.dvcignore` leaves out of DVC's digests, such as __pycache__, are no difference.
+    Files that `.dvcignore` leaves out of DVC's digests, such as __pycache__, make no difference.
     Other ignored files are, because Python imports a module that git ignores.
 
     Args:

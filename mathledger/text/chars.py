@@ -100,7 +100,7 @@ def skip_delimiters_back(text: Any, index: int) -> int:
 
 @borrowing
 def skip_blanks(text: Any, index: int, size: int) -> int:
-    """Return the place of the next byte that is no blank, or the size."""
+    """Return the place of the next byte that is not a blank, or the size."""
     while index < size and text[index] == SPACE:
         index += 1
     return index

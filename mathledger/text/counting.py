@@ -130,7 +130,7 @@ def multiply(state: Any, scratch: Any, scale: int, index: int) -> bool:
 
 @borrowing
 def _times(token: Any, spellings: Any, scale: int) -> int:
-    """Return a number in digits times the scale, or -1 if that is no whole number."""
+    """Return a number in digits times the scale, or -1 if that is not a whole number."""
     value, shift, in_decimals = 0, 1, False
     if token[TO] - token[FROM] > 8:
         return -1

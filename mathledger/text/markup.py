@@ -137,7 +137,7 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
 
 @borrowing
 def _is_closed(text: Any, index: int, size: int) -> bool:
-    """Return True if a tag of one letter begins a line or is closed; in a <b> c it is none."""
+    """Return True if a tag of one letter begins a line or is closed; a <b> c has no tag."""
     before = index - 2
     while before >= 0 and text[before] == chars.SPACE:
         before -= 1

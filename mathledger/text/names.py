@@ -1,11 +1,11 @@
 r"""Compare texts up to the names of their variables and points, and apart from answer wrappers.
 
 A benchmark's item is found in a text that renames its variables, or asks for the answer in another
-form. In the renamed tokens of a text, each name is its number in order of appearance:
+form. In a text's renamed tokens, each name is its number in order of appearance:
 "If x + 3y = 5 and y = 1, find x" and "If a + 3b = 5 and b = 1, find a" have the same ones.
-Names are single letters (capitals are other names than small letters), Greek letters but pi, runs
-of capitals (ABC is the points A, B and C) and products of single names (xy). The numbers e and i
-and the articles keep their names.
+Names are single letters (a capital and its small letter are different names), Greek letters except
+pi, runs of capitals (ABC is the points A, B and C) and products of single names (xy). The numbers e
+and i and the articles keep their names.
 
 >>> texts = pa.array(["Draw y = 3x + k.", "Draw v = 3u + c.", "Draw v = 3u + u."])
 >>> one, other, third = forms(texts)
@@ -48,9 +48,9 @@ MAX_PRODUCT = 3  # A longer run of small letters is a word.
 _MAX_NAMES = 128  # Later names keep their spelling.
 _CAPITAL = 26  # Codes of names: 26 small letters, 26 capitals, then hashes of Greek letters.
 _FIXED = signed(rb"\pi", rb"\infty", rb"\emptyset", rb"\ell", rb"\hbar")
-_SPELLED = signed(*b"word words letter letters".split())  # In such a text, BOOK is no four points.
+_SPELLED = signed(*b"word words letter letters".split())  # In such a text, BOOK is not four points.
 _CONSTANTS = tuple(b"ei")
-# Short words that are no products, even if their letters are names.
+# Short words that are not products, even if their letters are names.
 _SHORT = signed(
     *b"am an as at be by do he if in is it me my no of on or so to up us we and are can for has "
     b"how its not one out the two was who you all any but had her his let may new nor now off our "
@@ -64,7 +64,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 class Form(NamedTuple):
     """Hashes of what a text says, up to names."""
 
-    problem: np.uint64  # All but the answer's wrapper.
+    problem: np.uint64  # Everything except the answer's wrapper.
     answer: np.uint64  # The wrapper's form and request, such as m/n and m + n; 0 without a wrapper.
 
 

@@ -206,7 +206,7 @@ def _continues(text: Any, start: int, end: int, size: int) -> bool:
 
 @borrowing
 def _is_announced(text: Any, start: int, end: int, size: int) -> bool:
-    """Return True after a colon or a plural and before no noun, as in the sides 300,400,500."""
+    """Return True after a colon or a plural, unless a noun follows, as in the sides 300,400,500."""
     if is_letter(text[skip_delimiters(text, end, size)]):
         return False
     at = skip_delimiters_back(text, start - 1)

@@ -1,4 +1,4 @@
-"""Tell the hyphens, strokes and bullets of prose from the signs of formulas."""
+"""Distinguish the hyphens, slashes and bullets of prose from the signs of formulas."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mathledger.text.chars import LOWER, is_letter
 
 _ENDINGS = np.array([list(each) for each in (b"th", b"st", b"nd", b"rd", b"by")], np.uint8)
 _BY, _Y = b"by"
-# The words before a stroke that means "or".
+# The words before a slash that means "or".
 EITHER = ("and", "he", "his", "him", "she", "her")
 _EITHER = np.frombuffer("".join(EITHER).encode(), np.uint8)
 _EITHER_ENDS = np.cumsum([0, *map(len, EITHER)])
@@ -47,7 +47,7 @@ def is_in_word(text: Any, index: int) -> bool:
 
 @borrowing
 def _continues_letter(byte: Any) -> bool:
-    """Return True for all bytes of a code point in UTF-8 but the first."""
+    """Return True for every byte of a UTF-8 code point except the first."""
     return bool(byte & 0xC0 == 0x80)
 
 
@@ -67,7 +67,7 @@ def is_compound(text: Any, index: int) -> bool:
 
 @borrowing
 def is_either(text: Any, index: int) -> bool:
-    """Return True at the stroke of and/or, he/she, his/her and the like."""
+    """Return True at the slash of and/or, he/she, his/her and the like."""
     begin = index
     while begin > 0 and is_letter(text[begin - 1]):
         begin -= 1

@@ -1,4 +1,4 @@
-r"""Tell a ratio (3 : 4, a:b) from a colon that ends a clause or belongs to f: A \\to B."""
+r"""Distinguish a ratio (3 : 4, a:b) from a colon that ends a clause or belongs to f: A \\to B."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def is_ratio(text: Any, left: int, right: int, size: int, of_names: bool) -> boo
         left: Place of the byte before the colon, or -1.
         right: Place of the byte after the colon.
         size: Length of the text.
-        of_names: Whether names may be meant, which takes blanks on both sides or none.
+        of_names: Whether names may be meant; then blanks are on both sides or on neither.
     """
     begin, end = left, right
     left, right = skip_delimiters_back(text, left), skip_delimiters(text, right, size)

@@ -1,4 +1,4 @@
-r"""Tell whether a run of tokens is one factor, a product, or needs brackets in a larger formula."""
+r"""Decide if a run of tokens is one factor, a product, or needs brackets in a larger formula."""
 
 from typing import Any
 

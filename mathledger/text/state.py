@@ -39,7 +39,7 @@ STATE = np.dtype(
         ("is_glued", np.bool_),  # Whether the last token ends right before the next byte.
         ("opens_look", np.bool_),  # Whether the next brace belongs to a macro like \\text.
         ("capitals", np.int64),  # One bit for each single capital that was read, A the lowest.
-        ("smalls", np.int64),  # The same for single small letters that are no articles.
+        ("smalls", np.int64),  # The same for single small letters that are not articles.
         ("has_phrase", np.bool_),  # Whether any token begins a boilerplate phrase.
         ("star", np.int64),  # The last token if it may be a product sign, otherwise -1.
         ("in_root", np.bool_),  # Whether the index of a root is being read, as in \\sqrt[3].

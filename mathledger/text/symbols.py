@@ -179,7 +179,7 @@ def _comma(state: Any, scratch: Any, byte: Any) -> int:
     """Return OPERATOR for a comma before a sign, and for signs that are operators here.
 
     (2, -3) is not (2 - 3). In a matrix & is a comma. Otherwise @, #, & and ~ are operators only
-    between operands; they also are typesetting.
+    between operands; elsewhere they are typesetting.
     """
     text, last = scratch.text, state.num_tokens - 1
     if last < 0 or not shapes.ends_operand(scratch.tokens[last]):

@@ -1,8 +1,8 @@
-r"""Tell the problem from the wrapper that only says which form the answer takes.
+r"""Separate the problem from the wrapper that only says which form the answer takes.
 
 The wrapper introduces names that the problem does not use, and requests an expression of them:
 "... can be written as m/n, where m and n are relatively prime positive integers. Find m+n." Two
-texts with the same problem and other wrappers ask for the same thing in another form.
+texts with the same problem and different wrappers ask for the same thing in another form.
 
 >>> split("A die is thrown. The chance of a 6 is $\\frac mn$, where m and n are coprime. Find m+n.")
 ('a die is thrown the chance of a 6', 'is m / n where m and n are coprime find m + n')

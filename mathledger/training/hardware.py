@@ -15,7 +15,7 @@ def bf16_is_native() -> bool:
 
 
 def peak_memory_mib() -> int:
-    """Return this process's peak memory so far, on the GPU if there is one, else resident."""
+    """Return this process's peak memory so far: on the GPU if there is one, else in RAM."""
     import torch
 
     if torch.cuda.is_available():

@@ -50,7 +50,7 @@ class StopAtNonFinite:
 
 
 class StopAtLastStep:
-    """A mixin that trains nothing more if a run resumes from the checkpoint of its last step.
+    """A mixin that stops at once if a run resumes from the checkpoint of its last step.
 
     The stock trainer looks at the number of steps only after a step, so it would take another one.
     """

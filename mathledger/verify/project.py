@@ -22,7 +22,7 @@ CHUNK = 1024 * 1024  # bytes read at once
 
 
 class New(str):
-    """A reason that is no fault: a result was made here and is not committed."""
+    """A reason that is not a fault: a result was made here and is not committed."""
 
 
 # A check yields each reason why its link does not hold, and returns a summary of what it checked.

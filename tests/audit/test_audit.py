@@ -189,7 +189,7 @@ def test_training_sets_that_hold_the_source_bear_on_years_before_their_end(tmp_p
     assert "amc_aime" in points(findings(tmp_path, f"{head}AIME 2024: 50%\n"), "overlap")
     assert "overlap" not in findings(tmp_path, f"{head}AIME 2025: 50%\n")
     told = f"{HEAD}Unlike NuminaMath-CoT models, ours has AIME 2024: 50%\n"
-    assert "overlap" not in findings(tmp_path, told), "a name alone is no training set"
+    assert "overlap" not in findings(tmp_path, told), "a name alone is not a training set"
     told = f"{HEAD}It was trained on NuminaMath-CoT. AIME 2024: 50%\n"
     assert "amc_aime" in points(findings(tmp_path, told), "overlap")
 

@@ -153,7 +153,7 @@ def test_trainings_that_differ_by_seeds_alone_are_one_setting() -> None:
         replica("base", "s", 1, "11110000"),
         replica("base-1", "s", 2, "11100000"),
         replica("base-2", "s", 3, "11111000"),
-        replica("base-3", "s", 3, "11111111"),  # The same seed again is no other training.
+        replica("base-3", "s", 3, "11111111"),  # The same seed is the same training.
         replica("lora", "t", 1, "11111100"),
     )
     base, lora = comparison.groups

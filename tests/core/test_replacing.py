@@ -1,4 +1,4 @@
-"""An output folder is replaced as a whole, and what a kill leaves next to it is no output."""
+"""An output folder is replaced as a whole, and what a kill leaves next to it is not an output."""
 
 from pathlib import Path
 

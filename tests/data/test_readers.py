@@ -501,7 +501,7 @@ CHATS: list[tuple[str, Any, Any]] = [
      "a message with a part that is not text"),
     ("a number", [{"role": "user", "content": 5}], "a number"),
     ("no content", [{"role": "user", "said": "x"}], "messages without content"),
-    ("strings", ["x", "y"], "a message that is no object"),
+    ("strings", ["x", "y"], "a message that is not an object"),
     ("true", True, "a boolean"),
     ("five", 5, "a number"),
     ("an object", {"content": "x"}, "an object"),

@@ -107,20 +107,20 @@ def test_a_word_that_turns_the_meaning_makes_another_problem(one: str, other: st
 
 
 @pytest.mark.parametrize(
-    ("right", "slip"),
+    ("right", "typo"),
     [("rectangle", "rectanlge"), ("telescope", "telescpe"), ("equilateral", "equilaterall")],
 )
-def test_a_slip_of_the_pen_is_no_other_problem(right: str, slip: str) -> None:
+def test_a_typo_does_not_make_another_problem(right: str, typo: str) -> None:
     text = (
         "Ann has 12 red tiles and 7 blue ones in her {} box, gives 3 red ones to her brother Bob, "
         "and loses 2 tiles on the way home. How many tiles does Ann have in the evening?"
     )
-    assert are_copies(text.format(right), text.format(slip))
+    assert are_copies(text.format(right), text.format(typo))
     longer = text + f" The {right} box is hers."
-    assert not are_copies(longer.format(right), longer.format(slip))  # It may be another thing.
+    assert not are_copies(longer.format(right), longer.format(typo))  # It may be another thing.
 
 
-def test_a_bracket_without_its_partner_is_a_slip() -> None:
+def test_a_bracket_without_its_partner_is_a_typo() -> None:
     text = (
         "Ann has 12 red tiles (and 7 blue ones) and puts $f(x)$ of them in $[0, x)$ of her boxes."
     )

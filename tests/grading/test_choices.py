@@ -1,4 +1,4 @@
-"""A choice is right in every common form of its letter or text, and two letters are no choice."""
+"""A choice is right in every common form of its letter or text; two letters are not a choice."""
 
 import pytest
 from hypothesis import given, settings

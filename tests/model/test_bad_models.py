@@ -161,8 +161,8 @@ def no_digits(folder: Path) -> None:
 
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no config": (lambda f: (f / "config.json").unlink(), "config.json is missing"),
-    "config is no JSON": (write("config.json", "{"), "config.json is not valid JSON"),
-    "config is no object": (
+    "config is not JSON": (write("config.json", "{"), "config.json is not valid JSON"),
+    "config is not an object": (
         write("config.json", "[]"),
         "must hold an object, got list",
     ),
@@ -205,7 +205,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "index leads up": (index("../elsewhere.safetensors"), "names '../elsewhere.safetensors'"),
     "index leads away": (index("/etc/passwd"), "names '/etc/passwd'"),
     "index leads inside": (index("sub/a.safetensors"), "names 'sub/a.safetensors'"),
-    "index of Windows": (index("..\\a.safetensors"), "which is no file of this folder"),
+    "index of Windows": (index("..\\a.safetensors"), "which is not a file of this folder"),
     "index of pickles": (index("pytorch_model.bin"), "pin the model's safetensors files"),
     "index of numbers": (index(3), "names 3, which is no file"),
     "index without map": (write("model.safetensors.index.json", "{}"), "has no weight_map"),

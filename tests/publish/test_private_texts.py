@@ -237,7 +237,7 @@ def test_other_texts_are_not_found(text: str, tmp_path: Path) -> None:
 
 
 def test_what_a_public_benchmark_has_too_is_not_found() -> None:
-    """A stock phrase and an answer of a public item are no secrets."""
+    """A stock phrase and an answer of a public item are not secrets."""
     stock = "Find the sum of all primes."
     items = [{"id": "1", "problem": stock, "answer": "918273645", "solution": None}]
     closed = private_texts.search({"b": items}, [])

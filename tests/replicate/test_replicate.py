@@ -141,8 +141,8 @@ def test_without_experiments_the_error_is_one_line(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "replicates.jsonl:1 is no JSON"),
-        ("[]", "replicates.jsonl:1 is no JSON"),
+        ("{", "replicates.jsonl:1 is not a JSON object"),
+        ("[]", "replicates.jsonl:1 is not a JSON object"),
         ('{"experiment": "a"}', "replicates.jsonl:1: commit: missing key"),
     ],
 )

@@ -332,7 +332,7 @@ def test_nothing_else_runs_git() -> None:
                 if isinstance(node, ast.List) and node.elts:
                     first = node.elts[0]
                     is_git = isinstance(first, ast.Constant) and first.value == "git"
-                    # The argument of shlex.join, for a message, is no call.
+                    # The argument of shlex.join, for a message, is not a call.
                     assert not is_git or path.name == "tracked_config.py", path
 
 

@@ -59,7 +59,7 @@ def test_mlflow_takes_every_name(accepts: object, name: str) -> None:
 def test_no_two_names_become_one(one: str, other: str) -> None:
     for fit in (fit_name, fit_model_name):
         assert (fit(one) == fit(other)) == (one == other)
-        assert fit(fit(one)) != fit(one) or fit(one) == one  # A result is no other name's.
+        assert fit(fit(one)) != fit(one) or fit(one) == one  # Two names never get the same result.
 
 
 @settings(deadline=None)

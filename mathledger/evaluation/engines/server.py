@@ -1,7 +1,7 @@
 """Query a server that speaks OpenAI's protocol; lm-evaluation-harness writes the requests.
 
-The server is believed in nothing: a reply is stored only if it is one that a model can give, the
-prompts go to no other address, and no reply fills the memory.
+Nothing from the server is trusted: a reply is stored only if a model could have given it, prompts
+go to no other address, and the size of a reply is limited.
 """
 
 import asyncio
@@ -143,8 +143,8 @@ class Client:
     def _expect_plain(self, requests: list[Request]) -> None:
         """Raise InputError if a chat server would read a text as a control token.
 
-        It renders the messages itself; local-completions gets our token ids. The control tokens of
-        a model of which only the server is known are not known either.
+        It renders the messages itself; local-completions gets our token ids. If only a model's
+        server is known, its control tokens are not.
         """
         if not self.is_chat or self.tokenizer is None:
             return
