@@ -112,7 +112,7 @@ def is_number(cell: Cell) -> bool:
 
 
 def grids(table: Table) -> list[Grid]:
-    """Split a table wherever a row names the columns anew, and lay out each part."""
+    """Split a table wherever a row names the columns again, and lay out each part."""
     count = _num_headers(table.rows)
     found = []
     head, body = table.rows[:count], table.rows[count:]

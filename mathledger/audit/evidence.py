@@ -214,7 +214,7 @@ def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
             all_statements, claim.section, claim.benchmark, metric
         )
         where = f" (line {line})" if line else ""
-        if claim.conditions & _REPORTED:  # The card tells how its own scores were measured.
+        if claim.conditions & _REPORTED:  # The card says how its own scores were measured.
             claim.passes, claim.is_repeated, where = None, True, ""
     if re.match(r"(?i)pass\s?@\s?(?!1\b)\d", claim.metric or ""):
         claim.passes = None  # It is estimated from samples, not a mean over passes.

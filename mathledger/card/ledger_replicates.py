@@ -16,7 +16,7 @@ class Replicate(Record):
 
 
 class TrainingSpread(Record):
-    """The final model's score on a benchmark over trainings, of which this one is the first."""
+    """The final model's score on a benchmark over trainings; this one is the first."""
 
     benchmark: str
     scores: list[Share]

@@ -15,7 +15,7 @@ class Group:
 
     trainings: tuple[Experiment, ...]
     spreads: dict[str, Spread]
-    differences: dict[str, Interval | None]  # from the baseline's group; None if it cannot be told
+    differences: dict[str, Interval | None]  # from the baseline's group; None if it is unknown
 
     @property
     def names(self) -> str:

@@ -16,7 +16,7 @@ class Completer:
     """Completes the first halves of problems greedily."""
 
     complete: Callable[[list[Halves]], dict[str, str]]  # a completion for each problem
-    tokenizer: Any  # a server's is not known, so that words stand for tokens
+    tokenizer: Any  # unknown for a server, where words count as tokens
     context: int  # tokens
     facts: dict[str, str]  # device and dtype
 

@@ -46,7 +46,7 @@ def align(item: Any, text: Any, counted: Any, work: Any) -> None:
     """Find the matches with the highest score that keep the order (Needleman and Wunsch, 1970).
 
     Matches in a row score more. Numbers, signs and variables also match others of their kind, for a
-    smaller score, so that the alignment shows what stands in place of what.
+    smaller score, so that the alignment shows what replaces what.
     """
     values, kinds, _, _ = item
     others, other_kinds, _, _ = text

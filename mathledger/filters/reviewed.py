@@ -177,7 +177,7 @@ class Overlay:
         self._by_text: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
         self._seen: set[tuple[str, str]] = set()  # Places and keys of the texts that occur.
         self._overruled: set[tuple[str, str]] = set()  # Places and pairs.
-        if self.verdicts:  # A copied solution is judged beside the item's solution.
+        if self.verdicts:  # A copied solution is judged next to the item's solution.
             texts = [(number, item.problem) for number, item in enumerate(items)]
             texts += [(number, item.solution) for number, item in enumerate(items) if item.solution]
             numbers, columns = zip(*texts, strict=True)

@@ -60,7 +60,7 @@ class Index(NamedTuple):
     """The items' solutions and restated problems; items are numbered in the order given."""
 
     size: int  # Tokens in an n-gram.
-    decisive: Hashes  # N-grams of which a text with a whole problem or solution has one.
+    decisive: Hashes  # A text with a whole problem or solution has one of these n-grams.
     of_problems: U64  # Those of problems, sorted.
     of_solutions: U64  # Those of solutions, sorted.
     with_gram: Postings

@@ -1,4 +1,4 @@
-"""Decide whether a rule holds, is broken, or cannot be told from these items."""
+"""Decide whether a rule holds, is broken, or cannot be decided from these items."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -6,7 +6,7 @@ True
 False
 
 This module compares the structure of two answers, `numbers` compares numbers, and `algebra` other
-expressions. With `use_algebra=False` it raises NeedsAlgebra if only algebra could tell.
+expressions. With `use_algebra=False` it raises NeedsAlgebra if only algebra can decide.
 """
 
 import re
@@ -53,7 +53,7 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
     if answer_type == "expression" and _LETTER.match(given) and (chosen := notation.option(given)):
         if chosen.value:
             return _is_equal(gold, chosen.value, answer_type, use_algebra)
-        raise Undecided(given)  # Only the problem's options would tell.
+        raise Undecided(given)  # Only the problem's options could decide.
     if any(_PROSE.search(each) for each in (gold, given)):
         raise Undecided(given)  # Sentences may say the same in other words.
     return False
@@ -119,7 +119,7 @@ def _same_choice(gold: str, given: str, answer_type: str, use_algebra: bool) -> 
     """Return True for the same letter, or for the value that the reference gives with it.
 
     Raises:
-        Undecided: The answer is a value, and only the problem's options would tell its letter.
+        Undecided: The answer is a value, and only the problem's options give its letter.
     """
     lettered = _REFERENCE.match(gold) if answer_type == "choice" else None
     wanted = notation.Option(lettered[1], lettered[2]) if lettered else notation.option(gold)

@@ -1,6 +1,6 @@
 """Read the texts of any file: text in any usual encoding, parquet, archives, images, binaries.
 
-A file's kind is told by its content, not by its suffix.
+A file's kind follows from its content, not from its suffix.
 """
 
 import bz2

@@ -200,7 +200,7 @@ def _index_tokens(index: Search, public: list[str]) -> None:
 def letters(text: str) -> str:
     """Return the letters and digits of a text, in lower case, with marks around each number.
 
-    The marks tell 6 + 2 from 62.
+    The marks distinguish 6 + 2 from 62.
 
     >>> letters("Let **x**² =\\n> ½ + y_14!").replace("\\0", ".")
     'letx.2..1..2.y.14.'
@@ -309,7 +309,7 @@ def _decoded(text: str) -> str:
 
 
 def _said(data: bytes) -> str | None:
-    """Return bytes as text if they are text but for a few at the ends."""
+    """Return bytes as text if they are text except for a few at the ends."""
     text = data.decode("utf-8", "ignore")
     is_utf8 = len(text.encode()) > 0.8 * len(data)
     seen = INVISIBLE.sub("", text)

@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
 
 
 def canonical(row: Row) -> bytes:
-    """Return the JSON of which a row's digest is made.
+    """Return the JSON that a row's digest covers.
 
     >>> canonical({"b": None, "a": "π"}).decode()
     '{"a":"π","b":null}'

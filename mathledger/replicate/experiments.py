@@ -69,7 +69,7 @@ def start(planned: Planned, is_queued: bool) -> None:
         options += ["-S", override]
     if dvc("exp", "run", "--name", planned.name, *options):
         raise InputError(
-            f"`dvc exp run` of {planned.name} failed (see above): mend it, and call replicate "
+            f"`dvc exp run` of {planned.name} failed (see above): fix it, and call replicate "
             "again; finished experiments stay"
         )
 

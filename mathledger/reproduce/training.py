@@ -1,4 +1,4 @@
-"""Train again in a clone beside the results, and compare weights, losses and answers."""
+"""Train again in a clone, next to the results, and compare weights, losses and answers."""
 
 import shlex
 import subprocess

@@ -48,7 +48,7 @@ STATE = np.dtype(
         ("matrices", np.int64),  # Number of open matrices.
         ("in_rows", np.bool_),  # Whether [[ opened a matrix.
         ("escaped", np.int8),  # Whether each backslash is doubled, or -1 if not known yet.
-        ("num_drawings", np.int64),  # Number of drawings of which the scratch has the places.
+        ("num_drawings", np.int64),  # Number of drawings whose places the scratch has.
         ("depth", np.int64),  # Number of open groups.
         ("groups", np.int8, (MAX_DEPTH + 1,)),  # Per depth, the kind of the group.
         ("brackets", np.int64, (MAX_DEPTH + 1,)),  # Per depth, the group's bracket or first token.

@@ -81,7 +81,7 @@ def _is_in(value: Any, table: Any) -> bool:
 
 @borrowing
 def is_expression(token: Any) -> bool:
-    """Return True for a name, number, operator or bracket, of which an answer's form consists."""
+    """Return True for a token of an answer's form: a name, number, operator or bracket."""
     kind = token[KIND]
     if kind == WORD:
         return bool(token[TO] - token[FROM] <= 2)

@@ -47,7 +47,7 @@ class Store:
         """Read the run ids, by their ids in lineage/.
 
         A run that `sync-mlflow` wrote keeps its first id as a tag. A run that repeated a committed
-        result has that of the first run, and stands for it if the store lacks the first one.
+        result has that of the first run, and replaces it if the store lacks the first one.
         """
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as store:

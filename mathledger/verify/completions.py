@@ -35,7 +35,7 @@ def completions(project: Project) -> Check:
         yield from comparing.json_file(
             path.with_name("left_out.json"), read_json(path.with_name("left_out.json")), left_out
         )
-        # A model of which only its server's chat is known completes nothing.
+        # A model behind a server that only chats completes nothing.
         metrics: dict[str, Any] = {name: {} for name in project.settings["benchmark"]}
         again = []
         for benchmark, own in sorted(texts.items()):

@@ -25,7 +25,7 @@ def drawings(project: Project) -> Check:
         for stored, path in sorted(made.items()):
             if stored.name != "README.md":  # which the link `card` compares
                 yield from comparing.files(stored, path)
-        # Nothing else may stand beside them, for a reader takes it for the pipeline's.
+        # Nothing else may be there, because a reader would take it for the pipeline's.
         for folder in (CARD, Path("plots")):
             for stored in sorted(each for each in folder.rglob("*") if each.is_file()):
                 if stored not in {*made, *OTHERS, Path(LEDGER)}:

@@ -40,7 +40,7 @@ class Finding(Record):
     """What the person found at one level."""
 
     level: Level
-    is_equal: bool = Field(description="Everything was as stated, to the letter.")
+    is_equal: bool = Field(description="Everything was exactly as stated.")
     holds: bool = Field(description="Equal, or different within the tolerance.")
     equal: list[str] = Field(description="What was equal.")
     moved: list[str] = Field(description="What was not, and by how much.")

@@ -44,7 +44,7 @@ class Loaded:
 
 
 def choose(names: Sequence[str], settings: Mapping[str, Any], outputs: Outputs) -> Chosen:
-    """Return the models and benchmarks that the names stand for; all of them without names.
+    """Return the models and benchmarks of these names; without names, all of them.
 
     Raises:
         InputError: params.yaml has no such model or benchmark, or all chosen ones are private.

@@ -34,7 +34,7 @@ def page(content: Content) -> str:
 
 
 def embedded(content: object) -> str:
-    """Return JSON that can stand in an HTML page, for nothing in it ends the script element."""
+    """Return JSON that is safe in an HTML page: nothing in it ends the script element."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
