@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing
+from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars, shapes
 from mathledger.text.bars import append, enclose
 from mathledger.text.chars import is_digit, is_letter, skip_blanks
@@ -77,7 +77,7 @@ def push(state: Any, kind: int, opened: int) -> None:
         state.fractions[depth + 1] = 0
 
 
-@borrowing
+@inlined
 def open_brace(state: Any, scratch: Any) -> None:
     r"""Read { as a bracket if it opens an argument of a macro, an exponent or an index."""
     is_argument = takes_argument(state, scratch.tokens)
@@ -174,7 +174,7 @@ def expect_bracket(state: Any, text: Any, index: int) -> None:
         state.owed[state.depth] = 1
 
 
-@borrowing
+@inlined
 def close_brace(state: Any, scratch: Any) -> None:
     """Read } as the end of the innermost brace."""
     while state.depth > 0 and state.groups[state.depth - 1] >= AUTOMATIC:

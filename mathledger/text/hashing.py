@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import borrowing, inlined
+from mathledger.core.kernels import inlined
 
 I64 = npt.NDArray[np.int64]
 
@@ -38,7 +38,7 @@ def mix(value: Any) -> Any:
     return value ^ (value >> np.uint64(31))
 
 
-@borrowing
+@inlined
 def hash_span(data: Any, start: int, end: int) -> Any:
     value = SEED
     for index in range(start, end):

@@ -87,7 +87,7 @@ def _copy_digits(text: Any, index: int, spellings: Any, end: int) -> tuple[int, 
     return index, end
 
 
-@borrowing
+@inlined
 def _read_thousands(
     state: Any, text: Any, index: int, spellings: Any, end: int
 ) -> tuple[int, int, bool]:
@@ -228,7 +228,7 @@ def _is_verb(text: Any, at: int) -> bool:
     return matches(text, at, _ARE) or matches(text, at, _WERE)
 
 
-@borrowing
+@inlined
 def _is_decimal_comma(text: Any, start: int, index: int, size: int) -> bool:
     """Return True at the comma of a decimal, as in 1,25, but not in a list or a pair."""
     if text[index] != chars.COMMA or index == start:

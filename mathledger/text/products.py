@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing
+from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import shapes
 from mathledger.text.chars import BACKSLASH, CURLY_RIGHT, SMALL_A, SPACE, is_letter, matches
 from mathledger.text.hashing import hash_span, signed
@@ -111,7 +111,7 @@ def _join(state: Any, tokens: Any, star: int, spellings: Any) -> None:
     _extend(state, tokens, star - 1, end, tokens[star + 1, END], spellings)
 
 
-@borrowing
+@inlined
 def join_letters(state: Any, scratch: Any) -> None:
     """Join the letter that was just read to a letter before it, as in 2 x y."""
     tokens, text, last = scratch.tokens, scratch.text, state.num_tokens - 1

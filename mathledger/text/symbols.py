@@ -174,7 +174,7 @@ def _is_doubled(state: Any, text: Any) -> bool:
     return bool(state.escaped > 0)
 
 
-@borrowing
+@inlined
 def _comma(state: Any, scratch: Any, byte: Any) -> int:
     """Return OPERATOR for a comma before a sign, and for signs that are operators here.
 
@@ -247,7 +247,7 @@ def _escaped(after: Any) -> tuple[int, int, int]:
     return _NOTHING, 1 if is_digit(after) else 2, 0
 
 
-@borrowing
+@inlined
 def _classify(
     text: Any,
     index: int,

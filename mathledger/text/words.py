@@ -119,7 +119,7 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
         _finish(state, scratch, tables, entries[entry], owed)
 
 
-@borrowing
+@inlined
 def _finish(state: Any, scratch: Any, tables: Any, entry: Any, owed: int) -> None:
     """Apply the idioms that end with the word just read, and count arguments."""
     action = entry[vocabulary.ACTION]
@@ -199,7 +199,7 @@ def _is_ordinal_ending(text: Any, index: int) -> bool:
     return False
 
 
-@borrowing
+@inlined
 def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: int) -> bool:
     """Read a macro or word for which no token is written here; return False if one is."""
     action, value = entry[vocabulary.ACTION], entry[vocabulary.VALUE]
@@ -351,7 +351,7 @@ def _spell_letter(text: Any, index: int, spellings: Any, end: int) -> tuple[int,
     return index + size, end + size, hash_span(spellings, end, end + size)
 
 
-@borrowing
+@inlined
 def _leave_out(state: Any, scratch: Any, action: int, index: int) -> None:
     """Skip a formatting macro, or a layout macro with its arguments."""
     text = scratch.text
