@@ -125,7 +125,10 @@ def add_trace(commands: Commands) -> None:
     )
     form.add_argument("--json", action="store_true", help="print JSON with full digests")
     form.add_argument(
-        "--html", type=absolute, metavar="FILE", help="write a page with a number's chain as graph"
+        "--html",
+        type=absolute,
+        metavar="FILE",
+        help="write a page with a number's chain as a graph",
     )
 
 
@@ -254,7 +257,7 @@ def add_pin(commands: Commands) -> None:
     )
     command.add_argument("--revision", metavar="REV", help="default: the file's own, or main")
     command.add_argument(
-        "--files", nargs="+", default=[], metavar="PATTERN", help="the files that lm-eval asks"
+        "--files", nargs="+", default=[], metavar="PATTERN", help="the files with the questions"
     )
 
 

@@ -87,7 +87,7 @@ def test_the_pipeline_brings_nothing_that_only_an_option_needs() -> None:
 
 
 def test_vllms_environment_generates_and_grades_with_the_same_packages() -> None:
-    """vLLM pins its torch and numba exactly, and the pipeline's requirements hold beside them."""
+    """vLLM pins its torch and numba exactly, and the pipeline's requirements hold next to them."""
     text = Path("locks/vllm.txt").read_text()
     own = pins("vllm")
     extras = PROJECT["project"]["optional-dependencies"]

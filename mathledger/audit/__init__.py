@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mathledger.filters.overlap_index import Thresholds
 
 MAX_CLAIMS = 15_000
-LEDGER = "ledger.json"  # beside a card that this project wrote
+LEDGER = "ledger.json"  # next to a card that this project wrote
 
 
 def audit(

@@ -1,4 +1,4 @@
-"""Compare a card with the ledger beside it, line by line, if this project wrote that ledger.
+"""Compare a card with the ledger next to it, line by line, if this project wrote that ledger.
 
 The ledger renders to the whole card: front matter, tables, sentences, HTML and captions. So a line
 that it does not give was added or changed, whatever form its claim has.
@@ -23,7 +23,7 @@ SETTLES = "the responses behind these numbers, and `mathledger verify` in the mo
 
 
 def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
-    """Yield what the card and `.eval_results/` say that the ledger beside them does not give.
+    """Yield what the card and `.eval_results/` say that the ledger next to them does not give.
 
     Raises:
         InputError: the ledger cannot be read.
@@ -41,7 +41,7 @@ def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "other_version",
             "question",
-            "The card is not what this version writes from the ledger beside it",
+            "The card is not what this version writes from the ledger next to it",
             [],
             ["Most of its lines differ, so it was written by another version, or edited widely."],
             "`mathledger verify` in the model's repository.",
@@ -52,7 +52,7 @@ def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "not_in_ledger",
             "contradiction",
-            "Lines that the ledger beside the card does not give",
+            "Lines that the ledger next to the card does not give",
             [each.line for each in foreign],
             points,
             SETTLES,
@@ -61,7 +61,7 @@ def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
 
 
 def _ledger(path: Path) -> Ledger | None:
-    """Read the ledger beside a card; None if another program wrote the file."""
+    """Read the ledger next to a card; None if another program wrote the file."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:

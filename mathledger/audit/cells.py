@@ -43,7 +43,7 @@ class CellReader:
         self.has_errors = bool(_ERRORS.search(said))
 
     def ours(self, row: Row, own: Identity) -> Owner | None:
-        """Whose a row is where a column beside its label says "Ours": this model's, by its size."""
+        """Return whose a row is if a column next to its label says "Ours"."""
         label = row.cells[self.grid.label].text
         cells = (row.cells[at].text for at in self.grid.labels if at != self.grid.label)
         if not any(re.fullmatch(r"(?i)\W*ours?\W*", text) for text in cells):

@@ -26,7 +26,7 @@ def _exact(claim: Claim) -> bool:
 
 
 def miscounted(claims: list[Claim]) -> Iterator[Finding]:
-    """Find percentages that disagree with the k of n beside them."""
+    """Find percentages that disagree with the k of n next to them."""
     hit = [
         claim
         for claim in claims
@@ -37,9 +37,9 @@ def miscounted(claims: list[Claim]) -> Iterator[Finding]:
         yield Finding(
             "miscounted",
             "contradiction",
-            f"A percentage that is not the k of n beside it: {brief(own)}"
+            f"A percentage that is not the k of n next to it: {brief(own)}"
             if own
-            else "A percentage that is not the k of n beside it",
+            else "A percentage that is not the k of n next to it",
             lines_of(hit),
             [
                 f"{said(claim)}: {claim.count[0]} of {claim.count[1]} is "
@@ -102,7 +102,7 @@ def _mean_fits(average: Printed, values: list[Printed]) -> bool:
 
 
 def averages(claims: list[Claim]) -> Iterator[Finding]:
-    """Find averages in tables that are not the mean of the scores beside them."""
+    """Find averages in tables that are not the mean of the scores next to them."""
     tables: dict[tuple[int, str], list[Claim]] = defaultdict(list)
     for claim in claims:
         if claim.place and claim.axis in ("columns", "rows"):
@@ -178,7 +178,7 @@ def _average_finding(found: list[tuple[Claim, list[Claim]]], strength: str) -> I
         mean = sum((_value(part).low for part in parts), Fraction(0)) / len(parts)
         how = "" if strength == "contradiction" else "If it is the plain mean of these scores: "
         points.append(
-            f"{how}{said(claim)}; the {len(parts)} scores beside it "
+            f"{how}{said(claim)}; the {len(parts)} scores next to it "
             f"({', '.join(part.text for part in parts[:12])}{', ...' if len(parts) > 12 else ''}) "
             f"average {percent(mean)}."
         )

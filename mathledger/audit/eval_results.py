@@ -1,7 +1,7 @@
 """Read claims from `.eval_results/*.yaml`, which the hub shows on a benchmark's leaderboard.
 
 The format is the hub client's `EvalResultEntry`: a list of {dataset: {id, task_id, revision},
-value, date, source: {url, name}, notes}. The files are read beside the card.
+value, date, source: {url, name}, notes}. The files are read next to the card.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ FOLDER = ".eval_results"
 
 
 def eval_results(card: Path) -> Iterator[Claim]:
-    """Yield the claims of the entries beside a card.
+    """Yield the claims of the entries next to a card.
 
     Raises:
         InputError: If a file is not a YAML list of entries.

@@ -1,6 +1,6 @@
 """Quote what a card states about the things that make a score checkable.
 
-A statement counts for a claim if it stands with it (cell, row, header, sentence), in its section,
+A statement counts for a claim if it is next to it (cell, row, header, sentence), in its section,
 in a section on evaluation, or in any sentence of the card about evaluation. It is quoted, never
 judged. Sampling settings in a section on usage or training do not count for the scores.
 """

@@ -1,7 +1,7 @@
 """Look up benchmarks, licences, models and corpora by name.
 
 A name is known or it is not; nothing is guessed from a similar name. benchmarks.yaml and
-inputs.yaml beside this file hold the facts, each with its source.
+inputs.yaml next to this file hold the facts, each with its source.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Find over how many passes a card says that its scores are means, and which scores it means.
+"""Find the number of passes that a card says its scores are means over, and for which scores.
 
-A sentence applies to the benchmarks and metrics that it names. One that says "all", or that stands
-in another section than the scores, may apply to the whole card. If two statements could apply to a
+A sentence applies to the benchmarks and metrics that it names. One that says "all", or that is in
+another section than the scores, may apply to the whole card. If two statements could apply to a
 score and differ, nothing is concluded.
 """
 
@@ -284,7 +284,7 @@ def passes_of(
     for group in (named, near, [one for one in fitting if one.is_whole], fitting):
         numbers = {one.passes for one in group}
         if len(numbers) == 2 and None in numbers and group is not fitting:
-            numbers -= {None}  # "Averaged" beside a number.
+            numbers -= {None}  # "Averaged" next to a number.
         if len(numbers) == 1 and group is not fitting:
             passes = numbers.pop()
             other = {one.passes for one in fitting} - {passes, 1}

@@ -1,4 +1,4 @@
-"""Read claims from the model-index in the front matter, which the hub shows beside a card."""
+"""Read claims from the model-index in the front matter, which the hub shows next to a card."""
 
 import re
 from collections.abc import Iterator

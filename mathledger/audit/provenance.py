@@ -22,7 +22,7 @@ def of_inputs(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
 def overlap(claims: list[Claim], inputs: Inputs) -> Iterator[Finding]:
     """Find training sets whose sources may hold items of the claimed benchmarks.
 
-    Training on a benchmark's training half is what that half is for. Such a set is listed beside
+    Training on a benchmark's training half is what that half is for. Such a set is listed next to
     the others but raises no question by itself.
     """
     points, lines, sources, names = [], set(), [], []

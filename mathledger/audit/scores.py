@@ -118,7 +118,7 @@ def score_of(cell: str) -> Score | None:
 
 
 def with_counts(text: str) -> list[Score]:
-    """Return the scores in a text, each with the k of n in brackets beside it.
+    """Return the scores in a text, each with the k of n in brackets next to it.
 
     >>> [(score.text, score.count) for score in with_counts("80% (23/30), 11/40 (27.5%) and 5%")]
     [('80% (23/30)', (23, 30)), ('11/40 (27.5%)', (11, 40)), ('5%', None)]

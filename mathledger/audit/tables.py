@@ -299,7 +299,7 @@ class _TableReader(CellReader):
         return ("unclear", head) if re.search(r"[A-Z\d]", head) else None
 
     def model_column(self) -> int | None:
-        """Return the label column that names models beside the one that names benchmarks."""
+        """Return the label column that names models next to the one that names benchmarks."""
         labels = [at for at in self.grid.labels if at != self.grid.label]
         return next((at for at in labels if MODEL_HEAD.match(self.grid.columns[at].text)), None)
 

@@ -46,7 +46,7 @@ class Claim:
     axis: str = ""  # Axis of the table's benchmarks: columns or rows.
     caption: str = ""  # Text above a table that names no benchmark.
     gain: str | None = None  # Stated gain, such as +5.2.
-    file: str | None = None  # File beside the card that holds the claim, if any.
+    file: str | None = None  # File next to the card that holds the claim, if any.
     is_member: bool = False  # The card covers several models; this is one.
     stated: dict[str, str] = field(default_factory=dict)  # Kind of evidence -> quote.
 

@@ -192,7 +192,7 @@ def _item(row: dict[str, Any], columns: Columns, number: int) -> Row:
 
 
 def _stripped(cell: Any) -> Any:
-    """Return a text without outer spaces, or None if it is blank; a list as it is."""
+    """Return a text without outer spaces, or None if it is blank; return a list unchanged."""
     return cell if isinstance(cell, list) else (cell or "").strip() or None
 
 

@@ -55,7 +55,7 @@ def read(path: Path) -> Policy:
     """Read a policy.
 
     Raises:
-        InputError: the file is missing or no YAML, or has unknown, missing or wrong keys.
+        InputError: the file is missing or is not YAML, or has unknown, missing or wrong keys.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -134,7 +134,7 @@ def _last_hashed(text: str) -> str | None:
 
 
 def _own_part(text: str, answer_type: str) -> str:
-    """Cut the response where a base model has answered and invents another problem."""
+    """Cut the response after the answer, where a base model invents another problem."""
     problems = [match.start() for match in _NEXT_PROBLEM.finditer(text)]
     if not problems:
         return text

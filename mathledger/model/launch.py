@@ -15,7 +15,7 @@ from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.machine import num_cores
 
-# Words, variables and the arithmetic of a Slurm job, but nothing that starts a second command.
+# Matches words, variables and a Slurm job's arithmetic, but nothing that starts a second command.
 _COMMAND = re.compile(r"(?:[\w./:=,@%+~-]|\$\w+|\$\(\([\w $+*/%-]+\)\)|'[^'\n]*'| )+")
 
 

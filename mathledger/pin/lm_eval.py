@@ -22,7 +22,7 @@ _LETTER = re.compile(r"\(?[A-J]\)?")
 FILE = """\
 # @package benchmark.{name}
 # The task {task} of lm-evaluation-harness {version}: its prompts, examples and answers, and its
-# verdict beside ours. Written by `mathledger pin lm-eval {task}`.
+# verdict next to ours. Written by `mathledger pin lm-eval {task}`.
 defaults:
   - task: default
   - _self_

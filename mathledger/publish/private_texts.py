@@ -3,7 +3,7 @@
 A text is found in three ways:
 
 - by its letters and digits: case, spaces, punctuation, markup and line breaks do not matter, and
-  escapes (JSON, HTML, URL, base64, hexadecimal) are undone, also one inside another;
+  escapes (JSON, HTML, URL, base64, hexadecimal) are undone, even nested ones;
 - by its canonical tokens: most of its runs of eight tokens, or one long passage, even if it is
   typeset differently;
 - an answer as a whole word or as canonical tokens, if it has at least eight letters or digits,

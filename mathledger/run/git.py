@@ -143,7 +143,7 @@ def differences(commit: str, *paths: str, at: Path = Path()) -> Iterator[Differe
     """Yield the files under some paths that are not, byte for byte, those of a commit.
 
     Files that `.dvcignore` leaves out of DVC's digests, such as __pycache__, make no difference.
-    Other ignored files are, because Python imports a module that git ignores.
+    Other ignored files do, because Python imports a module that git ignores.
 
     Args:
         paths: files and folders relative to `at`; all files of the commit if there are none, but

@@ -1,7 +1,7 @@
-"""Open the MLflow store, make a new one, and tell what is wrong with one that fails.
+"""Open the MLflow store, make a new one, and say what is wrong with one that fails.
 
-A new SQLite store is made aside and renamed, so that a kill or a full disk in its first seconds
-leaves nothing behind. One that was half made and holds no run is replaced.
+A new SQLite store is made under another name and renamed, so that a kill or a full disk in its
+first seconds leaves nothing behind. One that was half made and holds no run is replaced.
 """
 
 import contextlib
@@ -131,7 +131,7 @@ def open_experiments(uri: str, root: Path) -> Experiments:
 
 
 def _create(file: Path, artifacts: str) -> None:
-    """Create a SQLite store with the experiments aside, then rename it."""
+    """Create a SQLite store with the experiments under another name, then rename it."""
     aside = file.with_name(f"{file.name}.partial")
     leftovers = [
         aside,

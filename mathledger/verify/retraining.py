@@ -1,4 +1,4 @@
-"""Check, with `--deep`, what can be computed again of the models without training.
+"""With `--deep`, compute again what is known about the models without training them.
 
 The base model is made again from its pin. The losses before and after training, the counts of rows
 and tokens and the answers before and after training follow from the stored weights and rows. That
@@ -21,7 +21,7 @@ LOSS_TOLERANCE = 0.005
 # These follow from the weights; the other keys of metrics/train.json are counts, which are equal.
 LOSSES = {"first_validation_loss": "base", "last_validation_loss": "tuned"}
 OF_ALL_PROCESSES = ("num_steps", "effective_batch_size", "num_tokens_seen")
-UNPROVED = ("first_loss", "last_loss")  # of steps between; compared with the curve alone
+UNPROVED = ("first_loss", "last_loss")  # of the steps in between; compared only with the curve
 
 
 def downloads(project: Project) -> Check:

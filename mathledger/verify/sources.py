@@ -93,7 +93,7 @@ def _files(folder: Path, pins: Mapping[str, str | None]) -> Iterator[str]:
 def _strangers(folder: Path, known: set[Path]) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in known:
-            yield f"{path} is no file of this source: remove it"
+            yield f"{path} is not a file of this source: remove it"
 
 
 def _receipt(folder: Path, content: dict[str, Any]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Read people's signed statements that they reproduced results, and check them.
 
 A statement is statements/<name>/statement.json, an in-toto Statement whose subject is the ledger;
-statement.sig beside it is its signature (OpenSSF model signing), and signer.pub the key. A key
-tells who signed only to those who know it from elsewhere, so its fingerprint is shown.
+statement.sig next to it is its signature (OpenSSF model signing), and signer.pub the key. A key
+identifies the signer only to those who already know it, so its fingerprint is shown.
 """
 
 import contextlib

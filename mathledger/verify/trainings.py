@@ -22,7 +22,7 @@ def trainings(project: Project) -> Check:
 
 
 def disagreements(training: Training, chain: Chain) -> Iterator[str]:
-    """Yield what a line states otherwise than the ledger of its experiment."""
+    """Yield where a line differs from the ledger of its experiment."""
     ledger = chain.ledger
     same = {
         "ledger_sha256": (training.ledger_sha256, chain.ledger_sha256),

@@ -1,4 +1,4 @@
-"""The audit names every claim on a card that the ledger beside it does not give, in any form."""
+"""The audit names every claim on a card that the ledger next to it does not give, in any form."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_a_leaderboard_value_that_is_no_score_of_the_ledger_is_named(folder: Pat
     assert findings(folder, CARD) == []
     file.write_text(entry % "90.62")
     (found,) = findings(folder, CARD)
-    assert "90.62" in found.points[0] and "no score in the ledger" in found.points[0]
+    assert "90.62" in found.points[0] and "not a score in the ledger" in found.points[0]
 
 
 def test_another_ledger_says_nothing_and_a_damaged_one_is_one_line(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Properties of the intervals and tests over generated outcomes, beside scipy where it has them."""
+"""Properties of the intervals and tests over generated outcomes, checked by scipy if possible."""
 
 from math import comb
 

@@ -210,7 +210,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "index of numbers": (index(3), "names 3, which is no file"),
     "index without map": (write("model.safetensors.index.json", "{}"), "has no weight_map"),
     "adapter alone": (adapter, "holds an adapter .* merge the adapter"),
-    "adapter beside": (adapter_beside, "holds an adapter"),
+    "adapter next to": (adapter_beside, "holds an adapter"),
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "tokenizer.json is missing"),
     "damaged tokenizer": (write("tokenizer.json", "{}"), "cannot load a tokenizer"),
     "tokenizer loses digits": (no_digits, "keeps digits and signs"),

@@ -323,7 +323,7 @@ def test_results_have_an_experiment_of_their_own_with_their_scores_as_columns(
 def test_a_store_that_holds_every_run_in_one_experiment_goes_on(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older versions wrote stage runs and models beside the results; a model stays one model."""
+    """Older versions wrote stage runs and models next to the results; a model stays one model."""
     now = recorder.experiments
     monkeypatch.setattr(recorder, "experiments", now._replace(stages=now.results))
     digests = {"data/model/tuned": "a" * 32}
