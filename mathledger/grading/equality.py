@@ -18,9 +18,8 @@ from mathledger.grading.notation import Answer, Group, Matrix, Union
 from mathledger.grading.numbers import BASE, Number, number, same_in_base, same_number
 from mathledger.grading.spelling import plain, tight
 
-MAX_MISTAKE = (
-    100  # A miscalculated decimal is between a tenth of the fraction and ten times the fraction.
-)
+# A miscalculated decimal is between a tenth of the fraction and ten times it.
+MAX_MISTAKE = 100
 MAX_MEMBERS = 50  # Largest set whose members are matched one by one.
 
 
