@@ -1,4 +1,4 @@
-"""The ledger's records of other trainings that differ from this one by their seeds alone."""
+"""The ledger's records of other trainings that differ from this one only in their seeds."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from mathledger.core.typed import Record
 
 
 class Replicate(Record):
-    """Another training, which differs from this one by its seeds alone."""
+    """Another training, which differs from this one only in its seeds."""
 
     experiment: str
     commit: str

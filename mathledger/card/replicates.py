@@ -1,4 +1,4 @@
-"""Read the results of other trainings that differ from this one by their seeds alone.
+"""Read the results of other trainings that differ from this one only in their seeds.
 
 `mathledger replicate --collect` writes conf/model_card/replicates.jsonl from finished experiments,
 one training a line: the digest of its params without seeds, the digest of the rows, weights and

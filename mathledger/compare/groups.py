@@ -1,4 +1,4 @@
-"""Group experiments that differ by their seeds alone, and compute the spread of their scores."""
+"""Group experiments that differ only in their seeds, and compute the spread of their scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

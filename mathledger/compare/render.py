@@ -104,7 +104,7 @@ def sheets(comparison: Comparison) -> Iterator[Sheet]:
 
 
 def _over_trainings(comparison: Comparison, benchmarks: list[str]) -> Sheet:
-    """Return the scores over trainings that differ by their seeds alone."""
+    """Return the scores over trainings that differ only in their seeds."""
     return Sheet(
         "Over trainings with other seeds, %: mean [95% interval over items and trainings], sd; "
         "difference from the baseline's, points",

@@ -26,7 +26,7 @@ WANTED: dict[Kind, str] = {
     "messages": "a list of messages",
     "options": "text, a number or a list of them",
 }
-SAFE_DIGITS = 15  # A decimal of so many digits survives as a float of 64 bits.
+SAFE_DIGITS = 15  # A decimal of this many digits survives as a float of 64 bits.
 MAX_DIGITS = 100_000  # Longest number that is written out.
 
 

@@ -48,7 +48,7 @@ def _apart(
 
 
 def _count(response: Response, answer: str, tokenizer: Any) -> int | None:
-    """Return the number of tokens before the answer; None if nobody can count them.
+    """Return the number of tokens before the answer; None if they cannot be counted.
 
     The answer is tokenised again, which is exact up to a few tokens. Marks count as thinking.
     """

@@ -22,7 +22,7 @@ class Completer:
 
 
 def open_completer(folder: Path, settings: probe.Params) -> Completer | None:
-    """Load the model, or connect to its server; None if the server knows chats alone."""
+    """Load the model, or connect to its server; None if the server only chats."""
     if server_of(folder):
         if not probe_server.completes_text(folder):
             return None

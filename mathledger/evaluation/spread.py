@@ -1,4 +1,4 @@
-"""Compute how a score varies over trainings that differ by their seeds alone.
+"""Compute how a score varies over trainings that differ only in their seeds.
 
 Every training is asked the same items, so items and trainings are crossed: a score varies with the
 items, with the training as a whole, and with what a training happens to do to single items.

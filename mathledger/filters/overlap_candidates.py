@@ -23,7 +23,7 @@ from mathledger.text.names import Form
 
 RARE = math.log(10)  # The weight of a stem that a tenth of the training problems have.
 MAX_EXTRA_NUMBERS = 1  # A rephrase may have this many numbers that the item lacks.
-# It may lack this many of an item with at least so many numbers.
+# It may lack this many of an item with at least that many numbers.
 MAX_MISSING_NUMBERS, MIN_NUMBERS_TO_MISS = 1, 4
 _SLACK = 1e-9  # Sums of the same weights in different orders differ in their last bits.
 

@@ -9,7 +9,7 @@ from mathledger.text.chars import is_digit, is_letter
 from mathledger.text.hashing import hash_span
 
 MAX_PARTS = 4096  # Words and numbers of a text's drawings that are compared.
-# Two drawings with so few differences, or such a share of them, have one source.
+# Two drawings with at most this many differences, or this share, have one source.
 MAX_EDITS, MAX_EDITED = 2, 0.12
 # A text of this size identifies the problem even if the drawing is missing or drawn in another way.
 MIN_UNITS_WITHOUT_DRAWING, MIN_UNITS_TO_REDRAW, MIN_NUMBERS_TO_REDRAW = 15, 20, 3

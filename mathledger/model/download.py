@@ -1,7 +1,7 @@
 """Download or build a model, and save it as a `from_pretrained` folder with its tokenizer.
 
 The base model and other people's models go through the same function and the same check. A model
-that a server answers for has no weights here; its folder holds the receipt alone.
+that a server answers for has no weights here; its folder holds only the receipt.
 """
 
 import re

@@ -68,7 +68,7 @@ def generation_fault(config: Any) -> str | None:
 
 
 def only_ids(config: Any) -> Any:
-    """Return generation settings with their token ids alone; evaluation ignores the others."""
+    """Return generation settings with only their token ids; evaluation ignores the others."""
     from transformers import GenerationConfig
 
     names = ("bos_token_id", "eos_token_id", "pad_token_id")

@@ -1,6 +1,6 @@
 """Record a model that a server answers for: how to reach it, and what it says about itself.
 
-Its folder data/model/<name>/ holds receipt.json alone, because nobody here has its weights.
+Its folder data/model/<name>/ holds only receipt.json, because nobody here has its weights.
 """
 
 import json

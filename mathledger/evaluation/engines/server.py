@@ -21,7 +21,7 @@ SHOW_CONTROL = ("vllm", "sglang")  # software that can show control tokens in a 
 ALL_TOKENS = -1  # top_k of vLLM, SGLang and llama.cpp
 MAX_STOPS = 4  # of OpenAI's chat protocol; the harness drops the others
 MAX_REDIRECTS = 3
-MAX_BYTES = 4 << 20, 256  # of a reply: at most so many, and so many more for each token
+MAX_BYTES = 4 << 20, 256  # limit of a reply: this many, plus this many for each token
 
 
 class ReplyError(Exception):
