@@ -58,7 +58,7 @@ vllm:  ## create .venv-vllm for evaluate=vllm (Linux with NVIDIA GPUs, Python 3.
 	@$(PIP:$(VENV)/%=$(VLLM)/%) --no-deps --no-build-isolation --editable . || $(FAILED)
 
 repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
-	@exec python -m mathledger.run.mend
+	@exec python -m mathledger.run.repair
 	@exec python -m stages.params
 	@$(NO_BARS); exec dvc repro
 	@echo && echo "The card: model_card/README.md. Compare runs: make ui"

@@ -19,7 +19,7 @@ def answer(requests: list[Request], limits: Limits, done: Done) -> None:
                 print("out of memory", file=sys.stderr, flush=True)
                 os._exit(1)
             case "wrong":
-                raise InputError("the item is wrong: mend it")
+                raise InputError("the item is wrong: fix it")
             case "full":
                 raise OSError(28, "No space left on device")
         text = f"{request.prompt} {limits.max_gen_toks} {os.getpid()}"

@@ -24,7 +24,7 @@ import yaml
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.core.paths import is_lineage
-from mathledger.run.mend import mend
+from mathledger.run.repair import repair
 
 END_S = 30  # A process may outlive its DVC by this long.
 
@@ -58,7 +58,7 @@ class Hit:
     when: str
     survived: bool  # There was nothing left to hit.
     seconds_to_end: float  # Seconds until no process was left.
-    mended: list[str]  # What `make repro` mends before it goes on.
+    repaired: list[str]  # What `make repro` repairs before it goes on.
 
 
 def disturbed(
@@ -107,8 +107,8 @@ def disturbed(
         expect_end(dvc.pid, fault)
         expect_whole_cache(folder)
         with contextlib.chdir(folder):
-            mended = mend()
-        hits[stage] = Hit(stage, fault.name, when, survived, time.monotonic() - started, mended)
+            repaired = repair()
+        hits[stage] = Hit(stage, fault.name, when, survived, time.monotonic() - started, repaired)
 
 
 def wait_for_stage(dvc: subprocess.Popen[bytes], log: Path, wanted: Container[str]) -> str | None:

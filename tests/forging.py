@@ -1,8 +1,8 @@
-"""Forge a finished state as somebody does who can rewrite everything: change files, mend the rest.
+"""Forge a finished state as somebody does who can rewrite everything.
 
-`mend` gives dvc.lock, lineage, receipts, the ledger's subjects, DVC's cache and git the digests of
-the changed files, so that no digest names the change. `redraw` also writes ledger and card anew, as
-the pipeline does from what it finds.
+`rehash` gives dvc.lock, lineage, receipts, the ledger's subjects, DVC's cache and git the digests
+of the changed files, so that no digest names the change. `redraw` also writes ledger and card
+again, as the pipeline does from what it finds.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ def edit_text(path: str, change: Callable[[str], str]) -> None:
     Path(path).write_text(changed, encoding="utf-8")
 
 
-def mend_receipts() -> None:
+def rehash_receipts() -> None:
     """Give each receipt the digests of its files, and each benchmark's that of its items."""
     from mathledger.data.benchmarks import items_digest
 
@@ -84,7 +84,7 @@ def mend_receipts() -> None:
 
 
 def redraw() -> None:
-    """Write ledger, card and plots anew from the files, as the stage does."""
+    """Write ledger, card and plots again from the files, as the stage does."""
     from mathledger.card import files
 
     own = project()
@@ -94,8 +94,8 @@ def redraw() -> None:
     edit_json(LEDGER, lambda content: content.update(predicate=own.ledger_again.content()))
 
 
-def mend() -> None:
-    """Mend every digest, and commit the state."""
+def rehash() -> None:
+    """Recompute every digest, and commit the state."""
     from dvc.utils.serialize import dumps_yaml
 
     from mathledger.chain.parsing import parse_yaml
@@ -111,19 +111,19 @@ def mend() -> None:
     for stage in locked.values():  # lineage names the data that a stage read
         path = Path(stage.lineage)
         if stage.name != "model_card":
-            _mend_lineage(own, path)
+            _rehash_lineage(own, path)
     own = project()  # lineage has changed
-    _mend_lineage(own, Path("lineage/model_card.json"))
+    _rehash_lineage(own, Path("lineage/model_card.json"))
     for name, entry in lock["stages"].items():
         if name in locked:
             for each in [*entry.get("deps", []), *entry.get("outs", [])]:
-                _mend_entry(own, each)
+                _rehash_entry(own, each)
     write_text(Path("dvc.lock"), dumps_yaml(lock))
     git("add", "--all")
     git("commit", "--quiet", "--allow-empty", "--message", "Better results")
 
 
-def _mend_lineage(own: Project, path: Path) -> None:
+def _rehash_lineage(own: Project, path: Path) -> None:
     content = read_json(path)
     for dep in content["deps"]:
         if not dep.startswith("lineage") or path.name == "model_card.json":
@@ -136,7 +136,7 @@ def _md5(own: Project, path: str) -> str:
     return own.folder(path)[0] if Path(path).is_dir() else own.digests(path).md5
 
 
-def _mend_entry(own: Project, entry: dict[str, Any]) -> None:
+def _rehash_entry(own: Project, entry: dict[str, Any]) -> None:
     """Give an entry of dvc.lock the digest on disk, and store it in the cache."""
     path = entry["path"]
     cache = own.chain.cache

@@ -144,7 +144,7 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
             | "docs.measured"
             | "docs.outputs"
             | "locks.platforms"
-            | "mathledger.run.mend",
+            | "mathledger.run.repair",
         ]:
             check_mention(words)  # They take no argument.
         case ["python", "-m", module, *arguments]:

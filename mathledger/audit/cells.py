@@ -10,7 +10,7 @@ from mathledger.audit.blocks import Cell, Row
 from mathledger.audit.claims import claim_of, words_of
 from mathledger.audit.methods import METRIC, metrics_in
 from mathledger.audit.owners import Identity, name_of
-from mathledger.audit.scores import Score, mended, pair_of, score_of
+from mathledger.audit.scores import Score, pair_of, rejoined, score_of
 from mathledger.audit.types import Owner, Unread, Unscaled
 
 _TWO = re.compile(
@@ -79,7 +79,7 @@ class CellReader:
         number: int,
     ) -> Iterator[Unscaled]:
         """Yield the claims of a cell: one score, or two by two metrics."""
-        text = mended(cell.text)
+        text = rejoined(cell.text)
         pair, score = pair_of(text), score_of(text)
         found: list[tuple[Score, str | None]] = []
         if pair and self.two:

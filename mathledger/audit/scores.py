@@ -158,7 +158,7 @@ _PAIR = re.compile(
 )
 
 
-def mended(cell: str) -> str:
+def rejoined(cell: str) -> str:
     """Join a number that is split at its decimal point: 79 .8 becomes 79.8."""
     return _SPLIT_NUMBER.sub(r"\1.\2\3", cell) if " ." in cell or ". " in cell else cell
 

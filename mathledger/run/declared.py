@@ -43,7 +43,7 @@ def declared(
             ) from None
         except DvcException as error:  # for one, a dvc.lock that a kill left torn
             raise InputError(
-                f"DVC cannot read the project: {_line(error)}; `python -m mathledger.run.mend` "
+                f"DVC cannot read the project: {_line(error)}; `python -m mathledger.run.repair` "
                 "restores a torn dvc.lock"
             ) from None
         if len(stages) != 1:  # several stages match a matrix name without an item

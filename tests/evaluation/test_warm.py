@@ -101,7 +101,7 @@ def test_an_error_reaches_the_cell_as_it_is_and_a_rerun_heals(
 ) -> None:
     with pytest.raises(InputError, match="cannot load the model in damaged"):
         cell(settings, "damaged")
-    with pytest.raises(InputError, match=r"^the item is wrong: mend it$"):
+    with pytest.raises(InputError, match=r"^the item is wrong: fix it$"):
         texts(cell(settings), "wrong")
     with pytest.raises(OSError, match="No space left on device") as full:
         texts(cell(settings), "full")

@@ -456,7 +456,7 @@ def test_outside_a_project_it_says_so(trace: Tracer, tmp_path: Path) -> None:
     assert "is not in a project" in trace.refused(tmp_path, BENCHMARK)
 
 
-def test_a_missing_link_of_the_chain_is_named_with_its_mend(
+def test_a_missing_link_of_the_chain_is_named_with_its_remedy(
     smoke_copy: Workspace, trace: Tracer
 ) -> None:
     at = smoke_copy.path

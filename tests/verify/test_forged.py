@@ -1,4 +1,4 @@
-"""A forger who mends every digest is named by what `verify` makes again from the pins on."""
+"""A forger who recomputes every digest is named by what `verify` makes again from the pins on."""
 
 import contextlib
 import random
@@ -145,18 +145,18 @@ LIES: dict[str, tuple[str, Callable[[], Any]]] = {
 OF_THE_CARD = ("a picture", "the report", "a plot", "croissant", "a file more")
 
 
-def test_a_forger_who_mends_all_digests_is_named_lie_by_lie(smoke_copy: Workspace) -> None:
+def test_a_forger_who_recomputes_all_digests_is_named_lie_by_lie(smoke_copy: Workspace) -> None:
     """All lies stand in one state, in which every digest fits."""
     with contextlib.chdir(smoke_copy.path):
         for name, (_, tell) in LIES.items():
             if name not in OF_THE_CARD:
                 tell()
-        forging.mend_receipts()
-        forging.mend()  # the ledger repeats the digests in lineage/
+        forging.rehash_receipts()
+        forging.rehash()  # the ledger repeats the digests in lineage/
         forging.redraw()
         for name in OF_THE_CARD:
             LIES[name][1]()
-        forging.mend()
+        forging.rehash()
         found = links.check(forging.project().options)
     said = {link.name: "\n".join(link.reasons) for link in found.links}
     digests = ("commit", "params", "lock", "digests", "lineage", "ledger", "card")
@@ -197,7 +197,7 @@ FEW = {"max_examples": 25} if settings.get_current_profile_name() == "fixed" els
 @settings(deadline=None, **FEW, suppress_health_check=[*HealthCheck])
 @given(st.randoms(use_true_random=False))
 def test_a_change_of_any_field_of_any_file_is_named(state: Path, chance: random.Random) -> None:
-    """The receipts are mended; the digests of dvc.lock are not looked at by these links."""
+    """The receipts are recomputed; these links do not look at the digests of dvc.lock."""
     paths = [path for path in stored_files() if links_of(path)]
     path = chance.choice(paths)
     made = [each for each in paths if each.startswith("data/")]
@@ -206,7 +206,7 @@ def test_a_change_of_any_field_of_any_file_is_named(state: Path, chance: random.
         if lie.where.endswith(TEXTS):
             return
         if not path.endswith("receipt.json"):
-            forging.mend_receipts()
+            forging.rehash_receipts()
         reasons = []
         for check in links_of(path):
             with contextlib.suppress(Exception):  # a damaged file ends a link, which is broken

@@ -128,14 +128,14 @@ def test_what_the_stages_wrote_holds(project: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lie", [gold, searched, pinned_file, raw_row, receipt, stranger, count])
-def test_a_lie_is_named_though_the_receipts_are_mended(
+def test_a_lie_is_named_though_the_receipts_are_rehashed(
     project: Project, tmp_path: Path, lie: Callable[[], None]
 ) -> None:
     if lie is pinned_file and not (EXAM / "source").exists():
         pytest.skip("practice items have no file")
     lie()
     if lie is not receipt:
-        forging.mend_receipts()
+        forging.rehash_receipts()
     found = reasons(project, tmp_path)
     assert found, lie.__name__
     if lie is gold:

@@ -126,7 +126,7 @@ def test_a_changed_bit_anywhere_in_ledger_card_and_params_is_found(
         path.write_bytes(whole)
 
 
-def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
+def test_a_tamperer_who_updates_all_digests_is_found_by_recomputing(
     smoke_copy: Workspace,
 ) -> None:
     """A verdict, a card's number and a training row change, and lock and git are adapted."""
@@ -168,7 +168,7 @@ def test_a_tamperer_who_mends_all_digests_is_found_by_what_is_computed_anew(
     assert output.splitlines()[-1].startswith("broken: ")
 
 
-def test_what_is_missing_is_named_with_the_mend(smoke_copy: Workspace) -> None:
+def test_what_is_missing_is_named_with_the_remedy(smoke_copy: Workspace) -> None:
     shutil.rmtree(smoke_copy.path / "data/mix")
     (smoke_copy.path / "lineage/train.json").unlink()
     (smoke_copy.path / "metrics/train.json").unlink()

@@ -1,10 +1,10 @@
-"""Mend what a killed DVC left torn: python -m mathledger.run.mend, which `make repro` runs first.
+"""Repair files that a killed DVC left torn: `python -m mathledger.run.repair`.
 
-DVC writes dvc.lock and its tables of locks in place. Killed while it writes, or by a power cut, it
-leaves a part of a file, an empty one or NUL bytes, and refuses to start from then on. A torn table
-holds nothing that is still needed, and DVC's index of digests is a cache. A torn dvc.lock is
-replaced by the copy that the last `make repro` kept, or by the commit's; what has run since comes
-back from DVC's run cache.
+`make repro` runs it first. DVC writes dvc.lock and its tables of locks in place. If it is killed
+while it writes, or the power fails, a part of a file, an empty file or NUL bytes remain, and DVC
+refuses to start from then on. A torn table holds nothing that is still needed, and DVC's index of
+digests is a cache. A torn dvc.lock is replaced by the copy that the last `make repro` kept, or by
+the commit's; what has run since comes back from DVC's run cache.
 """
 
 import contextlib
@@ -28,21 +28,21 @@ TABLES = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))
 WAIT_S = 0.5  # DVC's own writing takes less
 
 
-def mend() -> list[str]:
-    """Mend the files of the project in the current folder; return a line for each one.
+def repair() -> list[str]:
+    """Repair the files of the project in the current folder; return a line for each one.
 
     Raises:
         InputError: git cannot tell which commit is checked out.
     """
-    mended = []
+    repaired = []
     for table in TABLES:
         if _is_torn(table, _is_table):
             table.unlink(missing_ok=True)
-            mended.append(f"{table}: removed, as a killed DVC left it torn")
+            repaired.append(f"{table}: removed, as a killed DVC left it torn")
     try:
         commit = git.head()
     except git.NoRepositoryError:
-        return mended  # DVC reports it
+        return repaired  # DVC reports it
     copy = COPIES / f"{commit}.lock"
     if _is_torn(LOCK, is_lock):
         content, source = _last_whole(copy, commit)
@@ -50,15 +50,15 @@ def mend() -> list[str]:
             LOCK.unlink()
         else:
             write_text(LOCK, content)
-        mended.append(f"{LOCK}: {source}, as a killed DVC left it torn")
+        repaired.append(f"{LOCK}: {source}, as a killed DVC left it torn")
     if broken := _broken_index():
         shutil.rmtree(broken)
-        mended.append(f"{broken}: removed DVC's index of digests, a database that was damaged")
+        repaired.append(f"{broken}: removed DVC's index of digests, a database that was damaged")
     if LOCK.exists():
         write_text(copy, LOCK.read_text(encoding="utf-8"))
         for old in set(COPIES.glob("*.lock")) - {copy}:
             old.unlink()
-    return mended
+    return repaired
 
 
 def _broken_index() -> Path | None:
@@ -186,11 +186,11 @@ def _is_owner(owner: Any) -> bool:
 
 def main() -> None:
     try:
-        mended = mend()
+        repaired = repair()
     except InputError as error:
         sys.exit(f"error: {error}")
-    for line in mended:
-        print(f"mended {line}")
+    for line in repaired:
+        print(f"repaired {line}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a killed DVC or a power cut leaves torn is mended, and whole files are left alone."""
+"""What a killed DVC or a power cut leaves torn is repaired, and whole files are left alone."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from voluptuous import Invalid
 
 from mathledger.core.files import read_json, write_json
-from mathledger.run import mend
+from mathledger.run import repair
 from mathledger.run.checkout import checkout_in_use
 from mathledger.run.turns import Turn
 from tests.conftest import ROOT
@@ -37,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plain(tmp_path, "add", "dvc.lock")
     plain(tmp_path, "commit", "--quiet", "--message", "first")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mend, "WAIT_S", 0)
+    monkeypatch.setattr(repair, "WAIT_S", 0)
     return tmp_path
 
 
@@ -51,21 +51,21 @@ def test_a_torn_lock_is_restored_from_the_copy_and_else_from_the_commit(
     lock = project / "dvc.lock"
     committed = lock.read_text()
     lock.write_text(torn)
-    assert mend.mend() == ["dvc.lock: restored from the commit, as a killed DVC left it torn"]
-    assert lock.read_text() == committed and mend.mend() == []
+    assert repair.repair() == ["dvc.lock: restored from the commit, as a killed DVC left it torn"]
+    assert lock.read_text() == committed and repair.repair() == []
     later = committed + "  train:\n    cmd: python -m stages.train\n"
     lock.write_text(later)
-    assert mend.mend() == [] and lock.read_text() == later
+    assert repair.repair() == [] and lock.read_text() == later
     lock.write_text(torn)
-    (line,) = mend.mend()
+    (line,) = repair.repair()
     assert "restored as it was before the last run" in line and lock.read_text() == later
     plain(project, "commit", "--quiet", "--all", "--message", "with train")
     lock.write_text(torn)  # The copy belongs to another commit.
-    assert "restored from the commit" in mend.mend()[0] and lock.read_text() == later
+    assert "restored from the commit" in repair.repair()[0] and lock.read_text() == later
     plain(project, "rm", "--quiet", "--cached", "dvc.lock")
     plain(project, "commit", "--quiet", "--message", "no lock")
     lock.write_text(torn)
-    assert "dvc.lock: removed" in mend.mend()[0] and not lock.exists()
+    assert "dvc.lock: removed" in repair.repair()[0] and not lock.exists()
 
 
 @settings(deadline=None)
@@ -74,8 +74,8 @@ def test_a_torn_lock_is_restored_from_the_copy_and_else_from_the_commit(
 def test_what_is_taken_for_whole_is_what_dvc_accepts(end: int, is_nul: bool) -> None:
     """Cut off anywhere, or filled with NUL bytes from there on."""
     text = TEXT[:end] + "\0" * (len(TEXT) - end) * is_nul
-    assert mend.is_lock(TEXT)
-    if mend.is_lock(text):
+    assert repair.is_lock(TEXT)
+    if repair.is_lock(text):
         COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
         assert text.endswith("\n")
     elif end == len(TEXT):
@@ -102,17 +102,17 @@ def test_a_table_is_kept_exactly_if_dvc_accepts_it(project: Path, content: Any) 
         is_known = True
     except Invalid:
         is_known = False
-    assert bool(mend.mend()) != is_known and table.exists() == is_known
+    assert bool(repair.repair()) != is_known and table.exists() == is_known
 
 
 @pytest.mark.parametrize("torn", [b"", bytes(64), b'{"read": {', b"\xff", b"[]"])
 def test_torn_tables_of_locks_block_nothing(project: Path, torn: bytes) -> None:
-    for table in mend.TABLES:
+    for table in repair.TABLES:
         table.write_bytes(torn)
-    assert len(mend.mend()) == 2 and not any(table.exists() for table in mend.TABLES)
-    mend.TABLES[1].write_bytes(torn)  # A stage that is run without `make repro` mends its own.
+    assert len(repair.repair()) == 2 and not any(table.exists() for table in repair.TABLES)
+    repair.TABLES[1].write_bytes(torn)  # A stage that is run without `make repro` repairs its own.
     with checkout_in_use("mix"):
-        assert "stage mix is running" in mend.TABLES[1].read_text()
+        assert "stage mix is running" in repair.TABLES[1].read_text()
 
 
 def test_a_damaged_index_of_dvc_is_removed(
@@ -121,12 +121,12 @@ def test_a_damaged_index_of_dvc_is_removed(
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     (project / ".dvc/config").write_text("")
     (project / "dvc.yaml").write_text("stages: {}\n")
-    assert mend.mend() == []  # DVC makes the index when it opens the project.
+    assert repair.repair() == []  # DVC makes the index when it opens the project.
     (database, *_) = (tmp_path / "site").rglob("hashes/**/*.db")
     database.write_bytes(bytes(5000))
-    (line,) = mend.mend()
+    (line,) = repair.repair()
     assert "removed DVC's index of digests" in line and not database.exists()
-    assert mend.mend() == [] and database.exists()
+    assert repair.repair() == [] and database.exists()
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_a_text_is_whole_under_its_name_or_not_there(
     assert done == [False] and file.exists()
 
 
-def test_the_recipe_mends_before_anything_reads_the_files() -> None:
+def test_the_recipe_repairs_before_anything_reads_the_files() -> None:
     recipe = (ROOT / "Makefile").read_text().split("\nrepro:")[1].split("\n\n")[0]
-    assert recipe.index("mathledger.run.mend") < recipe.index("stages.params")
+    assert recipe.index("mathledger.run.repair") < recipe.index("stages.params")
     assert recipe.index("stages.params") < recipe.index("dvc repro")
     assert shutil.which("dvc")
