@@ -30,7 +30,7 @@ from mathledger.core.secrets import without_secrets
 from mathledger.run import messages
 from mathledger.run.lineage import Lineage
 from mathledger.run.mlflow_store import is_lost, quiet, refusal, sqlite_file, store_uri
-from mathledger.run.mlflow_writer import RUN_ID, Recorder, WriterLock
+from mathledger.run.mlflow_writer import AWAY, RUN_ID, Recorder, WriterLock
 
 PLOTS = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}
 
@@ -189,8 +189,9 @@ def known(recorder: Recorder, ended: set[str], *, is_own: bool) -> set[str]:
     """Return the ids, as in lineage/, of the complete runs in the store.
 
     This deletes partial runs from the store: those that an earlier sync did not finish, and those
-    that ended after they lost their MLflow server. A run whose processes were all killed is marked
-    KILLED.
+    that ended after they lost their MLflow server. A run without a lineage file of its own, because
+    it failed or repeats a result, is ended as it ended here; one whose processes were all killed is
+    marked KILLED.
 
     Args:
         ended: the ids of runs that have a lineage file.
@@ -206,10 +207,11 @@ def known(recorder: Recorder, ended: set[str], *, is_own: bool) -> set[str]:
                 lock = WriterLock(recorder.root, own)
                 if not (can_be_written or lock.exists() or is_own) or not lock.take():
                     continue  # its process is alive, or may be alive in another checkout
-                lock.remove()
                 if not can_be_written:
-                    recorder.client.set_terminated(own, "KILLED")
-            if run.info.status != "FINISHED" and can_be_written:
+                    recorder.close(own, lock.ending)
+                lock.remove()
+            is_whole = run.info.status == "FINISHED" and AWAY not in run.data.tags
+            if can_be_written and not is_whole:
                 recorder.client.delete_run(own)
                 continue
             whole |= {own, run.data.tags.get(RUN_ID, own)}

@@ -19,11 +19,15 @@ import os
 import re
 import signal
 import sys
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from mathledger.core.errors import InputError
+from mathledger.core.files import read_json, write_json
 from mathledger.core.secrets import without_secrets
 from mathledger.run import mlflow_view
 from mathledger.run.messages import KIND, RESULT
@@ -51,20 +55,44 @@ BENCHMARK = re.compile(r"data/download_benchmark/[^/]+")
 RUN_ID = "mathledger.run_id"  # tag of a rebuilt run: its original id, as in lineage/
 STAGE_RUN = "mathledger.run."  # tag of a result, followed by a stage: the id of its run in lineage/
 REPEATS = "mathledger.repeats"  # tag: id in lineage/ of the run that made the same result first
+AWAY = "mathledger.store_was_away"  # tag of a run whose store was away when it ended
 REFUSED = "error: "  # prefix of an answer that says why there is no run
 MAX_REFUSALS = 20  # values that a store may refuse one by one; then it refuses everything
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended."""
+
+    status: str
+    time: int | None = None  # milliseconds since 1970
+    repeats: str | None = None  # id in lineage/ of the run that made the same result first
 
 
 class WriterLock:
     """A lock that the process holds which writes a run, from the run's start to its end.
 
     The operating system frees it when the process dies. The file is removed at the run's end, so a
-    file that nobody holds belongs to a run that was cut off.
+    file that nobody holds belongs to a run that was cut off. If the run ended while the store was
+    away, a second file says how.
     """
 
     def __init__(self, root: Path, run_id: str) -> None:
         self.path = root / ".scratch" / "runs" / f"{run_id}.lock"
         self._lock = FileLock(self.path, thread_local=False)
+        self._note = self.path.with_suffix(".json")
+
+    @property
+    def ending(self) -> Ending:
+        """Return how the run ended, as far as this checkout knows."""
+        try:
+            return Ending(**read_json(self._note))
+        except (InputError, TypeError):
+            return Ending("KILLED")
+
+    def leave(self, ending: Ending) -> None:
+        """Note how the run ended, for the store does not answer."""
+        write_json(self._note, asdict(ending))
 
     def exists(self) -> bool:
         """Return True if a process of this checkout opened the run and did not end it."""
@@ -81,7 +109,8 @@ class WriterLock:
 
     def remove(self) -> None:
         self._lock.release()
-        self.path.unlink(missing_ok=True)
+        for path in (self.path, self._note):
+            path.unlink(missing_ok=True)
 
 
 class Recorder:
@@ -211,6 +240,19 @@ class Recorder:
             said = fit_value("; ".join(self.refused), MAX_TAG)
             self.client.set_tag(self.run_id, "mathledger.refused", said)
 
+    def close(self, run_id: str, ending: Ending) -> None:
+        """End a run whose writer lost the store; numbers may be missing."""
+        if ending.repeats:
+            self.client.set_tag(run_id, REPEATS, ending.repeats)
+        if ending.status != "KILLED":
+            self.client.set_tag(run_id, AWAY, "numbers may be missing")
+        self.client.set_terminated(run_id, ending.status, ending.time)
+
+    def leave(self, ending: Ending) -> None:
+        """Note how the run ended, for the store does not answer."""
+        if self._lock:
+            self._lock.leave(ending)
+
     def _show(self, metrics: set[str], time: int) -> None:
         """Show the metrics of a result as columns of the saved view."""
         from mlflow.exceptions import MlflowException
@@ -327,7 +369,7 @@ def record(uri: str, root: Path) -> None:
     from mlflow.tracking.context.registry import resolve_tags
 
     recorder: Recorder | None = None
-    status, is_there = "KILLED", True
+    status, repeats, is_there = "KILLED", None, True
     for line in sys.stdin:
         if not line.endswith("\n"):
             break  # the stage was killed while it wrote this message
@@ -338,13 +380,18 @@ def record(uri: str, root: Path) -> None:
         assert recorder, "the first message starts the run"
         if message["do"] == "run_id":
             answer(recorder.run_id)
-        elif message["do"] == "end":
+            continue
+        if message["do"] == "end":
             status = message["status"]
             break
-        elif is_there:
+        if message["do"] == "repeats":
+            repeats = message["run_id"]
+        if is_there:
             is_there = written(uri, recorder, message)
     if recorder and is_there:
-        written(uri, recorder, {"do": "end", "status": status})
+        is_there = written(uri, recorder, {"do": "end", "status": status})
+    if recorder and not is_there:
+        recorder.leave(Ending(status, int(time.time() * 1000), repeats))
     answer(status)
 
 

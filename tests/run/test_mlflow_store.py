@@ -1,5 +1,6 @@
 """No value, kill or damaged file keeps MLflow from taking the runs."""
 
+import io
 import json
 import shutil
 import sqlite3
@@ -20,11 +21,20 @@ from mathledger.run.messages import KIND, RESULT, numbers_of, stages_message
 from mathledger.run.mlflow_attach import attach
 from mathledger.run.mlflow_names import fit_name
 from mathledger.run.mlflow_store import is_lost, open_experiments, patient, refusal, sqlite_file
-from mathledger.run.mlflow_writer import REPEATS, RUN_ID, Recorder, WriterLock, written
+from mathledger.run.mlflow_writer import (
+    AWAY,
+    REPEATS,
+    RUN_ID,
+    Recorder,
+    WriterLock,
+    record,
+    written,
+)
 from mathledger.sync_mlflow import known
 from tests.conftest import clean_environment
 
 NAMES = ["Counting & Probability", "train (1).jsonl", "~/rows.jsonl", "a+b", "100%", "x" * 400]
+KINDS = ["metrics", "text", "outs", "repeats", "end"]  # of messages after the first, in order
 NAMES += ["../up", "//", "", "\ud800", "\0", "Zahlentheorie: Übung", "数论"]
 
 
@@ -177,6 +187,41 @@ def test_a_run_whose_processes_were_killed_is_marked_by_the_next_sync(
     assert runs(recorder)["another's"].info.status == "KILLED"
     assert runs(recorder)["alive"].info.status == "RUNNING"
     assert alive and alive.exists()
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+@pytest.mark.parametrize("lost_at", KINDS)
+def test_a_run_that_ended_while_its_store_was_away_is_ended_by_the_next_sync(
+    lost_at: str, status: str, recorder: Recorder, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no lineage file of its own, because it failed or repeats a result."""
+    messages: list[dict[str, Any]] = [
+        start("lost", a=1),
+        {"do": "metrics", "rows": [[0, {"loss": 1.0}]]},
+        {"do": "text", "text": "4", "file": "samples/1.txt"},
+        {"do": "outs", "outs": {}},
+        {"do": "repeats", "run_id": "1" * 32},
+        *([] if status == "KILLED" else [{"do": "end", "status": status}]),
+    ]
+
+    def away(*_: Any) -> None:
+        raise OperationalError("", None, Exception("away"))
+
+    with monkeypatch.context() as patch:
+        lines = "".join(json.dumps(each) + "\n" for each in messages)
+        patch.setattr("sys.stdin", io.StringIO(lines))
+        for name in KINDS[KINDS.index(lost_at) :]:
+            patch.setattr(Recorder, name, away)
+        record(uri, recorder.root)
+    assert runs(recorder)["lost"].info.status == "RUNNING"
+    known(recorder, set(), is_own=False)
+    run = runs(recorder)["lost"]
+    assert run.info.status == status and run.info.end_time > 1
+    assert run.data.tags[REPEATS] == "1" * 32
+    assert (AWAY in run.data.tags) == (status != "KILLED")
+    assert run.info.run_id in known(recorder, set(), is_own=False)
+    known(recorder, {run.info.run_id}, is_own=False)  # now a lineage file can write all of it
+    assert "lost" not in runs(recorder)
 
 
 def test_a_lock_is_free_when_its_process_is_killed(tmp_path: Path) -> None:
