@@ -1,27 +1,20 @@
-"""Sign and verify published folders in the format of OpenSSF model signing.
+"""Sign and verify folders in the format of OpenSSF model signing.
 
-The signature covers the folder as it is published, with the files of the final model and of
-model_card/ side by side. So the command line of https://github.com/sigstore/model-transparency can
-check a published folder without this project. The ledger holds the digests of the responses and of
-everything upstream, so that one signature covers the whole chain.
+The command line of https://github.com/sigstore/model-transparency can check a signature without
+this project.
 """
 
 import base64
-import contextlib
 import json
 import logging
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
 from mathledger.core.extras import install
-from mathledger.run.params import final_model
 
-CARD = "model_card"
 MISMATCH = re.compile(r"Hash mismatch for '([^']*)'")  # part of the library's error message
 
 
@@ -63,45 +56,6 @@ class Keyless:
 
 Signer = Key | CertifiedKey | Keyless
 Verifier = Key | Authorities | Identity
-
-
-@contextlib.contextmanager
-def published(settings: Mapping[str, Any], root: Path) -> Iterator[Path]:
-    """Yield a folder of links to the published files, under their published names.
-
-    The folder has the model's name from the card, which the signature records.
-
-    Args:
-        settings: the content of params.yaml.
-        root: the project's folder.
-
-    Raises:
-        InputError: a folder is missing, or two files have the same name.
-    """
-    model = f"data/model/{final_model(settings)}"
-    for folder in (model, CARD):
-        if not (root / folder).is_dir():
-            raise InputError(f"{folder} is missing: run `dvc repro`, or `dvc pull`")
-    with tempfile.TemporaryDirectory(prefix="mathledger-") as scratch:
-        top = Path(scratch) / settings["model_card"]["name"]
-        top.mkdir()
-        for folder in (model, CARD):
-            for path in sorted((root / folder).rglob("*")):
-                if path.is_symlink() and not path.is_file():  # its files would not be signed
-                    raise InputError(
-                        f"{path.relative_to(root)} is a link to no file: replace or remove it"
-                    )
-                if not path.is_file():
-                    continue
-                link = top / path.relative_to(root / folder)
-                if link.is_symlink():
-                    raise InputError(
-                        f"{path.relative_to(root)}: {model} and {CARD} both have a file of this "
-                        "name: rename or remove one"
-                    )
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(path.resolve())
-        yield top
 
 
 def num_files(folder: Path) -> int:

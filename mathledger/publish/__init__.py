@@ -1,6 +1,6 @@
 """`mathledger publish`: write the folders for the hub, and upload them on request.
 
-    FOLDER/model/    the repository of the model: weights, card, ledger and signature
+    FOLDER/model/    the repository of the model: weights, card, ledger, .eval_results/, signature
     FOLDER/results/  the repository of a dataset: every response with its verdict, one parquet file
                      for each model and benchmark, and a card
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mathledger import signing, terminal, verify
+from mathledger import release, terminal, verify
 from mathledger.card.ledger import Benchmark, Ledger
 from mathledger.card.outputs import Outputs
 from mathledger.card.templating import environment
@@ -99,7 +99,7 @@ def _items(chain: Chain, benchmark: str) -> list[dict[str, Any]]:
 
 def write_model(folder: Path, chain: Chain, signature: Path | None) -> None:
     """Write the files that `attest` signs, and the signature if there is one."""
-    with signing.published(chain.params, chain.at) as links:
+    with release.published(chain) as links:
         shutil.copytree(links, folder)
     if signature:
         shutil.copyfile(signature, folder / "model.sig")

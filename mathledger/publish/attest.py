@@ -1,11 +1,11 @@
 """`mathledger attest`: verify the project, then sign the final model and its ledger.
 
-mathledger/signing.py documents the signed files and the format.
+mathledger/release/ assembles the signed files, and mathledger/signing.py documents the format.
 """
 
 import argparse
 
-from mathledger import signing, terminal, verify
+from mathledger import release, signing, terminal, verify
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.verify import options
@@ -20,10 +20,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = signing.signing_config(signer(arguments))
     if not verify.check_aloud(VerifyOptions(options.overrides(arguments))).holds:
         raise InputError("verification failed, so nothing was signed: fix the links above")
-    with signing.published(chain.params, chain.at) as folder:
+    with release.published(chain) as folder:
         num_files = signing.num_files(folder)
         signing.sign(folder, arguments.signature, config)
-    what = f"{num_files} files of the final model and {signing.CARD}/"
+    what = f"{num_files} files of the final model and {release.CARD}/"
     print(terminal.printable(f"{arguments.signature}: signed {what}"))
     return 0
 

@@ -19,7 +19,7 @@ from mathledger.core.files import write_json
 from mathledger.core.hashing import sha256
 from mathledger.core.tables import num_rows
 from mathledger.publish import row_digests
-from mathledger.publish.measured import Measured
+from mathledger.release.measured import Measured
 
 FILE = "croissant.json"
 DIGESTS = "row_digests.parquet"

@@ -21,7 +21,7 @@ from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.publish import row_digests
-from mathledger.publish.measured import Measured
+from mathledger.release.measured import Measured
 
 FOLDER = "eval_result"
 PREDICATE_TYPE = "https://in-toto.io/attestation/eval-result/v0.1"

@@ -16,7 +16,7 @@ import mathledger
 from mathledger.card.ledger import Interval, Ledger
 from mathledger.core.files import write_json
 from mathledger.evaluation.settings import token_limit
-from mathledger.publish.measured import Measured
+from mathledger.release.measured import Measured
 
 FOLDER = "every_eval_ever"
 VERSION = "0.3.0"

@@ -1,6 +1,5 @@
-"""Write the ledger's numbers in the formats that others read.
+"""Write the ledger's numbers beside the responses, in the formats that others read.
 
-    model/.eval_results/     the hub's format for leaderboards
     results/every_eval_ever/ records in the schema of Every Eval Ever
     results/eval_result/     in-toto statements with the draft predicate `eval-result`
     results/croissant.json   Croissant 1.1, with a digest of every row
@@ -16,21 +15,19 @@ from mathledger.chain.chain import Chain
 from mathledger.publish import (
     croissant_results,
     eval_result_predicate,
-    eval_results,
     every_eval_ever,
 )
-from mathledger.publish.measured import measured
+from mathledger.release.measured import measured
 
 
 def write(folder: Path, chain: Chain, private: Iterable[str]) -> None:
     """Write every export.
 
     Args:
-        folder: the folder with model/ and results/, which has the responses already.
+        folder: the folder with results/, which has the responses already.
         private: the names of the benchmarks that are left out.
     """
     ledger, scores = chain.ledger, measured(chain, set(private))
-    eval_results.write(folder / "model", ledger, scores)
     every_eval_ever.write(folder / "results", ledger, scores)
     eval_result_predicate.write(folder / "results", chain, scores)
     croissant_results.write(folder / "results", ledger, Outputs(chain.at), scores)

@@ -1,6 +1,6 @@
 """Check the link `signature`: it is by the given signer, and covers exactly the given files."""
 
-from mathledger import signing
+from mathledger import release, signing
 from mathledger.verify.project import Check, Project
 
 
@@ -8,7 +8,7 @@ def signature(project: Project) -> Check:
     """Check that the signature is by the given signer and covers exactly these files."""
     asked = project.options.signature
     assert asked
-    with signing.published(project.settings, project.chain.at) as folder:
+    with release.published(project.chain) as folder:
         yield from signing.mismatches(folder, asked.file, asked.verifier)
         num_files = signing.num_files(folder)
     return f"{asked.file} by {signing.shown(asked.verifier)} covers these {num_files} files"

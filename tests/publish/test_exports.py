@@ -34,9 +34,10 @@ from mathledger.publish import (
     public_texts,
     refuse_private_texts,
     row_digests,
+    write_model,
     write_results,
 )
-from mathledger.publish.measured import measured
+from mathledger.release.measured import measured
 from mathledger.run.lineage import lineage_file
 
 HERE = Path(__file__).parent
@@ -113,9 +114,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 def out(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a published folder."""
     folder = tmp_path_factory.mktemp("published")
-    (folder / "model").mkdir()
-    for name in ("README.md", "ledger.json"):
-        (folder / "model" / name).write_bytes((chain.at / "model_card" / name).read_bytes())
+    write_model(folder / "model", chain, None)
     write_results(folder / "results", chain, {})
     exports.write(folder, chain, ())
     return folder

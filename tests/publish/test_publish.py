@@ -173,13 +173,25 @@ def test_the_published_folder_is_checked_without_this_project(
         out = ["publish", str(tmp_path / "out"), "--signature", str(signature)]
         assert not main([*out, "--public-key", str(tmp_path / "one.pub")])
     folder = tmp_path / "out" / "model"
-    aside = [folder / "model.sig", folder / ".eval_results"]
-    config = signing.hashing_config().set_ignored_paths(paths=aside)
+    config = signing.hashing_config().set_ignored_paths(paths=[folder / "model.sig"])
     checker = verifying.Config().use_elliptic_key_verifier(public_key=tmp_path / "one.pub")
     checker.set_hashing_config(config).verify(folder, folder / "model.sig")
     (folder / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=r"config\.json"):
         checker.verify(folder, folder / "model.sig")
+    shutil.copyfile(smoke.path / "data/model/tuned/config.json", folder / "config.json")
+    checker.verify(folder, folder / "model.sig")
+    leaderboard = folder / ".eval_results"
+    (result,) = leaderboard.iterdir()
+    stated = result.read_text()
+    for path, text in ((result, stated.replace("value: ", "value: 1")), (ADDED, stated)):
+        (leaderboard / path).write_text(text)
+        with pytest.raises(ValueError, match=Path(path).name):
+            checker.verify(folder, folder / "model.sig")
+        result.write_text(stated)
+
+
+ADDED = "aime26.yaml"
 
 
 def test_the_results_dataset_loads(smoke: Workspace, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from mathledger import signing
+from mathledger import release, signing
 from mathledger.core.errors import InputError
 
 pytest.importorskip("model_signing")
@@ -92,6 +94,7 @@ def test_a_link_to_a_folder_is_not_passed_over(tmp_path: Path, to: str) -> None:
         add(tmp_path / folder, f"{folder[:4]}.txt")
     (tmp_path / "data/model/base/more").symlink_to(tmp_path / to)
     settings = {"evaluated_models": ["base"], "model_card": {"name": "m"}}
+    chain: Any = SimpleNamespace(at=tmp_path, params=settings)
     wanted = pytest.raises(InputError, match="data/model/base/more is a link to no file")
-    with wanted, signing.published(settings, tmp_path):
+    with wanted, release.published(chain):
         pass

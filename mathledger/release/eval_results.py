@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mathledger.card.card import place
 from mathledger.card.ledger import Ledger
-from mathledger.publish.measured import Measured
+from mathledger.release.measured import Measured
 
 FOLDER = ".eval_results"
 
