@@ -26,10 +26,10 @@ from mathledger.run.mlflow_writer import (
     REPEATS,
     RUN_ID,
     Recorder,
-    WriterLock,
     record,
     written,
 )
+from mathledger.run.writer_lock import WriterLock
 from mathledger.sync_mlflow import known
 from tests.conftest import clean_environment
 
@@ -227,7 +227,7 @@ def test_a_run_that_ended_while_its_store_was_away_is_ended_by_the_next_sync(
 def test_a_lock_is_free_when_its_process_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from mathledger.run.mlflow_writer import WriterLock\n"
+        "from mathledger.run.writer_lock import WriterLock\n"
         f"lock = WriterLock(Path({str(tmp_path)!r}), 'a'); print(lock.take(), flush=True)\n"
         "time.sleep(60)"
     )
