@@ -58,6 +58,7 @@ class SpotCheck(Record):
     """The report of `python -m stages.evaluate MODEL BENCHMARK --spot-check N --json FILE`."""
 
     responses: list[Recheck]
+    dtype: str | None = Field(default=None, description="Precision in which the model ran.")
 
     @property
     def num_different(self) -> int:
@@ -143,7 +144,7 @@ def check_some(
         _compare(kept.get(request.key), request, response, verdicts[request.key], questions)
         for request, response in zip(requests, apart, strict=True)
     ]
-    return SpotCheck(responses=responses)
+    return SpotCheck(responses=responses, dtype=engine.dtype)
 
 
 def _compare(

@@ -62,6 +62,8 @@ def files(stored: Path, again: Path, shows_text: bool = True) -> Iterator[str]:
     if not stored.is_file():
         yield f"{stored} is missing: run `dvc pull`"
         return
+    if stored.samefile(again):  # linked, because it may be large and is not made again
+        return
     old, new = stored.read_bytes(), again.read_bytes()
     if old == new:
         return

@@ -2,14 +2,16 @@
 
 import random
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from mathledger.chain.facts import is_private
 from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
+from mathledger.verify.sources import scratch
 
+PARTS = "parts.parquet"
 VERDICTS = ("is_verbatim", "prefix_rate", "rouge_l")
 
 
@@ -19,8 +21,8 @@ def completions(project: Project) -> Check:
     The completions of a private benchmark's items are not stored, so their verdicts are computed
     again only by `--deep`.
     """
-    from mathledger.core.files import read_json
-    from mathledger.core.tables import read_rows
+    from mathledger.core.files import write_json
+    from mathledger.core.tables import read_rows, write_rows
     from mathledger.evaluation import probe
     from mathledger.evaluation.questions import silence_libraries
 
@@ -31,10 +33,6 @@ def completions(project: Project) -> Check:
         stored = read_rows(path)
         num_rows += len(stored)
         texts = chosen_texts(project, model)
-        left_out = {key: list(map(vars, own.left_out)) for key, own in texts.items()}
-        yield from comparing.json_file(
-            path.with_name("left_out.json"), read_json(path.with_name("left_out.json")), left_out
-        )
         # A model behind a server that only chats completes nothing.
         metrics: dict[str, Any] = {name: {} for name in project.settings["benchmark"]}
         again = []
@@ -42,7 +40,14 @@ def completions(project: Project) -> Check:
             rows = [row for row in stored if row["benchmark"] == benchmark]
             again += rows_again(project, benchmark, own, rows)
             metrics[benchmark] = asdict(probe.summarise(rows, own.left_out))
-        yield from differing_rows(path, stored, again)
+        with scratch() as name:
+            folder = Path(name)
+            write_rows(folder / path.name, again, probe.COMPLETION)
+            left_out = {key: list(map(vars, own.left_out)) for key, own in texts.items()}
+            write_json(folder / "left_out.json", left_out)
+            # The link `parts` compares the third file, and no message quotes a private text.
+            (folder / PARTS).write_bytes(path.with_name(PARTS).read_bytes())
+            yield from comparing.folders(path.parent, folder, shows_text=False)
         file = project.outputs.metrics_file("probe", model)
         stated = {
             # The answers to parts of problems are checked by another link.
@@ -100,29 +105,6 @@ def rows_again(project: Project, benchmark: str, texts: Any, stored: list[Any]) 
             ]
         again += rows
     return again
-
-
-def differing_rows(path: Any, stored: list[Any], again: list[Any]) -> Iterator[str]:
-    """Name the differences of the stored rows; none quotes a text, which may be private."""
-    keys = [
-        [(row["benchmark"], row["is_control"], row["id"]) for row in rows]
-        for rows in (stored, again)
-    ]
-    if keys[0] != keys[1]:
-        odd = [str(each) for each in sorted(set(keys[0]) ^ set(keys[1]))]
-        what = odd[0] if odd else "their order differs"
-        yield f"{path}: the rows are not those of the texts that the probe chooses: {what}"
-        return
-    for old, new in zip(stored, again, strict=True):
-        for column in new:
-            if old.get(column) != new[column]:
-                where = f"{path}: {old['benchmark']}, {old['id']}: {column}"
-                shown = (
-                    f" is {old.get(column)}, but recomputing gives {new[column]}"
-                    if column in VERDICTS
-                    else " differs from the recomputed value"
-                )
-                yield where + shown
 
 
 def again(project: Project) -> Check:

@@ -11,6 +11,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
 from mathledger.evaluation.spot_check import SpotCheck
 from mathledger.run.environment import hardware
+from mathledger.run.lineage import lineage_file
 from mathledger.verify.project import Check, Project
 
 
@@ -27,8 +28,14 @@ def generation(project: Project) -> Check:
         num_again += len(again.responses)
         same += len(again.responses) - again.num_different
         flipped += sum(each.is_flipped for each in again.responses)
+        then, now = machines(project, model, benchmark)
+        lineage = project.chain.lineage(project.chain.stage(f"evaluate@{model}-{benchmark}"))
+        if then == now and again.dtype != lineage.dtype:
+            yield (
+                f"{model} on {benchmark}: {lineage_file(lineage.name)} says that it ran in "
+                f"{lineage.dtype}, but here it runs in {again.dtype}"
+            )
         if again.num_different:
-            then, now = machines(project, model, benchmark)
             other = f" (generated on {then}; this machine is {now})" if then != now else ""
             for each in again.responses:
                 if each.difference:

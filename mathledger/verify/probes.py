@@ -1,8 +1,14 @@
 """Check the links from the answers to parts of problems to the probe's metrics."""
 
 from dataclasses import asdict
+from pathlib import Path
 
+from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
+from mathledger.verify.results import given_response
+from mathledger.verify.sources import scratch
+
+JUDGED = ("verdict", "correct", "is_sure")  # stored alone where the answers are private
 
 
 def parts(project: Project) -> Check:
@@ -12,9 +18,8 @@ def parts(project: Project) -> Check:
     """
     from mathledger.core import receipts
     from mathledger.core.files import read_json
-    from mathledger.core.tables import read_rows
+    from mathledger.core.tables import read_rows, write_rows
     from mathledger.evaluation import part_probe, probe
-    from mathledger.evaluation.engines.engine import Response
     from mathledger.evaluation.harness import Task
     from mathledger.evaluation.questions import silence_libraries
     from mathledger.evaluation.served import server_of, settings_for
@@ -31,38 +36,28 @@ def parts(project: Project) -> Check:
         stated, stored = read_json(file), read_rows(path)
         evaluation = settings_for(folder, params.load("evaluate", Params))
         tokenizer = None if server_of(folder) else prompts.load_tokenizer(folder)
-        for benchmark in project.settings["benchmark"]:
-            own = [row for row in stored if row["benchmark"] == benchmark]
+        again, computed = [], {}
+        for benchmark in sorted(project.settings["benchmark"]):
+            own = {
+                f"{row['part']}/{row['id']}": row for row in stored if row["benchmark"] == benchmark
+            }
             items = project.outputs.items(benchmark)
             task = params.load(f"benchmark.{benchmark}.task", Task)
             asked = part_probe.ask(folder, benchmark, items, task, evaluation, settings, tokenizer)
-            given = {
-                (f"{row['part']}/{row['id']}", 0): Response(
-                    row["response"] or "",
-                    row["num_tokens"],
-                    row["finish_reason"],
-                    0.0,
-                    row.get("thinking"),
-                    row.get("num_thinking_tokens"),
-                )
-                for row in own
-            }
-            again = part_probe.part_rows(benchmark, asked, given)
-            ignored: set[str] = set()
+            given = {(key, 0): given_response(row) for key, row in own.items()}
+            rows = part_probe.part_rows(benchmark, asked, given)
             if receipts.is_private(project.outputs.benchmarks / benchmark):
-                ignored = {*part_probe.TEXTS, "verdict", "correct", "is_sure"}
-            if [(row["part"], row["id"]) for row in own] != [
-                (row["part"], row["id"]) for row in again
-            ]:
-                yield f"{path}: {benchmark}: the rows are not those of the parts that were asked"
-                continue
-            for old, new in zip(own, again, strict=True):
-                for column in sorted(old.keys() - ignored):
-                    if old[column] != new[column]:
-                        where = f"{path}: {benchmark}, item {old['id']}, {old['part']}: {column}"
-                        yield f"{where} differs from the recomputed value"
-            computed = asdict(part_probe.summarise(own, asked.left_out))
-            if stated.get(benchmark, {}).get("parts") != computed:
-                yield f"{file}: {benchmark}.parts differs from what the answers give"
-            num_answers += len(own)
+                judged = (own.get(f"{row['part']}/{row['id']}", {}) for row in rows)
+                rows = [
+                    row | {key: old.get(key) for key in JUDGED}
+                    for row, old in zip(part_probe.without_text(rows), judged, strict=True)
+                ]
+            again += rows
+            summary = part_probe.summarise(rows, asked.left_out)
+            computed[benchmark] = stated.get(benchmark, {}) | {"parts": asdict(summary)}
+        with scratch() as name:
+            write_rows(Path(name) / path.name, again, part_probe.PART)
+            yield from comparing.files(path, Path(name) / path.name, shows_text=False)
+        yield from comparing.json_file(file, stated, computed)
+        num_answers += len(again)
     return f"{num_answers:,} answers to parts of problems regraded"

@@ -1,15 +1,18 @@
 """Check the links from the responses to the card: recompute everything and compare."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mathledger.card import statement
 from mathledger.card.foreign import NUMBER, foreign_lines
 from mathledger.chain.chain import CARD, LEDGER
 from mathledger.chain.facts import is_private
+from mathledger.evaluation.engines.engine import Request, Response, fault
 from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
+from mathledger.verify.sources import scratch
 
 SCHEMA = Path("docs/ledger.schema.json")
 
@@ -101,60 +104,68 @@ def prompts(project: Project) -> Check:
                     f"{path}: item {key[0]}, repeat {key[1]}: prompt_sha256 is {old} with seed "
                     f"{old_seed}, but the params give {new} with seed {new_seed}"
                 )
+        fitting = {each.key for each in questions.fitting}
+        for row in read_rows(path):
+            key = (row["item_id"], row["repeat"])
+            if (row["finish_reason"] == "too_long") == (key in fitting):
+                does = "fits" if key in fitting else "does not fit"
+                yield (
+                    f"{path}: item {key[0]}, repeat {key[1]}: finish_reason is "
+                    f"{row['finish_reason']}, but the prompt {does} the model's context"
+                )
         num_prompts += len(asked)
     return f"{num_prompts:,} prompts rendered again"
 
 
 def responses(project: Project) -> Check:
-    """Check that the grade of each stored response holds."""
+    """Check that grading the stored responses writes the same file, with a row for each request."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     from mathledger.core import receipts
-    from mathledger.core.tables import read_rows
-    from mathledger.evaluation.engines.engine import Request, Response
+    from mathledger.core.tables import read_rows, write_rows
     from mathledger.evaluation.harness import Task
-    from mathledger.evaluation.samples import grade_responses
+    from mathledger.evaluation.samples import SAMPLE, grade_responses
     from mathledger.run import params
 
     num_responses = 0
     for model, benchmark in tqdm(project.evaluations, "responses", leave=False, disable=None):
         path = project.outputs.samples(model, benchmark)
         folder = project.outputs.benchmarks / benchmark
-        stored = read_rows(path)
+        stored = {(row["item_id"], row["repeat"]): row for row in read_rows(path)}
         items = read_rows(folder / "items.parquet")
         # Params may have made the benchmark private since the stage ran.
         private = receipts.is_private(folder) or is_private(project.settings, benchmark)
-        if unknown := {row["item_id"] for row in stored} - {item["id"] for item in items}:
+        if unknown := {item for item, _ in stored} - {item["id"] for item in items}:
             yield f"{path}: the benchmark has no item {min(unknown)}"
             continue
         task = params.load(f"benchmark.{benchmark}.task", Task)
-        requests, given = [], {}
-        for row in stored:
-            asked = Request(row["item_id"], row["repeat"], [], "", [], row["seed"])
-            requests.append(asked)
-            given[asked.key] = Response(
-                row["response"],
-                row["num_tokens"],
-                row["finish_reason"],
-                0.0,
-                row.get("thinking"),
-                row.get("num_thinking_tokens"),
-            )
-        again = grade_responses(requests, given, items, task.harness)
-        for old, new in zip(stored, again, strict=True):
-            for column in sorted(old.keys() - {"prompt_sha256"}):  # which `prompts` compares
-                if old[column] != new[column]:
-                    where = f"{path}: item {old['item_id']}, repeat {old['repeat']}: {column}"
-                    if private:
-                        yield f"{where} differs from the recomputed value"
-                    else:
-                        stored_value, value = (
-                            comparing.short(old[column]),
-                            comparing.short(new[column]),
-                        )
-                        yield f"{where} is {stored_value}, but recomputing gives {value}"
+        requests = [Request(*key, [], "", [], row["seed"]) for key, row in stored.items()]
+        given = {key: given_response(row) for key, row in stored.items()}
+        for (item, repeat), response in given.items():
+            if response.finish_reason != "too_long" and (why := fault(response)):
+                yield f"{path}: item {item}, repeat {repeat}: {why}"
+        again = [
+            # `prompts` compares the digests of the prompts.
+            row | {"prompt_sha256": stored[row["item_id"], row["repeat"]]["prompt_sha256"]}
+            for row in grade_responses(requests, given, items, task.harness)
+        ]
+        with scratch() as name:
+            write_rows(Path(name) / path.name, again, SAMPLE)
+            yield from comparing.folders(path.parent, Path(name), shows_text=not private)
         num_responses += len(stored)
     return f"{num_responses:,} responses regraded"
+
+
+def given_response(row: Mapping[str, Any]) -> Response:
+    """Return a stored response as its engine gave it."""
+    return Response(
+        row["response"] or "",  # null where the answers are private
+        row["num_tokens"],
+        row["finish_reason"],
+        0.0,
+        row.get("thinking"),
+        row.get("num_thinking_tokens"),
+    )
 
 
 def metrics(project: Project) -> Check:

@@ -10,11 +10,14 @@ import math
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
 from mathledger.verify.sources import model_settings, models, scratch
+
+if TYPE_CHECKING:
+    from mathledger.training.lora import Lora
 
 # Another CPU or GPU rounds differently: a loss may differ by this share of its value.
 LOSS_TOLERANCE = 0.005
@@ -55,7 +58,6 @@ def training(project: Project) -> Check:
     with tempfile.TemporaryDirectory(prefix="mathledger-") as name:
         tokenizer = prompts.load_tokenizer(outputs.model("base"))
         data = sft.load_data(settings, outputs.mix("train").parent, Path(name), tokenizer)
-        yield from _tokenizer(project, tokenizer, Path(name) / "tokenizer")
         for key, model in LOSSES.items():
             if model == "tuned" and settings.lora and settings.lora.load_in_4bit:
                 continue  # it was merged into unquantised weights after the last loss
@@ -71,6 +73,7 @@ def training(project: Project) -> Check:
             if model == "base":
                 is_parallel = settings.launch.num_processes > 1
                 yield from _counts(stated, data, trainer, is_parallel)
+                yield from _files(project, trainer, settings.lora, is_parallel)
             if model == "base" or not settings.lora:  # merging rounds
                 yield from _answer(project, trainer, data.held_out, model)
             del trainer
@@ -119,13 +122,39 @@ def _tokens_seen(trainer: Any, loader: Any, steps: int) -> int:
     return seen
 
 
-def _tokenizer(project: Project, tokenizer: Any, again: Path) -> Iterator[str]:
-    """Compare the tuned model's tokenizer with the base model's, which training leaves alone."""
-    from mathledger.model.loading import save_tokenizer
+def _files(project: Project, trainer: Any, lora: "Lora | None", is_parallel: bool) -> Iterator[str]:
+    """Compare all files of the tuned model, except the numbers in its weights.
 
-    save_tokenizer(tokenizer, again)
-    for path in sorted(each for each in again.rglob("*") if each.is_file()):
-        yield from comparing.files(project.outputs.model("tuned") / path.relative_to(again), path)
+    Training changes nothing but these numbers, so saving the untrained model gives the same files.
+    Several processes may store tied weights twice.
+    """
+    from transformers.trainer_utils import align_special_tokens
+
+    from mathledger.training import models
+
+    tokenizer = trainer.processing_class
+    align_special_tokens(trainer.model, tokenizer)  # as Trainer.train does first
+    tuned = project.outputs.model("tuned")
+    with scratch() as name:
+        again = Path(name) / "tuned"
+        models.save_model(trainer, tokenizer, project.outputs.model("base"), lora, again)
+        for path in sorted(again.rglob("*.safetensors*")):
+            own = tuned / path.relative_to(again)
+            if not own.is_file():
+                continue
+            if not is_parallel and _form(own) != _form(path):
+                yield f"{own}: the names, shapes or metadata of its weights are not the base's"
+            path.unlink()
+            path.symlink_to(own.resolve())  # only training again shows the numbers
+        yield from comparing.folders(tuned, again)
+
+
+def _form(path: Path) -> bytes:
+    """Return what a file of weights says about them: its header, or the list of such files."""
+    if path.suffix == ".json":
+        return path.read_bytes()
+    with path.open("rb") as file:
+        return file.read(int.from_bytes(file.read(8), "little"))
 
 
 def _answer(

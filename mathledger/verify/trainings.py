@@ -1,24 +1,80 @@
-"""Check the committed results of trainings with other seeds against their experiments."""
+"""Check the committed results of other runs, from which the card states the noise beyond items.
 
+These are trainings with other seeds, and responses that were generated again.
+"""
+
+import shlex
+from collections import Counter
 from collections.abc import Iterator
 
 from mathledger.card import replicates
 from mathledger.card.replicates import Training, inputs_digest, params_digest, seeds
 from mathledger.chain.chain import Chain
 from mathledger.chain.git import has_commit
+from mathledger.core.hashing import sha256
+from mathledger.core.tables import read_rows
+from mathledger.evaluation import reruns
+from mathledger.evaluation.apart import whole
+from mathledger.evaluation.reruns import Rerun
 from mathledger.verify.project import Check, Project
 
 
 def trainings(project: Project) -> Check:
-    """Check each line whose experiment is in this clone; `dvc exp pull` brings experiments."""
+    """Check the lines that the card counts, and those whose experiment is in this clone."""
     lines = replicates.read(replicates.FILE)
+    own = project.ledger_again
     at = project.chain.at
     here = [each for each in lines if has_commit(each.commit, at)]
     for each in here:
         chain = Chain(each.experiment, each.commit, at)
         for what in disagreements(each, chain):
             yield f"{replicates.FILE}: {what} of {each.experiment} differs from its commit's ledger"
-    return f"{len(here)} of {len(lines)} trainings with other seeds are in this clone, and agree"
+    counted = own.replicates.trainings if own.replicates else []
+    known = {each.commit for each in here}
+    for other in counted:
+        if other.commit not in known:
+            yield (
+                f"{replicates.FILE}: the card counts {other.experiment}, whose commit "
+                f"{other.commit[:10]} is not in this clone: run `dvc exp pull origin "
+                f"{shlex.quote(other.experiment)}`"
+            )
+    alike = Counter(str(each.seeds) for each in counted)
+    yield from (
+        f"{replicates.FILE}: the card counts {num} trainings with the same seeds"
+        for num in alike.values()
+        if num > 1
+    )
+    for rerun in own.reruns:
+        where = f"{reruns.FILE}: {rerun.model} on {rerun.benchmark}"
+        yield from (f"{where}: {what}" for what in impossible(project, rerun))
+    seen = f"{len(here)} of {len(lines)} trainings with other seeds are in this clone, and agree"
+    return seen + (f"; reruns of responses: {len(own.reruns)}, which fit" if own.reruns else "")
+
+
+def impossible(project: Project, rerun: Rerun) -> Iterator[str]:
+    """Yield what a count of responses that were generated again cannot be, given the responses."""
+    path = project.outputs.samples(rerun.model, rerun.benchmark)
+    if sha256(path) != rerun.samples_sha256:
+        yield f"samples_sha256 is not that of {path}"
+        return
+    rows = read_rows(path)
+    lengths = sorted(len(whole(row.get("thinking"), row["response"])) for row in rows)
+    num, different = rerun.num_responses, rerun.num_responses - rerun.num_same
+    if num > len(rows):
+        yield f"num_responses is {num}, but there are {len(rows)} responses"
+        return
+    shortest, longest = sum(lengths[:num]), sum(lengths[len(lengths) - num :])
+    if not shortest <= rerun.num_characters <= longest:
+        yield (
+            f"num_characters is {rerun.num_characters}, but {num} responses have between "
+            f"{shortest} and {longest}"
+        )
+    if not 0 <= rerun.num_flipped <= different:
+        yield f"num_flipped is {rerun.num_flipped}, but {different} responses differ"
+    if rerun.num_same_characters > rerun.num_characters:
+        yield "num_same_characters is more than num_characters"
+    if not different and rerun.num_same_characters < rerun.num_characters:
+        yield "no response differs, but num_same_characters is less than num_characters"
 
 
 def disagreements(training: Training, chain: Chain) -> Iterator[str]:

@@ -20,7 +20,7 @@ PROMPT = "1 + 1 ="
 class Engine:
     """Answers every request with "two"."""
 
-    num_at_once = None
+    num_at_once, dtype = None, "float32"
 
     def answer(self, requests: list[Any], limits: Any, done: Any) -> None:
         done([(each, Response("two", 1, "stop", 0.0)) for each in requests])

@@ -279,5 +279,15 @@ def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: P
         "seeds of replicate-2 differs from its commit's ledger",
     ]
     lines[0]["commit"] = lines[1]["commit"] = "0" * 40
+    lines[1]["seeds"] = lines[0]["seeds"]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    reasons, _ = verified()
+    assert [re.sub(".*jsonl: ", "", each) for each in reasons] == [
+        f"the card counts replicate-{number}, whose commit 0000000000 is not in this clone: run "
+        f"`dvc exp pull origin replicate-{number}`"
+        for number in (1, 2)
+    ] + ["the card counts 2 trainings with the same seeds"]
+    for line in lines:
+        line["params_sha256"] = "0" * 64  # of other params, so the card does not count them
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert verified() == ([], "0 of 2 trainings with other seeds are in this clone, and agree")

@@ -5,50 +5,90 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mathledger.chain.chain import Chain
+from mathledger.core.files import write_json
+from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
+from mathledger.evaluation.engines.engine import Request, Response
+from mathledger.evaluation.samples import SAMPLE, grade_responses
 from mathledger.verify import results
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project
 
 SECRET = "a solution that must not be shown"
+SAMPLES = Path("data/evaluate/tuned-exam/samples.parquet")
+ITEMS = [
+    {
+        "id": name, "problem": "?", "answer": answer, "answer_type": "integer", "solution": None,
+        "subsets": [],
+    }
+    for name, answer in (("1", "4"), ("2", "5"), ("3", "6"))
+]  # fmt: skip
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Row]:
+    """Write a benchmark and two responses to each item, and return the rows of the responses."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mathledger.run.params.load", lambda *_: SimpleNamespace(harness=None))
+    write_rows(Path("data/download_benchmark/exam/items.parquet"), ITEMS, BENCHMARK_ITEM)
+    receipt(is_private=False)
+    requests = [Request(each["id"], n, [], "", [], n) for each in ITEMS for n in (0, 1)]
+    said = Response(f"{SECRET}: \\boxed{{4}}", 5, "stop", 0.0)
+    return grade_responses(requests, {each.key: said for each in requests}, ITEMS, None)
+
+
+def receipt(is_private: bool) -> None:
+    write_json(Path("data/download_benchmark/exam/receipt.json"), {"private": is_private})
+
+
+def reasons(rows: list[Row], is_private: bool = False) -> list[str]:
+    """Store rows, and return what the link says of them."""
+    write_rows(SAMPLES, rows, SAMPLE)
+    project = Project(Chain("workspace", None, Path()), VerifyOptions())
+    source = {"kind": "local", "private": is_private}
+    stated: dict[str, Any] = {"evaluated_models": ["tuned"]}
+    project.__dict__["settings"] = stated | {"benchmark": {"exam": {"source": source}}}
+    return list(results.responses(project))
 
 
 @pytest.mark.parametrize("of_receipt", [True, False])
 @pytest.mark.parametrize("of_params", [True, False])
 def test_a_text_is_shown_only_where_neither_receipt_nor_params_say_private(
-    of_receipt: bool, of_params: bool, monkeypatch: pytest.MonkeyPatch
+    of_receipt: bool, of_params: bool, rows: list[Row]
 ) -> None:
     """The params may have changed since the benchmark was downloaded."""
-    stored = [
-        {
-            "item_id": "1",
-            "repeat": 0,
-            "seed": None,
-            "prompt_sha256": "",
-            "response": SECRET,
-            "thinking": None,
-            "num_thinking_tokens": None,
-            "num_tokens": 1,
-            "finish_reason": "stop",
-            "extracted": SECRET,
-        }
-    ]
-    rows = {"samples": stored, "items": [{"id": "1"}]}
-    graded = [{**stored[0], "extracted": "another"}]
-    task = SimpleNamespace(harness=None)
-    monkeypatch.setattr("mathledger.evaluation.samples.grade_responses", lambda *given: graded)
-    monkeypatch.setattr(
-        "mathledger.core.tables.read_rows", lambda path: rows.get(path.stem, stored)
-    )
-    monkeypatch.setattr("mathledger.core.receipts.is_private", lambda folder: of_receipt)
-    monkeypatch.setattr("mathledger.run.params.load", lambda *given: task)
-    project = Project(Chain("workspace", None, Path()), VerifyOptions())
-    settings: dict[str, Any] = {
-        "evaluated_models": ["tuned"],
-        "benchmark": {"exam": {"source": {"kind": "local", "private": of_params}}},
-    }
-    project.__dict__["settings"] = settings
-    (reason,) = results.responses(project)
-    assert "item 1, repeat 0: extracted " in reason
+    receipt(of_receipt)
+    rows[0]["extracted_answer"] = SECRET
+    (reason,) = reasons(rows, of_params)
+    assert "row 0 (item_id 1): extracted_answer " in reason
     assert (SECRET in reason) == (not of_receipt and not of_params)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[*HealthCheck])
+@given(st.data())
+def test_rows_other_than_one_for_each_response_in_their_order_are_named(
+    rows: list[Row], data: st.DataObject
+) -> None:
+    """A right response that is counted twice would raise the score."""
+    drawn = data.draw(st.lists(st.sampled_from(range(len(rows))), min_size=1, max_size=9))
+    told = [rows[number] for number in drawn]
+    assert bool(reasons(told)) == (drawn != sorted({*drawn}))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("num_tokens", 0), ("num_tokens", -1), ("finish_reason", "won"), ("num_thinking_tokens", 9)],
+)
+def test_an_impossible_response_is_named(column: str, value: Any, rows: list[Row]) -> None:
+    assert reasons(rows) == []
+    rows[3][column] = value
+    assert any("item 2, repeat 1" in each for each in reasons(rows))
+
+
+def test_a_file_beside_the_responses_is_named(rows: list[Row]) -> None:
+    assert reasons(rows) == []
+    SAMPLES.with_name("checked.json").write_text("{}")
+    assert "checked.json is not made by its stage: remove it" in reasons(rows)[0]
