@@ -1,6 +1,7 @@
 """The stage `reinforce` works through DVC, and its trainer resumes exactly."""
 
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.files import read_json
-from mathledger.model import prompts
+from mathledger.evaluation.apart import thinking_apart
+from mathledger.evaluation.engines.engine import Request, Response
+from mathledger.evaluation.samples import grade_responses
+from mathledger.model import conversations, prompts
+from mathledger.model.generated import read_tokens
 from mathledger.model.launch import Launch
+from mathledger.model.thinking import control_ids
 from mathledger.run import params
 from mathledger.training import grpo as reinforce
 from mathledger.training.callbacks import Checkpointing
 from mathledger.training.loop import train_to_end
 from stages.reinforce import MIX, START
 from tests.conftest import Workspace
+from tests.model import families
 
 SMALL = [
     "experiment=smoke",
@@ -62,21 +69,62 @@ def test_switched_off_the_card_forgets_it(grpo: Workspace, tmp_path: Path) -> No
     assert "reinforced" not in (copy.path / "model_card/README.md").read_text()
 
 
-def test_the_reward_is_what_evaluation_calls_correct() -> None:
-    def said(text: str) -> list[dict[str, str]]:
-        return [{"role": "assistant", "content": text}]
+@cache
+def made() -> Any:
+    return families.tokenizer(
+        next(family for family in families.FAMILIES if family.name == "qwen3")
+    )
 
-    answers = [said(r"so \boxed{\frac12}"), said("12"), said("no idea"), said("The answer is 3.")]
-    correct = reinforce.reward(limit=3, ends={0})
-    ids = [[5, 0], [5, 6, 0], [5, 0], [5, 0]]
-    assert correct(answers, ["0.5", "12", "4", "4"], ids) == [1.0, 1.0, 0.0, 0.0]
+
+def rewards(texts: list[str], answers: list[str], prompt: str = "3 + 4?") -> list[float]:
+    """Return the rewards of responses; one without <|im_end|> is cut."""
+    ids = [made()(text, add_special_tokens=False)["input_ids"] for text in texts]
+    prompts = [[{"role": "user", "content": prompt}]] * len(texts)
+    correct = reinforce.reward(made(), {made().eos_token_id})
+    return correct(prompts=prompts, completions=[], completion_ids=ids, answer=answers)
+
+
+def test_the_reward_is_what_evaluation_calls_correct() -> None:
+    said = [r"so \boxed{\frac12}", "12", "no idea", "The answer is 3."]
+    found = rewards([f"{text}<|im_end|>" for text in said], ["0.5", "12", "4", "4"])
+    assert found == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_a_cut_response_earns_only_what_it_states() -> None:
-    correct = reinforce.reward(limit=3, ends={0})
-    said = ["So far 2 + 2 = 4", "The answer is 4.", "So far 2 + 2 = 4"]
-    turns = [[{"role": "assistant", "content": text}] for text in said]
-    assert correct(turns, ["4"] * 3, [[5, 6, 7], [5, 6, 7], [5, 6, 0]]) == [0.0, 1.0, 1.0]
+    said = ["So far 2 + 2 = 4", "The answer is 4.", "So far 2 + 2 = 4<|im_end|>"]
+    assert rewards(said, ["4"] * 3) == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("response", "earned"),
+    [
+        (r"<think>It is \boxed{5}.</think>It is 6.<|im_end|>", 0.0),
+        (r"<think>It is \boxed{6}.</think>The answer is 5.<|im_end|>", 1.0),
+        (r"<think>It is \boxed{5}.</think><|im_end|>", 0.0),
+        (r"<think>It is \boxed{5}.", 0.0),
+        (r"<think>It is 6.</think>It is \boxed{5}.", 1.0),
+    ],
+)
+def test_thinking_earns_nothing(response: str, earned: float) -> None:
+    assert rewards([response], ["5"]) == [earned]
+
+
+def test_reward_and_evaluation_agree_on_any_response() -> None:
+    chance = random.Random(0)
+    pieces = ["<think>", "</think>", r"\boxed{5}", "The answer is 5.", "So", "<|im_end|>"]
+    texts = ["".join(chance.choices(pieces, k=chance.randrange(1, 7))) for _ in range(200)]
+    item = {"id": "a", "problem": "3 + 4?", "answer": "5", "answer_type": "expression"}
+    (prompt,) = conversations.render(made(), [[{"role": "user", "content": "3 + 4?"}]], True)
+    requests, responses = [], []
+    for repeat, text in enumerate(texts):
+        ids = made()(text, add_special_tokens=False)["input_ids"]
+        shown = read_tokens(ids, {made().eos_token_id}, [], made(), control_ids(made()))
+        requests.append(Request("a", repeat, [], prompt.text, prompt.ids, None))
+        responses.append(Response(*shown, 0.0))
+    split = thinking_apart(responses, requests, made())
+    by_key = dict(zip((request.key for request in requests), split, strict=True))
+    graded = [float(row["correct"]) for row in grade_responses(requests, by_key, [item], None)]
+    assert rewards(texts, ["5"] * len(texts)) == graded and 20 < sum(graded) < 180
 
 
 def test_problems_are_those_with_an_answer_each_once(
@@ -105,7 +153,7 @@ def test_resumed_is_straight(
     monkeypatch.setattr(
         reinforce,
         "reward",
-        lambda limit, ends: (
+        lambda tokenizer, ends: (
             lambda completions, **_: [
                 random.Random(turns[-1]["content"]).random() for turns in completions
             ]

@@ -38,7 +38,7 @@ def _apart(
     parts = thinking.split(response.text, "" if is_apart else request.prompt, forms)
     both = [each for each in (response.thinking, parts.thinking) if each is not None]
     if not both:
-        return response
+        return dataclasses.replace(response, text=parts.answer)
     return dataclasses.replace(
         response,
         text=parts.answer,

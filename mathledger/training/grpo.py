@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.grading.judges import Asked, Judges
+from mathledger.model import conversations, generated, thinking
 from mathledger.model.launch import Launch
 from mathledger.training import hardware, models, schedules
 from mathledger.training.curves import Curves
@@ -105,33 +106,30 @@ class Params:
             )
 
 
-def reward(limit: int, ends: set[int]) -> Callable[..., list[float]]:
+def reward(tokenizer: Any, ends: set[int]) -> Callable[..., list[float]]:
     """Return the reward: 1.0 if evaluation would grade a response correct, else 0.0.
 
-    >>> correct = reward(limit=2, ends={0})
-    >>> correct([[{"role": "assistant", "content": "So \\\\boxed{4}."}]], ["4"], [[7, 8]])
-    [1.0]
+    As in evaluation, thinking counts for nothing, and a cut response only for what it states.
 
     Args:
-        limit: Tokens at which a response is cut; a cut one counts only what it states.
-        ends: Ids of the tokens that end a response.
+        ends: Ids of the tokens that end a response; one without them is cut.
     """
+    forms, kept = thinking.forms_of(tokenizer), thinking.control_ids(tokenizer)
 
     def correct(
-        completions: list[list[dict[str, str]]],
-        answer: list[str],
+        prompts: list[conversations.Conversation],
         completion_ids: list[list[int]],
+        answer: list[str],
         **_: Any,
     ) -> list[float]:
-        asked = [
-            Asked(turns[-1]["content"], reference, "expression", is_cut(ids))
-            for turns, reference, ids in zip(completions, answer, completion_ids, strict=True)
-        ]
+        asked = []
+        rendered = conversations.render(tokenizer, prompts, True)
+        for prompt, ids, reference in zip(rendered, completion_ids, answer, strict=True):
+            text, _num_tokens, reason = generated.read_tokens(ids, ends, [], tokenizer, kept)
+            final = thinking.split(text, prompt.text, forms).answer
+            asked.append(Asked(final, reference, "expression", reason == "length"))
         with Judges(GRADING_S) as judges:
             return [float(grade.verdict == "correct") for grade in judges.grade(asked)]
-
-    def is_cut(ids: list[int]) -> bool:
-        return len(ids) >= limit and ids[-1] not in ends
 
     return correct
 
@@ -200,11 +198,9 @@ def make_trainer(
     )
     hardware.allow_sharding_on_cpu(settings.launch)
     model = models.load_model(start, settings.lora, settings.attn_implementation)
-    own = model.generation_config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
     return GRPOTrainer(
         model=model,
-        reward_funcs=reward(settings.max_completion_length, ends),
+        reward_funcs=reward(tokenizer, generated.end_ids(model, tokenizer)),
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,

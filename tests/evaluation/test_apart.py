@@ -1,5 +1,6 @@
 """The grader sees the answer alone, and the tokens of thinking and answer add up."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from mathledger.evaluation.apart import thinking_apart
 from mathledger.evaluation.engines.engine import Request, Response, fault
 from mathledger.evaluation.samples import grade_responses
+from mathledger.model.thinking import FORMS
 from tests.model.families import FAMILIES, tokenizer
 
 pytestmark = pytest.mark.slow  # transformers takes seconds to import
@@ -53,6 +55,14 @@ def test_only_the_answer_is_graded(text: str, prompt: str, verdict: str) -> None
         row["num_thinking_tokens"],
     )  # fmt: skip
     assert grade_responses([request], {request.key: again}, [ITEM], None) == [row]
+
+
+def test_marks_around_an_answer_without_thinking_are_left_out() -> None:
+    marked = "<|start|>assistant<|channel|>final<|message|>It is 7.<|return|>"
+    family = next(family for family in FAMILIES if family.name == "chatml")
+    special = [*family.special, *FORMS[-1].tokens]
+    found = apart(marked, known=tokenizer(replace(family, special=special)))
+    assert (found.text, found.thinking) == ("It is 7.", None)
 
 
 def test_tokens_of_thinking_and_answer_add_up() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from mathledger.core.errors import InputError
-from mathledger.evaluation.engines import transformers
 from mathledger.evaluation.engines.backends import open_engine
 from mathledger.evaluation.engines.engine import Limits, Request, Response
 from mathledger.evaluation.responses import respond as ask_all
 from mathledger.evaluation.settings import Backend, Params, Server, Software, Vllm
 from mathledger.model import prompts
+from mathledger.model.generated import read_tokens
 from mathledger.run import params
 from tests import openai_server
 from tests.conftest import Workspace
@@ -167,7 +167,7 @@ def test_tokens_are_read_to_the_first_end(
 ) -> None:
     tokens = tokenizer(ids, add_special_tokens=False)["input_ids"]
     ends = {tokenizer.eos_token_id}
-    assert transformers.read_tokens(tokens, ends, ["\n\n"], tokenizer) == expected
+    assert read_tokens(tokens, ends, ["\n\n"], tokenizer) == expected
 
 
 def test_what_is_stored_is_not_asked_for_again(

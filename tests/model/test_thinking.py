@@ -128,7 +128,7 @@ def test_a_models_marks_are_those_of_its_tokenizer(name: str, marks: list[str]) 
 
 @pytest.mark.slow
 def test_control_tokens_that_mark_thinking_stay_in_the_text() -> None:
-    from mathledger.evaluation.engines.transformers import read_tokens
+    from mathledger.model.generated import read_tokens
 
     family = next(each for each in FAMILIES if each.name == "chatml")
     special = [*family.special, *HARMONY.tokens]

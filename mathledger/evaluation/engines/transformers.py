@@ -4,11 +4,8 @@ Sampling is reproducible: each response has its own seed, and in float32 a draw 
 the batch or on the process.
 """
 
-import bisect
-import functools
 import os
 import time
-from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +18,8 @@ from mathledger.evaluation.engines.engine import (
     choose_dtype,
 )
 from mathledger.evaluation.settings import Params
+from mathledger.model.generated import end_ids, read_tokens
 from mathledger.model.thinking import control_ids
-
-
-def read_tokens(
-    ids: list[int],
-    end_ids: set[int],
-    until: list[str],
-    tokenizer: Any,
-    kept: Set[int] = frozenset(),
-) -> tuple[str, int, str]:
-    """Return text, number of tokens and finish reason of generated ids that may end in padding.
-
-    Args:
-        kept: control tokens that mark thinking, which the text keeps.
-    """
-    show = functools.partial(_show, tokenizer, kept)
-    end = next((at for at, token in enumerate(ids) if token in end_ids), None)
-    ids = ids if end is None else ids[: end + 1]
-    text = show(ids)
-    cuts = [text.index(stop) for stop in until if stop in text]
-    if not cuts:
-        return text, len(ids), "length" if end is None else "stop"
-    text = text[: min(cuts)]
-    # The first number of tokens whose text has a stop; a longer start of the ids has it as well.
-    numbers = range(1, len(ids) + 1)
-    at = bisect.bisect_left(numbers, True, key=lambda n: any(s in show(ids[:n]) for s in until))
-    return text, numbers[min(at, len(ids) - 1)], "stop"
-
-
-def _show(tokenizer: Any, kept: Set[int], ids: list[int]) -> str:
-    """Return the text of some tokens, without control tokens except those in `kept`."""
-    text: str
-    if kept.isdisjoint(ids):
-        text = tokenizer.decode(ids, skip_special_tokens=True)
-    else:
-        special = set(tokenizer.all_special_ids) - kept
-        text = tokenizer.decode([each for each in ids if each not in special])
-    return text
 
 
 def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
@@ -79,12 +40,11 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         trust_remote_code=False,
         use_safetensors=True,
     )
-    own = lm.model.generation_config.eos_token_id
     kept = control_ids(tokenizer)
-    end_ids = {tokenizer.eos_token_id, *([own] if isinstance(own, int) else own or [])}
+    ends = end_ids(lm.model, tokenizer)
     # Ignore the model's own settings, such as a repetition penalty.
     config = GenerationConfig(
-        do_sample=False, eos_token_id=sorted(end_ids), pad_token_id=tokenizer.pad_token_id
+        do_sample=False, eos_token_id=sorted(ends), pad_token_id=tokenizer.pad_token_id
     )
     lm.model.generation_config = config
 
@@ -109,10 +69,7 @@ def load(folder: Path, tokenizer: Any, settings: Params) -> Engine:
         seconds = (time.monotonic() - started) / len(requests)
         done(
             [
-                (
-                    request,
-                    Response(*read_tokens(row, end_ids, limits.until, tokenizer, kept), seconds),
-                )
+                (request, Response(*read_tokens(row, ends, limits.until, tokenizer, kept), seconds))
                 for request, row in zip(requests, output[:, width:].tolist(), strict=True)
             ]
         )
