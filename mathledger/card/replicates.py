@@ -21,7 +21,6 @@ from mathledger.card.ledger import Benchmark
 from mathledger.card.ledger_replicates import Replicate, Replicates, TrainingSpread
 from mathledger.card.outputs import Outputs
 from mathledger.card.quantities import Count, Sha256
-from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
 from mathledger.core.keys import flatten
 from mathledger.core.tables import read_batches
@@ -116,26 +115,8 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def read(path: Path) -> list[Training]:
-    """Read the file; a project without it has no replicates.
-
-    Raises:
-        InputError: a line is not JSON, or has unknown, missing or wrong keys.
-    """
-    if not path.is_file():
-        return []
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        where = f"{path}:{number}"
-        try:
-            content = json.loads(line)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            raise InputError(
-                f"{where} is not a JSON object: `mathledger replicate --collect` writes it"
-            )
-        found.append(Training.read(content, where))
-    return found
+    """Read the file; a project without it has no replicates."""
+    return Training.read_lines(path, written_by="mathledger replicate --collect")
 
 
 def text(trainings: Sequence[Training]) -> str:

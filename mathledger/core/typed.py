@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -38,6 +39,29 @@ class Record(BaseModel):
             raise InputError(_problems(error, name)) from None
         except ValueError as error:
             raise InputError(f"{name}: {error}") from None
+
+    @classmethod
+    def read_lines(cls, path: Path, written_by: str) -> list[Self]:
+        """Return the records of a JSON Lines file, or none if the project has no such file.
+
+        Args:
+            written_by: The command that writes the file, for error messages.
+
+        Raises:
+            InputError: A line is not a JSON object, or has unknown, missing or wrong keys.
+        """
+        found = []
+        # Bytes, because str.splitlines also splits at characters that a JSON string may hold.
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                content = json.loads(line)
+            except (ValueError, RecursionError):
+                content = None
+            if not isinstance(content, dict):
+                raise InputError(f"{path}:{number} is not a JSON object: `{written_by}` writes it")
+            found.append(cls.read(content, f"{path}:{number}"))
+        return found
 
     @classmethod
     def read_yaml(cls, content: Any, name: str) -> Self:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
 from mathledger.core.typed import Record
 
@@ -43,23 +42,8 @@ class Rerun(Record):
 
 
 def read(path: Path) -> list[Rerun]:
-    """Read the file; a project without it has no reruns.
-
-    Raises:
-        InputError: a line is not JSON, or has unknown, missing or wrong keys.
-    """
-    if not path.is_file():
-        return []
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            content = json.loads(line)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            raise InputError(f"{path}:{number} is not JSON: `--spot-check N --record` writes it")
-        found.append(Rerun.read(content, f"{path}:{number}"))
-    return found
+    """Read the file; a project without it has no reruns."""
+    return Rerun.read_lines(path, written_by="--spot-check N --record")
 
 
 def record(path: Path, rerun: Rerun) -> None:

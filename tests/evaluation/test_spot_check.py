@@ -94,5 +94,5 @@ def test_a_recorded_check_replaces_older_responses_and_the_same_conditions(tmp_p
     assert {(each.batch_size, each.num_flipped) for each in found} == {(64, 0), (1, 1)}
     assert {each.samples_sha256 for each in found} == {"b" * 64}
     file.write_text("{")
-    with pytest.raises(InputError, match=r"reruns\.jsonl:1 is not JSON"):
+    with pytest.raises(InputError, match=r"reruns\.jsonl:1 is not a JSON object"):
         reruns.read(file)
