@@ -78,25 +78,20 @@ def pick(options: list[str] | tuple[str, ...] | str, seed: int, key: str) -> str
 
 def in_text(problem: str, change: Change) -> str:
     """Change the text outside drawings and math."""
-    return _parts(problem, lambda part: part if MATH.fullmatch(part) else change(part), MATH)
+    return _outside_drawings(problem, lambda part: part if MATH.fullmatch(part) else change(part))
 
 
 def in_math(problem: str, change: Change) -> str:
     """Change the formulas outside drawings, with their dollar signs."""
-    return _parts(problem, lambda part: change(part) if MATH.fullmatch(part) else part, MATH)
+    return _outside_drawings(problem, lambda part: change(part) if MATH.fullmatch(part) else part)
 
 
-def outside_drawings(problem: str, change: Change) -> str:
-    return _parts(problem, change)
-
-
-def _parts(problem: str, change: Change, border: re.Pattern[str] | None = None) -> str:
-    parts: list[str] = []
-    for part in DRAWING.split(problem):
-        is_drawing = DRAWING.fullmatch(part)
-        pieces = [part] if is_drawing or border is None else border.split(part)
-        parts += pieces if is_drawing else [change(piece) for piece in pieces]
-    return "".join(parts)
+def _outside_drawings(problem: str, change: Change) -> str:
+    """Change the formulas and the pieces of text between them, each by itself."""
+    return "".join(
+        part if DRAWING.fullmatch(part) else "".join(map(change, MATH.split(part)))
+        for part in DRAWING.split(problem)
+    )
 
 
 def reformatted(problem: str, _: int) -> str:
