@@ -142,8 +142,8 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     )
     lengths = np.diff(tokens.first)
     sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
-    with_gram = _postings(_owners(grams), grams.values)
-    with_stem = _postings(_owners(item_stems), item_stems.values)
+    with_gram = postings_of(_owners(grams), grams.values)
+    with_stem = postings_of(_owners(item_stems), item_stems.values)
 
     data, offsets = text_bytes(sample)
     memory = state.scratch(state.longest(offsets))
@@ -158,7 +158,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     np.add.at(number_total, _owners(item_numbers), number_weight)
 
     is_long = lengths >= MIN_TOKENS_IN_SOLUTION
-    holders, rarest = _rarest(with_gram, gram_weight, 1 - thresholds.contained)
+    holders, rarest = rarest_of(with_gram, gram_weight, 1 - thresholds.contained)
     return Index(
         sizes=sizes.astype(np.int64),
         limits=Limits(thresholds.contained, thresholds.rephrase, thresholds.variant),
@@ -167,7 +167,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
         drawings=drawings,
         drawing_parts=Lists(*parts),
         forms=forms,
-        with_form=_postings(np.arange(len(items)), forms[:, 0]),
+        with_form=postings_of(np.arange(len(items)), forms[:, 0]),
         units=units,
         unit_first=unit_first,
         stems=Lists(np.searchsorted(with_stem.values, item_stems.values), item_stems.first),
@@ -175,11 +175,11 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
         with_gram=with_gram,
         with_stem=with_stem,
         with_rare_number=_with_rare_number(item_numbers, number_weight),
-        grams=_hashes(with_gram.values),
-        decisive_grams=_hashes(np.unique(rarest[is_long[holders]])),
+        grams=hash_set(with_gram.values),
+        decisive_grams=hash_set(np.unique(rarest[is_long[holders]])),
         gram_weight=gram_weight,
-        gram_total=_totals(with_gram, gram_weight, len(items)),
-        stem_total=_totals(with_stem, stem_weight, len(items)),
+        gram_total=totals_of(with_gram, gram_weight, len(items)),
+        stem_total=totals_of(with_stem, stem_weight, len(items)),
         number_total=number_total,
         counted=counted,
     )
@@ -304,7 +304,8 @@ def _owners(lists: Lists) -> I64:
     return np.repeat(np.arange(len(lists.first) - 1), np.diff(lists.first))
 
 
-def _postings(owners: I64, values: U64) -> Postings:
+def postings_of(owners: I64, values: U64) -> Postings:
+    """Return the items that have each value; the item of `values[i]` is `owners[i]`."""
     order = np.lexsort((owners, values))
     held, holders = values[order], owners[order].astype(np.int32)
     is_new = np.append(True, (held[1:] != held[:-1]) | (holders[1:] != holders[:-1]))[: len(held)]
@@ -313,14 +314,14 @@ def _postings(owners: I64, values: U64) -> Postings:
     return Postings(table, np.append(first, len(held)).astype(np.int64), holders)
 
 
-def _totals(postings: Postings, weights: F64, num_items: int) -> F64:
+def totals_of(postings: Postings, weights: F64, num_items: int) -> F64:
     """Return the weight of all values of each item."""
     total = np.zeros(num_items)
     np.add.at(total, postings.items, np.repeat(weights, np.diff(postings.first)))
     return np.maximum(total, 1e-9)
 
 
-def _rarest(postings: Postings, weights: F64, share: float) -> tuple[I32, U64]:
+def rarest_of(postings: Postings, weights: F64, share: float) -> tuple[I32, U64]:
     """Return each item's rarest values that together weigh more than a share of its total.
 
     Returns:
@@ -345,10 +346,11 @@ def _with_rare_number(item_numbers: Lists, weights: F64) -> Postings:
     sizes = np.diff(item_numbers.first)
     first = item_numbers.first[:-1][sizes >= MIN_NUMBERS]
     rarest = order[np.concatenate([first, first + 1])]
-    return _postings(owners[rarest], item_numbers.values[rarest])
+    return postings_of(owners[rarest], item_numbers.values[rarest])
 
 
-def _hashes(values: U64) -> Hashes:
+def hash_set(values: U64) -> Hashes:
+    """Return sorted hashes with their bitmap."""
     bitmap = np.zeros(NUM_BITS // 64, np.uint64)
     places = values & np.uint64(NUM_BITS - 1)
     np.bitwise_or.at(

@@ -99,24 +99,24 @@ def build(items: list[Item], sample: pa.Array, problems: overlap_index.Index) ->
     lengths[lengths < max(MIN_TOKENS, size)] = 0
     owners = np.repeat(np.arange(len(items)), np.diff(gram_first))
     used = lengths[owners] > 0
-    with_gram = overlap_index._postings(owners[used], grams[: gram_first[-1]][used])
+    with_gram = overlap_index.postings_of(owners[used], grams[: gram_first[-1]][used])
 
     data, offsets = text_bytes(sample)
     memory = state.scratch(state.longest(offsets))
     holders = _holders(data, offsets, state.tables(), memory, size, with_gram.values)
     weight = np.log((len(sample) + 2) / (holders + 1))
-    _, rarest = overlap_index._rarest(with_gram, weight, 1 - MIN_COPIED)
+    _, rarest = overlap_index.rarest_of(with_gram, weight, 1 - MIN_COPIED)
     restated, may_end = _restated([item.problem for item in items])
     of_solutions, of_problems = np.unique(rarest), problems.decisive_grams.values
     return Index(
         size=size,
-        decisive=overlap_index._hashes(np.union1d(of_solutions, of_problems)),
+        decisive=overlap_index.hash_set(np.union1d(of_solutions, of_problems)),
         of_problems=of_problems,
         of_solutions=of_solutions,
         with_gram=with_gram,
-        grams=overlap_index._hashes(with_gram.values),
+        grams=overlap_index.hash_set(with_gram.values),
         gram_weight=weight,
-        gram_total=overlap_index._totals(with_gram, weight, len(items)),
+        gram_total=overlap_index.totals_of(with_gram, weight, len(items)),
         numbers=Lists(numbers, number_first),
         lengths=lengths,
         restated=restated,
@@ -132,7 +132,7 @@ def _restated(problems: list[str]) -> tuple[Postings, npt.NDArray[np.bool_]]:
     hashes, ends = _contents(data, offsets, state.tables(), memory, content)
     owners, may_end = np.flatnonzero(hashes), np.zeros(_END_MASK + 1, np.bool_)
     may_end[ends[owners] & _END_MASK] = True
-    return overlap_index._postings(owners, hashes[owners]), may_end
+    return overlap_index.postings_of(owners, hashes[owners]), may_end
 
 
 @kernel
