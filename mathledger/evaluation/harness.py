@@ -144,6 +144,28 @@ def _own_turns(items: list[Row], task: Task) -> list[list[dict[str, str]]]:
     return [item["messages"] for item in items]
 
 
+def with_system_prompt(
+    system: str, conversations: list[list[dict[str, str]]], task: Task
+) -> list[list[dict[str, str]]]:
+    """Begin each conversation with a system turn.
+
+    The harness joins its task's own description to the prompt in one turn, as we do.
+    """
+    from lm_eval.api.utils import maybe_delimit
+
+    is_own = task.harness is not None and task.harness.doc is None
+    config = harness_tasks.config_of(task.harness.file) if task.harness and is_own else {}
+    delimiter = config.get("fewshot_delimiter", "\n\n")
+    joined = []
+    for first, *others in conversations:
+        if first["role"] == "system":
+            text = maybe_delimit(system, first["content"], delimiter)
+            joined.append([{"role": "system", "content": text}, *others])
+        else:
+            joined.append([{"role": "system", "content": system}, first, *others])
+    return joined
+
+
 def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[bool]:
     """Return for each response whether the harness's own task calls it right.
 

@@ -85,12 +85,11 @@ def render(
     expect_other_examples(items, turns)
     system, variables = settings.system_prompt, settings.chat_template_kwargs
     if system:
-        turns = [[{"role": "system", "content": system}, *own] for own in turns]
+        turns = harness.with_system_prompt(system, turns, task)
     if tokenizer:
         templates.expect_variables(tokenizer, variables)
         rendered = conversations.render(tokenizer, turns, True, **variables)
-        if system:
-            templates.expect_system_turn(rendered, system)
+        templates.expect_system_turns(rendered, turns)
     else:
         rendered = served.render(turns, variables)
     for item, messages, asked in zip(items, turns, rendered, strict=True):

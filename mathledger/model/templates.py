@@ -169,13 +169,17 @@ def _variables(template: str) -> set[str]:
     return read - (own - defaults) - NOT_SETTINGS - set(environment.globals)
 
 
-def expect_system_turn(prompts: Iterable[Rendered], system: str) -> None:
-    """Raise InputError if a chat template left out the system turn."""
-    if any(_squashed(system) not in _squashed(each.text) for each in prompts):
-        raise InputError(
-            "evaluate.system_prompt: the model's chat template leaves out the system turn: set "
-            "model.chat_template, or put the text into the benchmarks' task.doc_to_text"
-        )
+def expect_system_turns(prompts: Iterable[Rendered], conversations: Iterable[Conversation]) -> None:
+    """Raise InputError if a chat template left out a system turn."""
+    for prompt, (first, *_others) in zip(prompts, conversations, strict=True):
+        text = first["content"]
+        if first["role"] == "system" and _squashed(text) not in _squashed(prompt.text):
+            raise InputError(
+                f"the model's chat template leaves out the system turn {text.strip()[:40]!r}, "
+                "which is evaluate.system_prompt or the description of a task of "
+                "lm-evaluation-harness: set model.chat_template, or put the text into the "
+                "benchmarks' task.doc_to_text"
+            )
 
 
 def every_id(tokenizer: Any, folder: Path) -> list[int]:

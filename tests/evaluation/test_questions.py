@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from mathledger.core import harness_tasks
 from mathledger.core.errors import InputError
+from mathledger.data import harness_items
 from mathledger.evaluation import harness, questions
 from mathledger.evaluation.engines.engine import Request
 from mathledger.evaluation.samples import prompt_sha256
@@ -87,11 +89,54 @@ def test_a_system_prompt_begins_the_conversation(family: str) -> None:
     assert prompt_sha256(request.prompt) != prompt_sha256(ask(made(family)).prompt)
 
 
-def test_a_system_prompt_that_the_template_leaves_out_is_refused() -> None:
+OWN = "gsm8k/gsm8k-cot-zeroshot.yaml"
+
+
+def described(description: str) -> tuple[Any, list[dict[str, Any]], harness.Task]:
+    """Return a task of the harness with a description, and its items and task as we have them."""
+    doc = {"question": "What is 3 + 4?", "answer": "#### 7"}
+    own = harness_tasks.build(OWN, [doc], description=description)
+    (messages,) = harness_items.conversations(own, 1)
+    owned = harness.OwnTask(file=OWN, filter="strict-match", doc=None)
+    return own, [ITEM | {"doc": doc, "messages": messages}], replace(TASK, harness=owned)
+
+
+@pytest.mark.parametrize("family", ["chatml", "qwen3", "gemma3", "llama3"])
+@pytest.mark.parametrize("description", ["Answer the question.", "Answer the question.\n", ""])
+@pytest.mark.parametrize("system", ["Reason step by step.", None])
+def test_system_prompt_and_description_are_one_turn_as_in_the_harness(
+    family: str, description: str, system: str | None
+) -> None:
+    own, items, task = described(description)
+    settings = replace(params.load("evaluate", Params), system_prompt=system)
+    (request,) = questions.render("t", items, task, settings, made(family))
+
+    def template(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        text: str = made(family).apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+        return text
+
+    own.build_all_requests(
+        system_instruction=system,
+        apply_chat_template=True,
+        fewshot_as_multiturn=True,
+        chat_template=template,
+    )
+    assert request.prompt == own.instances[0].args[0]
+    assert sum(turn["role"] == "system" for turn in request.messages) == bool(system or description)
+
+
+@pytest.mark.parametrize(("description", "system"), [("Be brief.", None), ("", "Be brief.")])
+def test_a_system_turn_that_the_template_leaves_out_is_refused(
+    description: str, system: str | None
+) -> None:
     template = "{{ messages[-1].content }}<|im_end|>"
     known = tokenizer(replace(next(f for f in FAMILIES if f.name == "chatml"), template=template))
-    with pytest.raises(InputError, match="leaves out the system turn"):
-        ask(known, system_prompt="Reason step by step.")
+    _, items, task = described(description)
+    settings = replace(params.load("evaluate", Params), system_prompt=system)
+    with pytest.raises(InputError, match=r"leaves out the system turn 'Be brief\.'"):
+        questions.render("t", items, task, settings, known)
 
 
 def test_a_system_prompt_that_the_template_refuses_is_a_line() -> None:
