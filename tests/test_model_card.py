@@ -424,20 +424,28 @@ def test_single_counts_on_the_card_are_the_ledgers(single: Project) -> None:
 def test_the_graders_band_goes_from_the_score_to_all_unjudged_answers_right(
     single: Project,
 ) -> None:
-    bands = {
-        row[0]: row[3].split(", ")
-        for row in tables(single.text)[("benchmark", "base", "tuned", BAND, "items", "ledger")]
-    }
-    for name, own in bands.items():
-        for model, band in zip(("base", "tuned"), own, strict=True):
+    table = tables(single.text)[("benchmark", "base", "tuned", BAND, "items", "ledger")]
+    bands = {row[0]: dict(re.findall(r"(\w+) (\S+ to [^\s,]+)", row[3])) for row in table}
+    for row in table:
+        name, scores = row[0], dict(zip(("base", "tuned"), row[1:3], strict=True))
+        for model, score in scores.items():
             rows = [row for each in single.samples(model, name).values() for row in each]
             unsure = sum(not row["is_sure"] for row in rows)
             right = sum(row["correct"] for row in rows)
             assert single.entry(name)["models"][model]["num_unsure"] == unsure
+            own = re.search(r"(\S+)%", score)
+            assert own
+            band = bands[name].get(model, f"{own[1]} to {own[1]}")
             ends = [float(end) for end in band.split(" to ")]
+            assert (model in bands[name]) == (ends[0] != ends[-1])
             assert ends[0] == pytest.approx(100 * right / len(rows), abs=0.51)
             assert ends[-1] == pytest.approx(100 * (right + unsure) / len(rows), abs=0.51)
-    assert any(" to " in band for own in bands.values() for band in own)
+    changed = copy.deepcopy(single.ledger)
+    score = changed["benchmarks"][0]["models"]["base"]
+    score["accuracy_if_unsure_right"] = score["accuracy"]
+    assert "base" in table[0][3] and "tuned" in table[0][3]
+    row = tables(render(changed))[("benchmark", "base", "tuned", BAND, "items", "ledger")][0]
+    assert row[3] == f"tuned {bands[row[0]]['tuned']}"
 
 
 def test_how_a_score_was_measured_stands_on_the_card(repeated: Project) -> None:
@@ -445,6 +453,13 @@ def test_how_a_score_was_measured_stands_on_the_card(repeated: Project) -> None:
     assert ["aime", "tuned", "hf", "bfloat16", "48", "2", "1"] in tables(repeated.text)[head]
     assert "sampled at temperature 0.6 and top_p 0.95" in repeated.text
     assert "30 x 4" in repeated.text
+
+
+def test_variables_of_the_chat_template_stand_on_the_card(single: Project) -> None:
+    assert "The chat template got" not in single.text
+    changed = copy.deepcopy(single.ledger)
+    changed["params"]["evaluate"]["chat_template_kwargs"] = {"enable_thinking": False}
+    assert "The chat template got `enable_thinking=False`." in render(changed)
 
 
 def test_greedy_is_said_of_greedy(single: Project) -> None:

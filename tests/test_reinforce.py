@@ -79,9 +79,9 @@ def made() -> Any:
 def rewards(texts: list[str], answers: list[str], prompt: str = "3 + 4?") -> list[float]:
     """Return the rewards of responses; one without <|im_end|> is cut."""
     ids = [made()(text, add_special_tokens=False)["input_ids"] for text in texts]
-    prompts = [[{"role": "user", "content": prompt}]] * len(texts)
+    asked = [[{"role": "user", "content": prompt}]] * len(texts)
     correct = reinforce.reward(made(), {made().eos_token_id})
-    return correct(prompts=prompts, completions=[], completion_ids=ids, answer=answers)
+    return correct(prompts=asked, completions=[], completion_ids=ids, answer=answers)
 
 
 def test_the_reward_is_what_evaluation_calls_correct() -> None:

@@ -68,15 +68,17 @@ def summary(entry: Benchmark) -> str:
 
 
 def band_cell(entry: Benchmark, names: Iterable[str]) -> str:
-    """Format the error of the grader as `23 to 25, 40`: all unjudged answers wrong, or all right.
+    """Format the error of the grader as `base 23 to 25`: all unjudged answers wrong, or all right.
 
-    A model without an unjudged answer has one value.
+    A model whose two ends read the same is left out.
     """
     bands = []
-    for score in (entry.models[name] for name in names):
+    for name in names:
+        score = entry.models[name]
         ends = [score.accuracy, score.accuracy_if_unsure_right or score.accuracy]
-        shown = [percent(end, entry.num_items) for end in ends]
-        bands.append(" to ".join(dict.fromkeys(shown)))
+        low, high = (percent(end, entry.num_items) for end in ends)
+        if low != high:
+            bands.append(f"{name} {low} to {high}")
     return ", ".join(bands)
 
 

@@ -14,6 +14,7 @@ from mathledger.card.ledger import (
 )
 from mathledger.card.markdown import claim_range, link, table
 from mathledger.card.views.scores import final_model
+from mathledger.core.escaping import Markdown, code
 
 
 def claim_table(ledger: Ledger) -> str:
@@ -57,6 +58,15 @@ def settings_text(ledger: Ledger, before: str = "") -> str:
     parts = [f"{name} {value:g}" for name, value in sampling(ledger).items()]
     text = " and ".join(", ".join(parts).rsplit(", ", 1))
     return before + text if parts else ""
+
+
+def template_variables(ledger: Ledger) -> Markdown:
+    """Name the variables that the evaluation set in the chat template, as `enable_thinking=False`.
+
+    Whether the model thinks may depend on them.
+    """
+    variables = ledger.params["evaluate"]["chat_template_kwargs"]
+    return Markdown(", ".join(f"`{code(f'{name}={own!r}')}`" for name, own in variables.items()))
 
 
 def call(ledger: Ledger) -> str:
