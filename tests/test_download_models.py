@@ -1,4 +1,4 @@
-"""Other people's models are stored by the base model's code; a server leaves its receipt alone."""
+"""Other people's models are stored by the base model's code; a server leaves only its receipt."""
 
 import json
 from pathlib import Path

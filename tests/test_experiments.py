@@ -128,7 +128,7 @@ def test_a_model_that_two_experiments_lack_is_trained_once(queue: Queue) -> None
     ended = {"half": "Success", "full": "Success", "broken": "Failed"}
     assert dict(statuses(queue.workspace)) == ended
     trained = queue.mlflow("attributes.run_name = 'train'")
-    assert len(trained) == 2  # Including the first run's.
+    assert len(trained) == 2  # one of them in the first run
     made = [
         queue.workspace.run("git", "show", f"{queue.ref(n)}:dvc.lock") for n in ("half", "full")
     ]

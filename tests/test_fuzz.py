@@ -194,7 +194,7 @@ def damaged(data: bytes, changes: list[tuple[str, float, bytes]]) -> bytes:
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_intact_file_is_read(name: str, tmp_path: Path) -> None:
-    """Else the damage below would never reach beyond the first check."""
+    """Otherwise the damage below would never reach beyond the first check."""
     if name == "statement":
         return  # it is intact only with all its keys, which test_reproduce.py has
     file, reader = READERS[name]

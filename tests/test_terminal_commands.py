@@ -1,4 +1,4 @@
-"""Commands print untrusted text without its control characters.
+"""Commands print untrusted text with its control characters spelled out.
 
 Each test runs a command in all its forms and replaces its input by random texts.
 """

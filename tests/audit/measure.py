@@ -5,8 +5,8 @@
 
 labelled/NAME.md is a card that we wrote, and NAME.labels is what a reader sees in it: one line per
 claim (value, benchmark, whose, metric, xPASSES; `a|b` if either is right, `?` for an unknown
-benchmark). Below the claims stand `findings:` (all true findings), `stated:` (what the card states
-about how the scores were measured), `unread: some` if numbers must be counted as unread, and
+benchmark). The lines below the claims are `findings:` (all true findings), `stated:` (what the card
+states about how the scores were measured), `unread: some` if numbers must be counted as unread, and
 `model:` if the audit is told the name of the repository.
 """
 

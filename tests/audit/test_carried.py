@@ -12,7 +12,7 @@ from mathledger.core.errors import InputError
 from tests.conftest import ROOT
 
 LEDGER = json.loads((ROOT / "model_card/ledger.json").read_text(encoding="utf-8"))
-# Of the tuned model on chain_sum.
+# The tuned model's accuracy on chain_sum.
 ACCURACY = LEDGER["predicate"]["benchmarks"][0]["models"]["tuned"]["accuracy"]
 CARD = card.text(statement.parse(LEDGER, "ledger.json").predicate)
 

@@ -33,7 +33,7 @@ def example(name: str, solution: str) -> Row:
 
 
 NAMES = [f"item{number}" for number in range(8)]
-HELD = NAMES[:4]  # These are in the corpora.
+HELD = NAMES[:4]  # the corpora hold these
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_half_a_copy_is_about_half_a_share(corpus: tuple[Path, Path]) -> None:
         for at, name in enumerate(HELD)
     }
     row = found(halves, corpus)
-    assert row.solutions_share == pytest.approx(13 / 33, abs=1e-4)  # Of 33 runs.
+    assert row.solutions_share == pytest.approx(13 / 33, abs=1e-4)  # 13 of 33 runs
 
 
 def test_what_the_problem_says_is_no_copy(corpus: tuple[Path, Path]) -> None:

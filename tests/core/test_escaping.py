@@ -1,4 +1,4 @@
-"""No text of a corpus, benchmark, model or server writes anything but itself, wherever it goes."""
+"""Text from a corpus, benchmark, model or server stays text, wherever it is written."""
 
 import csv
 import html

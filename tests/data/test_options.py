@@ -74,7 +74,7 @@ def test_a_gold_answer_outside_the_options_is_one_line(
 @pytest.mark.parametrize(
     ("texts", "answer"),
     [
-        (["0.5", "1/2", "2"], "(A)"),  # Equal options: only the letter tells which is meant.
+        (["0.5", "1/2", "2"], "(A)"),  # With equal options, only the letter says which is meant.
         (["5 cm", "6 cm"], "(A) 5 cm"),
         (["the ellipse", "the circle"], "(A) the ellipse"),
         (["2", "2", "3"], "(A)"),

@@ -286,7 +286,7 @@ def test_a_kept_row_has_an_answer_and_a_removed_one_its_evidence(filtered: Filte
 
 
 def test_the_corpora_hold_the_same_train_rows(filtered: Filtered) -> None:
-    """Train rows of GSM8K, and in the published samples of MATH, stand in both corpora."""
+    """Train rows of GSM8K, and in the published samples of MATH, are in both corpora."""
     copies = filtered.deduplicate["removed_by_kept_corpus"]["openmathinstruct2"]
     is_published = filtered.files.root == real_data.DATASETS
     assert copies["numinamath_cot"] > 7000 if is_published else copies["numinamath_cot"] == 1

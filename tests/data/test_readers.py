@@ -1,4 +1,4 @@
-"""Both doors read the same text from every dress of a value, or refuse it in the same line."""
+"""Corpora and benchmarks read the same text from every form of a value, or refuse it alike."""
 
 import gzip
 import io
@@ -86,7 +86,7 @@ def read(path: Path) -> list[Any] | str:
 
 @dataclass(frozen=True)
 class Dress:
-    """The same answers in parquet, JSONL and CSV, and what both doors read; or what they refuse."""
+    """The same answers in parquet, JSONL and CSV, and what is read from them or refused."""
 
     name: str
     arrow: Callable[[], pa.Array]
@@ -276,7 +276,7 @@ def test_batches_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "a.jsonl, row 50: column 'a' holds a boolean" in read(path)
 
 
-# Values that nobody thought of.
+# Values that nobody would expect.
 
 TEXT_VALUES = st.text(st.characters(), max_size=6)
 NUMBERS = st.one_of(
@@ -344,7 +344,7 @@ def test_parquet_and_jsonl_agree_on_any_column(tmp_path: Path, values: list[Any]
     assert one == other
 
 
-# Files as people have them.
+# Files as people keep them.
 
 
 def test_marks_blank_lines_and_line_ends_mean_nothing(tmp_path: Path) -> None:
@@ -575,7 +575,7 @@ def test_any_chat_is_read_or_refused_alike(tmp_path: Path, chat: Any) -> None:
         assert part["messages"].to_pylist() == [found[0]]
 
 
-# Bad files: what a hostile or an unlucky user has.
+# Bad files, hostile or damaged.
 
 LINE = b'{"q": "secret?", "s": "secret", "a": 1}\n'
 TABLE = parquet(q=["secret?"] * 50, s=["secret"] * 50, a=[str(n) for n in range(50)])

@@ -28,7 +28,7 @@ from tests.states import Project, State, rows_of, write_bytes, write_data
 
 TUNED = Path("data/model/tuned/model.safetensors")
 EXAM = Path("data/evaluate/tuned-exam/samples.parquet")
-FLIPPED = 12  # Of the 60 responses to exam.
+FLIPPED = 12  # of the 60 responses to exam
 Found = dict[str, Any]
 
 

@@ -316,7 +316,7 @@ def test_control_tokens_that_mark_thinking_must_come_back(software: Software | N
 
 
 def test_a_chat_server_takes_four_stop_texts(respond: Respond) -> None:
-    """The harness would drop the fifth without a word."""
+    """The harness would silently drop the fifth."""
     settings = by_server("http://127.0.0.1:9", "local-chat-completions")
     with pytest.raises(InputError, match=r"4 stop texts, but task\.until has 5"):
         respond(settings, Limits(12, list("abcde")))

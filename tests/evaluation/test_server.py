@@ -1,4 +1,4 @@
-"""An evaluation server is believed in nothing."""
+"""Nothing that an evaluation server sends is trusted."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The spread over trainings covers the truth, and one seed alone does not claim to."""
+"""The spread over trainings covers the truth, and a single seed does not claim to."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The key of the response store covers everything that decides a response, and no more."""
+"""The key of the response store covers everything that determines a response, and no more."""
 
 import shutil
 from pathlib import Path

@@ -139,7 +139,7 @@ def test_it_ends_with_its_dvc_even_if_that_is_killed_while_a_cell_is_connected(
 def test_it_makes_way_for_another_stage(
     settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dvc: subprocess.Popen[bytes]
 ) -> None:
-    """Training would find the GPU's memory taken."""
+    """Otherwise training would find the GPU's memory in use."""
     owner = [os.getpid(), psutil.Process().create_time()]
     monkeypatch.setattr(turns, "dvc_process", lambda: owner)
     same = subprocess.Popen([*SLEEP, "stages.evaluate", "base", "champ"])

@@ -132,7 +132,7 @@ def test_the_metrics_count_rows(tmp_path: Path) -> None:
     source, out = tmp_path / "deduplicate/kept.parquet", tmp_path / "decontaminate"
     found = decontaminate.filter_rows(source, ITEMS, out, search, [])
     check_decontaminate(out, found)
-    # Two rows state the shared item, and one has its solution.
+    # Two rows hold the shared item, and one has its solution.
     assert found["contaminated_rows_by_benchmark"] == {"one": 4, "two": 5}
     assert found["hits_by_class"]["solution"] > 3
     reasons = {row["solution"]: row["reason"] for row in read_rows(out / "removed.parquet")}

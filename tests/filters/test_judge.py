@@ -1,4 +1,4 @@
-"""A language model judges candidates in both orders, and its replies are believed in nothing."""
+"""A language model judges candidates in both orders, and nothing in its replies is trusted."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A person's verdict about a pair stands in place of the rule's, and is counted."""
+"""A person's verdict about a pair overrides the rule, and is counted."""
 
 import json
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""Texts that differ in wording alone are copies; a change of what they say keeps them apart.
+"""Texts that differ in wording alone are copies; a change of meaning keeps them apart.
 
-The properties hold for any text, so the first half draws stories, and the second half takes the
+The properties hold for any text, so the first half draws stories, and the second half reads the
 published problems in ../shared, if they are present.
 """
 

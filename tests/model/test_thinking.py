@@ -1,4 +1,4 @@
-"""Thinking and answer are told apart, whichever marks are missing, repeated or cut."""
+"""Thinking and answer are separated, whichever marks are missing, repeated or cut."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The link `commit` tells results that were made here from changes that nothing explains."""
+"""The link `commit` separates results that were made here from changes that nothing explains."""
 
 import contextlib
 import shutil

@@ -93,7 +93,7 @@ def losses(content: dict[str, Any]) -> None:
     content.update(last_validation_loss=0.0123, num_tokens_seen=123456789)
 
 
-# The links that prepare the lie's state again name the file; after the card's are lies on the card.
+# Changes of stored files, and then of the card. Links that make a file again name each of them.
 LIES: dict[str, tuple[str, Callable[[], Any]]] = {
     "gold answers": (ITEMS, answers_of_the_model),
     "training rows": (TRAIN, items_for_training_rows),
@@ -146,7 +146,7 @@ OF_THE_CARD = ("a picture", "the report", "a plot", "croissant", "a file more")
 
 
 def test_a_forger_who_recomputes_all_digests_is_named_lie_by_lie(smoke_copy: Workspace) -> None:
-    """All lies stand in one state, in which every digest fits."""
+    """All lies are in one state, in which every digest fits."""
     with contextlib.chdir(smoke_copy.path):
         for name, (_, tell) in LIES.items():
             if name not in OF_THE_CARD:
