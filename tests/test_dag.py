@@ -165,7 +165,7 @@ def test_importing_a_stage_does_not_import_torch_trl_or_mlflow() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_what_python_and_editors_leave_in_a_room_is_no_change(tmp_path: Path) -> None:
+def test_what_python_and_editors_leave_in_a_room_is_not_a_change(tmp_path: Path) -> None:
     shutil.copy(".dvcignore", tmp_path)
     (tmp_path / "room").mkdir()
     (tmp_path / "room/module.py").write_text("one = 1\n")

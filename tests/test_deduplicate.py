@@ -156,7 +156,7 @@ def decide(
     return deduplicate.decide(keys, first, NearCopies(*none), deduplicate.Params(**settings))
 
 
-def test_several_solutions_of_one_problem_are_no_duplicates() -> None:
+def test_several_solutions_of_one_problem_are_not_duplicates() -> None:
     decisions = decide([("p", "one way"), ("p", "another way"), ("p", "one  way")], cap=None)
     assert decisions.state.tolist() == [deduplicate.KEPT, deduplicate.KEPT, deduplicate.EXACT]
     assert decisions.kept_row.tolist() == [0, 1, 0]
@@ -354,7 +354,7 @@ def test_a_large_source_that_loses_too_much_stops_the_stage() -> None:
     deduplicate.stop_at_mass_removal(rest + lost("a", "s", 0, "exact_duplicate", 10), 0.5)
 
 
-def test_a_cap_on_solutions_is_no_alarm() -> None:
+def test_a_cap_on_solutions_is_not_an_alarm() -> None:
     deduplicate.stop_at_mass_removal(lost("a", "s", 1, "solution_cap", 9), limit=0.5)
 
 

@@ -109,7 +109,7 @@ def test_left_out_items_are_listed_with_their_reason() -> None:
     ]
 
 
-def test_expressions_take_every_answer_as_it_stands() -> None:
+def test_expressions_take_every_answer_as_it_is() -> None:
     expression = dataclasses.replace(MAPPING, answer_type="expression")
     rows = [item("a", answer="1,000"), item("b", answer=r"\frac{1}{2}")]
     kept, left_out = download_benchmark.select(rows, expression)

@@ -221,7 +221,7 @@ def test_a_wrong_pin_is_one_error_that_names_it(
     assert "\n" not in str(raised.value) and not (tmp_path / "out").exists()
 
 
-def test_a_branch_is_no_revision() -> None:
+def test_a_branch_is_not_a_revision() -> None:
     node = {"kind": "hub", "licence": "MIT", "repo": "a/b", "revision": "main", "split": "train"}
     with pytest.raises(InputError, match=r"x\.source\.revision: .* names move: .*got 'main'"):
         configuration.check(

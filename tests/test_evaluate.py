@@ -94,7 +94,7 @@ def test_any_text_is_a_response(tokenizer: Any, tmp_path: Path) -> None:
     assert read_rows(tmp_path / "a.parquet")[2]["response"] == "? \\boxed{-3}"
 
 
-def test_the_harnesss_verdict_stands_beside_ours(tokenizer: Any) -> None:
+def test_the_harnesss_verdict_is_stored_next_to_ours(tokenizer: Any) -> None:
     own = harness.OwnTask(
         "gsm8k/gsm8k.yaml", "flexible-extract", {"question": "problem", "answer": "solution"}
     )

@@ -110,7 +110,7 @@ def test_what_libraries_have_read_already_makes_it_a_real_process(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_it_is_killed_with_the_process_that_stands_for_it(
+def test_it_is_killed_with_its_launcher(
     server: ForkServer, project: Path, number: signal.Signals
 ) -> None:
     code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)"

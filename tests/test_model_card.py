@@ -137,7 +137,7 @@ def tables(text: str) -> dict[tuple[str, ...], list[list[str]]]:
     return found
 
 
-def test_every_number_of_the_card_stands_in_the_ledger(project: Project) -> None:
+def test_every_number_of_the_card_is_in_the_ledger(project: Project) -> None:
     """A number may have thousands separators or be a percentage of a share.
 
     Exempt are the constants of the methods (95% intervals), code and links.
@@ -183,7 +183,7 @@ def test_the_committed_card_is_the_one_of_the_committed_ledger() -> None:
     assert render(content) == (ROOT / "model_card/README.md").read_text("utf-8")
 
 
-def test_texts_of_the_ledger_are_no_code_and_no_markup(single: Project) -> None:
+def test_texts_of_the_ledger_are_neither_code_nor_markup(single: Project) -> None:
     """They cannot break a template, a table's columns or the HTML around a model's text."""
     ledger = copy.deepcopy(single.ledger)
     code = "{{ 7 * 7 }} {% if x %}"
@@ -448,7 +448,7 @@ def test_the_graders_band_goes_from_the_score_to_all_unjudged_answers_right(
     assert row[3] == f"tuned {bands[row[0]]['tuned']}"
 
 
-def test_how_a_score_was_measured_stands_on_the_card(repeated: Project) -> None:
+def test_how_a_score_was_measured_is_on_the_card(repeated: Project) -> None:
     head = ("benchmark", "model", "backend", "dtype", "batch size", "task version", "grader")
     assert ["aime", "tuned", "hf", "bfloat16", "48", "2", "1"] in tables(repeated.text)[head]
     assert "sampled at temperature 0.6 and top_p 0.95" in repeated.text
@@ -467,7 +467,7 @@ def test_greedy_is_said_of_greedy(single: Project) -> None:
     assert "pass@" not in single.text and "Sampled" not in single.text
 
 
-def test_claims_are_no_measurements(three: Project) -> None:
+def test_claims_are_not_measurements(three: Project) -> None:
     """Claims have their own table, change no measured number and stay out of the header."""
     without = make_again(three)
     assert {**three.ledger, "claims": []} == without
@@ -843,7 +843,7 @@ def test_planted_rows_are_reported(smoke: Workspace) -> None:
         assert entry["num_items_overlapping_training_candidates"] == 2
 
 
-def test_the_report_shows_the_planted_leaks_beside_their_items(smoke: Workspace) -> None:
+def test_the_report_shows_the_planted_leaks_next_to_their_items(smoke: Workspace) -> None:
     page = (smoke.path / "model_card/report.html").read_text()
     pairs = re.findall(r"<article.*?</article>", page, flags=re.S)
     leaks = [pair for pair in pairs if "planted_leak" in pair and "same <small>removed" in pair]

@@ -121,7 +121,7 @@ def test_files_that_are_not_found_are_named(gsm8k: Hub) -> None:
     assert pin_task("gsm8k_cot", None, ["main/xtest*"])[1] == 3
 
 
-def test_a_metric_that_is_no_verdict_is_refused(gsm8k: Hub) -> None:
+def test_a_metric_that_is_not_a_verdict_is_refused(gsm8k: Hub) -> None:
     pin_task("gsm8k_cot", None, [])
     items, task = downloaded("gsm8k_cot")
     assert task.harness

@@ -326,7 +326,7 @@ def test_a_missing_column_is_named(smoke_copy: Workspace) -> None:
 
 
 @pytest.mark.parametrize("line", [b"{oops", b'{"problem": "\xff"}', b'["a list"]'])
-def test_a_line_that_is_no_json_object_is_named(line: bytes, tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_json_object_is_named(line: bytes, tmp_path: Path) -> None:
     write_raw(tmp_path, [openmath("x")])
     with (tmp_path / "a.jsonl").open("ab") as file:
         file.write(line + b"\n")

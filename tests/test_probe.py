@@ -270,7 +270,7 @@ def params_json(workspace: Workspace) -> str:
     return workspace.python("-c", code)
 
 
-def test_the_stage_counts_the_verbatim_ones_beside_controls_and_keeps_no_private_text(
+def test_the_stage_counts_verbatim_completions_and_controls_and_keeps_no_private_text(
     project: Workspace,
 ) -> None:
     shown = project.python("-m", "stages.probe", "base")

@@ -95,7 +95,7 @@ def test_a_second_clone_has_the_results_from_the_remote_alone(
         assert (second.path / path).read_bytes() == (pushed[0].path / path).read_bytes()
 
 
-def test_a_second_clone_makes_the_card_anew_without_training(
+def test_a_second_clone_makes_the_card_again_without_training(
     pushed: tuple[Workspace, Path], second: Workspace
 ) -> None:
     card = (second.path / "model_card/README.md").read_bytes()

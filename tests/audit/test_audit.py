@@ -68,7 +68,7 @@ def test_findings_come_in_one_order_with_lines_and_what_settles_them() -> None:
     assert all(1 <= line <= result.card.num_lines for f in result.findings for line in f.lines)
 
 
-def test_a_value_that_no_pass_gives_is_asked_about_and_told_from_a_rounded_one(
+def test_a_value_that_no_pass_gives_is_asked_about_unlike_a_rounded_one(
     tmp_path: Path,
 ) -> None:
     found = findings(tmp_path, f"{HEAD}AIME 2024: 97%. AIME 2025: 99%. AIME 2023: 96.6%.\n")
@@ -335,7 +335,7 @@ def test_a_card_that_is_none_gives_one_line(
     assert expected in error_of(capsys, path)
 
 
-def test_a_path_that_is_no_card_gives_one_line(
+def test_a_path_that_is_not_a_card_gives_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "does not exist" in error_of(capsys, tmp_path / "card.md")
@@ -421,7 +421,7 @@ def test_a_cell_cannot_break_the_table_of_the_report(tmp_path: Path) -> None:
     assert row.replace("\\|", "").count("|") == 8 and "A\\|B-7B" in row
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
+def test_a_reader_that_leaves_early_is_not_an_error() -> None:
     command = f"{sys.executable} -m mathledger audit {SEED} --known {KNOWN} | head -1"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "# Audit of seed.md\n" and not done.stderr

@@ -86,7 +86,7 @@ def test_models_in_columns_with_counts_and_names_that_are_unknown() -> None:
     ]
 
 
-def test_repeated_runs_are_told_from_votes_and_from_single_runs() -> None:
+def test_repeated_runs_are_distinguished_from_votes_and_from_single_runs() -> None:
     claims = audit(CARDS / "repeats.md").claims
     assert [(*told(claim), claim.metric, claim.passes) for claim in claims] == [
         (3, "aime25", "97.3% ± 0.4", "this", None, None),
@@ -191,7 +191,7 @@ def test_one_score_is_the_same_in_every_spelling(tmp_path: Path, line: str) -> N
         "```\nprint('GSM8K: 72.7%')\n```",
     ],
 )
-def test_other_numbers_are_no_claims(tmp_path: Path, line: str) -> None:
+def test_other_numbers_are_not_claims(tmp_path: Path, line: str) -> None:
     assert audit_text(tmp_path, f"# Model-7B\n\n{line}\n").claims == []
 
 

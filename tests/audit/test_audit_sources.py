@@ -72,7 +72,7 @@ def test_a_card_of_the_hub_states_its_commit_and_is_read_from_the_cache_offline(
     assert fetched.commit == told["commit"] and fetched.note and "cache" in fetched.note
 
 
-def test_what_a_leaderboard_shows_is_set_beside_its_note_and_the_card(
+def test_what_a_leaderboard_shows_is_compared_with_its_note_and_the_card(
     hub: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetched = fetch(f"acme/Kestrel-7B@{commit_of('acme/Kestrel-7B')}")
@@ -114,7 +114,7 @@ def test_without_network_and_cache_there_is_one_line(
     assert "the cache has no copy" in error_of(capsys, "acme/Kestrel-7B")
 
 
-def test_a_file_is_told_from_a_name() -> None:
+def test_a_file_is_distinguished_from_a_name() -> None:
     assert is_name("acme/Kestrel-7B") and is_name("acme/Kestrel-7B@v1.0")
     assert not any(map(is_name, ("cards/README.md", "README", "a/b/c", "acme/x.html")))
 

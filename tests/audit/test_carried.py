@@ -51,7 +51,7 @@ def test_a_line_in_any_form_is_named(folder: Path) -> None:
         assert len(found.points) == 1 and found.points[0].startswith(f"Line {found.lines[0]}: ")
 
 
-def test_a_leaderboard_value_that_is_no_score_of_the_ledger_is_named(folder: Path) -> None:
+def test_a_leaderboard_value_that_is_not_a_score_of_the_ledger_is_named(folder: Path) -> None:
     (folder / ".eval_results").mkdir()
     entry = "- dataset: {id: org/gsm_symbolic, task_id: gsm_symbolic}\n  value: %s\n"
     file = folder / ".eval_results/x.yaml"

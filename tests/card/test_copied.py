@@ -69,7 +69,7 @@ def found(
     return row
 
 
-def test_responses_that_copy_removed_or_flagged_solutions_are_told_from_others(
+def test_responses_that_copy_removed_or_flagged_solutions_are_found(
     corpus: tuple[Path, Path],
 ) -> None:
     own = {name: [prose(500 + at)] for at, name in enumerate(NAMES)}
@@ -104,7 +104,7 @@ def test_half_a_copy_is_about_half_a_share(corpus: tuple[Path, Path]) -> None:
     assert row.solutions_share == pytest.approx(13 / 33, abs=1e-4)  # 13 of 33 runs
 
 
-def test_what_the_problem_says_is_no_copy(corpus: tuple[Path, Path]) -> None:
+def test_what_the_problem_says_does_not_count_as_a_copy(corpus: tuple[Path, Path]) -> None:
     restated = {name: [prose(0) + " " + prose(800 + at)] for at, name in enumerate(HELD)}
     assert found(restated, corpus).solutions_share > 0.1
     assert found(restated, corpus, problem=prose(0)).solutions_share == 0.0

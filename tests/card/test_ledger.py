@@ -80,7 +80,7 @@ def test_what_is_wrong_is_refused_by_its_key(path: str, value: Any, said: str) -
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_no_number_of_json_is_refused(value: float) -> None:
+def test_what_is_not_a_number_of_json_is_refused(value: float) -> None:
     for path in (f"{SCORE}.mean_num_tokens", "predicate.params.train.learning_rate"):
         with pytest.raises(InputError, match="not JSON compliant"):
             statement.parse(changed(path, value), NAME)
@@ -132,7 +132,7 @@ def test_the_first_ledgers_had_the_code_with_each_stage() -> None:
     assert found.stages == {"train": own["inputs"]} and found.code == {} and not found.licence
 
 
-def test_a_file_that_is_no_statement_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_statement_is_named(tmp_path: Path) -> None:
     for content in (None, [], {}, {"predicateType": "urn:other", "predicate": {}}):
         with pytest.raises(InputError, match=f"{NAME} is not a statement about a ledger"):
             statement.parse(content, NAME)

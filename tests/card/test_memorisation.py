@@ -54,7 +54,7 @@ def test_a_drop_from_items_to_twins_is_evidence_and_chance_is_not() -> None:
     assert not memorisation.evidence([drops(6, 18)])  # Better on the twins.
 
 
-def test_items_with_overlap_are_compared_beside_all_and_twins_with_overlap_not_at_all() -> None:
+def test_items_with_overlap_are_compared_as_well_as_all_and_twins_with_overlap_not_at_all() -> None:
     hits = {"b": {name: {"row": True} for name in IDS[:9]}, "b_twins": {IDS[0]: {"row": True}}}
     row = drops(9, 0, hits)
     assert row.all.num_items == 19 and row.overlapping.num_items == 8
@@ -137,7 +137,7 @@ def test_answers_from_a_part_are_judged_by_twins_base_model_and_items_free_of_ov
     assert rows[0].others and (rows[0].others.num, rows[0].others.num_correct) == (8, 0)
 
 
-def test_a_twin_that_a_corpus_holds_is_no_control_of_answers_from_a_part() -> None:
+def test_a_twin_that_a_corpus_holds_is_not_a_control_of_answers_from_a_part() -> None:
     held = {"b_twins": {name: {"row": True} for name in IDS[:5]}}
     row = from_parts(0, 12, hits=held)[3]
     assert row.twins and row.twins.num == 15
@@ -177,7 +177,7 @@ def test_verbatim_continuations_are_judged_by_every_control() -> None:
     assert not evidence(continued(0, 1))
 
 
-def test_a_benchmark_of_twins_is_shown_beside_its_original_alone() -> None:
+def test_a_benchmark_of_twins_is_shown_only_next_to_its_original() -> None:
     rows = continued(0, 12, twins=3)
     assert [(row.benchmark, row.model) for row in rows] == [("b", "base"), ("b", "tuned")]
     assert {row.twins and row.twins.num_verbatim for row in rows} == {3}

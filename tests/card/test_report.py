@@ -262,7 +262,7 @@ def test_a_hit_in_a_solution_shows_the_solution() -> None:
     assert "Unrelated" not in page.articles["pair-1"]
 
 
-def test_near_duplicates_stand_beside_the_kept_row() -> None:
+def test_near_duplicates_are_shown_next_to_the_kept_row() -> None:
     row, kept = example("r1", "Find 2 + 2 quickly."), example("k1", "Find 2 + 2 now.")
     write_data([], [], [], [copy(row, kept, 0.83)])
     page = Page(show())

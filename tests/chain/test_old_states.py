@@ -72,7 +72,7 @@ def test_an_old_commit_is_compared_with_a_new_one(found: Callable[..., Any]) -> 
     assert {GRADING, "mathledger/grading"} <= idle
 
 
-def test_an_old_experiment_is_set_beside_a_new_one(found: Callable[..., Any]) -> None:
+def test_an_old_experiment_is_compared_with_a_new_one(found: Callable[..., Any]) -> None:
     old, new = found("compare", "before", "HEAD")["experiments"]
     assert old["scores"].keys() == new["scores"].keys() != set()
     tests = [score["against_baseline"] for score in new["scores"].values()]

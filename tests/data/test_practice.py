@@ -102,7 +102,7 @@ def test_more_items_leave_the_first_twins_as_they_are() -> None:
     )
 
 
-def test_no_twin_stands_in_the_quickstarts_corpora() -> None:
+def test_no_twin_is_in_the_quickstarts_corpora() -> None:
     """Not even a planted row may be a twin: a twin in the training set would not be a control."""
     content = params.read()
     twins = {item.problem for item in practice.twins("gsm_symbolic", *SEEDS["gsm_symbolic"])}

@@ -292,7 +292,7 @@ def test_the_corpora_hold_the_same_train_rows(filtered: Filtered) -> None:
     assert copies["numinamath_cot"] > 7000 if is_published else copies["numinamath_cot"] == 1
 
 
-def test_a_solution_of_its_own_is_no_duplicate(filtered: Filtered) -> None:
+def test_a_solution_of_its_own_is_not_a_duplicate(filtered: Filtered) -> None:
     """Several solutions of one problem stay, and so do problems with different numbers."""
     if filtered.files.root == real_data.DATASETS:
         table = pq.read_table(filtered.folder / "data/deduplicate/kept.parquet")

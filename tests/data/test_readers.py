@@ -85,7 +85,7 @@ def read(path: Path) -> list[Any] | str:
 
 
 @dataclass(frozen=True)
-class Dress:
+class Form:
     """The same answers in parquet, JSONL and CSV, and what is read from them or refused."""
 
     name: str
@@ -106,13 +106,13 @@ TEXTS, TEXT = ["x", None, "né"], ['"x"', "null", '"né"']
 WHOLE, WHOLES = ["70", None, "-3"], ["70", "null", "-3"]
 LONG = ["1" + "0" * 4998 + "1"]
 PRINTED = ["['70']", "['2', '-3']", "['12\\\\%']", '["1", "2"]', "[0, 1]", "['2' '3']", "['a', 2]"]
-DRESSES = [
+FORMS = [
     *(
-        Dress(str(of), lambda of=of: pa.array(TEXTS, of), TEXT, ["x", "", "né"], ["x", None, "né"])
+        Form(str(of), lambda of=of: pa.array(TEXTS, of), TEXT, ["x", "", "né"], ["x", None, "né"])
         for of in (pa.string(), pa.large_string(), pa.string_view())
     ),
     *(
-        Dress(
+        Form(
             str(of),
             lambda of=of: pa.array(TEXTS).cast(pa.binary()).cast(of),
             TEXT,
@@ -121,17 +121,17 @@ DRESSES = [
         )
         for of in (pa.binary(), pa.large_binary(), pa.binary_view())
     ),
-    Dress("fixed binary", lambda: pa.array([b"ab", None], pa.binary(2)), None, None, ["ab", None]),
-    Dress("dictionary", lambda: dictionary(TEXTS, pa.string()), TEXT, None, ["x", None, "né"]),
-    Dress("int dictionary", lambda: dictionary([70, None, -3], pa.int8()), WHOLES, None, WHOLE),
-    Dress("null", lambda: pa.nulls(2), ["null", "null"], ["", ""], [None, None]),
+    Form("fixed binary", lambda: pa.array([b"ab", None], pa.binary(2)), None, None, ["ab", None]),
+    Form("dictionary", lambda: dictionary(TEXTS, pa.string()), TEXT, None, ["x", None, "né"]),
+    Form("int dictionary", lambda: dictionary([70, None, -3], pa.int8()), WHOLES, None, WHOLE),
+    Form("null", lambda: pa.nulls(2), ["null", "null"], ["", ""], [None, None]),
     *(
-        Dress(str(of), lambda of=of: pa.array([70, None, -3], of), WHOLES, ["70", "", "-3"], WHOLE)
+        Form(str(of), lambda of=of: pa.array([70, None, -3], of), WHOLES, ["70", "", "-3"], WHOLE)
         for of in (pa.int8(), pa.int32(), pa.int64())
     ),
-    Dress("uint64", lambda: pa.array([2**64 - 1], pa.uint64()), None, None, [str(2**64 - 1)]),
+    Form("uint64", lambda: pa.array([2**64 - 1], pa.uint64()), None, None, [str(2**64 - 1)]),
     *(
-        Dress(
+        Form(
             str(of),
             lambda of=of: pa.array([70.0, None, -3.0, math.nan, 0.5, -0.0], of),
             ["70.0", "null", "-3.0", "NaN", "0.50", "-0.0"],
@@ -140,14 +140,14 @@ DRESSES = [
         )
         for of in (pa.float16(), pa.float32(), pa.float64())
     ),
-    Dress("a short float", lambda: pa.array([0.1], pa.float32()), ["0.1"], ["0.1"], ["0.1"]),
-    Dress("a tiny float", lambda: pa.array([1e-7]), ["1e-7"], None, ["0.0000001"]),
-    Dress(
+    Form("a short float", lambda: pa.array([0.1], pa.float32()), ["0.1"], ["0.1"], ["0.1"]),
+    Form("a tiny float", lambda: pa.array([1e-7]), ["1e-7"], None, ["0.0000001"]),
+    Form(
         "a large float", lambda: pa.array([1e16, 1e22]), ["1e16", "1E+22"], ["1e+16", "1e22"],
         ["1" + "0" * 16, "1" + "0" * 22],
     ),
     *(
-        Dress(
+        Form(
             str(of),
             lambda of=of: pa.array([Decimal("70.00"), None, Decimal("-0.50")], of),
             ["70.00", "null", "-0.50"],
@@ -156,9 +156,9 @@ DRESSES = [
         )
         for of in (pa.decimal32(4, 2), pa.decimal128(5, 2), pa.decimal256(60, 2))
     ),
-    Dress("5,000 digits", lambda: pa.array(LONG), LONG, LONG, [*LONG]),
+    Form("5,000 digits", lambda: pa.array(LONG), LONG, LONG, [*LONG]),
     *(
-        Dress(
+        Form(
             str(of),
             lambda of=of: pa.array([["70"], None, ["2", "$-3$"], ["(1,2)", "(3,4)"]], of),
             ['["70"]', "null", '["2", "$-3$"]', '["(1,2)", "(3,4)"]'],
@@ -167,55 +167,55 @@ DRESSES = [
         )
         for of in (pa.list_(pa.string()), pa.large_list(pa.string()), pa.list_(pa.string_view()))
     ),
-    Dress(
+    Form(
         "pairs", lambda: pa.array([["2", "3"], ["4", None]], pa.list_(pa.string(), 2)),
         ['["2", "3"]', '["4", null]'], None, ["2, 3", "4"],
     ),
-    Dress(
+    Form(
         "a list of numbers", lambda: pa.array([[70.0], [], [2.0, -3.5], [math.nan]]),
         ["[70.0]", "[]", "[2, -3.5]", "[NaN]"], None, ["70", None, "2, -3.5", None],
     ),
-    Dress("a printed list", lambda: pa.array(PRINTED), [json.dumps(each) for each in PRINTED], None,
+    Form("a printed list", lambda: pa.array(PRINTED), [json.dumps(each) for each in PRINTED], None,
           ["70", "2, -3", r"12\%", "1, 2", "[0, 1]", "['2' '3']", "['a', 2]"]),
-    Dress("a list of a list", lambda: pa.array([[["2", "3"]]]), ['[["2", "3"]]'], None, ["2, 3"]),
-    Dress("lists in a list", lambda: pa.array([[["2"], ["3"]]]), ['[["2"], ["3"]]'], None,
+    Form("a list of a list", lambda: pa.array([[["2", "3"]]]), ['[["2", "3"]]'], None, ["2, 3"]),
+    Form("lists in a list", lambda: pa.array([[["2"], ["3"]]]), ['[["2"], ["3"]]'], None,
           "row 0: column 'a' holds a list of lists, not text, a number"),
-    Dress("boolean", lambda: pa.array([None, True]), ["null", "true"], None,
+    Form("boolean", lambda: pa.array([None, True]), ["null", "true"], None,
           "row 1: column 'a' holds a boolean, not text, a number or a list of them"),
-    Dress("booleans in a list", lambda: pa.array([[], [True]]), ["[]", "[true]"], None,
+    Form("booleans in a list", lambda: pa.array([[], [True]]), ["[]", "[true]"], None,
           "row 1: column 'a' holds a boolean, not text"),
-    Dress("struct", lambda: pa.array([None, {"final": "7"}]), ["null", '{"final": "7"}'], None,
+    Form("struct", lambda: pa.array([None, {"final": "7"}]), ["null", '{"final": "7"}'], None,
           "row 1: column 'a' holds an object, not text"),
-    Dress("structs in a list", lambda: pa.array([None, [{"x": 7}]]), ["null", '[{"x": 7}]'], None,
+    Form("structs in a list", lambda: pa.array([None, [{"x": 7}]]), ["null", '[{"x": 7}]'], None,
           "row 1: column 'a' holds an object, not text"),
-    Dress("date", lambda: pa.array([date(2026, 1, 2)]), None, None,
+    Form("date", lambda: pa.array([date(2026, 1, 2)]), None, None,
           "row 0: column 'a' holds a value of type date32"),
-    Dress("infinite", lambda: pa.array([1.0, math.inf]), ["1", "Infinity"], ["1", "inf"],
+    Form("infinite", lambda: pa.array([1.0, math.inf]), ["1", "Infinity"], ["1", "inf"],
           "row 1: column 'a' holds an infinite number, not text"),
-    Dress("cp1252 in binary", lambda: pa.array([b"x", b"\xe9"]), None, None,
+    Form("cp1252 in binary", lambda: pa.array([b"x", b"\xe9"]), None, None,
           "row 1: column 'a' holds bytes that are not UTF-8, not text"),
-    Dress("a giant exponent", lambda: pa.nulls(0), ["1e999999999"], ["1e999999999"],
+    Form("a giant exponent", lambda: pa.nulls(0), ["1e999999999"], ["1e999999999"],
           "row 0: column 'a' holds a number with too many digits"),
-    Dress("an endless exponent", lambda: pa.nulls(0), ["1e" + "9" * 40], None,
+    Form("an endless exponent", lambda: pa.nulls(0), ["1e" + "9" * 40], None,
           "row 0: column 'a' holds a number with too many digits"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("compression", ["", ".gz", ".zst"])
-@pytest.mark.parametrize("dress", DRESSES, ids=str)
-def test_an_answer_is_the_same_in_every_dress_format_and_door(
-    dress: Dress, compression: str, tmp_path: Path
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_an_answer_is_the_same_in_every_form_and_format_for_both_readers(
+    form: Form, compression: str, tmp_path: Path
 ) -> None:
-    answers = dress.arrow()
+    answers = form.arrow()
     same = pa.array(["q"] * len(answers)), pa.array(["s"] * len(answers))
-    written = {"jsonl": dress.json and jsonl(dress.json), "csv": dress.csv and csv_file(dress.csv)}
+    written = {"jsonl": form.json and jsonl(form.json), "csv": form.csv and csv_file(form.csv)}
     if len(answers):
         written["parquet"] = parquet(q=same[0], s=same[1], a=answers)
     for kind, data in written.items():
         if data:
             path = write(tmp_path, f"rows.{kind}{compression}", data)
             found = read(path)
-            expected = dress.found
+            expected = form.found
             if isinstance(expected, str):
                 expected = f"{path.name}, {expected}"
                 assert isinstance(found, str) and found.startswith(expected), kind
@@ -227,7 +227,7 @@ def test_an_answer_is_the_same_in_every_dress_format_and_door(
 def test_a_problem_is_text_in_any_dress_and_no_number(column: str, tmp_path: Path) -> None:
     names = {"q": "problem", "s": "solution"}
     others = {each: pa.array(["text"] * 2) for each in ("q", "s", "a")}
-    dresses: list[tuple[pa.Array, list[Any], list[Any] | str]] = [
+    forms: list[tuple[pa.Array, list[Any], list[Any] | str]] = [
         (pa.array(["x", None], pa.string_view()), ["x", None], ["x", None]),
         (pa.array([b"x", None]), ["x", None], ["x", None]),
         (dictionary(["x", "x"], pa.string()), ["x", "x"], ["x", "x"]),
@@ -238,7 +238,7 @@ def test_a_problem_is_text_in_any_dress_and_no_number(column: str, tmp_path: Pat
         (pa.array([None, 5.5]), [None, 5.5], "row 1: .* a number, not text"),
         (pa.array([None, {"x": 1}]), [None, {"x": 1}], "row 1: .* an object, not text"),
     ]  # fmt: skip
-    for number, (arrow, values, expected) in enumerate(dresses):
+    for number, (arrow, values, expected) in enumerate(forms):
         table = write(tmp_path, f"{number}.parquet", parquet(**(others | {column: arrow})))
         rows = [{"q": "text", "s": "text", "a": "text"} | {column: value} for value in values]
         lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
@@ -303,7 +303,7 @@ def as_json(value: Any) -> str:
 
 @quick
 @given(st.lists(VALUES, min_size=1, max_size=5), st.sampled_from(["", ".gz", ".zst"]))
-def test_any_json_value_is_read_or_refused_at_both_doors(
+def test_any_json_value_is_read_or_refused_by_both_readers(
     tmp_path: Path, values: list[Any], compression: str
 ) -> None:
     lines = [as_json(value) for value in values]
@@ -375,7 +375,7 @@ def test_a_quoted_cell_keeps_its_lines_and_commas(tmp_path: Path) -> None:
     assert [part[name][0].as_py() for name in COLUMNS] == ["1, 2\n\n3", 'a "b"', "007"]
 
 
-def test_half_of_a_surrogate_pair_is_seen_at_both_doors(tmp_path: Path) -> None:
+def test_half_of_a_surrogate_pair_is_seen_by_both_readers(tmp_path: Path) -> None:
     """`prepare` removes such a row as non_text, and a benchmark leaves such an item out."""
     path = write(tmp_path, "a.jsonl", b'{"q": "half \\ud83d", "s": "s", "a": 1}\n' + jsonl(["2"]))
     (part,) = readers.read_columns(path, "a.jsonl", COLUMNS)
@@ -431,7 +431,7 @@ def test_a_raw_row_of_any_type_can_be_printed(tmp_path: Path) -> None:
 
 @quick
 @given(st.integers(-(10**15), 10**15), st.integers(0, 3))
-def test_a_whole_number_is_the_same_in_every_dress(
+def test_a_whole_number_is_the_same_in_every_form(
     tmp_path: Path, number: int, num_zeros: int
 ) -> None:
     zeros = "0" * num_zeros
@@ -642,7 +642,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize(("name", "data", "message"), BAD.values(), ids=[*BAD])
-def test_a_bad_file_is_one_line_at_both_doors(
+def test_a_bad_file_is_one_line_from_both_readers(
     name: str, data: bytes, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name

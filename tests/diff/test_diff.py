@@ -206,7 +206,7 @@ def test_packages_and_hardware_are_causes_where_they_alone_changed(
     assert content["unexplained"] == []
 
 
-def test_a_change_that_gave_the_same_data_is_no_cause(
+def test_a_change_that_gave_the_same_data_is_not_a_cause(
     project: Project, found: Callable[..., Found], text: Callable[..., str]
 ) -> None:
     def change(state: State) -> None:

@@ -41,7 +41,7 @@ def test_the_interval_as_newcombe_gives_it() -> None:
     assert (round(few.low, 4), round(few.high, 4)) == (0.0578, 0.1617)
 
 
-def test_one_repeat_is_no_repeat() -> None:
+def test_one_repeat_is_not_a_repeat() -> None:
     """Shapes (items,) and (items, 1) give the same result in every statistic."""
     flat = draws(40, 1, 0.4, seed=1)[:, 0]
     column, answers = flat[:, None], [["x"]] * 40
@@ -191,7 +191,7 @@ def test_paired_interval_and_test_as_published(
         assert found.p_value == pytest.approx(p_value, abs=5e-5)
 
 
-def test_equal_answers_are_no_difference_but_not_a_certain_one() -> None:
+def test_equal_answers_show_no_difference_but_not_with_certainty() -> None:
     """If no item changed, the interval is +-z^2 / (n + z^2), as for a share of 0 in n."""
     found = statistics.compare([True, False] * 12, [True, False] * 12)
     assert (found.p_value, found.difference.value) == (1.0, 0.0)

@@ -25,7 +25,7 @@ def edited(package: Path, name: str) -> str:
     return digest
 
 
-def test_an_edit_of_what_decides_a_response_asks_anew(package: Path) -> None:
+def test_an_edit_of_what_decides_a_response_asks_again(package: Path) -> None:
     before = code_digest(package)
     assert before == code_digest()  # A copy has the same key.
     modules = ["evaluation/responses.py", "evaluation/settings.py", "core/hashing.py"]
@@ -49,7 +49,7 @@ def test_an_edit_elsewhere_leaves_the_stored_responses_valid(package: Path, name
     assert edited(package, name) == code_digest(package)
 
 
-def test_a_module_that_moved_and_a_model_that_is_no_dependency_are_errors(package: Path) -> None:
+def test_a_module_that_moved_and_a_model_that_is_not_a_dependency_are_errors(package: Path) -> None:
     """The key is never computed without them."""
     (package / "evaluation/responses.py").rename(package / "evaluation/store.py")
     with pytest.raises(FileNotFoundError):

@@ -101,7 +101,7 @@ def test_no_text_breaks_a_form(parts: list[str]) -> None:
         assert copy is None or copy != "".join(parts) or form == "verbatim"
 
 
-def test_canaries_are_drawn_anew_by_the_seed_for_each_form() -> None:
+def test_each_seed_draws_other_canaries_of_each_form() -> None:
     items = [
         Item("quiz", "rev", None, str(number), problem, False)
         for number, problem in enumerate(PROBLEMS[:200])

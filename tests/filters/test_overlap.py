@@ -174,7 +174,7 @@ def test_one_thing_has_the_same_units(text: str, item: str) -> None:
 
 
 @pytest.mark.parametrize("item", ["x", "2", "Find x.", "A", "Find the value of 7."])
-def test_an_item_too_short_to_be_told_apart_is_not_matched(item: str) -> None:
+def test_an_item_too_short_to_be_distinctive_is_not_matched(item: str) -> None:
     texts = pa.array(
         [item, "What is x?", "If y = 3 find y + 2.", "Find the value of 7.", "2 + 2 ="]
     )

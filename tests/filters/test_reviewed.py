@@ -59,7 +59,7 @@ def run(
     return metrics, read_rows(out / "evidence.parquet"), kept
 
 
-def test_a_pair_judged_different_is_no_contamination(tmp_path: Path) -> None:
+def test_a_pair_judged_different_is_not_contamination(tmp_path: Path) -> None:
     text = f"Problem 1. {ITEMS[0].problem}".upper()
     metrics, evidence, kept = run(
         tmp_path, [ITEMS[0].problem, ITEMS[1].problem, OTHER], line(text, text, "different")
@@ -93,7 +93,7 @@ def test_a_verdict_about_a_solution_holds_in_solutions_only(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("verdict", "kind"), [("same", "solution"), ("different", "different")])
-def test_a_copied_solution_is_judged_beside_the_items_solution(verdict: str, kind: str) -> None:
+def test_a_copied_solution_is_judged_next_to_the_items_solution(verdict: str, kind: str) -> None:
     item = replace(ITEMS[0], solution="Two minus three is minus one, so she has a debt of one.")
     own = f"We see: {item.solution}"
     content = json.loads(line(own, str(item.solution), verdict, place="solution"))

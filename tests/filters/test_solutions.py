@@ -86,7 +86,7 @@ def test_a_copied_solution_is_found_under_any_statement(
         *OTHERS,
     ],
 )
-def test_a_template_a_part_and_a_common_step_are_no_copies(
+def test_a_template_a_part_and_a_common_step_are_not_copies(
     text: str, index: decontaminate.Search
 ) -> None:
     assert found(text, index) == set()

@@ -150,7 +150,7 @@ def test_a_wrong_policy_is_one_line(
         (yaml.safe_dump({"rules": [RULE]}), "exam@tuned is compared with a base revision: name it"),
     ],
 )
-def test_a_file_that_is_no_policy_is_one_line(
+def test_a_file_that_is_not_a_policy_is_one_line(
     project: Project, capsys: pytest.CaptureFixture[str], text: str | None, said: str
 ) -> None:
     file = project.path / "gate.yaml"

@@ -194,7 +194,7 @@ def test_several_boxes_in_a_row_earn_nothing(values: list[int], joint: str, is_u
 
 @FAST
 @given(INTEGERS, INTEGERS, st.sampled_from(["integer", "number", "expression"]))
-def test_a_remark_in_brackets_is_no_answer(value: int, other: int, answer_type: str) -> None:
+def test_a_remark_in_brackets_is_not_an_answer(value: int, other: int, answer_type: str) -> None:
     assume(value != other)
     for remark in (f"{value - 2} + 2 = {value}", "as expected", "rounded", "exactly", "see above"):
         for unit in ("", " apples"):
@@ -209,7 +209,7 @@ def test_a_remark_in_brackets_is_no_answer(value: int, other: int, answer_type: 
 
 @FAST
 @given(st.lists(st.sampled_from("ABCDE"), min_size=2, max_size=5, unique=True), st.data())
-def test_several_letters_are_no_choice(letters: list[str], data: st.DataObject) -> None:
+def test_several_letters_are_not_a_choice(letters: list[str], data: st.DataObject) -> None:
     joint = data.draw(st.sampled_from([", ", " or ", " and ", "/"]))
     for form in ("%s", "(%s)"):
         boxed = joint.join(form % letter for letter in letters)
@@ -249,7 +249,7 @@ HEADINGS = ["Step %d", "Step %d: Solve", "Part %d", "Case %d: even", "%d. Set up
 
 @FAST
 @given(st.integers(1, 99), st.integers(100, 999), st.sampled_from(HEADINGS), SMALL_WORKING)
-def test_a_heading_is_no_answer(number_: int, value: int, heading: str, working: str) -> None:
+def test_a_heading_is_not_an_answer(number_: int, value: int, heading: str, working: str) -> None:
     text = f"#### {heading % number_}\n{working}\n\nThe answer is {value}."
     assert grades.grade(text, str(value), "integer").verdict == "correct"
     assert grades.grade(text, str(number_), "integer").verdict == "wrong"
@@ -321,7 +321,7 @@ def test_the_stated_answer_is_found_behind_any_working(
 
 @FAST
 @given(WORKING, SENTENCES, SENTENCES, FRACTIONS, st.sampled_from(FRACTION_FORMS))
-def test_a_box_is_found_wherever_it_stands(
+def test_a_box_is_found_wherever_it_is(
     working: str, before: str, after: str, value: Fraction, form: Callable[[Fraction], str]
 ) -> None:
     content = form(value).strip("$")

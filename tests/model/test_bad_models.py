@@ -329,7 +329,7 @@ def test_good_generation_settings_stay(folder: Path) -> None:
     assert (folder / "generation_config.json").read_text() == text
 
 
-def test_a_pickle_beside_safetensors_is_never_read(folder: Path) -> None:
+def test_a_pickle_next_to_safetensors_is_never_read(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Evil(folder / "PWNED")))
     check_model(folder)
     assert not (folder / "PWNED").exists()

@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["other", "one", "one@c", "none"])
-def test_a_name_that_is_no_single_stage_is_refused(project: Path, name: str) -> None:
+def test_a_name_that_is_not_a_single_stage_is_refused(project: Path, name: str) -> None:
     with pytest.raises(InputError, match="names no such stage"):
         declared(name)
 

@@ -136,7 +136,7 @@ def test_a_clean_checkout_is_clean(project: Path, hide: Callable[[Path], None]) 
     assert not changed(project) or hide is hide_by_staging
 
 
-def test_a_touched_file_and_another_mode_are_no_change(project: Path) -> None:
+def test_a_touched_file_and_another_mode_make_no_change(project: Path) -> None:
     os.utime(project / "code/rule.py", (1, 1))
     (project / "code/rule.py").chmod(0o755)
     assert not changed(project)

@@ -286,7 +286,7 @@ def test_only_a_store_without_runs_is_replaced(
 
 
 @pytest.mark.slow
-def test_a_half_made_store_is_made_anew(
+def test_a_half_made_store_is_replaced(
     root: Path, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = root / "mlflow.db"

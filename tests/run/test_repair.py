@@ -132,7 +132,7 @@ def test_a_damaged_index_of_dvc_is_removed(
 @pytest.mark.parametrize(
     "torn", [b"", bytes(64), b'{"dvc": [', b"[]", b'{"dvc": 5, "outs": {}}', b'{"dvc": null}']
 )
-def test_a_torn_record_of_a_turn_is_no_record(
+def test_a_torn_record_of_a_turn_is_not_a_record(
     project: Path, torn: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DVC_ROOT", str(project))

@@ -228,7 +228,7 @@ def test_a_wrapper_is_compared_on_its_own(text: str, form: str, letters: list[st
         "Find the area of the circle.",
     ],
 )
-def test_a_request_for_names_of_the_problem_is_no_wrapper(text: str) -> None:
+def test_a_request_for_names_of_the_problem_is_not_a_wrapper(text: str) -> None:
     assert wrappers_of(text) == ""
 
 

@@ -484,7 +484,7 @@ def test_a_missing_link_of_the_chain_is_named_with_its_remedy(
     assert trace(at, BENCHMARK)
 
 
-def test_two_experiments_of_one_name_are_told_apart_by_their_commits(
+def test_two_experiments_of_one_name_are_distinguished_by_their_commits(
     smoke_copy: Workspace, trace: Tracer
 ) -> None:
     for base in ("HEAD", "HEAD~1"):

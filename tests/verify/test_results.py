@@ -88,7 +88,7 @@ def test_an_impossible_response_is_named(column: str, value: Any, rows: list[Row
     assert any("item 2, repeat 1" in each for each in reasons(rows))
 
 
-def test_a_file_beside_the_responses_is_named(rows: list[Row]) -> None:
+def test_a_file_next_to_the_responses_is_named(rows: list[Row]) -> None:
     assert reasons(rows) == []
     SAMPLES.with_name("checked.json").write_text("{}")
     assert "checked.json is not made by its stage: remove it" in reasons(rows)[0]

@@ -181,7 +181,7 @@ def test_what_is_missing_is_named_with_the_remedy(smoke_copy: Workspace) -> None
             list(records.lineage(project))
 
 
-def test_a_clone_without_data_is_told_to_pull(
+def test_a_clone_without_data_is_asked_to_pull(
     smoke: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     smoke.run("git", "clone", "--quiet", str(smoke.path), str(tmp_path / "clone"))
