@@ -266,7 +266,9 @@ def write_corpus(folder: Path, num_rows: int, seed: int) -> dict[str, Any]:
         InputError: There are too few rows.
     """
     if num_rows < MIN_ROWS:
-        raise InputError(f"{num_rows} rows: below {MIN_ROWS} what is planted outweighs the rest")
+        raise InputError(
+            f"--rows {num_rows}: use {MIN_ROWS} or more, so that the planted rows stay a small share"
+        )
     code = content_id(Path(__file__).read_text(), VOCABULARY.read_text())
     wanted = {"num_rows": num_rows, "seed": seed, "code": code}
     done = folder / "manifest.json"

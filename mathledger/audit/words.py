@@ -21,7 +21,7 @@ def benchmark_of(claim: Claim) -> str:
 
 
 def whose(claim: Claim) -> str:
-    """Say whose the claim is."""
+    """Say whose model the claim is about."""
     if claim.whose == "this":
         return "this model" + (f": {claim.model}" if claim.model and claim.is_member else "")
     if claim.whose == "family":

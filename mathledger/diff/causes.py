@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Route:
-    """The stages with differing output on the way to a number's responses, upstream first."""
+    """The stages with differing output that lead to a number's responses, upstream first."""
 
     stages: list[str]
     unexplained: list[str]  # stages with the same inputs and no recorded change

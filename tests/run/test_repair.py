@@ -110,7 +110,7 @@ def test_torn_tables_of_locks_block_nothing(project: Path, torn: bytes) -> None:
     for table in repair.TABLES:
         table.write_bytes(torn)
     assert len(repair.repair()) == 2 and not any(table.exists() for table in repair.TABLES)
-    repair.TABLES[1].write_bytes(torn)  # A stage that is run without `make repro` repairs its own.
+    repair.TABLES[1].write_bytes(torn)  # A stage alone repairs its table.
     with checkout_in_use("mix"):
         assert "stage mix is running" in repair.TABLES[1].read_text()
 
