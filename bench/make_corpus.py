@@ -267,7 +267,7 @@ def write_corpus(folder: Path, num_rows: int, seed: int) -> dict[str, Any]:
     """
     if num_rows < MIN_ROWS:
         raise InputError(
-            f"--rows {num_rows}: use {MIN_ROWS} or more, so that the planted rows stay a small share"
+            f"--rows {num_rows}: use {MIN_ROWS} or more, so that few of them are planted"
         )
     code = content_id(Path(__file__).read_text(), VOCABULARY.read_text())
     wanted = {"num_rows": num_rows, "seed": seed, "code": code}
