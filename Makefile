@@ -19,6 +19,9 @@ SITE := .dvc/tmp/site
 export DVC_SITE_CACHE_DIR := $(CURDIR)/$(SITE)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
+# Images often forbid Python to store bytecode. Then every process of the tests and of the pipeline
+# compiles all modules that it imports: importing TRL takes 12 s of CPU time instead of 5 s.
+export PYTHONDONTWRITEBYTECODE :=
 # Libraries draw progress bars in log files too, unless this is set before they are imported.
 NO_BARS := test -t 2 || export TQDM_DISABLE=1
 .DEFAULT_GOAL := help

@@ -72,6 +72,20 @@ def test_what_is_made_is_a_target() -> None:
     assert set(re.findall(r"make (\w+)", text)) <= targets
 
 
+def test_make_keeps_bytecode_where_the_environment_forbids_it() -> None:
+    """Without it, each of the suite's processes compiles all modules that it imports."""
+    show = "include Makefile\nshow:\n\t@python -c 'import sys; print(sys.dont_write_bytecode)'\n"
+    done = subprocess.run(
+        ["make", "--file", "-", "show"],
+        cwd=ROOT,
+        env=clean_environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
+        input=show,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_the_metrics_that_the_quickstart_compares_exist() -> None:
     (script,) = (s for s in scripts(JOBS["quickstart/quickstart"]) if "metrics/mix.json" in s)
     paths = script.split(" -- ")[1].split()
