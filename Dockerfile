@@ -23,7 +23,7 @@ USER 1000
 WORKDIR /home/ubuntu/mathledger
 
 FROM base AS project
-# The environment comes before the code, so that an edit does not install it anew.
+# The environment comes before the code, so that an edit does not install it again.
 COPY --chown=ubuntu:ubuntu Makefile pyproject.toml README.md LICENSE ./
 COPY --chown=ubuntu:ubuntu locks locks
 COPY --chown=ubuntu:ubuntu mathledger/__init__.py mathledger/__init__.py

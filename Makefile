@@ -98,7 +98,7 @@ SHARED := ^(torch|transformers|tokenizers|lm-eval|math-verify|latex2sympy2-exten
 WHEELS := --only-binary :all: --no-binary antlr4-python3-runtime --no-binary jsonpath-rw --no-binary rouge-score \
   --no-binary sqlitedict --no-binary word2number
 UV := uv pip compile --quiet --no-header --no-annotate --python-version 3.11
-locks: $(EXTRAS)  ## write locks/ anew from pyproject.toml; needs network
+locks: $(EXTRAS)  ## rewrite locks/ from pyproject.toml; needs a network
 	@echo torch | $(UV) --no-config --universal --constraint locks/all.txt - --output-file locks/torch.txt
 	@$(UV) pyproject.toml --extra dev --group practice --constraint locks/torch.txt --output-file locks/all.txt
 	@$(UV) pyproject.toml --extra pipeline --group practice --constraint locks/torch.txt --constraint locks/all.txt \

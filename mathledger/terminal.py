@@ -1,9 +1,9 @@
 """Print the results of commands: styled by rich on a terminal, as plain text elsewhere.
 
 Most of what is printed was written by others: responses, card texts, file names, error messages. It
-may hold anything. Escape sequences would steer the terminal, bidirectional controls would reorder
-the text, and lone surrogates would stop the print, so all of them are spelled out. rich is given
-such text as `Text`, in which nothing is markup.
+may contain anything. Escape sequences would steer the terminal, bidirectional controls would
+reorder the text, and lone surrogates would stop the print, so all of them are spelled out. rich is
+given such text as `Text`, in which nothing is markup.
 """
 
 import json

@@ -49,7 +49,7 @@ def check_again(model: str, benchmark: str, number: int, seed: str | None = None
     """Regenerate some responses of a pair, drawn at random or by a seed, and compare them.
 
     Each pair of model and benchmark runs in its own process of the stage that generated it, because
-    an engine holds memory, also of the GPU, until its process ends.
+    an engine holds memory, including the GPU's, until its process ends.
 
     Raises:
         InputError: the stage gives no answer.
