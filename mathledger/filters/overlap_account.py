@@ -3,7 +3,16 @@
 from typing import Any, NamedTuple
 
 from mathledger.core.kernels import kernel
-from mathledger.filters.overlap_align import RUN, align, drop_loose, match_moved
+from mathledger.filters.overlap_align import (
+    RUN,
+    align,
+    drop_loose,
+    has,
+    match_moved,
+    match_slips,
+    match_swapped,
+    place_of,
+)
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_question import Question, compare
@@ -41,14 +50,6 @@ def _in_passages(item: Any, partner: Any) -> int:
 
 
 @kernel
-def _has(units: Any, value: Any) -> bool:
-    for own in units.values:  # noqa: SIM110  (numba compiles no generator)
-        if own == value:
-            return True
-    return False
-
-
-@kernel
 def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> None:
     """Mark the units of the text that the comparison has to account for.
 
@@ -72,7 +73,7 @@ def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> No
             is_bare &= text.kinds[end] in (SMALL, REMARK, NOTED) or (
                 text.kinds[end] <= NAME
                 and (
-                    not _has(item, text.values[end])
+                    not has(item, text.values[end])
                     or place_in(lexicon.decisive, text.values[end]) >= 0
                 )
             )
@@ -98,13 +99,7 @@ def _are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
 @kernel
 def _meets_opposite(at: int, item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> bool:
     """Return True if the text has an opposite of the item's word in its place."""
-    low, high = at, at
-    while low >= 0 and partner[low] < 0:
-        low -= 1
-    while high < len(item.values) and partner[high] < 0:
-        high += 1
-    start = partner[low] + 1 if low >= 0 else 0
-    end = partner[high] if high < len(item.values) else len(text.values)
+    start, end = place_of(at, partner, len(text.values))
     for place in range(start, end):
         if back[place] < 0 and _are_opposites(item.values[at], text.values[place], lexicon):
             return True
@@ -136,6 +131,8 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
     partner, back = work.partner[: len(item.values)], work.back[: len(text.values)]
     passages = _in_passages(item, partner)
     match_moved(item, text, work)
+    match_slips(item, text, work)
+    match_swapped(item, text, work)
     scope = work.scope
     _mark_scope(item, text, back, lexicon, scope)
     left = _side(item, text, partner, back, scope, True, counted, lexicon)
@@ -176,6 +173,12 @@ class Side(NamedTuple):
 
 
 @kernel
+def _may_be_missing(value: Any, is_asked: bool, lexicon: Any) -> bool:
+    """Return True for words of which a text has no need: *ordered* pairs (a, b), 300 *dollars*."""
+    return bool(value == lexicon.ordered or (value == lexicon.dollar and not is_asked))
+
+
+@kernel
 def _side(
     own: Any, other: Any, partner: Any, back: Any, scope: Any, is_item: bool, counted: Any,
     lexicon: Any,
@@ -188,16 +191,18 @@ def _side(
         if not (is_item or scope[at]):
             continue
         value, kind = own.values[at], own.kinds[at]
-        is_equal = partner[at] >= 0 and other.values[partner[at]] == value
+        is_equal = partner[at] >= 0 and (kind <= SMALL or other.values[partner[at]] == value)
         if kind >= REMARK:
             noted += kind == NOTED and not is_equal
             num_units += is_equal
             continue
         num_units += 1
+        if partner[at] < 0 and _may_be_missing(value, own.asks[at], lexicon):
+            continue
         if kind <= SMALL:
             weighs = 0.1 if kind == SMALL else max(0.5, min(6.0, weight(counted, value)))
             total += weighs
-            is_elsewhere = is_equal or (kind != SMALL and _has(other, value))
+            is_elsewhere = is_equal or (kind != SMALL and has(other, value))
             if kind == NAME and is_item:
                 names += 1
                 lost_names += not is_elsewhere

@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from mathledger.core.kernels import kernel
 from mathledger.filters.overlap_index import weight
-from mathledger.filters.overlap_units import NAME, QUANTITY, SMALL, VARIABLE
+from mathledger.filters.overlap_units import BRACKET, NAME, QUANTITY, SMALL, VARIABLE
+from mathledger.filters.slips import is_slip
+from mathledger.text.hashing import signed
 
 MAX_CELLS = 1 << 22  # Cells of an alignment; a longer text is compared up to this size.
 RUN = 3  # Units that make a passage: the text repeats the item there.
@@ -15,6 +17,7 @@ RUN = 3  # Units that make a passage: the text repeats the item there.
 # Scores of a matched unit by kind: TERM and NAME count their rarity in addition.
 _SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5, 0.3, 0.3], np.float32)
 _MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Another unit of the kind.
+_BINDING = signed(b"^", b"_", b"/", b"!").view(np.uint64)
 _BONUS = np.float32(0.4)  # Bonus of a match that directly follows another.
 
 
@@ -48,8 +51,8 @@ def align(item: Any, text: Any, counted: Any, work: Any) -> None:
     Matches in a row score more. Numbers, signs and variables also match others of their kind, for a
     smaller score, so that the alignment shows what replaces what.
     """
-    values, kinds, _, _ = item
-    others, other_kinds, _, _ = text
+    values, kinds, _, _, _ = item
+    others, other_kinds, _, _, _ = text
     rows = len(values)
     columns = min(len(others), MAX_CELLS // max(1, rows))
     steps, best, last, partner, back, _ = work
@@ -170,6 +173,81 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
                 ):
                     partner[i], back[j] = j, i
                     break
+
+
+@kernel
+def place_of(at: int, partner: Any, size: int) -> tuple[int, int]:
+    """Return where the other text, of this size, has what stands in the place of a unit."""
+    low, high = at, at
+    while low >= 0 and partner[low] < 0:
+        low -= 1
+    while high < len(partner) and partner[high] < 0:
+        high += 1
+    start = partner[low] + 1 if low >= 0 else 0
+    return start, partner[high] if high < len(partner) else size
+
+
+@kernel
+def has(units: Any, value: Any) -> bool:
+    for own in units.values:  # noqa: SIM110  (numba compiles no generator)
+        if own == value:
+            return True
+    return False
+
+
+@kernel
+def match_swapped(item: Any, text: Any, work: Any) -> None:
+    """Match the names of a segment or a product of two that are in the other order, as in AC, CA.
+
+    A third name beside them, as in the angle ABC, or a power or an index, keeps them apart.
+    """
+    partner, back = work.partner, work.back
+    for i in range(len(item.values) - 1):
+        j = partner[i]
+        if j < 0 or partner[i + 1] != j + 1 or not (_is_pair(item, i) and _is_pair(text, j)):
+            continue
+        if item.values[i] == text.values[j + 1] and item.values[i + 1] == text.values[j]:
+            partner[i], partner[i + 1], back[j], back[j + 1] = j + 1, j, i + 1, i
+
+
+@kernel
+def _is_pair(units: Any, at: int) -> bool:
+    """Return True if two joined variables are not a part of a longer run, a power or an index."""
+    kinds, letters, after = units.kinds, units.letters, at + 2
+    if kinds[at] != VARIABLE or kinds[at + 1] != VARIABLE:
+        return False
+    if letters[at] == 1 or letters[at + 1] != 1 or (at > 0 and _binds(units.values[at - 1])):
+        return False
+    if after == len(kinds):
+        return True
+    if kinds[after] == VARIABLE:
+        return bool(letters[after] == 0)
+    return bool(kinds[after] != BRACKET and not _binds(units.values[after]))
+
+
+@kernel
+def _binds(value: Any) -> bool:
+    """Return True for a sign that binds as closely as a product does."""
+    for sign in _BINDING:  # noqa: SIM110  (numba compiles no generator)
+        if value == sign:
+            return True
+    return False
+
+
+@kernel
+def match_slips(item: Any, text: Any, work: Any) -> None:
+    """Match a word with a slip of the pen in its place, which neither text has elsewhere."""
+    partner, back = work.partner[: len(item.values)], work.back
+    for i in range(len(item.values)):
+        if partner[i] >= 0 or item.letters[i] == 0:
+            continue
+        start, end = place_of(i, partner, len(text.values))
+        for j in range(start, end):
+            if back[j] >= 0 or not is_slip(item.letters[i], text.letters[j]):
+                continue
+            if not has(item, text.values[j]) and not has(text, item.values[i]):
+                partner[i], back[j] = j, i
+                break
 
 
 @kernel

@@ -238,7 +238,7 @@ def _units(data: Any, offsets: Any, tables: Any, scratch: Any, lexicon: Any) -> 
     first, drawings = np.zeros(num_items + 1, np.int64), np.zeros(num_items, np.uint64)
     forms, hashes = np.empty((num_items, 2), np.uint64), np.empty(len(scratch.tokens), np.uint64)
     own = empty(2 * len(scratch.tokens))
-    values, kinds, begins, asks = empty(1024)
+    values, kinds, begins, asks, letters = empty(1024)
     parts, part_first = np.empty(1024, np.uint64), np.zeros(num_items + 1, np.int64)
     own_parts = np.empty(MAX_PARTS, np.uint64)
     for item in range(num_items):
@@ -253,8 +253,10 @@ def _units(data: Any, offsets: Any, tables: Any, scratch: Any, lexicon: Any) -> 
             kinds = np.concatenate((kinds, np.empty_like(kinds)))
             begins = np.concatenate((begins, np.empty_like(begins)))
             asks = np.concatenate((asks, np.empty_like(asks)))
+            letters = np.concatenate((letters, np.empty_like(letters)))
         values[start:end], kinds[start:end] = own.values[:size], own.kinds[:size]
         begins[start:end], asks[start:end] = own.begins[:size], own.asks[:size]
+        letters[start:end] = own.letters[:size]
         first[item + 1] = end
         size = drawing_parts(scratch, own_parts)
         start, end = part_first[item], part_first[item] + size
@@ -262,7 +264,7 @@ def _units(data: Any, offsets: Any, tables: Any, scratch: Any, lexicon: Any) -> 
             parts = np.concatenate((parts, np.empty_like(parts)))
         parts[start:end] = own_parts[:size]
         part_first[item + 1] = end
-    return Units(values, kinds, begins, asks), first, drawings, (parts, part_first), forms
+    return Units(values, kinds, begins, asks, letters), first, drawings, (parts, part_first), forms
 
 
 @kernel

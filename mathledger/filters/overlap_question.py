@@ -67,18 +67,18 @@ def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
     for place in range(max(0, first), max(0, end)):
         if item.kinds[place] <= NAME:
             has_words = True
-            own, value = partner[place], item.values[place]
-            if own < 0 or text.values[own] != value:
+            value = item.values[place]
+            if partner[place] < 0:
                 missing += 1
                 elsewhere += _is_within(value, text, 0, len(text.values))
     for place in range(max(0, start), max(0, stop)):
-        own, value = back[place], text.values[place]
+        value = text.values[place]
         if text.kinds[place] == SMALL:
             is_known = _is_within(value, item, 0, len(item.values))
             measures += not is_known and place_in(lexicon.measures, value) >= 0
         elif text.kinds[place] < SMALL:
             other_has_words = True
-            if own < 0 or item.values[own] != value:
+            if back[place] < 0:
                 is_known = _is_within(value, item, 0, len(item.values))
                 extra += 1
                 new += not is_known

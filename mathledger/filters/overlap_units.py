@@ -13,8 +13,9 @@ from mathledger.core.kernels import kernel
 from mathledger.filters.asides import mark_asides
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import AS_NUMBER, DROPPED, LIGHT
+from mathledger.filters.slips import KNOWN, pack
 from mathledger.text.chars import is_digit, is_letter
-from mathledger.text.hashing import hash_bytes, hash_span, mix, signed
+from mathledger.text.hashing import hash_bytes, hash_small, mix, signed
 from mathledger.text.state import MAX_DEPTH
 from mathledger.text.tokens import (
     BEGIN,
@@ -50,6 +51,10 @@ _CURLY = tuple(int(each) for each in signed(b"{", b"}"))
 _EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _FACTORIAL, _TH, _M, _ANGLE = (
     int(each) for each in signed(b"=", b"<", b">", b"%", b":", b"...", b"!", b"th", b"m", b"angle")
 )
+_MINUS, _MANY, _OF, _NUMBER_WORD, _CONGRUENT = (
+    int(each) for each in signed(b"-", b"many", b"of", b"number", b"\\cong")
+)
+_SIDES = signed(b"side", b"sides")
 # Words that make one word with the next one, with a hyphen or without.
 _PREFIXES = np.sort(
     np.array(
@@ -83,13 +88,16 @@ class Units(NamedTuple):
     kinds: npt.NDArray[np.int8]
     begins: npt.NDArray[np.bool_]  # Whether the unit begins a sentence.
     asks: npt.NDArray[np.bool_]  # Whether the unit is a part of a question.
+    # The letters of a word, see slips.py; or 1 for a variable that is joined to the one before.
+    letters: npt.NDArray[np.uint64]
 
 
 @kernel
 def empty(size: int) -> Any:
     """Allocate space for units; a text has at most as many as it has tokens and bytes."""
     values, kinds = np.empty(size, np.uint64), np.empty(size, np.int8)
-    return Units(values, kinds, np.empty(size, np.bool_), np.empty(size, np.bool_))
+    begins, asks = np.empty(size, np.bool_), np.empty(size, np.bool_)
+    return Units(values, kinds, begins, asks, np.empty(size, np.uint64))
 
 
 @kernel
@@ -172,7 +180,7 @@ def read_units(
     Args:
         data: The raw text in UTF-8, in which the tokens have their places.
     """
-    values, kinds, begins, asks = out
+    values, kinds, begins, asks, letters = out
     is_dropped, is_asked = np.empty(count, np.bool_), np.empty(count, np.bool_)
     remarks = np.zeros(count, np.int8)
     _drop_brackets(tok, count, is_dropped)
@@ -183,15 +191,15 @@ def read_units(
         is_begin = is_begin or tok[at, FLAGS] & BEGINS_SENTENCE != 0
         if is_wrapped(wrapper, at):
             continue
-        is_asking, remark, token_kind = is_asked[at], remarks[at], tok[at, KIND]
+        is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
         if token_kind == WORD and _is_label(tok, at, data):
             if at > 0 and tok[at - 1, KIND] == NUMBER and tok[at, TO] - tok[at, FROM] == 2:
                 continue  # As in 8 AM.
             for place in range(tok[at, FROM], tok[at, TO]):
-                letter = hash_span(spell, place, place + 1)
-                values[size] = mix(letter + np.uint64(SINGLE_CAPITAL))
+                values[size] = mix(hash_small(spell[place]) + np.uint64(SINGLE_CAPITAL))
                 kinds[size] = _REMARKS[remark] if remark else VARIABLE
                 begins[size], asks[size] = is_begin, is_asking
+                letters[size] = place > tok[at, FROM]
                 size, is_begin = size + 1, False
             continue
         if token_kind == WORD:
@@ -200,10 +208,17 @@ def read_units(
             kind, value, at = _number(tok, at, count, data)
         else:
             kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
-        if kind == LEFT_OUT:
+            if _is_dash(tok, at, count, spell, data, lexicon):
+                continue
+        if kind == LEFT_OUT or (kind == TERM and _is_implied(tok, at, value, lexicon)):
             continue
         values[size], kinds[size] = value, _REMARKS[remark] if remark else kind
         begins[size], asks[size] = is_begin, is_asking
+        letters[size] = kind == VARIABLE and _is_factor(tok, at, data)
+        if kind <= NAME and token_kind == WORD:
+            letters[size] = pack(spell, tok[first, FROM], tok[at, TO])
+            if place_in(lexicon.listed, value) >= 0:
+                letters[size] |= KNOWN
         size += 1
         is_begin = False
     return size
@@ -227,6 +242,7 @@ def _word(
         is_measure = tok[at, HASH] == _M and at + 1 < count and tok[at + 1, HASH] == _ANGLE
         if is_measure or _is_pronoun_or_article(tok, at, count, spell[first], data):
             return LEFT_OUT, value, at, is_begin
+        value = hash_small(spell[first])  # C remains a capital where c is a name, too.
         return VARIABLE, mix(value + np.uint64(tok[at, FLAGS] & SINGLE_CAPITAL)), at, is_begin
     last = at + int(_is_prefix(tok, at, count, data))
     value = stem(spell, first, tok[last, TO])
@@ -266,6 +282,8 @@ def _sign(
     if tok[at, KIND] == MACRO:
         if place_in(_GREEK, value) >= 0:
             return VARIABLE, value
+        if own == _CONGRUENT:
+            return LEFT_OUT, value
         return SMALL if own == _ELLIPSIS else SIGN, value
     if tok[at, KIND] == GROUP:
         return LEFT_OUT if is_dropped else BRACKET, value
@@ -275,6 +293,42 @@ def _sign(
         kind = TERM if is_letter(data[tok[at, BEGIN]]) else SIGN
         return kind, lexicon.less if own == _LESS else lexicon.more
     return SMALL if own in (_PERCENT, _COLON) else SIGN, value
+
+
+@kernel
+def _is_dash(tok: Any, at: int, count: int, spell: Any, data: Any, lexicon: Any) -> bool:
+    """Return True for a hyphen between blanks that a function word follows, as in " - and "."""
+    begin = tok[at, BEGIN]
+    if tok[at, HASH] != _MINUS or at + 1 == count or begin == 0 or begin + 2 >= len(data):
+        return False
+    first, end = tok[at + 1, FROM], tok[at + 1, TO]
+    if tok[at + 1, KIND] != WORD or end - first < 3 or data[begin - 1] != 32:
+        return False
+    known = place_in(lexicon.stems, stem(spell, first, end))
+    return bool(data[begin + 1] == 32 and known >= 0 and lexicon.kinds[known] in (DROPPED, LIGHT))
+
+
+@kernel
+def _is_factor(tok: Any, at: int, data: Any) -> bool:
+    """Return True if no comma and no word is between two names, as in a product."""
+    if at == 0 or tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] != 1:
+        return False
+    for place in range(tok[at - 1, END], tok[at, BEGIN]):
+        if data[place] in (44, 59, 46, 40, 41):  # , ; . ( )
+            return False
+    return True
+
+
+@kernel
+def _is_implied(tok: Any, at: int, value: Any, lexicon: Any) -> bool:
+    """Return True for a word that says nothing: side length, how many different ones."""
+    if at == 0:
+        return False
+    before = tok[at - 1, HASH]
+    if value == lexicon.length:
+        return bool(before in _SIDES)
+    is_counted = before == _MANY or (at > 1 and before == _OF and tok[at - 2, HASH] == _NUMBER_WORD)
+    return bool(is_counted and value == lexicon.distinct)
 
 
 @kernel
@@ -338,4 +392,5 @@ def cut(units: Any, start: int, end: int) -> Any:
         units.kinds[start:end],
         units.begins[start:end],
         units.asks[start:end],
+        units.letters[start:end],
     )

@@ -142,6 +142,9 @@ SYNONYMS = """
     root zero zeros zeroes solution
     flower blossom
     divisor factor
+    sine sin
+    cosine cos
+    tangent tan
     method approach
     set collection
 """
@@ -227,6 +230,8 @@ OPPOSITES = """
     reciprocal opposite
     prime composite
     rows columns
+    hexagon heptagon
+    hexagonal heptagonal
 """
 DECISIVE = """
     not odd even positive negative nonnegative nonzero distinguishable
@@ -235,6 +240,7 @@ DECISIVE = """
 MEASURES = """
     ratio mean percentage median product quotient probability fraction
 """
+_OWN = ("less", "more", "length", "distinct", "dollar", "ordered")  # `Lexicon` has their heads.
 # Kinds of words that `Lexicon` knows; all others are ordinary.
 DROPPED, LIGHT, ORDINARY, AS_NUMBER = range(4)
 
@@ -248,12 +254,17 @@ class Lexicon(NamedTuple):
     stems: npt.NDArray[np.uint64]  # Sorted and distinct.
     kinds: npt.NDArray[np.int8]
     heads: npt.NDArray[np.uint64]  # The stem or number that stands for the stem.
+    listed: npt.NDArray[np.uint64]  # Sorted heads, and all words with an opposite.
     opposed: npt.NDArray[np.uint64]  # Sorted heads that have an opposite.
     lines: npt.NDArray[np.int16]  # Lines of OPPOSITES, (opposed, MAX_LINES), or -1.
     decisive: npt.NDArray[np.uint64]  # Sorted heads.
     measures: npt.NDArray[np.uint64]  # Sorted heads.
     less: np.uint64  # Head of "less", which also stands for "<"; likewise for "more".
     more: np.uint64
+    length: np.uint64
+    distinct: np.uint64
+    dollar: np.uint64
+    ordered: np.uint64
 
 
 @cache
@@ -296,9 +307,10 @@ def lexicon() -> Lexicon:
         np.array(stems, np.uint64),
         np.array([known[each][0] for each in stems], np.int8),
         np.array([known[each][1] for each in stems], np.uint64),
+        np.array(sorted({*opposed, *(head for _, head in known.values())}), np.uint64),
         np.array(opposed, np.uint64),
         lines,
         np.array(decisive, np.uint64),
         np.array(measures, np.uint64),
-        *(np.uint64(known[stem_of(word)][1]) for word in ("less", "more")),
+        *(np.uint64(known.get(stem_of(word), (0, stem_of(word)))[1]) for word in _OWN),
     )

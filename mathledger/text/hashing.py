@@ -39,6 +39,12 @@ def mix(value: Any) -> Any:
 
 
 @inlined
+def hash_small(letter: Any) -> Any:
+    """Hash a Latin letter as its small form."""
+    return mix((SEED ^ np.uint64(letter | np.uint8(32))) * PRIME)
+
+
+@inlined
 def hash_span(data: Any, start: int, end: int) -> Any:
     value = SEED
     for index in range(start, end):

@@ -10,7 +10,6 @@ from mathledger.text.tokens import (
     BEGINS_SENTENCE,
     CAPITALISED,
     FLAGS,
-    FROM,
     GROUP,
     HASH,
     KIND,
@@ -19,21 +18,21 @@ from mathledger.text.tokens import (
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     SINGLE_CAPITAL,
-    TO,
     move,
 )
 
 _OF_THE_FOLLOWING = signed(b"of", b"the", b"following")
 _MARKERS = signed(b"a", b"b", b"c", b"d")
+_CAPITALS = signed(b"A", b"B", b"C", b"D")  # Spelled so if the text has the small letter, too.
 _ALL_MARKERS = 0b1111  # The bits of A to D in `state.capitals`.
 _PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
 _MIN_STEM = 6  # With fewer tokens before them, the options are part of the problem.
 
 
 @borrowing
-def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
-    """Return True if a token is this letter, written as (A), A), "A.", (a) or a)."""
-    if tokens[at, HASH] != letter or tokens[at, TO] - tokens[at, FROM] != 1:
+def _is_marker(at: int, count: int, number: int, tokens: Any) -> bool:
+    """Return True if a token is the letter of this number, written as (A), A), "A.", (a) or a)."""
+    if tokens[at, HASH] not in (_MARKERS[number], _CAPITALS[number]):
         return False
     if at + 1 < count and tokens[at + 1, HASH] == ROUND_RIGHT_HASH:
         return True
@@ -48,13 +47,13 @@ def _is_marker(at: int, count: int, letter: Any, tokens: Any) -> bool:
 def options_start(count: int, tokens: Any) -> int:
     """Return where multiple-choice options begin, or `count` if there are none."""
     for start in range(_MIN_STEM, count):
-        if not _is_marker(start, count, _MARKERS[0], tokens):
+        if not _is_marker(start, count, 0, tokens):
             continue
         if not tokens[start, FLAGS] & (SINGLE_CAPITAL | AFTER_QUESTION):
             continue  # Small letters may also number the parts of a problem.
         num_markers = 1
         for at in range(start, count):
-            if num_markers < len(_MARKERS) and _is_marker(at, count, _MARKERS[num_markers], tokens):
+            if num_markers < len(_MARKERS) and _is_marker(at, count, num_markers, tokens):
                 num_markers += 1
         if num_markers < len(_MARKERS):
             return count

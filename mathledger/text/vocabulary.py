@@ -58,7 +58,7 @@ _FORMATTING = r"""
     \displaystyle \textstyle \scriptstyle \limits \nolimits \quad \qquad \hfill \newline \linebreak
     \noindent \par \hline \smallskip \medskip \bigskip \centering \enspace \thinspace \allowbreak
     \nonumber \notag \item \rm \bf \it \cal \tt \large \Large \small \tiny \normalsize
-    \mathstrut \strut \null \protect \ensuremath \boldmath \unboldmath \dollar
+    \mathstrut \strut \null \protect \ensuremath \boldmath \unboldmath \dollar \textdollar
 """
 # Layout macros are dropped together with their arguments.
 _SKIP_ONE = r"""

@@ -56,7 +56,7 @@ _CLAUSE = _table(
     "perfect greater largest smallest possible as small each which in its let some for if "
 )
 _FORM = _table(
-    "can could be is may written expressed represented put as in the form of a common "
+    "can could would be is may written expressed represented put as in the form of a common "
     "irreducible reduced fraction lowest terms simplest answer uniquely if then an where "
     "equal to let equals has "
 )
@@ -157,7 +157,7 @@ def _introduced(tokens: Any, count: int, spellings: Any, names: Any, places: Any
         return none
     front = body = start
     if not is_explicit:
-        front, body = _front(tokens, start, where)
+        front, body = _front(tokens, spellings, names, start, where)
         start = where if front < body else start
         outside = _names(tokens, spellings, 0, front, False)
         outside |= _names(tokens, spellings, body, start, False)
@@ -167,8 +167,11 @@ def _introduced(tokens: Any, count: int, spellings: Any, names: Any, places: Any
 
 
 @borrowing
-def _front(tokens: Any, start: int, where: int) -> tuple[int, int]:
-    """Return the places of "Let m/n be" in the text before `where`; both are `start` if none."""
+def _front(tokens: Any, spellings: Any, names: Any, start: int, where: int) -> tuple[int, int]:
+    """Return the places of "Let m/n be" in the text before `where`; both are `start` if none.
+
+    The form must have all requested names: "Let S be the set of ..." is a part of the problem.
+    """
     for at in range(where - 1):
         if tokens[at, HASH] == _LET:
             end = at + 1
@@ -176,7 +179,8 @@ def _front(tokens: Any, start: int, where: int) -> tuple[int, int]:
                 if _is_in(tokens[end, HASH], _BE):
                     break
                 end += 1
-            if end > at + 1 and end < where and _is_in(tokens[end, HASH], _BE):
+            is_form = end > at + 1 and end < where and _is_in(tokens[end, HASH], _BE)
+            if is_form and names & ~_names(tokens, spellings, at + 1, end, False) == 0:
                 return at, end + 1
     return start, start
 
