@@ -56,10 +56,10 @@ def run_stage() -> None:
     from transformers import IntervalStrategy
 
     trl.SFTTrainer  # noqa: B018  its modules are imported on first use
-    from mathledger.plan.memory import memory
-    from mathledger.plan.size import flops_per_token, size_of
     from mathledger.run.params import load
     from mathledger.training import loop, sft
+    from mathledger.training.memory import memory
+    from mathledger.training.size import flops_per_token, size_of
     from stages import train
 
     started, imported_mb = time.monotonic(), resident_mb()

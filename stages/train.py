@@ -7,16 +7,21 @@ Writes  data/model/tuned/: a plain `from_pretrained` folder (LoRA: merged, and a
 Metrics metrics/train.json, plots/train/loss.csv
 
 DVC starts this stage through train.launch.command, as one or several processes. `mathledger plan`
-estimates what a run needs before you rent a GPU.
+estimates what a run needs before you rent a GPU, and `--rehearse 5` measures it on one: it takes
+five real steps on the longest rows, and writes nothing but a report.
 """
 
+import argparse
+from dataclasses import asdict
 from pathlib import Path
 
+from mathledger.core.files import json_text
 from mathledger.model import prompts
 from mathledger.model.loading import load_config
 from mathledger.run import arguments, params
-from mathledger.run.tracking import is_main_process, stage_run
-from mathledger.training import loop, models, sft
+from mathledger.run.gpus import assign_gpus
+from mathledger.run.tracking import errors_in_one_line, is_main_process, stage_run
+from mathledger.training import loop, models, rehearsal, rehearsed, sft
 
 MIX = Path("data/mix")
 BASE = Path("data/model/base")
@@ -30,7 +35,49 @@ OUTPUTS = loop.Outputs(
 
 
 def main() -> None:
-    arguments.expect_none("train", __doc__)
+    parser = arguments.Parser("train", __doc__)
+    parser.add_argument(
+        "--rehearse",
+        type=num_steps,
+        metavar="STEPS",
+        help="take so many steps on the longest rows, and report memory, tokens per second, hours",
+    )
+    parser.add_argument(
+        "--shape",
+        type=Path,
+        metavar="CONFIG",
+        help="rehearse with random weights of the shape in this config.json, without data/",
+    )
+    parser.add_argument("--json", action="store_true", help="report the rehearsal as JSON")
+    chosen = parser.parse_args()
+    if chosen.rehearse:
+        rehearse(chosen)
+    elif chosen.shape or chosen.json:
+        parser.error("--shape and --json need --rehearse STEPS")
+    else:
+        train()
+
+
+def num_steps(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a number of steps; take at least 2, because the first warms up"
+        )
+    return int(text)
+
+
+def rehearse(chosen: argparse.Namespace) -> None:
+    with errors_in_one_line("train"):
+        assign_gpus()
+        settings = params.load("train", sft.Params)
+        done = rehearsal.rehearse(settings, chosen.rehearse, BASE, MIX, chosen.shape)
+        if done and chosen.json:
+            print(json_text(asdict(done)), end="")
+        elif done:
+            print("\n".join(f"{name:18} {value}" for name, value in rehearsed.render(done)))
+
+
+def train() -> None:
     with stage_run("train") as run:
         settings = params.load("train", sft.Params)
         with loop.training_run("train", settings.launch, run) as scratch:

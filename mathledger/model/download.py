@@ -18,15 +18,10 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import replacing
 from mathledger.data import hub, local, receipts, sources, wheel
 from mathledger.model import served
+from mathledger.model.byte_tokenizer import byte_tokenizer
 from mathledger.model.check import check_model
 from mathledger.model.gguf import check_gguf
 from mathledger.model.loading import load_tokenizer, save_tokenizer
-
-# This is ChatML, the format of the quickstart's model.
-CHAT_TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -127,28 +122,14 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
 
 def make_random(source: sources.RandomModel, folder: Path) -> None:
-    """Save a tiny random Llama with a byte-level tokenizer of 259 tokens."""
+    """Save a tiny random Llama with a byte-level tokenizer."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: index for index, token in enumerate(special + alphabet)}
-    backend = Tokenizer(models.BPE(vocabulary, []))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=["<|im_start|>"],
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=2048,
-    )
+    tokenizer = byte_tokenizer()
     torch.manual_seed(source.seed)
     config = LlamaConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=len(tokenizer),
         hidden_size=source.hidden_size,
         intermediate_size=4 * source.hidden_size,
         num_hidden_layers=source.num_hidden_layers,

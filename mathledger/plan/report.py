@@ -1,10 +1,10 @@
 """Format a plan as two columns of text."""
 
-from mathledger.plan.estimate import GPUS, Estimate
-from mathledger.plan.inputs import Rows
-from mathledger.plan.size import Size
 from mathledger.plan.totals import Evaluation, disk
 from mathledger.training import sft
+from mathledger.training.estimate import GPUS, Estimate
+from mathledger.training.lengths import Rows
+from mathledger.training.size import Size
 
 
 def render(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathledger.evaluation.settings import token_limit
-from mathledger.plan.size import Size
 from mathledger.run.params import evaluated_models
+from mathledger.training.size import Size
 
 NUM_CHECKPOINTS = 3  # two are kept while a third is written
 

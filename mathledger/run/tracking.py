@@ -141,10 +141,8 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
             run can resume unfinished work; by default all deps and params.
     """
     end_with_dvc()
-    # On some CPUs bitsandbytes warns about a package for 4-bit models, even if none is trained.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     name = f"{stage}@{item}" if item else stage
-    try:
+    with errors_in_one_line(name):
         assign_gpus()
         if is_main_process():
             with checkout_in_use(name), _recorded(stage, item, name, decides) as run:
@@ -153,6 +151,19 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
             if turns.rank_0_skips():
                 sys.exit(0)
             yield Run({}, {}, "", None)
+
+
+@contextlib.contextmanager
+def errors_in_one_line(name: str) -> Iterator[None]:
+    """Exit with one line for what the user or the machine did wrong; a bug keeps its traceback.
+
+    Args:
+        name: the stage's name, with its item.
+    """
+    # On some CPUs bitsandbytes warns about a package for 4-bit models, even if none is trained.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    try:
+        yield
     except InputError as error:
         sys.exit(printable(without_secrets(f"error: {name}: {error}")))
     except ModuleNotFoundError as error:

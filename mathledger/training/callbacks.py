@@ -172,3 +172,25 @@ class LiveMetrics(TrainerCallback):  # type: ignore[misc]
             self.speed.append({"step": state.global_step, **clock})
             metrics |= {"tokens_seen": tokens, **clock}
         self.run.log_metrics(metrics, step=state.global_step)
+
+
+class StepClock(TrainerCallback):  # type: ignore[misc]
+    """Time each step, from the end of the one before, and count its tokens in all processes."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.tokens: list[int] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.last = self.now(), state.num_input_tokens_seen
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        now, tokens = self.now(), state.num_input_tokens_seen
+        self.seconds.append(now - self.last[0])
+        self.tokens.append(tokens - self.last[1])
+        self.last = now, tokens
+
+    def now(self) -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # a GPU works on while Python goes ahead
+        return time.monotonic()

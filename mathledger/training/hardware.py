@@ -2,7 +2,10 @@
 
 import resource
 import sys
+from dataclasses import dataclass
 from typing import Any
+
+import psutil
 
 from mathledger.model.launch import Launch
 
@@ -22,6 +25,46 @@ def peak_memory_mib() -> int:
         return int(torch.cuda.max_memory_allocated()) >> 20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak >> (20 if sys.platform == "darwin" else 10)  # macOS counts bytes, Linux KiB
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak bytes since a moment, of the process that needed most."""
+
+    peak: int
+    reserved: int | None  # with what torch's allocator holds back; None on a CPU
+
+
+def start_measuring_memory() -> int:
+    """Return the resident bytes now; on a GPU, forget its peaks so far."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    return int(psutil.Process().memory_info().rss)
+
+
+def memory_since(resident: int) -> Memory:
+    """Return the peak memory since `start_measuring_memory`; all ranks must call this."""
+    import torch
+    from accelerate.utils import gather_object
+
+    if torch.cuda.is_available():
+        own = [(torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved())]
+        peak, reserved = (max(each) for each in zip(*gather_object(own), strict=True))
+        return Memory(peak, reserved)
+    grown = (peak_memory_mib() << 20) - resident
+    return Memory(max(gather_object([grown])), None)
+
+
+def device() -> tuple[str, float | None]:
+    """Return the GPU's name and its memory in GiB, or ("CPU", None)."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "CPU", None
+    found = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return str(found.name), found.total_memory / 2**30
 
 
 def trainer_arguments(launch: Launch) -> dict[str, Any]:

@@ -129,11 +129,7 @@ def run_trainer(
     from mathledger.training import callbacks
     from mathledger.training.trainers import NonFiniteError
 
-    if trainer.is_fsdp_enabled != (settings.launch.sharding == "fsdp2"):
-        raise InputError(
-            f"{section}.launch.sharding={settings.launch.sharding} was not applied: check "
-            f"{section}.launch.command"
-        )
+    check_sharding(trainer, settings.launch, section)
     scratch = Path(trainer.args.output_dir)
     synced = settings.launch.sharding != "none"
     samples = callbacks.HeldOutSamples(held_out, scratch / "samples.json", run, synced)
@@ -158,6 +154,15 @@ def run_trainer(
         ) from None
     resumed_from = checkpoint.name if checkpoint else None
     return Training(trainer.state.log_history, samples.samples, live.speed, seconds, resumed_from)
+
+
+def check_sharding(trainer: Any, launch: Launch, section: str) -> None:
+    """Raise InputError unless the trainer shards as the launcher's params say."""
+    if trainer.is_fsdp_enabled != (launch.sharding == "fsdp2"):
+        raise InputError(
+            f"{section}.launch.sharding={launch.sharding} was not applied: check "
+            f"{section}.launch.command"
+        )
 
 
 def train_to_end(trainer: Any, checkpoint: Path | None) -> float:

@@ -9,11 +9,11 @@ import pytest
 from mathledger.card.outputs import Outputs
 from mathledger.core.files import read_json
 from mathledger.model.launch import Launch
-from mathledger.plan.memory import GIB, memory
-from mathledger.plan.size import size_of
 from mathledger.run import params
 from mathledger.training import models, sft
 from mathledger.training.lora import Lora, peft_config
+from mathledger.training.memory import GIB, memory
+from mathledger.training.size import size_of
 from tests.conftest import Workspace
 from tests.hub import commit_of, serve
 from tests.plan.recipe import SHAPE

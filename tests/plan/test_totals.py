@@ -7,11 +7,11 @@ from omegaconf import OmegaConf
 
 from mathledger.core import configuration
 from mathledger.plan import report
-from mathledger.plan.estimate import estimate
-from mathledger.plan.size import size_of
 from mathledger.plan.totals import disk, evaluation
 from mathledger.run.compose import compose
 from mathledger.training import sft
+from mathledger.training.estimate import estimate
+from mathledger.training.size import size_of
 from tests.conftest import ROOT
 from tests.plan import recipe
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from mathledger.model.launch import Launch
-from mathledger.plan.size import Size
 from mathledger.training import sft
+from mathledger.training.size import Size
 
 GIB = 2**30
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)  # a weight, its block's 8-bit scale, the scale of scales

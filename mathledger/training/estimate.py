@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mathledger.plan.inputs import Rows
-from mathledger.plan.memory import memory, smallest_change
-from mathledger.plan.size import Size, flops_per_token
 from mathledger.training import sft
+from mathledger.training.lengths import Rows
+from mathledger.training.memory import memory, smallest_change
+from mathledger.training.size import Size, flops_per_token
 
 # Memory in GiB and dense bf16 operations per second, from the vendors' data sheets.
 GPUS = {
@@ -50,13 +50,13 @@ def estimate(
     """
     launch, capacity, peak = settings.launch, *GPUS[gpu]
     micro = settings.per_device_train_batch_size
-    batch = micro * settings.gradient_accumulation_steps * launch.num_processes
+    batch = effective_batch(settings)
     measured = rows if not settings.packing else None  # packed sequences have max_length
     length = measured.mean if measured else float(settings.max_length)
     longest = measured.longest if measured else settings.max_length
     num_steps, epochs = settings.max_steps, None
     if rows:
-        num = rows.num * rows.mean / settings.max_length if settings.packing else rows.num
+        num = num_sequences(settings, rows)
         num_steps = num_steps or max(1, round(settings.num_train_epochs * np.ceil(num / batch)))
         epochs = num_steps * batch / num
     tokens_per_step = batch * length
@@ -70,3 +70,27 @@ def estimate(
     if sum(parts.values()) > free:
         change = smallest_change(settings, size, micro * longest, free)
     return Estimate(batch, tokens_per_step, num_steps, epochs, parts, free, change, seconds)
+
+
+def effective_batch(settings: sft.Params) -> int:
+    """Return the rows, or packed sequences, of one optimizer step."""
+    micro = settings.per_device_train_batch_size
+    return micro * settings.gradient_accumulation_steps * settings.launch.num_processes
+
+
+def num_sequences(settings: sft.Params, rows: Rows) -> float:
+    """Return the number of rows, or of the full sequences that they are packed into."""
+    return rows.num * rows.mean / settings.max_length if settings.packing else rows.num
+
+
+def known_gpu(name: str, gib: float) -> str | None:
+    """Return the GPU of the table that has a device's name; the memory tells variants apart.
+
+    >>> known_gpu("NVIDIA A100-SXM4-80GB", 79.2), known_gpu("NVIDIA GeForce RTX 4090", 23.6)
+    ('A100-80GB', 'RTX4090-24GB')
+    >>> known_gpu("Tesla T4", 14.6) is None
+    True
+    """
+    own = name.replace(" ", "")
+    found = [key for key in GPUS if key.split("-")[0] in own]
+    return min(found, key=lambda key: abs(GPUS[key][0] - gib), default=None)
