@@ -223,7 +223,7 @@ def run_parts(parts: Iterator[tuple[str, Part]]) -> dict[str, Figures]:
             found = {"status": "ran", **part()}
         except NotRunError as error:
             found = {"status": "not run", "reason": str(error)}
-        except Exception as error:
+        except Exception as error:  # whatever it is, the other parts are still worth a GPU's time
             found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
         results[name] = {**found, "seconds": round(time.monotonic() - started, 1)}
         shown = found.get("error") or found.get("reason") or ""

@@ -12,6 +12,7 @@ from bench import (
     commands,
     contamination,
     evaluation,
+    gpu_check,
     grading,
     intervals,
     meaning,
@@ -121,6 +122,60 @@ def test_commands(smoke: Workspace, capsys: pytest.CaptureFixture[str], tmp_path
     own = ["--project", str(smoke.path), "--benchmark", BENCHMARK]
     cells = table(commands.main, capsys, tmp_path, *own, *TINY)
     assert [row[0] for row in cells[1:3]] == ["`md5sum`", "`sha256sum`"]
+
+
+@pytest.mark.slow
+def test_gpu_check(workspace: Workspace, tmp_path: Path) -> None:
+    """The job runs on a CPU too, with tiny models."""
+    shown = workspace.run("bash", "jobs/gpu_check.sh", "--results", str(tmp_path))
+    found = json.loads((tmp_path / "gpu_check.json").read_text())
+    parts = found["raw"]
+    assert found["table"] in shown and found["commit"] and found["machine"]["torch"]
+    no_gpu = {"training, LoRA, flash attention", "evaluation, vLLM"}
+    for name, part in parts.items():
+        assert part["status"] == ("not run" if name in no_gpu else "ran"), (name, part)
+        assert part.get("reason") == ("there is no GPU" if name in no_gpu else None)
+    full, lora = parts["training, all weights"], parts["training, LoRA"]
+    assert full["num_trainable_parameters"] == full["num_parameters"]
+    assert lora["num_trainable_parameters"] < lora["num_parameters"]
+    for each in (full, lora):
+        assert len(each["step_seconds"]) == gpu_check.NUM_STEPS and each["is_random"]
+        assert each["tokens_per_second"] > 0 < each["memory_planned_gib"]
+    assert parts["smoke"]["precision"] == "float32"
+    assert parts["evaluation, transformers"]["num_tokens"] > 0
+
+
+def test_a_part_that_fails_is_recorded_and_ends_the_check_with_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> dict[str, object]:
+        raise KeyError("device")
+
+    def refuse() -> dict[str, object]:
+        raise gpu_check.NotRunError("there is no GPU")
+
+    parts = [("one", fail), ("two", refuse), ("three", lambda: {"tokens_per_second": 12.0})]
+    monkeypatch.setattr(gpu_check, "parts_of", lambda check: iter(parts))
+    facts = {"gpu": None, "torch": "2", "cuda": None}
+    monkeypatch.setattr(gpu_check, "facts_of", lambda python: facts)
+    with pytest.raises(InputError, match=r"^failed: one$"):
+        gpu_check.main([str(tmp_path / "scratch"), "--results", str(tmp_path)])
+    found = json.loads((tmp_path / "gpu_check.json").read_text())["raw"]
+    assert found["one"]["status"] == "failed" and "KeyError: 'device'" in found["one"]["error"]
+    assert found["two"]["reason"] == "there is no GPU"
+    assert found["three"]["status"] == "ran" and found["three"]["tokens_per_second"] == 12.0
+
+
+@pytest.mark.slow
+def test_the_check_takes_the_largest_shape_that_fits_by_the_plan(tmp_path: Path) -> None:
+    def shape(gib: float, *overrides: str) -> str:
+        facts = {"gpu": "a card", "gpu_gib": gib}
+        return gpu_check.shape_that_fits(gpu_check.Check(tmp_path, tmp_path, facts), *overrides)[0]
+
+    assert shape(79.2) == "smollm2_135m"
+    assert shape(79.2, "train=lora") == shape(180.0) == "deepseek_math_7b_rl"
+    with pytest.raises(gpu_check.NotRunError, match=r"no shape fits 1\.0 GiB"):
+        shape(1.0)
 
 
 def test_every_script_is_run_here_and_described() -> None:

@@ -188,7 +188,7 @@ def _take_steps(
         # Too few rows are used again, so that each step has a whole batch of the longest.
         trainer.train_dataset = trainer.train_dataset.select(np.resize(order, num_steps * batch))
         micro = settings.per_device_train_batch_size * settings.launch.num_processes
-        trainer.eval_dataset = trainer.eval_dataset.select(range(min(micro, len(longest))))
+        trainer.eval_dataset = trainer.eval_dataset.select(order[:micro])
         trainer.args.eval_strategy = IntervalStrategy.NO  # not among the timed steps
         for callback in (ProgressCallback, PrinterCallback):
             trainer.remove_callback(callback)
