@@ -101,17 +101,15 @@ def write_random_model(shape: Path, folder: Path) -> None:
         tokenizer = byte_tokenizer()
         try:
             config = load_config(shape)
-            vocabulary = config.vocab_size
+            if config.vocab_size < len(tokenizer):
+                raise InputError(f"--shape {shape}: vocab_size must be at least {len(tokenizer)}")
+            config.eos_token_id, config.bos_token_id = tokenizer.eos_token_id, None
+            config.pad_token_id = tokenizer.pad_token_id
             torch.manual_seed(0)
             with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
                 model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
         except (OSError, ValueError, AttributeError) as error:
             raise InputError(f"--shape {shape}: {reason(error)}") from None
-        if vocabulary < len(tokenizer):
-            raise InputError(f"--shape {shape}: vocab_size must be at least {len(tokenizer)}")
-        model.config.eos_token_id, model.config.bos_token_id = tokenizer.eos_token_id, None
-        model.config.pad_token_id = tokenizer.pad_token_id
-        model.generation_config = None
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         del model
