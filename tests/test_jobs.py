@@ -44,7 +44,7 @@ def test_what_the_jobs_run_composes() -> None:
     check_overrides(recipe.OVERRIDES)
 
 
-@pytest.mark.parametrize("job", [*JOBS, Path("jobs/run.sh")], ids=str)
+@pytest.mark.parametrize("job", [*JOBS, Path("jobs/run.sh"), Path("jobs/gpu_check.sh")], ids=str)
 def test_a_jobs_shell_parses_and_names_what_exists(job: Path) -> None:
     text = script(job)
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)

@@ -36,13 +36,13 @@ SHAPE = {
     "max_position_embeddings": 256,
 }
 LORA = Lora(4, 8, 0.0, "all-linear", load_in_4bit=False)
-# Runs the stage in a fresh process, which also shows what it imported.
+# Run the stage in a fresh process, which also shows what it imported.
 STAGE = """
 import sys
 from stages import train
 sys.argv[0] = "stages.train"
 train.main()
-assert not {"dvc", "mlflow"} & sys.modules.keys()
+assert "dvc" not in sys.modules
 """
 
 
@@ -52,7 +52,8 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in kept}
 
 
-def test_the_stage_rehearses_without_dvc_and_mlflow_and_leaves_no_file(smoke: Workspace) -> None:
+def test_the_stage_rehearses_without_dvc_and_leaves_no_file(smoke: Workspace) -> None:
+    """MLflow's store is among the files that stay as they were."""
     before = files(smoke.path)
     command = [sys.executable, "-c", STAGE, "--rehearse", "3", "--json"]
     done = json.loads(smoke.run(*command))
