@@ -56,7 +56,8 @@ def test_the_stage_rehearses_without_dvc_and_leaves_no_file(smoke: Workspace) ->
     """MLflow's store is among the files that stay as they were."""
     before = files(smoke.path)
     command = [sys.executable, "-c", STAGE, "--rehearse", "3", "--json"]
-    done = json.loads(smoke.run(*command))
+    shown = smoke.run(*command)  # with the libraries' warnings
+    done, _ = json.JSONDecoder().raw_decode(shown, shown.index("{\n"))
     assert files(smoke.path) == before
     stated = read_json(smoke.path / "metrics/train.json")
     assert done["num_steps"] == stated["num_steps"]
@@ -65,7 +66,7 @@ def test_the_stage_rehearses_without_dvc_and_leaves_no_file(smoke: Workspace) ->
     assert done["longest_tokens"] == stated["longest_row_tokens"]
     assert len(done["step_seconds"]) == 3 and min(done["step_seconds"]) > 0
     assert done["device"] == "CPU" and done["memory_gib"] >= 0 < done["memory_planned_gib"]
-    assert 0 < done["hours"] <= done["hours_at_most"]
+    assert 0 <= done["hours"] <= done["hours_at_most"] < 1
 
 
 @pytest.fixture
@@ -81,20 +82,25 @@ def rehearsed(settings: sft.Params, shape: Path | None = None, steps: int = 2) -
     return done
 
 
+def tokens_of_second_step(done: Rehearsal) -> tuple[float, float]:
+    """Return the bounds that the rounding of the seconds leaves."""
+    speed, seconds = done.tokens_per_second, done.step_seconds[1]
+    return speed * (seconds - 0.001), speed * (seconds + 0.001)
+
+
 def test_the_longest_rows_come_first_and_every_step_is_full(made: sft.Params) -> None:
     """More steps than the training set has rows use the longest rows again."""
     done = rehearsed(replace(made, max_steps=None, num_train_epochs=3.0))
     longest = sorted(lengths_of_the_mix(), reverse=True)[: 2 * done.batch]
-    speed = done.tokens_per_second
-    tokens = speed * done.step_seconds[1]
-    assert tokens <= sum(longest) and tokens >= done.batch * longest[-1] * 0.99
+    low, high = tokens_of_second_step(done)
+    assert low <= done.batch * longest[0] and high >= done.batch * longest[-1]
     per_epoch = -(-len(lengths_of_the_mix()) // done.batch)
     assert done.num_steps == 3 * per_epoch
     assert done.hours == pytest.approx(
-        done.num_steps * done.batch * done.mean_tokens / speed / 3600, abs=1e-4
+        done.num_steps * done.batch * done.mean_tokens / done.tokens_per_second / 3600, abs=1e-4
     )
     many = rehearsed(replace(made, per_device_train_batch_size=40))
-    assert many.tokens_per_second * many.step_seconds[1] >= 40 * min(lengths_of_the_mix())
+    assert tokens_of_second_step(many)[1] >= 40 * min(lengths_of_the_mix())
 
 
 def lengths_of_the_mix() -> list[int]:
@@ -127,8 +133,8 @@ def test_a_shape_needs_neither_weights_nor_rows(
     settings = replace(made, max_length=200, **changes)
     done = rehearsed(settings, tmp_path / "config.json")
     assert done.is_random and done.longest_tokens == done.mean_tokens == 200
-    tokens = done.tokens_per_second * done.step_seconds[1]
-    assert tokens == pytest.approx(200 * done.batch, rel=0.01)
+    low, high = tokens_of_second_step(done)
+    assert low <= 200 * done.batch <= high
     assert dict(render(done))["hours"].startswith("at most ")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["config.json"]
 
