@@ -100,6 +100,16 @@ def test_what_cannot_be_pinned_is_one_line_and_changes_nothing(
     assert path.read_text() == before
 
 
+def test_a_source_without_a_revision_is_one_line(
+    hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write()
+    path.write_text(before := path.read_text().replace("  revision: null   # a commit\n", ""))
+    wanted = f"{path}: source.revision: missing; write null, then pin again\n"
+    assert pin(capsys) == f"mathledger pin: {wanted}"
+    assert path.read_text() == before
+
+
 def test_an_unknown_benchmark_is_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     write()
     assert "there is no conf/benchmark/exma.yaml; the benchmarks are exam" in pin(capsys, "exma")

@@ -177,7 +177,7 @@ def _audited(path: Path, arguments: argparse.Namespace, fetched: "Fetched | None
 
 def _run_folder(folder: Path, arguments: argparse.Namespace) -> int:
     if arguments.model:
-        raise InputError(f"--model names one model, and {folder} is a folder of cards")
+        raise InputError(f"--model names one model, and {folder} is a folder of cards: omit it")
     entries = []
     for path in batch.cards(folder):
         name = path.relative_to(folder).as_posix()

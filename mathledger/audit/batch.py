@@ -27,7 +27,7 @@ def cards(folder: Path) -> list[Path]:
     """
     found = sorted(path for path in folder.rglob("*.md") if path.is_file())
     if not found:
-        raise InputError(f"{folder} is a folder without cards: it holds no .md file")
+        raise InputError(f"{folder} is a folder without cards: name one with .md files")
     return found
 
 

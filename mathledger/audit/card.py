@@ -92,7 +92,7 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
 
     end = next((at for at in range(1, len(lines)) if lines[at].rstrip() == "---"), None)
     if end is None:
-        raise InputError(f"{path}, line 1: the front matter is not closed by a line of ---")
+        raise InputError(f"{path}, line 1: the front matter is not closed: add a line of ---")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = "\n".join(lines[1:end])
     try:
@@ -125,4 +125,6 @@ def _check_depth(path: Path, events: Iterable[Any]) -> None:
         depth -= type(event).__name__.endswith("EndEvent")
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 2
-            raise InputError(f"{path}, line {line}: the front matter nests deeper than {MAX_DEPTH}")
+            raise InputError(
+                f"{path}, line {line}: the front matter nests deeper than {MAX_DEPTH}: flatten it"
+            )

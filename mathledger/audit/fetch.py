@@ -90,5 +90,7 @@ def fetch(name: str) -> Fetched:
     card = Path(folder) / "README.md"
     commit = Path(folder).name
     if not card.is_file():
-        raise InputError(f"{repo} has no model card (README.md) at {commit[:10]}")
+        raise InputError(
+            f"{repo} has no model card (README.md) at {commit[:10]}: name another revision"
+        )
     return Fetched(card, repo, commit, note)

@@ -60,6 +60,8 @@ def pin(path: Path, name: str, node: dict[str, Any], revision: str | None) -> tu
     for key in ("repo", "files"):
         if not source.get(key):
             raise InputError(f"{path}: source.{key}: name it, then pin again")
+    if "revision" not in source:
+        raise InputError(f"{path}: source.revision: missing; write null, then pin again")
     repo = check(f"benchmark.{name}.source.repo", source["repo"], sources.Repo)
     commit = resolve(repo, revision or source.get("revision") or "main", "dataset")
     files = dict(hub_pins(repo, commit, "dataset", [*wanted]))

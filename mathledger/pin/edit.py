@@ -10,22 +10,18 @@ source:  # on the hub
 
 from typing import Any
 
-from mathledger.core.errors import InputError
 from mathledger.data.pins import file_lines, yaml_text
 
 
 def with_pins(text: str, commit: str, files: dict[str, str]) -> str:
     """Return the file's text with another commit and other files in its section `source`.
 
-    Raises:
-        InputError: The section does not have both keys.
+    The section must have the keys `revision` and `files`.
     """
     import yaml
 
     source = _member(yaml.compose(text), "source")
     places = [_member(source, "revision"), _member(source, "files")]
-    if not source or None in places:
-        raise InputError("source needs the keys revision and files")
     indent = " " * (source.start_mark.column + 2)
     lines = "".join(f"\n{indent}{line}" for line in file_lines(files.items()))
     new = [f" {yaml_text(commit)}", lines]
@@ -39,6 +35,5 @@ def with_pins(text: str, commit: str, files: dict[str, str]) -> str:
 
 
 def _member(node: Any, key: str) -> Any:
-    """Return the node of a mapping's key, or None."""
-    pairs = node.value if node is not None and node.id == "mapping" else []
-    return next((value for name, value in pairs if name.value == key), None)
+    """Return the node of a mapping's key."""
+    return next(value for name, value in node.value if name.value == key)

@@ -187,8 +187,8 @@ def refuse_private_texts(
                 if secret := search.find(text):
                     what = "text" if secret.part == "problem" else secret.part
                     raise InputError(
-                        f"{name} holds the {what} of {secret.item}, which is private: nothing was "
-                        "published"
+                        f"{name} holds the {what} of {secret.item}, which is private, so "
+                        "nothing was published: remove the text, and publish again"
                     )
     except InputError:
         shutil.rmtree(folder)

@@ -43,7 +43,7 @@ def checkout_in_use(stage: str) -> Iterator[None]:
             (folder / "rwlock").unlink(missing_ok=True)
         except LockError as error:
             if time.monotonic() > end:
-                raise InputError(f"the checkout is in use: {error}") from None
+                raise InputError(f"the checkout is in use: wait, and run again ({error})") from None
             time.sleep(0.2)
     try:
         yield

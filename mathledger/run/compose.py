@@ -18,7 +18,8 @@ def compose(overrides: list[str]) -> str:
             config = hydra_compose("config", overrides=overrides)
         OmegaConf.resolve(config)
         if missing := OmegaConf.missing_keys(config):
-            raise InputError(f"{CONF}/ has no value for {', '.join(sorted(missing))}")
+            keys = ", ".join(sorted(missing))
+            raise InputError(f"{CONF}/ has no value for {keys}: set it there, or pass KEY=VALUE")
         return OmegaConf.to_yaml(config)
     except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
         if isinstance(error.__cause__, ConfigAttributeError | ConfigKeyError):

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
             "`item BENCHMARK/ID`"
         )
     if rest and arguments.html:
-        raise InputError(f"--html shows the chain of a number, not of one {what}")
+        raise InputError(f"--html shows the chain of a number, not of one {what}: omit it")
     chain = Chain.open(arguments.rev)
     if rest:
         show = show_row if what == "row" else show_item

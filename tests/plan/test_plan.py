@@ -67,7 +67,10 @@ def test_the_seed_recipe_is_planned_from_the_hubs_config_alone(
 
 def test_the_seed_recipe_says_what_is_to_be_pinned(workspace: Workspace) -> None:
     shown = workspace.python("-m", "stages.params", "experiment=deepseek_math_7b", ok=False)
-    assert shown == "error: conf/ has no value for model.source.files, model.source.revision\n"
+    assert shown == (
+        "error: conf/ has no value for model.source.files, model.source.revision: set it there, or "
+        "pass KEY=VALUE\n"
+    )
 
 
 def test_the_plan_counts_what_training_then_does(smoke: Workspace) -> None:
