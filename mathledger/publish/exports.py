@@ -1,4 +1,4 @@
-"""Write the ledger's numbers beside the responses, in the formats that others read.
+"""Write the ledger's numbers next to the responses, in the formats that others read.
 
     results/every_eval_ever/ records in the schema of Every Eval Ever
     results/eval_result/     in-toto statements with the draft predicate `eval-result`
