@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick", action="store_true", help="only tests that run no stage and need no torch"
     )
+    parser.addoption("--fault", metavar="TEXT", help="only tests of faults whose name holds this")
 
 
 class NoTorch:
@@ -93,6 +94,10 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Iterator[None]:
     """Deselect the slow tests under --quick, and order the tests that processes share."""
+    for item in items:  # bench.faults reads the name of the fault in pytest's report
+        item.user_properties += [("fault", mark.args[0]) for mark in item.iter_markers("fault")]
+    if text := config.option.fault:
+        items[:] = [each for each in items if any(text in name for _, name in each.user_properties)]
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
         items[:] = filter(is_quick, items)

@@ -12,6 +12,7 @@ from bench import (
     commands,
     contamination,
     evaluation,
+    faults,
     gpu_check,
     grading,
     intervals,
@@ -176,6 +177,12 @@ def test_the_check_takes_the_largest_shape_that_fits_by_the_plan(tmp_path: Path)
     assert shape(79.2, "train=lora") == shape(180.0) == "deepseek_math_7b_rl"
     with pytest.raises(gpu_check.NotRunError, match=r"no shape fits 1\.0 GiB"):
         shape(1.0)
+
+
+def test_faults(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Only the fault whose tests run no stage."""
+    cells = table(faults.main, capsys, tmp_path, "--only", "torn lock")
+    assert cells[1] == ["torn lock files", "tests/run/test_repair.py", "6", "0", "0"]
 
 
 def test_every_script_is_run_here_and_described() -> None:

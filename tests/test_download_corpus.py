@@ -416,6 +416,7 @@ def remote(
 STAGE = ("-m", "stages.download_corpus", "big")
 
 
+@pytest.mark.fault("stage or DVC killed, interrupted or terminated")
 def test_a_killed_download_goes_on_where_it_stopped(remote: tuple[Workspace, Hub]) -> None:
     """The first server is slow, and the second drops the connection once."""
     workspace, hub = remote
@@ -442,6 +443,7 @@ def test_a_killed_download_goes_on_where_it_stopped(remote: tuple[Workspace, Hub
     }
 
 
+@pytest.mark.fault("full disk")
 def test_a_full_disk_is_one_line(remote: tuple[Workspace, Hub]) -> None:
     workspace, hub = remote
     folder = content_id("dataset", "org/big", commit_of("datasets/org/big"), "train.jsonl")

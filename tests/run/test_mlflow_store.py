@@ -273,6 +273,7 @@ def fresh(file: Path) -> None:
     half_made(file)
 
 
+@pytest.mark.fault("SQLite corrupt")
 @pytest.mark.parametrize(
     ("damage", "can_be_replaced"),
     [(fresh, True), (nul, True), (without_end, False), (other_program, False), (with_a_run, False)],
@@ -286,6 +287,7 @@ def test_only_a_store_without_runs_is_replaced(
 
 
 @pytest.mark.slow
+@pytest.mark.fault("SQLite corrupt")
 def test_a_half_made_store_is_replaced(
     root: Path, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 TORN = ["", "\0" * 4096, "schema: '2.0'\nstages:\n  mix:\n    cm", "{", "schema: '2.0'\n", "\ufffe"]
 
 
+@pytest.mark.fault("torn lock files")
 @pytest.mark.parametrize("torn", TORN)
 def test_a_torn_lock_is_restored_from_the_copy_and_else_from_the_commit(
     project: Path, torn: str

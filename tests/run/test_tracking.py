@@ -58,6 +58,7 @@ def test_a_stage_that_is_not_configured_is_an_error(workspace: Workspace) -> Non
     assert "params.yaml has no benchmark 'aime24'" in shown and "Traceback" not in shown
 
 
+@pytest.mark.fault("full disk")
 @pytest.mark.parametrize("name", ["kept.parquet", "removed.parquet"])
 def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_whole(
     smoke_copy: Workspace, name: str

@@ -69,6 +69,7 @@ if sys.argv[1:]:
 """
 
 
+@pytest.mark.fault("stage or DVC killed, interrupted or terminated")
 def test_a_killed_run_gives_its_turn_away(tmp_path: Path) -> None:
     """One process holds the lock at a time, SIGKILL releases it, and the record stays whole."""
     environment = clean_environment() | {"DVC_ROOT": str(tmp_path)}
