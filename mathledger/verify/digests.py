@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mathledger.chain.git import md5_at
 from mathledger.chain.lock import LOCK, Out, Stage
+from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_code, is_data, is_lineage, is_within
 from mathledger.run.git import git_paths, head
@@ -36,7 +37,33 @@ def digests(project: Project) -> Check:
     for out, stage in entries.items():
         if out.path not in missing:
             yield from compare(project, out, stage)
+    yield from unrecorded(project)
     return f"{len(set(files))} files, {size / 1e6:,.0f} MB at {size / 1e6 / seconds:,.0f} MB/s"
+
+
+# The folders whose files no other link makes again, with these.
+KNOWN = {"data/train": {"samples.csv"}, "data/reinforce": {"samples.csv"}}
+
+
+def unrecorded(project: Project) -> Iterator[str]:
+    """Name files that a reader takes for results, though no stage makes them.
+
+    Earlier runs with other params may have left metrics behind, and their entries in dvc.lock.
+    """
+    entries = parse_yaml(project.chain.text(LOCK), LOCK)["stages"].values()
+    outs = {out["path"] for entry in entries for out in entry.get("outs", [])}
+    for path in files_below("metrics"):
+        if path.as_posix() not in outs and path.name != ".gitignore":
+            yield f"{path} is recorded by no stage in {LOCK}: remove it"
+    for folder, names in KNOWN.items():
+        for path in files_below(folder):
+            if path.relative_to(folder).as_posix() not in names:
+                yield f"{path} is not made by its stage: remove it"
+
+
+def files_below(folder: str | Path) -> list[Path]:
+    """Return the sorted paths in a folder that are no folders; a link to a folder is one."""
+    return sorted(each for each in Path(folder).rglob("*") if each.is_symlink() or each.is_file())
 
 
 def how_to_restore(path: str) -> str | None:

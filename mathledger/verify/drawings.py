@@ -5,6 +5,7 @@ from pathlib import Path
 from mathledger.card.ledger import Ledger
 from mathledger.chain.chain import LEDGER
 from mathledger.verify import comparing
+from mathledger.verify.digests import files_below
 from mathledger.verify.project import Check, Project
 from mathledger.verify.sources import scratch
 
@@ -27,7 +28,9 @@ def drawings(project: Project) -> Check:
                 yield from comparing.files(stored, path)
         # Nothing else may be there, because a reader would take it for the pipeline's.
         for folder in (CARD, Path("plots")):
-            for stored in sorted(each for each in folder.rglob("*") if each.is_file()):
+            for stored in files_below(folder):
                 if stored not in {*made, *OTHERS, Path(LEDGER)}:
                     yield f"{stored} is not made by any stage: remove it"
+                elif stored.is_symlink():
+                    yield f"{stored} is a link: run `dvc repro model_card`"
     return f"{len(made)} files of the card and its plots are drawn the same again"

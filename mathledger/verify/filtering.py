@@ -68,10 +68,10 @@ def again(project: Project) -> Check:
             except InputError as error:
                 yield f"{stage} does not run on its stored input: {error}"
                 continue
-            for ignored in NOT_COMPARED:
-                (out / ignored).unlink(missing_ok=True)
             stored = project.outputs.data / stage / (item or "")
             yield from _strangers(stored, out)
+            for ignored in NOT_COMPARED:
+                (out / ignored).unlink(missing_ok=True)
             for path in sorted(each for each in out.rglob("*") if each.is_file()):
                 num_files += 1
                 yield from comparing.files(stored / path.relative_to(out), path)
@@ -82,7 +82,7 @@ def again(project: Project) -> Check:
 
 def _strangers(stored: Path, out: Path) -> Iterator[str]:
     for path in sorted(each for each in stored.rglob("*") if each.is_file()):
-        if path.name not in NOT_COMPARED and not (out / path.relative_to(stored)).exists():
+        if not (out / path.relative_to(stored)).exists():
             yield f"{path} is not made by its stage: remove it"
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathledger.core.files import read_json
+from mathledger.model.folder import ADAPTER
 from mathledger.verify import comparing
 from mathledger.verify.project import Check, Project
 from mathledger.verify.sources import model_settings, models, scratch
@@ -138,23 +140,27 @@ def _files(project: Project, trainer: Any, lora: "Lora | None", is_parallel: boo
     with scratch() as name:
         again = Path(name) / "tuned"
         models.save_model(trainer, tokenizer, project.outputs.model("base"), lora, again)
-        for path in sorted(again.rglob("*.safetensors*")):
-            own = tuned / path.relative_to(again)
-            if not own.is_file():
+        for path in sorted(each for each in again.rglob("*") if each.is_file()):
+            own, is_weights = tuned / path.relative_to(again), ".safetensors" in path.suffixes
+            if not own.is_file() or not (is_weights or path.name == ADAPTER):
                 continue
-            if not is_parallel and _form(own) != _form(path):
-                yield f"{own}: the names, shapes or metadata of its weights are not the base's"
-            path.unlink()
-            path.symlink_to(own.resolve())  # only training again shows the numbers
+            if _form(own) == _form(path) or (is_weights and is_parallel):
+                path.unlink()
+                path.symlink_to(own.resolve())  # only training again shows the rest of it
         yield from comparing.folders(tuned, again)
 
 
-def _form(path: Path) -> bytes:
-    """Return what a file of weights says about them: its header, or the list of such files."""
-    if path.suffix == ".json":
-        return path.read_bytes()
-    with path.open("rb") as file:
-        return file.read(int.from_bytes(file.read(8), "little"))
+def _form(path: Path) -> Any:
+    """Return what training leaves as it is of a file of weights, or of an adapter's configuration.
+
+    That is the header of weights; peft writes the names of modules in any order.
+    """
+    if path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            return file.read(int.from_bytes(file.read(8), "little"))
+    content = read_json(path)
+    modules = content.get("target_modules")
+    return content | {"target_modules": sorted(modules)} if isinstance(modules, list) else content
 
 
 def _answer(

@@ -258,9 +258,10 @@ def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: P
     collect(project)
     file = project.path / replicates.FILE
 
-    def verified() -> tuple[list[str], str]:
+    def verified(num_regenerated: int = 0) -> tuple[list[str], str]:
+        options = VerifyOptions(num_regenerated=num_regenerated)
         with contextlib.chdir(project.path):
-            checking = trainings.trainings(VerifyProject(Chain.open(), VerifyOptions()))
+            checking = trainings.trainings(VerifyProject(Chain.open(), options))
             reasons = []
             while True:
                 try:
@@ -279,9 +280,13 @@ def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: P
         "seeds of replicate-2 differs from its commit's ledger",
     ]
     lines[0]["commit"] = lines[1]["commit"] = "0" * 40
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    here = "0 of 2 trainings with other seeds are in this clone, and agree"
+    assert verified() == ([], f"{here}; the card counts 2 others, taken as stored")
     lines[1]["seeds"] = lines[0]["seeds"]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    reasons, _ = verified()
+    assert verified()[0] == [f"{replicates.FILE}: the card counts 2 trainings with the same seeds"]
+    reasons, _ = verified(num_regenerated=1)
     assert [re.sub(".*jsonl: ", "", each) for each in reasons] == [
         f"the card counts replicate-{number}, whose commit 0000000000 is not in this clone: run "
         f"`dvc exp pull origin replicate-{number}`"
@@ -290,4 +295,4 @@ def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: P
     for line in lines:
         line["params_sha256"] = "0" * 64  # of other params, so the card does not count them
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert verified() == ([], "0 of 2 trainings with other seeds are in this clone, and agree")
+    assert verified(num_regenerated=1) == ([], here)

@@ -160,8 +160,8 @@ def test_a_tamperer_who_updates_all_digests_is_found_by_recomputing(
     wrong = {"responses", "metrics", "parts", "ledger", "card", "canaries", "data"}
     assert wrong <= failed(output)
     assert not {"commit", "params", "lock", "digests"} & failed(output)
-    assert f"item {rows[0]['item_id']}, repeat 0: verdict" in found["responses"]
-    assert f"item {asked[0]['id']}, {asked[0]['part']}: correct differs" in found["parts"]
+    assert f"row 0 (item_id {rows[0]['item_id']}): verdict is" in found["responses"]
+    assert f"row 0 (id {asked[0]['id']}): correct differs" in found["parts"]
     assert "97.3 is not in the ledger" in found["card"]
     assert "kept.parquet: row" in found["canaries"] and item["id"] in found["canaries"]
     assert "kept.parquet: row 0" in found["data"]
