@@ -16,6 +16,7 @@ from bench import (
     gpu_check,
     grading,
     intervals,
+    leaks,
     meaning,
     measure,
     near_dedup,
@@ -59,6 +60,19 @@ def test_contamination(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     cells = table(contamination.main, capsys, tmp_path)
     assert cells[0][:3] == ["set", "label", "pairs"] and "datatrove" not in cells[0]
     assert "not installed, left out: datatrove" in (tmp_path / "contamination.json").read_text()
+
+
+def test_leaks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Pairs that nobody has read are counted apart."""
+    pairs = contamination.read_pairs(ROOT / contamination.PAIRS)[::20]
+    own = []
+    for name, key in (("--rows", "query"), ("--items", "ref")):
+        lines = (json.dumps({"problem": pair[key]}) + "\n" for pair in pairs)
+        (tmp_path / key).write_text("".join(lines))
+        own += [name, str(tmp_path / key)]
+    cells = table(leaks.main, capsys, tmp_path, *own, "--unfound", str(tmp_path / "unfound"))
+    unread = (tmp_path / "unfound").read_text().splitlines()
+    assert int(cells[1][1]) > 5 and int(cells[1][4]) == len(unread) > 5
 
 
 def test_meaning(

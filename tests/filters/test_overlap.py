@@ -1,5 +1,7 @@
 """A text is compared with an item unit by unit: order, brackets, variables, words and drawings."""
 
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -155,6 +157,62 @@ def test_another_request_in_a_wrapper_is_another_problem(old: str, new: str) -> 
         assert not is_leak(item.replace(old, new % tuple(old.split(" + "))), item)
 
 
+LONG = (
+    "A machine stamps 14 medallions in the first minute and 9 decorations in every other minute. "
+    "The owner accumulates all of them in a cupboard that holds 350 pieces. "
+    "How many minutes pass until the cupboard overflows?"
+)
+MISSPELT = re.findall(r"\w{9,12}", LONG)
+
+
+@settings(max_examples=40, deadline=None, database=None)
+@given(st.sampled_from(MISSPELT), st.integers(2, 6), st.sampled_from("bdfgkmpv"))
+def test_a_misspelt_word_is_the_word(word: str, at: int, letter: str) -> None:
+    for slip in (word[:at] + word[at + 1 :], word[:at] + letter + word[at + 1 :]):
+        assert is_leak(LONG.replace(word, slip), LONG) and is_leak(LONG, LONG.replace(word, slip))
+    assert not is_leak(LONG.replace(word, "quotations"), LONG)
+
+
+SHAPE = (
+    "In a convex quadrilateral with sides $a = 5$ and $c = 8$ the diagonals $AC$ and $BD$ meet at "
+    "$E$, the angle $ABC$ is right, and $x_1 = 7$ is the root of $x^2 - 9x + 14 = 0$. Find {}."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "item", "expected"),
+    [
+        ("$AC$", "$CA$", True),
+        ("$AC$", "$AB$", False),
+        ("$ABC$", "$BAC$", False),
+        ("$a - c$", "$c - a$", False),
+        ("$a^c$", "$c^a$", False),
+        ("$a / c$", "$c / a$", False),
+    ],
+)
+def test_two_names_may_be_swapped_only_where_this_says_the_same(
+    text: str, item: str, expected: bool
+) -> None:
+    assert is_leak(SHAPE.format(text), SHAPE.format(item)) == expected
+
+
+ROUNDED = (
+    "Find $r$.",
+    r"Find $\lfloor 100r \rfloor$.",
+    r"Find $\lceil r \rceil$.",
+    "Find the integer nearest to $r$.",
+    "Find the greatest integer less than or equal to $r$.",
+)
+
+
+@pytest.mark.parametrize("rounded", ROUNDED[1:])
+def test_a_rounded_answer_is_an_answer_to_the_same_problem(rounded: str) -> None:
+    story = "The roots of $x^3 - 7x^2 + 5x - 3 = 0$ and of $x^2 = 12x + 5$ have the ratio $r$ > 1. "
+    for one, other in ((rounded, ROUNDED[0]), (ROUNDED[0], rounded)):
+        assert is_leak(story + one, story + other)
+        assert not is_leak(story.replace("12", "13") + one, story + other)
+
+
 @pytest.mark.parametrize(
     ("text", "item"),
     [
@@ -167,6 +225,18 @@ def test_another_request_in_a_wrapper_is_another_problem(old: str, new: str) -> 
         ("In terms of $k$, what is $7k - (3k + 8)$?", "What is $7k - (3k + 8)$?"),
         ("Let $z = 3 + 7i$, where $i^2 = -1$. Find $|z|$.", "Let $z = 3 + 7i$. Find $|z|$."),
         ("A 2 percent fee and a 3 percent tax.", "a 2 percent fee and a 3 percent tax."),
+        ("A hat costs 7 dollars, a scarf 9 dollars.", r"A hat costs \textdollar 7, a scarf \$9."),
+        ("How many different hats cost 9 cents?", "How many hats cost 9 cents?"),
+        ("A square has side length 7 and area 49.", "A square has side 7 and area 49."),
+        (
+            "Some words of $A$, $B$ and $C$ - and all of 9 such letters - are in this book.",
+            "Some words of $A$, $B$ and $C$ --- and all of 9 such letters --- are in this book.",
+        ),
+        (
+            "Let $m\\angle NOM = 40^\\circ$ and $ON = 3$.",
+            "Let $\\angle NOM = 40^\\circ$ and $ON = 3$.",
+        ),
+        ("If $2x + 9 = 7$, find $x$ in terms of radicals.", "If $2x + 9 = 7$, find $x$."),
     ],
 )
 def test_one_thing_has_the_same_units(text: str, item: str) -> None:
