@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.chdir(chain.at):
         project = Project(chain, options)
         findings, sample = levels.reproduce(project, arguments.level, show)
-        level = levels.highest(findings)
+        level = statements.proved(findings)
         statement = Statement(
             _type=TYPE,
             subject=[statements.subject(chain)],

@@ -9,6 +9,7 @@ from mathledger.core.tables import read_rows
 from mathledger.reproduce import drawing, training
 from mathledger.run.git import head
 from mathledger.verify import generating, links
+from mathledger.verify.chances import chances
 from mathledger.verify.project import Project
 from mathledger.verify.statements import Finding, Level, Sample
 
@@ -78,16 +79,6 @@ def _links(project: Project, level: Level) -> tuple[list[str], list[str]]:
     return equal, moved
 
 
-def highest(findings: list[Finding]) -> Level | None:
-    """Return the highest level up to which everything holds."""
-    found: Level | None = None
-    for each in findings:
-        if not each.holds:
-            break
-        found = each.level
-    return found
-
-
 def responses(project: Project) -> tuple[Sample, list[str], bool]:
     """Generate a random sample of the responses again.
 
@@ -130,7 +121,7 @@ def responses(project: Project) -> tuple[Sample, list[str], bool]:
         num_better_before=before,
         num_better_again=again,
         p_value=p_value(before, again),
-        chances=drawing.chances(len(keys), len(rechecks)),
+        chances=chances(len(keys), len(rechecks)),
     )
     is_tolerable = not moved or (not is_same_machine and sample.p_value >= P_VALUE)
     return sample, moved, is_tolerable and len(rechecks) == number

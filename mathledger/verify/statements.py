@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +20,13 @@ from mathledger.card.quantities import Sha256
 from mathledger.card.statement import Digest
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import one_line
 from mathledger.core.files import read_json
 from mathledger.core.typed import Record
+from mathledger.verify.chances import chances
 
 FOLDER = Path("statements")
+MAX_LINE = 400  # characters; a statement may hold any text
 FILE, SIGNATURE, KEY = "statement.json", "statement.sig", "signer.pub"
 PREDICATE_TYPE: Literal["urn:mathledger:reproduction:1"] = "urn:mathledger:reproduction:1"
 LEVELS = {
@@ -113,6 +116,10 @@ class Seen:
     @property
     def line(self) -> str:
         """Return one line that says who reproduced what."""
+        return one_line(self._text, MAX_LINE)
+
+    @property
+    def _text(self) -> str:
         if self.faults or self.statement is None:
             return f"{self.folder}: not valid: {'; '.join(self.faults)}"
         own = self.statement.predicate
@@ -141,8 +148,26 @@ class Seen:
 def read(chain: Chain) -> list[Seen]:
     """Return every statement in the project, those about its ledger first."""
     folder = chain.at / FOLDER
-    found = [_seen(path, chain) for path in sorted(folder.glob(f"*/{FILE}"))]
+    found: list[Seen] = []
+    first: dict[bytes, str] = {}  # the same statement twice is one person's word
+    for path in sorted(folder.glob(f"*/{FILE}")):
+        seen = _seen(path, chain)
+        text = path.read_bytes()
+        if text in first:
+            seen = replace(seen, faults=(*seen.faults, f"it repeats {first[text]}"))
+        first.setdefault(text, seen.folder)
+        found.append(seen)
     return sorted(found, key=lambda each: not each.is_about)
+
+
+def proved(findings: Sequence[Finding]) -> Level | None:
+    """Return the highest level up to which everything holds."""
+    found: Level | None = None
+    for each in findings:
+        if not each.holds:
+            break
+        found = each.level
+    return found
 
 
 def highest(found: Sequence[Seen]) -> str | None:
@@ -156,13 +181,14 @@ def _seen(path: Path, chain: Chain) -> Seen:
     name = path.parent.relative_to(chain.at).as_posix()
     try:
         statement = Statement.read(read_json(path), f"{name}/{FILE}")
-        faults = tuple(_faults(path, statement))
+        faults = (*_faults(path, statement), *_contradictions(statement.predicate))
     except InputError as error:
         return Seen(name, None, "", (str(error),), False)
     own = statement.predicate
     is_about = False
     with contextlib.suppress(InputError):
         is_about = own.ledger_sha256 == chain.ledger_sha256
+        is_about &= statement.subject[0] == subject(chain)
     return Seen(name, statement, signer_of(path, own.signer), faults, is_about)
 
 
@@ -175,6 +201,29 @@ def _faults(path: Path, statement: Statement) -> Iterator[str]:
         signature = path.with_name(SIGNATURE)
         for fault in signing.mismatches(folder, signature, verifier):
             yield fault.removeprefix(f"{signature}: ")
+
+
+def _contradictions(own: Reproduction) -> Iterator[str]:
+    """Yield where a statement says two things; its signature shows only who says them."""
+    reached = [each.level for each in own.findings]
+    if reached != list(LEVELS)[: len(reached)]:
+        yield f"its findings are of the levels {', '.join(reached) or 'none'}"
+    if own.level != proved(own.findings):
+        yield f"its level is {own.level}, but its findings hold up to {proved(own.findings)}"
+    yield from (
+        f"{each.level} is called equal, and something moved"
+        for each in own.findings
+        if each.is_equal and each.moved
+    )
+    sample = own.sample
+    if (sample and "V3" not in reached) or (own.level in ("V3", "V4") and not sample):
+        yield "it has a sample without V3, or V3 without a sample"
+    if sample and not (
+        0 <= sample.num_same_text <= sample.num_drawn <= sample.num_all
+        and 0 <= sample.num_same_verdict <= sample.num_drawn
+        and sample.chances == chances(sample.num_all, sample.num_drawn)
+    ):
+        yield "the numbers of its sample contradict each other"
 
 
 class alone(tempfile.TemporaryDirectory[str]):  # noqa: N801  used as `with alone(path)`

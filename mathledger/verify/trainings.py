@@ -35,7 +35,7 @@ def trainings(project: Project) -> Check:
     counted = own.replicates.trainings if own.replicates else []
     known = {each.commit for each in here}
     absent = [each for each in counted if each.commit not in known]
-    for other in absent if project.options.num_regenerated else ():
+    for other in absent if project.options.needs_trainings else ():
         yield (
             f"{replicates.FILE}: the card counts {other.experiment}, whose commit "
             f"{other.commit[:10]} is not in this clone: run `dvc exp pull origin "

@@ -14,7 +14,7 @@ from mathledger.evaluation.engines.engine import Request
 from mathledger.evaluation.spot_check import draw as drawn_by_the_stage
 from mathledger.publish import results_card
 from mathledger.reproduce import drawing, levels
-from mathledger.verify import links, statements
+from mathledger.verify import chances, links, statements
 from tests.conftest import Workspace
 
 KEYS = [
@@ -35,7 +35,7 @@ def test_each_link_is_part_of_a_level() -> None:
 def test_the_chance_of_a_forger_is_that_of_a_draw_without_replacement() -> None:
     for num_all, num_drawn, num_forged in ((10, 3, 2), (352, 32, 11), (5, 5, 1), (8, 2, 8)):
         expected = hypergeom(num_all, num_forged, num_drawn).pmf(0)
-        assert drawing.chance(num_all, num_drawn, num_forged) == pytest.approx(expected)
+        assert chances.chance(num_all, num_drawn, num_forged) == pytest.approx(expected)
 
 
 def test_the_draw_needs_ledger_commit_and_nonce() -> None:
