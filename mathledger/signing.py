@@ -90,7 +90,10 @@ def signing_config(signer: Signer) -> Any:
 
     config = signing.Config().set_hashing_config(hashing)
     if isinstance(signer, Keyless):
-        return config.use_sigstore_signer()
+        try:
+            return config.use_sigstore_signer()
+        except Exception as error:  # the library raises many types of errors if it is away
+            raise InputError(f"Sigstore cannot be used: {said(error)}") from None
     key = existing(signer.file, "private key")
     try:
         if isinstance(signer, CertifiedKey):
@@ -119,9 +122,9 @@ def sign(folder: Path, signature: Path, config: Any) -> None:
     aside = signature.with_name(signature.name + ".partial")
     try:
         config.sign(folder, aside)
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:  # Sigstore's services may fail in many ways
         aside.unlink(missing_ok=True)
-        raise InputError(f"{signature} cannot be written: {error}") from None
+        raise InputError(f"{signature} cannot be written: {said(error)}") from None
     aside.rename(signature)
 
 
@@ -153,11 +156,16 @@ def mismatches(folder: Path, signature: Path, verifier: Verifier) -> list[str]:
         differing = MISMATCH.findall(str(error).replace("\\", ""))
         if differing:
             return [f"{signature}: {name} is not the file that was signed" for name in differing]
-        return [f"{signature}: {' '.join(str(error).split()) or type(error).__name__}"]
+        return [f"{signature}: {said(error)}"]
     return [
         f"{signature}: {name} is not covered by the signature: remove it, or sign again"
         for name in sorted(names(folder) - covered(signature))
     ]
+
+
+def said(error: Exception) -> str:
+    """Return what an error says on one line, or its type if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def names(folder: Path) -> set[str]:
