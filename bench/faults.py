@@ -3,8 +3,8 @@
     python -m bench.faults              run the tests that are marked with a fault, and count them
     python -m bench.faults --only SQL   only those of faults whose name holds this text
 
-A test passes if the run ends by itself, says what happened in one line, leaves nothing that looks
-whole, and gives the same bytes when it is started again.
+A test of tests/test_faults.py passes if the run ends by itself, prints no traceback, and gives the
+same bytes when it is started again; the others disturb one part.
 """
 
 import subprocess
