@@ -23,7 +23,6 @@ class VerifyOptions:
     overrides: tuple[str, ...] = ()  # overrides with which params.yaml was compiled
     num_regenerated: int = 0  # number of responses to regenerate, drawn at random
     signature: Signature | None = None
-    needs_trainings: bool = False  # each training that the card counts must be in this clone
 
 
 def from_arguments(arguments: argparse.Namespace) -> VerifyOptions:
@@ -32,9 +31,7 @@ def from_arguments(arguments: argparse.Namespace) -> VerifyOptions:
     Raises:
         InputError: a signature is not given with exactly one way to check it.
     """
-    return VerifyOptions(
-        overrides(arguments), arguments.deep or 0, signature(arguments), bool(arguments.deep)
-    )
+    return VerifyOptions(overrides(arguments), arguments.deep or 0, signature(arguments))
 
 
 def overrides(arguments: argparse.Namespace) -> tuple[str, ...]:

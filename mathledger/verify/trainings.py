@@ -3,7 +3,6 @@
 These are trainings with other seeds, and responses that were generated again.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,9 +19,9 @@ from mathledger.verify.project import Check, Project
 
 
 def trainings(project: Project) -> Check:
-    """Check the lines whose experiment is here; `--deep` asks for all that the card counts.
+    """Check the lines whose experiment is here, and count the others, which are taken as stored.
 
-    `dvc exp pull` brings experiments.
+    A clone has no experiments until `dvc exp pull` brings them.
     """
     lines = replicates.read(replicates.FILE)
     own = project.ledger_again
@@ -35,12 +34,6 @@ def trainings(project: Project) -> Check:
     counted = own.replicates.trainings if own.replicates else []
     known = {each.commit for each in here}
     absent = [each for each in counted if each.commit not in known]
-    for other in absent if project.options.needs_trainings else ():
-        yield (
-            f"{replicates.FILE}: the card counts {other.experiment}, whose commit "
-            f"{other.commit[:10]} is not in this clone: run `dvc exp pull origin "
-            f"{shlex.quote(other.experiment)}`"
-        )
     for num in Counter(str(each.seeds) for each in counted).values():
         if num > 1:
             yield f"{replicates.FILE}: the card counts {num} trainings with the same seeds"
