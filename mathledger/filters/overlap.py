@@ -138,7 +138,8 @@ def class_of(
     if rest.template < limits.variant or shared < MIN_SHARED_BY_SIBLING:
         return NO_CLASS
     if rest.numbers == 0 and rest.signs == 0 and form != ANOTHER_REQUEST:
-        return SIBLING
+        # A text with numbers of its own tells another problem, which only asks the same.
+        return SIBLING if rest.outside == 0 else NO_CLASS
     return VARIANT if shared >= MIN_SHARED else NO_CLASS
 
 

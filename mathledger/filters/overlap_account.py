@@ -32,6 +32,7 @@ class Account(NamedTuple):
     conflicts: int  # Opposite words, and lost names.
     decisive: int  # Decisive words that one side lacks.
     template: float  # Smaller share of both sides' units in passages that agree, numbers masked.
+    outside: int  # Numbers in the text's other sentences.
     question: Question
 
 
@@ -153,6 +154,7 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         left.conflicts + right.conflicts,
         left.decisive + right.decisive,
         passages / max(1, left.num_units, right.num_units),
+        right.outside,
         compare(item, text, partner, back, lexicon),
     )
 
@@ -170,6 +172,7 @@ class Side(NamedTuple):
     conflicts: int
     decisive: int
     num_units: int
+    outside: int  # Numbers out of scope.
 
 
 @kernel
@@ -186,14 +189,16 @@ def _side(
     """Account for the units of the item, or for those of the text in scope."""
     total, lost = 1e-9, 0.0
     words = repeated = numbers = noted = signs = variables = conflicts = decisive = 0
-    num_units = names = lost_names = 0
+    num_units = names = lost_names = outside = 0
     for at in range(len(own.values)):
-        if not (is_item or scope[at]):
-            continue
         value, kind = own.values[at], own.kinds[at]
         is_equal = partner[at] >= 0 and (kind <= SMALL or other.values[partner[at]] == value)
+        if kind == NOTED:  # A sentence of notes may be out of scope and yet differ.
+            noted += not is_equal
+        if not (is_item or scope[at]):
+            outside += kind == QUANTITY
+            continue
         if kind >= REMARK:
-            noted += kind == NOTED and not is_equal
             num_units += is_equal
             continue
         num_units += 1
@@ -232,4 +237,5 @@ def _side(
         conflicts,
         decisive,
         num_units,
+        outside,
     )
