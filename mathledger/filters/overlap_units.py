@@ -54,6 +54,7 @@ _EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _FACTORIAL, _TH, _M, _ANGL
 _MINUS, _MANY, _OF, _NUMBER_WORD, _CONGRUENT = (
     int(each) for each in signed(b"-", b"many", b"of", b"number", b"\\cong")
 )
+_ONE, _NUMBER_ONE = int(signed(b"one")[0]), np.uint64(hash_bytes(b"1"))
 _SIDES = signed(b"side", b"sides")
 # Words that make one word with the next one, with a hyphen or without.
 _PREFIXES = np.sort(
@@ -253,6 +254,8 @@ def _word(
     is_begin = is_begin or _begins_anew(tok, at)
     own = lexicon.kinds[known]
     if own == DROPPED:
+        if tok[at, HASH] == _ONE:  # It may stand for 1, and may be a pronoun.
+            return REMARK, _NUMBER_ONE, last, is_begin
         return LEFT_OUT, value, last, is_begin
     kind = SMALL if own == LIGHT else QUANTITY if own == AS_NUMBER else TERM
     return kind, lexicon.heads[known], last, is_begin

@@ -205,12 +205,43 @@ ROUNDED = (
 )
 
 
-@pytest.mark.parametrize("rounded", ROUNDED[1:])
-def test_a_rounded_answer_is_an_answer_to_the_same_problem(rounded: str) -> None:
+@settings(max_examples=40, deadline=None, database=None)
+@given(st.sampled_from(ROUNDED), st.sampled_from(ROUNDED))
+def test_a_rounded_answer_is_an_answer_to_the_same_problem(one: str, other: str) -> None:
+    """Two ways of rounding ask for two numbers."""
     story = "The roots of $x^3 - 7x^2 + 5x - 3 = 0$ and of $x^2 = 12x + 5$ have the ratio $r$ > 1. "
-    for one, other in ((rounded, ROUNDED[0]), (ROUNDED[0], rounded)):
-        assert is_leak(story + one, story + other)
-        assert not is_leak(story.replace("12", "13") + one, story + other)
+    both_rounded = min(map(ROUNDED.index, (one, other))) > 0
+    assert is_leak(story + one, story + other) == (one == other or not both_rounded)
+    assert not is_leak(story.replace("12", "13") + one, story + other)
+
+
+NOTES = (
+    "",
+    " (The oats of all farmers weigh the same and are of one kind.)",
+    " (The rye of all farmers costs the same and is sold by weight.)",
+)
+
+
+@pytest.mark.parametrize("own", NOTES)
+@pytest.mark.parametrize("other", NOTES)
+def test_a_note_in_brackets_may_be_missing_but_not_differ(own: str, other: str) -> None:
+    assert is_leak(STORY + own, STORY + other) == (own == other or not (own and other))
+
+
+def test_a_text_with_numbers_of_its_own_is_no_sibling() -> None:
+    item = f"What is the number of square feet in the area of this trapezoid? {figure(4)}"
+    asked = "What is the number of square feet in the area of this {}?"
+    assert class_of(asked.format("pentagon"), item) == "sibling"
+    own = "A field is three times as long as wide. Its perimeter is 160 feet. "
+    assert class_of(own + asked.format("field"), item) is None
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(st.sampled_from(STORIES[:1]), numbers, st.integers(0, 3))
+def test_one_may_be_a_word(story: str, values: list[int], at: int) -> None:
+    item, text = (story.format(*values[:at], one, *values[at + 1 :]) for one in ("1", "one"))
+    other = story.format(*values[:at], 3, *values[at + 1 :])
+    assert is_leak(text, item) and is_leak(item, text) and not is_leak(text, other)
 
 
 @pytest.mark.parametrize(
