@@ -1,6 +1,8 @@
 """A training that is asked to end, or that another one overlaps, never writes a model."""
 
+import io
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +16,12 @@ pytestmark = pytest.mark.slow  # torch takes seconds to import
 
 
 def test_two_trainings_of_a_checkout_do_not_overlap(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rerun waits for the training that a killed DVC left behind."""
     order: list[str] = []
+    printed = io.StringIO()
+    monkeypatch.setattr("sys.stdout", printed)
 
     def rerun() -> None:
         with only_training("train", tmp_path):
@@ -26,8 +30,9 @@ def test_two_trainings_of_a_checkout_do_not_overlap(
     with only_training("train", tmp_path):
         other = threading.Thread(target=rerun)
         other.start()
-        while "waiting for it" not in capsys.readouterr().out:
+        while "waiting for it" not in printed.getvalue():
             assert other.is_alive()
+            time.sleep(0.01)
         with only_training("reinforce", tmp_path):
             order.append("another stage")
         order.append("first")
