@@ -207,7 +207,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "index leads inside": (index("sub/a.safetensors"), "names 'sub/a.safetensors'"),
     "index of Windows": (index("..\\a.safetensors"), "which is not a file of this folder"),
     "index of pickles": (index("pytorch_model.bin"), "pin the model's safetensors files"),
-    "index of numbers": (index(3), "names 3, which is no file"),
+    "index of numbers": (index(3), "names 3, which is not a file"),
     "index without map": (write("model.safetensors.index.json", "{}"), "has no weight_map"),
     "adapter alone": (adapter, "holds an adapter .* merge the adapter"),
     "adapter next to": (adapter_beside, "holds an adapter"),

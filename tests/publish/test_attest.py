@@ -100,9 +100,7 @@ def test_a_certificate_holds_for_its_authority_and_no_other(
     assert reasons(smoke.path, signature, Authorities((keys / "one.crt",)))
 
 
-@pytest.mark.parametrize(
-    "name", ["model_card/ledger.json", "model_card/README.md", "data/model/tuned/model.safetensors"]
-)
+@pytest.mark.parametrize("name", ["model_card/README.md", "data/model/tuned/model.safetensors"])
 def test_a_changed_file_is_named(
     signed: tuple[Workspace, Path], keys: Path, tmp_path: Path, name: str
 ) -> None:
@@ -124,7 +122,7 @@ def test_a_file_that_was_added_or_removed_is_found(
     (top / "data/model/tuned/more.bin").write_bytes(b"x")
     assert reasons(top, signature, Key(keys / "one.pub"))
     (top / "data/model/tuned/more.bin").unlink()
-    (top / "model_card/ledger.json").unlink()
+    (top / "model_card/report.html").unlink()
     assert reasons(top, signature, Key(keys / "one.pub"))
 
 
@@ -140,14 +138,17 @@ def test_a_signature_of_another_result_does_not_hold_here(
     with contextlib.chdir(top):
         assert not sign(keys, new)
     assert not reasons(top, new, Key(keys / "one.pub"))
-    assert reasons(top, signature, Key(keys / "one.pub"))
-    assert reasons(project.path, new, Key(keys / "one.pub"))
+    for at, other in ((top, signature), (project.path, new)):
+        named = [
+            each.removeprefix(f"{other}: ") for each in reasons(at, other, Key(keys / "one.pub"))
+        ]
+        assert "ledger.json is not the file that was signed" in named
 
 
 def published_copy(project: Workspace, tmp_path: Path) -> Path:
     """Copy the signed files and the files that refer to them."""
     top = tmp_path / "project"
-    for name in ("model_card", "data/model/tuned"):
+    for name in ("model_card", "data/model/tuned", "lineage/evaluate"):
         shutil.copytree(project.path / name, top / name)
     for name in ("dvc.yaml", "params.yaml", "dvc.lock"):
         shutil.copy(project.path / name, top / name)
