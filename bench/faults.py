@@ -53,7 +53,7 @@ def outcomes(only: str) -> dict[str, dict[str, "Counter[str]"]]:
         file = Path(scratch) / "tests.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-m", "fault", f"--junitxml={file}"]
         command += ["--fault", only, *files(only)]
-        done = subprocess.run(command, stdout=sys.stderr)
+        done = subprocess.run(command, stdout=sys.__stderr__)  # the table goes to stdout
         if not file.exists() or done.returncode not in (0, 1):
             raise InputError(f"{' '.join(command)} ended with {done.returncode}")
         return read(file.read_text(encoding="utf-8"))

@@ -95,7 +95,7 @@ def mix(smoke_copy: Workspace) -> Iterator[Mix]:
     shutil.rmtree(folder / "data/mix")
     made = Mix(smoke_copy)
     yield made
-    made.run("dvc", "repro", "mix", ok=True)
+    made.workspace.repro("mix")  # the fault is over, so the tests' fork server may run the stage
     assert faults.results(folder) == expected
     faults.expect_whole_cache(folder)
     assert made.statuses()[-1] == "FINISHED"
@@ -158,7 +158,7 @@ def test_a_store_that_another_process_locks_is_waited_for(mix: Mix) -> None:
     other = sqlite3.connect(mix.store, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
     threading.Timer(10, other.rollback).start()
-    mix.run("dvc", "repro", "--single-item", "mix", ok=True)
+    mix.workspace.repro("--single-item", "mix")
     other.close()
     assert mix.statuses() == ["FINISHED", "FINISHED"]
 
@@ -166,7 +166,7 @@ def test_a_store_that_another_process_locks_is_waited_for(mix: Mix) -> None:
 @pytest.mark.fault("SQLite corrupt")
 def test_a_torn_store_names_the_command_that_writes_it_again(mix: Mix) -> None:
     mix.store.write_bytes(mix.store.read_bytes()[:5000])
-    shown = mix.run("dvc", "repro", "--single-item", "mix", ok=False)
+    shown = mix.workspace.repro("--single-item", "mix", ok=False)
     assert "Traceback" not in shown
     moved = f"mv {shlex.quote(str(mix.store))} {shlex.quote(str(mix.store))}.damaged"
     assert f"run `{moved} && mathledger sync-mlflow`" in shown
