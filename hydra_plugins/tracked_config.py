@@ -1,26 +1,22 @@
-"""Check conf/ whenever Hydra composes it, also inside `dvc exp run`, and list the evaluated models.
+"""Check conf/ whenever Hydra composes it, also inside `dvc exp run`, and add our resolver.
 
 Hydra discovers this plugin by itself. It catches two mistakes. An experiment composed from a file
 that is not in git cannot be reproduced: its commit holds the compiled params.yaml, but not the
 file. A corpus, benchmark or model copied from another file, with the first line unchanged, would
 run under the other's name.
-
-The matrix of a DVC stage takes one list of params.yaml, and OmegaConf cannot join two. So the list
-of evaluated models is `${with_models:base,tuned}`: the pipeline's own and the keys of `models`.
 """
 
 import os
 import shlex
 from pathlib import Path
-from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
 
 from mathledger.core.configuration import check_name
 from mathledger.core.errors import InputError
+from mathledger.run.compose import register_resolver
 from mathledger.run.git import NoRepositoryError, git_paths
 
 
@@ -52,13 +48,7 @@ def expect_name(group: str, path: Path) -> None:
         raise HydraException(f"{group}/{path.name}: the first line must be `{wanted}`")
 
 
-def with_models(*own: str, _root_: Any) -> Any:
-    """Return the names of the pipeline's own models and those of the section `models`."""
-    others = _root_.get("models") or {}
-    return OmegaConf.create([*own, *(name for name in others if name not in own)])
-
-
-OmegaConf.register_new_resolver("with_models", with_models, replace=True)
+register_resolver()
 
 
 def unknown(folder: Path) -> list[str]:

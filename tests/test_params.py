@@ -1,5 +1,9 @@
 """conf/ compiles to params.yaml, and mistakes are reported before any stage runs."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from mathledger.core import configuration
@@ -7,7 +11,21 @@ from mathledger.core.errors import InputError
 from mathledger.run import params
 from mathledger.run.compose import compose
 from stages import params as stage
-from tests.conftest import Workspace
+from tests.conftest import ROOT, Workspace, clean_environment
+
+
+def test_the_installed_command_composes_without_the_project_on_its_path(tmp_path: Path) -> None:
+    """The script `mathledger` does not import from the current folder, as `python -m` does."""
+    (tmp_path / "mathledger").symlink_to(ROOT / "mathledger")
+    code = "from mathledger.run.compose import compose; print(compose([]), end='')"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=ROOT,
+        env=clean_environment() | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == configuration.PARAMS.read_text(), done.stderr
 
 
 def test_committed_snapshot_is_what_conf_compiles_to() -> None:

@@ -1,4 +1,10 @@
-"""Compose conf/ with Hydra into the text of params.yaml, byte for byte as `dvc exp run` does."""
+"""Compose conf/ with Hydra into the text of params.yaml, byte for byte as `dvc exp run` does.
+
+The matrix of a DVC stage takes one list of params.yaml, and OmegaConf cannot join two. So the list
+of evaluated models is `${with_models:base,tuned}`: the pipeline's own and the keys of `models`.
+"""
+
+from typing import Any
 
 from mathledger.core.configuration import CONF
 from mathledger.core.errors import InputError
@@ -12,6 +18,7 @@ def compose(overrides: list[str]) -> str:
     from omegaconf import OmegaConf
     from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+    register_resolver()  # a command that is not started from the project's root finds no plugin
     # Hydra itself raises TypeError and ValueError for an override such as train=3.
     try:
         with initialize_config_dir(str(CONF.resolve()), version_base=None):
@@ -25,6 +32,21 @@ def compose(overrides: list[str]) -> str:
         if isinstance(error.__cause__, ConfigAttributeError | ConfigKeyError):
             raise InputError(_unknown_key(str(error.__cause__.full_key))) from None
         raise InputError(f"{CONF}/ does not compose: {' '.join(str(error).split())}") from error
+
+
+def register_resolver() -> None:
+    """Let conf/ use `${with_models:...}`; hydra_plugins/ does the same inside `dvc exp run`."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("with_models", with_models, replace=True)
+
+
+def with_models(*own: str, _root_: Any) -> Any:
+    """Return the names of the pipeline's own models and those of the section `models`."""
+    from omegaconf import OmegaConf
+
+    others = _root_.get("models") or {}
+    return OmegaConf.create([*own, *(name for name in others if name not in own)])
 
 
 def _unknown_key(key: str) -> str:
