@@ -7,12 +7,11 @@ import base64
 import hashlib
 import json
 import struct
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
@@ -21,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.local_http import serving
 
 ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")  # the provider that vouches for a person
 TIMESTAMPS = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")  # of the log of certificates
@@ -227,16 +228,9 @@ def serve(person: str) -> Iterator[Sigstore]:
             chain = {"certificates": own.certify(token, request)}
             return self.answer({"signedCertificateEmbeddedSct": {"chain": chain}}, 201)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    own.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(Handler) as port:
+        own.url = f"http://127.0.0.1:{port}"
         yield own
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _b64(data: bytes) -> str:

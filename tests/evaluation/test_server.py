@@ -2,10 +2,9 @@
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +22,7 @@ from mathledger.evaluation.served import software_version
 from mathledger.evaluation.settings import Params, Server
 from mathledger.evaluation.store_key import decides
 from mathledger.run import params
+from tests.local_http import serving
 
 LIMITS = Limits(8, [])
 JSON = st.recursive(
@@ -143,16 +143,8 @@ def serve(answer: Any) -> Iterator[tuple[str, list[str]]]:
             with contextlib.suppress(OSError):
                 self.wfile.write(data)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}", asked
 
 
 def ask(url: str, monkeypatch: pytest.MonkeyPatch, *, max_retries: int = 0) -> list[Response]:
@@ -275,14 +267,10 @@ def test_a_servers_software_tells_its_version(
             self.end_headers()
             self.wfile.write(data)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        url = f"http://127.0.0.1:{http.server_address[1]}/v1/completions"
+    with serving(Handler) as port:
+        url = f"http://127.0.0.1:{port}/v1/completions"
         server = Server(url, None, software, 0, 5)
         given = {f"evaluate.server.{key}": value for key, value in asdict(server).items()}
         key = decides(Path("m"), {"m": "0"}, {**given, "evaluate.backend": "local-completions"})
         assert software_version(server) == key["server"] == version
-        http.shutdown()
-        thread.join()
     assert software_version(server) is None  # it does not answer any more

@@ -5,10 +5,9 @@ import contextlib
 import hashlib
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mathledger.core.hashing import sha256
 from mathledger.core.tables import read_rows
 from mathledger.verify import links
 from tests.conftest import Workspace
+from tests.local_http import serving
 from tests.publish.test_attest import make_key
 
 
@@ -104,21 +104,14 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         def do_GET(self) -> None:
             self.answer({"error": self.path}, 404)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
     from huggingface_hub import HfApi
 
     monkeypatch.setattr("huggingface_hub.HfApi", lambda: HfApi(endpoint=state.url, token="hf_x"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    try:
+    with serving(Handler) as port:
+        state.url = f"http://127.0.0.1:{port}"
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 LARGE = (".safetensors", ".parquet", ".png")
