@@ -76,7 +76,7 @@ def test_make_keeps_bytecode_where_the_environment_forbids_it() -> None:
     """Without it, each of the suite's processes compiles all modules that it imports."""
     show = "include Makefile\nshow:\n\t@python -c 'import sys; print(sys.dont_write_bytecode)'\n"
     done = subprocess.run(
-        ["make", "--file", "-", "show"],
+        ["make", "--no-print-directory", "--file", "-", "show"],
         cwd=ROOT,
         env=clean_environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
         input=show,

@@ -31,18 +31,25 @@ VALUE_HEAD = re.compile(
     r"\W{0,3}(?:\(.{0,20}\))?$"
 )
 SPREAD_HEAD = _whole(
-    "std.*", ".*stderr.*", "standard error", "±.*", ".*interval.*", "ci", ".*95 ?% ci"
+    "std.*|sd|s\\.d\\.|.*stderr.*|standard (?:error|deviation)",
+    "±.*|.*interval.*|ci|.*95 ?% ci",
 )
 TOTAL_HEAD = _whole("n", "total.*", "(?:# ?)?(?:questions|items|problems|samples)")
 SOLVED_HEAD = _whole("k", ".*solved", "(?:# ?)?correct")
 SHOTS_HEAD = _whole("(?:n-?|# ?)?shots?", "few-?shot")
 RUN_HEAD = _whole("(?:run|seed|trial)s?(?: ?#)?")
+PASSES_HEAD = _whole(
+    "(?:# ?|(?:num(?:ber)?|no\\.) (?:of )?)?"
+    "(?:runs|seeds|trials|trainings|repeats|repetitions|passes)(?: ?#)?"
+)
+MEAN_HEAD = re.compile(r"(?i)\W*(?:means?|averages?|avg\.?)\b(?!\s?@)")
 SIZE_HEAD = _whole(
     "(?:model )?size", "#? ?params?(?:eters)?.*", "parameters?.*", "(?:base )?model size"
 )
 # These headers name numbers in score tables that are not scores.
 OTHER = _whole(
     "[nk]|#.*|num(?:ber)? of .*|num_\\w+|no\\.?|total.*|questions.*|.*solved|items|samples",
+    "runs|trials|trainings|repeats|repetitions|passes",
     "(?:n-?)?shots?|few-?shot|prompt.*|version|filter|split|task type|temperature|run|seed.*",
     "params?|.*parameters?|.*\\bparams?\\b.*|.*\\bsize\\b.*|.*tokens.*|.*length.*|context.*|architecture|bits?",
     "year|.*\\bdate\\b.*|rank.*|epoch.*|.*\\bsteps?|.*loss.*|.*perplexity.*|ppl|.*rating.*|elo",
@@ -51,7 +58,8 @@ OTHER = _whole(
     "|remarks?",
     "Δ.*|delta.*|.*(?:change|gain|improvement|difference|recovery).*|vs\\.? .*|points?",
     "p|p-value.*|p \\(.*",
-    "std.*|.*stderr.*|.*\\berror.*|±|ci|.*interval.*|detectable|ledger",
+    "std.*|sd|s\\.d\\.|standard deviation|.*stderr.*|.*\\berror.*|±|ci|.*interval.*|detectable"
+    "|ledger",
     "batch.*|.*learning rate.*|lr|optimi[sz]er|warmup.*|layers?|heads?|hidden.*|vocab.*"
     "|seq(?:uence)?[ _]len.*|dropout",
     "rows?|examples?|downloaded|prepared|deduplicated|.*train(?:ing)? (?:data|set|rows).*"

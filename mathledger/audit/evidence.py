@@ -115,6 +115,7 @@ _HEADS = {
     "grader": _any(r"^(?:grader|harness|judge|framework)$"),
     "sampling": _any(r"^(?:sampling|decoding|samples|repeats|runs)$"),
     "predictions": _any(r"^(?:predictions|responses|outputs|logs|details)$"),
+    "n": _any(r"^(?:n|(?:(?:#|n|no\.|num(?:ber)?)(?: of)? ?)?(?:items|problems|questions))$"),
 }
 
 
@@ -141,9 +142,9 @@ def attach(body: Body, claims: list["Claim"], own_model: Identity) -> None:
     for section, own_words in stated.items():
         if _is_general(section):
             general = general | own_words
+    has_intervals = any("interval" in words for words in [general, *stated.values()])
     for kind in _SAID_OF_ONE:
         general.pop(kind, None)
-    has_intervals = any(PATTERNS["interval"].search(part) for part in anywhere)
     listed = _listed(body)
     all_statements = methods.statements(body.blocks, own_model)
     for claim in claims:
@@ -208,7 +209,8 @@ _REPORTED = frozenset(["reported", "paper", "official", "published", "leaderboar
 def _passes(claim: "Claim", all_statements: list[methods.Statement]) -> None:
     """Set the number of passes that the claim is a mean over, as far as the card states it."""
     is_vote, where = methods.is_vote(claim.metric), ""
-    if claim.passes is None and not claim.count and not is_vote:
+    is_open = claim.passes is None and not claim.is_repeated
+    if is_open and not claim.count and not is_vote:
         metric = claim.metric if claim.metric and "@" in claim.metric else None
         claim.passes, claim.is_repeated, line = methods.passes_of(
             all_statements, claim.section, claim.benchmark, metric
@@ -240,6 +242,8 @@ def _listed(body: Body) -> dict[tuple[str, ...], dict[str, str]]:
             for row in block.rows[1:] if kind else ():
                 if row.cells[0].text and row.cells[at].text.strip(" -"):
                     said = f"{title} {row.cells[at].text}"
+                    if kind == "n":
+                        said = f"{row.cells[at].text} items"
                     found[known.words(row.cells[0].text)].setdefault(str(kind), said)
     return found
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from mathledger.audit import known
 from mathledger.audit.axes import (
     BENCH_HEAD,
+    MEAN_HEAD,
     MODEL_HEAD,
+    PASSES_HEAD,
     RUN_HEAD,
     SHOTS_HEAD,
     SOLVED_HEAD,
@@ -258,13 +260,14 @@ class _TableReader(CellReader):
     ) -> Iterator[Unscaled]:
         grid = self.grid
         first: Unscaled | None = None
-        shots = [row.cells[c.at].text for c in grid.columns if SHOTS_HEAD.match(c.text)]
+        shots = self.whole_number(row, SHOTS_HEAD)
+        passes = self.whole_number(row, PASSES_HEAD)
         for column in grid.columns:
             cell = row.cells[column.at]
             if column.at in (grid.label, at):
                 continue
             if SPREAD_HEAD.match(column.text) and first:
-                first.claim.spread = cell.text.lstrip("±+/- ") or None
+                first.claim.spread = first.claim.spread or cell.text.lstrip("±+/- ") or None
                 continue
             if column.at in grid.labels or not column.is_value:
                 yield from self.remark(row, cell, mention)
@@ -282,17 +285,26 @@ class _TableReader(CellReader):
             context = f"{column.text} {row.cells[used].text} "
             context += self.conditions(row, column, mention, used)
             for unscaled in self.cell(row, column, cell, mention, owner, context, number):
-                if shots and shots[0].isdigit():
-                    unscaled.claim.stated["prompt"] = f"{shots[0]}-shot"
+                claim = unscaled.claim
+                if shots is not None:
+                    claim.stated["prompt"] = f"{shots}-shot"
+                if MEAN_HEAD.match(column.text) and not claim.passes:  # Not over benchmarks.
+                    claim.passes, claim.is_repeated = passes, not passes
                 first = unscaled
                 yield unscaled
+
+    def whole_number(self, row: Row, head: re.Pattern[str]) -> int | None:
+        """Return the whole number of a row in the column with such a header, if there is one."""
+        cells = (row.cells[c.at].text.strip() for c in self.grid.columns if head.match(c.text))
+        return next((int(cell) for cell in cells if cell.isdecimal()), None)
 
     def owner_in_row(self, row: Row, column: Column, number: int) -> Owner | None:
         """Return the owner of a number below a header without a model; None for a non-score."""
         head = column.text
         bare = METRIC.sub(" ", head)
         is_score = not re.search(r"\w", bare) or bool(_SETTING_WORDS.match(head))
-        if is_score or VALUE_HEAD.match(head):
+        is_mean = MEAN_HEAD.match(head) and not any(self.owners.values())  # Not over models.
+        if is_score or is_mean or VALUE_HEAD.match(head):
             model_at = self.model_column()
             own = self.label_owner(row, model_at) if model_at is not None else None
             return own or self.owner_of_group(number) or self.about

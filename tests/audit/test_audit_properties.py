@@ -166,3 +166,31 @@ def test_three_thousand_tables_are_read(tmp_path: Path) -> None:
     path.write_text("# Kestrel-7B\n\n" + "\n".join(parts))
     result = audit(path)
     assert len(result.claims) == 3000 and all(claim.whose == "this" for claim in result.claims)
+
+
+@st.composite
+def tables_of_means(draw: st.DrawFn) -> str:
+    """Draw a card whose table gives means over runs, with or without the number of runs."""
+    runs = draw(st.integers(2, 8))
+    count = draw(st.sampled_from(["runs", "seeds", "trainings", "# runs", "number of seeds", ""]))
+    spread = draw(st.sampled_from(["sd", "std", "standard deviation", ""]))
+    mean = draw(st.sampled_from(["mean", "mean, %", "Mean accuracy", "average", "avg."]))
+    items = draw(st.sampled_from(["n", "items", "# problems", ""]))
+    names = draw(st.permutations(list(BENCHMARKS)))[: draw(st.integers(2, 5))]
+    titles = ["Benchmark", items, count, mean, spread]
+    rows = []
+    for name in names:
+        n = BENCHMARKS[name][1]
+        total = sum(draw(st.integers(0, n)) for _ in range(runs))
+        filled = [name, str(n), str(runs), f"{100 * total / (n * runs):.1f}", "1.3"]
+        rows.append([cell for title, cell in zip(titles, filled, strict=True) if title])
+    table = _written(draw(st.sampled_from(["pipes", "html"])), [t for t in titles if t], rows)
+    return f"# Kestrel-7B\n\nThe model was trained with several seeds.\n\n## Evaluation\n\n{table}\n"
+
+
+@settings(max_examples=200, deadline=None)
+@given(tables_of_means())
+def test_a_mean_over_runs_is_not_read_as_one_pass(text: str) -> None:
+    result = audited(text)
+    assert result.claims and not any(claim.passes == 1 for claim in result.claims)
+    assert not [finding for finding in result.findings if finding.strength != "missing"]
