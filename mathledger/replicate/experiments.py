@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mathledger.card.replicates import seeds
+from mathledger.card.replicates import FILE, read, seeds
 from mathledger.chain import git
 from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
@@ -29,7 +29,8 @@ class Planned:
 def plan(at: Path, name: str, number: int, overrides: list[str]) -> list[Planned]:
     """Return `number` experiments, which differ from the given overrides by their seeds.
 
-    Names and seeds count on from the experiments that exist, so a second call adds trainings.
+    Names and seeds count on from the experiments that exist or are recorded, so a second call adds
+    trainings.
 
     Raises:
         InputError: the name or an override is wrong, or an override sets a seed.
@@ -52,8 +53,12 @@ def plan(at: Path, name: str, number: int, overrides: list[str]) -> list[Planned
 
 
 def numbers(at: Path, name: str) -> list[int]:
-    """Return the numbers of the experiments NAME-1, NAME-2, ... that exist or are queued."""
-    names = [*(each.name for each in git.experiments(at)), *git.queued(at)]
+    """Return the numbers of the experiments NAME-1, NAME-2, ... that exist, are queued or recorded.
+
+    A clone holds no experiments, but the file records those whose results were collected.
+    """
+    recorded = (each.experiment for each in read(at / FILE))
+    names = [*(each.name for each in git.experiments(at)), *git.queued(at), *recorded]
     found = (re.fullmatch(rf"{re.escape(name)}-(\d+)", each) for each in names)
     return [int(match[1]) for match in found if match]
 

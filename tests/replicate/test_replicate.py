@@ -203,6 +203,11 @@ def test_names_and_seeds_count_on(project: Project, monkeypatch: pytest.MonkeyPa
     project.git("update-ref", "--create-reflog", "-m", queue, "refs/exps/celery/stash", head)
     (after_queued,) = experiments.plan(project.path, "replicate", 1, ["experiment=smoke"])
     assert after_queued.name == "replicate-5"
+    assert collect(project) == 0
+    for ref in project.git("for-each-ref", "--format=%(refname)", "refs/exps").split():
+        project.git("update-ref", "-d", ref)  # as in a clone, which has only what is committed
+    (after_recorded,) = experiments.plan(project.path, "replicate", 1, ["experiment=smoke"])
+    assert after_recorded.name == "replicate-3"
     seen = [tuple(each.overrides) for each in (*first, next_one)]
     assert len(set(seen)) == 3
     with pytest.raises(InputError, match="replicate chooses this seed"):
