@@ -116,3 +116,14 @@ def test_a_loss_that_stands_twice_is_named(key: str, is_first: bool, loss: float
         write_text(Path("metrics/train.json"), told)
         (reason,) = results.losses(project)
         assert reason == "metrics/train.json is not formatted as its stage writes it"
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.sampled_from(["stop", "length"]), st.booleans())
+def test_a_response_cut_at_another_limit_is_named(
+    count: int, limit: int, reason: str, is_local: bool
+) -> None:
+    """A forger who states a larger limit could say that the model had more room."""
+    row = {"num_tokens": count, "finish_reason": reason}
+    said = results.other_limit(row, limit, "hf" if is_local else "local-completions")
+    is_cut_early = reason == "length" and count < limit and is_local
+    assert bool(said) == (count > limit or is_cut_early)
