@@ -1,10 +1,15 @@
 """conf/ compiles to params.yaml, and mistakes are reported before any stage runs."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mathledger.core import configuration
 from mathledger.core.errors import InputError
@@ -92,3 +97,54 @@ def test_a_section_edited_by_hand_is_checked_when_a_stage_reads_it(
 def test_scientific_notation_is_a_number() -> None:
     """PyYAML by itself reads 1e-05 as a string."""
     assert "learning_rate: 1.0e-05" in compose(["train.learning_rate=1e-5"])
+
+
+BROKEN = [
+    "a: [1\n b: {", "5\n", "a: 1\na: 2\n", "a: &x\n  b: *x\n", "\0", "a: \tb\n\tc: 1", "'a", "{",
+    "a: !!python/object:os.system 1\n", "? [1, 2]\n: 3\n", "null: 3\n", "a: ${\n", "a: *b\n",
+    "%YAML 9\n---\na: 1\n", "--- 1\n--- 2\n", "a: 1: 2\n",
+]  # fmt: skip
+# What YAML and OmegaConf read as something other than text.
+SIGNS = st.text("ab1: \n\t-[]{}'\"&*!?|>%@`#,.~$\\\0\u00e9\ud7ff", max_size=30)
+
+
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Work next to a copy of conf/."""
+    top = tmp_path_factory.mktemp("broken")
+    shutil.copytree(ROOT / "conf", top / "conf")
+    with contextlib.chdir(top):
+        yield top / "conf"
+
+
+@contextlib.contextmanager
+def written(path: Path, text: str) -> Iterator[None]:
+    """Give a file another content, and put the old one back afterwards."""
+    old = path.read_bytes()
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        yield
+    finally:
+        path.write_bytes(old)
+
+
+@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize("name", ["train/full.yaml", "config.yaml"])
+def test_a_file_that_is_no_yaml_is_named(conf: Path, name: str, text: str) -> None:
+    with written(conf / name, text), pytest.raises(InputError) as error:
+        compose([])
+    message = str(error.value)
+    assert message.startswith(f"conf/{name} is not a YAML file of keys and values: ")
+    assert message.endswith(": correct the file") and "\n" not in message
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[*HealthCheck])
+@given(st.sampled_from(["train/full.yaml", "config.yaml", "benchmark/champ.yaml"]), SIGNS)
+def test_whatever_a_file_holds_it_composes_or_an_error_says_why(
+    conf: Path, name: str, text: str
+) -> None:
+    with written(conf / name, text):
+        try:
+            compose([])
+        except InputError as error:
+            assert "\n" not in str(error) and not str(error).endswith(": ")

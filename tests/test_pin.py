@@ -112,7 +112,7 @@ def test_a_source_without_a_revision_is_one_line(
 
 def test_an_unknown_benchmark_is_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     write()
-    assert "there is no conf/benchmark/exma.yaml; the benchmarks are exam" in pin(capsys, "exma")
+    assert "there is no conf/benchmark/exma.yaml: choose one of exam" in pin(capsys, "exma")
 
 
 def test_an_unpinned_benchmark_names_the_command() -> None:

@@ -44,7 +44,7 @@ def read(path: Path) -> dict[str, Any]:
 
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
-        raise InputError(f"there is no {path}; the benchmarks are {known}")
+        raise InputError(f"there is no {path}: choose one of {known}, or write the file first")
     try:
         node = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

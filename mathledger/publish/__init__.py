@@ -117,7 +117,9 @@ def write_results(folder: Path, chain: Chain, private: dict[str, Any]) -> None:
             shutil.copyfile(source, folder / entry.benchmark / f"{model}.parquet")
     reproduced = [each for each in statements.read(chain) if each.is_about and not each.faults]
     for each in reproduced:
-        shutil.copytree(chain.at / each.folder, folder / each.folder)
+        (folder / each.folder).mkdir(parents=True)
+        for file in statements.files(chain.at / each.folder):
+            shutil.copyfile(file, folder / each.folder / file.name)
     card = results_card(ledger, published, sorted(private), reproduced)
     (folder / "README.md").write_text(card, encoding="utf-8")
     shutil.copyfile(chain.at / LEDGER, folder / "ledger.json")

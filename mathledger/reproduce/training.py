@@ -47,7 +47,7 @@ def again(project: Project) -> tuple[list[str], list[str], bool]:
 
 
 def train(project: Project, stage: Stage, clone: Path) -> None:
-    """Run a stage in a clone of the commit, which reads the stored inputs.
+    """Run a stage on the stored inputs in a clone of the commit.
 
     Raises:
         InputError: the stage does not run to its end.

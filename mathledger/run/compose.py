@@ -4,6 +4,7 @@ The matrix of a DVC stage takes one list of params.yaml, and OmegaConf cannot jo
 of evaluated models is `${with_models:base,tuned}`: the pipeline's own and the keys of `models`.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from mathledger.core.configuration import CONF
@@ -11,7 +12,12 @@ from mathledger.core.errors import InputError
 
 
 def compose(overrides: list[str]) -> str:
-    """Return the text of params.yaml for some Hydra overrides, with interpolations resolved."""
+    """Return the text of params.yaml for some Hydra overrides, with interpolations resolved.
+
+    Raises:
+        InputError: a file of conf/ or an override is wrong; the message names it.
+    """
+    import yaml
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -19,7 +25,10 @@ def compose(overrides: list[str]) -> str:
     from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
     register_resolver()  # a command that is not started from the project's root finds no plugin
-    # Hydra itself raises TypeError and ValueError for an override such as train=3.
+    # Hydra raises TypeError and ValueError for an override such as train=3. For a file it passes on
+    # what PyYAML and OmegaConf raise: OSError for a bare number, RecursionError for a loop.
+    wrong = (HydraException, OmegaConfBaseException, TypeError, ValueError)
+    unreadable = (*wrong, yaml.YAMLError, OSError, RecursionError)
     try:
         with initialize_config_dir(str(CONF.resolve()), version_base=None):
             config = hydra_compose("config", overrides=overrides)
@@ -28,10 +37,32 @@ def compose(overrides: list[str]) -> str:
             keys = ", ".join(sorted(missing))
             raise InputError(f"{CONF}/ has no value for {keys}: set it there, or pass KEY=VALUE")
         return OmegaConf.to_yaml(config)
-    except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
+    except unreadable as error:
         if isinstance(error.__cause__, ConfigAttributeError | ConfigKeyError):
             raise InputError(_unknown_key(str(error.__cause__.full_key))) from None
-        raise InputError(f"{CONF}/ does not compose: {' '.join(str(error).split())}") from error
+        for what in _unreadable_files(unreadable):
+            raise InputError(f"{what}: correct the file") from None
+        raise InputError(f"{CONF}/ does not compose: {_said(error)}") from error
+
+
+def _unreadable_files(errors: tuple[type[Exception], ...]) -> Iterator[str]:
+    """Yield what is wrong with each file of conf/ that cannot be read alone.
+
+    Hydra's own message often names no file.
+    """
+    from omegaconf import OmegaConf
+
+    for path in sorted(CONF.rglob("*.yaml")):
+        try:
+            OmegaConf.load(path)
+        except errors as error:
+            yield f"{path} is not a YAML file of keys and values: {_said(error)}"
+
+
+def _said(error: BaseException) -> str:
+    """Return an error's text on one line; a long one is cut, and an empty one is its cause's."""
+    texts = (" ".join(str(each).split()) for each in (error, error.__cause__) if each)
+    return next(filter(None, texts), type(error).__name__)[:600]
 
 
 def register_resolver() -> None:

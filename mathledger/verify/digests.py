@@ -12,7 +12,7 @@ from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.paths import is_code, is_data, is_lineage, is_within
 from mathledger.run.git import git_paths, head
-from mathledger.run.lineage import Lineage
+from mathledger.run.lineage import Lineage, lineage_file
 from mathledger.verify.project import Check, Project
 from mathledger.verify.records import recorded_md5
 
@@ -43,22 +43,40 @@ def digests(project: Project) -> Check:
 
 # The folders whose files no other link makes again, with these.
 KNOWN = {"data/train": {"samples.csv"}, "data/reinforce": {"samples.csv"}}
+# In these folders a reader takes every file for a result or for the record of a run.
+RECORDED = ("data", "lineage", "metrics")
+CARD_RUN = lineage_file("model_card")  # in git, and in no entry of the lock
 
 
 def unrecorded(project: Project) -> Iterator[str]:
     """Name files that a reader takes for results, though no stage makes them.
 
-    Earlier runs with other params may have left metrics behind, and their entries in dvc.lock.
+    Earlier runs with other params may have left files behind, and their entries in dvc.lock.
     """
     entries = parse_yaml(project.chain.text(LOCK), LOCK)["stages"].values()
     outs = {out["path"] for entry in entries for out in entry.get("outs", [])}
-    for path in files_below("metrics"):
-        if path.as_posix() not in outs and path.name != ".gitignore":
-            yield f"{path} is recorded by no stage in {LOCK}: remove it"
+    for folder in RECORDED:
+        for path in files_below(folder):
+            name = path.as_posix()
+            parents = {parent.as_posix() for parent in path.parents}
+            is_known = name in outs or parents & outs or path == CARD_RUN
+            if not is_known and not _is_left_behind(path):
+                yield f"{path} is recorded by no stage in {LOCK}: remove it"
     for folder, names in KNOWN.items():
         for path in files_below(folder):
             if path.relative_to(folder).as_posix() not in names:
                 yield f"{path} is not made by its stage: remove it"
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Return True for git's own files, and for what a killed run or a file manager leaves.
+
+    Nothing may be left in metrics/, whose files a reader compares.
+    """
+    if path.name == ".gitignore":
+        return True
+    names = [name for name in path.parts if name.endswith(".partial") or name == ".DS_Store"]
+    return bool(names) and path.parts[0] != "metrics"
 
 
 def files_below(folder: str | Path) -> list[Path]:

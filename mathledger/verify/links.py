@@ -174,5 +174,6 @@ def _checked(link: Link, project: Project) -> LinkResult:
     except ModuleNotFoundError as error:
         reasons = [f"could not be checked: {what_is_missing(error) or error}"]
     except Exception as error:  # files may hold anything, so any error fails the link
-        reasons = [f"could not be checked: {type(error).__name__}: {error}"]
+        said = " ".join(str(error).split())
+        reasons = [f"could not be checked: {type(error).__name__}: {said}"]
     return LinkResult(link.name, tuple(reasons), "" if reasons else looked_at)

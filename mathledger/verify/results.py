@@ -15,6 +15,7 @@ from mathledger.verify.project import Check, Project
 from mathledger.verify.sources import scratch
 
 SCHEMA = Path("docs/ledger.schema.json")
+LOCAL = ("hf", "vllm")  # the backends that load the weights; the others ask a server
 
 
 def ledger(project: Project) -> Check:
@@ -113,8 +114,27 @@ def prompts(project: Project) -> Check:
                     f"{path}: item {key[0]}, repeat {key[1]}: finish_reason is "
                     f"{row['finish_reason']}, but the prompt {does} the model's context"
                 )
+            elif why := other_limit(row, questions.limits.max_gen_toks, questions.settings.backend):
+                yield f"{path}: item {key[0]}, repeat {key[1]}: {why}"
         num_prompts += len(asked)
     return f"{num_prompts:,} prompts rendered again"
+
+
+def other_limit(row: Mapping[str, Any], max_gen_toks: int, backend: str) -> str | None:
+    """Return how a response shows that it was cut at another limit than the params give.
+
+    A server may cut a response earlier, and counts its tokens in its own way.
+
+    >>> row = {"num_tokens": 8, "finish_reason": "length"}
+    >>> other_limit(row, 8, "hf"), other_limit(row, 64, "hf")
+    (None, 'it was cut at 8 tokens, but the params allow 64')
+    """
+    count, reason = row["num_tokens"], row["finish_reason"]
+    if count > max_gen_toks:
+        return f"it has {count:,} tokens, but the params allow {max_gen_toks:,}"
+    if backend in LOCAL and reason == "length" and count < max_gen_toks:
+        return f"it was cut at {count:,} tokens, but the params allow {max_gen_toks:,}"
+    return None
 
 
 def responses(project: Project) -> Check:
@@ -187,7 +207,7 @@ def metrics(project: Project) -> Check:
         settings = settings_for(project.outputs.model(model), params.load("evaluate", Params))
         # The precision is what the run recorded; if the params name one, it must be that.
         dtype = lineage.dtype if settings.dtype == "auto" else settings.dtype
-        if settings.backend not in ("hf", "vllm"):
+        if settings.backend not in LOCAL:
             dtype = lineage.dtype
         computed = samples.metrics(rows, settings, task, dtype)
         stated = read_json(path)
@@ -199,7 +219,12 @@ def metrics(project: Project) -> Check:
 
 def losses(project: Project) -> Iterator[str]:
     """Check that the losses in metrics/train.json are those of the curve."""
+    from mathledger.core.files import read_json
+
     stated, curve = project.outputs.metrics("train"), project.outputs.loss_curve()
+    # Readers of JSON disagree about a key that stands twice; the stage writes it once.
+    file = project.outputs.metrics_file("train")
+    yield from comparing.json_file(file, stated, read_json(file))
     for column in ("loss", "validation_loss"):
         logged = [float(row[column]) for row in curve if row.get(column)]
         for key, values in ((f"first_{column}", logged[:1]), (f"last_{column}", logged[-1:])):

@@ -21,7 +21,7 @@ from mathledger.card.statement import Digest
 from mathledger.chain.chain import LEDGER, Chain
 from mathledger.core.errors import InputError
 from mathledger.core.escaping import one_line
-from mathledger.core.files import read_json
+from mathledger.core.files import json_text, read_json
 from mathledger.core.typed import Record
 from mathledger.verify.chances import chances
 
@@ -149,15 +149,29 @@ def read(chain: Chain) -> list[Seen]:
     """Return every statement in the project, those about its ledger first."""
     folder = chain.at / FOLDER
     found: list[Seen] = []
-    first: dict[bytes, str] = {}  # the same statement twice is one person's word
+    first: dict[str, str] = {}  # the same statement twice is one person's word
     for path in sorted(folder.glob(f"*/{FILE}")):
         seen = _seen(path, chain)
-        text = path.read_bytes()
-        if text in first:
-            seen = replace(seen, faults=(*seen.faults, f"it repeats {first[text]}"))
-        first.setdefault(text, seen.folder)
+        own = _what_makes_it_one(path, seen)
+        if same := next((first[each] for each in own if each in first), None):
+            seen = replace(seen, faults=(*seen.faults, f"it repeats {same}"))
+        for each in own:
+            first.setdefault(each, seen.folder)
         found.append(seen)
     return sorted(found, key=lambda each: not each.is_about)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files of a statement; its folder may hold others, which nobody signed."""
+    return [path for name in (FILE, SIGNATURE, KEY) if (path := folder / name).is_file()]
+
+
+def _what_makes_it_one(path: Path, seen: Seen) -> list[str]:
+    """Return what no second statement can share: its content, and the digits that it drew by."""
+    if seen.statement is None:
+        return [hashlib.sha256(path.read_bytes()).hexdigest()]
+    sample = seen.statement.predicate.sample
+    return [json_text(seen.statement.content()), *([f"nonce {sample.nonce}"] if sample else [])]
 
 
 def proved(findings: Sequence[Finding]) -> Level | None:
@@ -180,8 +194,12 @@ def highest(found: Sequence[Seen]) -> str | None:
 def _seen(path: Path, chain: Chain) -> Seen:
     name = path.parent.relative_to(chain.at).as_posix()
     try:
-        statement = Statement.read(read_json(path), f"{name}/{FILE}")
+        content = read_json(path)
+        statement = Statement.read(content, f"{name}/{FILE}")
         faults = (*_faults(path, statement), *_contradictions(statement.predicate))
+        # Readers of JSON disagree about a key that stands twice; `reproduce` writes it once.
+        if path.read_text(encoding="utf-8") != json_text(content):
+            faults += ("it is not formatted as `mathledger reproduce` writes it",)
     except InputError as error:
         return Seen(name, None, "", (str(error),), False)
     own = statement.predicate

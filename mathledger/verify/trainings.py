@@ -4,9 +4,10 @@ These are trainings with other seeds, and responses that were generated again.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from mathledger.card import replicates
+from mathledger.card.ledger_replicates import Replicate
 from mathledger.card.replicates import Training, inputs_digest, params_digest, seeds
 from mathledger.chain.chain import Chain
 from mathledger.chain.git import has_commit
@@ -34,15 +35,42 @@ def trainings(project: Project) -> Check:
     counted = own.replicates.trainings if own.replicates else []
     known = {each.commit for each in here}
     absent = [each for each in counted if each.commit not in known]
-    for num in Counter(str(each.seeds) for each in counted).values():
+    yield from (f"{replicates.FILE}: {what}" for what in repeated(counted, seeds(own.params)))
+    for conditions, num in Counter(each.conditions for each in own.reruns).items():
         if num > 1:
-            yield f"{replicates.FILE}: the card counts {num} trainings with the same seeds"
+            yield (
+                f"{reruns.FILE}: {conditions[0]} on {conditions[1]} has {num} lines of the same "
+                "conditions, but a newer line replaces an older one"
+            )
     for rerun in own.reruns:
         where = f"{reruns.FILE}: {rerun.model} on {rerun.benchmark}"
         yield from (f"{where}: {what}" for what in impossible(project, rerun))
     seen = f"{len(here)} of {len(lines)} trainings with other seeds are in this clone, and agree"
     seen += f"; the card counts {len(absent)} others, taken as stored" if absent else ""
     return seen + (f"; reruns of responses: {len(own.reruns)}, which fit" if own.reruns else "")
+
+
+def repeated(counted: Sequence[Replicate], own: Mapping[str, int]) -> Iterator[str]:
+    """Yield why trainings on the card cannot all be different ones.
+
+    Args:
+        own: The seeds of this training, which no other may have.
+    """
+    for each in counted:
+        if each.seeds.keys() != own.keys():
+            yield (
+                f"{each.experiment} has the seeds {', '.join(sorted(each.seeds))}, but the params "
+                f"have {', '.join(sorted(own))}"
+            )
+    same = {
+        "the same seeds": [str(sorted(each.seeds.items())) for each in counted],
+        "the same ledger": [each.ledger_sha256 for each in counted],
+        "the same commit": [each.commit for each in counted],
+    }
+    for what, values in same.items():
+        for num in Counter(values).values():
+            if num > 1:
+                yield f"the card counts {num} trainings with {what}"
 
 
 def impossible(project: Project, rerun: Rerun) -> Iterator[str]:

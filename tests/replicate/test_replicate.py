@@ -4,14 +4,18 @@ import contextlib
 import json
 import re
 import shutil
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mathledger import replicate
 from mathledger.card import card, replicates
 from mathledger.card.ledger import Ledger
+from mathledger.card.ledger_replicates import Replicate
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
@@ -283,7 +287,7 @@ def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: P
         "scores of replicate-1 differs from its commit's ledger",
         "seeds of replicate-2 differs from its commit's ledger",
     ]
-    lines[0]["commit"] = lines[1]["commit"] = "0" * 40
+    lines[0]["commit"], lines[1]["commit"] = "0" * 40, "1" * 40
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     here = "0 of 2 trainings with other seeds are in this clone, and agree"
     assert verified() == ([], f"{here}; the card counts 2 others, taken as stored")
@@ -294,3 +298,53 @@ def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: P
         line["params_sha256"] = "0" * 64  # of other params, so the card does not count them
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     assert verified() == ([], here)
+
+
+OWN = {"mix.seed": 0, "train.seed": 0}
+FEW = st.sampled_from(["0", "1", "2"])
+
+
+@given(st.lists(st.tuples(st.permutations([*OWN]), FEW, FEW, FEW, FEW), max_size=4))
+def test_trainings_of_one_run_are_named_however_they_are_written(
+    lines: list[tuple[list[str], str, str, str, str]],
+) -> None:
+    """The order of the seeds in a line does not make another training of it."""
+    counted = [
+        Replicate(
+            experiment=f"replicate-{number}",
+            commit=commit * 40,
+            seeds={key: int({"mix.seed": mix, "train.seed": train}[key]) for key in order},
+            ledger_sha256=digest * 64,
+        )
+        for number, (order, mix, train, commit, digest) in enumerate(lines)
+    ]
+    facts = [(each.commit, each.ledger_sha256, each.seeds) for each in counted]
+    is_repeated = any(
+        one[kind] == other[kind] for one, other in combinations(facts, 2) for kind in range(3)
+    )
+    assert bool(list(trainings.repeated(counted, OWN))) == is_repeated
+
+
+@pytest.mark.parametrize("seeds", [{"train.seed": 1}, {**OWN, "evaluate.seed": 5}, {}])
+def test_a_training_with_other_seeds_than_the_params_have_is_named(seeds: dict[str, int]) -> None:
+    """With a seed more, this training itself would pass for another."""
+    line = Replicate(experiment="own", commit="0" * 40, seeds=seeds, ledger_sha256="0" * 64)
+    (reason,) = trainings.repeated([line], OWN)
+    assert "own has the seeds" in reason and "the params have mix.seed, train.seed" in reason
+
+
+def test_a_rerun_counts_once(project: Project) -> None:
+    own = ledger(project)
+    content = dict.fromkeys(Rerun.model_fields, 1) | {"dtype": "float32", "gpus": []}
+    content |= {"model": "tuned", "benchmark": "exam", "backend": "hf", "cpu": "A"}
+    content["samples_sha256"] = own.benchmarks[0].models["tuned"].samples_sha256
+    with contextlib.chdir(project.path):
+        reruns.FILE.parent.mkdir(parents=True, exist_ok=True)
+        for batches in ([1, 2], [1, 1], [2, 1, 2, 2]):
+            lines = [json.dumps(content | {"batch_size": size}) for size in batches]
+            reruns.FILE.write_text("".join(f"{line}\n" for line in lines))
+            checking = trainings.trainings(VerifyProject(Chain.open(), VerifyOptions()))
+            twice = [each for each in checking if "of the same conditions" in each]
+            most = max(batches.count(size) for size in batches)
+            found = [f"tuned on exam has {most} lines"] if most > 1 else []
+            assert [each.partition(": ")[2].partition(" of the")[0] for each in twice] == found

@@ -157,6 +157,16 @@ LIES: dict[str, tuple[str, Callable[[], Any]]] = {
         "metrics/evaluate/tuned-aime26.json",
         lambda: shutil.copy(METRIC, "metrics/evaluate/tuned-aime26.json"),
     ),
+    "a run of no stage": (
+        "lineage/evaluate/tuned-aime26.json",
+        lambda: shutil.copy(
+            f"lineage/evaluate/tuned-{BENCHMARK}.json", "lineage/evaluate/tuned-aime26.json"
+        ),
+    ),
+    "responses of no stage": (
+        "data/evaluate/tuned-aime26/samples.parquet",
+        lambda: shutil.copytree(Path(SAMPLES).parent, "data/evaluate/tuned-aime26"),
+    ),
     "the tuned model's settings": (
         "data/model/tuned/config.json",
         lambda: forging.edit_json(
@@ -199,6 +209,8 @@ def test_a_forger_who_recomputes_all_digests_is_named_lie_by_lie(smoke_copy: Wor
     records = ("commit", "params", "lock", "lineage", "ledger", "card")
     assert {name: said[name] for name in records} == dict.fromkeys(records, "")
     assert said["digests"].splitlines() == [  # they have no digest in the lock
+        "data/evaluate/tuned-aime26/samples.parquet is recorded by no stage in dvc.lock: remove it",
+        "lineage/evaluate/tuned-aime26.json is recorded by no stage in dvc.lock: remove it",
         "metrics/evaluate/tuned-aime26.json is recorded by no stage in dvc.lock: remove it",
         "data/train/proof.txt is not made by its stage: remove it",
     ]

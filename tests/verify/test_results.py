@@ -1,5 +1,7 @@
 """The links from the responses to the card are checked."""
 
+import contextlib
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mathledger.chain.chain import Chain
-from mathledger.core.files import write_json
+from mathledger.core.files import json_text, write_json, write_text
 from mathledger.core.tables import BENCHMARK_ITEM, Row, write_rows
 from mathledger.evaluation.engines.engine import Request, Response
 from mathledger.evaluation.samples import SAMPLE, grade_responses
@@ -92,3 +94,36 @@ def test_a_file_next_to_the_responses_is_named(rows: list[Row]) -> None:
     assert reasons(rows) == []
     SAMPLES.with_name("checked.json").write_text("{}")
     assert "checked.json is not made by its stage: remove it" in reasons(rows)[0]
+
+
+LOSSES = {
+    "first_loss": 2.5, "last_loss": 1.5, "first_validation_loss": 2.0, "last_validation_loss": 1.0,
+}  # fmt: skip
+CURVE = "step,loss,validation_loss\n0,,2.0\n1,2.5,\n2,1.5,1.0\n"
+
+
+@given(st.sampled_from(sorted(LOSSES)), st.booleans(), st.floats(0, 9))
+def test_a_loss_that_stands_twice_is_named(key: str, is_first: bool, loss: float) -> None:
+    """Python reads the last of two equal keys, and another reader may read the first."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        write_json(Path("metrics/train.json"), LOSSES)
+        write_text(Path("plots/train/loss.csv"), CURVE)
+        project = Project(Chain("workspace", None, Path()), VerifyOptions())
+        assert list(results.losses(project)) == []
+        own = json_text(LOSSES)
+        line = f'  "{key}": {loss},\n'
+        told = own.replace("{\n", "{\n" + line) if is_first else own.replace("\n", "\n\n", 1)
+        write_text(Path("metrics/train.json"), told)
+        (reason,) = results.losses(project)
+        assert reason == "metrics/train.json is not formatted as its stage writes it"
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.sampled_from(["stop", "length"]), st.booleans())
+def test_a_response_cut_at_another_limit_is_named(
+    count: int, limit: int, reason: str, is_local: bool
+) -> None:
+    """A forger who states a larger limit could say that the model had more room."""
+    row = {"num_tokens": count, "finish_reason": reason}
+    said = results.other_limit(row, limit, "hf" if is_local else "local-completions")
+    is_cut_early = reason == "length" and count < limit and is_local
+    assert bool(said) == (count > limit or is_cut_early)

@@ -1,6 +1,7 @@
 """A statement that contradicts itself, or stands twice, is not a second person's word."""
 
 import contextlib
+import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,16 +61,21 @@ def statement(chain: Chain, **changes: Any) -> dict[str, Any]:
     }
 
 
+def sign(path: Path) -> None:
+    """Sign a statement with the key of the project."""
+    config = signing.signing_config(signing.Key(Path("key.pem")))
+    with statements.alone(path) as folder:
+        signing.sign(folder, path.with_name(statements.SIGNATURE), config)
+
+
 def seen(chain: Chain, *contents: dict[str, Any]) -> list[statements.Seen]:
     """Sign statements, whatever they say, and read them as `verify` does."""
     shutil.rmtree("statements", ignore_errors=True)
-    config = signing.signing_config(signing.Key(Path("key.pem")))
     for number, content in enumerate(contents):
         path = Path(f"statements/{number}") / statements.FILE
         write_json(path, content)
         path.with_name(statements.KEY).write_bytes(public_key(Path("key.pem")))
-        with statements.alone(path) as folder:
-            signing.sign(folder, path.with_name(statements.SIGNATURE), config)
+        sign(path)
     return statements.read(chain)
 
 
@@ -136,3 +142,40 @@ def test_a_name_cannot_write_a_second_line(chain: Chain) -> None:
     content = statement(chain, signer={"name": name, "identity": None, "identity_provider": None})
     (one,) = seen(chain, content)
     assert one.faults == () and "\n" not in one.line and len(one.line) < 500
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[*HealthCheck])
+@given(st.booleans(), st.booleans(), st.sampled_from(["Ada", "Grace"]))
+def test_a_copy_counts_once_however_it_is_written(
+    chain: Chain, has_sample: bool, has_other_nonce: bool, name: str
+) -> None:
+    """Whoever signs a copy, under whatever name, drew no sample of their own."""
+    levels = 4 if has_sample else 3
+    changes = {"findings": findings([True] * levels), "level": f"V{levels - 1}"}
+    one = statement(chain, **changes, **({} if has_sample else {"sample": None}))
+    other = copy.deepcopy(one)
+    other["predicate"]["signer"]["name"] = name
+    other = dict(reversed(other.items()))  # another order of the keys
+    if has_sample and has_other_nonce:
+        other["predicate"]["sample"]["nonce"] = "1"
+    first, second = seen(chain, one, other)
+    is_new = has_other_nonce if has_sample else name != "Ada"
+    assert first.faults == () and ("it repeats statements/0" not in second.faults) == is_new
+
+
+def test_a_key_that_stands_twice_is_a_fault(chain: Chain) -> None:
+    """The signature covers both values, of which Python reads the last."""
+    seen(chain, statement(chain))
+    path = Path("statements/0") / statements.FILE
+    text = path.read_text()
+    path.write_text(text.replace('"level": "V3"', '"level": "V4",\n    "level": "V3"', 1))
+    sign(path)
+    (found,) = statements.read(chain)
+    assert found.faults == ("it is not formatted as `mathledger reproduce` writes it",)
+
+
+def test_only_what_is_signed_is_published(chain: Chain) -> None:
+    seen(chain, statement(chain))
+    Path("statements/0/award.html").write_text("97%")
+    names = [path.name for path in statements.files(Path("statements/0"))]
+    assert names == [statements.FILE, statements.SIGNATURE, statements.KEY]
