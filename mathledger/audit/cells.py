@@ -68,6 +68,19 @@ class CellReader:
             for mention, score in zip(named, pair[:2] if pair else (), strict=False)
         ]
 
+    def conditions(self, row: Row, column: Column, mention: known.Mention, used: int) -> str:
+        """Return the words of a row and column beyond benchmark and model."""
+        texts = [
+            cell.text for at, cell in enumerate(row.cells) if at in self.grid.labels and at != used
+        ]
+        inside = re.findall(r"\(([^()]{0,60})\)", row.cells[used].text)
+        return " ".join([*texts, *inside, column.text.replace(mention.label, " ")])
+
+    def whole_number(self, row: Row, head: re.Pattern[str]) -> int | None:
+        """Return the whole number of a row in the column with such a header, if there is one."""
+        cells = (row.cells[c.at].text.strip() for c in self.grid.columns if head.match(c.text))
+        return next((int(cell) for cell in cells if cell.isdecimal()), None)
+
     def cell(
         self,
         row: Row,

@@ -175,14 +175,6 @@ class _TableReader(CellReader):
             )
         return self.emphasised
 
-    def conditions(self, row: Row, column: Column, mention: known.Mention, used: int) -> str:
-        """Return the words of a row and column beyond benchmark and model."""
-        texts = [
-            cell.text for at, cell in enumerate(row.cells) if at in self.grid.labels and at != used
-        ]
-        inside = re.findall(r"\(([^()]{0,60})\)", row.cells[used].text)
-        return " ".join([*texts, *inside, column.text.replace(mention.label, " ")])
-
     def by_column(self) -> Iterator[Unscaled]:
         """Read benchmarks from the header; a row is a model, a metric or a part of one."""
         grid = self.grid
@@ -292,11 +284,6 @@ class _TableReader(CellReader):
                     claim.passes, claim.is_repeated = passes, not passes
                 first = unscaled
                 yield unscaled
-
-    def whole_number(self, row: Row, head: re.Pattern[str]) -> int | None:
-        """Return the whole number of a row in the column with such a header, if there is one."""
-        cells = (row.cells[c.at].text.strip() for c in self.grid.columns if head.match(c.text))
-        return next((int(cell) for cell in cells if cell.isdecimal()), None)
 
     def owner_in_row(self, row: Row, column: Column, number: int) -> Owner | None:
         """Return the owner of a number below a header without a model; None for a non-score."""
