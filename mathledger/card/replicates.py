@@ -13,9 +13,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mathledger.card.ledger import Benchmark
 from mathledger.card.ledger_replicates import Replicate, Replicates, TrainingSpread
@@ -45,6 +45,14 @@ class Counts(Record):
     items_digest: str
     num_repeats: Annotated[int, Field(ge=1)]
     num_correct: list[Count] = Field(description="Correct responses by item, sorted by item id.")
+
+    @model_validator(mode="after")
+    def _no_more_than_the_responses(self) -> Self:
+        if (most := max(self.num_correct, default=0)) > self.num_repeats:
+            raise ValueError(
+                f"an item has {most} correct responses, but num_repeats is {self.num_repeats}"
+            )
+        return self
 
 
 class Training(Record):

@@ -16,6 +16,7 @@ from mathledger import replicate
 from mathledger.card import card, replicates
 from mathledger.card.ledger import Ledger
 from mathledger.card.ledger_replicates import Replicate
+from mathledger.card.replicates import Counts
 from mathledger.chain.chain import Chain
 from mathledger.cli import main
 from mathledger.core.errors import InputError
@@ -348,3 +349,15 @@ def test_a_rerun_counts_once(project: Project) -> None:
             most = max(batches.count(size) for size in batches)
             found = [f"tuned on exam has {most} lines"] if most > 1 else []
             assert [each.partition(": ")[2].partition(" of the")[0] for each in twice] == found
+
+
+@given(st.lists(st.integers(0, 4), max_size=4), st.integers(1, 4))
+def test_more_correct_responses_than_responses_are_one_line(right: list[int], repeats: int) -> None:
+    """Such a line would put a score above 100% on the card."""
+    content = {"items_digest": "0", "num_repeats": repeats, "num_correct": right}
+    if max(right, default=0) <= repeats:
+        assert Counts.read(content, "FILE:1").content() == content
+        return
+    with pytest.raises(InputError, match=r"FILE:1: .*an item has . correct responses") as error:
+        Counts.read(content, "FILE:1")
+    assert "\n" not in str(error.value)
