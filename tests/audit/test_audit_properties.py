@@ -185,7 +185,9 @@ def tables_of_means(draw: st.DrawFn) -> str:
         filled = [name, str(n), str(runs), f"{100 * total / (n * runs):.1f}", "1.3"]
         rows.append([cell for title, cell in zip(titles, filled, strict=True) if title])
     table = _written(draw(st.sampled_from(["pipes", "html"])), [t for t in titles if t], rows)
-    return f"# Kestrel-7B\n\nThe model was trained with several seeds.\n\n## Evaluation\n\n{table}\n"
+    return (
+        f"# Kestrel-7B\n\nThe model was trained with several seeds.\n\n## Evaluation\n\n{table}\n"
+    )
 
 
 @settings(max_examples=200, deadline=None)
