@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -62,7 +63,11 @@ class Hit:
 
 
 def disturbed(
-    folder: Path, seconds: Mapping[str, float], seed: int, environment: Mapping[str, str]
+    folder: Path,
+    seconds: Mapping[str, float],
+    seed: int,
+    environment: Mapping[str, str],
+    target: str,
 ) -> list[Hit]:
     """Run `dvc repro` in a project until it ends by itself, and hit some stages once each.
 
@@ -70,6 +75,8 @@ def disturbed(
         folder: A project in which these stages have not run.
         seconds: The usual duration of each stage to hit, by its name in DVC.
         seed: Seed for the order and the moments of the faults.
+        environment: The environment of DVC.
+        target: The stage that DVC is asked for; it runs what this stage needs.
 
     Raises:
         InputError: A process outlives its DVC, the cache is corrupt, or a rerun fails by itself.
@@ -82,12 +89,13 @@ def disturbed(
     while True:
         with log.open("w") as output:
             dvc = subprocess.Popen(
-                ["dvc", "repro"],
+                ["dvc", "repro", target],
                 cwd=folder,
                 env=environment,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                process_group=0,
             )
         stage = wait_for_stage(dvc, log, seconds.keys() - hits.keys())
         if stage is None:
@@ -191,6 +199,20 @@ def expect_whole_cache(folder: Path) -> None:
             digest = hashlib.md5(path.read_bytes()).hexdigest()
             if digest != path.parent.name + path.name.removesuffix(".dir"):
                 raise InputError(f"{path.relative_to(folder)} has the digest {digest}")
+
+
+def forget(folder: Path, *stages: str) -> None:
+    """Remove the data of stages from the project and from DVC's cache, so that they have to run."""
+    shutil.rmtree(folder / ".dvc/cache/runs")
+    root = folder / ".dvc/cache/files/md5"
+    recorded = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    for out in (out for name in stages for out in recorded[name]["outs"]):
+        if out["path"].startswith("data/"):
+            shutil.rmtree(folder / out["path"])
+            tree = root / out["md5"][:2] / out["md5"][2:]
+            digests = [each["md5"] for each in read_json(tree)]
+            for digest in (out["md5"], *digests):
+                (root / digest[:2] / digest[2:]).unlink(missing_ok=True)
 
 
 def results(folder: Path) -> dict[str, str]:

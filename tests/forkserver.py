@@ -6,6 +6,9 @@ arguments, environment, working folder and three open files to the server. The s
 the fork runs the module in that folder as `python -m` would. The small `python` waits, forwards
 signals and exits with the fork's status. A small `dvc` and a small `torchrun` do the same.
 
+The fork takes the place of its small `python` in the process group, so that a signal to the group
+reaches it, and reaches it once. Each has a group of its own if the small `python` leads its group.
+
 Anything that a fork cannot do faithfully runs in a real process: Python commands other than `-m`
 with a module of the project, and environments with settings that libraries may read on import.
 """
@@ -41,7 +44,7 @@ COMMANDS = {"python": "", "dvc": "dvc", "torchrun": "torch.distributed.run"}  # 
 # Variables of the environment that nothing reads before a stage runs. If any other differs from
 # the server's, the command runs in a real process.
 READ_LATE = ("AWS_", "CELERY_LOG_", "COLUMNS", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "LINES")
-READ_LATE += ("HF_", "OMP_NUM_THREADS")  # `run` passes these on to libraries.
+READ_LATE += ("HF_", "OMP_NUM_THREADS", "TQDM_DISABLE")  # `run` passes these on to libraries.
 READ_LATE += ("MLFLOW_SUPPRESS_", "MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL")
 READ_LATE += ("SHLVL", "TOKENIZERS_PARALLELISM", "_")
 # torchrun and Slurm set the following.
@@ -72,9 +75,10 @@ if is_known or MODULE:
     import array, json, os, signal, socket
     server = socket.socket(socket.AF_UNIX)
     folder, _, name = sys.argv[0].rpartition("/")
+    group = 0 if os.getpgrp() == os.getpid() else os.getpgrp()
     request = {{"name": name, "arguments": command[1:], "is_unbuffered": bool(options),
                "environment": dict(os.environ), "cwd": os.getcwd(), "parent": os.getppid(),
-               "executable": folder + "/python"}}
+               "executable": folder + "/python", "session": os.getsid(0), "group": group}}
     pid, early = 0, []
     def forward(number, frame):
         if pid:
@@ -98,6 +102,8 @@ if is_known or MODULE:
         reply = lines.readline()
     if reply.startswith(b"pid "):
         pid = int(reply.split()[1])
+        if group:
+            os.setpgid(0, 0)
         for number in early:
             os.kill(pid, number)
         status = int(lines.readline())
@@ -128,6 +134,7 @@ class ForkServer:
 
     def __post_init__(self) -> None:
         (self.folder / PARENTS).mkdir()
+        self.stages.mkdir()
         known = (*PROJECT, *filter(None, COMMANDS.values()))
         for name, module in COMMANDS.items():
             launcher = self.folder / name
@@ -136,6 +143,8 @@ class ForkServer:
                 LAUNCHER.format(python=python, server=server, module=module, known=known)
             )
             launcher.chmod(0o755)
+            if name != "dvc":
+                shutil.copy2(launcher, self.stages)
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, __file__, str(self.socket), *self.preloaded],
@@ -144,8 +153,13 @@ class ForkServer:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                process_group=0,  # a process joins only groups of its own session
             )
+
+    @property
+    def stages(self) -> Path:
+        """Folder to put first on PATH to fork stages under a DVC that is a real process."""
+        return self.folder / "stages"
 
     @property
     def launcher(self) -> Path:
@@ -187,6 +201,7 @@ class Fork:
 
 def serve(address: str, preloaded: list[str]) -> None:
     before = dict(os.environ)
+    gc.disable()  # saves a sixth of the CPU time of the imports
     for name in preloaded:
         importlib.import_module(name)
     assert other_threads() <= {"jemalloc_bg_thd"}, "every fork would lack a thread"
@@ -195,6 +210,7 @@ def serve(address: str, preloaded: list[str]) -> None:
     assert not changed, f"an import changed {changed} in the environment"
     gc.collect()
     gc.freeze()
+    gc.enable()
     imported_files = open_files()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{address}.new")
@@ -237,12 +253,14 @@ def start(
     if not is_late(before, request["environment"]):
         launcher.close()
     elif pid := os.fork():
+        join(pid, request)
         launcher.sendall(f"pid {pid}\n".encode())
         ended = os.pidfd_open(pid)
         for file in (ended, launcher.fileno()):
             forks[file] = Fork(pid, launcher)
             selector.register(file, selectors.EVENT_READ)
     else:
+        join(0, request)
         for number, file in enumerate(files):
             os.dup2(file, number)
         for file in open_files() - imported_files:
@@ -251,6 +269,18 @@ def start(
         run(request)
     for file in files:
         os.close(file)
+
+
+def join(pid: int, request: dict[str, Any]) -> None:
+    """Put a fork into the process group of its small `python`; 0 is the calling process.
+
+    The server and the fork both do this, so that it is done before either goes on.
+    """
+    with contextlib.suppress(OSError):  # the group has ended
+        if request["session"] == os.getsid(0):
+            os.setpgid(pid, request["group"])
+        elif not pid:
+            os.setsid()
 
 
 def other_threads() -> set[str]:
@@ -312,6 +342,11 @@ def run(request: dict[str, Any]) -> None:
         importlib.reload(sys.modules["huggingface_hub.constants"])
     if "OMP_NUM_THREADS" in differing:
         sys.modules["torch"].set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if "TQDM_DISABLE" in differing:
+        import tqdm.std
+
+        defaults = vars(tqdm.std.tqdm)["__init__"].keywords
+        defaults["disable"] = bool(os.environ.get("TQDM_DISABLE"))
     os.chdir(request["cwd"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()

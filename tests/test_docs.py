@@ -18,17 +18,14 @@ from pathlib import Path
 import pytest
 from mlflow import environment_variables
 from mlflow.cli import server
-from omegaconf import OmegaConf
 
 from docs import measured, outputs
 from mathledger import __version__, cli
 from mathledger.card.markdown import percent
 from mathledger.core.files import read_json
 from mathledger.data import pins
-from mathledger.run.compose import compose
-from stages import params
 from tests.conftest import ROOT, clean_environment
-from tests.test_conf import WANTED
+from tests.test_conf import WANTED, load_all
 
 PAGES = [Path(name) for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")]
 # tests/test_extending.py runs all commands of docs/extending.md.
@@ -193,9 +190,7 @@ def check_mention(words: list[str]) -> None:
             parser = cli.parser()
             assert name in {*_subcommands(parser), *parser._option_string_actions}
         case ["dvc", *arguments]:
-            from dvc.cli.parser import get_main_parser
-
-            parser = get_main_parser()
+            parser = dvc_parser()
             for word in arguments:
                 if word in (known := _subcommands(parser)):
                     parser = known[word]
@@ -211,12 +206,18 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.Argument
     return {}
 
 
-def check_dvc(arguments: list[str]) -> None:
+@cache
+def dvc_parser() -> argparse.ArgumentParser:
     from dvc.cli.parser import get_main_parser
+
+    parser: argparse.ArgumentParser = get_main_parser()
+    return parser
+
+
+def check_dvc(arguments: list[str]) -> None:
     from dvc.utils.hydra import get_hydra_sweeps
 
-    parser = get_main_parser()
-    options, unknown = parser.parse_known_args(arguments)
+    options, unknown = dvc_parser().parse_known_args(arguments)
     assert not unknown
     assert options.func
     if overrides := getattr(options, "set_param", None):
@@ -235,9 +236,7 @@ def check_overrides(overrides: list[str]) -> None:
         if each.startswith("experiment="):
             text = Path(f"conf/experiment/{each.partition('=')[2]}.yaml").read_text()
             overrides += [w.format(group="") for option, w in WANTED.items() if option in text]
-    content = OmegaConf.to_container(OmegaConf.create(compose(overrides)))
-    assert isinstance(content, dict)
-    params.check_all({str(key): value for key, value in content.items()})
+    load_all(overrides)
 
 
 def check_git(arguments: list[str]) -> None:

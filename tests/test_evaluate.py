@@ -181,7 +181,8 @@ def test_a_run_killed_in_the_middle_goes_on_with_what_it_has(smoke_copy: Workspa
     smoke_copy.repro("--single-item", f"evaluate@{CELL}")
     expected = sha256(smoke_copy.path / SAMPLES)
     smoke_copy.run("rm", "-r", ".scratch/evaluate", "dvc.lock", ".dvc/cache/runs")
-    process = smoke_copy.popen("dvc", "repro", "--single-item", f"evaluate@{CELL}")
+    command = ["dvc", "repro", "--single-item", f"evaluate@{CELL}"]
+    process = smoke_copy.popen(*command)  # compares real processes with forks
     store = smoke_copy.path / f".scratch/evaluate/{CELL}"
     deadline = time.monotonic() + 120
     while not (files := list(store.glob("*/*.jsonl"))) or b"}" not in files[0].read_bytes():

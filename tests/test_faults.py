@@ -6,7 +6,6 @@ a table of them.
 
 import contextlib
 import shlex
-import shutil
 import sqlite3
 import subprocess
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import faults
-from tests.conftest import Workspace, clean_environment
+from tests.conftest import Workspace, clean_environment, killable_environment
 
 FILTERS = ("deduplicate", "mix")
 ALONE = ("unshare", "--mount", "--map-root-user")  # with mounts that nobody else sees
@@ -46,10 +45,8 @@ def test_disturbed_filters_give_the_same_bytes(smoke_copy: Workspace, seed: int)
     folder = smoke_copy.path
     expected, seconds = faults.results(folder), faults.stage_seconds(folder)
     hit = {name: each for name, each in seconds.items() if name.split("@")[0] in FILTERS}
-    shutil.rmtree(folder / ".dvc/cache")
-    for name in FILTERS:
-        shutil.rmtree(folder / "data" / name)
-    hits = faults.disturbed(folder, hit, seed, clean_environment())
+    faults.forget(folder, *FILTERS)
+    hits = faults.disturbed(folder, hit, seed, killable_environment(), "mix")
     assert {each.stage for each in hits} == hit.keys()
     assert faults.results(folder) == expected
 
@@ -91,8 +88,7 @@ def mix(smoke_copy: Workspace) -> Iterator[Mix]:
     """Whatever a test does, the stage gives the same results afterwards."""
     folder = smoke_copy.path
     expected = faults.results(folder)
-    shutil.rmtree(folder / ".dvc/cache")
-    shutil.rmtree(folder / "data/mix")
+    faults.forget(folder, "mix")
     made = Mix(smoke_copy)
     yield made
     made.workspace.repro("mix")  # the fault is over, so the tests' fork server may run the stage
@@ -120,7 +116,6 @@ def test_a_small_disk_ends_the_stage_in_one_line(mix: Mix) -> None:
 @pytest.mark.fault("read-only cache")
 @pytest.mark.usefixtures("mounts")
 def test_a_cache_that_is_read_only_leaves_the_lock_as_it_was(mix: Mix) -> None:
-    (mix.folder / ".dvc/cache").mkdir()
     lock = (mix.folder / "dvc.lock").read_bytes()
     read_only = (
         "mount --bind .dvc/cache .dvc/cache && mount -o remount,ro,bind .dvc/cache && "
@@ -145,7 +140,7 @@ def test_a_file_that_the_network_lost_ends_the_stage_in_one_line(mix: Mix) -> No
 
 @pytest.mark.fault("two repros at once")
 def test_two_repros_at_once_run_the_stage_once(mix: Mix) -> None:
-    both = [mix.workspace.popen("dvc", "repro", "mix") for _ in range(2)]
+    both = [mix.workspace.popen("dvc", "repro", "mix", forks=True) for _ in range(2)]
     shown = [each.communicate(timeout=300)[0] for each in both]
     assert 0 in [each.returncode for each in both], shown
     refused = [text for each, text in zip(both, shown, strict=True) if each.returncode]

@@ -1,7 +1,7 @@
 """A stage in a fork behaves like a process of its own, only faster.
 
-tests/test_pipeline.py shows that the results are byte-identical: forks make the smoke run, and real
-processes make the run with which it is compared.
+Other tests compare the results byte by byte: after those that kill training and evaluation, a fork
+goes on from a real process, and a fault in tests/test_faults.py runs a filter as a real process.
 """
 
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    found = ForkServer(clean_environment(), preloaded=("tabnanny",))
+    found = ForkServer(clean_environment(), preloaded=("tabnanny", "tqdm"))
     found.wait()
     yield found
     found.stop()
@@ -39,15 +39,22 @@ def project(tmp_path: Path) -> Path:
 def start(
     server: ForkServer, project: Path, code: str, *arguments: str, **environment: str
 ) -> subprocess.Popen[str]:
+    return popen(project, code, [server.launcher, "-m", "stages.x", *arguments], environment)
+
+
+def popen(
+    project: Path, code: str, command: list[str | Path], environment: dict[str, str]
+) -> subprocess.Popen[str]:
     (project / "stages/x.py").write_text(textwrap.dedent(code))
     return subprocess.Popen(
-        [server.launcher, "-m", "stages.x", *arguments],
+        command,
         cwd=project,
-        env=server.environment | environment,
+        env=clean_environment() | environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0,
     )
 
 
@@ -121,10 +128,66 @@ def test_it_is_killed_with_its_launcher(
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == -number
+    wait_for_end(pid)
+
+
+def wait_for_end(pid: int) -> None:
     end = time.monotonic() + 10
     while psutil.pid_exists(pid):
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_to_the_group_of_its_caller_reaches_it_once(
+    server: ForkServer, project: Path, number: signal.Signals
+) -> None:
+    """Its launcher stands outside the group, and must not pass the signal on a second time."""
+    code = """
+        import os, pathlib, signal, time
+        def note(*_):
+            with open("seen", "a") as file:
+                file.write("x")
+        signal.signal(signal.SIGTERM, note)
+        print(os.getpid(), flush=True)
+        time.sleep(0.5)
+        time.sleep(0.5)
+        pathlib.Path("over").touch()
+        """
+    command = ["sh", "-c", f"{server.launcher} -m stages.x; true"]
+    process = popen(project, code, command, {})
+    assert process.stdout
+    pid = int(process.stdout.readline())
+    assert os.getpgid(pid) == process.pid
+    os.killpg(process.pid, number)
+    process.communicate(timeout=30)
+    assert process.returncode == -number
+    wait_for_end(pid)
+    survived = number == signal.SIGTERM
+    assert (project / "over").exists() == survived
+    assert not survived or (project / "seen").read_text() == "x"
+
+
+def test_it_has_a_session_of_its_own_if_its_caller_has(server: ForkServer, project: Path) -> None:
+    """A signal to the group of the process that started the session must not reach it."""
+    code = f"""
+        import subprocess, sys
+        child = [{str(server.launcher)!r}, "-m", "stages.x", "child"]
+        if len(sys.argv) == 1:
+            subprocess.run(child, start_new_session=True)
+        else:
+            import os
+            print(os.getsid(0) == os.getpgrp() == os.getpid())
+        """
+    assert start(server, project, code).communicate(timeout=30)[0] == "True\n"
+
+
+def test_progress_bars_are_as_the_caller_wants_them(server: ForkServer, project: Path) -> None:
+    """tqdm reads its environment when it is imported, which the server has done."""
+    code = IS_FORK + "import tqdm; list(tqdm.tqdm([1]))"
+    for environment, is_shown in (({}, True), ({"TQDM_DISABLE": "1"}, False), ({}, True)):
+        output, errors = start(server, project, code, **environment).communicate(timeout=30)
+        assert output == "True\n" and ("1/1" in errors) == is_shown
 
 
 def test_it_may_end_in_its_own_way_when_it_is_asked_to(server: ForkServer, project: Path) -> None:

@@ -41,7 +41,9 @@ def test_git_shows_no_difference_after_a_second_run_from_nothing(again: Workspac
     assert again.run("git", "status", "--porcelain") == ""
 
 
-def test_a_repeated_run_keeps_its_own_record_in_mlflow(smoke: Workspace, again: Workspace) -> None:
+def test_a_run_from_nothing_keeps_its_own_record_in_mlflow(
+    smoke: Workspace, again: Workspace
+) -> None:
     repeats = runs(again, "tags.`mathledger.repeats` != ''")
     assert len(repeats) == len(runs(smoke))
     client = MlflowClient(f"sqlite:///{again.path}/mlflow.db")

@@ -254,7 +254,7 @@ def test_two_processes_train_the_same_model(
     overrides = ["train.launch.num_processes=2", "train.per_device_train_batch_size=2"]
     overrides += ["train.save_minutes=0.0"]
     set_params(smoke_copy, f"train/launch={launch}", *overrides)
-    running = smoke_copy.popen("dvc", "repro", "--single-item", "train")
+    running = smoke_copy.popen("dvc", "repro", "--single-item", "train", forks=True)
     scratch = smoke_copy.path / ".scratch/train"
     wait_for(lambda: list(scratch.glob("*/checkpoint-[12]/whole.json")))
     os.killpg(running.pid, signal.SIGKILL)  # Kill DVC and torchrun; workers must notice.
@@ -328,9 +328,9 @@ def straight(smoke: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Stra
     return Straight(workspace, workspace.repro("train"), other)
 
 
-def kill_at(workspace: Workspace, checkpoint: str, *options: str) -> Path:
+def kill_at(workspace: Workspace, checkpoint: str, *options: str, forks: bool = True) -> Path:
     """Kill DVC and the stage once a complete checkpoint matches the name pattern."""
-    running = workspace.popen("dvc", "repro", *options, "train")
+    running = workspace.popen("dvc", "repro", *options, "train", forks=forks)
     scratch = workspace.path / ".scratch/train"
     wait_for(lambda: list(scratch.glob(f"*/{checkpoint}/whole.json")))
     os.killpg(running.pid, signal.SIGKILL)
@@ -346,10 +346,14 @@ def test_other_params_never_pick_up_a_checkpoint(straight: Straight) -> None:
 def test_a_run_killed_at_any_moment_goes_on_to_the_same_weights(
     straight: Straight, tmp_path: Path
 ) -> None:
-    """After SIGKILL the rerun starts from the last complete checkpoint."""
+    """After SIGKILL the rerun starts from the last complete checkpoint.
+
+    The run that is killed is a real process; a fork goes on and gives the bytes of a fork.
+    """
     copy = straight.workspace.copy(tmp_path / "project")
     copy.run("rm", "-rf", "data/model/tuned", ".scratch/train")
-    scratch = kill_at(copy, "checkpoint-1[0-7]", "--force", "--single-item")
+    options = ["--force", "--single-item"]
+    scratch = kill_at(copy, "checkpoint-1[0-7]", *options, forks=False)
     assert not (copy.path / "data/model/tuned").exists()
     (checkpoints,) = scratch.iterdir()
     torn = checkpoints / "checkpoint-20"

@@ -1,6 +1,9 @@
 """Read params.yaml as a whole, or one section of it."""
 
+import copy
+import io
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -17,12 +20,11 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
 
     OmegaConf reads it, because yaml.safe_load reads 1e-05 as a string.
     """
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        content = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `python -m stages.params`") from None
     except (YAMLError, OmegaConfBaseException, ValueError, RecursionError, OSError) as error:
@@ -32,7 +34,15 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
         ) from None
     if not isinstance(content, dict):
         raise InputError(f"{path} has no sections: run `python -m stages.params`")
-    return {str(key): value for key, value in content.items()}
+    return {str(key): copy.deepcopy(value) for key, value in content.items()}
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Any:
+    """Parse a file's text once, because a stage reads each of its sections by itself."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=True)
 
 
 def evaluated_models(content: Mapping[str, Any]) -> list[str]:

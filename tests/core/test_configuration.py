@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,13 @@ def schema_of(path: Path) -> Any:
         if fnmatch(str(path.parent), str(Path(glob).parent)) and fnmatch(path.name, Path(glob).name)
     ]
     (name,) = names
-    schema = json.loads(Path(name).read_text(encoding="utf-8"))
+    return schema_in(Path(name))
+
+
+@cache
+def schema_in(file: Path) -> Any:
+    """Read a schema and check it, once for all files that it describes."""
+    schema = json.loads(file.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     return schema
 
