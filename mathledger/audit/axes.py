@@ -30,6 +30,7 @@ VALUE_HEAD = re.compile(
     r"|success rate)"
     r"\W{0,3}(?:\(.{0,20}\))?$"
 )
+_PART_HEAD = _whole("(?:sub-?)?(?:levels?|subjects?|topics?)", "difficult(?:y|ies)(?: levels?)?")
 SPREAD_HEAD = _whole(
     "std.*|sd|s\\.d\\.|.*stderr.*|standard (?:error|deviation)",
     "±.*|.*interval.*|ci|.*95 ?% ci",
@@ -65,6 +66,17 @@ OTHER = _whole(
     "rows?|examples?|downloaded|prepared|deduplicated|.*train(?:ing)? (?:data|set|rows).*"
     "|.*weight decay.*",
 )
+SETTING_WORDS = re.compile(
+    r"(?i)^\W*(?:greedy|cot|tir|pot|sft|rl|dpo|grpo|ppo|rft|self-consistency|default|zero-?shot|\d+-?shot"
+    r"|with tools?|no tools?|tool use|thinking|non-?thinking|budget.*|temperature.*|.*@\s?k?\d*"
+    r"|genselect"
+    r"|[+-].*|\d+ ?[kK] ?(?:tokens|budget)?|w/.*|with .*|strict.*|flexible.*|average|mean|overall"
+    r"|all"
+    r"|accuracy|score|result|total|value|pass rate|majority.*|none)\W*$"
+)
+OWN_ROW = re.compile(
+    r"(?i)\W*(?:accuracy|acc|score|result|average|mean|overall|total|all|value|ours?|performance|.*@\s?\d+)\W*$"
+)
 _NO_DATA = re.compile(
     r"(?i)\b(?:tokens?|dataset size|samples|examples|instances|hyper|param|rows)\b"
 )
@@ -97,6 +109,7 @@ class Grid:
     size: int | None  # Column that gives a model's size.
     groups: dict[int, str] = field(default_factory=dict)  # Row -> the heading row above it.
     axis: str = "none"  # Axis of the benchmarks: columns, rows or none.
+    has_parts: bool = False  # True if its rows are parts of one benchmark, such as levels.
     is_log: bool = False  # True for a training log by step or epoch.
 
 
@@ -232,6 +245,9 @@ def _orient(grid: Grid) -> None:
         if at is not None and any(is_number(c) for c in row.cells):
             in_rows += 1
             named[at] += 1
+    naming = named.most_common(1)[0][0] if named else labels[0]
+    has_parts = _has_parts(grid, naming)
+    in_rows = 0 if has_parts else in_rows
     heads = [grid.columns[at].text for at in labels]
     model_at = next((at for at in labels if MODEL_HEAD.match(grid.columns[at].text)), None)
     has_models = model_at is not None
@@ -243,11 +259,30 @@ def _orient(grid: Grid) -> None:
     elif in_columns:
         grid.axis = "columns"
     if grid.axis == "rows":
-        grid.label = named.most_common(1)[0][0]
+        grid.label = naming
     elif has_models and model_at is not None:
         grid.label = model_at
     else:
         grid.label = labels[0]
+    grid.has_parts = has_parts and grid.label == naming
+
+
+def _has_parts(grid: Grid, at: int) -> bool:
+    """Return True if a column names parts of one benchmark, even parts called like another one.
+
+    The text above says so (`MATH-500 by kind`, or `mine, by kind`, over a column `kind`), or the
+    header is a word such as level or subject, and not all its cells name benchmarks.
+    """
+    head = grid.columns[at].text
+    if not head or BENCH_HEAD.match(head) or MODEL_HEAD.match(head):
+        return False
+    by = re.compile(rf"(?i)(\S.*?)(,?) (?:by|per) {re.escape(head)}\W*$")
+    for text in (grid.table.before[-160:], grid.table.section.title):
+        said = by.search(text)
+        if said and (said[2] or sole(said[1])):
+            return True
+    cells = [row.cells[at].text for row in grid.rows if any(is_number(c) for c in row.cells)]
+    return bool(_PART_HEAD.match(head)) and not all(sole(cell) for cell in cells)
 
 
 _ERRORS = re.compile(r"(?i)\b(?:estimation|prediction|absolute|relative) errors?\b")

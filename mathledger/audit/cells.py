@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mathledger.audit import known
-from mathledger.audit.axes import Column, Grid, is_number
+from mathledger.audit.axes import OWN_ROW, Column, Grid, is_number
 from mathledger.audit.blocks import Cell, Row
 from mathledger.audit.claims import claim_of, words_of
 from mathledger.audit.methods import METRIC, metrics_in
@@ -148,10 +148,15 @@ def count_of(k: str, n: str) -> tuple[int, int] | None:
     return None
 
 
-def part_of(mention: known.Mention | None, label: str) -> str | None:
-    """Return the part of a benchmark that a label names; a bare 5 is level 5."""
+def part_of(mention: known.Mention | None, label: str, is_part: bool = False) -> str | None:
+    """Return the part of a benchmark that a label names; a bare 5 is level 5.
+
+    Args:
+        is_part: The label is a part even if nobody lists it, unless it says that it is the whole.
+    """
     if mention is None or mention.key is None:
         return None
     named = known.words(label.replace("&", "and"))
     parts = {known.words(name): name for name in known.benchmarks()[mention.key].subsets}
-    return parts.get(named) or parts.get(("level", *named))
+    part = parts.get(named) or parts.get(("level", *named))
+    return part or (label if is_part and not OWN_ROW.match(label) else None) or None

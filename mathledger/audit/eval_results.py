@@ -81,7 +81,8 @@ def leaderboard(claims: list[Claim]) -> Iterator[Finding]:
     shown = [claim for claim in claims if claim.where == "eval-results"]
     by_benchmark: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
-        if claim.where != "eval-results" and claim.whose == "this" and claim.benchmark:
+        is_own = claim.where != "eval-results" and claim.whose == "this"
+        if is_own and claim.benchmark and not claim.subset:
             by_benchmark[claim.benchmark].append(claim)
     points, hit = [], []
     for claim in shown:

@@ -25,6 +25,8 @@ def sizes_of(claim: Claim) -> list[known.Size]:
         return []
     benchmark = known.benchmarks()[claim.benchmark]
     if claim.subset:
+        if claim.subset not in benchmark.subsets:
+            return []
         source = benchmark.sizes[0]
         return [
             known.Size(benchmark.subsets[claim.subset], claim.subset, source.source, source.seen)

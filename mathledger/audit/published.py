@@ -85,7 +85,7 @@ def compare(claims: list[Claim], results: list[Result]) -> Iterator[Finding]:
     """Find claims about other models that differ from some or all published results."""
     points, lines, sources = [], [], []
     for claim in claims:
-        if claim.value is None or claim.benchmark is None or claim.whose != "other":
+        if claim.value is None or claim.subset or claim.whose != "other":
             continue
         own = [result for result in results if _is_of(claim, result)]
         own = [result for result in own if result.condition == claim.metric] or own

@@ -8,8 +8,10 @@ from mathledger.audit.axes import (
     BENCH_HEAD,
     MEAN_HEAD,
     MODEL_HEAD,
+    OWN_ROW,
     PASSES_HEAD,
     RUN_HEAD,
+    SETTING_WORDS,
     SHOTS_HEAD,
     SOLVED_HEAD,
     SPREAD_HEAD,
@@ -37,18 +39,6 @@ from mathledger.audit.owners import Identity, is_model_name, name_of
 from mathledger.audit.prose import SCORE_WORDS
 from mathledger.audit.scores import score_of, scores
 from mathledger.audit.types import Claim, Owner, Unread, Unscaled
-
-_SETTING_WORDS = re.compile(
-    r"(?i)^\W*(?:greedy|cot|tir|pot|sft|rl|dpo|grpo|ppo|rft|self-consistency|default|zero-?shot|\d+-?shot"
-    r"|with tools?|no tools?|tool use|thinking|non-?thinking|budget.*|temperature.*|.*@\s?k?\d*"
-    r"|genselect"
-    r"|[+-].*|\d+ ?[kK] ?(?:tokens|budget)?|w/.*|with .*|strict.*|flexible.*|average|mean|overall"
-    r"|all"
-    r"|accuracy|score|result|total|value|pass rate|majority.*|none)\W*$"
-)
-_OWN_ROW = re.compile(
-    r"(?i)\W*(?:accuracy|acc|score|result|average|mean|overall|total|all|value|ours?|performance|.*@\s?\d+)\W*$"
-)
 
 
 def table_claims(
@@ -110,7 +100,7 @@ class _TableReader(CellReader):
             if not part or sole(part) or VALUE_HEAD.match(part):
                 continue
             bare = METRIC.sub(" ", part)
-            if not re.search(r"\w", bare) or _SETTING_WORDS.match(bare):
+            if not re.search(r"\w", bare) or SETTING_WORDS.match(bare):
                 continue
             whose, name = self.own.of_label(bare, raw=column.raw)
             if whose != "unclear":
@@ -135,7 +125,7 @@ class _TableReader(CellReader):
         if not re.search(r"\w", label):
             return self.last
         bare = METRIC.sub(" ", label)
-        if not re.search(r"\w", bare) or (_OWN_ROW.match(label) and "our" not in label.lower()):
+        if not re.search(r"\w", bare) or (OWN_ROW.match(label) and "our" not in label.lower()):
             return self.last if self.last_is_model() else None
         size = row.cells[self.grid.size].text if self.grid.size is not None else ""
         if re.fullmatch(r"\d+(?:\.\d+)?", size):
@@ -144,7 +134,7 @@ class _TableReader(CellReader):
             size = ""
         whose, name = self.own.of_label(bare, size, cell.raw)
         if whose == "unclear":
-            if _SETTING_WORDS.match(label):
+            if SETTING_WORDS.match(label):
                 return self.last if self.last_is_model() else None
             if self.is_own_by_emphasis(cell, at):
                 whose = "this"
@@ -289,7 +279,7 @@ class _TableReader(CellReader):
         """Return the owner of a number below a header without a model; None for a non-score."""
         head = column.text
         bare = METRIC.sub(" ", head)
-        is_score = not re.search(r"\w", bare) or bool(_SETTING_WORDS.match(head))
+        is_score = not re.search(r"\w", bare) or bool(SETTING_WORDS.match(head))
         is_mean = MEAN_HEAD.match(head) and not any(self.owners.values())  # Not over models.
         if is_score or is_mean or VALUE_HEAD.match(head):
             model_at = self.model_column()
@@ -326,9 +316,12 @@ class _TableReader(CellReader):
         head = columns[grid.label].text
         names_tasks = bool(BENCH_HEAD.match(head)) and not MODEL_HEAD.match(head)
         for number, row in enumerate(grid.rows):
-            label = row.cells[grid.label].text or (self.last_label if names_tasks else "")
+            label = row.cells[grid.label].text or (
+                self.last_label if names_tasks or grid.has_parts else ""
+            )
             self.last_label = label
-            is_own = grid.is_log or names_tasks or part_of(mention, label)
+            part = part_of(mention, label, grid.has_parts)
+            is_own = grid.is_log or names_tasks or grid.has_parts or part
             owner = None if is_own else self.label_owner(row, grid.label)
             if owner and owner[0] != "unclear" and not label.startswith("+"):
                 self.last = owner
@@ -344,7 +337,6 @@ class _TableReader(CellReader):
                     self.unread.add("numbers under a name that the audit does not know", row.line)
                 if name is None:
                     continue
-                part = part_of(mention, label)
                 whose = in_column or (None if part else owner)
                 if whose is None or (whose[0] == "unclear" and not has_models):
                     is_named = re.search(r"(?i)model|method|system", columns[grid.label].text)
@@ -379,7 +371,10 @@ class _TableReader(CellReader):
             is_score = VALUE_HEAD.match(column.text) and "loss" not in column.text.lower()
             return unnamed(column.text) if is_score else None
         score = score_of(row.cells[column.at].text)
-        if not self.is_read or score is None or score.is_plain or is_other(label or "x"):
+        has_parts = self.grid.has_parts
+        if not self.is_read or score is None or score.is_plain:
+            return None
+        if is_other(label or "x") and not has_parts:
             return None
         head = column.text
         in_column = self.owners[column.at]
@@ -387,8 +382,8 @@ class _TableReader(CellReader):
         about = f"{self.section.title} {self.grid.table.before[-120:]}"
         is_results = re.search(r"(?i)eval|benchmark|result|performance|accura|score", about)
         if in_column and in_column[0] != "unclear" and (is_results or score.is_percent):
-            caption = self.grid.table.before[-60:]
-            is_bare = label.isdigit() and 0 < len(caption) < 60
+            caption = self.grid.table.before[-60:].strip()
+            is_bare = (label.isdigit() or has_parts) and 0 < len(caption) < 60
             return unnamed(f"{caption}: {label}" if is_bare else label or head)
         texts = [row.cells[at].text for at in self.grid.labels]
         if VALUE_HEAD.match(head) and (SCORE_WORDS.search(head) or is_accuracy(head, *texts)):

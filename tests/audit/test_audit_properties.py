@@ -195,3 +195,60 @@ def test_a_mean_over_runs_is_not_read_as_one_pass(text: str) -> None:
     result = audited(text)
     assert result.claims and not any(claim.passes == 1 for claim in result.claims)
     assert not [finding for finding in result.findings if finding.strength != "missing"]
+
+
+@st.composite
+def tables_of_parts(draw: st.DrawFn) -> tuple[str, str | None, list[tuple[str, str]]]:
+    """Draw a card with a table of one benchmark's parts, some called like other benchmarks.
+
+    Returns:
+        The card, the benchmark's key if it is a known one, and the label and value of each part.
+    """
+    name = draw(st.sampled_from(["GSM8K", "SVAMP", "Birdsong-Bench", "mine_2"]))
+    head = draw(st.sampled_from(["kind", "Contest", "level", "Subject", "Difficulty level"]))
+    others = [one for one in [*BENCHMARKS, "AIME 2025, I"] if one != name]
+    plain = ["clock", "share", "3", "hard ones", "Number Theory", "2024"]
+    labels = draw(st.permutations(draw(st.permutations(others))[:2] + plain[:4]))
+    labels = labels[: draw(st.integers(2, len(labels)))]
+    rows, planted = [], []
+    for label in labels:
+        n = draw(st.integers(2, 40))
+        k = draw(st.integers(0, n))
+        rows.append([label, f"0 of {n}: 0%", f"{k} of {n}: {100 * k / n:.1f}%"])
+        planted.append((label, f"{k} of {n}"))
+    table = _written(draw(st.sampled_from(["pipes", "html"])), [head, "base", "tuned"], rows)
+    above = draw(
+        st.sampled_from(
+            [
+                f"### {name}, by {head}\n",
+                f"## By level\n\n<details>\n<summary>{name}, by {head}</summary>\n",
+                f"**{name}, by {head}:**\n",
+                f"## Results\n\nThe scores on {name} by {head}:\n",
+            ]
+        )
+    )
+    key = BENCHMARKS[name][0] if name in BENCHMARKS else None
+    if key is None:
+        above = above.replace(f"scores on {name} by", f"scores on {name}, by")
+    return f"# Kestrel-7B\n\n{above}\n{table}\n", key, planted
+
+
+@settings(max_examples=200, deadline=None)
+@given(tables_of_parts())
+def test_a_part_called_like_a_benchmark_is_not_read_as_that_benchmark(
+    card: tuple[str, str | None, list[tuple[str, str]]],
+) -> None:
+    text, key, planted = card
+    result = audited(text)
+    assert {claim.benchmark for claim in result.claims} <= {key}, text
+    assert not [finding for finding in result.findings if finding.strength != "missing"], text
+    own = [claim for claim in result.claims if claim.whose == "this"]
+    lines = text.split("\n")
+    unread = " ".join(lines[line - 1] for line in result.unread.all_lines)
+    for label, count in planted:
+        found = [each for each in own if each.text.startswith(count)]
+        assert found or count in unread, (label, count, text)
+        if key:
+            assert any(each.subset == label for each in found), (label, count, text)
+        for each in found:
+            assert key or label in each.label or len(found) > 1, (label, each)
