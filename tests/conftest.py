@@ -34,6 +34,8 @@ IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 # `make test` runs two test processes in parallel (pytest-xdist) with one thread each: on two cores,
 # several threads in each process would wait for each other and double the time of training.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# On an Intel CPU, MKL otherwise rounds differently for another number of threads (docs/faq.md).
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 # Some libraries change the environment of the test process when a test imports them. A stage that
 # inherited such a change could not be forked, so stages get the environment of before.
 CALLERS = dict(os.environ)
