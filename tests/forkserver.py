@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PROJECT = ("docs", "mathledger", "stages")
+PROJECT = ("bench", "docs", "mathledger", "stages")
 PARENTS = Path("parents")  # In the server's folder: for each fork, whose child its launcher is.
 COMMANDS = {"python": "", "dvc": "dvc", "torchrun": "torch.distributed.run"}  # name: its module
 # Variables of the environment that nothing reads before a stage runs. If any other differs from
@@ -46,7 +46,7 @@ COMMANDS = {"python": "", "dvc": "dvc", "torchrun": "torch.distributed.run"}  # 
 READ_LATE = ("AWS_", "CELERY_LOG_", "COLUMNS", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "LINES")
 READ_LATE += ("HF_", "OMP_NUM_THREADS", "TQDM_DISABLE")  # `run` passes these on to libraries.
 READ_LATE += ("MLFLOW_SUPPRESS_", "MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL")
-READ_LATE += ("SHLVL", "TOKENIZERS_PARALLELISM", "_")
+READ_LATE += ("SHLVL", "TOKENIZERS_PARALLELISM", "TORCHINDUCTOR_CACHE_DIR", "_")
 # torchrun and Slurm set the following.
 READ_LATE += ("GLOO_", "GROUP_", "LOCAL_", "MASTER_", "PET_", "RANK", "ROLE_", "SLURM")
 READ_LATE += ("TORCHELASTIC_", "TORCH_NCCL_", "WORLD_SIZE")

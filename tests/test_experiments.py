@@ -315,7 +315,7 @@ def test_an_experiment_is_refused_while_a_stage_runs_in_the_checkout(
     smoke_copy: Workspace,
 ) -> None:
     smoke_copy.python("-m", "stages.params", "experiment=smoke", "train.max_steps=5000")
-    running = smoke_copy.popen("dvc", "repro", "train")
+    running = smoke_copy.popen("dvc", "repro", "train", forks=True)
     table = smoke_copy.path / ".dvc/tmp/exps/rwlock"
     try:
         wait_for(lambda: table.exists() and "stage train" in table.read_text())

@@ -159,7 +159,7 @@ def test_a_server_that_goes_away_ends_no_stage_and_gets_the_run_later(
     top = smoke_copy.path
     team = {"MLFLOW_TRACKING_URI": server.url, **BOB}
     smoke_copy.python("-m", "stages.params", "experiment=smoke", "train.learning_rate=2e-3")
-    train = smoke_copy.popen("dvc", "repro", "--single-item", "train", **team)
+    train = smoke_copy.popen("dvc", "repro", "--single-item", "train", forks=True, **team)
     checkpoint = wait_until(lambda: next(iter(server_runs(server, "train")), None))
     server.stop()
     output, _ = train.communicate(timeout=300)
