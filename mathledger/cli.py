@@ -15,10 +15,11 @@ from mathledger import __version__, terminal
 from mathledger.cli_experiments import Commands, add_compare, add_gate, add_replicate
 from mathledger.cli_proof import add_attest, add_publish, add_reproduce, add_verify
 from mathledger.completion import PrintCompletion
-from mathledger.core.arguments import absolute, positive_integer, positive_number, share
+from mathledger.core.arguments import positive_integer, positive_number, share
 from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.extras import what_is_missing
 from mathledger.core.secrets import without_secrets
+from mathledger.destination import to_write
 
 REVIEW, VIEW = Path("review.html"), Path("view.html")
 
@@ -82,7 +83,7 @@ def add_audit(commands: Commands) -> None:
         help="exit with status 1 if a finding is at least this strong: contradiction, question, "
         "missing",
     )
-    command.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page instead")
+    command.add_argument("--html", type=to_write, metavar="FILE", help="write an HTML page instead")
 
 
 def add_diff(commands: Commands) -> None:
@@ -126,7 +127,7 @@ def add_trace(commands: Commands) -> None:
     form.add_argument("--json", action="store_true", help="print JSON with full digests")
     form.add_argument(
         "--html",
-        type=absolute,
+        type=to_write,
         metavar="FILE",
         help="write a page with a number's chain as a graph",
     )
@@ -202,7 +203,7 @@ def add_review(commands: Commands) -> None:
     )
     command.set_defaults(module="mathledger.review")
     command.add_argument(
-        "--html", type=absolute, default=REVIEW, metavar="FILE", help="default: %(default)s"
+        "--html", type=to_write, default=REVIEW, metavar="FILE", help="default: %(default)s"
     )
     command.add_argument(
         "--pairs",
@@ -228,7 +229,7 @@ def add_view(commands: Commands) -> None:
         help="models, in the order of params.yaml, and benchmarks; default: all",
     )
     command.add_argument(
-        "--out", type=absolute, default=VIEW, metavar="FILE", help="default: %(default)s"
+        "--out", type=to_write, default=VIEW, metavar="FILE", help="default: %(default)s"
     )
     command.add_argument(
         "--max-items",
@@ -285,18 +286,20 @@ def main(argv: list[str] | None = None) -> int:
     if not given:
         parser().print_help()
         return 2
-    arguments = parser().parse_args(given)
+    name = "mathledger"
     try:
+        arguments = parser().parse_args(given)
+        name = f"mathledger {arguments.command}"
         status = int(importlib.import_module(arguments.module).run(arguments))
         sys.stdout.flush()
     except InputError as error:
-        said = without_secrets(f"mathledger {arguments.command}: {error}")
+        said = without_secrets(f"{name}: {error}")
         print(terminal.printable(said), file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         if not (missing := what_is_missing(error)):
             raise
-        print(f"mathledger {arguments.command}: {missing}", file=sys.stderr)
+        print(f"{name}: {missing}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -304,9 +307,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if not (fault := machine_fault(error)):
             raise
-        print(terminal.printable(f"mathledger {arguments.command}: {fault}"), file=sys.stderr)
+        print(terminal.printable(f"{name}: {fault}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"mathledger {arguments.command}: interrupted", file=sys.stderr)
+        print(f"{name}: interrupted", file=sys.stderr)
         return 130
     return status

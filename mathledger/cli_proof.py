@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mathledger.cli_experiments import Commands
 from mathledger.core.arguments import absolute, positive_integer
+from mathledger.destination import to_write
 
 SIGNATURE = Path("model.sig")
 
@@ -67,7 +68,7 @@ def add_attest(commands: Commands) -> None:
     command.set_defaults(module="mathledger.publish.attest")
     command.add_argument(
         "--signature",
-        type=absolute,
+        type=to_write,
         default=SIGNATURE,
         metavar="FILE",
         help=f"file to write; default: {SIGNATURE}",
@@ -95,7 +96,7 @@ def add_publish(commands: Commands) -> None:
         "FOLDER/results (every response, as a dataset). Nothing is uploaded without --upload.",
     )
     command.set_defaults(module="mathledger.publish")
-    command.add_argument("folder", type=absolute, metavar="FOLDER", help="a new folder")
+    command.add_argument("folder", type=to_write, metavar="FOLDER", help="a new folder")
     command.add_argument("--upload", metavar="ORG/NAME", help="the model's repository on the hub")
     _add_verification(command)
 

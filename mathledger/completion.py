@@ -1,10 +1,12 @@
 """Print a script that completes the commands and options of `mathledger` in a shell."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from mathledger.core.arguments import absolute
+from mathledger.destination import to_write
 
 
 class PrintCompletion(argparse.Action):
@@ -15,9 +17,10 @@ class PrintCompletion(argparse.Action):
 
         for command in [parser, *_commands_of(parser)]:
             for argument in command._actions:
-                if argument.type in (Path, absolute) or argument.dest == "card":
+                if argument.type in (Path, absolute, to_write) or argument.dest == "card":
                     argument.complete = shtab.FILE  # type: ignore[attr-defined]
         print(shtab.complete(parser, shell))
+        sys.stdout.flush()  # so that a full disk is told in one line
         parser.exit()
 
 

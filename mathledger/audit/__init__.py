@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mathledger import terminal
+from mathledger import destination, terminal
 from mathledger.audit import (
     batch,
     card,
@@ -139,6 +139,8 @@ def search_thresholds(data: Path) -> "Thresholds | None":
 def run(arguments: argparse.Namespace) -> int:
     """Print the report of one card, or the table of a folder's cards."""
     path: Path = arguments.card
+    if arguments.html:
+        destination.check_file(arguments.html)
     if arguments.model is not None and not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", arguments.model):
         raise InputError(f"--model needs ORG/NAME, not {arguments.model[:60]!r}")
     try:
@@ -154,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
         fetched = fetch(str(path))
     result = _audited(fetched.path if fetched else path, arguments, fetched)
     if arguments.html:
-        _write(arguments.html, page.html([(result.title, result, None)]))
+        destination.write(arguments.html, page.html([(result.title, result, None)]))
     if arguments.json:
         print(terminal.json_text(report.as_json(result), 2))
     elif not arguments.html:
@@ -187,7 +189,7 @@ def _run_folder(folder: Path, arguments: argparse.Namespace) -> int:
             entries.append(batch.Entry(name, None, str(error)))
     results = [entry.audit for entry in entries if entry.audit]
     if arguments.html:
-        _write(arguments.html, page.html([(e.name, e.audit, e.error) for e in entries]))
+        destination.write(arguments.html, page.html([(e.name, e.audit, e.error) for e in entries]))
     if arguments.json:
         told = [
             {"file": entry.name, "error": entry.error}
@@ -198,13 +200,6 @@ def _run_folder(folder: Path, arguments: argparse.Namespace) -> int:
     elif not arguments.html:
         terminal.show(batch.markdown(folder, entries), {r"^#+ .*": "bold"})
     return _status(results, arguments.fail_on)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _status(results: list[Audit], fail_on: str | None) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mathledger import release, terminal, verify
+from mathledger import destination, release, terminal, verify
 from mathledger.card.ledger import Benchmark, Ledger
 from mathledger.card.outputs import Outputs
 from mathledger.card.templating import environment
@@ -36,10 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = VerifyOptions(options.overrides(arguments), signature=options.signature(arguments))
     chain = Chain.open()
     folder: Path = arguments.folder
-    if folder.exists():
-        raise InputError(f"{folder} exists: name a new folder, or remove it")
-    if not folder.parent.is_dir():
-        raise InputError(f"{folder.parent} does not exist: create it, or name another folder")
+    destination.check_new_folder(folder)
     if arguments.upload and not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments.upload):
         raise InputError(f"--upload {arguments.upload} is not a repository: give ORG/NAME")
     refuse_unknown_licence(chain.ledger)

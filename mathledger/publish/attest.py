@@ -5,7 +5,7 @@ mathledger/release/ assembles the signed files, and mathledger/signing.py docume
 
 import argparse
 
-from mathledger import release, signing, terminal, verify
+from mathledger import destination, release, signing, terminal, verify
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.verify import options
@@ -14,8 +14,7 @@ from mathledger.verify.options import VerifyOptions
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify, then sign."""
-    if arguments.signature.is_dir():
-        raise InputError(f"{arguments.signature} is a folder: name a file with --signature")
+    destination.check_file(arguments.signature, or_device=False)
     chain = Chain.open()
     config = signing.signing_config(signer(arguments))
     if not verify.check_aloud(VerifyOptions(options.overrides(arguments))).holds:

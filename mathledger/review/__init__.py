@@ -8,9 +8,8 @@ conf/deduplicate/reviewed.jsonl, which the stages obey.
 import argparse
 from pathlib import Path
 
+from mathledger import destination, terminal
 from mathledger.card.outputs import Outputs
-from mathledger.core.errors import InputError
-from mathledger.core.files import write_text
 from mathledger.filters import reviewed
 
 
@@ -22,15 +21,14 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from mathledger.review import compute, load, render
 
+    destination.check_file(arguments.html)
     outputs = Outputs(Path())
     verdicts = [each for file in reviewed.FILES.values() for each in reviewed.read(file)]
     size = arguments.pairs + len(verdicts)
     pool = load.read_pool(outputs, size, verdicts)
     judged = {(str(each.place), each.pair) for each in verdicts}
     shown = compute.choose(pool.found, outputs, judged, arguments.pairs)
-    try:
-        write_text(arguments.html, render.page(shown, pool.num_withheld))
-    except OSError as error:
-        raise InputError(f"{arguments.html}: {error.strerror}") from None
-    print(f"wrote {arguments.html} with {len(shown)} pairs to judge; open it in a browser")
+    destination.write(arguments.html, render.page(shown, pool.num_withheld))
+    said = f"wrote {arguments.html} with {len(shown)} pairs to judge; open it in a browser"
+    print(terminal.printable(said))
     return 0

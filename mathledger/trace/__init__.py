@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mathledger import terminal
+from mathledger import destination, terminal
 from mathledger.chain.chain import Chain
 from mathledger.core.errors import InputError
 from mathledger.trace.tree import Branch, printed
@@ -80,9 +80,7 @@ def show(rendered: Branch | dict[str, Any]) -> None:
 def write_page(chain: Chain, target: str, file: Path) -> None:
     from mathledger.trace import number, page
 
+    destination.check_file(file)
     trace = number.trace(chain, target)
-    try:
-        file.write_text(page.page(trace), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}") from None
-    print(f"wrote {file}")
+    destination.write(file, page.page(trace))
+    print(terminal.printable(f"wrote {file}"))

@@ -7,10 +7,9 @@ benchmark.
 import argparse
 from pathlib import Path
 
+from mathledger import destination
 from mathledger.card.outputs import Outputs
-from mathledger.core.errors import InputError
 from mathledger.core.escaping import printable
-from mathledger.core.files import write_text
 from mathledger.run import params
 
 
@@ -23,17 +22,16 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from mathledger.view import compute, load, render
 
+    destination.check_file(arguments.out)
     outputs = Outputs(Path())
     chosen = load.choose(arguments.names, params.read(), outputs)
     shown = compute.content(load.read(chosen, outputs, arguments.max_items))
     text = render.page(shown)
-    try:
-        write_text(arguments.out, text)
-    except OSError as error:
-        raise InputError(f"{arguments.out}: {error.strerror}") from None
+    destination.write(arguments.out, text)
     size = len(text.encode()) / 1e6
     models = ", ".join(shown.models)
-    print(f"wrote {arguments.out}: {len(shown.items):,} items, answered by {models}; {size:.1f} MB")
+    said = f"{len(shown.items):,} items, answered by {models}; {size:.1f} MB"
+    print(printable(f"wrote {arguments.out}: {said}"))
     for note in shown.notes:
         print(note)
     if arguments.mlflow:

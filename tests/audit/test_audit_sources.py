@@ -164,7 +164,8 @@ def test_the_page_shows_what_the_report_says_and_hurts_no_reader(
     text = page.read_text(encoding="utf-8")
     for name in ("seed.md", "prose.md"):
         assert f'id="card-{name}"' in text and f'href="#card-{name}"' in text
-    assert "cannot be written" in error_of(capsys, str(card), "--html", str(tmp_path / "no/x"))
+    missing = error_of(capsys, str(card), "--html", str(tmp_path / "no/x"))
+    assert f"{tmp_path / 'no'} does not exist: create it" in missing
 
 
 @pytest.mark.parametrize(

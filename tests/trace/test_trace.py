@@ -443,7 +443,10 @@ def test_what_would_steer_a_terminal_is_spelled_out() -> None:
         (["a", "b"], "a b is not a target"),
         (["row", "00", "11"], "row 00 11 is not a target"),
         (["row", "00", "--html", "page.html"], "--html shows the chain of a number"),
-        ([BENCHMARK, "--html", "no/such/folder/page.html"], "No such file or directory"),
+        (
+            [BENCHMARK, "--html", "no/such/folder/page.html"],
+            "no/such/folder does not exist: create it",
+        ),
     ],
 )
 def test_what_cannot_be_traced_is_said_in_one_line(
