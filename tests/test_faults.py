@@ -39,9 +39,9 @@ os.rename = lose
 
 
 @pytest.mark.fault("stage or DVC killed, interrupted or terminated")
-@pytest.mark.parametrize("seed", [0])
+@pytest.mark.parametrize("seed", [6])
 def test_disturbed_filters_give_the_same_bytes(smoke_copy: Workspace, seed: int) -> None:
-    """Two of the filter stages are hit, once each; tests/test_train.py kills training."""
+    """DVC is killed while one stage works, and another run is interrupted after its stage."""
     folder = smoke_copy.path
     expected, seconds = faults.results(folder), faults.stage_seconds(folder)
     hit = {name: each for name, each in seconds.items() if name.split("@")[0] in FILTERS}
