@@ -33,9 +33,10 @@ FILE = Path("conf/model_card/replicates.jsonl")
 SEEDED = ("mix", "train", "reinforce", "evaluate")  # sections whose seeds vary order and sampling
 # These sections change no response of the final model.
 NO_RESULT = ("model_card", "engine", "models", "evaluated_models")
-# The files that end with the rows of the mix's input. Those rows are compared instead of this code.
+# This code decides only which rows the mix reads, and these rows are compared instead of it.
 BEFORE_MIX = re.compile(
-    r"conf/|stages/(download_\w+|prepare|deduplicate|decontaminate)\.py$|mathledger/filters/(?!mix\.py$)"
+    r"conf/|stages/(download_\w+|prepare|deduplicate|decontaminate)\.py$"
+    r"|mathledger/(filters/(?!mix\.py$)|text/)"
 )
 
 
