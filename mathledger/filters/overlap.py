@@ -255,6 +255,8 @@ def classify(
         rest = account(units, text.units, index.counted, index.lexicon, work.board)
         own_parts = parts[part_first[item] : part_first[item + 1]]
         same_drawing = says_the_same(drawings[item], text.drawing, units, own_parts, text.parts)
+        if drawings[item] != 0 and text.drawing == 0 and rest.before > 0:
+            same_drawing = False  # The text has other numbers in the place of the drawing.
         size = min(largest, length)
         edits = (1 - containment) * (length - size + 1) / size
         about = num_units, number_total[item], edits, form

@@ -16,7 +16,16 @@ from mathledger.filters.overlap_align import (
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_question import Question, compare
-from mathledger.filters.overlap_units import NAME, NOTED, QUANTITY, REMARK, SMALL, VARIABLE
+from mathledger.filters.overlap_units import (
+    LOOSE,
+    NAME,
+    NOTED,
+    NUMBER_ONE,
+    QUANTITY,
+    REMARK,
+    SMALL,
+    VARIABLE,
+)
 
 
 class Account(NamedTuple):
@@ -33,6 +42,7 @@ class Account(NamedTuple):
     decisive: int  # Decisive words that one side lacks.
     template: float  # Smaller share of both sides' units in passages that agree, numbers masked.
     outside: int  # Numbers in the text's other sentences.
+    before: int  # Of these, those in the sentences before the item's.
     question: Question
 
 
@@ -148,15 +158,23 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         right.share,
         missing,
         extra,
-        left.numbers + right.numbers + min(left.noted, right.noted),
+        left.numbers + right.numbers + min(left.noted, right.noted) + _num_loose(left, right),
         left.signs + right.signs,
         left.variables + right.variables + _num_renamed(item, text, partner, back),
         left.conflicts + right.conflicts,
         left.decisive + right.decisive,
         passages / max(1, left.num_units, right.num_units),
         right.outside,
+        right.before,
         compare(item, text, partner, back, lexicon),
     )
+
+
+@kernel
+def _num_loose(left: Any, right: Any) -> int:
+    """Count what may be missing but meets something else that the other side has."""
+    of_left = min(left.loose, right.loose + right.ones)
+    return int(max(of_left, min(right.loose, left.loose + left.ones)))
 
 
 class Side(NamedTuple):
@@ -167,12 +185,15 @@ class Side(NamedTuple):
     repeated: int  # Of these words, those that the other side has elsewhere.
     numbers: int
     noted: int  # Numbers in remarks.
+    loose: int  # Numbers and variables that may be missing, but may not differ.
+    ones: int  # The word one.
     signs: int
     variables: int
     conflicts: int
     decisive: int
     num_units: int
     outside: int  # Numbers out of scope.
+    before: int  # Of these, those before the scope.
 
 
 @kernel
@@ -188,8 +209,9 @@ def _side(
 ) -> Any:  # fmt: skip
     """Account for the units of the item, or for those of the text in scope."""
     total, lost = 1e-9, 0.0
-    words = repeated = numbers = noted = signs = variables = conflicts = decisive = 0
-    num_units = names = lost_names = outside = 0
+    words = repeated = numbers = noted = loose = ones = signs = variables = conflicts = decisive = 0
+    num_units = names = lost_names = outside = before = 0
+    has_begun = False
     for at in range(len(own.values)):
         value, kind = own.values[at], own.kinds[at]
         is_equal = partner[at] >= 0 and (kind <= SMALL or other.values[partner[at]] == value)
@@ -197,12 +219,18 @@ def _side(
             noted += not is_equal
         if not (is_item or scope[at]):
             outside += kind == QUANTITY
+            before += kind == QUANTITY and not has_begun
             continue
+        has_begun = True
         if kind >= REMARK:
             num_units += is_equal
+            ones += value == NUMBER_ONE and not is_equal
             continue
         num_units += 1
         if partner[at] < 0 and _may_be_missing(value, own.asks[at], lexicon):
+            continue
+        if partner[at] < 0 and kind in (QUANTITY, VARIABLE) and own.letters[at] == LOOSE:
+            loose += 1
             continue
         if kind <= SMALL:
             weighs = 0.1 if kind == SMALL else max(0.5, min(6.0, weight(counted, value)))
@@ -232,10 +260,13 @@ def _side(
         repeated,
         numbers,
         noted,
+        loose,
+        ones,
         signs,
         variables,
         conflicts,
         decisive,
         num_units,
         outside,
+        before,
     )

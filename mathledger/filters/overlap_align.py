@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from mathledger.core.kernels import kernel
 from mathledger.filters.overlap_index import weight
-from mathledger.filters.overlap_units import BRACKET, NAME, QUANTITY, SMALL, VARIABLE
+from mathledger.filters.overlap_units import BRACKET, JOINED, NAME, QUANTITY, SMALL, VARIABLE
 from mathledger.filters.slips import is_slip
 from mathledger.text.hashing import signed
+from mathledger.text.shapes import is_in
 
 MAX_CELLS = 1 << 22  # Cells of an alignment; a longer text is compared up to this size.
 RUN = 3  # Units that make a passage: the text repeats the item there.
@@ -17,6 +18,7 @@ RUN = 3  # Units that make a passage: the text repeats the item there.
 # Scores of a matched unit by kind: TERM and NAME count their rarity in addition.
 _SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5, 0.3, 0.3], np.float32)
 _MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Another unit of the kind.
+# Signs that bind as closely as a product does.
 _BINDING = signed(b"^", b"_", b"/", b"!").view(np.uint64)
 _BONUS = np.float32(0.4)  # Bonus of a match that directly follows another.
 
@@ -216,27 +218,20 @@ def _is_pair(units: Any, at: int) -> bool:
     kinds, letters, after = units.kinds, units.letters, at + 2
     if kinds[at] != VARIABLE or kinds[at + 1] != VARIABLE:
         return False
-    if letters[at] == 1 or letters[at + 1] != 1 or (at > 0 and _binds(units.values[at - 1])):
+    if letters[at] == JOINED or letters[at + 1] != JOINED:
+        return False
+    if at > 0 and is_in(units.values[at - 1], _BINDING):
         return False
     if after == len(kinds):
         return True
     if kinds[after] == VARIABLE:
-        return bool(letters[after] == 0)
-    return bool(kinds[after] != BRACKET and not _binds(units.values[after]))
-
-
-@kernel
-def _binds(value: Any) -> bool:
-    """Return True for a sign that binds as closely as a product does."""
-    for sign in _BINDING:  # noqa: SIM110  (numba compiles no generator)
-        if value == sign:
-            return True
-    return False
+        return bool(letters[after] != JOINED)
+    return bool(kinds[after] != BRACKET and not is_in(units.values[after], _BINDING))
 
 
 @kernel
 def match_slips(item: Any, text: Any, work: Any) -> None:
-    """Match a word with a slip of the pen in its place, which neither text has elsewhere."""
+    """Match a word with a misspelling in its place, if neither text has the other one elsewhere."""
     partner, back = work.partner[: len(item.values)], work.back
     for i in range(len(item.values)):
         if partner[i] >= 0 or item.letters[i] == 0:

@@ -94,7 +94,7 @@ class Index(NamedTuple):
     sizes: I64  # Sizes of the n-grams: ngram_size and the lengths of shorter items.
     limits: Limits
     lexicon: Lexicon
-    tokens: Lists  # In the order of the text.
+    tokens: Lists  # The canonical tokens of each item, in the order of its text.
     drawings: U64  # Hash of each item's drawings, 0 if there are none.
     drawing_parts: Lists  # Sorted hashes of the words and numbers in each item's drawings.
     forms: U64  # names.Form of each item, shape (items, 2).

@@ -10,18 +10,32 @@ import numpy as np
 import numpy.typing as npt
 
 from mathledger.core.kernels import kernel
+from mathledger.filters.aside_words import NOTED as NOTED_MARK
 from mathledger.filters.asides import mark_asides
+from mathledger.filters.needless import (
+    begins_anew,
+    drop_brackets,
+    is_apposed,
+    is_dash,
+    is_first_power,
+    is_implied,
+    is_per,
+    is_prefix,
+    is_silent,
+    may_be_missing,
+    places_figure,
+)
 from mathledger.filters.overlap_features import place_in, stem
-from mathledger.filters.overlap_words import AS_NUMBER, DROPPED, LIGHT
+from mathledger.filters.overlap_words import AS_NUMBER, COMPOUND, DROPPED, LIGHT
 from mathledger.filters.slips import KNOWN, pack
 from mathledger.text.chars import is_digit, is_letter
 from mathledger.text.hashing import hash_bytes, hash_small, mix, signed
-from mathledger.text.state import MAX_DEPTH
 from mathledger.text.tokens import (
     BEGIN,
     BEGINS_SENTENCE,
     CAPITALISED,
     CARET_HASH,
+    DEGREE_HASH,
     END,
     FLAGS,
     FROM,
@@ -30,10 +44,10 @@ from mathledger.text.tokens import (
     KIND,
     MACRO,
     NUMBER,
-    ROUND_LEFT_HASH,
     SINGLE_CAPITAL,
     SLASH_HASH,
     TO,
+    UNDERSCORE_HASH,
     WORD,
 )
 from mathledger.text.wrappers import is_wrapped
@@ -42,30 +56,19 @@ from mathledger.text.wrappers import is_wrapped
 # little weight of its own; a REMARK (see asides.py) may be missing; a NOTED unit may be missing,
 # but may not differ.
 TERM, NAME, SMALL, QUANTITY, SIGN, BRACKET, VARIABLE, REMARK, NOTED = range(9)
-LEFT_OUT = -1  # Kind of a token that is not a unit.
+LEFT_OUT, PARTS = -1, -2  # Kinds of a token that is not a unit, and of a word with several.
 _REMARKS = (TERM, REMARK, NOTED)  # By the marks of asides.py.
 MAX_LABEL = 4  # Longest name of a figure in capitals, as in ABCD.
 
-_SQUARE_LEFT = int(signed(b"[")[0])
-_CURLY = tuple(int(each) for each in signed(b"{", b"}"))
-_EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _FACTORIAL, _TH, _M, _ANGLE = (
-    int(each) for each in signed(b"=", b"<", b">", b"%", b":", b"...", b"!", b"th", b"m", b"angle")
+_EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _TH, _M, _O, _ANGLE, _CONGRUENT = (
+    int(each) for each in signed(b"=", b"<", b">", b"%", b":", *rb"... th m o angle \cong".split())
 )
-_MINUS, _MANY, _OF, _NUMBER_WORD, _CONGRUENT = (
-    int(each) for each in signed(b"-", b"many", b"of", b"number", b"\\cong")
+_ONE, NUMBER_ONE = int(signed(b"one")[0]), np.uint64(hash_bytes(b"1"))
+_POWER, _INDEX, _OPENING, _CLOSING = (
+    np.uint64(hash_bytes(each)) for each in (b"^", b"_", b"(", b")")
 )
-_ONE, _NUMBER_ONE = int(signed(b"one")[0]), np.uint64(hash_bytes(b"1"))
-_SIDES = signed(b"side", b"sides")
-# Words that make one word with the next one, with a hyphen or without.
-_PREFIXES = np.sort(
-    np.array(
-        [
-            hash_bytes(each)
-            for each in b"non co semi sub grand pre re mid anti multi counter inter in".split()
-        ],
-        np.uint64,
-    )
-)
+# Marks in the place of a unit's letters.
+JOINED, LOOSE = 1, 2
 _GREEK_LETTERS = """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi chi
     psi omega
@@ -89,7 +92,8 @@ class Units(NamedTuple):
     kinds: npt.NDArray[np.int8]
     begins: npt.NDArray[np.bool_]  # Whether the unit begins a sentence.
     asks: npt.NDArray[np.bool_]  # Whether the unit is a part of a question.
-    # The letters of a word, see slips.py; or 1 for a variable that is joined to the one before.
+    # The letters of a word, see slips.py. JOINED marks a variable that belongs to the one before;
+    # LOOSE, a number or variable that may be missing.
     letters: npt.NDArray[np.uint64]
 
 
@@ -129,50 +133,6 @@ def _is_pronoun_or_article(tok: Any, at: int, count: int, letter: Any, data: Any
 
 
 @kernel
-def _drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
-    """Mark the brackets that say nothing.
-
-    These are curly ones, those without a partner, and round ones around one token, prose, or a
-    product such as 2x without a power.
-    """
-    stack, depth = np.empty(MAX_DEPTH, np.int64), 0
-    for at in range(count):
-        is_dropped[at] = tok[at, KIND] == GROUP
-        if not is_dropped[at] or tok[at, HASH] in _CURLY:
-            continue
-        if tok[at, HASH] == ROUND_LEFT_HASH or tok[at, HASH] == _SQUARE_LEFT:
-            if depth < MAX_DEPTH:
-                stack[depth] = at
-                depth += 1
-        elif depth > 0:
-            depth -= 1
-            opening = stack[depth]
-            is_round = tok[opening, HASH] == ROUND_LEFT_HASH
-            if at > opening + 2 and not (is_round and _says_nothing(tok, opening, at, count)):
-                is_dropped[opening] = is_dropped[at] = False
-
-
-@kernel
-def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
-    """Return True if two brackets enclose prose, or a product that is not the base of a power."""
-    is_product = closing == opening + 3
-    for at in range(opening + 1, closing):
-        if tok[at, KIND] == WORD and tok[at, TO] - tok[at, FROM] > 3:
-            return True
-        is_product &= tok[at, KIND] in (WORD, NUMBER)
-    after = tok[closing + 1, HASH] if closing + 1 < count else 0
-    return bool(is_product and after != CARET_HASH and after != _FACTORIAL)
-
-
-@kernel
-def _begins_anew(tok: Any, at: int) -> bool:
-    """Return True at a common word with a capital after a formula, as in "2 + 2 = She"."""
-    if at == 0 or not tok[at, FLAGS] & CAPITALISED:
-        return False
-    return bool(tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] == 1)
-
-
-@kernel
 def read_units(
     tok: Any, count: int, spell: Any, data: Any, wrapper: Any, lexicon: Any, out: Any
 ) -> int:
@@ -184,15 +144,16 @@ def read_units(
     values, kinds, begins, asks, letters = out
     is_dropped, is_asked = np.empty(count, np.bool_), np.empty(count, np.bool_)
     remarks = np.zeros(count, np.int8)
-    _drop_brackets(tok, count, is_dropped)
+    drop_brackets(tok, count, is_dropped)
     mark_asides(tok, count, data, wrapper, is_asked, remarks)
-    size, is_begin, at = 0, True, -1
+    size, is_begin, at, has_late_index = 0, True, -1, False
     while at + 1 < count:
         at += 1
         is_begin = is_begin or tok[at, FLAGS] & BEGINS_SENTENCE != 0
         if is_wrapped(wrapper, at):
             continue
         is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
+        is_loose = False
         if token_kind == WORD and _is_label(tok, at, data):
             if at > 0 and tok[at - 1, KIND] == NUMBER and tok[at, TO] - tok[at, FROM] == 2:
                 continue  # As in 8 AM.
@@ -200,29 +161,92 @@ def read_units(
                 values[size] = mix(hash_small(spell[place]) + np.uint64(SINGLE_CAPITAL))
                 kinds[size] = _REMARKS[remark] if remark else VARIABLE
                 begins[size], asks[size] = is_begin, is_asking
-                letters[size] = place > tok[at, FROM]
+                letters[size] = JOINED * (place > tok[at, FROM])
                 size, is_begin = size + 1, False
             continue
         if token_kind == WORD:
             kind, value, at, is_begin = _word(tok, at, count, spell, data, is_begin, lexicon)
+            if kind == VARIABLE and not is_asking:
+                is_loose = is_apposed(tok, at, count, values[:size], value)
+            elif kind == PARTS:
+                for part in lexicon.parts[np.int64(value)]:
+                    values[size], kinds[size] = part, _REMARKS[remark]
+                    begins[size], asks[size], letters[size] = is_begin, is_asking, 0
+                    size, is_begin = size + int(part != 0), is_begin and part == 0
+                continue
         elif token_kind == NUMBER:
+            is_loose = may_be_missing(tok, at, count, is_asking)
             kind, value, at = _number(tok, at, count, data)
         else:
-            kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
-            if _is_dash(tok, at, count, spell, data, lexicon):
+            if is_first_power(tok, at, count):
+                at += 1
                 continue
-        if kind == LEFT_OUT or (kind == TERM and _is_implied(tok, at, value, lexicon)):
+            kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
+            if is_silent(tok, at, count, data) or is_dash(tok, at, count, spell, data, lexicon):
+                continue
+            if tok[at, HASH] == CARET_HASH and _is_degree(tok, at, count):
+                value, at = np.uint64(DEGREE_HASH), at + 1
+            elif tok[at, HASH] == UNDERSCORE_HASH and size > 1:
+                has_late_index |= values[size - 2] == _POWER or values[size - 1] == _CLOSING
+        if kind == LEFT_OUT or (kind == TERM and is_implied(tok, at, count, value, lexicon)):
             continue
+        if kind == TERM and places_figure(tok, at, count, data):
+            remark = NOTED_MARK
         values[size], kinds[size] = value, _REMARKS[remark] if remark else kind
         begins[size], asks[size] = is_begin, is_asking
-        letters[size] = kind == VARIABLE and _is_factor(tok, at, data)
+        letters[size] = LOOSE * is_loose
+        if kind == VARIABLE and _is_factor(tok, at, data):
+            letters[size] = JOINED
         if kind <= NAME and token_kind == WORD:
             letters[size] = pack(spell, tok[first, FROM], tok[at, TO])
             if place_in(lexicon.listed, value) >= 0:
                 letters[size] |= KNOWN
         size += 1
         is_begin = False
+    if has_late_index:
+        _put_indices_first(out, size)
     return size
+
+
+@kernel
+def _is_degree(tok: Any, at: int, count: int) -> bool:
+    """Return True at the exponent of a number that is the letter o, as in 90^o."""
+    if at == 0 or at + 1 == count or tok[at - 1, KIND] != NUMBER or tok[at + 1, HASH] != _O:
+        return False
+    return at + 2 == count or tok[at + 2, KIND] != GROUP
+
+
+@kernel
+def _put_indices_first(units: Any, size: int) -> None:
+    r"""Write an index before the exponent: \sum^9_{k=1} as \sum_{k=1}^9."""
+    values = units.values
+    for at in range(2, size):
+        if values[at] != _INDEX:
+            continue
+        start = at - 2
+        if values[at - 1] == _CLOSING:
+            while start > 0 and values[start] != _OPENING:
+                start -= 1
+            start -= 1
+        end = at + 2
+        if start < 0 or values[start] != _POWER or end > size:
+            continue
+        if values[at + 1] == _OPENING:
+            while end < size and values[end - 1] != _CLOSING:
+                end += 1
+        by = at - start
+        _rotate(values[start:end], by)
+        _rotate(units.kinds[start:end], by)
+        _rotate(units.begins[start:end], by)
+        _rotate(units.asks[start:end], by)
+        _rotate(units.letters[start:end], by)
+
+
+@kernel
+def _rotate(values: Any, by: int) -> None:
+    """Move the first values to the end, in place."""
+    turned = np.concatenate((values[by:], values[:by]))
+    values[:] = turned
 
 
 @kernel
@@ -245,17 +269,19 @@ def _word(
             return LEFT_OUT, value, at, is_begin
         value = hash_small(spell[first])  # C remains a capital where c is a name, too.
         return VARIABLE, mix(value + np.uint64(tok[at, FLAGS] & SINGLE_CAPITAL)), at, is_begin
-    last = at + int(_is_prefix(tok, at, count, data))
+    last = at + int(is_prefix(tok, at, count, data))
     value = stem(spell, first, tok[last, TO])
     known = place_in(lexicon.stems, value)
     if known < 0:
         is_name = tok[at, FLAGS] & CAPITALISED != 0 and not is_begin
         return NAME if is_name else TERM, value, last, is_begin
-    is_begin = is_begin or _begins_anew(tok, at)
+    is_begin = is_begin or begins_anew(tok, at)
     own = lexicon.kinds[known]
+    if own == COMPOUND:
+        return PARTS, lexicon.heads[known], last, is_begin
     if own == DROPPED:
         if tok[at, HASH] == _ONE:  # It may stand for 1, and may be a pronoun.
-            return REMARK, _NUMBER_ONE, last, is_begin
+            return REMARK, NUMBER_ONE, last, is_begin
         return LEFT_OUT, value, last, is_begin
     kind = SMALL if own == LIGHT else QUANTITY if own == AS_NUMBER else TERM
     return kind, lexicon.heads[known], last, is_begin
@@ -290,25 +316,12 @@ def _sign(
         return SMALL if own == _ELLIPSIS else SIGN, value
     if tok[at, KIND] == GROUP:
         return LEFT_OUT if is_dropped else BRACKET, value
-    if own == _EQUALITY or (own == SLASH_HASH and _is_per(tok, at, count)):
+    if own == _EQUALITY or (own == SLASH_HASH and is_per(tok, at, count)):
         return LEFT_OUT, value
     if own in (_LESS, _MORE):
         kind = TERM if is_letter(data[tok[at, BEGIN]]) else SIGN
         return kind, lexicon.less if own == _LESS else lexicon.more
     return SMALL if own in (_PERCENT, _COLON) else SIGN, value
-
-
-@kernel
-def _is_dash(tok: Any, at: int, count: int, spell: Any, data: Any, lexicon: Any) -> bool:
-    """Return True for a hyphen between blanks that a function word follows, as in " - and "."""
-    begin = tok[at, BEGIN]
-    if tok[at, HASH] != _MINUS or at + 1 == count or begin == 0 or begin + 2 >= len(data):
-        return False
-    first, end = tok[at + 1, FROM], tok[at + 1, TO]
-    if tok[at + 1, KIND] != WORD or end - first < 3 or data[begin - 1] != 32:
-        return False
-    known = place_in(lexicon.stems, stem(spell, first, end))
-    return bool(data[begin + 1] == 32 and known >= 0 and lexicon.kinds[known] in (DROPPED, LIGHT))
 
 
 @kernel
@@ -320,42 +333,6 @@ def _is_factor(tok: Any, at: int, data: Any) -> bool:
         if data[place] in (44, 59, 46, 40, 41):  # , ; . ( )
             return False
     return True
-
-
-@kernel
-def _is_implied(tok: Any, at: int, value: Any, lexicon: Any) -> bool:
-    """Return True for a word that says nothing: side length, how many different ones."""
-    if at == 0:
-        return False
-    before = tok[at - 1, HASH]
-    if value == lexicon.length:
-        return bool(before in _SIDES)
-    is_counted = before == _MANY or (at > 1 and before == _OF and tok[at - 2, HASH] == _NUMBER_WORD)
-    return bool(is_counted and value == lexicon.distinct)
-
-
-@kernel
-def _is_prefix(tok: Any, at: int, count: int, data: Any) -> bool:
-    """Return True for a word such as non or grand with a hyphen and another word after it."""
-    end = tok[at, END]
-    return bool(
-        end < len(data)
-        and data[end] == 45
-        and at + 1 < count
-        and tok[at + 1, KIND] == WORD
-        and tok[at, TO] == tok[at + 1, FROM]
-        and end + 1 == tok[at + 1, BEGIN]
-        and place_in(_PREFIXES, np.uint64(tok[at, HASH])) >= 0
-    )
-
-
-@kernel
-def _is_per(tok: Any, at: int, count: int) -> bool:
-    """Return True for the slash between two units of measurement, as in feet/minute."""
-    if at == 0 or at + 1 == count or tok[at - 1, KIND] != WORD or tok[at + 1, KIND] != WORD:
-        return False
-    before, after = tok[at - 1, TO] - tok[at - 1, FROM], tok[at + 1, TO] - tok[at + 1, FROM]
-    return bool(max(before, after) > 3 and min(before, after) > 1)
 
 
 @kernel

@@ -1,9 +1,10 @@
 """List English words that a problem may have or lack, or exchange, and words that decide it.
 
 When a text is compared with an item, FUNCTION words are dropped, SMALL_WORDS weigh little, the
-words of one line of SYNONYMS count as one word, and MULTIPLES count as numbers. The words of one
-line of OPPOSITES exclude each other: a text with one in place of the other is another problem, and
-so is a text that has a DECISIVE word more or less often. All words are compared by their stems.
+words of one line of SYNONYMS count as one word, COMPOUNDS count as several words and MULTIPLES as
+numbers. The words of one line of OPPOSITES exclude each other: a text with one in place of the
+other is another problem, and so is a text that has a DECISIVE word more or less often. All words
+are compared by their stems.
 """
 
 from functools import cache
@@ -37,7 +38,7 @@ FUNCTION = """
     costs costing priced price prices paid pay pays paying charge charges charged long time times
     way ways manner possible able express expressed written write writing case know known say said
     says think be manage manages managed able only solve simplify utilize utilizes utilized utilise
-    establish identify shown
+    establish identify shown satisfy satisfying
 """
 SYNONYMS = """
     not no never neither nor none cannot without except isn aren wasn weren doesn don didn won
@@ -85,7 +86,7 @@ SYNONYMS = """
     collect gather
     throw threw thrown toss
     cut chop
-    build built construct create produce
+    build built construct create produce form
     prepare bake baking cook
     gift present
     share divide split distribute divided
@@ -146,6 +147,8 @@ SYNONYMS = """
     cosine cos
     tangent tan
     method approach
+    radius radii
+    far away distant
     set collection
 """
 # Words that are seldom the point, such as the kind of a thing that also has a name.
@@ -153,6 +156,12 @@ SMALL_WORDS = """
     and or up down before after first last equation integral expression function point line segment
     side person people random randomly repeatedly today unit respectively real all over under trip
 """
+COMPOUNDS = {
+    "circumradius circumradii": "radius circle circumscribed",
+    "inradius inradii": "radius circle inscribed",
+    "circumcircle circumcircles": "circle circumscribed",
+    "incircle incircles": "circle inscribed",
+}
 MULTIPLES = {
     2: "twice double doubled doubles", 3: "thrice triple tripled triples",
     4: "quadruple quadrupled", 12: "dozen dozens",
@@ -242,7 +251,7 @@ MEASURES = """
 """
 _OWN = ("less", "more", "length", "distinct", "dollar", "ordered")  # `Lexicon` has their heads.
 # Kinds of words that `Lexicon` knows; all others are ordinary.
-DROPPED, LIGHT, ORDINARY, AS_NUMBER = range(4)
+DROPPED, LIGHT, ORDINARY, AS_NUMBER, COMPOUND = range(5)
 
 
 MAX_LINES = 3  # A word is in at most this many lines of OPPOSITES.
@@ -253,7 +262,8 @@ class Lexicon(NamedTuple):
 
     stems: npt.NDArray[np.uint64]  # Sorted and distinct.
     kinds: npt.NDArray[np.int8]
-    heads: npt.NDArray[np.uint64]  # The stem or number that stands for the stem.
+    heads: npt.NDArray[np.uint64]  # The stem or number that stands for the stem, or its `parts`.
+    parts: npt.NDArray[np.uint64]  # Heads of the words in each compound, (compounds, 3), or 0.
     listed: npt.NDArray[np.uint64]  # Sorted heads, and all words with an opposite.
     opposed: npt.NDArray[np.uint64]  # Sorted heads that have an opposite.
     lines: npt.NDArray[np.int16]  # Lines of OPPOSITES, (opposed, MAX_LINES), or -1.
@@ -293,6 +303,12 @@ def lexicon() -> Lexicon:
     for number, forms in MULTIPLES.items():
         for word in forms.split():
             known[stem_of(word)] = (AS_NUMBER, hash_bytes(str(number).encode()))
+    parts = np.zeros((len(COMPOUNDS), 3), np.uint64)
+    for row, (forms, meaning) in enumerate(COMPOUNDS.items()):
+        for word in forms.split():
+            known[stem_of(word)] = (COMPOUND, row)
+        heads = [known.get(stem_of(word), (0, stem_of(word)))[1] for word in meaning.split()]
+        parts[row, : len(heads)] = heads
     lines = np.full((len(opposed), MAX_LINES), -1, np.int16)
     for place, head in enumerate(opposed):
         own = [number for number, line in enumerate(opposites) if head in line]
@@ -307,6 +323,7 @@ def lexicon() -> Lexicon:
         np.array(stems, np.uint64),
         np.array([known[each][0] for each in stems], np.int8),
         np.array([known[each][1] for each in stems], np.uint64),
+        parts,
         np.array(sorted({*opposed, *(head for _, head in known.values())}), np.uint64),
         np.array(opposed, np.uint64),
         lines,

@@ -1,4 +1,4 @@
-"""Tell a slip of the pen from another word: accumilated for accumulated."""
+"""Tell a misspelt word from another word: accumilated is accumulated, produce is not product."""
 
 from typing import Any
 

@@ -131,9 +131,22 @@ def takes_argument(state: Any, tokens: Any) -> bool:
 
 
 @borrowing
+def follows_function(state: Any, tokens: Any) -> bool:
+    """Return True after a function that may have an exponent or an index, as after log_2."""
+    last = state.num_tokens - 1
+    if last > 1 and tokens[last - 1, HASH] in (CARET_HASH, UNDERSCORE_HASH):
+        last -= 2
+    return bool(last >= 0 and tokens[last, FLAGS] & FUNCTION != 0)
+
+
+@borrowing
 def open_fraction(state: Any, scratch: Any) -> None:
-    r"""Expect the two arguments of \frac; a group encloses them if they are an argument."""
-    if takes_argument(state, scratch.tokens) and state.depth < MAX_DEPTH:
+    r"""Expect the two arguments of \frac; a group encloses them if they are an argument.
+
+    A fraction after a function is its argument: \sin \frac{x}{2} is sin(x/2), not sin(x)/2.
+    """
+    is_argument = takes_argument(state, scratch.tokens) or follows_function(state, scratch.tokens)
+    if is_argument and state.depth < MAX_DEPTH:
         append(state, scratch, chars.ROUND_LEFT, ROUND_LEFT_HASH, GROUP, state.index)
         push(state, AUTOMATIC, state.num_tokens - 1)
     state.owed[state.depth] = 2

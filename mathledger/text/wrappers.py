@@ -6,6 +6,8 @@ texts with the same problem and different wrappers ask for the same thing in ano
 
 >>> split("A die is thrown. The chance of a 6 is $\\frac mn$, where m and n are coprime. Find m+n.")
 ('a die is thrown the chance of a 6', 'is m / n where m and n are coprime find m + n')
+>>> split("The height of the candle in feet will be h. Find 10h.")
+('the height of the candle in feet will', 'be h find 10 h')
 >>> split("Let m and n be primes with $m - n = 2$ and $mn = 143$. Find m + n.")[1]
 ''
 """
@@ -23,6 +25,7 @@ from mathledger.text.tokens import (
     FLAGS,
     FROM,
     FUNCTION,
+    GROUP,
     HASH,
     JOINED,
     KIND,
@@ -63,6 +66,7 @@ _FORM = _table(
 _FORM_NUMBERS = _table("0 1 1000")  # As in "a > 0" or "less than 1000".
 _WRITES = _table("written expressed represented form")
 _BE = _table("be denote represent")
+_IS = _table("be is are")
 _EQUAL, _LET = (int(each) for each in signed(b"=", b"let"))
 
 
@@ -151,13 +155,16 @@ def _introduced(tokens: Any, count: int, spellings: Any, names: Any, places: Any
     lowest = max(MIN_PROBLEM - 1, stop - _MAX_BACK)
     where = _introduction(tokens, stop, lowest)
     if where == stop:
-        return none
+        start = _named(tokens, spellings, names, stop) if stop == ask else stop
+        return Wrapper(start, start, start, stop, stop, ask, end) if start < stop else none
     start, is_explicit = _form_start(tokens, where, lowest)
     if names & ~_names(tokens, spellings, start, stop, False):
         return none
     front = body = start
     if not is_explicit:
         front, body = _front(tokens, spellings, names, start, where)
+        if front == body:
+            front, body = _form_before(tokens, spellings, names, start, lowest)
         start = where if front < body else start
         outside = _names(tokens, spellings, 0, front, False)
         outside |= _names(tokens, spellings, body, start, False)
@@ -183,6 +190,51 @@ def _front(tokens: Any, spellings: Any, names: Any, start: int, where: int) -> t
             if is_form and names & ~_names(tokens, spellings, at + 1, end, False) == 0:
                 return at, end + 1
     return start, start
+
+
+@borrowing
+def _form_before(
+    tokens: Any, spellings: Any, names: Any, start: int, lowest: int
+) -> tuple[int, int]:
+    """Return the places of a form within the sentence, as in "is a + b inches long, where".
+
+    Both are `start` if no run of an expression's tokens has all requested names.
+    """
+    end = start
+    while end > lowest and not tokens[end, FLAGS] & BEGINS_SENTENCE:
+        first = end
+        while first > lowest and _is_in_form(tokens[first - 1]):
+            first -= 1
+        if first < end and names & ~_names(tokens, spellings, first, end, False) == 0:
+            return first, end
+        end = min(first, end - 1)
+    return start, start
+
+
+@borrowing
+def _is_in_form(token: Any) -> bool:
+    """Return True for a token of an expression that is no short word."""
+    if not is_expression(token) or token[HASH] == _EQUAL:
+        return False
+    return not (_is_form_word(token) or _is_in(token[HASH], _REQUEST))
+
+
+@borrowing
+def _named(tokens: Any, spellings: Any, names: Any, stop: int) -> int:
+    """Return where "is h" or "be (p, q)" begins before `stop` if it only names the answer.
+
+    No other place may use the names. The result is `stop` if the text has no such words.
+    """
+    at = stop
+    while at > MIN_PROBLEM and (_is_name(tokens[at - 1]) or tokens[at - 1, KIND] == GROUP):
+        if _is_in(tokens[at - 1, HASH], _IS):
+            break
+        at -= 1
+    if at == stop or not _is_in(tokens[at - 1, HASH], _IS):
+        return stop
+    if names != _names(tokens, spellings, at, stop, False):
+        return stop
+    return stop if names & _names(tokens, spellings, 0, at - 1, False) else at - 1
 
 
 @borrowing

@@ -8,24 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mathledger.core.errors import InputError
-from mathledger.filters import decontaminate, overlap, overlap_index
+from mathledger.filters import overlap, overlap_index
 from mathledger.filters.decision import Match, stop_at_broad_item
 from mathledger.filters.items import Item
-from mathledger.run import params
-
-SETTINGS = params.load("decontaminate", decontaminate.Params)
-OTHERS = [f"A box holds {n} pens and {n + 3} caps. Find the mean of $x^{n}$." for n in range(40)]
-
-
-def class_of(text: str, item: str) -> str | None:
-    index = overlap_index.build(pa.array([item]), pa.array(OTHERS), SETTINGS.thresholds)
-    kinds = overlap.match(pa.array([text]), index).classes
-    return overlap.CLASSES[kinds[0]] if len(kinds) else None
-
-
-def is_leak(text: str, item: str) -> bool:
-    return class_of(text, item) in overlap.CONTAMINATION
-
+from tests.filters.matching import OTHERS, SETTINGS, class_of, is_leak
 
 numbers = st.lists(st.integers(2, 99), min_size=4, max_size=4, unique=True)
 STORIES = (

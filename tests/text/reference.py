@@ -498,7 +498,7 @@ class Reader:
                     group.first = last
             return False
         if action == vocabulary.FRACTION:
-            if self.takes_argument() and len(self.groups) < 64:
+            if (self.takes_argument() or self.follows_function()) and len(self.groups) < 64:
                 self.tokens.append(self.bracket(b"("))
                 self.groups.append(Group(AUTOMATIC, len(self.tokens) - 1))
             self.group.owed, self.group.is_fraction = 2, True
@@ -788,6 +788,12 @@ class Reader:
             self.group.owed -= 1
             return True
         return self.last in SCRIPTS
+
+    def follows_function(self) -> bool:
+        """Return True after a function that may have an exponent or an index."""
+        has_script = len(self.tokens) > 2 and self.tokens[-2].spelling in SCRIPTS
+        before = self.tokens[:-2] if has_script else self.tokens
+        return bool(before) and before[-1].is_function
 
     def open_brace(self) -> None:
         is_argument = self.takes_argument()

@@ -1,0 +1,301 @@
+r"""Tell which tokens of a text say nothing, or may be missing, when it is compared with an item.
+
+These are signs and brackets that only typography needs, such as the sign before an ellipsis, words
+and numbers that repeat what the text says already ("all six circles" of six circles, "no two"), and
+names that it has used before ("the same solution x").
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mathledger.core.kernels import kernel
+from mathledger.filters.overlap_features import place_in, stem
+from mathledger.filters.overlap_words import DROPPED, LIGHT
+from mathledger.text.chars import COMMA
+from mathledger.text.hashing import hash_bytes, signed
+from mathledger.text.shapes import is_in
+from mathledger.text.state import MAX_DEPTH
+from mathledger.text.tokens import (
+    APOSTROPHE_HASH,
+    BEGIN,
+    BEGINS_SENTENCE,
+    CAPITALISED,
+    CARET_HASH,
+    END,
+    FLAGS,
+    FROM,
+    GROUP,
+    HASH,
+    KIND,
+    NUMBER,
+    ROUND_LEFT_HASH,
+    SLASH_HASH,
+    STAR_HASH,
+    TO,
+    UNDERSCORE_HASH,
+    WORD,
+)
+
+_SQUARE_LEFT = int(signed(b"[")[0])
+_CURLY = tuple(int(each) for each in signed(b"{", b"}"))
+_MINUS, _PLUS, _EQUALITY, _ELLIPSIS, _FACTORIAL = (
+    int(each) for each in signed(b"-", b"+", b"=", b"...", b"!")
+)
+_MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
+    int(each) for each in signed(*b"many of number no all and s further".split())
+)
+_ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
+_SIDES, _SUMS = signed(b"side", b"sides"), signed(b"sum", b"sums")
+_SUPPOSE = signed(b"suppose", b"assume", b"given")
+_BELOW, _ARTICLES = signed(b"below", b"above"), signed(*b"the a an its each every".split())
+_AFTER_EQUATION = signed(*b"has have had whose with are and".split())
+_FIGURES = signed(
+    *b"figure diagram picture graph table grid drawing shown depicted pictured".split()
+)
+# Words that make one word with the next one, with a hyphen or without.
+_PREFIXES = np.sort(
+    np.array(
+        [
+            hash_bytes(each)
+            for each in b"non co semi sub grand pre re mid anti multi counter inter in".split()
+        ],
+        np.uint64,
+    )
+)
+
+
+@kernel
+def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
+    """Mark the brackets that say nothing.
+
+    These are curly ones, those without a partner, and round ones around one token, prose, or a
+    product such as 2x without a power.
+    """
+    stack, depth = np.empty(MAX_DEPTH, np.int64), 0
+    for at in range(count):
+        is_dropped[at] = tok[at, KIND] == GROUP
+        if not is_dropped[at] or tok[at, HASH] in _CURLY:
+            continue
+        if tok[at, HASH] == ROUND_LEFT_HASH or tok[at, HASH] == _SQUARE_LEFT:
+            if depth < MAX_DEPTH:
+                stack[depth] = at
+                depth += 1
+        elif depth > 0:
+            depth -= 1
+            opening = stack[depth]
+            is_round = tok[opening, HASH] == ROUND_LEFT_HASH
+            if at > opening + 2 and not (is_round and _says_nothing(tok, opening, at, count)):
+                is_dropped[opening] = is_dropped[at] = False
+
+
+@kernel
+def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
+    """Return True if two brackets enclose prose, or a term that is not the base of a power.
+
+    The term is a product such as 2x, or a name with an index.
+    """
+    is_product = closing == opening + 3
+    is_product |= closing == opening + 4 and tok[opening + 2, HASH] == UNDERSCORE_HASH
+    for at in range(opening + 1, closing):
+        if tok[at, KIND] == WORD and tok[at, TO] - tok[at, FROM] > 3:
+            return True
+        is_product &= tok[at, KIND] in (WORD, NUMBER) or tok[at, HASH] == UNDERSCORE_HASH
+    after = tok[closing + 1, HASH] if closing + 1 < count else 0
+    return bool(is_product and after != CARET_HASH and after != _FACTORIAL)
+
+
+@kernel
+def begins_anew(tok: Any, at: int) -> bool:
+    """Return True at a common word with a capital after a formula, as in "2 + 2 = She"."""
+    if at == 0 or not tok[at, FLAGS] & CAPITALISED:
+        return False
+    return bool(tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] == 1)
+
+
+@kernel
+def is_dash(tok: Any, at: int, count: int, spell: Any, data: Any, lexicon: Any) -> bool:
+    """Return True for a hyphen between blanks that a function word follows, as in " - and "."""
+    begin = tok[at, BEGIN]
+    if tok[at, HASH] != _MINUS or at + 1 == count or begin == 0 or begin + 2 >= len(data):
+        return False
+    first, end = tok[at + 1, FROM], tok[at + 1, TO]
+    if tok[at + 1, KIND] != WORD or end - first < 3 or data[begin - 1] != 32:
+        return False
+    known = place_in(lexicon.stems, stem(spell, first, end))
+    return bool(data[begin + 1] == 32 and known >= 0 and lexicon.kinds[known] in (DROPPED, LIGHT))
+
+
+@kernel
+def is_implied(tok: Any, at: int, count: int, value: Any, lexicon: Any) -> bool:
+    """Return True for a word that says nothing.
+
+    Examples are side *length*, how many *different* ones, suppose *further*, and the *sum* m + n.
+    """
+    before = tok[at - 1, HASH] if at > 0 else 0
+    own = tok[at, HASH]
+    if is_in(own, _SUMS):
+        is_sum = at + 2 < count and tok[at + 2, HASH] == _PLUS
+        return bool(is_sum and tok[at + 1, TO] - tok[at + 1, FROM] == 1)
+    if at == 0:
+        return False
+    if own == _FURTHER:
+        return is_in(before, _SUPPOSE)
+    if value == lexicon.length:
+        return bool(before in _SIDES)
+    is_counted = before == _MANY or (at > 1 and before == _OF and tok[at - 2, HASH] == _NUMBER_WORD)
+    return bool(is_counted and value == lexicon.distinct)
+
+
+@kernel
+def places_figure(tok: Any, at: int, count: int, data: Any) -> bool:
+    """Return True for the place of a figure, as in "shown below"; another place is another text.
+
+    In "the part of the graph below the line", the word has an object and places no figure.
+    """
+    if not is_in(tok[at, HASH], _BELOW):
+        return False
+    if at + 1 < count and is_in(tok[at + 1, HASH], _FIGURES):
+        return True
+    if at == 0 or not is_in(tok[at - 1, HASH], _FIGURES):
+        return False
+    if at + 1 == count or tok[at + 1, FLAGS] & BEGINS_SENTENCE:
+        return True
+    for place in range(tok[at, END], tok[at + 1, BEGIN]):
+        if data[place] == COMMA:
+            return True
+    is_word = tok[at + 1, KIND] == WORD and tok[at + 1, TO] - tok[at + 1, FROM] > 1
+    return bool(is_word and not is_in(tok[at + 1, HASH], _ARTICLES))
+
+
+@kernel
+def is_prefix(tok: Any, at: int, count: int, data: Any) -> bool:
+    """Return True for a word such as non or grand with a hyphen and another word after it."""
+    end = tok[at, END]
+    return bool(
+        end < len(data)
+        and data[end] == 45
+        and at + 1 < count
+        and tok[at + 1, KIND] == WORD
+        and tok[at, TO] == tok[at + 1, FROM]
+        and end + 1 == tok[at + 1, BEGIN]
+        and place_in(_PREFIXES, np.uint64(tok[at, HASH])) >= 0
+    )
+
+
+@kernel
+def is_per(tok: Any, at: int, count: int) -> bool:
+    """Return True for the slash between two units of measurement, as in feet/minute."""
+    if at == 0 or at + 1 == count or tok[at - 1, KIND] != WORD or tok[at + 1, KIND] != WORD:
+        return False
+    before, after = tok[at - 1, TO] - tok[at - 1, FROM], tok[at + 1, TO] - tok[at + 1, FROM]
+    return bool(max(before, after) > 3 and min(before, after) > 1)
+
+
+@kernel
+def is_silent(tok: Any, at: int, count: int, data: Any) -> bool:
+    r"""Return True for a sign that only typography needs.
+
+    These are a plus before an ellipsis, a product sign beside one if another product sign shows
+    that it is no list, and the apostrophe of "circle A's".
+    """
+    own = tok[at, HASH]
+    if own == _PLUS:
+        return bool(at + 1 < count and tok[at + 1, HASH] == _ELLIPSIS)
+    if own == STAR_HASH:
+        is_before = at + 1 < count and tok[at + 1, HASH] == _ELLIPSIS
+        is_after = at > 0 and tok[at - 1, HASH] == _ELLIPSIS
+        return (is_before or is_after) and _continues_product(tok, at - 1 - 2 * int(is_after))
+    if own != APOSTROPHE_HASH or at + 1 == count or tok[at + 1, HASH] != _S:
+        return False
+    return bool(tok[at + 1, BEGIN] == tok[at, END] and data[tok[at, BEGIN]] != 36)
+
+
+@kernel
+def _continues_product(tok: Any, at: int) -> bool:
+    """Return True if a product sign is in the formula that goes up to `at`."""
+    while at > 0 and not tok[at, FLAGS] & BEGINS_SENTENCE:
+        if tok[at, HASH] == STAR_HASH:
+            return True
+        if tok[at, KIND] == WORD and tok[at, TO] - tok[at, FROM] > 3:
+            return False
+        at -= 1
+    return False
+
+
+@kernel
+def is_first_power(tok: Any, at: int, count: int) -> bool:
+    """Return True at the exponent 1, which may as well be left out, as in y^1."""
+    if tok[at, HASH] != CARET_HASH or at + 1 == count or tok[at + 1, HASH] != _ONE:
+        return False
+    return at + 2 == count or tok[at + 2, HASH] not in (SLASH_HASH, _FACTORIAL, CARET_HASH)
+
+
+@kernel
+def may_be_missing(tok: Any, at: int, count: int, is_asking: bool) -> bool:
+    """Return True for a number that a copy may lack, although it may not have another one.
+
+    These are "no two" teams, "all six circles" of the "six circles" before, and the zero of "the
+    equation x^2 + n = 0 has".
+    """
+    own = tok[at, HASH]
+    before = tok[at - 1, HASH] if at > 0 else 0
+    if own == _TWO and before == _NO:
+        return True
+    if is_asking or at + 1 == count or tok[at + 1, FLAGS] & BEGINS_SENTENCE:
+        return False
+    after = tok[at + 1, HASH]
+    if own == _ZERO and before == _EQUALITY:
+        return is_in(after, _AFTER_EQUATION) and _is_after_sum(tok, at - 2)
+    if before == _ALL:
+        for place in range(at - 1):
+            if tok[place, HASH] == own and _is_number_of(tok, place, at, after):
+                return True
+    return False
+
+
+@kernel
+def _is_after_sum(tok: Any, at: int) -> bool:
+    """Return True if the formula that goes up to `at` has a plus or minus sign."""
+    while at >= 0 and (tok[at, KIND] != WORD or tok[at, TO] - tok[at, FROM] <= 3):
+        if tok[at, HASH] in (_PLUS, _MINUS):
+            return True
+        at -= 1
+    return False
+
+
+@kernel
+def _is_number_of(tok: Any, at: int, end: int, noun: Any) -> bool:
+    """Return True if the number at `at` counts the noun, and no other number counts more of it.
+
+    Six is the number of circles in "six congruent circles", but 6 is not that of cards in "6 red
+    cards and 9 blue ones".
+    """
+    place = at + 1
+    while place < end and tok[place, HASH] != noun:
+        place += 1
+    if place > at + 3 or (at > 0 and tok[at - 1, HASH] == _AND):
+        return False
+    for after in range(place + 1, min(place + 4, end)):
+        if tok[after, KIND] == NUMBER:
+            return False
+    return place < end
+
+
+@kernel
+def is_apposed(tok: Any, at: int, count: int, values: Any, own: Any) -> bool:
+    """Return True for a name beside the noun that it names, if the text has used it before.
+
+    An example is x in "2x + 7 = 3 and 5x = c have the same solution x".
+    """
+    if at == 0 or tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] < 4:
+        return False
+    if tok[at, FLAGS] & BEGINS_SENTENCE:
+        return False
+    is_last = at + 1 == count or tok[at + 1, FLAGS] & BEGINS_SENTENCE != 0
+    if not is_last and (tok[at + 1, KIND] != WORD or tok[at + 1, TO] - tok[at + 1, FROM] == 1):
+        return False
+    for value in values:  # noqa: SIM110  (numba compiles no generator)
+        if value == own:
+            return True
+    return False
