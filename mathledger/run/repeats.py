@@ -40,7 +40,8 @@ def first_record(ran: Lineage) -> Lineage | None:
     """Return the committed lineage of the run that made the same result first; None if none did.
 
     A record whose commit is gone from a complete clone does not count, because it cannot be
-    verified any more.
+    verified any more. Nor does one with uncommitted changes if this run has none: its commit names
+    the code that ran.
     """
     committed = _committed_card()
     if committed is None:
@@ -52,6 +53,8 @@ def first_record(ran: Lineage) -> Lineage | None:
     try:
         first = Lineage.read({**from_inputs, **own}, f"the committed record of {ran.name}")
     except InputError:
+        return None
+    if first.code_is_dirty and not ran.code_is_dirty:
         return None
     is_known = find_object(f"{first.git_revision}^{{commit}}") is not None
     is_shallow = git("rev-parse", "--is-shallow-repository") == "true"

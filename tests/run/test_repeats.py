@@ -88,3 +88,16 @@ def test_a_record_that_cannot_be_verified_does_not_count(first: Lineage) -> None
     git("rm", "--quiet", "lineage/model_card.json")
     git("commit", "--quiet", "--message", "none")
     assert repeats.first_record(again()) is None
+
+
+@pytest.mark.parametrize("was_dirty", [True, False])
+@pytest.mark.parametrize("is_dirty", [True, False])
+def test_a_clean_run_replaces_the_record_of_uncommitted_code(
+    first: Lineage, was_dirty: bool, is_dirty: bool
+) -> None:
+    content = json.loads(Path("lineage/model_card.json").read_text())
+    content["runs"]["train"]["code_is_dirty"] = was_dirty
+    write_json(Path("lineage/model_card.json"), content)
+    git("commit", "--quiet", "--all", "--allow-empty", "--message", "results")
+    ran = Lineage.read(again().content() | {"code_is_dirty": is_dirty}, "train")
+    assert (repeats.first_record(ran) is None) == (was_dirty and not is_dirty)
