@@ -7,7 +7,7 @@ texts with the same problem and different wrappers ask for the same thing in ano
 >>> split("A die is thrown. The chance of a 6 is $\\frac mn$, where m and n are coprime. Find m+n.")
 ('a die is thrown the chance of a 6', 'is m / n where m and n are coprime find m + n')
 >>> split("The height of the candle in feet will be h. Find 10h.")
-('the height of the candle in feet will', 'be h find 10 h')
+('the height of the candle in ft will', 'be h find 10 h')
 >>> split("Let m and n be primes with $m - n = 2$ and $mn = 143$. Find m + n.")[1]
 ''
 """
