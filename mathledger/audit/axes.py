@@ -39,10 +39,8 @@ TOTAL_HEAD = _whole("n", "total.*", "(?:# ?)?(?:questions|items|problems|samples
 SOLVED_HEAD = _whole("k", ".*solved", "(?:# ?)?correct")
 SHOTS_HEAD = _whole("(?:n-?|# ?)?shots?", "few-?shot")
 RUN_HEAD = _whole("(?:run|seed|trial)s?(?: ?#)?")
-PASSES_HEAD = _whole(
-    "(?:# ?|(?:num(?:ber)?|no\\.) (?:of )?)?"
-    "(?:runs|seeds|trials|trainings|repeats|repetitions|passes)(?: ?#)?"
-)
+_PASSES = "runs|trials|trainings|repeats|repetitions|passes"
+PASSES_HEAD = _whole(f"(?:# ?|(?:num(?:ber)?|no\\.) (?:of )?)?(?:{_PASSES}|seeds)(?: ?#)?")
 MEAN_HEAD = re.compile(r"(?i)\W*(?:means?|averages?|avg\.?)\b(?!\s?@)")
 SIZE_HEAD = _whole(
     "(?:model )?size", "#? ?params?(?:eters)?.*", "parameters?.*", "(?:base )?model size"
@@ -50,7 +48,7 @@ SIZE_HEAD = _whole(
 # These headers name numbers in score tables that are not scores.
 OTHER = _whole(
     "[nk]|#.*|num(?:ber)? of .*|num_\\w+|no\\.?|total.*|questions.*|.*solved|items|samples",
-    "runs|trials|trainings|repeats|repetitions|passes",
+    _PASSES,
     "(?:n-?)?shots?|few-?shot|prompt.*|version|filter|split|task type|temperature|run|seed.*",
     "params?|.*parameters?|.*\\bparams?\\b.*|.*\\bsize\\b.*|.*tokens.*|.*length.*|context.*|architecture|bits?",
     "year|.*\\bdate\\b.*|rank.*|epoch.*|.*\\bsteps?|.*loss.*|.*perplexity.*|ppl|.*rating.*|elo",
