@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from mathledger.grading import algebra, notation, units
 from mathledger.grading.algebra import Undecided
+from mathledger.grading.arithmetic import is_left_open
 from mathledger.grading.notation import Answer, Group, Matrix, Union
 from mathledger.grading.numbers import BASE, Number, number, same_in_base, same_number
 from mathledger.grading.spelling import plain, tight
@@ -45,6 +46,8 @@ def is_equal(reference: str, answer: str, answer_type: str, use_algebra: bool) -
         return _same_choice(gold, given, answer_type, use_algebra)
     if tight(gold) == tight(given):
         return True
+    if answer_type in ("integer", "number") and number(gold) and is_left_open(given):
+        return False  # It repeats a question rather than answering it.
     if _ABOUT.search(given):
         return _is_about(gold, given, answer_type, use_algebra)
     if _ABOUT.search(gold) and (sides := _about(gold, use_algebra)):

@@ -25,7 +25,7 @@ from mathledger.grading.spelling import MAX_CHARS, plain
 
 # The version of the policy, raised by every change that can alter a grade, and the library that
 # parses expressions.
-VERSION = "3/math-verify-0.9.0"
+VERSION = "4/math-verify-0.9.0"
 
 AnswerType = Literal["integer", "number", "expression", "choice", "set", "interval", "matrix"]
 Verdict = Literal["correct", "wrong", "no_answer"]

@@ -11,6 +11,7 @@ r"""Find the answer in sentences: formulas, numerals and letters among words.
 import re
 
 from mathledger.grading import notation, thousands, units
+from mathledger.grading.arithmetic import is_left_open
 from mathledger.grading.numbers import number
 from mathledger.grading.spelling import plain
 
@@ -159,7 +160,7 @@ def number_said(said: str) -> str | None:
         return said
     if runs and not NUMERAL.search(outside):
         return runs[0][2] if re.search(r"\d", runs[0][2]) else None
-    said = said.rpartition("=")[2].strip() or said
+    said = _result(said)
     numeral = NUMERAL.search(said)
     if numeral and WORD.search(said):
         return numeral[0]
@@ -185,7 +186,7 @@ def bare_number(said: str) -> str:
         said = said.replace(" ", "")
     elif has_several(said):
         return said
-    said = said.rpartition("=")[2].strip() or said
+    said = _result(said)
     text = plain(said)
     if number(text):
         return units.without_unit(text)
@@ -193,6 +194,18 @@ def bare_number(said: str) -> str:
     if len(numerals) != 1 or _ADDS.search(said[numerals[0].end() :]):
         return said
     return plain(numerals[0][0])
+
+
+def _result(said: str) -> str:
+    """Return the last side of an equation, or the number before it if it is an open sum.
+
+    >>> _result("4 + 1 = 5"), _result("5 = 4 + 1")
+    ('5', '5')
+    """
+    *before, last = (side.strip() for side in said.split("="))
+    if before and is_left_open(plain(last)):
+        last = next((side for side in reversed(before) if number(plain(side))), last)
+    return last or said
 
 
 def last_number(text: str) -> str | None:

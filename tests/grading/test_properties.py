@@ -354,3 +354,21 @@ def test_any_text_is_read_without_an_error(text: str, answer_type: str) -> None:
 @pytest.mark.parametrize("answer_type", ["integer", "number", "expression"])
 def test_no_response_is_graded_correct_by_saying_nothing(answer_type: str) -> None:
     assert grades.grade("I do not know.", "5", answer_type).verdict != "correct"
+
+
+@FAST
+@given(st.lists(st.integers(1, 10**6), min_size=2, max_size=5), st.data())
+def test_a_sum_is_an_answer_only_with_its_result(terms: list[int], data: st.DataObject) -> None:
+    """So a model that repeats the question has no answer to it."""
+    signs = [data.draw(st.sampled_from(["+", "-", " + ", " - "])) for _ in terms[1:]]
+    total = terms[0]
+    text = str(terms[0])
+    for sign, term in zip(signs, terms[1:], strict=True):
+        total += term if sign.strip() == "+" else -term
+        text += f"{sign}{term}"
+    form = data.draw(st.sampled_from(["\\boxed{%s}", "The answer is $%s$.", "#### %s"]))
+    for answer_type in ("integer", "number"):
+        assert grades.grade(form % text, str(total), answer_type).verdict == "wrong"
+        for stated in (f"{text} = {total}", f"{total} = {text}"):
+            assert grades.grade(form % stated, str(total), answer_type).verdict == "correct"
+    assert grades.grade(f"\\boxed{{{text}}}", str(total), "expression").verdict == "correct"
