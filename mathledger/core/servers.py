@@ -9,16 +9,19 @@ from mathledger.core.secrets import QUERY
 Software = Literal["vllm", "sglang", "llama.cpp"]  # of a server
 
 
-def expect_url(url: str) -> str:
+def expect_url(url: str, instead: str = "OPENAI_API_KEY") -> str:
     """Return a server's URL if it has a host and holds no password.
 
     The URL goes into params.yaml, which git holds.
+
+    Args:
+        instead: what the message names as the place for a password.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must start with http:// or https:// and a host")
     if parts.username or parts.password or QUERY.search(url):
-        raise ValueError("base_url must hold no password: set OPENAI_API_KEY instead")
+        raise ValueError(f"base_url must hold no password: set {instead} instead")
     return url
 
 

@@ -4,16 +4,13 @@ Nobody here has its tokenizer, so a problem is halved by its words, and a comple
 many words as the rest of the problem has.
 """
 
-import os
 import re
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from mathledger.core.errors import InputError
-from mathledger.evaluation.engines.engine import Limits
-from mathledger.evaluation.engines.server import ReplyError, read_reply
+from mathledger.core.http import Answer, Endpoint, ServerError, api_key, ask_each
+from mathledger.core.replies import max_bytes, read_reply
 from mathledger.evaluation.probe import Halves
 from mathledger.evaluation.served import described
 
@@ -43,42 +40,49 @@ def complete(folder: Path, texts: list[Halves]) -> dict[str, str]:
     Raises:
         InputError: the server does not answer, or does not follow OpenAI's protocol.
     """
-    import httpx2
-
     own = described(folder)
     assert own
-    key = os.environ.get("OPENAI_API_KEY", "").strip()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     distinct = list({each.problem: each for each in texts}.values())
-    with (
-        httpx2.Client(timeout=own["timeout_s"], headers=headers) as client,
-        ThreadPoolExecutor(AT_ONCE) as pool,
-    ):
-        answers = list(pool.map(lambda each: _complete(client, own, each), distinct))
-    return {each.problem: text for each, text in zip(distinct, answers, strict=True)}
-
-
-def _complete(client: Any, own: dict[str, Any], halves: Halves) -> str:
-    import httpx2
-
-    url = f"{own['base_url'].rstrip('/')}/completions"
-    limits = Limits(len(halves.rest.encode()), [])  # a token has a byte or more
-    body = {"model": own["model"], "prompt": halves.prompt, "temperature": 0}
-    failure = ""
-    for attempt in range(1 + own["max_retries"]):
-        if attempt:
-            time.sleep(min(30.0, 0.5 * 2 ** (attempt - 1)))
-        try:
-            reply = client.post(url, json={**body, "max_tokens": limits.max_gen_toks})
-            reply.raise_for_status()
-            completion = read_reply(reply.content, limits, is_chat=False)
-            return cut(completion.text, halves.num_tokens)
-        except (httpx2.HTTPError, OSError, ReplyError) as error:
-            failure = " ".join(str(error).split()) or type(error).__name__
-    raise InputError(
-        f"{url}: problem {halves.id}: {failure}; fix the server and run again, or set "
-        "completes_text: false in conf/models/"
+    endpoint = Endpoint(
+        f"{own['base_url'].rstrip('/')}/completions",
+        own["timeout_s"],
+        max_bytes(max(map(_limit, distinct), default=0)),
+        f"models.{folder.name}.source",
+        api_key("OPENAI_API_KEY"),
+        own["max_retries"],
     )
+
+    def body(halves: Halves) -> dict[str, Any]:
+        asked = {"model": own["model"], "prompt": halves.prompt, "temperature": 0}
+        return {**asked, "max_tokens": _limit(halves)}
+
+    found: dict[str, str] = {}
+    try:
+        ask_each(
+            endpoint,
+            distinct,
+            body,
+            _completion,
+            lambda halves, text: found.update({halves.problem: text}),
+            AT_ONCE,
+        )
+    except ServerError as error:
+        raise InputError(
+            f"{endpoint.url}: problem {error.job.id}: {error}; fix the server and run again, or "
+            "set completes_text: false in conf/models/"
+        ) from None
+    return {each.problem: found[each.problem] for each in distinct}
+
+
+def _limit(halves: Halves) -> int:
+    """Return the limit of tokens in a completion: a token has a byte or more."""
+    return len(halves.rest.encode())
+
+
+def _completion(halves: Halves, answer: Answer) -> str:
+    reply = read_reply(answer.body, _limit(halves), is_chat=False)
+    text = reply.text.encode("utf-8", "replace").decode()  # a file holds no half of a pair
+    return cut(text, halves.num_tokens)
 
 
 def cut(text: str, num_words: int) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 from mathledger.core.errors import InputError
-from mathledger.core.files import read_json
+from mathledger.core.files import read_json as read_file
+from mathledger.core.http import Endpoint, ServerError, get
 from mathledger.core.receipts import is_private
+from mathledger.core.replies import read_json
 from mathledger.core.servers import is_near
 from mathledger.evaluation.settings import Params, Server
 from mathledger.model.conversations import Conversation, Rendered
@@ -26,7 +28,7 @@ VERSIONS = {
     "sglang": ("/get_server_info", "version"),
     "llama.cpp": ("/props", "build_info"),
 }
-MAX_BYTES = 1 << 20  # of this answer
+MAX_BYTES, VERSION_S = 1 << 20, 10.0  # limits of this answer
 
 
 def server_of(folder: Path) -> Server | None:
@@ -71,7 +73,7 @@ def expect_near(folder: Path, benchmark: Path) -> None:
 def described(folder: Path) -> dict[str, Any] | None:
     """Return what `download_models` recorded of a model's server; None if there is none."""
     path = folder / "receipt.json"
-    receipt = read_json(path) if path.exists() else {}
+    receipt = read_file(path) if path.exists() else {}
     own = receipt.get("server") if isinstance(receipt, dict) else None
     return own if isinstance(own, dict) else None
 
@@ -113,16 +115,14 @@ def expect_same(folder: Path) -> dict[str, Any]:
 
 def software_version(server: Server) -> str | None:
     """Return the version of a server's software; None if nobody named it or it does not say."""
-    import httpx2
-
     if server.software is None:
         return None
     path, key = VERSIONS[server.software]
+    url = urljoin(server.base_url, path)
     try:
-        with httpx2.stream("GET", urljoin(server.base_url, path), timeout=10) as reply:
-            body = next(reply.iter_bytes(MAX_BYTES), b"") if reply.status_code == 200 else b""
-        said = json.loads(body)[key]
-    except (httpx2.HTTPError, OSError, ValueError, RecursionError, LookupError, TypeError):
+        answer = get(Endpoint(url, VERSION_S, MAX_BYTES, "version"))
+        said = read_json(answer.body)[key] if answer.status == 200 else None
+    except (ServerError, LookupError, TypeError):
         return None
     return said[:100] if isinstance(said, str) else None
 

@@ -10,12 +10,9 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pydantic import Field, TypeAdapter, ValidationError
@@ -25,8 +22,10 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
+from mathledger.core.http import Answer, Endpoint, ServerError, api_key, ask_each
+from mathledger.core.replies import max_bytes, read_reply
+from mathledger.core.servers import expect_url
 from mathledger.core.tables import Row, Writer, read_batches
-from mathledger.filters.judge_client import Client, Endpoint
 
 # A version is never edited, because stored replies belong to its exact text.
 PROMPTS = {
@@ -76,14 +75,28 @@ class Params:
     num_at_once: int = Field(ge=1, description="Concurrent requests.")
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("base_url must start with http:// or https:// and a host")
-        if parts.username or parts.password:  # It would be in params.yaml, and so in git.
-            raise ValueError("base_url must hold no password: use api_key_variable instead")
+        expect_url(self.base_url, instead="api_key_variable")
 
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.base_url, self.api_key_variable, self.timeout_s, self.max_retries)
+        """Return how to ask the judge.
+
+        Raises:
+            InputError: the variable holds no API key.
+        """
+        key = api_key(self.api_key_variable) if self.api_key_variable else None
+        if self.api_key_variable and not key:
+            raise InputError(
+                f"decontaminate.judge.api_key_variable: the environment variable "
+                f"{self.api_key_variable} holds no API key"
+            )
+        return Endpoint(
+            self.base_url,
+            self.timeout_s,
+            max_bytes(MAX_TOKENS),
+            "decontaminate.judge",
+            key,
+            self.max_retries,
+        )
 
 
 def verdict_of(reply: str | None) -> Verdict:
@@ -246,25 +259,42 @@ def ask(settings: Params, bodies: list[dict[str, Any]], replies: Replies) -> lis
     missing = {
         name: body for name, body in zip(digests, bodies, strict=True) if name not in replies
     }
-    with (
-        Client(settings.endpoint()) as client,
-        ThreadPoolExecutor(settings.num_at_once) as threads,
-        tqdm(total=len(missing), unit=" requests", disable=None) as bar,
-    ):
+    if not missing:
+        return digests
+    with tqdm(total=len(missing), unit=" requests", disable=None) as bar:
+
+        def keep(name: str, text: str | None) -> None:
+            replies.add(name, text)
+            bar.update()
+
         try:
-            for name, reply in _answered(threads, client, missing.items()):
-                replies.add(name, reply)
-                bar.update()
-        except BaseException:
-            threads.shutdown(cancel_futures=True)
-            raise
+            ask_each(
+                settings.endpoint(), missing, missing.__getitem__, _text, keep, settings.num_at_once
+            )
+        except ServerError as error:
+            raise InputError(
+                f"decontaminate.judge: {settings.base_url}: {error}; the replies so far are kept: "
+                "fix the server, then run again to continue"
+            ) from None
     return digests
 
 
-def _answered(
-    threads: ThreadPoolExecutor, client: Client, missing: Iterable[tuple[str, dict[str, Any]]]
-) -> Iterator[tuple[str, str | None]]:
-    def answer(entry: tuple[str, dict[str, Any]]) -> tuple[str, str | None]:
-        return entry[0], client.answer(entry[1])
+def _text(_: str, answer: Answer) -> str | None:
+    return read(answer.body)
 
-    return threads.map(answer, missing)
+
+def read(body: bytes) -> str | None:
+    """Return the text of a reply, or None if it is cut off.
+
+    >>> read(b'{"choices": [{"message": {"content": "SAME"}, "finish_reason": "stop"}]}')
+    'SAME'
+    >>> read(b'{"choices": [{"message": {"content": "SA"}, "finish_reason": "length"}]}') is None
+    True
+
+    Raises:
+        ReplyError: the reply does not follow OpenAI's protocol.
+    """
+    reply = read_reply(body, MAX_TOKENS, is_chat=True)
+    if reply.finish_reason != "stop":
+        return None
+    return reply.text.encode("utf-8", "replace").decode()  # a file holds no half of a pair

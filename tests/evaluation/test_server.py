@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
+from mathledger.core.replies import Reply, ReplyError, read_reply
 from mathledger.evaluation.engines.engine import Limits, Request, Response, fault
-from mathledger.evaluation.engines.server import Client, Reply, ReplyError, read_reply
+from mathledger.evaluation.engines.server import Client
 from mathledger.evaluation.responses import Store
 from mathledger.evaluation.served import software_version
 from mathledger.evaluation.settings import Params, Server
@@ -53,7 +54,7 @@ def reply(text: Any = "It is 7.", reason: Any = "stop", tokens: Any = 5) -> dict
 @example(reply(), False)
 def test_any_reply_is_read_or_refused(content: Any, is_chat: bool) -> None:
     try:
-        got = read_reply(json.dumps(content).encode(), LIMITS, is_chat=is_chat)
+        got = read_reply(json.dumps(content).encode(), 8, is_chat=is_chat)
     except ReplyError as error:
         assert "\n" not in str(error) and len(str(error)) < 400
         return
@@ -69,7 +70,7 @@ def test_any_reply_is_read_or_refused(content: Any, is_chat: bool) -> None:
 @example(b"<html>login</html>")
 def test_any_bytes_are_refused(body: bytes) -> None:
     with pytest.raises(ReplyError):
-        read_reply(body, LIMITS, is_chat=False)
+        read_reply(body, 8, is_chat=False)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
@@ -104,11 +105,11 @@ def test_a_chat_server_may_give_the_thinking_apart(key: str, answer: str | None)
         "choices": [{"message": {"content": answer, key: "3 + 4"}, "finish_reason": "length"}],
         "usage": {"completion_tokens": 8, "completion_tokens_details": {"reasoning_tokens": 3}},
     }
-    got = read_reply(json.dumps(content).encode(), LIMITS, is_chat=True)
+    got = read_reply(json.dumps(content).encode(), 8, is_chat=True)
     assert got == Reply(answer or "", 8, "length", "3 + 4", 3)
     content["choices"][0]["message"][key] = ["3 + 4"]
     with pytest.raises(ReplyError, match=f"{key} is .*, not of type str"):
-        read_reply(json.dumps(content).encode(), LIMITS, is_chat=True)
+        read_reply(json.dumps(content).encode(), 8, is_chat=True)
 
 
 @pytest.mark.parametrize("row", BAD_ROWS, ids=str)

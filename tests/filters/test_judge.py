@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
+from mathledger.core.replies import ReplyError
 from mathledger.core.tables import EXAMPLE, Row, read_rows, write_rows
-from mathledger.filters import decontaminate, embeddings, judge, judge_client
+from mathledger.filters import decontaminate, embeddings, judge
 from mathledger.filters.items import Item
 from mathledger.run import params
 from tests.openai_server import Server, serve
+from tests.raw_server import serving_raw, whole
 
 CONTENT = {
     "base_url": "http://127.0.0.1:1/v1/chat/completions",
@@ -148,7 +150,9 @@ def test_a_server_that_cannot_be_asked_is_an_error_of_one_line(
 
 def test_a_slow_server_is_an_error(server: Server, tmp_path: Path) -> None:
     server.seconds = 0.3
-    with pytest.raises(InputError, match=r"no reply within decontaminate\.judge\.timeout_s=0\.05"):
+    with pytest.raises(
+        InputError, match=r"no complete answer within decontaminate\.judge\.timeout_s=0\.05"
+    ):
         judge.write_judgements(
             tmp_path / "o.parquet", candidates(tmp_path, "x"), at(server, timeout_s=0.05),
             tmp_path / "s",
@@ -165,18 +169,31 @@ def reply(content: Any, reason: Any = "stop") -> bytes:
     [
         b"", b"[]", b"null", b"7", b"\xff\xfe", b"{", b"[" * 100_000, b'{"choices": []}',
         b'{"choices": {"0": 1}}', b'{"choices": [null]}', b'{"choices": [{"message": "SAME"}]}',
-        reply(None), reply(["SAME"]), reply({"text": "SAME"}), reply("SAME", "length"),
-        reply("SAME", None), reply("SAME", 1),
+        b'{"error": "overloaded"}', reply(["SAME"]), reply({"text": "SAME"}), reply("SAME", None),
+        reply("SAME", 1),
     ],
 )  # fmt: skip
-def test_a_reply_that_does_not_follow_the_protocol_says_nothing(body: bytes) -> None:
-    assert judge_client.read(body) is None
-    assert judge.agreed(judge_client.read(body), "SAME") == "undecided"
+def test_a_reply_that_does_not_follow_the_protocol_is_refused_and_not_stored(
+    body: bytes, tmp_path: Path
+) -> None:
+    with pytest.raises(ReplyError):
+        judge.read(body)
+    answers = iter([body, reply("SAME")])
+    with serving_raw(lambda connection, _: connection.sendall(whole(next(answers)))) as (url, _):
+        settings = replace(SETTINGS, base_url=url, max_retries=1, num_at_once=1)
+        replies = judge.Replies(tmp_path / "s")
+        (name,) = judge.ask(settings, [judge.request(settings, "one", "other")], replies)
+    assert judge.Replies(tmp_path / "s")[name] == "SAME"
+
+
+@pytest.mark.parametrize("body", [reply(None), reply("SAME", "length")])
+def test_a_reply_without_a_verdict_is_undecided(body: bytes) -> None:
+    assert judge.agreed(judge.read(body), "SAME") == "undecided"
 
 
 def test_a_reply_with_half_a_character_can_be_stored(tmp_path: Path) -> None:
-    text = judge_client.read(b'{"choices": [{"message": {"content": "\\ud800 SAME"}, '
-                             b'"finish_reason": "stop"}]}')  # fmt: skip
+    text = judge.read(b'{"choices": [{"message": {"content": "\\ud800 SAME"}, '
+                      b'"finish_reason": "stop"}]}')  # fmt: skip
     replies = judge.Replies(tmp_path / "s")
     replies.add("a", text)
     assert judge.Replies(tmp_path / "s")["a"] == text
@@ -203,7 +220,8 @@ def test_a_request_holds_both_texts_unchanged(one: str, other: str) -> None:
     ("changes", "message"),
     [
         ({"base_url": "ftp://host"}, "base_url must start with http"),
-        ({"base_url": "http://me:word@host/v1"}, "base_url must hold no password"),
+        ({"base_url": "http://me:word@host/v1"}, "must hold no password: set api_key_variable"),
+        ({"base_url": "http://host/v1?api_key=word"}, "base_url must hold no password"),
         ({"timeout_s": 0}, "timeout_s"),
         ({"num_at_once": 0}, "num_at_once"),
         ({"prompt": "mine"}, "prompt"),
