@@ -31,9 +31,9 @@ class Server:
         )
     )
     max_retries: int = Field(
-        description="Retries of a failed request, after 0.5, 1, 2, ... seconds."
+        ge=0, description="Retries of a failed request, after 0.5, 1, 2, ... seconds."
     )
-    timeout_s: int = Field(description="Seconds to wait for one response.")
+    timeout_s: int = Field(ge=1, description="Seconds to wait for one response.")
 
 
 @dataclass(frozen=True, config=STRICT)
