@@ -130,8 +130,22 @@ def head(path: Path) -> str:
 
 
 @cache
-def compiled(*overrides: str) -> Any:
-    return OmegaConf.to_container(OmegaConf.create(compose(list(overrides))))
+def compiled(number: int) -> Any:
+    """Compose the option of this number of every section that has so many; 0 is the default.
+
+    Each option sets its own section alone, so those of several sections are composed together.
+    """
+    found = {name: options(name) for name in single_sections()} if number else {}
+    chosen = [
+        f"{name}={paths[number].stem}" for name, paths in found.items() if number < len(paths)
+    ]
+    return OmegaConf.to_container(OmegaConf.create(compose(chosen)))
+
+
+def single_sections() -> dict[str, Any]:
+    """Return the sections of which an option sets all keys, with their types."""
+    others = ("model", "models", "evaluated_models")  # The options of conf/reinforce/ set the last.
+    return {name: into for name, into in params.sections().items() if name not in others}
 
 
 def value_at(content: Any, path: str) -> Any:
@@ -152,7 +166,7 @@ def page() -> str:
             parts += [title(section), *members(section, {"": into})]
         elif section == "models":
             parts += [title(section), *members("models.NAME", {"": get_args(into)[1]})]
-        elif section != "evaluated_models":  # The options of conf/reinforce/ set it.
+        elif section in single_sections():
             parts += [title(section), single(section, into)]
     for section, into in params.members().items():
         parts += [title(section), *members(f"{section}.NAME", into)]
@@ -179,8 +193,7 @@ def single(section: str, into: Any) -> str:
     rows = []
     for key in keys(inner, prefix):
         values = {
-            path.stem: value_at(compiled(*[f"{section}={path.stem}"][: len(paths) - 1]), key.path)
-            for path in paths
+            path.stem: value_at(compiled(number), key.path) for number, path in enumerate(paths)
         }
         rows.append((key.path, key.type, cell(key, values), key.meaning))
     return table(rows)

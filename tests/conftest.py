@@ -115,6 +115,8 @@ def pytest_collection_modifyitems(
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
         items[:] = filter(is_quick, items)
+        for test in {getattr(item, "obj", None) for item in items}:
+            draw_fewer(test)
     if IS_WORKER:
         turns = {item: turn(item) for item in items}
         groups: dict[str, list[pytest.Item]] = {}
@@ -125,6 +127,17 @@ def pytest_collection_modifyitems(
             turns |= dict.fromkeys(group, max(turns[item] for item in group))
         items.sort(key=turns.__getitem__)
     return (yield)
+
+
+def draw_fewer(test: Any) -> None:
+    """Let a property test draw a fifth of its examples, and at least ten unless it has fewer.
+
+    Hypothesis has no public way to change the settings of a test that is decorated with them.
+    """
+    if own := getattr(test, "_hypothesis_internal_use_settings", None):
+        number = min(own.max_examples, max(10, own.max_examples // 5))
+        fewer = hypothesis.settings(own, max_examples=number)
+        test._hypothesis_internal_use_settings = fewer
 
 
 def group_of(item: pytest.Item) -> str | None:

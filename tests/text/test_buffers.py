@@ -30,6 +30,14 @@ def test_every_code_point_fits() -> None:
             assert_fits(chr(point) * LONG)
 
 
+def test_the_table_holds_the_folding_of_every_code_point() -> None:
+    offsets, pool = folding.fold_table()
+    content = pool.tobytes()
+    for point in range(folding.FOLDED_BELOW):
+        held = content[offsets[point] : offsets[point + 1]]
+        assert held == folding.folded(chr(point)).encode("utf-8", "ignore"), hex(point)
+
+
 def test_every_word_macro_and_arrow_fits() -> None:
     pieces = [*vocabulary.known(), *vocabulary.IDIOMS, *symbols.ARROWS, "\\frac", "{a\\over", "½²₂"]
     for piece in pieces:
