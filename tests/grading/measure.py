@@ -54,12 +54,11 @@ def read(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def grade(cases: Sequence[dict[str, str]]) -> list[Grade]:
+def grade(cases: Sequence[dict[str, str]], judges: Judges) -> list[Grade]:
     """Grade the responses of the cases."""
-    with Judges(LIMIT_S) as judges:
-        return judges.grade(
-            [(case["response"], case["reference"], case["answer_type"]) for case in cases]
-        )
+    return judges.grade(
+        [(case["response"], case["reference"], case["answer_type"]) for case in cases]
+    )
 
 
 def agreement(cases: Sequence[dict[str, str]], grades: Sequence[Grade]) -> Agreement:
@@ -89,7 +88,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("cases", type=Path, nargs="?", default=CASES)
     cases = read(parser.parse_args().cases)
-    found = agreement(cases, grade(cases))
+    with Judges(LIMIT_S) as judges:
+        found = agreement(cases, grade(cases, judges))
     print(f"grader {VERSION}, {len({case['kind'] for case in cases})} kinds")
     print(found.line())
     for kind, count in found.disagreed_by_kind.items():

@@ -13,18 +13,21 @@ import pytest
 from mathledger.grading import extraction, grades
 from mathledger.grading.judges import Judges
 from tests import real_data, samples
+from tests.grading import measure
 
+NUM_PARTS = 5  # of the conformance file; `make quick` takes the first
 CASES = [json.loads(line) for line in Path("tests/grading/cases.jsonl").read_text().splitlines()]
 
 
-def test_every_conformance_case_gets_its_verdict() -> None:
-    with Judges(limit_s=5) as judges:
-        graded = judges.grade(
-            [(case["response"], case["reference"], case["answer_type"]) for case in CASES]
-        )
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, NUM_PARTS))]
+)
+def test_every_conformance_case_gets_its_verdict(part: int, judges: Judges) -> None:
+    cases = CASES[part::NUM_PARTS]
+    graded = measure.grade(cases, judges)
     wrong = [
         (case, grade)
-        for case, grade in zip(CASES, graded, strict=True)
+        for case, grade in zip(cases, graded, strict=True)
         if case["verdict"] != grade.verdict
     ]
     assert not wrong

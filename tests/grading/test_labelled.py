@@ -1,14 +1,15 @@
 """The grader agrees with fixed verdicts, and the measured agreement is computed right."""
 
 from mathledger.grading.grades import Grade
+from mathledger.grading.judges import Judges
 from tests.grading import measure
 
 
-def test_every_labelled_case_gets_its_verdict() -> None:
+def test_every_labelled_case_gets_its_verdict(judges: Judges) -> None:
     cases = measure.read(measure.CASES)
     assert len(cases) >= 200 and len({case["kind"] for case in cases}) >= 20
     assert len({(c["answer_type"], c["reference"], c["response"]) for c in cases}) == len(cases)
-    found = measure.agreement(cases, measure.grade(cases))
+    found = measure.agreement(cases, measure.grade(cases, judges))
     assert not found.disagreed_by_kind, found.line()
 
 
