@@ -42,6 +42,7 @@ def page(trace: NumberTrace) -> str:
     """Return the HTML page of a trace."""
     templates = environment("mathledger.trace", writes="html")
     templates.filters |= {
+        "found_in_corpora": render_number.found_in_corpora,
         "share": render_number.share,
         "spelled": render_number.spelled,
         "run_record": render_number.run_record,

@@ -113,15 +113,22 @@ def tree(trace: NumberTrace) -> Branch:
 
 def _about(trace: NumberTrace) -> list[str]:
     """Return lines on the ledger that has the number, and on the overlap with the corpora."""
-    clean, num = trace.score.items_without_overlap, trace.benchmark
-    num_overlapping = num.num_items_overlapping_training_candidates
-    on_others = clean.num_items > 0 and num_overlapping > 0
+    clean = trace.score.items_without_overlap
+    on_others = 0 < clean.num_items < trace.score.num_items
     return [
         f"{trace.revision}: {LEDGER}, sha256 {trace.ledger_sha256[:SHOWN]}",
-        f"{num_overlapping} of {trace.score.num_items} items were found in the corpora"
-        + (f"; on the others {share(clean)}" if on_others else ""),
+        found_in_corpora(trace) + (f"; on the others {share(clean)}" if on_others else ""),
         *([trace.benchmark.about] if trace.benchmark.about else []),
     ]
+
+
+def found_in_corpora(trace: NumberTrace) -> str:
+    """Say how many items the filter found, also among those that are not evaluated."""
+    found = trace.score.items_with_overlap.num_items
+    others = trace.benchmark.num_items_overlapping_training_candidates - found
+    return f"{found} of {trace.score.num_items} items were found in the corpora" + (
+        f", and {others} that are not evaluated" if others else ""
+    )
 
 
 def _predictions(trace: NumberTrace) -> Branch:
