@@ -26,7 +26,9 @@ from mathledger.data.formats import (
 from mathledger.data.values import WANTED, Kind, UnfitError, csv_cell, lists_of, texts_of
 
 ROWS = 8192
-MAX_BYTES = 256 * 1024**2  # Of a batch of JSONL or CSV; Arrow's strings hold 2 GiB.
+MAX_BYTES = 256 * 1024**2  # Of a batch; Arrow's strings hold 2 GiB.
+# Rows that are decoded at once. A parquet file of 50 kB may hold a text of 1 MB in each of 8192 rows.
+STEP = 256
 # A column that is not mapped is null in every row.
 RAW = pa.schema(
     [
@@ -129,14 +131,25 @@ def _parquet(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[st
         names = file.schema_arrow.names
         expect_distinct(names, label)
         expect_columns(wanted, names, label)
-        start = 0
-        for batch in file.iter_batches(ROWS, columns=[*dict.fromkeys(wanted.values())]):
+        start, num_bytes = 0, 0
+        waiting: list[dict[str, pa.Array]] = []
+        for batch in file.iter_batches(STEP, columns=[*dict.fromkeys(wanted.values())]):
             part = {}
             for name, column in wanted.items():
                 with _located(label, start, name, column):
                     part[name] = _arrow(batch[column], name)
-            yield part
+            waiting.append(part)
             start += len(batch)
+            num_bytes += sum(values.nbytes for values in part.values())
+            if len(waiting) * STEP >= ROWS or num_bytes > MAX_BYTES:
+                yield _joined(waiting)
+                waiting, num_bytes = [], 0
+        if waiting:
+            yield _joined(waiting)
+
+
+def _joined(parts: list[dict[str, pa.Array]]) -> dict[str, pa.Array]:
+    return {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
 
 
 def _objects(

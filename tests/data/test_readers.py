@@ -771,3 +771,17 @@ def test_a_message_of_nobody_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b'{"m": [{"content": "2+2?"}, {"content": "4"}]}')
     with pytest.raises(InputError, match="row 0: column 'm' holds a message without a role"):
         [*readers.read_columns(path, path.name, {"examples": "m"})]
+
+
+def test_a_small_parquet_file_cannot_fill_the_memory(tmp_path: Path) -> None:
+    """A text that a dictionary holds once may stand in every row."""
+    text, num_rows = "x" * (1 << 20), 3 * readers.ROWS
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * num_rows, pa.int32()), pa.array([text]))
+    pq.write_table(pa.table({"q": column}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 1 << 18
+    parts = readers.read_columns(tmp_path / "a.parquet", "a.parquet", {"problem": "q"})
+    before = pa.total_allocated_bytes()
+    for _, part in zip(range(2), parts, strict=False):
+        assert 0 < part["problem"].nbytes < 3 * readers.MAX_BYTES
+        assert pa.total_allocated_bytes() - before < 6 * readers.MAX_BYTES
+    parts.close()  # type: ignore[attr-defined]
