@@ -1,7 +1,7 @@
 """Sort more rows than fit in memory."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathledger.core.tables import Writer
+from mathledger.data.streams import ahead
 
 SORT_BYTES = 256 * 1024**2  # write_sorted collects this much while it writes as much again.
 
@@ -19,7 +20,8 @@ def write_sorted(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schem
     """Write rows sorted by (id, origin_file, origin_row) and return their number.
 
     More than SORT_BYTES of rows go through temporary files next to the output, one for each first
-    byte of the id, so that memory holds one such part at a time.
+    byte of the id, so that memory holds two such parts at a time: one is sorted while the other is
+    written.
     """
     spill = path.with_name(path.name + ".parts")
     shutil.rmtree(spill, ignore_errors=True)
@@ -46,11 +48,19 @@ def write_sorted(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schem
         with Writer(path, schema) as writer:
             if waiting:
                 writer.write(_sorted(pa.concat_tables(waiting)))
-            for part in sorted(parts):
-                with pa.memory_map(str(spill / f"{part:02x}")) as file:
-                    writer.write(_sorted(pa.ipc.open_stream(file).read_all()))
-                (spill / f"{part:02x}").unlink()
+            for table in ahead(_sorted_parts(spill, sorted(parts))):
+                writer.write(table)
             return writer.num_rows
+
+
+def _sorted_parts(folder: Path, parts: list[int]) -> Iterator[pa.Table]:
+    """Yield the rows of each part in order, and delete its file."""
+    for part in parts:
+        path = folder / f"{part:02x}"
+        with pa.memory_map(str(path)) as file:
+            table = _sorted(pa.ipc.open_stream(file).read_all())
+        path.unlink()
+        yield table
 
 
 def _sorted(table: pa.Table) -> pa.Table:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ def measured_energy() -> Iterator[dict[str, Any]]:
     The driver measures the GPUs. CPU power is measured if the machine reports it (RAPL), and
     otherwise estimated from the load and the processor's rating. The country code affects CO2 only,
     which we do not keep. `energy_kwh` is None if codecarbon cannot start, for example in the
-    container of a Slurm job without scontrol.
+    container of a Slurm job without scontrol. It looks for the hardware in a thread, which takes up
+    to a second; the body does not wait for it.
     """
     from codecarbon import OfflineEmissionsTracker
 
@@ -22,10 +24,12 @@ def measured_energy() -> Iterator[dict[str, Any]]:
     tracker = OfflineEmissionsTracker(
         country_iso_code="USA", save_to_file=False, log_level="error", allow_multiple_runs=True
     )
-    tracker.start()
+    starting = threading.Thread(target=tracker.start, name="energy")
+    starting.start()
     try:
         yield facts
     finally:
+        starting.join()
         tracker.stop()
         emissions = getattr(tracker, "final_emissions_data", None)
         facts["energy_kwh"] = round(emissions.energy_consumed, 6) if emissions else None
