@@ -88,9 +88,12 @@ def conversations(task: Any, number: int) -> list[list[dict[str, str]]]:
 
 
 def docs_jsonl(rows: list[Row]) -> str:
-    """Return the documents and conversations of items as JSONL."""
+    """Return the documents and conversations of items as JSONL.
+
+    It is ASCII, because a text may hold a separator of lines, or half of a surrogate pair.
+    """
     lines = [
-        json.dumps({key: row[key] for key in ("id", "doc", "messages")}, ensure_ascii=False)
+        json.dumps({key: row[key] for key in ("id", "doc", "messages")})
         for row in sorted(rows, key=lambda row: row["id"])
     ]
     return "".join(f"{line}\n" for line in lines)

@@ -21,7 +21,6 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
-from mathledger.core.files import write_text
 from mathledger.core.http import Answer, Endpoint, ServerError, api_key, ask_each
 from mathledger.core.replies import max_bytes, read_reply
 from mathledger.core.servers import expect_url
@@ -137,24 +136,25 @@ def digest(body: dict[str, Any]) -> str:
 
 
 class Replies:
-    """Stored replies by the digest of their requests, in a JSONL file that only grows."""
+    """Stored replies by the digest of their requests, in a JSONL file that only grows.
+
+    A line that is damaged is skipped, and its question is asked again.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._replies: dict[str, str | None] = {}
         if not path.exists():
             return
-        whole, _, torn = path.read_text(encoding="utf-8").rpartition("\n")
-        for line in whole.splitlines():
+        content = path.read_bytes()
+        for line in content.split(b"\n"):
             try:
                 self._replies |= _ENTRY.validate_json(line)
-            except ValidationError:
-                raise InputError(
-                    f"{path} holds {line[:60]!r}, which is not a stored reply: delete the file "
-                    "to ask the judge again"
-                ) from None
-        if torn:  # A crash cut the last line off.
-            write_text(path, whole + "\n" if whole else "")
+            except ValidationError:  # A crash tore the line or left NUL bytes: ask again.
+                continue
+        if content and not content.endswith(b"\n"):
+            with path.open("ab") as file:
+                file.write(b"\n")  # Ends the torn line.
 
     def __contains__(self, request: str) -> bool:
         return request in self._replies

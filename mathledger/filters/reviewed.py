@@ -77,7 +77,8 @@ def read(path: Path) -> list[Verdict]:
         InputError: The file is missing, a line is malformed, or two lines contradict each other.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # str.splitlines also splits at characters that a JSON string may hold.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise InputError(
             f"{path} is missing: `touch {shlex.quote(str(path))}` creates it without verdicts"

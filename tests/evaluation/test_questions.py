@@ -5,9 +5,13 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mathledger.core import harness_tasks
 from mathledger.core.errors import InputError
+from mathledger.core.files import write_text
+from mathledger.core.tables import BENCHMARK_ITEM, write_rows
 from mathledger.data import harness_items
 from mathledger.evaluation import harness, questions
 from mathledger.evaluation.engines.engine import Request
@@ -150,3 +154,16 @@ def test_one_limit_holds_for_every_benchmark(own: int | None, limit: int) -> Non
     asked = questions.Questions(settings, TASK, [], None, [], [], False)
     assert asked.limits.max_gen_toks == limit
     assert token_limit({"max_gen_toks": own}, {"max_gen_toks": 30}) == limit
+
+
+@given(st.text(st.characters()), st.sampled_from(["\u2028", "\x85", "\ud800", "\x0c"]))
+def test_a_harness_document_may_hold_any_character(
+    tmp_path_factory: pytest.TempPathFactory, text: str, sign: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    doc = {"id": "1", "doc": {"question": text + sign}, "messages": []}
+    write_text(folder / harness_items.DOCS, harness_items.docs_jsonl([doc]))
+    item = {"id": "1", "problem": "p", "answer": "7", "answer_type": "integer", "solution": None}
+    item["subsets"] = {}
+    write_rows(folder / "items.parquet", [item], BENCHMARK_ITEM)
+    assert questions.read_items(folder) == [{**item, "subsets": [], **doc}]

@@ -115,11 +115,19 @@ def test_replies_before_a_failure_are_kept(server: Server, tmp_path: Path) -> No
     assert 12 <= len(server.asked) <= 13  # A reply may have arrived while the other thread failed.
 
 
-def test_a_damaged_store_is_an_error_that_names_it(tmp_path: Path) -> None:
+DAMAGED = [b'{"a": 7}', b"\0" * 99, b'{"a": "\xff"}', b"[]", b'{"a": "SA', b'{"a": "\\ud800"}']
+
+
+@pytest.mark.parametrize("line", DAMAGED)
+def test_a_damaged_line_of_the_store_is_asked_again_and_the_others_are_kept(
+    line: bytes, tmp_path: Path
+) -> None:
     store = tmp_path / "store.jsonl"
-    store.write_text('{"a": 7}\n')
-    with pytest.raises(InputError, match=r"store\.jsonl holds .* delete the file"):
-        judge.Replies(store)
+    store.write_bytes(b'{"one": "SAME"}\n' + line + b'\n{"two": null}\n' + line)
+    replies = judge.Replies(store)
+    assert "a" not in replies and replies["one"] == "SAME" and replies["two"] is None
+    replies.add("a", "DIFFERENT")
+    assert judge.Replies(store)["a"] == "DIFFERENT"
 
 
 def test_a_passing_fault_is_retried(server: Server, tmp_path: Path) -> None:

@@ -198,3 +198,12 @@ def test_copies_and_other_problems_are_what_people_judged(tmp_path: Path) -> Non
     stale = judged("gone", problems[0], "same")
     pairs, counts = removed(stale)
     assert pairs == {("1", "0")} and counts["num_stale"] == 1 and counts["num_same"] == 0
+
+
+def test_a_reason_may_hold_any_character(tmp_path: Path) -> None:
+    reason = "one\u2028two\x85three\x0bfour"
+    path = tmp_path / "reviewed.jsonl"
+    written = json.loads(line("a text of one problem", "another text", "same", reason=reason))
+    path.write_text(json.dumps(written, ensure_ascii=False).replace("\x0b", "\\u000b") + "\r\n")
+    (verdict,) = reviewed.read(path)
+    assert verdict.reason == reason
