@@ -4,15 +4,28 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from mathledger.core.paths import is_data
 from mathledger.core.typed import Record
 from mathledger.run.lineage import lineage_file
 
 LOCK = "dvc.lock"
+
+
+def _expect_inside(path: str) -> str:
+    """Return the path of a file in a folder if it cannot lead out of it."""
+    if path.startswith("/") or ".." in PurePosixPath(path).parts:
+        raise ValueError("leads out of its folder")
+    return path
+
+
+# A digest names a file of the cache, so that a hostile one could name any file of the machine.
+Md5 = Annotated[str, Field(pattern=r"^[0-9A-Za-z]+(?:\.dir)?$")]
+InnerPath = Annotated[str, AfterValidator(_expect_inside)]
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ class _OutEntry(Record):
     model_config = ConfigDict(extra="ignore")
 
     path: str
-    md5: str | None = None  # None if DVC uses another digest, such as an ETag
+    md5: Md5 | None = None  # None if DVC uses another digest, such as an ETag
     size: int = 0
     nfiles: int | None = None
 
@@ -120,8 +133,8 @@ def parse_lock(content: Any, names: Collection[str], label: str) -> dict[str, St
 class _FileOfFolder(Record):
     """A file in DVC's listing of a folder."""
 
-    md5: str
-    relpath: str
+    md5: Md5
+    relpath: InnerPath
 
 
 class _Folder(Record):

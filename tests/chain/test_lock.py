@@ -69,3 +69,18 @@ def test_a_folder_of_the_cache_is_read_and_a_damaged_one_is_one_line_with_file_a
         with pytest.raises(InputError) as refused:
             parse_folder(content, "a.dir")
         assert str(refused.value) == problem
+
+
+@pytest.mark.parametrize("md5", ["ab/etc/passwd", "ab../../x", "/x", "", ".dir", "a\n"])
+def test_a_digest_names_no_file_outside_the_cache(md5: str) -> None:
+    with pytest.raises(InputError, match=r"outs\.0\.md5"):
+        parse_lock({"stages": {"mix": {**ENTRY, "outs": [{"path": "x", "md5": md5}]}}}, ["mix"], "")
+    with pytest.raises(InputError, match=r"files\.0\.md5"):
+        parse_folder([{"md5": md5, "relpath": "x"}], "")
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", ".."])
+def test_a_file_of_a_folder_is_in_it(path: str) -> None:
+    with pytest.raises(InputError, match=r"files\.0\.relpath: .*leads out of its folder"):
+        parse_folder([{"md5": "a", "relpath": path}], "")
+    assert parse_folder([{"md5": "a", "relpath": "..a/b..c"}], "") == {"..a/b..c": "a"}
