@@ -169,8 +169,15 @@ def said(error: Exception) -> str:
 
 
 def names(folder: Path) -> set[str]:
-    """Return the paths of all files in a folder, relative to it."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    """Return the paths of all files in a folder, relative to it.
+
+    A link to a folder counts as a file: the library does not look behind it.
+    """
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
 
 
 def covered(signature: Path) -> set[str]:

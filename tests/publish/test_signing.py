@@ -54,6 +54,14 @@ def add(folder: Path, name: str) -> None:
     (folder / name).write_text("x")
 
 
+@pytest.mark.parametrize("target", ["..", ".", "adapter"])
+def test_a_link_to_a_folder_that_was_added_is_named(folder: Path, key: Path, target: str) -> None:
+    signature = sign(folder, key)
+    (folder / "code").symlink_to(target)
+    (found,) = signing.mismatches(folder, signature, signing.Key(key / "one.pub"))
+    assert "code is not covered by the signature" in found
+
+
 @pytest.mark.parametrize("name", ADDED)
 @pytest.mark.parametrize("ignored", [{}, {"paths": [], "ignore_git_paths": True}], ids=["", "old"])
 def test_a_file_that_was_added_is_named(
