@@ -59,7 +59,7 @@ def read_rows(path: Path) -> list[Row]:
     try:
         return [row for batch in read_batches(path) for row in batch.to_pylist()]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a readable parquet file: {error}") from None
+        raise _unreadable(path, error) from None
 
 
 def read_batches(
@@ -81,7 +81,7 @@ def read_batches(
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path} is not a readable parquet file: {error}") from None
+        raise _unreadable(path, error) from None
 
 
 def num_rows(path: Path) -> int:
@@ -91,7 +91,13 @@ def num_rows(path: Path) -> int:
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `dvc repro`, or `dvc pull`") from None
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is not a readable parquet file: {error}") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} is not a readable parquet file ({error}): run `dvc checkout {path}`, or `dvc repro`"
+    )
 
 
 class Writer:

@@ -205,7 +205,7 @@ def judge(own_task: OwnTask, items: list[Row], responses: list[str]) -> list[boo
 
 
 def _outcome(own_task: OwnTask, task: Any, instance: Any) -> bool:
-    """Return whether the harness's metric calls one response right."""
+    """Return True if the harness's metric counts one response as correct."""
     answers = instance.filtered_resps[own_task.filter]
     result = task.process_results(instance.doc, answers if isinstance(answers, list) else [answers])
     if own_task.metric not in result:

@@ -76,7 +76,7 @@ def find(
 def overrule(
     pairs: I64, similarity: F64, ruled: dict[tuple[int, int], bool], num_problems: int
 ) -> tuple[I64, F64]:
-    """Let people's verdicts replace the similarity: infinity for a copy, no pair if not.
+    """Replace the similarity of pairs that people judged: a copy gets infinity, others are dropped.
 
     >>> overrule(np.array([[2, 0], [3, 1]]), np.array([0.9, 0.9]), {(3, 1): False, (1, 0): True}, 4)
     (array([[1, 0],

@@ -198,7 +198,7 @@ class Side(NamedTuple):
 
 @kernel
 def _may_be_missing(value: Any, is_asked: bool, lexicon: Any) -> bool:
-    """Return True for words of which a text has no need: *ordered* pairs (a, b), 300 *dollars*."""
+    """Return True for words that add nothing: *ordered* pairs (a, b), 300 *dollars*."""
     return bool(value == lexicon.ordered or (value == lexicon.dollar and not is_asked))
 
 

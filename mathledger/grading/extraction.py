@@ -43,7 +43,7 @@ _HEADING = re.compile(
 _NUMBERED = re.compile(r"[\s*_]*\d+[.)]\s+[A-Za-z]{2}")
 _LABEL = re.compile(r"(?i)[\s*_]*(?:the\s+)?(?:final\s+)?answer\b[\s*_]*(?:is\b|:|=)?[\s*_:]*")
 _EMPTY_BOX = re.compile(r"\\(?:f|frame)?box(?:ed)?\s*\{\s*\}")
-# Words behind a letter that name the others or say why: (C), not (B); C since A is too small.
+# Words after a letter that reject another letter or give a reason: "(C), not (B)", "C since ...".
 _OTHERS = re.compile(
     r"(?is),?\s+(?:not|rather than|instead of)\b.*$|[,;]?\s+(?:since|because)\b.*$"
 )

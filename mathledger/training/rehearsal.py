@@ -136,8 +136,7 @@ def made_up_rows(config: Any, length: int, count: int) -> dict[str, list[Any]]:
 def rows_to_use(
     settings: sft.Params, path: Path, tokenizer: Any, count: int
 ) -> dict[str, list[Any]]:
-    """Return tokenised rows of which the trainer makes at least `count` rows or sequences, if the
-    training set has as many.
+    """Return enough tokenised rows for `count` rows or packed sequences, or all rows if too few.
 
     Packed sequences are filled by short rows as well, so evenly spaced rows are added to the
     longest.
