@@ -96,7 +96,8 @@ def num_rows(path: Path) -> int:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"{path} is not a readable parquet file ({error}): run `dvc checkout {path}`, or `dvc repro`"
+        f"{path} is not a readable parquet file ({error}): run `dvc checkout {path}`, or "
+        "`dvc repro`"
     )
 
 
