@@ -9,6 +9,7 @@ so checkouts and experiments with the same code share it, and it can be deleted 
 
 import hashlib
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,11 +20,13 @@ import llvmlite
 import numba
 import numpy as np
 import platformdirs
+from numba.core import event
 from numba.core.caching import _CacheLocator
 
 from mathledger.core.code import modules_digest, with_imports
 
 PACKAGE = Path(__file__).parents[1]
+SILENT_S = 2.0  # Compiling for longer than this is announced.
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -122,3 +125,33 @@ class Cache(_CacheLocator):
 
     def get_disambiguator(self) -> str:
         return str(self.line)
+
+
+class Announcer(event.Listener):
+    """Prints one line if a kernel takes long to compile, because nothing else is shown meanwhile.
+
+    A kernel is compiled after the functions that it calls, which are compiled one by one.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.began = 0.0
+        self.is_done = False
+
+    def on_start(self, event: Any) -> None:
+        if not self.depth:
+            self.began = time.monotonic()
+        self.depth += 1
+        if not self.is_done and time.monotonic() - self.began > SILENT_S:
+            self.is_done = True
+            print(
+                "compiling the filters, which takes up to a minute and is done once",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_end(self, event: Any) -> None:
+        self.depth -= 1
+
+
+event.register("numba:compile", Announcer())  # type: ignore[no-untyped-call]

@@ -86,3 +86,23 @@ def test_a_cache_that_cannot_be_written_is_done_without(checkout: Path, tmp_path
     first, _ = coins(checkout, tmp_path / "cache")
     (tmp_path / "file").write_text("")
     assert coins(checkout, tmp_path / "file") == (first, False)
+
+
+def test_a_long_compilation_is_announced_once(checkout: Path, tmp_path: Path) -> None:
+    def shown() -> str:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"from mathledger.core import kernels\nkernels.SILENT_S = 0{ASK}",
+            ],
+            cwd=checkout,
+            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stderr
+
+    assert shown() == "compiling the filters, which takes up to a minute and is done once\n"
+    assert shown() == ""
