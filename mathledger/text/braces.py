@@ -13,6 +13,7 @@ from mathledger.text import chars, shapes
 from mathledger.text.bars import append, enclose
 from mathledger.text.chars import is_digit, is_letter, skip_blanks
 from mathledger.text.hashing import signed
+from mathledger.text.prose import begins_function
 from mathledger.text.state import (
     ARGUMENT,
     AUTOMATIC,
@@ -32,13 +33,16 @@ from mathledger.text.tokens import (
     DEGREE_HASH,
     END,
     FLAGS,
+    FROM,
     FUNCTION,
     GROUP,
     HASH,
+    KIND,
     OPERATOR,
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     SLASH_HASH,
+    STAR_HASH,
     UNDERSCORE_HASH,
     move,
     write_pieces,
@@ -218,10 +222,15 @@ def close_round(state: Any, scratch: Any) -> bool:
         else:
             state.index += 1
         return True
-    if not _is_needless(state, scratch, opened, kind):
-        append(state, scratch, chars.ROUND_RIGHT, ROUND_RIGHT_HASH, GROUP, state.index)
-    else:
+    if _is_needless(state, scratch, opened, kind):
         state.num_tokens = drop_bracket(scratch.tokens, opened, state.num_tokens)
+    elif kind == ROUND and shapes.is_second_factor(
+        scratch.tokens, opened, state.num_tokens, scratch.text, state.index, state.size
+    ):
+        scratch.tokens[opened, HASH], scratch.tokens[opened, KIND] = STAR_HASH, OPERATOR
+        scratch.spellings[scratch.tokens[opened, FROM]] = chars.STAR
+    else:
+        append(state, scratch, chars.ROUND_RIGHT, ROUND_RIGHT_HASH, GROUP, state.index)
     if kind == ROUND_ARGUMENT:
         end_argument(state, scratch)
     state.index += 1
@@ -270,7 +279,10 @@ def _is_needless(state: Any, scratch: Any, opened: int, kind: int) -> bool:
     """Return True if the tokens after the bracket at `opened` mean the same without brackets."""
     tokens, first, end = scratch.tokens, opened + 1, state.num_tokens
     if kind == ROUND:
-        if scratch.text[skip_blanks(scratch.text, state.index + 1, state.size)] != chars.SLASH:
+        if shapes.is_lone(tokens, opened, end, scratch.text, state.index, state.size):
+            return True
+        after = skip_blanks(scratch.text, state.index + 1, state.size)
+        if scratch.text[after] != chars.SLASH:
             return False
         if end == first:
             return False
@@ -292,8 +304,10 @@ def _is_needless(state: Any, scratch: Any, opened: int, kind: int) -> bool:
 
 @borrowing
 def _begins_operand(text: Any, index: int) -> bool:
-    """Return True if a factor may follow the closing bracket at `index`."""
+    """Return True if a factor may follow the closing bracket at `index`, and not a function."""
     byte = text[index + 1]
+    if begins_function(text, index + 1 + int(byte == chars.BACKSLASH)):
+        return False
     return bool(
         chars.is_letter(byte)
         or chars.is_digit(byte)

@@ -59,6 +59,11 @@ def is_letter(byte: Any) -> bool:
 
 
 @borrowing
+def is_degree(byte: Any) -> bool:
+    return bool(CLASS[byte] == DEGREE)
+
+
+@borrowing
 def is_digit(byte: Any) -> bool:
     return bool(CLASS[byte] == DIGIT)
 

@@ -162,11 +162,11 @@ def half(state: Any, scratch: Any, index: int) -> bool:
         if tokens[last, HASH] == _ONE or is_a:
             state.num_tokens -= 1
             begin = tokens[last, BEGIN]
-            is_sum = (
-                last > 1 and tokens[last - 1, HASH] == _AND and tokens[last - 2, KIND] == NUMBER
-            )
-            if is_a and is_sum:
+            is_sum = last > 1 and tokens[last - 1, HASH] == _AND
+            if is_a and is_sum and tokens[last - 2, KIND] == NUMBER:
                 state.num_tokens -= 1  # As in two and a half.
+            elif is_a and is_sum and tokens[last - 2, HASH] == _ONE:
+                _respell(state, scratch, last - 2, 1, index)
     write_pieces(state, scratch, _HALF, 0, len(_HALF), (begin, index))
     return True
 

@@ -30,7 +30,9 @@ _SIGNS = (
     chars.BACKSLASH,
 )  # fmt: skip
 _FRAC = np.frombuffer(b"frac", np.uint8)
-_D, _T = b"dt"
+_D, _T, _N, _QUOTE = b'dtn"'
+# Of a statement, or of the mark with which a drawing begins.
+_STATEMENT_ENDS = tuple(b";{}]>")
 
 
 @borrowing
@@ -60,8 +62,17 @@ def digest(text: Any, index: int, end: int, kind: int) -> Any:
 
 @borrowing
 def _left_out(text: Any, index: int, end: int, kind: int) -> int:
-    r"""Return the end of a comment or math delimiter, or of the d in \dfrac; else the index."""
+    r"""Return the end of a comment or math delimiter, or of the d in \dfrac; else the index.
+
+    The escapes of JSON are left out as well: the second backslash of \\frac, that of \", and \n.
+    """
     byte, after = text[index], text[index + 1] if index + 1 < end else chars.SPACE
+    if byte == chars.BACKSLASH and after in (chars.BACKSLASH, _QUOTE):
+        return index + 1
+    if byte == chars.BACKSLASH and after == _N and not _is_macro(text, index, end):
+        while index + 1 < end and text[index] == byte and text[index + 1] == _N:
+            index += 2
+        return index
     if byte == chars.DOLLAR:
         return index + 1
     if byte == chars.BACKSLASH and after in (chars.ROUND_LEFT, chars.ROUND_RIGHT):
@@ -80,6 +91,16 @@ def _left_out(text: Any, index: int, end: int, kind: int) -> int:
         ):
             index += 1
     return index
+
+
+@borrowing
+def _is_macro(text: Any, index: int, end: int) -> bool:
+    r"""Return False at the line break \n of JSON: before no small letter or after a statement."""
+    if index > 0 and text[index - 1] == chars.BACKSLASH:
+        return True
+    if index > 0 and text[index - 1] in _STATEMENT_ENDS:
+        return False
+    return bool(index + 2 < end and is_letter(text[index + 2]) and text[index + 2] >= chars.SMALL_A)
 
 
 @borrowing

@@ -21,21 +21,23 @@ _UNICODE = {
     "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=",
     "≠": "!=", "°": "°", "º": "°", "∘": "°", "√": " sqrt ", "∛": " sqrt[3]",
     "∜": " sqrt[4]", "…": "...", "⋯": "...", "‘": "'", "’": "'", "′": "'", "″": "''",
-    "“": " ", "”": " ", "∣": "|", "￥": " ", "€": " ", "£": " ", "•": " ", "▪": " ", "‣": " ",
+    "“": " ", "”": " ", "∣": "|", "￥": " ", "¢": " cents ", "€": " ", "£": " ",
+    "•": " ", "▪": " ", "‣": " ",
     "●": " ", "►": " ", "▶": " ", "，": ",", "、": ",", "。": ". ", "？": "? ", "！": "! ",
-    "：": ":", "；": ";", "（": "(", "）": ")",
+    "ℕ": r"\mathbb N", "ℤ": r"\mathbb Z", "ℚ": r"\mathbb Q", "ℝ": r"\mathbb R",
+    "ℂ": r"\mathbb C", "：": ":", "；": ";", "（": "(", "）": ")",
 }  # fmt: skip
 # Symbols that have a macro. Any other symbol becomes a macro of its own, named by its code point.
 _MACROS = """
     ∞=infty ∈=in ∉=notin ∋=ni ∪=cup ∩=cap ⊂=subset ⊆=subseteq ⊃=supset ⊇=supseteq ⊊=subsetneq
     ∅=emptyset ∑=sum ∏=prod ∫=int ∮=oint ∂=partial ∇=nabla ∠=angle ∡=angle △=triangle
-    ∆=triangle ▵=triangle □=square ◻=square ▢=square ◇=diamond ⋄=diamond ◊=lozenge ⊥=perp
+    ∆=triangle ▵=triangle □=square ◻=square ▢=square ◇=diamond ⋄=diamond ◊=diamond ⊥=perp
     ⟂=perp ∥=parallel ‖=Vert ∤=nmid ∦=nparallel ≡=equiv ≢=not≡ ≅=cong ≈=approx ∼=sim ≃=simeq
     ∝=propto →=rightarrow ⟶=rightarrow ←=leftarrow ⟵=leftarrow ↔=leftrightarrow ↦=mapsto
     ⟼=mapsto ⇒=Rightarrow ⟹=Rightarrow ⇐=Leftarrow ⟸=Leftarrow ⇔=Leftrightarrow
     ⟺=Leftrightarrow ↑=uparrow ↓=downarrow ±=pm ∓=mp ∀=forall ∃=exists ∄=nexists ¬=neg ∧=wedge
     ∨=vee ⊕=oplus ⊖=ominus ⊗=otimes ⊘=oslash ⊙=odot ⊞=boxplus ⊟=boxminus ⊠=boxtimes ⊡=boxdot
-    ⌊=lfloor ⌋=rfloor ⌈=lceil ⌉=rceil ⟨=langle ⟩=rangle 〈=langle 〉=rangle ★=bigstar ⋆=star
+    ⌊=lfloor ⌋=rfloor ⌈=lceil ⌉=rceil ⟨=langle ⟩=rangle 〈=langle 〉=rangle ★=star ⋆=star
     ∖=setminus ⋃=bigcup ⋂=bigcap ⋀=bigwedge ⋁=bigvee ⨁=bigoplus ⨂=bigotimes ≪=ll ≫=gg ≺=prec
     ≻=succ ⪯=preceq ⪰=succeq ∴=therefore ∵=because ℓ=ell ℏ=hbar ♠=spadesuit ♡=heartsuit
     ♥=heartsuit ♢=diamondsuit ♦=diamondsuit ♣=clubsuit ∎=blacksquare ■=blacksquare ⊢=vdash

@@ -17,6 +17,7 @@ from mathledger.text.drawings import digest
 from mathledger.text.folding import fold
 from mathledger.text.hashing import hash_span, mix
 from mathledger.text.markup import left_out, may_begin
+from mathledger.text.matrices import breaks_line
 from mathledger.text.numbers import begins_number, read_number
 from mathledger.text.scripts import read_script
 from mathledger.text.state import start
@@ -32,6 +33,8 @@ from mathledger.text.tokens import (
     SINGLE_CAPITAL,
 )
 from mathledger.text.words import read_word
+
+_N = ord("n")
 
 
 @borrowing
@@ -72,6 +75,12 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
                 state.is_glued = False
                 continue
         is_macro = byte_class == chars.ESCAPE and is_letter(text[index + 1])
+        if is_macro and text[index + 1] == _N and breaks_line(state, text):
+            if text[index + 2] == byte and text[index + 3] == _N:
+                state.sentence = BEGINS_SENTENCE
+            state.index += 2
+            state.is_glued = False
+            continue
         if byte_class <= chars.IDEOGRAPH or is_macro:
             read_word(state, scratch, tables, byte, byte_class)
         elif begins_number(text, index, byte_class):

@@ -5,7 +5,7 @@ form. In a text's renamed tokens, each name is its number in order of appearance
 "If x + 3y = 5 and y = 1, find x" and "If a + 3b = 5 and b = 1, find a" have the same ones.
 Names are single letters (a capital and its small letter are different names), Greek letters except
 pi, runs of capitals (ABC is the points A, B and C) and products of single names (xy). The numbers e
-and i and the articles keep their names.
+and i, the sets \mathbb{R}, \mathbb{Z} and the like, and the articles keep their names.
 
 >>> texts = pa.array(["Draw y = 3x + k.", "Draw v = 3u + c.", "Draw v = 3u + u."])
 >>> one, other, third = forms(texts)
@@ -27,12 +27,14 @@ from mathledger.text.shapes import is_in
 from mathledger.text.state import longest, scratch, tables
 from mathledger.text.tokens import (
     ARTICLE,
+    BLACKBOARD,
     CAPITALISED,
     FLAGS,
     FROM,
     HASH,
     KIND,
     MACRO,
+    NUMBER,
     OPERAND,
     POINTS,
     SINGLE_CAPITAL,
@@ -50,6 +52,7 @@ _CAPITAL = 26  # Codes of names: 26 small letters, 26 capitals, then hashes of G
 _FIXED = signed(rb"\pi", rb"\infty", rb"\emptyset", rb"\ell", rb"\hbar")
 _SPELLED = signed(*b"word words letter letters".split())  # In such a text, BOOK is not four points.
 _CONSTANTS = tuple(b"ei")
+_HALVES = signed(b"am", b"pm")  # Of a day.
 # Short words that are not products, even if their letters are names.
 _SHORT = signed(
     *b"am an as at be by do he if in is it me my no of on or so to up us we and are can for has "
@@ -76,7 +79,7 @@ def _is_single(tokens: Any, at: int, spellings: Any) -> bool:
         return False
     letter = spellings[token[FROM]]
     is_constant = letter in _CONSTANTS and not token[FLAGS] & SINGLE_CAPITAL
-    return not is_constant and not token[FLAGS] & ARTICLE
+    return not is_constant and not token[FLAGS] & (ARTICLE | BLACKBOARD)
 
 
 @borrowing
@@ -139,7 +142,8 @@ def _is_run(tokens: Any, at: int, spellings: Any, small: Any) -> bool:
     if size == 1:
         return bool(_is_single(tokens, at, spellings))
     if token[FLAGS] & POINTS:
-        return bool(size <= MAX_POINTS)
+        is_time = at > 0 and tokens[at - 1, KIND] == NUMBER and is_in(token[HASH], _HALVES)
+        return bool(size <= MAX_POINTS and not is_time)
     if size > MAX_PRODUCT or token[FLAGS] & CAPITALISED or is_in(token[HASH], _SHORT):
         return False
     for place in range(token[FROM], token[TO]):

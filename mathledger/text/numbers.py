@@ -8,6 +8,7 @@ from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars
 from mathledger.text.braces import end_argument
 from mathledger.text.chars import (
+    is_degree,
     is_digit,
     is_letter,
     matches,
@@ -16,8 +17,9 @@ from mathledger.text.chars import (
     skip_delimiters_back,
 )
 from mathledger.text.hashing import hash_span
+from mathledger.text.shapes import SCRIPTS
 from mathledger.text.state import emit
-from mathledger.text.tokens import NUMBER
+from mathledger.text.tokens import FLAGS, FUNCTION, HASH, NUMBER
 
 _BEFORE_LIST = chars.ROUND_LEFT, chars.SQUARE_LEFT, chars.CURLY_LEFT
 _AFTER_LIST = chars.ROUND_RIGHT, chars.SQUARE_RIGHT, chars.CURLY_RIGHT, chars.BACKSLASH
@@ -26,6 +28,10 @@ _AND, _OR, _DOTS, _LDOTS, _RBRACE = (
 )
 _EQUALS, _ARE, _WERE = (np.frombuffer(word, np.uint8) for word in (b"equals", b"are", b"were"))
 _S = ord("s")
+# Macros of an operand.
+OPERANDS = ("frac", "dfrac", "tfrac", "sqrt", "left", "big", "pi", "alpha", "beta", "theta")
+_OPERANDS = np.frombuffer("".join(OPERANDS).encode(), np.uint8)
+_OPERAND_ENDS = np.cumsum([0, *map(len, OPERANDS)])
 _MAX_STEP = 100  # Numbers of three digits in equal steps of up to this are a list.
 
 
@@ -51,7 +57,7 @@ def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     if byte_class == chars.POINT:
         spellings[end] = chars.ZERO
         end += 1
-    elif owed > 0:  # As in \frac12.
+    elif owed > 0 or _is_one_digit(state, scratch.tokens, text):  # As in \frac12 and \log_264.
         spellings[end] = byte
         end += 1
         index += 1
@@ -59,7 +65,7 @@ def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
         index, end = _copy_digits(text, index, spellings, end)
         if byte != chars.ZERO:
             index, end, is_list = _read_thousands(state, text, index, spellings, end)
-    if byte_class == chars.POINT or owed == 0:
+    if byte_class == chars.POINT or (owed == 0 and not is_digit(text[index])):
         mark = index
         if _is_decimal_comma(text, state.index, index, state.size) and not is_list:
             mark = -1
@@ -76,6 +82,35 @@ def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     if owed > 0:
         state.owed[state.depth] = owed - 1
         end_argument(state, scratch)
+
+
+@borrowing
+def _is_one_digit(state: Any, tokens: Any, text: Any) -> bool:
+    r"""Return True where one digit is the index or exponent of a function, as in \log_264.
+
+    In log_10 x and log_10(x), which have an operand, all digits are.
+    """
+    last, at = state.num_tokens - 1, state.index
+    if last < 1 or not state.is_glued or not tokens[last - 1, FLAGS] & FUNCTION:
+        return False
+    if tokens[last, HASH] not in SCRIPTS:
+        return False
+    while is_digit(text[at]):
+        at += 1
+    if at - state.index < 2 or (text[at] == chars.FULL_STOP and is_digit(text[at + 1])):
+        return False
+    at = skip_blanks(text, at, state.size)
+    if text[at] != chars.BACKSLASH:
+        return not (
+            is_digit(text[at])
+            or (is_letter(text[at]) and not is_degree(text[at]))
+            or text[at] in (chars.ROUND_LEFT, chars.CURLY_LEFT)
+        )
+    for number in range(len(_OPERAND_ENDS) - 1):
+        first, end = _OPERAND_ENDS[number], _OPERAND_ENDS[number + 1]
+        if matches(text, at + 1, _OPERANDS[first:end]):
+            return False
+    return True
 
 
 @borrowing

@@ -6,7 +6,19 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import shapes
-from mathledger.text.chars import BACKSLASH, CURLY_RIGHT, SMALL_A, SPACE, is_letter, matches
+from mathledger.text.chars import (
+    BACKSLASH,
+    COMMA,
+    CURLY_RIGHT,
+    EQUAL,
+    ROUND_LEFT,
+    SMALL_A,
+    SPACE,
+    is_digit,
+    is_letter,
+    matches,
+    skip_blanks,
+)
 from mathledger.text.hashing import hash_span, signed
 from mathledger.text.tokens import (
     ARTICLE,
@@ -36,6 +48,8 @@ from mathledger.text.tokens import (
 _MAX_NAME = 3  # A longer run of letters is a word, not a product of letters.
 _MAX_PRODUCT = 6
 _SPACING = tuple(b",;:! ")  # After a backslash, these are blanks.
+_D = ord("d")
+_IN_NUMBER = tuple(b" -.")
 _TIMES = np.frombuffer(b"\\times", np.uint8)
 _TIMES_HASH = int(signed(b"\\times")[0])
 _VECTOR, _VEC, _ARROW, _BOLD = (
@@ -134,7 +148,7 @@ def join_letters(state: Any, scratch: Any) -> None:
     while at < begin:
         if text[at] == BACKSLASH and text[at + 1] in _SPACING:
             at += 1
-        elif text[at] != SPACE:
+        elif text[at] != SPACE and not (text[at] == CURLY_RIGHT and letter == _D):
             return
         at += 1
     end = tokens[last - 1, TO]
@@ -163,6 +177,22 @@ def _keep_cross(state: Any, tokens: Any, star: int, spellings: Any) -> None:
 
 
 @borrowing
+def _is_tuple(text: Any, at: int, size: int) -> bool:
+    """Return True at the equals sign of a vector, as in a = (1, 2, 3)."""
+    if text[at] != EQUAL:
+        return False
+    at = skip_blanks(text, at + 1, size)
+    if text[at] != ROUND_LEFT:
+        return False
+    at += 1
+    is_number = False
+    while is_digit(text[at]) or text[at] in _IN_NUMBER:
+        is_number |= is_digit(text[at])
+        at += 1
+    return bool(is_number and text[at] == COMMA)
+
+
+@borrowing
 def _has_vectors(state: Any, text: Any) -> bool:
     """Return True if the text speaks of vectors, in which a cross is not a dot."""
     if state.vectors < 0:
@@ -172,6 +202,7 @@ def _has_vectors(state: Any, text: Any) -> bool:
                 matches(text, at, _VECTOR)
                 or matches(text, at, _VEC)
                 or matches(text, at, _ARROW)
+                or _is_tuple(text, at, state.size)
                 or (
                     matches(text, at, _BOLD)
                     and is_letter(text[at + len(_BOLD)])

@@ -6,7 +6,7 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
-from mathledger.text.chars import LOWER, is_letter
+from mathledger.text.chars import LOWER, is_letter, matches
 
 _ENDINGS = np.array([list(each) for each in (b"th", b"st", b"nd", b"rd", b"by")], np.uint8)
 _BY, _Y = b"by"
@@ -15,6 +15,38 @@ EITHER = ("and", "he", "his", "him", "she", "her")
 _EITHER = np.frombuffer("".join(EITHER).encode(), np.uint8)
 _EITHER_ENDS = np.cumsum([0, *map(len, EITHER)])
 
+_BEFORE_EMPHASIS, _AFTER_EMPHASIS = tuple(b" \n(\"'"), tuple(b" \n),.;:!?\"'")
+# Functions before which a hyphen is a minus, and what may follow their names.
+FUNCTIONS = (
+    "sqrt", "cbrt", "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "abs", "floor",
+    "ceil", "max", "min", "gcd", "lcm", "arcsin", "arccos", "arctan",
+)  # fmt: skip
+_FUNCTIONS = np.frombuffer("".join(FUNCTIONS).encode(), np.uint8)
+_FUNCTION_ENDS = np.cumsum([0, *map(len, FUNCTIONS)])
+_ARGUMENTS = chars.ROUND_LEFT, chars.CURLY_LEFT, chars.CARET, chars.UNDERSCORE
+
+
+@borrowing
+def _begins_call(text: Any, index: int) -> bool:
+    """Return True at the name of a function before its argument, as in 5-sqrt(11)."""
+    for number in range(len(_FUNCTION_ENDS) - 1):
+        first, end = _FUNCTION_ENDS[number], _FUNCTION_ENDS[number + 1]
+        after = index + end - first
+        if text[after] in _ARGUMENTS and matches(text, index, _FUNCTIONS[first:end]):
+            return True
+    return False
+
+
+@borrowing
+def begins_function(text: Any, index: int) -> bool:
+    """Return True at the name of a function, as in sin and cos(."""
+    for number in range(len(_FUNCTION_ENDS) - 1):
+        first, end = _FUNCTION_ENDS[number], _FUNCTION_ENDS[number + 1]
+        is_whole = not is_letter(text[index + end - first])
+        if is_whole and matches(text, index, _FUNCTIONS[first:end]):
+            return True
+    return False
+
 
 @borrowing
 def is_in_word(text: Any, index: int) -> bool:
@@ -22,6 +54,8 @@ def is_in_word(text: Any, index: int) -> bool:
 
     The word's second and third letters must be lower case.
     """
+    if _begins_call(text, index + 1):
+        return False
     count, at = 0, index + 1
     while is_letter(text[at]) and count < 3:
         if not _continues_letter(text[at]):
@@ -63,6 +97,26 @@ def is_compound(text: Any, index: int) -> bool:
     if index < 3 or text[index - 3] != chars.HYPHEN:
         return False
     return bool(LOWER[text[index - 2]] == _BY and LOWER[text[index - 1]] == _Y)
+
+
+@borrowing
+def is_emphasis(text: Any, index: int, size: int) -> bool:
+    """Return True at a mark of Markdown that touches a word of three letters, as in *lucky*."""
+    before = text[index - 1] if index > 0 else chars.SPACE
+    if before in _BEFORE_EMPHASIS and _is_word(text, index + 1, 1):
+        return True
+    after = text[index + 1] if index + 1 < size else chars.SPACE
+    return bool(after in _AFTER_EMPHASIS and index > 2 and _is_word(text, index - 1, -1))
+
+
+@borrowing
+def _is_word(text: Any, at: int, step: int) -> bool:
+    """Return True if three letters of ASCII begin or end here."""
+    for _ in range(3):
+        if LOWER[text[at]] == 0 or text[at] >= chars.NOT_ASCII:
+            return False
+        at += step
+    return True
 
 
 @borrowing

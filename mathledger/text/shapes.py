@@ -2,10 +2,15 @@ r"""Decide if a run of tokens is one factor, a product, or needs brackets in a l
 
 from typing import Any
 
+import numpy as np
+
 from mathledger.core.kernels import borrowing
+from mathledger.text import chars
 from mathledger.text.hashing import signed
 from mathledger.text.tokens import (
+    BEGIN,
     CARET_HASH,
+    END,
     FLAGS,
     FROM,
     FUNCTION,
@@ -18,6 +23,7 @@ from mathledger.text.tokens import (
     OPERATOR,
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
+    SLASH_HASH,
     TO,
     UNDERSCORE_HASH,
     WORD,
@@ -30,7 +36,20 @@ ATOM, FACTOR, PRODUCT, OTHER = range(4)
 _OPENERS = signed(b"(", b"[", b"{")
 _POSTFIXES = signed(b"!", "°".encode(), b"'", b"%")
 _SIGNS = signed(b"-", b"+")
+_RELATIONS = signed(b"=", b"<", b">", b"<=", b">=", b"!=")
 _STAR = int(signed(b"*")[0])
+# After the bracket of a fraction, these bytes need it, as in (1/2)^3.
+_NEED_BRACKET = (
+    chars.CARET, chars.UNDERSCORE, chars.BANG, chars.APOSTROPHE, chars.SLASH, chars.CURLY_RIGHT
+)  # fmt: skip
+_SEPARATORS = chars.COMMA, chars.SEMICOLON, chars.AMPERSAND
+_S = ord("s")
+# What may be between two factors; the first ones are product signs.
+BETWEEN = "\\cdot", "\\times", "\\left", "\\big", "\\Big"
+NUM_SIGNS = 2
+_ENDS, _RIGHT = (chars.ROUND_RIGHT, chars.CURLY_RIGHT), np.frombuffer(b"\\right", np.uint8)
+_BETWEEN = np.frombuffer("".join(BETWEEN).encode(), np.uint8)
+_BETWEEN_ENDS = np.cumsum([0, *map(len, BETWEEN)])
 _FUNCTION_LETTERS = signed(b"f", b"g", b"h")
 _ORDINAL_ENDINGS = signed(b"th", b"st", b"nd", b"rd")
 
@@ -133,6 +152,112 @@ def is_call(tokens: Any, first: int, end: int) -> bool:
         elif not (kind == OPERATOR and at > first and is_in(tokens[at, HASH], _POSTFIXES)):
             return False
     return end > first
+
+
+@borrowing
+def is_lone(tokens: Any, opened: int, end: int, text: Any, index: int, size: int) -> bool:
+    r"""Return True for the brackets of (1/2)x and -(3/4), and for the first ones of (3)(4).
+
+    Args:
+        opened: The bracket; the tokens after it go up to `end`.
+        text: The folded text, in which the closing bracket is at `index`.
+    """
+    first = opened + 1
+    if end == first or _needs_bracket(text, index, size):
+        return False
+    has_sign = is_in(tokens[first, HASH], _SIGNS)
+    if opened == 0 and has_sign:
+        return False
+    if opened > 0:
+        before = tokens[opened - 1]
+        if has_sign and not is_in(before[HASH], _RELATIONS):
+            return False
+        is_operand = ends_operand(before)
+        if is_operand and before[KIND] == NUMBER and end > first + 1:
+            is_operand = tokens[first, KIND] == NUMBER or has_sign
+            is_operand = is_operand or not _is_factor_before(tokens, opened, text)
+        if is_operand or before[HASH] == SLASH_HASH:
+            return False
+        if before[KIND] == WORD and before[END] == tokens[opened, BEGIN]:
+            return False  # As in arg(z/w).
+    if end == first + 1:
+        return bool(tokens[first, KIND] == NUMBER and text[index + 1] == chars.ROUND_LEFT)
+    return _is_fraction(tokens, first, end, text, index)
+
+
+@borrowing
+def is_second_factor(tokens: Any, opened: int, end: int, text: Any, index: int, size: int) -> bool:
+    """Return True if the bracket stands for a product sign, as the second ones of (3/7)(2/5)."""
+    first = opened + 1
+    if (
+        opened == 0
+        or end == first
+        or tokens[first, KIND] != NUMBER
+        or _needs_bracket(text, index, size)
+    ):
+        return False
+    if not _is_factor_before(tokens, opened, text):
+        return False
+    return end == first + 1 or _is_fraction(tokens, first, end, text, index)
+
+
+@borrowing
+def _is_factor_before(tokens: Any, opened: int, text: Any) -> bool:
+    """Return True if what is before the bracket is multiplied with it, and no function of it.
+
+    This is a number right before it, and anything before a product sign.
+    """
+    before = tokens[opened - 1]
+    at, begin = before[END], tokens[opened, BEGIN]
+    is_number = before[KIND] == NUMBER
+    if is_number and opened > 2:
+        # As in f_1(2) and f^{-1}(2).
+        is_index = tokens[opened - 2, HASH] == UNDERSCORE_HASH
+        is_inverse = tokens[opened - 3, HASH] == CARET_HASH and is_in(
+            tokens[opened - 2, HASH], _SIGNS
+        )
+        is_number = not is_index and not is_inverse
+    while at < begin and (text[at] in _ENDS or chars.matches(text, at, _RIGHT)):
+        at += 1 if text[at] in _ENDS else len(_RIGHT)
+    if at == begin:
+        return bool(is_number)
+    while at < begin and text[at] == chars.SPACE:
+        at += 1
+    if at < begin and text[at] == chars.STAR:
+        return ends_operand(before)
+    for number in range(len(_BETWEEN_ENDS) - 1):
+        first, end = _BETWEEN_ENDS[number], _BETWEEN_ENDS[number + 1]
+        if chars.matches(text, at, _BETWEEN[first:end]):
+            return bool(is_number or (number < NUM_SIGNS and ends_operand(before)))
+    return False
+
+
+@borrowing
+def _needs_bracket(text: Any, index: int, size: int) -> bool:
+    """Return True if the bracket that is closed at `index` binds, as in (1/2)^3."""
+    after = chars.skip_blanks(text, index + 1, size)
+    if text[after] in (chars.STAR, chars.LESS):
+        return bool(text[after + 1] in (chars.STAR, _S))  # As in (1/2)**3 and (1/2)<sup>3</sup>.
+    return bool(text[after] in _NEED_BRACKET)
+
+
+@borrowing
+def _is_fraction(tokens: Any, first: int, end: int, text: Any, index: int) -> bool:
+    """Return True for one fraction that needs no brackets in a sum; (x, 1/2) is a point."""
+    level, bar = 0, -1
+    for at in range(first, end):
+        if tokens[at, KIND] == GROUP:
+            level += 1 if is_in(tokens[at, HASH], _OPENERS) else -1
+        elif level == 0 and tokens[at, HASH] == SLASH_HASH:
+            if bar >= 0:
+                return False
+            bar = at
+    if bar <= first or bar == end - 1 or level != 0:
+        return False
+    for at in range(tokens[first, BEGIN], index):
+        if text[at] in _SEPARATORS:
+            return False
+    return bool(shape(tokens, first, bar) <= PRODUCT and shape(tokens, bar + 1, end) <= FACTOR)
 
 
 @borrowing

@@ -40,6 +40,7 @@ STATE = np.dtype(
         ("opens_look", np.bool_),  # Whether the next brace belongs to a macro like \\text.
         ("capitals", np.int64),  # One bit for each single capital that was read, A the lowest.
         ("smalls", np.int64),  # The same for single small letters that are not articles.
+        ("is_set", np.bool_),  # Whether the next capital is a set of numbers, as in \\mathbb{R}.
         ("has_phrase", np.bool_),  # Whether any token begins a boilerplate phrase.
         ("star", np.int64),  # The last token if it may be a product sign, otherwise -1.
         ("in_root", np.bool_),  # Whether the index of a root is being read, as in \\sqrt[3].
@@ -111,6 +112,7 @@ def start(state: Any, size: int, is_ascii: bool) -> None:
     state.num_tokens, state.num_spelled, state.capitals, state.smalls = 0, 0, 0, 0
     state.sentence = BEGINS_SENTENCE
     state.is_glued, state.opens_look, state.has_phrase = False, False, False
+    state.is_set = False
     state.star, state.in_root, state.vectors, state.list_end = -1, False, -1, 0
     state.matrices, state.in_rows, state.escaped = 0, False, -1
     state.num_drawings = 0

@@ -4,6 +4,7 @@ from typing import Any
 
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import signed
+from mathledger.text.shapes import is_in
 from mathledger.text.tokens import (
     AFTER_QUESTION,
     BEFORE_STOP,
@@ -22,10 +23,25 @@ from mathledger.text.tokens import (
 )
 
 _OF_THE_FOLLOWING = signed(b"of", b"the", b"following")
+# Things to choose from: after "which", the options are a part of the question.
+CHOICES = (
+    "equation expression statement inequality graph function number fraction value set pair point "
+    "one choice option"
+)
+_CHOICES = signed(*CHOICES.encode().split())
+_WHICH, _BELOW, _ARE = (int(value) for value in signed(b"which", b"below", b"are"))
 _MARKERS = signed(b"a", b"b", b"c", b"d")
 _CAPITALS = signed(b"A", b"B", b"C", b"D")  # Spelled so if the text has the small letter, too.
 _ALL_MARKERS = 0b1111  # The bits of A to D in `state.capitals`.
 _PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
+_OPENING, _CLOSING = signed(b"(", b"["), signed(b")", b"]")
+POINTS = "points point pts marks mark"
+# Contests, in the brackets that name where a problem comes from.
+SOURCES = (
+    "amc aime ahsme ajhsme imo usamo hmmt pumac putnam olympiad contest competition mathcounts"
+)
+_POINTS, _SOURCES = (signed(*words.encode().split()) for words in (POINTS, SOURCES))
+_MAX_SOURCE = 14  # Tokens.
 _MIN_STEM = 6  # With fewer tokens before them, the options are part of the problem.
 
 
@@ -64,12 +80,12 @@ def options_start(count: int, tokens: Any) -> int:
 @borrowing
 def _are_asked_for(start: int, tokens: Any) -> bool:
     """Return True if the options that begin at `start` are a part of the question."""
-    for at in range(2, start):
-        if (
-            tokens[at, HASH] == _OF_THE_FOLLOWING[2]
-            and tokens[at - 1, HASH] == _OF_THE_FOLLOWING[1]
-            and tokens[at - 2, HASH] == _OF_THE_FOLLOWING[0]
-        ):
+    for at in range(1, start):
+        last, before = tokens[at, HASH], tokens[at - 1, HASH]
+        if last == _OF_THE_FOLLOWING[2] and before == _OF_THE_FOLLOWING[1]:
+            if at > 1 and tokens[at - 2, HASH] == _OF_THE_FOLLOWING[0]:
+                return True
+        elif (before == _WHICH and is_in(last, _CHOICES)) or (before == _BELOW and last == _ARE):
             return True
     return False
 
@@ -98,7 +114,9 @@ def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
         start = options_start(count, tokens)
         if not _are_asked_for(start, tokens):
             count = start
+    count = _source_start(count, tokens)
     first = _number_end(count, tokens)
+    first = _heading_end(first, count, tokens)
     if first == 0 and not state.has_phrase:
         return int(count)
     kept = _drop_boilerplate(tokens, first, count, phrases, ends)
@@ -118,6 +136,34 @@ def _number_end(count: int, tokens: Any) -> int:
                 if tokens[1, KIND] == NUMBER:
                     return 2
     return 0
+
+
+@borrowing
+def _heading_end(first: int, count: int, tokens: Any) -> int:
+    """Return where the problem begins after (18 points) or the source, as in (2011 AMC 10B)."""
+    if first >= count or not is_in(tokens[first, HASH], _OPENING):
+        return first
+    last, has_source = first + 1, False
+    while last < count and last - first < _MAX_SOURCE and tokens[last, KIND] != GROUP:
+        has_source |= is_in(tokens[last, HASH], _SOURCES)
+        last += 1
+    if last + _MIN_STEM > count or not is_in(tokens[last, HASH], _CLOSING):
+        return first
+    is_worth = last == first + 3 and tokens[first + 1, KIND] == NUMBER
+    is_worth = is_worth and is_in(tokens[first + 2, HASH], _POINTS)
+    return last + 1 if is_worth or has_source else first
+
+
+@borrowing
+def _source_start(count: int, tokens: Any) -> int:
+    """Return where the problem ends before its source in brackets."""
+    if count == 0 or not is_in(tokens[count - 1, HASH], _CLOSING):
+        return count
+    first, has_source = count - 2, False
+    while first > _MIN_STEM and count - first < _MAX_SOURCE and tokens[first, KIND] != GROUP:
+        has_source |= is_in(tokens[first, HASH], _SOURCES)
+        first -= 1
+    return first if has_source and is_in(tokens[first, HASH], _OPENING) else count
 
 
 @borrowing

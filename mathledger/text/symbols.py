@@ -8,9 +8,9 @@ from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars, shapes
 from mathledger.text.braces import close_round, open_round
 from mathledger.text.chars import is_digit, is_letter, matches, skip_delimiters
-from mathledger.text.hashing import PRIME, SEED, mix
-from mathledger.text.matrices import begins_rows, end_row, is_escaped
-from mathledger.text.prose import is_bullet, is_compound, is_either, is_in_word
+from mathledger.text.hashing import PRIME, SEED, hash_span, mix, signed
+from mathledger.text.matrices import begins_rows, end_row, is_doubled
+from mathledger.text.prose import is_bullet, is_compound, is_either, is_emphasis, is_in_word
 from mathledger.text.ratios import is_ratio
 from mathledger.text.state import emit
 from mathledger.text.tokens import (
@@ -22,6 +22,7 @@ from mathledger.text.tokens import (
     CARET_HASH,
     END,
     FLAGS,
+    FROM,
     GROUP,
     HASH,
     KIND,
@@ -30,11 +31,14 @@ from mathledger.text.tokens import (
     OPERATOR,
     ROOT_HASH,
     SQUARE_RIGHT_HASH,
+    TO,
     WORD,
     write_pieces,
 )
 
 _ESCAPABLE = tuple(b"*_&#")
+BANG_HASH = int(signed(b"!")[0])
+_SUMS = signed(b"sum", b"prod", b"int")
 _SIM = int.from_bytes(b"\\sim", "little")
 # Arrows and signs of several bytes, and the macros that they are.
 ARROWS = {
@@ -46,6 +50,7 @@ _ARROWS, _MACROS = (
 )
 _ARROW_ENDS, _MACRO_ENDS = (np.cumsum([0, *map(len, words)]) for words in (ARROWS, ARROWS.values()))
 _SPACED_DOTS = np.frombuffer(b". . .", np.uint8)
+_OVERLINE = np.frombuffer(b"\\overline{", np.uint8)
 _BARS = np.frombuffer(b"| |", np.uint8)
 _BEGIN = np.frombuffer(b"\\begin", np.uint8)
 # These two extend the kinds of token.
@@ -80,10 +85,12 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             kind, spelling = MACRO, np.int64(_SIM)
     elif byte_class != chars.SILENT:
         if byte == chars.BACKSLASH and text[index + 1] == chars.BACKSLASH:
-            if state.matrices > 0:
+            has_four = text[index + 2] == byte and text[index + 3] == byte
+            if state.matrices > 0 and (has_four or not is_doubled(state, text)):
+                state.index += 2 * int(has_four and is_doubled(state, text))
                 end_row(state, scratch)
                 return
-            if _is_doubled(state, text):
+            if is_doubled(state, text):
                 state.index += 1
                 return
         elif byte == chars.BACKSLASH and text[index + 1] == chars.BAR:
@@ -98,6 +105,8 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
         kind, width, spelling = _classify(
             text, index, state.size, state.is_glued, last_kind, takes_mark, state.in_rows
         )
+    if byte == chars.UNDERSCORE and kind == OPERATOR and state.is_glued and last >= 0:
+        _read_sum(state, tokens, spellings, last)
     index = min(index + width, state.size)
     if kind >= _ENDS_SENTENCE:
         if kind == _ENDS_SENTENCE:
@@ -132,6 +141,22 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             _read_bracket(state, tokens, text, byte)
 
 
+@borrowing
+def _read_sum(state: Any, tokens: Any, spellings: Any, last: int) -> None:
+    r"""Make a macro of the words sum, prod and int before an index, as in sum_{k=1}^9 k."""
+    if not shapes.is_in(tokens[last, HASH], _SUMS):
+        return
+    first = state.num_spelled
+    spellings[first] = chars.BACKSLASH
+    end = first + 1
+    for at in range(tokens[last, FROM], tokens[last, TO]):
+        spellings[end] = spellings[at]
+        end += 1
+    tokens[last, HASH], tokens[last, KIND] = np.int64(hash_span(spellings, first, end)), MACRO
+    tokens[last, FROM], tokens[last, TO] = first, end
+    state.num_spelled = end
+
+
 # Maps the bytes with which arrows begin to 1 and the bytes that follow them to 2.
 _ARROW_BYTES = np.zeros(256, np.uint8)
 _ARROW_BYTES[list(b"<-=+")] |= 1
@@ -164,14 +189,6 @@ def _read_bracket(state: Any, tokens: Any, text: Any, byte: int) -> None:
     if byte == chars.SQUARE_LEFT and last > 0 and tokens[last - 1, HASH] == ROOT_HASH:
         state.in_root = True
     state.owed[depth], state.fractions[depth] = 0, 0
-
-
-@borrowing
-def _is_doubled(state: Any, text: Any) -> bool:
-    """Return True if each backslash of the text is doubled."""
-    if state.escaped < 0:
-        state.escaped = int(is_escaped(text, state.size))
-    return bool(state.escaped > 0)
 
 
 @inlined
@@ -213,12 +230,12 @@ def _is_aligned(text: Any, size: int) -> bool:
 
 @borrowing
 def _takes_mark(state: Any, tokens: Any, source: Any, byte: int) -> bool:
-    """Return True if the last token is a single letter, or if a prime follows a prime."""
+    """Return True if the last token is a single letter, or if it is a mark of this kind, too."""
     last = state.num_tokens - 1
     if last < 0:
         return False
     token = tokens[last]
-    if byte == chars.APOSTROPHE and token[HASH] == APOSTROPHE_HASH:
+    if token[HASH] == (APOSTROPHE_HASH if byte == chars.APOSTROPHE else BANG_HASH):
         return True
     begin, end = token[BEGIN], token[END]
     if not state.is_ascii:
@@ -283,6 +300,8 @@ def _classify(
     if byte == chars.UNDERSCORE:
         if after == chars.UNDERSCORE:
             return _NOTHING, _repeats(text, index), 0
+        if is_emphasis(text, index, size):
+            return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == chars.FULL_STOP:
         if after == chars.SPACE and matches(text, index, _SPACED_DOTS):
@@ -293,6 +312,10 @@ def _classify(
                 _repeats(text, index),
                 chars.FULL_STOP | chars.FULL_STOP << 8 | chars.FULL_STOP << 16,
             )
+        is_repeating = after == chars.BACKSLASH and matches(text, index + 1, _OVERLINE)
+        is_repeating = is_repeating and is_digit(text[index + 1 + len(_OVERLINE)])
+        if is_repeating and not is_digit(before):
+            return NUMBER, 1, chars.ZERO
         return _NOTHING if is_letter(after) else _ENDS_SENTENCE, 1, 0
     if byte in (chars.LESS, chars.GREATER):
         if after == chars.EQUAL:
@@ -310,7 +333,7 @@ def _classify(
             if is_glued and (is_digit(power) or is_letter(power) or power == chars.ROUND_LEFT):
                 return OPERATOR, 2, chars.CARET
             return _NOTHING, 2, 0
-        if is_bullet(text, index):
+        if is_bullet(text, index) or is_emphasis(text, index, size):
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == chars.COLON:

@@ -92,7 +92,9 @@ _SPELLINGS = {
     r"\Longleftrightarrow": r"\Leftrightarrow", r"\varphi": r"\phi", r"\varepsilon": r"\epsilon",
     r"\vartheta": r"\theta", r"\varrho": r"\rho", r"\varnothing": r"\emptyset",
     r"\land": r"\wedge", r"\lor": r"\vee", r"\lnot": r"\neg", r"\Box": r"\square",
-    r"\Diamond": r"\diamond", r"\owns": r"\ni", r"\dag": r"\dagger", r"\ddag": r"\ddagger",
+    r"\Diamond": r"\diamond", r"\lozenge": r"\diamond", r"\bigstar": r"\star",
+    r"\overarc": r"\widehat", r"\wideparen": r"\widehat", r"\arc": r"\widehat",
+    r"\owns": r"\ni", r"\dag": r"\dagger", r"\ddag": r"\ddagger",
     r"\backslash": "\\", r"\setminus": "\\",
     r"\percent": "%", r"\triangle": "triangle", r"\bigtriangleup": "triangle",
     r"\angle": "angle", r"\measuredangle": "angle", r"\deg": "deg",
@@ -123,6 +125,8 @@ _NAMES = (
     "tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega "
     "infty ell hbar imath jmath emptyset"
 )
+# Greek letters that are no other words, unlike psi and eta.
+_GREEK_WORDS = "pi alpha beta gamma delta epsilon theta lambda sigma omega phi"
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "dozen": 12}
 # Words for several tokens.
 _EXPANSIONS = {
@@ -145,8 +149,11 @@ IDIOMS = {
     "miles per hour": "mph", "miles / hour": "mph", "km / hour": "km / h",
     "meters per second": "m / s", "° celsius": "° c", "° fahrenheit": "° f", "N meters": "N m",
     "N meter": "N m", "N grams": "N g", "N gram": "N g", "N liters": "N l", "N liter": "N l",
-    "1 th": "first", "2 th": "second",
+    "1 th": "first", "2 th": "second", "cbrt": r"\sqrt [ 3 ]", "N min": "N minutes",
 }  # fmt: skip
+for _ten in range(20, 100, 10):
+    IDIOMS[f"{_ten} first"] = f"{_ten + 1} th"
+    IDIOMS[f"the {_ten} second"] = f"the {_ten + 2} th"
 for _unit in ("cm", "mm", "km", "ft", "inches", "meters", "meter", "miles", "yards"):
     IDIOMS[f"square {_unit}"] = f"{_unit} ^ 2".replace("meters", "m").replace("meter", "m")
     IDIOMS[f"cubic {_unit}"] = f"{_unit} ^ 3".replace("meters", "m").replace("meter", "m")
@@ -212,7 +219,8 @@ def known() -> dict[str, tuple[int, str]]:
         words["\\" + name] = (REPLACE, _SPELLINGS.get("\\" + name, "\\" + name))
     words["sqrt"] = (ROOT, r"\sqrt")
     words["infinity"] = (REPLACE, r"\infty")
-    words["pi"] = (REPLACE, r"\pi")
+    for name in _GREEK_WORDS.split():
+        words[name] = (REPLACE, "\\" + name)
     for name, spelling in _ONE_ARGUMENT.items():
         words[name] = (TAKES_ONE, spelling)
     for name in _TWO_ARGUMENTS:

@@ -21,8 +21,10 @@ from mathledger.text.matrices import read_environment
 from mathledger.text.products import join_letters
 from mathledger.text.ratios import is_ratio
 from mathledger.text.state import emit
+from mathledger.text.times import read_time
 from mathledger.text.tokens import (
     ARTICLE,
+    BLACKBOARD,
     CAPITALISED,
     CARET_HASH,
     END,
@@ -46,6 +48,7 @@ _DEGREE_LEAD = "°".encode()[0]
 _X, _C = b"xc"
 _STAR = np.frombuffer(b"*", np.uint8)
 _SQRT = np.frombuffer(b"sqrt", np.uint8)
+_MATHBB, _BBB = (np.frombuffer(word, np.uint8) for word in (b"\\mathbb", b"\\Bbb"))
 _ENDINGS = np.array([list(b"th"), list(b"st"), list(b"nd"), list(b"rd")], np.uint8)
 
 
@@ -79,6 +82,8 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
         entry, action = 0, 0
     elif index == start + 1 and byte | 0x20 == _X and _is_cross(state, tokens, text):
         write_pieces(state, scratch, _STAR, 0, 1, (start, index))
+        return
+    elif index == start + 1 and text[index] == chars.FULL_STOP and read_time(state, scratch):
         return
     if entry > 0:
         if action <= vocabulary.ENVIRONMENT:
@@ -143,23 +148,25 @@ def _case(state: Any, text: Any, index: Any, byte: Any, action: Any) -> tuple[An
     start = state.index
     flags, is_name = np.int64(0), False
     if byte < chars.SMALL_A:
+        flags = np.int64(BLACKBOARD * state.is_set)
         if index - start > 1:
-            flags = np.int64(CAPITALISED)
+            flags |= np.int64(CAPITALISED)
             if text[start + 1] < chars.SMALL_A and text[index - 1] < chars.SMALL_A:
                 flags |= np.int64(POINTS)
         elif (
             byte != chars.UPPER_A or not state.sentence or not _is_article(text, index, state.size)
         ):
-            flags = np.int64(SINGLE_CAPITAL)
+            flags |= np.int64(SINGLE_CAPITAL)
             state.capitals |= np.int64(1) << np.int64(byte - chars.UPPER_A)
         else:
-            flags = np.int64(ARTICLE)
+            flags |= np.int64(ARTICLE)
     elif index - start == 1 and action == 0:
         if byte == chars.SMALL_A and _is_article(text, index, state.size):
             flags = np.int64(ARTICLE)
         else:
             state.smalls |= np.int64(1) << np.int64(byte - chars.SMALL_A)
             is_name = True
+    state.is_set = False
     return flags, is_name
 
 
@@ -359,6 +366,7 @@ def _leave_out(state: Any, scratch: Any, action: int, index: int) -> None:
         index += 1
     if action == vocabulary.LOOK:
         state.opens_look = True
+        state.is_set = matches(text, state.index, _MATHBB) or matches(text, state.index, _BBB)
     elif action == vocabulary.ENVIRONMENT:
         read_environment(state, scratch, index)
         index = environment_end(text, index, state.size)

@@ -12,7 +12,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from mathledger.text import braces, drawings, folding, prose, symbols, vocabulary
+from mathledger.text import (
+    braces,
+    drawings,
+    folding,
+    matrices,
+    numbers,
+    prose,
+    shapes,
+    surroundings,
+    symbols,
+    vocabulary,
+)
 from mathledger.text.hashing import hash_bytes, mix
 from mathledger.text.tokens import (
     CROSS,
@@ -71,7 +82,9 @@ LEFT_OUT = {
     drawings.ASY: rb"//" + COMMENT + rb"|/(?=\*).*?(?:\*/|\Z)",
     drawings.TIKZ: rb"(?<!\\)%" + COMMENT,
 }
-DELIMITERS = rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
+# The escapes of JSON are left out as well.
+ESCAPES = rb'|\\(?=[\\"])|(?:\A|(?<=[;{}\]>]))(?:\\n)+|(?<!\\)\\n(?![a-z\x80-\xff])(?:\\n)*'
+DELIMITERS = ESCAPES + rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
 DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
 TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>")
 LINK = re.compile(rb"https?://[^\x00-\x20]*")
@@ -85,9 +98,15 @@ DECIMALS = re.compile(rb"\.[0-9]+")
 GROUP_AHEAD = re.compile(rb" *(?=[\[{])")
 SCRIPTS = (b"^", b"_")
 POSTFIXES = (b"!", DEGREE, b"'", b"%")
-VECTORS = re.compile(rb"vector|\\vec|\\overrightarrow|\\mathbf\{[A-Za-z\x80-\xff]\}")
+VECTORS = re.compile(
+    rb"vector|= *\((?=[ .-]*[0-9])[ .0-9-]*,|\\vec|\\overrightarrow|\\mathbf\{[A-Za-z\x80-\xff]\}"
+)
 MATRIX = re.compile(rb" *\{([pbBvV]|small)?matrix\}")
-SINGLE = re.compile(rb"(?<!\\)\\[A-Za-z\x80-\xff]")
+SINGLE = re.compile(rb"(?<!\\)\\(?!n)[A-Za-z\x80-\xff]")
+DOUBLE = re.compile(rb"(?<=\\)\\[A-Za-z\x80-\xff()\[\]]")
+BREAK = re.compile(  # The line break of JSON.
+    rb"(?<!\\)\\n(?![a-z\x80-\xff])(?!%s)" % "|".join(matrices.NEGATED).encode()
+)
 ROWS = re.compile(rb"\[\[ *(?:-?[0-9]|[^\]\n]*\] *, *\[)")
 MARKERS = (b"a", b"b", b"c", b"d")
 MIN_STEM = 6
@@ -255,6 +274,14 @@ class Reader:
                 continue
             elif end := self.left_out():
                 self.skip(end - self.index)
+            elif BREAK.match(self.text, self.index) or (
+                self.text.startswith(b"\\n", self.index)
+                and re.match(rb"[a-z\x80-\xff]", self.at(2))
+                and self.at(-1) != b"\\"
+                and self.is_doubled()
+            ):
+                self.begins_sentence |= self.text.startswith(b"\\n\\n", self.index)
+                self.skip(2)
             elif macro := MACRO_NAME.match(self.text, self.index):
                 self.read_word(macro[0], MACRO)
             elif letter := IDEOGRAPH.match(self.text, self.index):
@@ -388,6 +415,11 @@ class Reader:
         elif spelled == b"x" and self.is_cross():
             self.write(b"*", start, end)
             return
+        time = re.compile(rb"(?i:([ap])\.m)(?![A-Za-z\x80-\xff])(?:\.(?= [a-z]))?")
+        is_after_number = len(name) == 1 and self.tokens and self.tokens[-1].kind == NUMBER
+        if is_after_number and (half := time.match(self.text, start)):
+            self.write(half[1].lower() + b"m", start, half.end())
+            return
         if 0 < action <= vocabulary.ENVIRONMENT:
             self.leave_out(action, kind, end)
             return
@@ -457,8 +489,12 @@ class Reader:
         """Write the brackets of a matrix whose macro begins at `start`."""
         name = MATRIX.match(self.text, self.index)
         index = self.index
-        if name and self.text[start + 1 : start + 2] == b"b":
-            is_determinant = name[1] in (b"v", b"V")
+        is_begin = self.text[start + 1 : start + 2] == b"b"
+        array = re.compile(rb" *\{array\}").match(self.text, self.index)
+        if array and (not is_begin or self.last in (b"(", b"[")):
+            name = array
+        if name and is_begin:
+            is_determinant = not array and name[1] in (b"v", b"V")
             self.write(b"det [ [" if is_determinant else b"[ [", start, start + 1)
             self.num_matrices += 1
         elif name and self.num_matrices:
@@ -663,6 +699,8 @@ class Reader:
                 is_sum = len(self.tokens) > 1 and self.last == b"and"
                 if last.is_article and is_sum and self.tokens[-2].kind == NUMBER:
                     self.tokens.pop()
+                elif last.is_article and is_sum and self.tokens[-2].spelling == b"one":
+                    self.respell(len(self.tokens) - 2, 1, end)
         self.write(b"1 / 2", begin, end)
         return True
 
@@ -739,7 +777,8 @@ class Reader:
         is_script = len(self.tokens) > 2 and self.tokens[-3].spelling in SCRIPTS
         if not is_name or is_other or is_script or len(before.spelling) >= 6:
             return
-        if re.fullmatch(rb"(?: |\\[,;:! ])+", between):
+        is_differential = before.spelling.startswith(b"d")  # As in \mathrm{d}x.
+        if re.fullmatch(rb"(?: |\\[,;:! ]%s)+" % (rb"|\}" if is_differential else b""), between):
             before.spelling += after.spelling
             before.end, before.is_joined = after.end, True
             self.tokens.pop()
@@ -750,7 +789,8 @@ class Reader:
         start, is_argument = self.index, self.group.owed > 0
         is_digit = self.at(0).isdigit()
         spelling, end, is_list = b"0", start, False
-        if is_argument and is_digit:  # \frac12
+        is_one_digit = is_digit and (is_argument or self.is_one_digit())
+        if is_one_digit:  # \frac12, \log_264
             spelling, end = self.at(0), start + 1
         elif digits := DIGITS.match(self.text, start):
             spelling, end = digits[0], digits.end()
@@ -766,7 +806,7 @@ class Reader:
                         is_list, self.list_end = True, found
                         break
                 spelling, end = spelling + group[2], group.end()
-        if not is_argument or not is_digit:
+        if not is_one_digit:
             decimals = DECIMALS.match(self.text, end)
             if not decimals and not is_list and end > start:
                 decimals = decimal_comma(self.text, start, end)
@@ -777,6 +817,19 @@ class Reader:
         if is_argument:
             self.group.owed -= 1
             self.end_argument()
+
+    def is_one_digit(self) -> bool:
+        r"""Return True where one digit is the index or exponent of a function, as in \log_264."""
+        if len(self.tokens) < 2 or not self.is_glued or not self.tokens[-2].is_function:
+            return False
+        if self.last not in SCRIPTS:
+            return False
+        ahead = re.compile(rb"[0-9]{2,}(?!\.[0-9]|[0-9]) *").match(self.text, self.index)
+        if not ahead:
+            return False
+        after = self.text[min(ahead.end(), self.size) :]
+        operand = rb"[0-9A-Za-z\x80-\xc1\xc3-\xff({]|\\(?:%s)"
+        return not re.match(operand % "|".join(numbers.OPERANDS).encode(), after)
 
     # --- groups -----------------------------------------------------------------------------------
 
@@ -866,12 +919,18 @@ class Reader:
         inside = self.tokens[group.first + 1 :]
         before = self.tokens[group.first - 1] if group.first else None
         if kind == ROUND:
+            if self.is_lone(group.first):
+                return True
             ahead = re.match(rb" *(.)", self.text[self.index + 1 :], re.DOTALL)
             is_numerator = ahead and ahead[1] == b"/" and bool(inside)
             is_operand = before is not None and before.ends_operand()
             return bool(is_numerator) and not is_operand and shape(inside) <= PRODUCT
         if kind == CALL:
-            is_followed = re.match(rb"[A-Za-z0-9\x80-\xff(\\{^]", self.at(1))
+            functions = "|".join(prose.FUNCTIONS).encode()
+            is_function = re.match(
+                rb"\\?(?:%s)(?![A-Za-z\x80-\xff])" % functions, self.text[self.index + 1 :]
+            )
+            is_followed = re.match(rb"[A-Za-z0-9\x80-\xff(\\{^]", self.at(1)) and not is_function
             return is_call(inside) and not is_followed
         if len(inside) <= 1:
             return kind == ARGUMENT or bool(inside)
@@ -880,6 +939,77 @@ class Reader:
         if self.group.is_fraction:
             return shape(inside) <= (PRODUCT if self.group.owed == 1 else FACTOR)
         return shape(inside) == ATOM
+
+    def is_lone(self, opened: int) -> bool:
+        """Return True for the brackets of (1/2)x and -(3/4), and for the first ones of (3)(4)."""
+        inside = self.tokens[opened + 1 :]
+        if not inside or self.needs_bracket():
+            return False
+        has_sign = inside[0].spelling in (b"+", b"-")
+        if opened:
+            before = self.tokens[opened - 1]
+            is_relation = before.spelling in (b"=", b"<", b">", b"<=", b">=", b"!=")
+            is_operand = before.ends_operand()
+            if is_operand and before.kind == NUMBER and len(inside) > 1:
+                is_operand = inside[0].kind == NUMBER or has_sign
+                is_operand = is_operand or not self.is_factor_before(opened)
+            if (has_sign and not is_relation) or is_operand or before.spelling == b"/":
+                return False
+            if before.kind == WORD and before.end == self.tokens[opened].begin:
+                return False
+        elif has_sign:
+            return False
+        if len(inside) == 1:
+            return inside[0].kind == NUMBER and self.at(1) == b"("
+        return self.is_fraction(inside)
+
+    def is_second_factor(self, opened: int) -> bool:
+        """Return True if the bracket stands for a product sign, as the second of (3/7)(2/5)."""
+        inside = self.tokens[opened + 1 :]
+        if not opened or not inside or inside[0].kind != NUMBER or self.needs_bracket():
+            return False
+        if not self.is_factor_before(opened):
+            return False
+        return len(inside) == 1 or self.is_fraction(inside)
+
+    def is_factor_before(self, opened: int) -> bool:
+        """Return True if what is before the bracket is multiplied with it."""
+        before, begin = self.tokens[opened - 1], self.tokens[opened].begin
+        is_number = before.kind == NUMBER
+        if opened > 2:
+            two = [token.spelling for token in self.tokens[opened - 3 : opened - 1]]
+            is_number &= two[1] != b"_" and not (two[0] == b"^" and two[1] in (b"+", b"-"))
+        ends = re.compile(rb"(?:[)}]|\\right)*").match(self.text, before.end, begin)
+        assert ends
+        if ends.end() == begin:
+            return is_number
+        blanks = re.compile(rb" *").match(self.text, ends.end(), begin)
+        assert blanks
+        at = blanks.end()
+        if at < begin and self.text[at : at + 1] == b"*":
+            return before.ends_operand()
+        for number, word in enumerate(shapes.BETWEEN):
+            if self.text.startswith(word.encode(), at):
+                is_sign = number < shapes.NUM_SIGNS
+                return is_number or (is_sign and before.ends_operand())
+        return False
+
+    def needs_bracket(self) -> bool:
+        after = re.match(rb" *(?:[\^_!'/}]|\*\*|\*s|<\*|<s)", self.text[self.index + 1 :])
+        return after is not None
+
+    def is_fraction(self, inside: list[Token]) -> bool:
+        level, bars = 0, list[int]()
+        for at, token in enumerate(inside):
+            if token.kind == GROUP:
+                level += 1 if token.is_opener() else -1
+            elif level == 0 and token.spelling == b"/":
+                bars.append(at)
+        if len(bars) != 1 or bars[0] in (0, len(inside) - 1) or level:
+            return False
+        if re.search(rb"[,;&]", self.text[inside[0].begin : self.index]):
+            return False
+        return shape(inside[: bars[0]]) <= PRODUCT and shape(inside[bars[0] + 1 :]) <= FACTOR
 
     def drop_bracket(self, first: int) -> None:
         del self.tokens[first]
@@ -928,6 +1058,8 @@ class Reader:
             return True
         if self.is_needless(group, group.kind):
             self.drop_bracket(group.first)
+        elif group.kind == ROUND and self.is_second_factor(group.first):
+            self.tokens[group.first].spelling, self.tokens[group.first].kind = b"*", OPERATOR
         else:
             self.tokens.append(self.bracket(b")"))
         if group.kind == ROUND_ARGUMENT:
@@ -984,9 +1116,11 @@ class Reader:
         elif byte in b",@#&~":
             self.read_comma(byte)
         elif byte == b"\\":
-            if after == b"\\" and self.num_matrices:
+            has_four = self.text.startswith(b"\\" * 4, self.index)
+            if after == b"\\" and self.num_matrices and (has_four or not self.is_doubled()):
+                self.index += 2 * (has_four and self.is_doubled())
                 self.write(b"] [", self.index, self.index + 2)
-            elif after == b"\\" and not SINGLE.search(self.text[: self.size + 1]):
+            elif after == b"\\" and self.is_doubled():
                 self.index += 1
             elif after == b"%":
                 self.emit(b"%", OPERATOR, 2)
@@ -1007,7 +1141,12 @@ class Reader:
             else:
                 self.emit(byte, OPERATOR, 1)
         elif byte == b"_":
-            self.skip(run) if run > 1 else self.emit(byte, OPERATOR, 1)
+            if run > 1 or self.is_emphasis():
+                self.skip(run)
+                return
+            if self.is_glued and self.last in (b"sum", b"prod", b"int"):
+                self.tokens[-1].spelling, self.tokens[-1].kind = b"\\" + self.last, MACRO
+            self.emit(byte, OPERATOR, 1)
         elif byte in b"<>":
             self.emit(byte + b"=", OPERATOR, 2) if after == b"=" else self.emit(byte, OPERATOR, 1)
         elif byte in b"[]":
@@ -1033,6 +1172,12 @@ class Reader:
             self.emit(b"...", MACRO, 5)
         elif byte == b"." and run > 1:
             self.emit(b"...", MACRO, run)
+        elif (
+            byte == b"."
+            and not before.isdigit()
+            and re.match(rb"\\overline\{[0-9]", self.text[self.index + 1 :])
+        ):
+            self.emit(b"0", NUMBER, 1)
         elif byte == b":" and self.is_ratio(self.index, self.index + 1, True):
             self.emit(byte, OPERATOR, 1)
         elif byte == b"$":
@@ -1042,6 +1187,12 @@ class Reader:
             if ends or (byte == b"." and not LETTERS.match(after)):
                 self.end_sentence(byte)
             self.skip(1)
+
+    def is_doubled(self) -> bool:
+        """Return True if each backslash of the text is doubled, as in JSON."""
+        text = self.text[: self.size + 1]
+        has_breaks = re.search(rb"(?<!\\)\\n", text)
+        return not SINGLE.search(text) and bool(DOUBLE.search(text) or not has_breaks)
 
     def bracket_sign(self, byte: bytes, width: int) -> None:
         r"""Append a bracket; the next token still begins the sentence."""
@@ -1122,11 +1273,20 @@ class Reader:
                 self.emit(b"^", OPERATOR, 2)
             else:
                 self.skip(2)
-        elif self.is_bullet():
+        elif self.is_bullet() or self.is_emphasis():
             self.skip(1)
         else:
             self.emit(b"*", OPERATOR, 1)
             self.star = len(self.tokens) - 1
+
+    def is_emphasis(self) -> bool:
+        """Return True at a mark of Markdown that touches a word of three letters."""
+        before = self.text[self.index - 1 : self.index] if self.index else b" "
+        if before in b" \n(\"'" and re.match(rb"[A-Za-z]{3}", self.text[self.index + 1 :]):
+            return True
+        after = self.text[self.index + 1 : self.size][:1] or b" "
+        is_word = re.search(rb"[A-Za-z]{3}\Z", self.text[: self.index])
+        return after in b" \n),.;:!?\"'" and is_word is not None
 
     def read_bang(self, before: bytes, after: bytes) -> None:
         kind = self.tokens[-1].kind if self.tokens else None
@@ -1145,7 +1305,7 @@ class Reader:
         if not self.tokens or not self.is_glued:
             return False
         token = self.tokens[-1]
-        if byte == b"'" and token.spelling == b"'":
+        if token.spelling == byte:
             return True
         return token.kind == WORD and self.raw_length(token) == 1
 
@@ -1153,6 +1313,9 @@ class Reader:
         return self.source[token.end - 1] + 1 - self.source[token.begin]
 
     def touches_word(self) -> bool:
+        functions = "|".join(prose.FUNCTIONS).encode()
+        if re.match(rb"(?:%s)[({^_]" % functions, self.text[self.index + 1 :]):
+            return False
         ahead = WORD_AHEAD.match(self.text, self.index + 1)
         behind = WORD_BEHIND.search(self.text[: self.index])
         macro = re.search(rb"\\[A-Za-z\x80-\xff]*\Z", self.text[: self.index])
@@ -1318,7 +1481,8 @@ def lex(raw: str) -> tuple[list[Token], int]:
     tokens = reader.tokens
     if reader.capitals | reader.smalls >= set(MARKERS):
         tokens = tokens[: options_start(tokens)]
-    tokens = without_boilerplate(tokens[number_end(tokens) :]) or tokens
+    tokens = tokens[: source_start(tokens)]
+    tokens = without_boilerplate(tokens[heading_end(tokens) :]) or tokens
     for token in tokens:
         if token.is_capital and token.spelling in reader.capitals & reader.smalls:
             token.spelling = token.spelling.upper()
@@ -1352,6 +1516,11 @@ def options_start(tokens: list[Token]) -> int:
             waiting.pop(0)
     stem = [token.spelling for token in tokens[:start]]
     asks = any(stem[at : at + 3] == [b"of", b"the", b"following"] for at in range(len(stem)))
+    choices = surroundings.CHOICES.encode().split()
+    asks |= any(
+        (one == b"which" and other in choices) or (one, other) == (b"below", b"are")
+        for one, other in itertools.pairwise(stem)
+    )
     if waiting or asks:
         return len(tokens)
     return start - 1 if tokens[start - 1].kind == GROUP else start
@@ -1364,6 +1533,40 @@ def number_end(tokens: list[Token]) -> int:
     if len(tokens) > 4 and tokens[0].spelling in (b"problem", b"example", b"question", b"exercise"):
         return 1 if tokens[1].begins_sentence else 2 if tokens[1].kind == NUMBER else 0
     return 0
+
+
+def heading_end(tokens: list[Token]) -> int:
+    """Return where the problem begins after its number, its points and its source."""
+    first = number_end(tokens)
+    spellings = [token.spelling for token in tokens]
+    if spellings[first : first + 1] not in ([b"("], [b"["]):
+        return first
+    last = first + 1
+    while last < len(tokens) and last - first < 14 and tokens[last].kind != GROUP:
+        last += 1
+    if last + MIN_STEM > len(tokens) or spellings[last] not in (b")", b"]"):
+        return first
+    inside = spellings[first + 1 : last]
+    is_worth = len(inside) == 2 and tokens[first + 1].kind == NUMBER
+    is_worth = is_worth and inside[1] in surroundings.POINTS.encode().split()
+    return last + 1 if is_worth or names_source(inside) else first
+
+
+def names_source(inside: list[bytes]) -> bool:
+    return not set(surroundings.SOURCES.encode().split()).isdisjoint(inside)
+
+
+def source_start(tokens: list[Token]) -> int:
+    """Return where the problem ends before its source in brackets."""
+    spellings = [token.spelling for token in tokens]
+    if not tokens or spellings[-1] not in (b")", b"]"):
+        return len(tokens)
+    first = len(tokens) - 2
+    while first > MIN_STEM and len(tokens) - first < 14 and tokens[first].kind != GROUP:
+        first -= 1
+    inside = spellings[first + 1 : -1]
+    is_source = first >= 0 and spellings[first] in (b"(", b"[") and names_source(inside)
+    return first if is_source else len(tokens)
 
 
 def without_boilerplate(tokens: list[Token]) -> list[Token]:

@@ -4,6 +4,7 @@ spellings.txt lists them by kind of notation. The property tests write random fo
 notations and check that the tokens depend on the formula alone.
 """
 
+import json
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from mathledger.text import canonical, names, vocabulary
 from mathledger.text.wrappers import split
+from tests.text import reference
 
 
 def read(mode: str) -> Iterator[tuple[str, list[str]]]:
@@ -132,6 +134,26 @@ def test_a_fraction_has_the_same_tokens_in_plain_text(
     assert spelled != canonical.canonical(f"Find ${latex(turned, '*')}$ today.")
 
 
+@FEW
+@given(FORMULAS, FORMULAS)
+def test_brackets_around_a_fraction_that_bind_nothing_change_nothing(
+    one: Formula, other: Formula
+) -> None:
+    fraction = latex(("fraction", one, other), "*")
+    bare = canonical.canonical(f"Find $7 + {fraction} - k$ today.")
+    inside = rf"\left({fraction}\right)"
+    assert canonical.canonical(f"Find $7 + {inside} - k$ today.") == bare
+    power = canonical.canonical(f"Find $7 + {inside}^9 - k$ today.")
+    assert power != canonical.canonical(f"Find $7 + {fraction}^9 - k$ today.")
+
+
+@FEW
+@given(FORMULAS)
+def test_the_escapes_of_json_change_nothing(formula: Formula) -> None:
+    text = f"Find ${latex(formula, '*')}$ in $\\mathbb{{R}}$.\n\nThen find it\nonce more."
+    assert canonical.canonical(json.dumps(text)[1:-1]) == canonical.canonical(text)
+
+
 def words(number: int) -> str:
     """Write a number below a billion in words."""
     small = vocabulary._NUMBER_WORDS.split()
@@ -173,6 +195,18 @@ def test_a_matrix_has_the_same_tokens_as_rows(rows: list[list[int]]) -> None:
         for name in ("pmatrix", "bmatrix", "matrix")
     }
     assert spelled == {canonical.canonical(f"Find {rows} now.")}
+
+
+DRAWING = "Find x. [asy]\nsize(9);\n\nfor (int i = 0; i < 3; ++i) {{\ndraw((0,0)--({},{}));\n}}\n"
+
+
+@FEW
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_the_escapes_of_json_do_not_change_a_drawing(x: int, y: int) -> None:
+    text = DRAWING.format(x, y) + 'label("$\\frac{1}{2}$", (1,1));\n[/asy]'
+    other = DRAWING.format(x + 1, y) + 'label("$\\frac{1}{2}$", (1,1));\n[/asy]'
+    drawn = [reference.lex(each)[1] for each in (text, json.dumps(text)[1:-1], other)]
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 NAMES = st.lists(st.sampled_from("cpqvwxz"), min_size=3, max_size=3, unique=True)
