@@ -37,7 +37,7 @@ from mathledger.text.tokens import (
     WORD,
 )
 
-_SQUARE_LEFT = int(signed(b"[")[0])
+_SQUARE_LEFT, _SQUARE_RIGHT = (int(value) for value in signed(b"[", b"]"))
 _CURLY = tuple(int(each) for each in signed(b"{", b"}"))
 _MINUS, _PLUS, _EQUALITY, _ELLIPSIS, _FACTORIAL = (
     int(each) for each in signed(b"-", b"+", b"=", b"...", b"!")
@@ -46,6 +46,10 @@ _MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
     int(each) for each in signed(*b"many of number no all and s further".split())
 )
 _ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
+_EVENLY = int(signed(b"evenly")[0])
+_BAR, _COLON = (int(value) for value in signed(b"|", b":"))
+_MAX_ELEMENT = 8  # Tokens of the element of a set.
+_HALVES = signed(b"am", b"pm")
 _SIDES, _SUMS = signed(b"side", b"sides"), signed(b"sum", b"sums")
 _SUPPOSE = signed(b"suppose", b"assume", b"given")
 _BELOW, _ARTICLES = signed(b"below", b"above"), signed(*b"the a an its each every".split())
@@ -69,10 +73,10 @@ _PREFIXES = np.sort(
 def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
     """Mark the brackets that say nothing.
 
-    These are curly ones, those without a partner, and round ones around one token, prose, or a
-    product such as 2x without a power.
+    These are curly ones, those without a partner, those around a matrix, and round ones around one
+    token, prose, or a product such as 2x without a power.
     """
-    stack, depth = np.empty(MAX_DEPTH, np.int64), 0
+    stack, depth, last_opening = np.empty(MAX_DEPTH, np.int64), 0, -1
     for at in range(count):
         is_dropped[at] = tok[at, KIND] == GROUP
         if not is_dropped[at] or tok[at, HASH] in _CURLY:
@@ -85,8 +89,20 @@ def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
             depth -= 1
             opening = stack[depth]
             is_round = tok[opening, HASH] == ROUND_LEFT_HASH
-            if at > opening + 2 and not (is_round and _says_nothing(tok, opening, at, count)):
+            is_bare = is_round and _says_nothing(tok, opening, at, count)
+            # The brackets before and in this one were closed right before: it holds a matrix.
+            is_bare |= tok[at - 1, HASH] == _SQUARE_RIGHT and last_opening == opening + 1
+            if at > opening + 2 and not (is_bare and not _begins_matrix(tok, opening)):
                 is_dropped[opening] = is_dropped[at] = False
+            last_opening = opening
+
+
+@kernel
+def _begins_matrix(tok: Any, at: int) -> bool:
+    """Return True at the outer one of the two brackets with which a matrix begins."""
+    if tok[at, HASH] != _SQUARE_LEFT or tok[at + 1, HASH] != _SQUARE_LEFT:
+        return False
+    return bool(tok[at + 2, HASH] != _SQUARE_LEFT)
 
 
 @kernel
@@ -131,9 +147,12 @@ def is_implied(tok: Any, at: int, count: int, value: Any, lexicon: Any) -> bool:
     """Return True for a word that says nothing.
 
     Examples are side *length*, how many *different* ones, suppose *further*, and the *sum* m + n.
+    *Evenly* has the stem of even numbers.
     """
     before = tok[at - 1, HASH] if at > 0 else 0
     own = tok[at, HASH]
+    if own == _EVENLY:
+        return True
     if is_in(own, _SUMS):
         is_sum = at + 2 < count and tok[at + 2, HASH] == _PLUS
         return bool(is_sum and tok[at + 1, TO] - tok[at + 1, FROM] == 1)
@@ -181,6 +200,25 @@ def is_prefix(tok: Any, at: int, count: int, data: Any) -> bool:
         and end + 1 == tok[at + 1, BEGIN]
         and place_in(_PREFIXES, np.uint64(tok[at, HASH])) >= 0
     )
+
+
+@kernel
+def divides_set(tok: Any, at: int) -> bool:
+    """Return True at the bar or colon after the element of a set, as in {n | n > 3}."""
+    if tok[at, HASH] not in (_BAR, _COLON):
+        return False
+    start = at - 1
+    while start >= 0 and at - start <= _MAX_ELEMENT and tok[start, HASH] not in _CURLY:
+        if tok[start, HASH] == _BAR:
+            return False
+        start -= 1
+    return bool(start >= 0 and tok[start, HASH] == _CURLY[0])
+
+
+@kernel
+def is_half_of_day(tok: Any, at: int) -> bool:
+    """Return True at AM or PM after a time."""
+    return bool(at > 0 and tok[at - 1, KIND] == NUMBER and is_in(tok[at, HASH], _HALVES))
 
 
 @kernel

@@ -72,6 +72,7 @@ MIN_EDITS, UNITS_PER_EDIT = 2.5, 12
 # A question for a new measure, such as a ratio, is another one if it shares at most this many
 # units.
 MAX_SHARED_WITH_MEASURE = 3
+MAX_SHUFFLED, MIN_SHUFFLED = 0.5, 14
 MIN_SHARED = 0.8  # For "variant", the smallest share of words in either direction.
 MIN_SHARED_BY_SIBLING = 0.5
 
@@ -112,6 +113,9 @@ def class_of(
         and rest.variables == 0
         and rest.conflicts == 0
     )
+    if rest.exchanges and rest.num_missing == 0 and rest.num_extra == 0:
+        # In a text that tells all in another order, words change places without a change of sense.
+        agrees = agrees and rest.template < MAX_SHUFFLED and num_units >= MIN_SHUFFLED
     is_whole = rest.num_missing == 0 and rest.num_extra == 0 and rest.decisive == 0
     question = rest.question
     is_asked = question.new == 0 and (question.missing == 0 or question.extra == 0)

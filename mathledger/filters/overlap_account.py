@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mathledger.core.kernels import kernel
 from mathledger.filters.overlap_align import (
     RUN,
@@ -13,10 +15,12 @@ from mathledger.filters.overlap_align import (
     match_swapped,
     place_of,
 )
+from mathledger.filters.overlap_exchange import are_opposites, exchanges
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_question import Question, compare
 from mathledger.filters.overlap_units import (
+    FIXED,
     LOOSE,
     NAME,
     NOTED,
@@ -26,6 +30,11 @@ from mathledger.filters.overlap_units import (
     SMALL,
     VARIABLE,
 )
+from mathledger.filters.slips import KNOWN, pack
+from mathledger.text.hashing import hash_bytes
+
+_PERCENT = np.uint64(hash_bytes(b"%"))
+_DISTINCT = pack(np.frombuffer(b"distinct", np.uint8), 0, 8)
 
 
 class Account(NamedTuple):
@@ -44,6 +53,7 @@ class Account(NamedTuple):
     outside: int  # Numbers in the text's other sentences.
     before: int  # Of these, those in the sentences before the item's.
     question: Question
+    exchanges: bool  # Whether names, opposite words or factors have changed places.
 
 
 @kernel
@@ -96,23 +106,11 @@ def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> No
 
 
 @kernel
-def _are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
-    left, right = place_in(lexicon.opposed, one), place_in(lexicon.opposed, other)
-    if left < 0 or right < 0 or left == right:
-        return False
-    for own in lexicon.lines[left]:
-        for line in lexicon.lines[right]:
-            if own >= 0 and own == line:
-                return True
-    return False
-
-
-@kernel
 def _meets_opposite(at: int, item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> bool:
     """Return True if the text has an opposite of the item's word in its place."""
     start, end = place_of(at, partner, len(text.values))
     for place in range(start, end):
-        if back[place] < 0 and _are_opposites(item.values[at], text.values[place], lexicon):
+        if back[place] < 0 and are_opposites(item.values[at], text.values[place], lexicon):
             return True
     return False
 
@@ -126,6 +124,8 @@ def _num_renamed(item: Any, text: Any, partner: Any, back: Any) -> int:
         if j < 0 or item.kinds[i] != VARIABLE:
             continue
         renamed += item.values[i] != text.values[j]
+        if item.letters[i] == FIXED == text.letters[j]:
+            is_bijective &= item.values[i] == text.values[j]
         for other in range(i):
             if partner[other] >= 0 and item.kinds[other] == VARIABLE:
                 is_bijective &= (item.values[i] == item.values[other]) == (
@@ -167,6 +167,7 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         right.outside,
         right.before,
         compare(item, text, partner, back, lexicon),
+        exchanges(item, text, partner, lexicon),
     )
 
 
@@ -175,6 +176,29 @@ def _num_loose(left: Any, right: Any) -> int:
     """Count what may be missing but meets something else that the other side has."""
     of_left = min(left.loose, right.loose + right.ones)
     return int(max(of_left, min(right.loose, left.loose + left.ones)))
+
+
+@kernel
+def _decides(at: int, own: Any, lexicon: Any) -> bool:
+    """Return True for a decisive word: distinct digits, but not different schools."""
+    value = own.values[at]
+    if value == lexicon.distinct and own.letters[at] & ~KNOWN != _DISTINCT:
+        return False
+    return place_in(lexicon.decisive, value) >= 0
+
+
+@kernel
+def _is_bare_number(at: int, own: Any, other: Any, partner: Any) -> bool:
+    """Return True if the other side has the number before a percent sign, and no such sign."""
+    if at == 0 or own.kinds[at - 1] != QUANTITY or partner[at - 1] < 0:
+        return False
+    start = partner[at - 1]
+    if other.values[start] != own.values[at - 1]:
+        return False
+    for place in range(start + 1, min(start + 4, len(other.values))):
+        if other.values[place] == _PERCENT:
+            return False
+    return True
 
 
 class Side(NamedTuple):
@@ -228,7 +252,10 @@ def _side(
             continue
         num_units += 1
         if partner[at] < 0 and _may_be_missing(value, own.asks[at], lexicon):
+            conflicts += is_item and _meets_opposite(at, own, other, partner, back, lexicon)
             continue
+        if value == _PERCENT and kind == SMALL and partner[at] < 0:
+            signs += _is_bare_number(at, own, other, partner)
         if partner[at] < 0 and kind in (QUANTITY, VARIABLE) and own.letters[at] == LOOSE:
             loose += 1
             continue
@@ -242,7 +269,7 @@ def _side(
             if is_equal:
                 continue
             lost += weighs
-            decisive += place_in(lexicon.decisive, value) >= 0
+            decisive += _decides(at, own, lexicon)
             if is_item:
                 conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
             if kind != SMALL:

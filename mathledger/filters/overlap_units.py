@@ -14,10 +14,12 @@ from mathledger.filters.aside_words import NOTED as NOTED_MARK
 from mathledger.filters.asides import mark_asides
 from mathledger.filters.needless import (
     begins_anew,
+    divides_set,
     drop_brackets,
     is_apposed,
     is_dash,
     is_first_power,
+    is_half_of_day,
     is_implied,
     is_per,
     is_prefix,
@@ -33,6 +35,7 @@ from mathledger.text.hashing import hash_bytes, hash_small, mix, signed
 from mathledger.text.tokens import (
     BEGIN,
     BEGINS_SENTENCE,
+    BLACKBOARD,
     CAPITALISED,
     CARET_HASH,
     DEGREE_HASH,
@@ -68,7 +71,7 @@ _POWER, _INDEX, _OPENING, _CLOSING = (
     np.uint64(hash_bytes(each)) for each in (b"^", b"_", b"(", b")")
 )
 # Marks in the place of a unit's letters.
-JOINED, LOOSE = 1, 2
+JOINED, LOOSE, FIXED = 1, 2, 3
 _GREEK_LETTERS = """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi chi
     psi omega
@@ -94,6 +97,7 @@ class Units(NamedTuple):
     asks: npt.NDArray[np.bool_]  # Whether the unit is a part of a question.
     # The letters of a word, see slips.py. JOINED marks a variable that belongs to the one before;
     # LOOSE, a number or variable that may be missing.
+    # FIXED, a set of numbers such as \mathbb{R}, which is no name.
     letters: npt.NDArray[np.uint64]
 
 
@@ -154,9 +158,12 @@ def read_units(
             continue
         is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
         is_loose = False
+        if is_half_of_day(tok, at):
+            values[size], kinds[size], letters[size] = np.uint64(tok[at, HASH]), SMALL, 0
+            begins[size], asks[size] = is_begin, is_asking
+            size, is_begin = size + 1, False
+            continue
         if token_kind == WORD and _is_label(tok, at, data):
-            if at > 0 and tok[at - 1, KIND] == NUMBER and tok[at, TO] - tok[at, FROM] == 2:
-                continue  # As in 8 AM.
             for place in range(tok[at, FROM], tok[at, TO]):
                 values[size] = mix(hash_small(spell[place]) + np.uint64(SINGLE_CAPITAL))
                 kinds[size] = _REMARKS[remark] if remark else VARIABLE
@@ -182,6 +189,8 @@ def read_units(
                 at += 1
                 continue
             kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
+            if divides_set(tok, at):
+                continue
             if is_silent(tok, at, count, data) or is_dash(tok, at, count, spell, data, lexicon):
                 continue
             if tok[at, HASH] == CARET_HASH and _is_degree(tok, at, count):
@@ -195,7 +204,9 @@ def read_units(
         values[size], kinds[size] = value, _REMARKS[remark] if remark else kind
         begins[size], asks[size] = is_begin, is_asking
         letters[size] = LOOSE * is_loose
-        if kind == VARIABLE and _is_factor(tok, at, data):
+        if kind == VARIABLE and tok[first, FLAGS] & BLACKBOARD:
+            letters[size] = FIXED
+        elif kind == VARIABLE and _is_factor(tok, at, data):
             letters[size] = JOINED
         if kind <= NAME and token_kind == WORD:
             letters[size] = pack(spell, tok[first, FROM], tok[at, TO])

@@ -30,7 +30,7 @@ FUNCTION = """
     altogether overall combined together respectively certain particular specific following ask
     asked equal equals equally exactly just currently now initially originally original initial
     eventually finally already yet still again ever later then next additional additionally
-    furthermore moreover meanwhile even very quite really simply well back get gets got getting go
+    furthermore moreover meanwhile very quite really simply well back get gets got getting go
     goes went going gone come comes came put puts putting make makes made making want wants wanted
     plan plans planned decide decides decided need needs needed needing require requires required
     possess possesses possessed own owns owned contain contains contained containing hold holds
@@ -204,7 +204,10 @@ OPPOSITES = """
     horizontal vertical
     parallel perpendicular
     rational irrational
-    real complex
+    real complex integer
+    dollar cent
+    am pm
+    quotient remainder
     ascending descending
     clockwise counterclockwise
     convex concave
@@ -243,7 +246,7 @@ OPPOSITES = """
     hexagonal heptagonal
 """
 DECISIVE = """
-    not odd even positive negative nonnegative nonzero distinguishable
+    not odd even positive negative nonnegative nonzero distinguishable distinct
 """
 # A question for one of these is another question if the item has no such word.
 MEASURES = """

@@ -1,0 +1,102 @@
+"""Words, names and factors that change places make another problem, and so do words that decide."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.filters.matching import is_leak
+
+numbers = st.lists(st.integers(3, 99), min_size=4, max_size=4, unique=True)
+
+# One template each; the two words in <> change places.
+EXCHANGED = {
+    "functions": r"Compute $\<sin> {0}^\circ \<cos> {1}^\circ + {2}$.",
+    "extremes": r"Compute $\<max>({0}, {1}) - \<min>({2}, {3})$.",
+    "a ratio": "The ratio of <boys> to <girls> is {0}:{1}, with {2} pupils. How many are boys?",
+    "names": "<Al> is {0} and <Bo> is {1}. In how many years will Bo be {2} times as old as Al?",
+    "halves of the day": "A shop opens at {0} <am> and closes at {1} <pm>. How long is it open?",
+    "factors": r"Find $<\begin{{pmatrix}} {0} & 2 \\ 3 & {1} \end{{pmatrix}}> "
+    r"<\begin{{pmatrix}} 0 & {2} \\ {3} & 7 \end{{pmatrix}}>$.",
+}
+
+
+@pytest.mark.parametrize("kind", EXCHANGED)
+@settings(max_examples=5, deadline=None, database=None)
+@given(values=numbers)
+def test_two_that_change_places_make_another_problem(kind: str, values: list[int]) -> None:
+    item = EXCHANGED[kind].format(*values)
+    before, one, between, other, after = item.replace("<", ">").split(">")
+    text = f"{before}{other}{between}{one}{after}"
+    item = item.replace("<", "").replace(">", "")
+    assert is_leak(item, item) and not is_leak(text, item) and not is_leak(item, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        (
+            "Bob and Ann have 45 pens, and Bob has 7 more. How many has Ann?",
+            "Ann and Bob have 45 pens, and Bob has 7 more. How many has Ann?",
+        ),
+        (
+            "If Cindy owns four pets and Marcia owns two pets more than Cindy, while Jan has "
+            "thrice as many pets as Marcia, what is the total number of pets that all three of "
+            "them possess?",
+            "Jan has three times the number of pets as Marcia. Marcia has two more pets than "
+            "Cindy. If Cindy has four pets, how many total pets do the three have?",
+        ),
+    ],
+    ids=["joined by and", "told in another order"],
+)
+def test_words_in_another_order_may_say_the_same(text: str, item: str) -> None:
+    assert is_leak(text, item) and is_leak(item, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("How many <> values of $k$ up to 500 solve $kx^2 = x + 9$?", ("real", "integer")),
+        ("A score rose from 40<> to 50<>. What is the change, in words?", ("%", "")),
+        ("A shirt of 40 dollars is sold at 35<> off. What is the new price?", ("%", " dollars")),
+        ("A pen costs 75 <>. How many can be bought for 6 dollars?", ("cents", "dollars")),
+        ("Find the <> when 2x^3 - 5x + 1 is divided by x - 3.", ("quotient", "remainder")),
+        ("How many four-digit numbers have <> digits and end in 5?", ("distinct", "")),
+        ("How many positive <> divisors does 360 have?", ("even", "")),
+        (r"How many $n \in \mathbb{<>}$ satisfy $n^2 < 50$?", ("Z", "N")),
+        ("A shop closes at 5 <> and opens 14 hours later. When?", ("AM", "PM")),
+    ],
+)
+def test_a_word_that_decides_may_not_differ(old: str, new: tuple[str, str]) -> None:
+    one, other = (old.replace("<>", word) for word in new)
+    assert is_leak(one, one) and not is_leak(one, other) and not is_leak(other, one)
+
+
+@pytest.mark.parametrize(
+    ("text", "item"),
+    [
+        (
+            "They split 24 cards evenly. How many has each of 4?",
+            "They split 24 cards. How many has each of 4?",
+        ),
+        (
+            r"Find $\left( \begin{array}{cc} 1 & 2 \\ 3 & 4 \end{array} \right)^5$.",
+            r"Find $\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}^5$.",
+        ),
+        (
+            r"Find $\left[ \begin{array}{c} 5 \\ 6 \end{array} \right] + "
+            r"\left( \begin{matrix} 7 \\ 8 \end{matrix} \right)$.",
+            r"Find $\begin{bmatrix} 5 \\ 6 \end{bmatrix} + \begin{pmatrix} 7 \\ 8 \end{pmatrix}$.",
+        ),
+        (
+            r"How many elements has $\{ n \in \mathbb{Z} : n^2 < 50 \}$?",
+            r"How many elements has $\{ n \in \mathbb{Z} \mid n^2 < 50 \}$?",
+        ),
+        (
+            r"How many $n \in \mathbb{Z}$ satisfy $n^2 < 50$?",
+            "How many k ∈ \u2124 satisfy k² < 50?",
+        ),
+    ],
+    ids=["evenly", "an array", "two arrays", "a set", "a set of numbers"],
+)
+def test_spellings_of_one_problem_are_found(text: str, item: str) -> None:
+    assert is_leak(text, item) and is_leak(item, text)
