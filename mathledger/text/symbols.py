@@ -85,13 +85,7 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             kind, spelling = MACRO, np.int64(_SIM)
     elif byte_class != chars.SILENT:
         if byte == chars.BACKSLASH and text[index + 1] == chars.BACKSLASH:
-            has_four = text[index + 2] == byte and text[index + 3] == byte
-            if state.matrices > 0 and (has_four or not is_doubled(state, text)):
-                state.index += 2 * int(has_four and is_doubled(state, text))
-                end_row(state, scratch)
-                return
-            if is_doubled(state, text):
-                state.index += 1
+            if _read_doubled(state, scratch):
                 return
         elif byte == chars.BACKSLASH and text[index + 1] == chars.BAR:
             write_pieces(state, scratch, _BARS, 0, len(_BARS), (index, index + 2))
@@ -139,6 +133,20 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             open_round(state, scratch)
         else:
             _read_bracket(state, tokens, text, byte)
+
+
+@borrowing
+def _read_doubled(state: Any, scratch: Any) -> bool:
+    """Read two backslashes that end a row of a matrix, or that JSON doubled; else return False."""
+    text, index = scratch.text, state.index
+    is_json = is_doubled(state, text)
+    has_four = text[index + 2] == chars.BACKSLASH and text[index + 3] == chars.BACKSLASH
+    if state.matrices > 0 and (has_four or not is_json):
+        state.index += 2 * int(has_four and is_json)
+        end_row(state, scratch)
+        return True
+    state.index += int(is_json)
+    return is_json
 
 
 @borrowing
@@ -264,6 +272,22 @@ def _escaped(after: Any) -> tuple[int, int, int]:
     return _NOTHING, 1 if is_digit(after) else 2, 0
 
 
+@borrowing
+def _full_stop(text: Any, index: int, before: Any) -> tuple[int, int, int]:
+    r"""Return what `_classify` does for a full stop; .\overline{27} is a number."""
+    after = text[index + 1]
+    dots = chars.FULL_STOP | chars.FULL_STOP << 8 | chars.FULL_STOP << 16
+    if after == chars.SPACE and matches(text, index, _SPACED_DOTS):
+        return MACRO, 5, dots
+    if after == chars.FULL_STOP:
+        return MACRO, _repeats(text, index), dots
+    is_repeating = after == chars.BACKSLASH and matches(text, index + 1, _OVERLINE)
+    is_repeating = is_repeating and is_digit(text[index + 1 + len(_OVERLINE)])
+    if is_repeating and not is_digit(before):
+        return NUMBER, 1, chars.ZERO
+    return _NOTHING if is_letter(after) else _ENDS_SENTENCE, 1, 0
+
+
 @inlined
 def _classify(
     text: Any,
@@ -304,19 +328,7 @@ def _classify(
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == chars.FULL_STOP:
-        if after == chars.SPACE and matches(text, index, _SPACED_DOTS):
-            return MACRO, 5, chars.FULL_STOP | chars.FULL_STOP << 8 | chars.FULL_STOP << 16
-        if after == chars.FULL_STOP:
-            return (
-                MACRO,
-                _repeats(text, index),
-                chars.FULL_STOP | chars.FULL_STOP << 8 | chars.FULL_STOP << 16,
-            )
-        is_repeating = after == chars.BACKSLASH and matches(text, index + 1, _OVERLINE)
-        is_repeating = is_repeating and is_digit(text[index + 1 + len(_OVERLINE)])
-        if is_repeating and not is_digit(before):
-            return NUMBER, 1, chars.ZERO
-        return _NOTHING if is_letter(after) else _ENDS_SENTENCE, 1, 0
+        return _full_stop(text, index, before)
     if byte in (chars.LESS, chars.GREATER):
         if after == chars.EQUAL:
             return OPERATOR, 2, byte | chars.EQUAL << 8

@@ -467,7 +467,7 @@ class Reader:
             token.is_capital = not token.is_article
             if token.is_capital:
                 self.capitals.add(name.lower())
-        elif is_letter and name < b"\x80" and not action:
+        elif is_letter and name.isalpha() and not action:
             token.is_article = name == b"a" and bool(is_article)
             if not token.is_article:
                 self.smalls.add(name)
