@@ -25,6 +25,8 @@ from mathledger.core.errors import InputError
 from mathledger.core.tables import Row
 from mathledger.data.values import DoubleKeyError, decode, printable
 
+# Rows of parquet that are decoded at once: a file of 50 kB may hold a text of 1 MB in every row.
+STEP = 256
 MAX_LINE = 64 * 1024**2  # Longest row in bytes; a damaged file may be one endless line.
 HEAD = 32  # First bytes by which formats are recognised.
 SHOWN = 12  # Columns that an error names.
@@ -322,7 +324,7 @@ def raw_rows(path: Path) -> Iterator[Row]:
     label, form = path.name, format_of(path.name)
     if form.kind == "parquet":
         with parquet_file(path, label, form) as table:
-            for batch in table.iter_batches():
+            for batch in table.iter_batches(STEP):
                 yield from (dict(printable(row)) for row in batch.to_pylist())
         return
     rows = csv_rows(path, label, {}) if form.kind == "csv" else json_rows(path, label)
@@ -345,10 +347,14 @@ def raw_row(file: Path, name: str, number: int) -> Row | None:
             first = 0
             for group in range(table.num_row_groups):
                 size = table.metadata.row_group(group).num_rows
-                if number < first + size:
-                    rows = table.read_row_group(group).slice(number - first, 1)
-                    return dict(printable(rows.to_pylist()[0]))
-                first += size
+                if number >= first + size:
+                    first += size
+                    continue
+                for batch in table.iter_batches(STEP, row_groups=[group]):
+                    if number < first + len(batch):
+                        (row,) = batch.slice(number - first, 1).to_pylist()
+                        return dict(printable(row))
+                    first += len(batch)
         return None
     with _stream(file, form, name) as stream:
         if form.kind == "csv":

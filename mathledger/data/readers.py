@@ -16,6 +16,7 @@ from mathledger.core.strings import string_array
 from mathledger.data.chats import EXAMPLES, MESSAGES, chats, chats_of, examples_of
 from mathledger.data.columns import lists, plain, texts
 from mathledger.data.formats import (
+    STEP,
     csv_rows,
     expect_columns,
     expect_distinct,
@@ -27,8 +28,6 @@ from mathledger.data.values import WANTED, Kind, UnfitError, csv_cell, lists_of,
 
 ROWS = 8192
 MAX_BYTES = 256 * 1024**2  # Of a batch; Arrow's strings hold 2 GiB.
-# Rows that are decoded at once: a parquet file of 50 kB may hold a text of 1 MB in every row.
-STEP = 256
 # A column that is not mapped is null in every row.
 RAW = pa.schema(
     [

@@ -785,3 +785,13 @@ def test_a_small_parquet_file_cannot_fill_the_memory(tmp_path: Path) -> None:
         assert 0 < part["problem"].nbytes < 3 * readers.MAX_BYTES
         assert pa.total_allocated_bytes() - before < 6 * readers.MAX_BYTES
     parts.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", [1, 255, 700, 5000])
+def test_a_raw_row_is_found_in_any_row_group(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": range(1500)}), path, row_group_size=size)
+    for number in (0, 254, 255, 256, 700, 1023, 1499):
+        assert formats.raw_row(path, "a.parquet", number) == {"n": number}
+    assert formats.raw_row(path, "a.parquet", 1500) is None
+    assert [row["n"] for row in formats.raw_rows(path)] == list(range(1500))
