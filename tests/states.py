@@ -5,12 +5,15 @@ compare any two: `write` creates all files, lets the test change some of them, a
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,16 @@ class State:
     is_old: bool = False  # Use the old layout with stages/common.
 
 
+@cache
+def unchanged() -> tuple[tempfile.TemporaryDirectory[str], dict[str, Any]]:
+    """Return a folder with the files that all states begin with, and the content of params.yaml."""
+    folder = tempfile.TemporaryDirectory()
+    with contextlib.chdir(folder.name):
+        settings = evaluated.write_project(json.loads(json.dumps(SETTINGS)), 1)
+        write_data()
+    return folder, settings
+
+
 @dataclass(frozen=True)
 class Project:
     path: Path
@@ -59,8 +72,9 @@ class Project:
         with contextlib.chdir(self.path):
             for folder in ("data", "lineage", "metrics", "model_card", "plots"):
                 shutil.rmtree(folder, ignore_errors=True)
-            state = State(evaluated.write_project(json.loads(json.dumps(SETTINGS)), 1), {}, {}, {})
-            write_data()
+            files, settings = unchanged()
+            shutil.copytree(files.name, self.path, dirs_exist_ok=True)
+            state = State(copy.deepcopy(settings), {}, {}, {})
             if change:
                 change(state)
             self._record(state)
@@ -84,7 +98,8 @@ class Project:
         settings = state.settings
         held_out = read_rows(Path("data/mix/train.parquet"))[0]["id"]
         write_text(Path("data/train/samples.csv"), f"id,step,response\n{held_out},0,It is 4.\n")
-        write_text(Path("params.yaml"), yaml.safe_dump(settings))
+        write_text(Path("params.yaml"), dumped(settings))
+        md5 = cache(lambda path: self._md5(Path(path), state))  # A path is a dep of many stages.
         lock = {}
         for name in [*statement.stage_names(settings), "model_card"]:
             kind, _, item = name.partition("@")
@@ -93,7 +108,7 @@ class Project:
             own = _filled(STAGES[kind], items)
             found = {section: _section(settings, section) for section in own["params"]}
             named = map(_before_rooms, own["deps"]) if state.is_old else own["deps"]
-            deps = {path: self._md5(Path(path), state) for path in named}
+            deps = {path: md5(path) for path in named}
             lineage = evaluated.lineage(name, deps)
             lineage |= {"params": flatten(found), "git_revision": state.revision}
             lineage["packages"] |= state.packages.get(name, {})
@@ -102,11 +117,11 @@ class Project:
             outs = [path for path in own["outs"] if Path(path).exists() and path != "model_card"]
             lock[name] = {
                 "cmd": f"python -m stages.{kind}",
-                "deps": [{"path": path, "hash": "md5", "md5": md5} for path, md5 in deps.items()],
+                "deps": [{"path": path, "hash": "md5", "md5": own} for path, own in deps.items()],
                 "params": {"params.yaml": found},
-                "outs": [{"path": path, "md5": self._md5(Path(path), state)} for path in outs],
+                "outs": [{"path": path, "md5": md5(path)} for path in outs],
             }
-        write_text(Path("dvc.lock"), yaml.safe_dump({"schema": "2.0", "stages": lock}))
+        write_text(Path("dvc.lock"), dumped({"schema": "2.0", "stages": lock}))
         outputs = Outputs(Path())
         ledger = collect.ledger(outputs, settings, [])
         write_text(Path("model_card/README.md"), card.text(ledger))
@@ -116,7 +131,7 @@ class Project:
             new = ("evaluated_models", "models")
             old = {key: settings[key] for key in settings if key not in new}
             old["models"] = settings["evaluated_models"]
-            write_text(Path("params.yaml"), yaml.safe_dump(old))
+            write_text(Path("params.yaml"), dumped(old))
             content["predicate"] = {**content["predicate"], "params": old}
         write_text(Path("model_card/ledger.json"), statement.text(content))
 
@@ -136,8 +151,15 @@ class Project:
 
     def _store(self, data: bytes, suffix: str = "") -> str:
         md5 = hashlib.md5(data).hexdigest() + suffix
-        write_bytes(self.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:], data)
+        path = self.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+        if not path.exists():
+            write_bytes(path, data)
         return md5
+
+
+def dumped(content: Any) -> str:
+    """Return YAML, which libyaml writes in a tenth of the time."""
+    return str(yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
 
 
 def _before_rooms(path: str) -> str:

@@ -55,6 +55,7 @@ def table(
     return cells
 
 
+@pytest.mark.slow
 def test_contamination(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Without the peers' environment they are named and left out."""
     cells = table(contamination.main, capsys, tmp_path)
@@ -62,6 +63,7 @@ def test_contamination(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert "not installed, left out: datatrove" in (tmp_path / "contamination.json").read_text()
 
 
+@pytest.mark.slow
 def test_leaks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Pairs that nobody has read are counted apart."""
     pairs = contamination.read_pairs(ROOT / contamination.PAIRS)[::20]
@@ -75,6 +77,7 @@ def test_leaks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert int(cells[1][1]) > 5 and int(cells[1][4]) == len(unread) > 5
 
 
+@pytest.mark.slow
 def test_meaning(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +96,7 @@ def test_a_wrong_interpreter_of_the_peers_is_one_line(tmp_path: Path) -> None:
         contamination.main(["--peers", "/nowhere/python", "--results", str(tmp_path)])
 
 
+@pytest.mark.slow
 def test_intervals(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The intervals as used cover at least 93% in every cell, up to the noise of a small size."""
     own = ["--evaluations", "200", "--items", "30", "--repeats", "1", "64"]
@@ -193,6 +197,7 @@ def test_the_check_takes_the_largest_shape_that_fits_by_the_plan(tmp_path: Path)
         shape(1.0)
 
 
+@pytest.mark.slow
 def test_faults(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Only the fault whose tests run no stage."""
     cells = table(faults.main, capsys, tmp_path, "--only", "torn lock")

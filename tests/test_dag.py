@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +44,24 @@ def imports(path: Path) -> set[Path]:
     found: set[Path] = set()
     todo = [path]
     while todo:
-        for node in ast.walk(ast.parse(todo.pop().read_text())):
-            names = []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            for name in names:
-                module = Path(name.replace(".", "/") + ".py")
-                if name.startswith("mathledger") and module.exists() and module not in found:
-                    found.add(module)
-                    if room(module) not in NOT_DEPS:
-                        todo.append(module)
+        for module in imported(todo.pop()) - found:
+            found.add(module)
+            if room(module) not in NOT_DEPS:
+                todo.append(module)
     return found
+
+
+@cache
+def imported(path: Path) -> set[Path]:
+    """Return the package's modules that a file itself imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    files = {Path(name.replace(".", "/") + ".py") for name in names if name.startswith("mathledger")}
+    return {file for file in files if file.exists()}
 
 
 def entries(stage: dict[str, Any], kind: str) -> list[str]:

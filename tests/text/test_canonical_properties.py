@@ -43,7 +43,8 @@ TYPESETTING = [
     lambda text: re.sub(r"\$([^$]*)\$", r"\\(\1\\)", text),
     lambda text: re.sub(r"\$([^$]*)\$", r"$$\1$$", text),
     lambda text: text.replace("\\frac", "\\dfrac"),
-    lambda text: text.replace(" + ", "+").replace(" = ", "="),
+    # A letter before != makes it the sign of inequality.
+    lambda text: re.sub("(?<!n!) = ", "=", text.replace(" + ", "+")),
     lambda text: text.replace(" ", "  "),
     lambda text: text.replace(". ", ".\n\n"),
     lambda text: text.replace(" - ", " \u2212 "),
