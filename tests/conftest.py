@@ -68,6 +68,7 @@ class NoTorch:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.chdir(ROOT)  # Tests read the project's files, wherever pytest was started.
+    os.fsync = lambda _: None  # What a test writes need not survive a power cut.
     if config.option.quick:
         no_torch = NoTorch()
         sys.meta_path.insert(0, no_torch)  # type: ignore[arg-type]

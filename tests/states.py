@@ -162,6 +162,25 @@ def dumped(content: Any) -> str:
     return str(yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
 
 
+@cache
+def committed() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of a project whose only commit is the state that nothing changed."""
+    folder = tempfile.TemporaryDirectory()
+    made = Project(Path(folder.name))
+    made.git("init", "--quiet")
+    shutil.copy(ROOT / "dvc.yaml", made.path)
+    ignored = "data/\nlineage/*\n!lineage/model_card.json\n.dvc/cache/\n"
+    (made.path / ".gitignore").write_text(ignored)
+    made.write()
+    return folder
+
+
+def new_project(path: Path) -> Project:
+    """Copy the project with one commit to a folder."""
+    shutil.copytree(committed().name, path, dirs_exist_ok=True)
+    return Project(path)
+
+
 def _before_rooms(path: str) -> str:
     """Return the module that once held a room's code; other paths are unchanged."""
     top, _, room = path.partition("/")

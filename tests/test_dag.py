@@ -60,7 +60,9 @@ def imported(path: Path) -> set[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    files = {Path(name.replace(".", "/") + ".py") for name in names if name.startswith("mathledger")}
+    files = {
+        Path(name.replace(".", "/") + ".py") for name in names if name.startswith("mathledger")
+    }
     return {file for file in files if file.exists()}
 
 

@@ -16,8 +16,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from mlflow import environment_variables
-from mlflow.cli import server
 
 from docs import measured, outputs
 from mathledger import __version__, cli
@@ -153,8 +151,12 @@ def test_command_of_the_docs_parses(command: Command, monkeypatch: pytest.Monkey
         case ["source", path]:
             assert path in ENVIRONMENT
         case ["mlflow", "server", *arguments]:
+            from mlflow.cli import server  # The import takes two seconds.
+
             server.make_context("mlflow server", arguments)  # click parses it and runs nothing.
         case ["export", *pairs]:
+            from mlflow import environment_variables
+
             names = [pair.partition("=")[0] for pair in pairs]
             assert all(hasattr(environment_variables, name) for name in names)
         case ["git", *arguments]:

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -24,7 +23,7 @@ from mathledger.diff import rows
 from mathledger.evaluation import statistics
 from mathledger.evaluation.samples import SAMPLE
 from tests.conftest import ROOT, Experiment
-from tests.states import Project, State, rows_of, write_bytes, write_data
+from tests.states import Project, State, new_project, rows_of, write_bytes, write_data
 
 TUNED = Path("data/model/tuned/model.safetensors")
 EXAM = Path("data/evaluate/tuned-exam/samples.parquet")
@@ -50,12 +49,7 @@ def other_seed(state: State) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(tmp_path_factory.mktemp("project"))
-    made.git("init", "--quiet")
-    shutil.copy(ROOT / "dvc.yaml", made.path)
-    ignored = "data/\nlineage/*\n!lineage/model_card.json\n.dvc/cache/\n"
-    (made.path / ".gitignore").write_text(ignored)
-    made.write()
+    made = new_project(tmp_path_factory.mktemp("project"))
     made.git("tag", "start")
     return made
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import shutil
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from mathledger.verify import trainings
 from mathledger.verify.options import VerifyOptions
 from mathledger.verify.project import Project as VerifyProject
 from tests.conftest import ROOT
-from tests.states import SETTINGS, Project, State, write_bytes
+from tests.states import SETTINGS, Project, State, new_project, write_bytes
 
 EXAM = Path("data/evaluate/tuned-exam/samples.parquet")
 
@@ -52,13 +51,7 @@ def trained(seed: int, num_flipped: int, code: str = "") -> Any:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path)
-    made.git("init", "--quiet")
-    shutil.copy(ROOT / "dvc.yaml", made.path)
-    ignored = "data/\nlineage/*\n!lineage/model_card.json\n.dvc/cache/\n"
-    (made.path / ".gitignore").write_text(ignored)
-    made.write()
-    return made
+    return new_project(tmp_path)
 
 
 def add(project: Project, name: str, change: Any) -> str:
