@@ -131,12 +131,12 @@ def pytest_collection_modifyitems(
 
 
 def draw_fewer(test: Any) -> None:
-    """Let a property test draw a fifth of its examples, and at least ten unless it has fewer.
+    """Let a property test draw a fifth of its examples, and at least five unless it has fewer.
 
     Hypothesis has no public way to change the settings of a test that is decorated with them.
     """
     if own := getattr(test, "_hypothesis_internal_use_settings", None):
-        number = min(own.max_examples, max(10, own.max_examples // 5))
+        number = min(own.max_examples, max(5, own.max_examples // 5))
         fewer = hypothesis.settings(own, max_examples=number)
         test._hypothesis_internal_use_settings = fewer
 

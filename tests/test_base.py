@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from packaging.utils import canonicalize_name
 from tests.conftest import ROOT, Workspace, clean_environment
 from tests.test_locks import pins
 
+pytestmark = pytest.mark.slow
 # Refuses, as if it were not installed, every module of a package that locks/base.txt lacks.
 HOOK = """
 import sys
@@ -28,6 +30,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@cache
 def refused() -> set[str]:
     """The modules that only extras bring: top-level ones, as they are installed here."""
     base = {*pins("base"), *pins("build"), "mathledger"}

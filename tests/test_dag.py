@@ -162,6 +162,7 @@ def test_every_data_dependency_is_made_by_a_stage() -> None:
                 )
 
 
+@pytest.mark.slow
 def test_importing_a_stage_does_not_import_torch_trl_or_mlflow() -> None:
     """These imports take seconds, so only the functions that use the packages import them."""
     import subprocess
@@ -173,6 +174,7 @@ def test_importing_a_stage_does_not_import_torch_trl_or_mlflow() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_what_python_and_editors_leave_in_a_room_is_not_a_change(tmp_path: Path) -> None:
     shutil.copy(".dvcignore", tmp_path)
     (tmp_path / "room").mkdir()

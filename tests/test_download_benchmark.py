@@ -297,6 +297,7 @@ def test_canonical_form(smoke: Workspace) -> None:
         assert receipt["num_rows"] == len(table) and len(receipt["items_digest"]) == 32
 
 
+@pytest.mark.slow
 def test_the_committed_champ_pin_is_what_the_index_serves(tmp_path: Path) -> None:
     """The real wheel (7 MB) has the pinned digest, the expected columns and gradable answers."""
     from mathledger.run import params

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from mlflow.server import get_app_client
 
 from mathledger.run.mlflow_store import STAGES
 from tests.conftest import Workspace, clean_environment
@@ -87,6 +86,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         found.start()
         for name, value in ADMIN.items():
             patch.setenv(name, value)  # The user of this process.
+        from mlflow.server import get_app_client  # The import takes a second.
+
         users = get_app_client("basic-auth", tracking_uri=found.url)
         for each in (ANN, BOB):
             users.create_user(each[NAME], each[PASSWORD])

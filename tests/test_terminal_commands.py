@@ -106,7 +106,10 @@ def test_an_error(text: str) -> None:
 @given(TEXTS)
 def test_trace_of_a_number(text: str) -> None:
     score = ledger.ModelScore.model_construct(
-        **scored().statistics(), items_without_overlap=scored(), graders=[text]
+        **scored().statistics(),
+        items_without_overlap=scored(),
+        items_with_overlap=scored(),
+        graders=[text],
     )
     source = ledger.BenchmarkSource(name=text, revision=text, licence=text, items_digest="0" * 32)
     benchmark = ledger.Benchmark.model_construct(

@@ -148,6 +148,7 @@ def install(clone: Path) -> None:
         (clone / f".venv/bin/{name}").chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_lost", "status"), [(0, 0), (25, 1)])
 def test_a_pull_request_that_breaks_the_policy_fails(
     clone: Path, num_lost: int, status: int

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from mathledger.audit import audit, known, search_thresholds
 from tests import samples
@@ -54,6 +55,7 @@ def test_the_parts_of_math500_are_those_of_its_file() -> None:
     assert known.benchmarks()["math500"].subsets == dict(parts)
 
 
+@pytest.mark.slow
 @needs_datasets
 def test_items_are_counted_in_the_corpora_that_the_card_names() -> None:
     """The samples end in 2021, so they hold no AIME or AMC item of later years."""

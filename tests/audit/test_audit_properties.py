@@ -156,6 +156,7 @@ def test_the_time_grows_with_the_length(part: str) -> None:
     assert long < 9 * short + 0.2
 
 
+@pytest.mark.slow
 def test_three_thousand_tables_are_read(tmp_path: Path) -> None:
     values = random.Random(0)
     parts = []

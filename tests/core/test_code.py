@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def by_the_parser(source: str) -> set[Path]:
     }
 
 
+@pytest.mark.slow
 def test_every_module_of_the_project() -> None:
     for path in MODULES:
         found = set(code._imported(path, PACKAGE))

@@ -773,6 +773,7 @@ def test_a_message_of_nobody_is_refused(tmp_path: Path) -> None:
         [*readers.read_columns(path, path.name, {"examples": "m"})]
 
 
+@pytest.mark.slow
 def test_a_small_parquet_file_cannot_fill_the_memory(tmp_path: Path) -> None:
     """A text that a dictionary holds once may stand in every row."""
     text, num_rows = "x" * (1 << 20), 3 * readers.ROWS

@@ -226,6 +226,7 @@ def test_the_paired_interval_covers(up: float, down: float) -> None:
     assert covered > 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moved", "repeats"), [(0.3, 4), (0.3, 64), (0.05, 64)])
 def test_the_paired_interval_over_repeats_covers(moved: float, repeats: int) -> None:
     """Of 400 pairs of evaluations at least 93% cover the true difference, also a rare one."""
@@ -293,6 +294,7 @@ def test_sign_flip_of_5000_items_with_64_repeats_takes_less_than_a_second() -> N
         assert (normal > 1e-6 and found == pytest.approx(normal, rel=0.01)) or found < 1e-6
 
 
+@pytest.mark.slow
 def test_sign_flip_finds_no_more_than_5_percent_where_there_is_nothing() -> None:
     rates = []
     for seed in range(400):

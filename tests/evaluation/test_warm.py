@@ -136,6 +136,7 @@ def test_it_ends_with_its_dvc_even_if_that_is_killed_while_a_cell_is_connected(
         texts(engine, "a")
 
 
+@pytest.mark.slow
 def test_it_makes_way_for_another_stage(
     settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dvc: subprocess.Popen[bytes]
 ) -> None:
@@ -156,6 +157,7 @@ def test_it_makes_way_for_another_stage(
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_run_of_dvc_shares_one_process_per_model_and_leaves_none(tmp_path: Path) -> None:
     stages = {
         f"{model}-{number}": {

@@ -20,6 +20,7 @@ from tests import real_data
 real_data.skip_module_without(
     real_data.PAIRS, "decontamination on 3,531 published pairs and on two train splits"
 )
+pytestmark = pytest.mark.slow
 SETTINGS = params.load("decontaminate", decontaminate.Params)
 
 CONTAMINATION = {"same", "contained", "rephrase"}

@@ -141,6 +141,7 @@ stages:
 """
 
 
+@pytest.mark.slow
 def test_outs_are_taken_from_the_cache_once_it_has_all_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,6 +174,7 @@ def published_files() -> list[Path]:
     return sorted(path for name in names for path in real_data.SHARED.glob(f"hub/**/{name}"))
 
 
+@pytest.mark.slow
 @real_data.needs(real_data.HUB, "the lexer against its reference on published problems")
 def test_they_agree_on_published_texts() -> None:
     for path in published_files():
