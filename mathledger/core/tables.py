@@ -4,6 +4,7 @@ A training example is one row of EXAMPLE. Its origin_file and origin_row lead fr
 back to a row of the byte-pinned download.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -96,8 +97,8 @@ def num_rows(path: Path) -> int:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"{path} is not a readable parquet file ({error}): run `dvc checkout {path}`, or "
-        "`dvc repro`"
+        f"{path} is not a readable parquet file ({error}): run "
+        f"`dvc checkout {shlex.quote(str(path))}`, or `dvc repro`"
     )
 
 

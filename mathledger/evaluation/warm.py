@@ -86,14 +86,18 @@ class Warm:
         """Return the file of the server's messages, such as those of vLLM."""
         return engines_folder() / f"{self.model.name}.log"
 
-    def start(self) -> None:
-        """Start the server unless it runs; it loads the model while the cell reads its items."""
-        with FileLock(self._file.with_suffix(".lock")):
-            self._start()
+    def start(self, lost: Record | None = None) -> None:
+        """Start the server unless it runs; it loads the model while the cell reads its items.
 
-    def _start(self) -> None:
+        Args:
+            lost: a server that answers no more; its process may take a while to end.
+        """
+        with FileLock(self._file.with_suffix(".lock")):
+            self._start(lost)
+
+    def _start(self, lost: Record | None) -> None:
         record = read(self._file)
-        if record and record.key == self.key and record.is_alive:
+        if record and record != lost and record.key == self.key and record.is_alive:
             return
         if record:
             record.end()
@@ -123,12 +127,13 @@ class Warm:
         Raises:
             InputError: the server could not load the model, or was killed.
         """
+        record = read(self._file)
         try:
-            connection, facts = self._connect()
+            connection, facts = self._connect(record)
         except LostError:  # it ended between two cells, after a long pause
-            self.start()
+            self.start(record)
             try:
-                connection, facts = self._connect()
+                connection, facts = self._connect(read(self._file))
             except LostError:
                 raise self._ended() from None
 
@@ -142,8 +147,7 @@ class Warm:
 
         return Engine(answer, **facts)
 
-    def _connect(self) -> tuple[Connection, dict[str, Any]]:
-        record = read(self._file)
+    def _connect(self, record: Record | None) -> tuple[Connection, dict[str, Any]]:
         if record is None:
             raise LostError
         address = Path(record.folder) / SOCKET

@@ -123,6 +123,23 @@ def test_a_killed_process_is_an_error_and_the_next_cell_starts_another(
     assert not Path(record.folder).exists()
 
 
+def test_a_process_that_answers_no_more_but_has_not_ended_is_replaced(
+    dvc: subprocess.Popen[bytes],
+    settings: Params,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A killed process closes its sockets first, and frees gigabytes of memory before it is gone."""
+    engine = cell(settings)
+    (record,) = servers(tmp_path)
+    psutil.Process(record.process[0]).kill()
+    with pytest.raises(InputError, match="run again to continue"):
+        texts(engine, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(warm.Record, "is_alive", property(lambda _: True))
+        assert texts(cell(settings), "a")
+
+
 def test_it_ends_with_its_dvc_even_if_that_is_killed_while_a_cell_is_connected(
     dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
 ) -> None:
