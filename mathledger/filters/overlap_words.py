@@ -199,7 +199,8 @@ OPPOSITES = """
     row column
     area perimeter volume circumference
     radius diameter
-    sine cosine tangent
+    sine cosine tangent cot sec csc
+    log ln exp
     numerator denominator
     horizontal vertical
     parallel perpendicular

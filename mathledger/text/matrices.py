@@ -116,9 +116,11 @@ def is_escaped(text: Any, size: int) -> bool:
 @borrowing
 def breaks_line(state: Any, text: Any) -> bool:
     r"""Return True at the line break \n of JSON, which is no macro such as \nu or \nRightarrow."""
-    index = state.index
-    if index > 0 and text[index - 1] == chars.BACKSLASH:
-        return False
+    index = before = state.index
+    while before > 0 and text[before - 1] == chars.BACKSLASH:
+        before -= 1
+    if (index - before) % 2 == 1:
+        return False  # As in \\\\nu, and not after a line break of LaTeX.
     after = text[index + 2]
     if not is_letter(after):
         return True

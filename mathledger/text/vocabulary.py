@@ -109,7 +109,8 @@ _SPELLINGS = {
     "ounce": "oz", "ounces": "oz", "hr": "hour", "hrs": "hours", "mins": "minutes",
     "secs": "seconds", "metre": "meter", "metres": "meters", "litre": "liter",
     "litres": "liters", "colour": "color", "colours": "colors", "coloured": "colored",
-    "centre": "center", "centres": "centers",
+    "centre": "center", "centres": "centers", "grey": "gray", "travelled": "traveled",
+    "travelling": "traveling", "labelled": "labeled",
 }  # fmt: skip
 _ONE_ARGUMENT = {r"\sqrt": r"\sqrt"}
 _TWO_ARGUMENTS = (r"\binom", r"\dbinom", r"\tbinom")

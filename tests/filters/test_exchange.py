@@ -11,6 +11,7 @@ numbers = st.lists(st.integers(3, 99), min_size=4, max_size=4, unique=True)
 # One template each; the two words in <> change places.
 EXCHANGED = {
     "functions": r"Compute $\<sin> {0}^\circ \<cos> {1}^\circ + {2}$.",
+    "a fraction": r"Simplify $\frac{{\<sec> {0}x}}{{\<sin> {0}x}} - \frac{{\sin {1}x}}{{\cos x}}$.",
     "extremes": r"Compute $\<max>({0}, {1}) - \<min>({2}, {3})$.",
     "a ratio": "The ratio of <boys> to <girls> is {0}:{1}, with {2} pupils. How many are boys?",
     "names": "<Al> is {0} and <Bo> is {1}. In how many years will Bo be {2} times as old as Al?",

@@ -105,7 +105,7 @@ MATRIX = re.compile(rb" *\{([pbBvV]|small)?matrix\}")
 SINGLE = re.compile(rb"(?<!\\)\\(?!n)[A-Za-z\x80-\xff]")
 DOUBLE = re.compile(rb"(?<=\\)\\[A-Za-z\x80-\xff()\[\]]")
 BREAK = re.compile(  # The line break of JSON.
-    rb"(?<!\\)\\n(?![a-z\x80-\xff])(?!%s)" % "|".join(matrices.NEGATED).encode()
+    rb"\\n(?![a-z\x80-\xff])(?!%s)" % "|".join(matrices.NEGATED).encode()
 )
 ROWS = re.compile(rb"\[\[ *(?:-?[0-9]|[^\]\n]*\] *, *\[)")
 MARKERS = (b"a", b"b", b"c", b"d")
@@ -274,12 +274,7 @@ class Reader:
                 continue
             elif end := self.left_out():
                 self.skip(end - self.index)
-            elif BREAK.match(self.text, self.index) or (
-                self.text.startswith(b"\\n", self.index)
-                and re.match(rb"[a-z\x80-\xff]", self.at(2))
-                and self.at(-1) != b"\\"
-                and self.is_doubled()
-            ):
+            elif self.text.startswith(b"\\n", self.index) and self.breaks_line():
                 self.begins_sentence |= self.text.startswith(b"\\n\\n", self.index)
                 self.skip(2)
             elif macro := MACRO_NAME.match(self.text, self.index):
@@ -1187,6 +1182,15 @@ class Reader:
             if ends or (byte == b"." and not LETTERS.match(after)):
                 self.end_sentence(byte)
             self.skip(1)
+
+    def breaks_line(self) -> bool:
+        r"""Return True at the line break \n of JSON."""
+        before = self.text[: self.index]
+        if (len(before) - len(before.rstrip(b"\\"))) % 2:
+            return False
+        return bool(BREAK.match(self.text, self.index)) or (
+            re.match(rb"[a-z\x80-\xff]", self.at(2)) is not None and self.is_doubled()
+        )
 
     def is_doubled(self) -> bool:
         """Return True if each backslash of the text is doubled, as in JSON."""

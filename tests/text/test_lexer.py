@@ -29,7 +29,8 @@ PIECES = r"""
     ![alt](x) http://x.y https </i> <br/> \frac12 \frac.5x \sqrt ^\circ ^{\circ} ^{ _{ ^{} {} {cc}
     [t] \begin{tabular} \operatorname* ² ₂ ½ ﬁ é ß µ Ω α ς 漢 字 かな 한글 я ქ 𝑥 😀 İ ﷺ ° º − –
     — √ ⁄ twenty-five degrees Problem Example
-    \n \nThe \nRightarrow \\frac \\\\ (1/2) (3)(4) (x/2) -sqrt( -sin( \log_264 \\log_10 *abc*
+    \n \nThe \\\n \\\\\nu \\nu \nRightarrow \\frac \\\\ (1/2) (3)(4) (x/2) -sqrt( -sin(
+    \log_264 \\log_10 *abc*
     \begin{array}{c} \end{array} \begin{pmatrix} \end{pmatrix} \left( \right) \left[ & \mathbb{R} ℝ
     _abc_ sum_ (AMC 8) cbrt( twenty-first one and a half a.m. P.M. !! .\overline{27}
     \times =(1,2) \mathrm{d} \sin( )\cos which equation below are ¢
