@@ -69,6 +69,22 @@ def test_a_server_is_recorded_with_what_it_says_but_without_times(tmp_path: Path
     assert receipt["name"] == "org/m" and not receipt["files"]
 
 
+@pytest.mark.parametrize("words", ["\ud800", "a\n\x1b[2J\u202e", "x" * 10**5])
+def test_a_servers_words_are_one_line_that_a_file_can_hold(words: str, tmp_path: Path) -> None:
+    with serve(lambda body: ("", 0, "stop")) as server:
+        server.models = [{**ENTRY, "owned_by": words, words: 1}]
+        download.download_model(other(server_source(server.url)), tmp_path / "x")
+        expect_same(tmp_path / "x")
+        server.models = [{"id": words}]
+        with pytest.raises(InputError, match="lists no model") as error:
+            download.download_model(other(server_source(server.url)), tmp_path / "y")
+    for key, value in json.loads((tmp_path / "x/receipt.json").read_text())["server"][
+        "said"
+    ].items():
+        assert f"{key} {value}".isprintable() and len(f"{key} {value}") < 600
+    assert str(error.value).isprintable() and len(str(error.value)) < 600
+
+
 def test_a_server_that_changed_its_model_is_not_asked(tmp_path: Path) -> None:
     assert expect_same(tmp_path) == {}
     with serve(lambda body: ("", 0, "stop")) as server:

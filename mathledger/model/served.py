@@ -6,11 +6,13 @@ Its folder data/model/<name>/ holds only receipt.json, because nobody here has i
 from typing import Any
 
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import one_line
 from mathledger.core.http import Endpoint, ServerError, api_key, get
 from mathledger.core.replies import ReplyError, read_json
 
 MAX_BYTES = 1 << 20  # of the list of models; a longer one is not read
 MAX_TEXT = 300  # characters of a value that is recorded
+MAX_KEYS = 100
 TIMES = ("created",)  # some servers state the time of the request here
 
 
@@ -42,10 +44,10 @@ def _own_entry(model: str, url: str, body: bytes) -> dict[str, Any] | None:
     except (ReplyError, LookupError, TypeError):
         return None
     if model not in entries:
-        names = ", ".join(sorted(entries))[:MAX_TEXT] or "none"
+        names = one_line(", ".join(sorted(entries)), MAX_TEXT) or "none"
         raise InputError(f"{url} lists no model {model!r}, only {names}: correct its name")
     return {
-        key: value[:MAX_TEXT] if isinstance(value, str) else value
-        for key, value in sorted(entries[model].items())
+        one_line(key): one_line(value, MAX_TEXT) if isinstance(value, str) else value
+        for key, value in sorted(entries[model].items())[:MAX_KEYS]
         if key not in TIMES and isinstance(value, str | int | float)
     }
