@@ -36,7 +36,7 @@ _MARKS = re.compile(
 _TAGS = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 # A word that opens a heading, a quotation, a list or a rule at the start of a line.
 _OPENER = re.compile(r"^(\d{1,9}(?=[.)](?!\S))|(?=(?:#{1,6}|[+-]|=+|-{2,})(?!\S)|>))", re.MULTILINE)
-_FORMULA = re.compile(r"[=+\-@\t\r']")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r']")  # full-width ones too
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 

@@ -22,8 +22,8 @@ HOSTILE = st.sampled_from(
         "__init__", "~~no~~", "| AIME 2025 | 30 of 30 |", "# Scores", "> quote", "- item",
         "1. item",
         "===", "---", "$x$", "\\", "\\`", "\\|", "\n", "\n\n", "\r", "\t", "\x1b[31m", "\u202e",
-        "\u2028", "\x9b", "=1+1", "+1", "-1", "@SUM(1)", "'", '"', ",", "{{ 7 }}", "{% if x %}",
-        "x_y", "2 < 3", "[29, 53]", "x" * 300,
+        "\u2028", "\x9b", "=1+1", "+1", "-1", "@SUM(1)", " =1", "\uff1d1",
+        "'", '"', ",", "{{ 7 }}", "{% if x %}", "x_y", "2 < 3", "[29, 53]", "x" * 300,
     ]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(HOSTILE, st.text(max_size=8)), max_size=6).map(" ".join)
@@ -82,7 +82,8 @@ def test_no_cell_of_a_csv_file_is_a_formula_and_reading_gives_the_texts_back(
     for text, number in list(csv.reader(io.StringIO(made, newline="")))[1:]:
         assert number == "-1.5"
         is_number = re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", text)
-        assert is_number or not text.startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert is_number or not text.startswith(("\t", "\r"))
+        assert is_number or not text.lstrip().startswith(("=", "+", "-", "@", "\uff1d"))
     assert escaping.read_csv(made) == [{"text": text, "n": "-1.5"} for text in texts]
 
 
