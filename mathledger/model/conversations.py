@@ -107,6 +107,18 @@ def render(
     return rendered
 
 
+# What a template may raise, besides jinja's own errors: it is code that somebody else wrote.
+WRONG = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+)
+
+
 def _apply(
     tokenizer: Any, is_open: bool, variables: Mapping[str, Any], turns: Sequence[Conversation]
 ) -> list[str]:
@@ -116,7 +128,7 @@ def _apply(
         texts: list[str] = tokenizer.apply_chat_template(
             list(turns), tokenize=False, add_generation_prompt=is_open, **variables
         )
-    except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+    except (*WRONG, TemplateError) as error:
         raise InputError(
             f"the chat template of {tokenizer.name_or_path} fails: {reason(error)}; "
             "set model.chat_template to one that works"

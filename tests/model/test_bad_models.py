@@ -227,6 +227,12 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "template of syntax": (template("{% for m in %}"), "the chat template .* fails"),
     "template of errors": (template("{{ messages[7].content }}"), "the chat template .* fails"),
     "template of types": (template("{{ 1 + 'a' }}"), "the chat template .* fails"),
+    "template of memory": (template("{{ 'a' * 10**14 }}"), "the chat template .* fails"),
+    "template of division": (template("{{ 1 / 0 }}"), "the chat template .* fails"),
+    "template of recursion": (
+        template("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}"),
+        "the chat template .* fails",
+    ),
     "template of refusals": (template("{{ raise_exception('no') }}"), "the chat template .* no"),
     "template of attacks": (template("{{ ''.__class__.__mro__ }}"), "the chat template .* fails"),
     "template is constant": (template("Hello<|im_end|>"), "leaves out the user's text"),
