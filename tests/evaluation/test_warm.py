@@ -129,7 +129,7 @@ def test_a_process_that_answers_no_more_but_has_not_ended_is_replaced(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A killed process closes its sockets first, and frees gigabytes of memory before it is gone."""
+    """A killed process closes its sockets first, and its memory is freed before it is gone."""
     engine = cell(settings)
     (record,) = servers(tmp_path)
     psutil.Process(record.process[0]).kill()
