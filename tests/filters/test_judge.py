@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mathledger.core import http
 from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
 from mathledger.core.replies import ReplyError
@@ -33,6 +34,12 @@ CONTENT = {
 SETTINGS = judge.Params(**CONTENT)  # type: ignore[arg-type]
 ITEM = "A farmer keeps 12 hens, and every hen lays 5 eggs in a week. How many eggs is that?"
 RETOLD = "On a farm a dozen chickens give five eggs each, week after week. What is the yield?"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again at once; the first wait would take half a second."""
+    monkeypatch.setattr(http, "MAX_WAIT_S", 0.01)
 
 
 def says(body: dict[str, Any]) -> tuple[str, int, str]:
