@@ -22,6 +22,8 @@ from mathledger.run import turns
 from mathledger.run.params import read
 from tests.conftest import ROOT, clean_environment
 
+pytestmark = pytest.mark.slow  # Real processes start and end.
+
 LIMITS = Limits(8, [])
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
