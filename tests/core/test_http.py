@@ -12,20 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathledger.core import http
 from mathledger.core.errors import InputError
 from mathledger.core.http import Answer, Endpoint, ServerError, api_key, ask_each, get
 from mathledger.core.replies import ReplyError, read_json, read_reply
 from tests.raw_server import serving_raw, whole
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 KEY = "sk-0123456789abcdef"
 GOOD = {"choices": [{"index": 0, "text": "It is 7.", "finish_reason": "stop"}]}
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask again at once; the first wait would take half a second."""
-    monkeypatch.setattr(http, "MAX_WAIT_S", 0.01)
 
 
 def endpoint(url: str, **changes: Any) -> Endpoint:

@@ -113,14 +113,20 @@ def test_an_error_reaches_the_cell_as_it_is_and_a_rerun_heals(
     assert texts(cell(settings), "a")
 
 
-def test_a_killed_process_is_an_error_and_the_next_cell_starts_another(
-    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
-) -> None:
+def killed(settings: Params, top: Path) -> warm.Record:
+    """Return a server that was killed, after the cell that asked it has failed."""
     engine = cell(settings)
-    (record,) = servers(tmp_path)
+    (record,) = servers(top)
     psutil.Process(record.process[0]).kill()
     with pytest.raises(InputError, match="run again to continue"):
         texts(engine, "a")
+    return record
+
+
+def test_a_killed_process_is_an_error_and_the_next_cell_starts_another(
+    dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path
+) -> None:
+    record = killed(settings, tmp_path)
     assert texts(cell(settings), "a")
     assert not Path(record.folder).exists()
 
@@ -132,11 +138,7 @@ def test_a_process_that_answers_no_more_but_has_not_ended_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A killed process closes its sockets first, and its memory is freed before it is gone."""
-    engine = cell(settings)
-    (record,) = servers(tmp_path)
-    psutil.Process(record.process[0]).kill()
-    with pytest.raises(InputError, match="run again to continue"):
-        texts(engine, "a")
+    killed(settings, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(warm.Record, "is_alive", property(lambda _: True))
         assert texts(cell(settings), "a")
@@ -155,7 +157,6 @@ def test_it_ends_with_its_dvc_even_if_that_is_killed_while_a_cell_is_connected(
         texts(engine, "a")
 
 
-@pytest.mark.slow
 def test_it_makes_way_for_another_stage(
     settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dvc: subprocess.Popen[bytes]
 ) -> None:
@@ -176,7 +177,6 @@ def test_it_makes_way_for_another_stage(
         process.wait()
 
 
-@pytest.mark.slow
 def test_a_run_of_dvc_shares_one_process_per_model_and_leaves_none(tmp_path: Path) -> None:
     stages = {
         f"{model}-{number}": {
@@ -219,7 +219,6 @@ def test_a_cell_loads_the_model_for_itself_if_nothing_can_be_shared(
     assert warm.begin(Path("base"), settings, "key", 2) is None
 
 
-@pytest.mark.slow
 def test_the_responses_are_those_of_an_engine_of_ones_own(
     dvc: subprocess.Popen[bytes], settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mathledger.core import http
 from mathledger.core.configuration import check
 from mathledger.core.errors import InputError
 from mathledger.core.replies import ReplyError
@@ -21,6 +20,8 @@ from mathledger.filters.items import Item
 from mathledger.run import params
 from tests.openai_server import Server, serve
 from tests.raw_server import serving_raw, whole
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 CONTENT = {
     "base_url": "http://127.0.0.1:1/v1/chat/completions",
@@ -34,12 +35,6 @@ CONTENT = {
 SETTINGS = judge.Params(**CONTENT)  # type: ignore[arg-type]
 ITEM = "A farmer keeps 12 hens, and every hen lays 5 eggs in a week. How many eggs is that?"
 RETOLD = "On a farm a dozen chickens give five eggs each, week after week. What is the yield?"
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask again at once; the first wait would take half a second."""
-    monkeypatch.setattr(http, "MAX_WAIT_S", 0.01)
 
 
 def says(body: dict[str, Any]) -> tuple[str, int, str]:
