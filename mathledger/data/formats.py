@@ -9,6 +9,7 @@ import csv
 import errno
 import io
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -31,6 +32,8 @@ MAX_LINE = 64 * 1024**2  # Longest row in bytes; a damaged file may be one endle
 HEAD = 32  # First bytes by which formats are recognised.
 SHOWN = 12  # Columns that an error names.
 SUFFIXES = {".gz": "gzip", ".zst": "zstd"}
+# A short word in ASCII. Anything else in the place of a column's name may be the text of an item.
+_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}", re.ASCII)
 KINDS = {".parquet": "parquet", ".jsonl": "jsonl", ".csv": "csv"}
 
 
@@ -268,26 +271,41 @@ def parquet_file(path: Path, label: str, form: Format) -> Iterator[pq.ParquetFil
 
 def expect_distinct(names: list[str], label: str) -> None:
     """Raise InputError if two columns have the same name."""
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{label} has two columns named {shown(name)}: rename one")
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            named = f"two columns named {name}" if _are_names([name]) else "two columns of one name"
+            raise InputError(f"{label} has {named}: rename one")
 
 
 def expect_columns(
     wanted: dict[str, str], has: Collection[str], where: str, is_shown: bool = True
 ) -> None:
-    """Raise InputError, which shows the file's columns by default, if a mapped one is missing."""
+    """Raise InputError if a mapped column is missing.
+
+    The error lists the file's columns by default, unless one of them is no name but a text.
+    """
     for column in wanted.values():
         if column not in has:
-            named = ", ".join(map(shown, [*has][:SHOWN])) + (", ..." if len(has) > SHOWN else "")
-            only = f", only {named or 'none'}" if is_shown else ""
+            only = ""
+            if is_shown and _are_names(has):
+                listed = ", ".join([*has][:SHOWN]) + (", ..." if len(has) > SHOWN else "")
+                only = f", only {listed or 'none'}"
             raise InputError(
                 f"{where} has no column {column!r}{only}; correct the mapping in conf/"
             )
 
 
+def _are_names(columns: Collection[str]) -> bool:
+    """Return False if a column is called by a text, such as a problem, which may be private.
+
+    >>> _are_names(["q", "generated_solution"]), _are_names(["q", "What is 1 + 1?"])
+    (True, False)
+    """
+    return all(_NAME.fullmatch(column) for column in columns)
+
+
 def shown(name: str) -> str:
-    """Return a column's name on one line, cut to a length that fits a message."""
+    """Return an id on one line, cut to a length that fits a message."""
     return ascii(name[:60])[1:-1]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -607,8 +608,10 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "a key twice inside": ("a.jsonl", LINE.replace(b"1}", b'{"x":1,"x":2}}'), "a key occurs"),
     "a missing key": ("a.jsonl", LINE + b'{"q": "", "s": ""}\n', "row 1 has no column 'a'"),
     "no keys": ("a.jsonl", b"{}\n", "row 0 has no column 'q', only none;"),
-    "keys with controls": ("a.jsonl", b'{"\\u001b[2J\\n": 1}\n', r"only \x1b[2J\n;"),
-    "many keys": ("a.jsonl", json.dumps({str(n) * 99: 1 for n in range(99)}).encode(), ", ...;"),
+    "keys with controls": ("a.jsonl", b'{"\\u001b[2J\\n": 1}\n', "has no column 'q'; correct"),
+    "keys of text": ("a.jsonl", b'{"s": 1, "The secret is 1": 2}\n', "has no column 'q'; correct"),
+    "many keys": ("a.jsonl", json.dumps({f"a{n}": 1 for n in range(99)}).encode(), ", ...;"),
+    "a long key": ("a.jsonl", json.dumps({"q" * 99: 1}).encode(), "has no column 'q'; correct"),
     "nested deeply": ("a.jsonl", b'{"q": ' + b"[" * 200_000 + b"\n", "row 0: not JSON"),
     "a control sign": ("a.jsonl", LINE.replace(b"?", b"\x01"), "row 0: not JSON: Invalid control"),
     "an lfs pointer": ("a.jsonl", LFS, "is not jsonl but a Git LFS pointer: fetch the file itself"),
@@ -694,6 +697,27 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([texts] * 4, names=["q", "s", "a", "q"])
     pq.write_table(table, tmp_path / "a.parquet")
     assert read(tmp_path / "a.parquet") == "a.parquet has two columns named q: rename one"
+    table = pa.Table.from_arrays([texts] * 5, names=["q", "s", "a", "a secret", "a secret"])
+    pq.write_table(table, tmp_path / "b.parquet")
+    assert read(tmp_path / "b.parquet") == "b.parquet has two columns of one name: rename one"
+
+
+@quick
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, unique=True),
+    st.sampled_from(["jsonl", "parquet"]),
+)
+def test_no_error_shows_a_text_in_the_place_of_a_columns_name(names: list[str], kind: str) -> None:
+    texts = [f"{name} is 5?" for name in names]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"a.{kind}"
+        if kind == "parquet":
+            table = pa.Table.from_arrays([pa.array(["x"])] * len(texts), names=texts)
+            pq.write_table(table, path)
+        else:
+            path.write_text(json.dumps(dict.fromkeys(texts, "x")))
+        found = read(path)
+    assert found.endswith("has no column 'q'; correct the mapping in conf/")
 
 
 @quick
