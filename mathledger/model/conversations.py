@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mathledger.core.errors import InputError
+from mathledger.model.limited import OutOfTimeError, at_most
 from mathledger.model.loading import reason
 
 Conversation = list[dict[str, str]]
@@ -24,6 +25,9 @@ THINKING = re.compile(r"</?(think|thinking|thought|reasoning)>|\[/?THINK\]|◁/?
 # Control tokens that published tokenizers do not flag as such.
 LOOKS_LIKE_CONTROL = re.compile(r"<[|\uff5c].+[|\uff5c]>|</?tool_\w+>")
 PRIVATE_USE = range(0xF0000, 0xFFFFE)  # characters that no tokenizer gives a meaning
+# A template writes a conversation within a millisecond; it gets this much, plus so much for each.
+SECONDS = 20.0, 0.1
+MEMORY = 4 << 30  # bytes that it may take
 PROBE = [
     [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
     [{"role": "user", "content": "a"}],
@@ -50,7 +54,8 @@ class Controls:
         written = ""
         if tokenizer.chat_template:
             written = "".join(
-                _apply(tokenizer, False, {}, PROBE) + _apply(tokenizer, True, {}, PROBE[1:])
+                apply_template(tokenizer, False, {}, PROBE)
+                + apply_template(tokenizer, True, {}, PROBE[1:])
             )
         texts |= {token.content for token in added if token.content in written}
         self.texts = sorted(
@@ -94,10 +99,10 @@ def render(
         variables: variables of the chat template, such as enable_thinking.
 
     Raises:
-        InputError: the chat template fails.
+        InputError: the chat template fails, or does not end.
     """
     known = controls(tokenizer)
-    apply = functools.partial(_apply, tokenizer, add_generation_prompt, variables)
+    apply = functools.partial(apply_template, tokenizer, add_generation_prompt, variables)
     texts = apply(conversations)
     whole = tokenizer(texts, add_special_tokens=False)["input_ids"]
     rendered = [Rendered(text, ids) for text, ids in zip(texts, whole, strict=True)]
@@ -119,15 +124,28 @@ WRONG = (
 )
 
 
-def _apply(
+def apply_template(
     tokenizer: Any, is_open: bool, variables: Mapping[str, Any], turns: Sequence[Conversation]
 ) -> list[str]:
+    """Return what the chat template writes for each conversation.
+
+    Raises:
+        InputError: the chat template fails, or does not end.
+    """
     from jinja2 import TemplateError
 
+    seconds = SECONDS[0] + SECONDS[1] * len(turns)
     try:
-        texts: list[str] = tokenizer.apply_chat_template(
-            list(turns), tokenize=False, add_generation_prompt=is_open, **variables
-        )
+        with at_most(seconds, MEMORY):
+            texts: list[str] = tokenizer.apply_chat_template(
+                list(turns), tokenize=False, add_generation_prompt=is_open, **variables
+            )
+    except OutOfTimeError:
+        raise InputError(
+            f"the chat template of {tokenizer.name_or_path} has not ended after {seconds:g} s of "
+            f"computing for {len(turns):,} conversation{'s' * (len(turns) > 1)}: set "
+            "model.chat_template to one that ends"
+        ) from None
     except (*WRONG, TemplateError) as error:
         raise InputError(
             f"the chat template of {tokenizer.name_or_path} fails: {reason(error)}; "

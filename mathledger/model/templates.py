@@ -213,9 +213,7 @@ def _switches(tokenizer: Any, name: str) -> bool:
 
 
 def _apply(tokenizer: Any, **variables: Any) -> str:
-    text: str = tokenizer.apply_chat_template(
-        [user(PROBLEM)], tokenize=False, add_generation_prompt=True, **variables
-    )
+    (text,) = conversations.apply_template(tokenizer, True, variables, [[user(PROBLEM)]])
     return text
 
 

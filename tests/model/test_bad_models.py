@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mathledger.core.errors import InputError
+from mathledger.model import conversations
 from mathledger.model.check import check_model
 from tests.model.families import CHATML, FAMILIES, edit, make
 
@@ -228,6 +229,26 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "template of errors": (template("{{ messages[7].content }}"), "the chat template .* fails"),
     "template of types": (template("{{ 1 + 'a' }}"), "the chat template .* fails"),
     "template of memory": (template("{{ 'a' * 10**14 }}"), "the chat template .* fails"),
+    "template of copies": (
+        template("{% for n in range(10**5) %}{{ 'a' * 10**6 }}{% endfor %}"),
+        "the chat template .* fails",
+    ),
+    "template of loops": (
+        template("{% for n in range(10**5) if range(10**5) | sum == 1 %}{% endfor %}" + CHATML),
+        "the chat template .* has not ended",
+    ),
+    "template of powers": (template("{{ 10**(10**10) }}"), "the chat template .* has not ended"),
+    "template of late loops": (
+        template(
+            "{% if thinking %}{% for n in range(10**5) if range(10**5) | sum == 1 %}{% endfor %}"
+            "{% endif %}" + CHATML
+        ),
+        "the chat template .* has not ended",
+    ),
+    "template of a switch": (
+        template("{% if thinking %}{{ raise_exception('no') }}{% endif %}" + CHATML),
+        "the chat template .* no",
+    ),
     "template of division": (template("{{ 1 / 0 }}"), "the chat template .* fails"),
     "template of recursion": (
         template("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}"),
@@ -271,6 +292,7 @@ def test_a_bad_model_is_refused_in_one_line(
     """Nobody is asked whether to run code, and no code is run."""
     change, message = BAD[name]
     monkeypatch.setattr("builtins.input", lambda *_: "y")
+    monkeypatch.setattr(conversations, "SECONDS", (0.5, 0.1))
     change(folder)
     with pytest.raises(InputError, match=message) as caught:
         check_model(folder)
