@@ -47,8 +47,9 @@ def main() -> None:
         settings = params.load("probe", probe.Params)
         silence_libraries()
         names = sorted(params.load("benchmark", dict))
+        evaluation = settings_for(MODELS / name, params.load("evaluate", Evaluation))
         for each in names:
-            expect_near(MODELS / name, BENCHMARKS / each)
+            expect_near(MODELS / name, BENCHMARKS / each, evaluation)
         items = {each: read_rows(BENCHMARKS / each / "items.parquet") for each in names}
         completed = complete(name, items, settings, run)
         gc.collect()  # the engine loads the model again

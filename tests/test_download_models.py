@@ -1,6 +1,7 @@
 """Other people's models are stored by the base model's code; a server leaves only its receipt."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mathledger.evaluation.engines.engine import Limits, Request, Response
 from mathledger.evaluation.harness import Task
 from mathledger.evaluation.questions import render
 from mathledger.evaluation.served import expect_near, expect_same, server_of, settings_for
-from mathledger.evaluation.settings import Params
+from mathledger.evaluation.settings import Params, Server
 from mathledger.model import download
 from mathledger.run.params import read
 from stages import params
@@ -142,11 +143,17 @@ def test_private_items_go_to_no_server_of_others(
     for folder, receipt in (("x", {"server": url}), ("secret", {"private": is_private})):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "receipt.json").write_text(json.dumps(receipt))
-    if is_private and host != "localhost":
-        with pytest.raises(InputError, match="secret is private, and its items would be sent to"):
-            expect_near(tmp_path / "x", tmp_path / "secret")
-    else:
-        expect_near(tmp_path / "x", tmp_path / "secret")
+    given: Params = check("evaluate", read()["evaluate"], Params)
+    server = Server(f"https://{host}/v1/completions", None, None, 0, 5)
+    asked = replace(given, backend="local-completions", server=server)
+    # The server of another model, and one for the pipeline's own model.
+    for folder, settings in (("x", given), ("base", asked)):
+        if is_private and host != "localhost":
+            with pytest.raises(InputError, match="secret is private, and its items would be sent"):
+                expect_near(tmp_path / folder, tmp_path / "secret", settings)
+        else:
+            expect_near(tmp_path / folder, tmp_path / "secret", settings)
+        expect_near(tmp_path / "base", tmp_path / "secret", replace(asked, backend="hf"))
 
 
 def test_names_of_models_are_checked() -> None:

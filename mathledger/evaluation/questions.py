@@ -47,8 +47,8 @@ def read_questions(model: Path, benchmark: Path, settings: Params, task: harness
         InputError: the tokenizer has no chat template, or too many requests exceed the context.
     """
     items = read_items(benchmark)
+    served.expect_near(model, benchmark, settings)
     if served.server_of(model):
-        served.expect_near(model, benchmark)
         requests = render(benchmark.name, items, task, settings, None)
         private = is_private(benchmark)
         return Questions(settings, task, items, None, requests, requests, private)

@@ -55,19 +55,26 @@ def server_of(folder: Path) -> Server | None:
         ) from None
 
 
-def expect_near(folder: Path, benchmark: Path) -> None:
-    """Refuse to send a private benchmark's items to a model's server that is not near.
+def expect_near(folder: Path, benchmark: Path, settings: Params) -> None:
+    """Refuse to send a private benchmark's items to a server that is not near.
+
+    Args:
+        settings: those of the evaluation, which may name a server for the pipeline's own models.
 
     Raises:
         InputError: the benchmark is private, and the server is on the internet.
     """
-    own = described(folder)
-    if own and is_private(benchmark) and not is_near(own["base_url"]):
-        raise InputError(
-            f"the benchmark {benchmark.name} is private, and its items would be sent to "
-            f"{own['base_url']}: evaluate {folder.name} without it, or serve the model on an "
-            "address of your own network"
-        )
+    own, named = described(folder), settings.server
+    urls = [own["base_url"]] if own else []
+    if named and settings.backend.startswith("local-"):
+        urls.append(named.base_url)
+    for url in urls:
+        if is_private(benchmark) and not is_near(url):
+            raise InputError(
+                f"the benchmark {benchmark.name} is private, and its items would be sent to {url}: "
+                f"evaluate {folder.name} without it, or serve the model on an address of your own "
+                "network"
+            )
 
 
 def described(folder: Path) -> dict[str, Any] | None:

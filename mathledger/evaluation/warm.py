@@ -31,6 +31,7 @@ from mathledger.evaluation.settings import Params
 from mathledger.run import turns
 
 SERVER = "mathledger.evaluation.warm_server"
+PREFIX = "engine-"  # of the name of its private folder
 ORDER = "order.json"  # what the server is to load, in its private folder
 SOCKET = "socket"
 # Bytes of weights from which sharing pays. A cell imports the libraries in any case, and the
@@ -64,7 +65,8 @@ class Record:
                     with contextlib.suppress(psutil.Error):
                         each.kill()
                 psutil.wait_procs(every, timeout=30)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if Path(self.folder).name.startswith(PREFIX):  # whatever the record says
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Warm:
         if record:
             record.end()
         remove_dead(engines_folder())
-        folder = Path(tempfile.mkdtemp(prefix="engine-"))  # only its owner may enter it
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # only its owner may enter it
         order = {
             "model": str(self.model.resolve()),
             "settings": dataclasses.asdict(self.settings),

@@ -252,3 +252,13 @@ def asked(engine: Engine, requests: list[Request]) -> list[tuple[str, str, int, 
         ),
     )
     return got
+
+
+def test_a_wrong_record_removes_no_folder_of_others(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "engine-a").mkdir()
+    for name in ("home", "engine-a"):
+        record = ["k", [2**22 + 1, 0.0], str(tmp_path / name)]
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    warm.remove_dead(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
