@@ -4,6 +4,7 @@ A file's kind follows from its content, not from its suffix.
 """
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
@@ -11,23 +12,37 @@ import mmap
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mathledger.core.errors import InputError
-from mathledger.core.tables import read_batches
 
 PART = 1 << 20  # characters that are searched at once
 OVERLAP = 1 << 16  # characters that two parts share, so that no text is cut apart
+ROWS = 1024  # of a table that are read at once
 LARGE = 1 << 25  # bytes of a binary file from which only likely places are read
 BLOCK = 32  # bytes; a text of twice as many always fills a block
 MAX_DEPTH = 3  # archives in archives
 MAX_UNPACKED = 1 << 30  # bytes of one member of an archive
-PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
+
+
+def _stream(compression: str, file: io.BytesIO, _: str) -> Any:
+    return pa.input_stream(file, compression=compression)
+
+
+PACKED = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\0", lzma.open),
+    (b"\x28\xb5\x2f\xfd", functools.partial(_stream, "zstd")),
+    (b"\x04\x22\x4d\x18", functools.partial(_stream, "lz4")),
+)
 RUN = re.compile(
     rb"(?:[\t\n\r\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}"
     rb"|[\xf0-\xf4][\x80-\xbf]{3}){8,}"
@@ -50,19 +65,26 @@ def texts(path: Path) -> Iterator[str]:
         head = file.read(8)
     if not head:
         return
-    if head.startswith(b"PAR1"):
-        yield from _parquet(path)
-    else:
+    try:
+        if read := _table(head):
+            yield from read(pa.memory_map(str(path)))
+        # The bytes too: a table may have others between its parts, and statistics in its footer.
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            try:
-                for text in _of_bytes(data, 0):
-                    yield from parts(text)
-            except (OSError, EOFError, RuntimeError, lzma.LZMAError, zlib.error,
-                    zipfile.BadZipFile, NotImplementedError) as error:  # fmt: skip
-                raise InputError(
-                    f"{path.name} cannot be unpacked, so it cannot be searched for private texts "
-                    f"({error}): remove it"
-                ) from None
+            for text in _of_bytes(data, 0):
+                yield from parts(text)
+    except (OSError, EOFError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile,
+            NotImplementedError, pa.ArrowException, ValueError) as error:  # fmt: skip
+        raise InputError(
+            f"{path.name} cannot be unpacked, so it cannot be searched for private texts "
+            f"({' '.join(str(error).split())}): remove it"
+        ) from None
+
+
+def _table(head: bytes) -> Callable[[Any], Iterator[str]] | None:
+    """Return how to read a file of columns, which may be compressed; None for other files."""
+    if head.startswith(b"PAR1"):
+        return _parquet
+    return _arrow if head.startswith(b"ARROW1") else None
 
 
 def parts(text: str) -> Iterator[str]:
@@ -75,15 +97,36 @@ def parts(text: str) -> Iterator[str]:
         yield text[start : start + PART]
 
 
-def _parquet(path: Path) -> Iterator[str]:
-    """Yield the values of all columns, one row to a line, and the metadata."""
-    import pyarrow.parquet as pq
+def _parquet(source: Any) -> Iterator[str]:
+    """Yield the values of all columns, one row to a line, and what the footer says."""
+    with pq.ParquetFile(source, pre_buffer=False) as file:
+        yield from _schema(file.schema_arrow)
+        for batch in file.iter_batches(ROWS):
+            yield from _rows(batch)
 
-    for batch in read_batches(path):
-        rows = (" \n ".join(_values(row)) for row in batch.to_pylist())
-        yield from parts("\n\n".join(rows))
-    for key, value in (pq.read_schema(path).metadata or {}).items():
+
+def _arrow(source: Any) -> Iterator[str]:
+    """Yield the same of a file of Arrow, such as Feather."""
+    with pa.ipc.open_file(source) as file:
+        yield from _schema(file.schema)
+        for number in range(file.num_record_batches):
+            yield from _rows(file.get_batch(number))
+
+
+def _schema(schema: pa.Schema) -> Iterator[str]:
+    """Yield the names of the columns, at any depth, and all metadata."""
+    fields, said = [*schema], [*(schema.metadata or {}).items()]
+    for field in fields:  # grows as it is walked
+        said += [(field.name.encode(), b""), *(field.metadata or {}).items()]
+        fields += [field.type.field(number) for number in range(field.type.num_fields)]
+    for key, value in said:
         yield from parts(f"{key.decode(errors='replace')} {value.decode(errors='replace')}")
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[str]:
+    columns = [column.to_pylist() for column in batch.columns]  # two may have one name
+    rows = (" \n ".join(_values(row)) for row in zip(*columns, strict=True))
+    yield from parts("\n\n".join(rows))
 
 
 def _values(node: Any) -> Iterator[str]:
@@ -102,6 +145,8 @@ def _values(node: Any) -> Iterator[str]:
 def _of_bytes(data: Any, depth: int) -> Iterator[str]:
     """Yield the texts in bytes, and in what they hold packed."""
     head = bytes(data[:16])
+    if depth and (read := _table(head)):  # in an archive
+        yield from read(pa.py_buffer(bytes(data)))
     if depth < MAX_DEPTH:
         for member in _unpacked(data, head):
             yield from _of_bytes(member, depth + 1)

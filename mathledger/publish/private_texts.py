@@ -3,7 +3,7 @@
 A text is found in three ways:
 
 - by its letters and digits: case, spaces, punctuation, markup and line breaks do not matter, and
-  escapes (JSON, HTML, URL, base64, hexadecimal) are undone, even nested ones;
+  escapes (JSON, HTML, URL, mail, octal, base64, base32, hexadecimal) are undone, even nested ones;
 - by its canonical tokens: most of its runs of eight tokens, or one long passage, even if it is
   typeset differently;
 - an answer as a whole word or as canonical tokens, if it has at least eight letters or digits,
@@ -14,9 +14,11 @@ that a public benchmark has too. A paraphrase is not found.
 """
 
 import base64
+import contextlib
 import html
 import re
 import unicodedata
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,17 +42,22 @@ MIN_SHARE = 0.8  # of a text's runs of tokens; variants with other numbers have 
 PASSAGE = 33  # runs of tokens, which is 40 tokens, that are a passage of a longer text
 FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
 INVERSE = np.uint64(pow(int(FACTOR), -1, 2**64))
-MAX_VIEWS = 16
+MAX_VIEWS = 24
 ESCAPE = re.compile(
     r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{2})|(.))",
     re.DOTALL,
 )
+OCTAL = re.compile(r"(?:\\[0-3][0-7]{2})+")  # bytes, as git writes a path
+SCRIPT = re.compile(r"%u([0-9a-fA-F]{4})")  # JavaScript's escape()
+MAIL = re.compile(r"(?:=[0-9A-F]{2})+|=\r?\n")  # quoted-printable bytes, and its soft line breaks
 WORD = re.compile(r"(?<![^\W_])(?<!\d\.)[^\W_]++(?!\.\d)")  # not the decimals of a number
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 NEITHER = re.compile(r"[^\w\0]+|_")
 TAG = re.compile(r"<[^<>]{1,300}>")
 BASE64 = re.compile(r"[A-Za-z0-9+/_-](?:[A-Za-z0-9+/_-]|\r?\n[ \t]*(?=\S)){22,}={0,2}")
+BASE32 = re.compile(r"(?:[A-Z2-7]|\r?\n[ \t]*(?=\S)){26,}={0,6}")
 HEX = re.compile(r"(?:[0-9a-fA-F]{2}){16,}")
+MAX_PACKED = 1 << 24  # bytes that one text may hold packed, as base64 of gzip
 
 
 @dataclass(frozen=True)
@@ -262,7 +269,7 @@ def views(text: str) -> list[str]:
     """
     found = [text]
     for view in found:  # grows as it is walked
-        for undo in (html.unescape, _unescaped, _unquoted, _untagged, _decoded):
+        for undo in UNDO:
             each = undo(view)
             if each not in found and len(found) < MAX_VIEWS:
                 found.append(each)
@@ -288,7 +295,35 @@ def _paired(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
+    if "%u" in text:
+        text = _paired(SCRIPT.sub(lambda found: chr(int(found[1], 16)), text))
     return unquote(text) if re.search(r"%[0-9a-fA-F]{2}", text) else text
+
+
+def _of_octal(text: str) -> str:
+    r"""Undo the escapes of bytes as octal digits.
+
+    >>> _of_octal(r"na\303\257ve")
+    'naïve'
+    """
+    return OCTAL.sub(
+        lambda found: bytes(int(each, 8) for each in found[0].split("\\")[1:]).decode(
+            "utf-8", "replace"
+        ),
+        text,
+    )
+
+
+def _of_mail(text: str) -> str:
+    r"""Undo quoted-printable.
+
+    >>> _of_mail("na=C3=AFve=\n bound")
+    'naïve bound'
+    """
+    return MAIL.sub(
+        lambda found: bytes.fromhex(found[0].replace("=", "").strip()).decode("utf-8", "replace"),
+        text,
+    )
 
 
 def _untagged(text: str) -> str:
@@ -296,7 +331,10 @@ def _untagged(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Return what base64 and hexadecimal digits in a text say, or the text if they say nothing."""
+    """Return what base64, base32 and hexadecimal digits in a text say, also if it is compressed.
+
+    Return the text itself if they say nothing.
+    """
     packed = [bytes.fromhex(match[0]) for match in HEX.finditer(text)]
     for match in BASE64.finditer(text):
         digits = re.sub(r"[\s=]", "", match[0]).replace("-", "+").replace("_", "/")
@@ -304,8 +342,28 @@ def _decoded(text: str) -> str:
             rest = digits[start:]
             rest = rest[: len(rest) // 4 * 4] if len(rest) % 4 == 1 else rest
             packed.append(base64.b64decode(rest + "=" * (-len(rest) % 4)))
-    said = [each for data in packed if (each := _said(data))]
+    for match in BASE32.finditer(text):
+        digits = re.sub(r"[\s=]", "", match[0])
+        for start in range(8):
+            rest = digits[start:]
+            rest = rest[: len(rest) - (len(rest) % 8 in (1, 3, 6))]
+            packed.append(base64.b32decode(rest + "=" * (-len(rest) % 8)))
+    said = [each for data in map(_unpacked, packed) if (each := _said(data))]
     return "\n".join(said) if said else text
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Return compressed bytes as they were, as far as they can be unpacked, and others unchanged.
+
+    What follows them does not matter: they may stand between other digits.
+    """
+    if data[:2] == b"\x1f\x8b" or (data[:1] == b"\x78" and int.from_bytes(data[:2]) % 31 == 0):
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(47).decompress(data, MAX_PACKED)
+    return data
+
+
+UNDO = (html.unescape, _unescaped, _unquoted, _untagged, _of_octal, _of_mail, _decoded)
 
 
 def _said(data: bytes) -> str | None:

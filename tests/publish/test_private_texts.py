@@ -7,6 +7,7 @@ import html
 import io
 import json
 import lzma
+import quopri
 import sqlite3
 import struct
 import urllib.parse
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from mathledger import publish
 from mathledger.core.errors import InputError
@@ -80,6 +82,18 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 in lines": lambda text: base64.encodebytes(text.encode()).decode(),
     "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "base64 of gzip": lambda text: base64.b64encode(gzip.compress(text.encode())).decode(),
+    "base64 of zlib": lambda text: base64.b64encode(zlib.compress(text.encode())).decode(),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "octal": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "octal as in git": lambda text: "".join(
+        chr(byte) if byte < 127 and chr(byte) != "\\" else f"\\{byte:03o}" for byte in text.encode()
+    ),
+    "mail": lambda text: quopri.encodestring(text.encode()).decode(),
+    "a header of mail": lambda text: quopri.encodestring(text.encode(), header=True).decode(),
+    "JavaScript": lambda text: "".join(
+        each if each.isalnum() and each.isascii() else f"%u{ord(each):04x}" for each in text
+    ),
     "hexadecimal": lambda text: text.encode().hex(),
     "CSV": lambda text: '1,"' + text.replace('"', '""') + '",2',
 }
@@ -116,6 +130,56 @@ def in_parquet(text: str) -> bytes:
 def in_parquet_metadata(text: str) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.table({"n": [1]}).replace_schema_metadata({"note": text}), file)
+    return file.getvalue()
+
+
+def in_a_column(text: str) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({text: pa.array([], pa.int64())}), file)
+    return file.getvalue()
+
+
+def in_an_inner_field(text: str) -> bytes:
+    inner = pa.field("n", pa.int64(), metadata={"note": text})
+    schema = pa.schema([pa.field("rows", pa.list_(pa.struct([inner])))])
+    file = io.BytesIO()
+    pq.write_table(schema.empty_table(), file)
+    return file.getvalue()
+
+
+def in_two_columns(text: str) -> bytes:
+    file = io.BytesIO()
+    columns = [pa.array([text]), pa.array(["nothing"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["n", "n"]), file, compression="zstd")
+    return file.getvalue()
+
+
+def before_the_footer(text: str) -> bytes:
+    whole = in_parquet("x")
+    at = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    return whole[:at] + text.encode() + whole[at:]
+
+
+def in_feather(text: str) -> bytes:
+    file = io.BytesIO()
+    feather.write_feather(pa.table({"n": [text]}), file, compression="zstd")
+    return file.getvalue()
+
+
+def in_stream(compression: str) -> Callable[[str], bytes]:
+    def pack(text: str) -> bytes:
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, compression) as packed:
+            packed.write(text.encode())
+        return bytes(sink.getvalue())
+
+    return pack
+
+
+def in_zip_of_parquet(text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.parquet", in_two_columns(text))
     return file.getvalue()
 
 
@@ -158,6 +222,14 @@ FILES: dict[str, Callable[[str], bytes]] = {
     "rows.parquet": in_parquet,
     "rows.dat": in_parquet,
     "schema.parquet": in_parquet_metadata,
+    "a column.parquet": in_a_column,
+    "an inner field.parquet": in_an_inner_field,
+    "two columns.parquet": in_two_columns,
+    "before the footer.parquet": before_the_footer,
+    "rows.feather": in_feather,
+    "parquet.zip": in_zip_of_parquet,
+    "a.zst": in_stream("zstd"),
+    "a.lz4": in_stream("lz4"),
     "a.gz": lambda text: gzip.compress(text.encode()),
     "a.bz2": lambda text: bz2.compress(text.encode()),
     "a.xz": lambda text: lzma.compress(text.encode()),
