@@ -3,15 +3,17 @@
 import codecs
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathledger import given
 from mathledger.audit.blocks import Body, Text, body
 from mathledger.audit.owners import Identity, identity
+from mathledger.chain.parsing import expect_small
 from mathledger.core.errors import InputError
 
+MAX_BYTES = 16 << 20  # Of a card; the longest on the hub has some 2 MB.
 MAX_DEPTH = 50  # Of the front matter; a model-index nests 8 deep.
 
 
@@ -40,17 +42,10 @@ def read(path: Path, repo: str | None = None) -> Card:
         repo: ORG/NAME of the model, if known.
 
     Raises:
-        InputError: If it is missing, a folder, empty, not text, HTML, or has broken front matter.
+        InputError: If it is no file, too large, empty, not text, HTML, or has broken front matter.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: name the card's README.md") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder: name the README.md in it") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    text = _decoded(path, data)
+    data = given.read_bytes(path, "name the card's README.md", MAX_BYTES)
+    text = decoded(path, data)
     if text.count("\0") > len(text) / 10:
         raise InputError(f"{path} holds null bytes, perhaps UTF-16: save it as UTF-8")
     if not text.strip():
@@ -72,7 +67,7 @@ def read(path: Path, repo: str | None = None) -> Card:
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def decoded(path: Path, data: bytes) -> str:
     """Decode UTF-8, or UTF-16 with a byte-order mark."""
     encoding = _MARKS.get(data[:2], "utf-8-sig")
     try:
@@ -96,7 +91,7 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = "\n".join(lines[1:end])
     try:
-        _check_depth(path, yaml.parse(text, Loader=loader))
+        expect_small(yaml.parse(text, Loader=loader), MAX_DEPTH, first_line=2)
         node = yaml.compose(text, Loader=loader)
         metadata = yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
@@ -115,16 +110,3 @@ def _front_matter(path: Path, lines: list[str]) -> tuple[int, dict[str, Any], An
             f"{path}, line 2: the front matter is not `key: value` lines but {metadata!r:.60}"
         )
     return end + 1, metadata, node
-
-
-def _check_depth(path: Path, events: Iterable[Any]) -> None:
-    """Raise InputError if the front matter nests so deep that it could exhaust the stack."""
-    depth = 0
-    for event in events:
-        depth += type(event).__name__.endswith("StartEvent")
-        depth -= type(event).__name__.endswith("EndEvent")
-        if depth > MAX_DEPTH:
-            line = event.start_mark.line + 2
-            raise InputError(
-                f"{path}, line {line}: the front matter nests deeper than {MAX_DEPTH}: flatten it"
-            )

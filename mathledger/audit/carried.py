@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from mathledger import given
 from mathledger.audit.arithmetic import Printed
+from mathledger.audit.card import decoded
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import said
 from mathledger.card import statement
@@ -31,7 +33,7 @@ def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
     ledger = _ledger(path)
     if ledger is None:
         return
-    current = card.read_text(encoding="utf-8-sig")
+    current = decoded(card, given.read_bytes(card, "name the card's README.md"))
     foreign = [each for each in foreign_lines(text(ledger), current) if _may_claim(each)]
     scores = [claim for claim in claims if claim.where == "eval-results"]
     others = [claim for claim in scores if claim.value and not _is_score(claim.value, ledger)]
@@ -62,9 +64,10 @@ def compare(path: Path, card: Path, claims: list[Claim]) -> Iterator[Finding]:
 
 def _ledger(path: Path) -> Ledger | None:
     """Read the ledger next to a card; None if another program wrote the file."""
+    data = given.read_bytes(path, "restore it, or remove it")
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {one_line(str(error))}") from None
     kind = content.get("predicateType") if isinstance(content, dict) else None
     if kind != statement.PREDICATE_TYPE:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mathledger import given
 from mathledger.audit import evidence, known
 from mathledger.audit.arithmetic import Printed
 from mathledger.audit.blocks import Section
@@ -18,9 +19,11 @@ from mathledger.audit.model_index import _child, _items, _scalar
 from mathledger.audit.scores import scores
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import benchmark_of, lines_of, said
+from mathledger.chain.parsing import expect_small
 from mathledger.core.errors import InputError
 
 FOLDER = ".eval_results"
+MAX_BYTES = 16 << 20  # Of one of its files.
 
 
 def eval_results(card: Path) -> Iterator[Claim]:
@@ -42,9 +45,11 @@ def eval_results(card: Path) -> Iterator[Claim]:
 def _read(path: Path) -> Any:
     import yaml
 
+    text = given.read_text(path, "write it again, or remove it", MAX_BYTES)
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        expect_small(yaml.parse(text, Loader=yaml.SafeLoader))
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{FOLDER}/{path.name} is not valid YAML: {reason}") from None
     if node is not None and node.id != "sequence":

@@ -5,7 +5,7 @@ data/decontaminate, whose evidence is counted as it is.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -18,12 +18,13 @@ from mathledger.audit.types import Claim, Finding
 from mathledger.core.errors import InputError
 
 if TYPE_CHECKING:
-    from mathledger.filters.overlap_index import Thresholds
+    from mathledger.filters.overlap_index import Index, Thresholds
 
 EVIDENCE = "evidence.parquet"  # In data/decontaminate.
 PROBLEM_COLUMNS = ("problem", "question")
 CLASSES = ("same", "contained", "rephrase")  # A variant has other numbers and is another item.
 SAMPLE_SIZE = 100_000  # Problems in which rarity is counted.
+ROWS = 8192  # Rows of the evidence that are read at once.
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,21 @@ def _shown(count: Count) -> str:
 
 def _from_evidence(path: Path, wanted: set[str]) -> list[Count]:
     """Count the matches that the stage decontaminate found."""
-    import pyarrow.parquet as pq
+    from mathledger.data import formats
 
     columns = ["corpus", "benchmark", "item_id", "class", "id"]
-    table = pq.read_table(path, columns=columns)
     items: dict[tuple[str, str], set[str]] = defaultdict(set)
     rows: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in table.to_pylist():
-        if row["class"] in CLASSES:
-            items[row["corpus"], row["benchmark"]].add(row["item_id"])
-            rows[row["corpus"], row["benchmark"]].add(row["id"])
+    with formats.parquet_file(path, str(path), formats.format_of(path.name)) as file:
+        if lost := [name for name in columns if name not in file.schema_arrow.names]:
+            raise InputError(
+                f"{path} has no column {lost[0]}: name the data/decontaminate of this project"
+            )
+        for batch in file.iter_batches(ROWS, columns=columns):
+            for row in batch.to_pylist():
+                if row["class"] in CLASSES:
+                    items[row["corpus"], row["benchmark"]].add(row["item_id"])
+                    rows[row["corpus"], row["benchmark"]].add(row["id"])
     folders = {name: key for key in known.benchmarks() for name in known.benchmarks()[key].folders}
     return [
         Count(
@@ -134,13 +140,13 @@ def _from_files(
 ) -> list[Count]:
     """Match the corpora's problems against the items of the wanted benchmarks.
 
-    Only the named corpora are searched, or all if the folder has none of them.
+    Only the named corpora are searched, or all if the folder has none of them. A corpus may be
+    larger than the memory, so it is read in batches: once for the sample, once for the matches.
     """
-    import numpy as np
     import pyarrow as pa
 
     from mathledger.data import formats
-    from mathledger.filters import overlap, overlap_index
+    from mathledger.filters import overlap_index
 
     benchmarks: dict[str, list[str]] = defaultdict(list)
     files: dict[str, list[Path]] = defaultdict(list)
@@ -148,19 +154,20 @@ def _from_files(
         name = path.relative_to(folder).as_posix()
         key = _benchmark_of(name)
         if key in wanted:
-            benchmarks[str(key)] += problems(path)
+            benchmarks[str(key)] += [text for part in problems(path) for text in part]
         elif key is None:
             files[_corpus_of(name)].append(path)
     corpora = {
-        name: [text for path in paths for text in problems(path)]
-        for name, paths in files.items()
+        name: paths
+        for name, paths in sorted(files.items())
         if name in named or not named & files.keys()
     }
     if not benchmarks:
         names = [file for key in sorted(wanted) for file in known.benchmarks()[key].files]
         hint = f", such as {names[0]}" if names else ""
         raise InputError(f"{folder} holds no benchmark that the card names{hint}")
-    if not any(corpora.values()):
+    sample = _sample(path for paths in corpora.values() for path in paths)
+    if not sample:
         raise InputError(
             f"{folder} holds no corpus: parquet, JSONL or CSV files with a problem column"
         )
@@ -168,20 +175,16 @@ def _from_files(
     items = pa.array(
         [text for _, texts in sorted(benchmarks.items()) for text in texts], pa.large_string()
     )
-    everything = list(dict.fromkeys(text for _, texts in sorted(corpora.items()) for text in texts))
-    sample = pa.array(everything[:SAMPLE_SIZE], pa.large_string())
-    index = overlap_index.build(items, sample, thresholds)
+    index = overlap_index.build(items, pa.array(sample, pa.large_string()), thresholds)
     counts = []
-    for corpus, texts in sorted(corpora.items()):
-        matches = overlap.match(pa.array(texts, pa.large_string()), index)
-        is_hit = np.isin(matches.classes, [overlap.CLASSES.index(name) for name in CLASSES])
-        pairs = [*zip(matches.items[is_hit].tolist(), matches.rows[is_hit].tolist(), strict=True)]
+    for corpus, paths in corpora.items():
+        pairs, num_rows = _matches(paths, index)
         for key in sorted(benchmarks):
             own = [(item, row) for item, row in pairs if keys[item] == key]
             counts.append(
                 Count(
                     corpus,
-                    len(texts),
+                    num_rows,
                     known.benchmarks()[key].name,
                     len(benchmarks[key]),
                     len({item for item, _ in own}),
@@ -189,6 +192,36 @@ def _from_files(
                 )
             )
     return counts
+
+
+def _sample(paths: Iterable[Path]) -> list[str]:
+    """Return the first distinct problems of some files, at most SAMPLE_SIZE."""
+    texts = (text for path in paths for part in problems(path) for text in part)
+    sample: dict[str, None] = {}
+    for text in texts:
+        sample[text] = None
+        if len(sample) == SAMPLE_SIZE:
+            break
+    return [*sample]
+
+
+def _matches(paths: list[Path], index: "Index") -> tuple[list[tuple[int, int]], int]:
+    """Return the pairs of an item and a row of some files that match, and the number of rows."""
+    import numpy as np
+    import pyarrow as pa
+
+    from mathledger.filters import overlap
+
+    wanted = [overlap.CLASSES.index(name) for name in CLASSES]
+    pairs: list[tuple[int, int]] = []
+    num_rows = 0
+    for texts in filter(None, (part for path in paths for part in problems(path))):
+        matches = overlap.match(pa.array(texts, pa.large_string()), index)
+        is_hit = np.isin(matches.classes, wanted)
+        rows = matches.rows[is_hit].astype(np.int64) + num_rows
+        pairs += zip(matches.items[is_hit].tolist(), rows.tolist(), strict=True)
+        num_rows += len(texts)
+    return pairs, num_rows
 
 
 def _benchmark_of(name: str) -> str | None:
@@ -209,13 +242,13 @@ def _corpus_of(name: str) -> str:
     return name
 
 
-def problems(path: Path) -> list[str]:
-    """Read the problems of a parquet, JSONL or CSV file; empty if it has no problem column."""
+def problems(path: Path) -> Iterator[list[str]]:
+    """Yield the problems of a parquet, JSONL or CSV file in batches; none without such a column."""
     from mathledger.data import formats, readers
 
     names = formats.column_names(path)
     column = next((column for column in PROBLEM_COLUMNS if column in names), None)
     if not column:
-        return []
-    parts = readers.read_columns(path, str(path), {"problem": column})
-    return [text for part in parts for text in part["problem"].to_pylist() if text]
+        return
+    for part in readers.read_columns(path, str(path), {"problem": column}):
+        yield [text for text in part["problem"].to_pylist() if text]

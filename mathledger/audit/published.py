@@ -6,11 +6,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from mathledger import given
 from mathledger.audit import known
 from mathledger.audit.arithmetic import Printed, printed
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import benchmark_of
+from mathledger.chain.parsing import expect_small
 from mathledger.core.errors import InputError
+
+MAX_BYTES = 16 << 20  # Of a file of published results.
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,12 @@ def read(path: Path) -> list[Result]:
     """
     import yaml
 
+    text = given.read_text(path, "name a YAML file of published results", MAX_BYTES)
     try:
+        expect_small(yaml.parse(text, Loader=yaml.BaseLoader))
         # BaseLoader keeps a value's digits as they are written.
-        rows = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        rows = yaml.load(text, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(rows, list):
         raise InputError(f"{path} must be a list of model, benchmark, value and source")

@@ -73,6 +73,8 @@ class Chain:
             except FileNotFoundError:
                 command = "`python -m stages.params`" if path == "params.yaml" else "`dvc repro`"
                 raise InputError(f"{path} is missing: run {command}, or check it out") from None
+            except IsADirectoryError:
+                raise InputError(f"{path} is a folder: remove it, and check the file out") from None
         data = git.read_file(self.commit, path, self.at)
         if data is None:
             raise InputError(f"{self.label} has no file {path}")

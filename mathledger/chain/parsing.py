@@ -3,11 +3,13 @@
 import functools
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from mathledger.core.errors import InputError
 
 MAX_DEPTH = 200  # levels of a YAML file
+MAX_VALUES = 1_000_000  # of a YAML file, with an alias counted as all that it stands for
 # DVC and OmegaConf read 1e-05 as a number, as in YAML 1.2; PyYAML would require 1.0e-05.
 FLOAT = re.compile(
     r"""[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+
@@ -38,16 +40,40 @@ def _may_be_deep(text: str) -> bool:
     return max(lines, default=0) + explicit > MAX_DEPTH
 
 
-def _expect_flat(text: str) -> None:
-    """Raise ValueError for a text in which libyaml would recurse until the process crashes."""
+def expect_small(events: Iterable[Any], max_depth: int = MAX_DEPTH, first_line: int = 1) -> None:
+    """Raise ValueError for YAML that would exhaust the stack or the memory.
+
+    libyaml recurses until the process crashes. A few lines of aliases of aliases stand for billions
+    of values, which take no memory until somebody walks through them.
+
+    Args:
+        events: what yaml.parse yields.
+        first_line: number of the text's first line in its file.
+    """
     import yaml
 
-    depth = 0
-    for event in yaml.parse(text, _loader()):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise ValueError(f"more than {MAX_DEPTH} levels")
+    open_sizes: list[tuple[str | None, int]] = [(None, 0)]
+    sizes: dict[str | None, int] = {}
+    for event in events:
+        anchor, size = getattr(event, "anchor", None), 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_sizes.append((anchor, 1))
+            if len(open_sizes) > max_depth + 1:
+                line = event.start_mark.line + first_line
+                raise ValueError(f"line {line}: more than {max_depth} levels")
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_sizes.pop()
+            sizes[anchor] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(anchor, 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[anchor] = size
+        outer, before = open_sizes.pop()
+        open_sizes.append((outer, before + size))
+        if before + size > MAX_VALUES:
+            line = event.start_mark.line + first_line
+            raise ValueError(f"line {line}: aliases that stand for more than {MAX_VALUES:,} values")
 
 
 def parse_yaml(text: str, name: str) -> Any:
@@ -62,8 +88,8 @@ def parse_yaml(text: str, name: str) -> Any:
     import yaml
 
     try:
-        if _may_be_deep(text):
-            _expect_flat(text)
+        if _may_be_deep(text) or ("&" in text and "*" in text):
+            expect_small(yaml.parse(text, _loader()))
         return yaml.load(text, _loader())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())[:200]

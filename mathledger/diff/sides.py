@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mathledger import given
 from mathledger.card.ledger import Benchmark, Ledger, ModelScore
 from mathledger.card.statement import Statement, parse
 from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain
@@ -138,15 +139,12 @@ def _refuse_revision(text: str) -> None:
 def _card(path: Path) -> Side:
     folder = path if path.is_dir() else path.parent
     file = path if path.suffix == ".json" else folder / Path(LEDGER).name
-    try:
-        content = parse_json(file.read_bytes(), str(file))
-    except FileNotFoundError:
+    if not file.exists():
         raise InputError(
             f"{path} has no {file.name} next to it, so its numbers cannot be compared; "
             "`mathledger audit` can read this card"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+        )
+    content = parse_json(given.read_bytes(file, "name a card, or its ledger.json"), str(file))
     statement = parse(content, str(file))
     if path not in (folder, file):
         _check_is_card(path, statement)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from mathledger import given
 from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.typed import Record
@@ -57,11 +58,7 @@ def read(path: Path) -> Policy:
     Raises:
         InputError: the file is missing or is not YAML, or has unknown, missing or wrong keys.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InputError(f"{path} cannot be read: {reason}; docs/gate.md shows a policy") from None
+    text = given.read_text(path, "name a policy, as docs/gate.md shows it")
     content = parse_yaml(text, str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path} has no `rules`: docs/gate.md shows a policy")

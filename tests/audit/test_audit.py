@@ -309,6 +309,11 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return told.err
 
 
+# A few lines of aliases that stand for 10 to the 20 values.
+BOMB = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20))
+LAUGHS = f"---\na0: &a0 x\n{BOMB}\nmodel_name: *a19\n---\n# A\n".encode()
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -323,7 +328,8 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (b"---\nlicense: mit\n\tx: y\n---\n", "line 3: invalid YAML in the front matter"),
         (b"---\n- a\n- b\n---\n# A\n", "not `key: value` lines"),
         (b"---\nlicense: mit\n# A\n", "not closed"),
-        (b"---\nx: " + b"[" * 100_000 + b"\n---\n", "nests deeper than 50"),
+        (b"---\nx: " + b"[" * 100_000 + b"\n---\n", "line 2: more than 50 levels"),
+        (LAUGHS, "aliases that stand for more than 1,000,000 values"),
         (b"---\nx: !!python/object:os.system {}\n---\n", "invalid YAML in the front matter"),
     ],
 )
@@ -342,7 +348,9 @@ def test_a_path_that_is_not_a_card_gives_one_line(
     assert "is a folder without cards" in error_of(capsys, tmp_path)
     assert "has no model-index" in error_of(capsys, SEED, "--model-index")
     assert "is not a folder" in error_of(capsys, SEED, "--data", tmp_path / "missing")
-    assert "cannot be read" in error_of(capsys, SEED, "--known", tmp_path / "missing.yaml")
+    assert "does not exist" in error_of(capsys, SEED, "--known", tmp_path / "missing.yaml")
+    (tmp_path / "known.yaml").write_text(f"- a0: &a0 x\n  {BOMB.replace(chr(10), chr(10) + '  ')}")
+    assert "aliases that stand for" in error_of(capsys, SEED, "--known", tmp_path / "known.yaml")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mathledger.audit import audit, known, search_thresholds
+from mathledger.audit import audit, known, measured, search_thresholds
+from mathledger.core.errors import InputError
+from mathledger.data import readers
 from tests import samples
 from tests.conftest import ROOT
 from tests.real_data import DATASETS, needs
@@ -29,6 +32,25 @@ def test_an_item_that_a_named_corpus_holds_is_counted(tmp_path: Path) -> None:
     assert "1 of 6 items of MATH-500 in 1 row" in numina
     assert "0 of 4 items of AIME 2024" in numina and "0 of 3 items of AMC 12" in numina
     assert not any("openai/gsm8k" in line for line in found.points), "the card does not name it"
+
+
+def test_the_size_of_the_batches_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A corpus is read in batches, because it may be larger than the memory."""
+    root = samples.write_samples(tmp_path).root
+    whole = audit(SEED, data=root, thresholds=search_thresholds(root)).findings
+    monkeypatch.setattr(readers, "STEP", 1)
+    monkeypatch.setattr(readers, "ROWS", 1)
+    parts = [part for path in root.rglob("*.parquet") for part in measured.problems(path)]
+    assert max(map(len, parts)) == 1
+    assert audit(SEED, data=root, thresholds=search_thresholds(root)).findings == whole
+
+
+def test_an_evidence_of_another_program_is_one_line(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"corpus": ["a"], "id": ["1"]}), tmp_path / measured.EVIDENCE)
+    with pytest.raises(InputError, match=r"evidence.parquet has no column benchmark"):
+        audit(SEED, data=tmp_path)
 
 
 @needs_datasets

@@ -142,7 +142,7 @@ def test_a_wrong_policy_is_one_line(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "cannot be read: No such file"),
+        (None, "does not exist: name a policy"),
         ("", "has no `rules`"),
         ("rules: []", "rules: List should have at least 1 item"),
         ("rules: [", "gate.yaml"),
