@@ -48,7 +48,9 @@ def read_reply(body: bytes, max_gen_toks: int, *, is_chat: bool) -> Reply:
     if _part(choice, "index", int, or_null=True):
         raise ReplyError(f"its only choice has the index {choice['index']}")
     holder, key = (_part(choice, "message", dict), "content") if is_chat else (choice, "text")
-    text = _part(holder, key, str, or_null=True) or ""
+    if key not in holder:
+        raise ReplyError(f"it has no {key}")
+    text = _part(holder, key, str, or_null=is_chat) or ""  # null if a chat only thinks
     reason = _part(choice, "finish_reason", str)
     usage = reply["usage"] if reply.get("usage") is not None else {}
     counted = _part(usage, "completion_tokens", int, or_null=True)

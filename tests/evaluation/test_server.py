@@ -73,6 +73,16 @@ def test_any_bytes_are_refused(body: bytes) -> None:
         read_reply(body, 8, is_chat=False)
 
 
+@pytest.mark.parametrize("is_chat", [True, False])
+def test_a_reply_without_a_text_is_no_empty_response(is_chat: bool) -> None:
+    """Otherwise a server of another protocol would make a model answer every item wrongly."""
+    usage = {"completion_tokens": 5}
+    for choice in ({}, {"message": {}}, {"message": {"refusal": "no"}}, {"text": None}):
+        content = {"choices": [{"index": 0, "finish_reason": "stop", **choice}], "usage": usage}
+        with pytest.raises(ReplyError):
+            read_reply(json.dumps(content).encode(), 8, is_chat=is_chat)
+
+
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
 
 
