@@ -103,6 +103,8 @@ def signing_config(signer: Signer) -> Any:
                 certificate_chain=[existing(path, "certificate") for path in signer.chain],
             )
         return config.use_elliptic_key_signer(private_key=key)
+    except OSError as error:
+        raise InputError(f"{key} cannot be read: {error.strerror}; name a private key") from None
     except (ValueError, TypeError, AttributeError) as error:  # AttributeError for other key types
         raise InputError(
             f"{key} cannot sign: {error}; make an unencrypted elliptic-curve key with `openssl "
@@ -205,8 +207,9 @@ def existing(path: Path, what: str) -> Path:
     """Return the path if the file exists.
 
     Raises:
-        InputError: the file does not exist.
+        InputError: there is no such file.
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist: name a {what} file")
+        said = "is not a file" if path.exists() else "does not exist"
+        raise InputError(f"{path} {said}: name a {what} file")
     return path

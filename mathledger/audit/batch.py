@@ -57,7 +57,7 @@ def row(entry: Entry) -> list[str]:
 def markdown(folder: Path, entries: list[Entry]) -> str:
     """Render the table of a folder's cards."""
     lines = [
-        f"# Audit of {len(entries):,} card{'' if len(entries) == 1 else 's'} in {folder.name}",
+        f"# Audit of {len(entries):,} card{'s' * (len(entries) != 1)} in {folder.resolve().name}",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|---|{'---:|' * (len(COLUMNS) - 1)}",

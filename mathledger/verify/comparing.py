@@ -43,14 +43,19 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def files_below(folder: str | Path) -> list[Path]:
+    """Return the sorted paths in a folder that are no folders; a link to a folder is one."""
+    return sorted(each for each in Path(folder).rglob("*") if each.is_symlink() or each.is_file())
+
+
 def folders(stored: Path, again: Path, shows_text: bool = True) -> Iterator[str]:
     """Compare all files of two folders.
 
     Args:
         shows_text: False if the files hold a private text.
     """
-    names = {path.relative_to(again) for path in again.rglob("*") if path.is_file()}
-    found = {path.relative_to(stored) for path in stored.rglob("*") if path.is_file()}
+    names = {path.relative_to(again) for path in files_below(again)}
+    found = {path.relative_to(stored) for path in files_below(stored)}
     for name in sorted(found - names):
         yield f"{stored / name} is not made by its stage: remove it"
     for name in sorted(names):

@@ -13,6 +13,7 @@ from mathledger.core.errors import InputError
 from mathledger.core.paths import is_code, is_data, is_lineage, is_within
 from mathledger.run.git import git_paths, head
 from mathledger.run.lineage import Lineage, lineage_file
+from mathledger.verify.comparing import files_below
 from mathledger.verify.project import Check, Project
 from mathledger.verify.records import recorded_md5
 
@@ -77,11 +78,6 @@ def _is_left_behind(path: Path) -> bool:
         return True
     names = [name for name in path.parts if name.endswith(".partial") or name == ".DS_Store"]
     return bool(names) and path.parts[0] != "metrics"
-
-
-def files_below(folder: str | Path) -> list[Path]:
-    """Return the sorted paths in a folder that are no folders; a link to a folder is one."""
-    return sorted(each for each in Path(folder).rglob("*") if each.is_symlink() or each.is_file())
 
 
 def how_to_restore(path: str) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from mathledger.card.ledger import Ledger
 from mathledger.chain.chain import LEDGER
 from mathledger.verify import comparing
-from mathledger.verify.digests import files_below
+from mathledger.verify.comparing import files_below
 from mathledger.verify.project import Check, Project
 from mathledger.verify.sources import scratch
 

@@ -81,7 +81,7 @@ def again(project: Project) -> Check:
 
 
 def _strangers(stored: Path, out: Path) -> Iterator[str]:
-    for path in sorted(each for each in stored.rglob("*") if each.is_file()):
+    for path in comparing.files_below(stored):
         if not (out / path.relative_to(stored)).exists():
             yield f"{path} is not made by its stage: remove it"
 

@@ -170,10 +170,10 @@ def _checked(link: Link, project: Project) -> LinkResult:
     except StopIteration as stop:
         looked_at = stop.value
     except InputError as error:
-        reasons = [str(error)]
+        reasons.insert(0, str(error))
     except ModuleNotFoundError as error:
-        reasons = [f"could not be checked: {what_is_missing(error) or error}"]
+        reasons.insert(0, f"could not be checked: {what_is_missing(error) or error}")
     except Exception as error:  # files may hold anything, so any error fails the link
         said = " ".join(str(error).split())
-        reasons = [f"could not be checked: {type(error).__name__}: {said}"]
+        reasons.insert(0, f"could not be checked: {type(error).__name__}: {said}")
     return LinkResult(link.name, tuple(reasons), "" if reasons else looked_at)

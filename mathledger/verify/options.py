@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mathledger.core.errors import InputError
-from mathledger.signing import Authorities, Identity, Key, Verifier
+from mathledger.signing import Authorities, Identity, Key, Verifier, existing
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,6 @@ def signature(arguments: argparse.Namespace) -> Signature | None:
             "with --identity-provider: a signature proves nothing without its signer"
         )
     for path in (arguments.public_key, *(arguments.certificate_chain or [])):
-        if path and not path.is_file():
-            raise InputError(f"{path} does not exist: name a key or certificate file")
+        if path:
+            existing(path, "key or certificate")
     return Signature(arguments.signature, verifiers[0])

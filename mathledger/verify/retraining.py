@@ -177,6 +177,9 @@ def _answer(
             yield f"{path} has {len(rows)} answers, which does not fit data/mix"
         return
     row = rows[0 if model == "base" else -1]
+    if missing := {"id", "step", "response"} - row.keys():
+        yield f"{path} has no column {min(missing)}: run `dvc repro`"
+        return
     if row["id"] != held_out["id"]:
         yield f"{path}: row {row['id']} is not the held-out row, {held_out['id']}"
     response = callbacks.answer(

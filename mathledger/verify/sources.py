@@ -91,8 +91,8 @@ def _files(folder: Path, pins: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def _strangers(folder: Path, known: set[Path]) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path not in known:
+    for path in comparing.files_below(folder):
+        if path not in known:
             yield f"{path} is not a file of this source: remove it"
 
 

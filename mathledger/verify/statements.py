@@ -162,7 +162,7 @@ def read(chain: Chain) -> list[Seen]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files of a statement; its folder may hold others, which nobody signed."""
+    """Return the files of a statement."""
     return [path for name in (FILE, SIGNATURE, KEY) if (path := folder / name).is_file()]
 
 
@@ -211,6 +211,9 @@ def _seen(path: Path, chain: Chain) -> Seen:
 
 
 def _faults(path: Path, statement: Statement) -> Iterator[str]:
+    known = {FILE, SIGNATURE, KEY}
+    for other in sorted(signing.names(path.parent) - known):
+        yield f"nobody signed {other}, which lies next to it: remove it"
     signer = statement.predicate.signer
     verifier: signing.Verifier = signing.Key(path.with_name(KEY))
     if signer.identity and signer.identity_provider:

@@ -177,6 +177,16 @@ LIES: dict[str, tuple[str, Callable[[], Any]]] = {
         "plots/awards",
         lambda: Path("plots/awards").symlink_to("../docs", target_is_directory=True),
     ),
+    "a link in data": (
+        "data/mix/more",
+        lambda: Path("data/mix/more").symlink_to("../../docs", target_is_directory=True),
+    ),
+    "a link next to a download": (
+        "data/download_corpus/tiny_numinamath_cot/more",
+        lambda: Path("data/download_corpus/tiny_numinamath_cot/more").symlink_to(
+            "../../../docs", target_is_directory=True
+        ),
+    ),
     "a file more": (
         "model_card/award.png",
         lambda: Path("model_card/award.png").write_bytes(b"x"),

@@ -148,5 +148,6 @@ def test_a_check_without_a_command_line_gives_a_typed_result(
     monkeypatch.chdir(path)
     result = verify.check(VerifyOptions())
     assert (result.holds, result.broken) == (False, ["a"])
-    assert result.links[1].reasons == ("file 1 is missing",)
+    # An error hides no reason that was found before it.
+    assert result.links[1].reasons == ("file 1 is missing", "file 0 is another")
     assert capsys.readouterr() == ("", "")

@@ -179,3 +179,12 @@ def test_only_what_is_signed_is_published(chain: Chain) -> None:
     Path("statements/0/award.html").write_text("97%")
     names = [path.name for path in statements.files(Path("statements/0"))]
     assert names == [statements.FILE, statements.SIGNATURE, statements.KEY]
+
+
+def test_a_file_that_nobody_signed_next_to_a_statement_is_a_fault(chain: Chain) -> None:
+    seen(chain, statement(chain))
+    Path("statements/0/proof.md").write_text("97%")
+    Path("statements/0/more").symlink_to("../../docs", target_is_directory=True)
+    (one,) = statements.read(chain)
+    wanted = "nobody signed more, which lies next to it: remove it"
+    assert one.faults == (wanted, wanted.replace("more", "proof.md"))
