@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Never
 
 from mathledger import __version__, terminal
 from mathledger.cli_experiments import Commands, add_compare, add_gate, add_replicate
@@ -17,15 +18,24 @@ from mathledger.cli_proof import add_attest, add_publish, add_reproduce, add_ver
 from mathledger.completion import PrintCompletion
 from mathledger.core.arguments import positive_integer, positive_number, share
 from mathledger.core.errors import InputError, machine_fault
+from mathledger.core.escaping import cut
 from mathledger.core.extras import what_is_missing
 from mathledger.core.secrets import without_secrets
 from mathledger.destination import to_write
 
+MAX_MESSAGE = 1000  # characters of a message about an argument
 REVIEW, VIEW = Path("review.html"), Path("view.html")
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose messages, and those of its commands, repeat no password or escape sequence."""
+
+    def error(self, message: str) -> Never:
+        super().error(terminal.printable(cut(without_secrets(message), MAX_MESSAGE)))
+
+
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="mathledger", description="Explain and check results.")
+    top = Parser(prog="mathledger", description="Explain and check results.")
     top.add_argument("--version", action="version", version=f"mathledger {__version__}")
     top.add_argument(
         "--print-completion",
@@ -307,7 +317,7 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if not (fault := machine_fault(error)):
             raise
-        print(terminal.printable(f"{name}: {fault}"), file=sys.stderr)
+        print(terminal.printable(without_secrets(f"{name}: {fault}")), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The command line lists its commands and answers quickly."""
 
 import argparse
+import contextlib
 import importlib
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 import mathledger
 from mathledger import cli
+from mathledger.core.escaping import CONTROLS
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"dvc", "mlflow", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "shtab"}
@@ -44,6 +46,28 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
         cli.main(["--version"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out == f"mathledger {mathledger.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "postgresql://me:Pa55word@host/db", "\x1b[2J"],
+        ["https://me:Pa55word@host/\x1b[2J\u202e"],
+        ["sync-mlflow", "--bogus=https://me:Pa55word@host/?token=Pa55word\x9b"],
+        ["review", "--pairs", "9" * 5000],
+        ["compare", "https://me:Pa55word@host\x1b]0;a\x07"],
+    ],
+    ids=lambda each: each[0][:8],
+)
+def test_no_message_repeats_a_password_or_steers_the_terminal(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.suppress(SystemExit):
+        assert cli.main(arguments) == 2
+    told = capsys.readouterr()
+    shown = told.out + told.err
+    assert "Pa55word" not in shown and len(shown) < 2500
+    assert not CONTROLS.search(shown)
 
 
 def test_the_console_command_is_the_modules_main() -> None:

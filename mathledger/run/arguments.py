@@ -6,6 +6,8 @@ from typing import Never
 
 from mathledger.core.configuration import PARAMS
 from mathledger.core.errors import InputError
+from mathledger.core.escaping import printable
+from mathledger.core.secrets import without_secrets
 from mathledger.run import params
 
 
@@ -22,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         usage = " ".join(self.format_usage().split())
-        self.exit(2, f"error: {message}; {usage}\n")
+        self.exit(2, f"error: {printable(without_secrets(message))}; {usage}\n")
 
 
 def expect_none(stage: str, description: str | None) -> None:
