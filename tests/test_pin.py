@@ -131,3 +131,7 @@ def test_a_file_without_a_digest_names_the_command(hub: Hub, tmp_path: Path) -> 
     source = sources.HubBenchmark("hub", "MIT", "org/exam", commit, files, "test", 3)
     with pytest.raises(InputError, match="`mathledger pin benchmark NAME` writes a benchmark's"):
         benchmarks.fetch(source, tmp_path / "out")
+
+
+def test_a_name_that_leads_elsewhere_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'../../params' cannot name a benchmark" in pin(capsys, "../../params")

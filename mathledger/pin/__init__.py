@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mathledger.core.configuration import CONF, check
+from mathledger.core.configuration import CONF, check, check_name
 from mathledger.core.errors import InputError
 from mathledger.core.files import write_text
 from mathledger.data import benchmarks, sources
@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         written, number = lm_eval.pin_task(arguments.name, arguments.revision, arguments.files)
         print(f"{written}: pinned, {number} items; `git add` it, then benchmark=[{written.stem}]")
         return 0
+    check_name("benchmark", arguments.name)
     path = CONF / "benchmark" / f"{arguments.name}.yaml"
     node = read(path)
     if node["source"].get("kind") != "hub":
