@@ -34,6 +34,7 @@ import tempfile
 import threading
 import time
 import types
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ READ_LATE += ("TORCHELASTIC_", "TORCH_NCCL_", "WORLD_SIZE")
 PRELOADED = (
     "accelerate", "bitsandbytes", "celery.app.base", "codecarbon", "datasets", "dvc.cli.parser",
     "dvc.repo.experiments.executor.local", "dvc.repo.experiments.queue.celery",
-    "dvc.repo.reproduce", "dvc.stage.run", "dvc_data.index", "huggingface_hub",
+    "dvc.repo.reproduce", "dvc.stage.run", "dvc_data.index", "git", "huggingface_hub",
     "huggingface_hub.hf_api", "hydra", "jinja2", "jsonschema", "lm_eval.api.task",
     "lm_eval.models.huggingface", "lm_eval.tasks", "math_verify", "matplotlib.figure", "mlflow",
     "mlflow.store.tracking.sqlalchemy_store", "numba", "numba.np.ufunc", "omegaconf", "pandas",
@@ -204,6 +205,7 @@ def serve(address: str, preloaded: list[str]) -> None:
     gc.disable()  # saves a sixth of the CPU time of the imports
     for name in preloaded:
         importlib.import_module(name)
+    prepare_libraries()
     assert other_threads() <= {"jemalloc_bg_thd"}, "every fork would lack a thread"
     assert not [name for name in sys.modules if name.split(".")[0] in PROJECT]
     changed = {name for name, value in before.items() if os.environ.get(name) != value}
@@ -211,6 +213,7 @@ def serve(address: str, preloaded: list[str]) -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    gc.set_threshold(50_000)  # A stage creates many objects and throws few of them away.
     imported_files = open_files()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{address}.new")
@@ -232,6 +235,35 @@ def serve(address: str, preloaded: list[str]) -> None:
                         start(launcher, before, imported_files, selector, forks)
                 elif key.fd in forks:
                     end(key.fd, selector, forks)
+
+
+def prepare_libraries() -> None:
+    """Do once what each process that uses a library would do again, with the same result."""
+    if "numba" in sys.modules:
+        sys.modules["numba"].njit(lambda: 0)()  # loads what numba knows of Python and NumPy
+    if "codecarbon" in sys.modules:
+        import cpuinfo
+
+        known = cpuinfo.get_cpu_info()
+        cpuinfo.get_cpu_info = lambda: dict(known)
+    if "mlflow" in sys.modules:
+        from mlflow.store.db import utils
+
+        revision = utils._get_latest_schema_revision()  # runs all migration scripts
+        utils._get_latest_schema_revision = lambda: revision
+    if "torch" in sys.modules:
+        for each in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+            each.atexit = False  # A fork that ends needs no operators of torch unregistered.
+    if "dvc" in sys.modules:
+        from dvc.utils.serialize import _yaml
+
+        for_update = _yaml.parse_yaml_for_update
+
+        def parse(text: str, path: str) -> Any:
+            """Read a dvc.lock, which has no comments, with the parser written in C."""
+            return _yaml.parse_yaml(text, path) if path.endswith(".lock") else for_update(text, path)
+
+        _yaml.parse_yaml_for_update = parse
 
 
 def start(
