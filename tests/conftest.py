@@ -163,7 +163,7 @@ def turn(item: pytest.Item) -> int:
     """Sort key: long tests run first, so that both processes finish at the same time.
 
     One process makes the smoke run and the run that is compared with it, and compiles the kernels;
-    meanwhile the other runs the slow tests that need no stage.
+    meanwhile the other runs the slow tests that need neither a stage nor the filters' kernels.
     """
     needs = getattr(item, "fixturenames", ())
     if is_quick(item):
@@ -171,7 +171,7 @@ def turn(item: pytest.Item) -> int:
     if "again" in needs:
         return 0
     if "start" not in needs:
-        return 1
+        return 3 if item.get_closest_marker("kernels") else 1
     if "smoke" not in needs:
         return 2
     if "module" in scopes(item) or "faster" in needs:

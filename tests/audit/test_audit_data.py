@@ -78,6 +78,7 @@ def test_the_parts_of_math500_are_those_of_its_file() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.kernels
 @needs_datasets
 def test_items_are_counted_in_the_corpora_that_the_card_names() -> None:
     """The samples end in 2021, so they hold no AIME or AMC item of later years."""
