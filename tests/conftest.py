@@ -186,14 +186,14 @@ def is_quick(item: pytest.Item) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[object]:
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
     """Import without garbage collection, and never look through the imported modules for garbage.
 
     Collecting garbage takes a sixth of the CPU time of imports.
     """
     gc.disable()
     gc.set_threshold(50_000)
-    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and not session.config.option.quick:
         for name in OTHERS_FIRST:
             importlib.import_module(name)
     try:
