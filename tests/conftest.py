@@ -135,12 +135,12 @@ def pytest_collection_modifyitems(
 
 
 def draw_fewer(test: Any) -> None:
-    """Let a property test draw a fifth of its examples, and at least five unless it has fewer.
+    """Let a property test draw a tenth of its examples, and at least five unless it has fewer.
 
     Hypothesis has no public way to change the settings of a test that is decorated with them.
     """
     if own := getattr(test, "_hypothesis_internal_use_settings", None):
-        number = min(own.max_examples, max(5, own.max_examples // 5))
+        number = min(own.max_examples, max(5, own.max_examples // 10))
         fewer = hypothesis.settings(own, max_examples=number)
         test._hypothesis_internal_use_settings = fewer
 
@@ -171,12 +171,17 @@ def turn(item: pytest.Item) -> int:
     if "again" in needs:
         return 0
     if "start" not in needs:
-        return 3 if item.get_closest_marker("kernels") else 1
+        return 3 if needs_kernels(item) else 1
     if "smoke" not in needs:
         return 2
     if "module" in scopes(item) or "faster" in needs:
         return 3
     return 4 if "smoke_copy" in needs else 5
+
+
+def needs_kernels(item: pytest.Item) -> bool:
+    """Return True if a test is known to run the filters' kernels, which the smoke run compiles."""
+    return item.path.parent.name in ("filters", "text") or bool(item.get_closest_marker("kernels"))
 
 
 def is_quick(item: pytest.Item) -> bool:

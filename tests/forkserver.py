@@ -261,7 +261,9 @@ def prepare_libraries() -> None:
 
         def parse(text: str, path: str) -> Any:
             """Read a dvc.lock, which has no comments, with the parser written in C."""
-            return _yaml.parse_yaml(text, path) if path.endswith(".lock") else for_update(text, path)
+            return (
+                _yaml.parse_yaml(text, path) if path.endswith(".lock") else for_update(text, path)
+            )
 
         _yaml.parse_yaml_for_update = parse
 

@@ -91,6 +91,7 @@ def test_option_loads(group: str, option: str) -> None:
     load_all(overrides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", SEVERAL)
 def test_all_options_load_together(group: str) -> None:
     """An error names the option, because it names the key."""

@@ -165,6 +165,7 @@ def test_policies_keep_what_they_name(tmp_path: Path, judges: Judges) -> None:
     assert removed(max_foreign_rate=1.0) == ["answer_mismatch", "no_final_answer", "proof"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_kept_and_counted(tmp_path: Path, judges: Judges) -> None:
     rows = [
         openmath(FOUR),

@@ -76,6 +76,7 @@ def scored() -> ledger.Score:
     return ledger.Score(num_items=2, num_samples=2, num_correct=1, accuracy=0.5, low=0.1, high=0.9)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_audit(text: str) -> None:
@@ -200,6 +201,7 @@ def test_a_tree(text: str, has_colour: bool) -> None:
     expect_clean(re.sub("\x1b\\[\\d+m", "", "\n".join(lines)))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # The first run imports.
 @given(TEXTS)
 def test_compare(text: str) -> None:

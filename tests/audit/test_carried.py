@@ -35,6 +35,7 @@ def test_a_card_as_the_ledger_renders_it_has_no_foreign_line(folder: Path) -> No
     assert findings(folder, CARD) == []
 
 
+@pytest.mark.slow
 def test_a_line_in_any_form_is_named(folder: Path) -> None:
     forms = {
         "table row": ("## By level", "| AIME 2025 | 30 of 30: 100% |\n\n## By level"),

@@ -323,6 +323,7 @@ def test_batches_do_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     assert show() == whole
 
 
+@pytest.mark.slow
 def test_long_texts_are_cut_around_the_match() -> None:
     before, after = "&" * 400_000, "<" * 400_000
     rows = [example(f"r{n}", f"{before}MATCH{after}") for n in range(40)]

@@ -39,6 +39,7 @@ def test_every_module_of_the_project() -> None:
         assert found == by_the_parser(path.read_text("utf-8")), path
 
 
+@pytest.mark.slow
 def test_any_form_of_import(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
 

@@ -15,6 +15,7 @@ from docs import configuration, params_schema
 from mathledger.run.compose import compose
 
 
+@pytest.mark.slow
 def test_the_page_is_current() -> None:
     assert configuration.PAGE.read_text(encoding="utf-8") == configuration.page(), (
         "run `make params` and commit docs/configuration.md"

@@ -66,6 +66,7 @@ def test_form(form: str, problem: str, expected: str | None) -> None:
     assert expected in copies if form == "renamed" else copies == {expected}
 
 
+@pytest.mark.slow
 def test_every_form_applies_to_real_problems_and_depends_on_the_seed_alone() -> None:
     texts = [*PROBLEMS, DRAWN, *(problem for _, problem, _ in CASES)]
     for form in [*COPIES, *CONTROLS]:

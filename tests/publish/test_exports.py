@@ -296,6 +296,7 @@ def test_the_merkle_root_is_that_of_rfc_6962(number: int) -> None:
     assert row_digests.merkle_root(leaves) == root_of(leaves)
 
 
+@pytest.mark.slow
 def test_mlcroissant_reads_the_rows_and_their_digests(chain: Chain, out: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

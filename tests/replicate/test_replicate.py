@@ -75,6 +75,7 @@ def ledger(project: Project) -> Ledger:
         return Chain.open().ledger
 
 
+@pytest.mark.slow
 def test_the_card_states_the_spread_of_finished_trainings(project: Project) -> None:
     alone = ledger(project)
     assert alone.replicates is None
@@ -115,6 +116,7 @@ def test_other_params_or_other_code_do_not_count(project: Project) -> None:
     assert "1 training with these params had other rows or code" in " ".join(card.text(own).split())
 
 
+@pytest.mark.slow
 def test_collecting_again_changes_nothing_and_newer_code_replaces_older(project: Project) -> None:
     file = project.path / replicates.FILE
     add(project, "replicate-1", trained(101, 3, code="old"))
@@ -191,6 +193,7 @@ def test_what_ends_before_the_mix_counts_by_its_rows_alone(project: Project) -> 
     assert replicates.inputs_digest(own.code, mixed) == digest
 
 
+@pytest.mark.slow
 def test_names_and_seeds_count_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     first = experiments.plan(project.path, "replicate", 2, ["experiment=smoke"])
@@ -258,6 +261,7 @@ def test_dvc_is_given_the_name_and_the_seeds(
     assert "`dvc exp run` of never-1 failed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_verify_compares_the_lines_with_the_experiments_that_are_here(project: Project) -> None:
     add(project, "replicate-1", trained(101, 3))
     add(project, "replicate-2", trained(102, 6))

@@ -74,6 +74,7 @@ def runs(recorder: Recorder) -> dict[str, Any]:
     return {run.info.run_name: run for run in found}
 
 
+@pytest.mark.slow
 def test_a_run_with_any_names_is_whole(
     recorder: Recorder, uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -300,6 +301,7 @@ def test_a_half_made_store_is_replaced(
     assert not (root / "mlflow.db.partial").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [without_end, nul])
 def test_a_damaged_store_with_runs_names_the_command(
     root: Path, uri: str, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
@@ -391,6 +393,7 @@ def test_a_store_that_holds_every_run_in_one_experiment_goes_on(
     assert known(recorder, {old, new}, is_own=True) == {old, new}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", ["", RUN_ID, REPEATS])
 def test_a_page_is_attached_to_the_run_of_the_result(
     recorder: Recorder, root: Path, monkeypatch: pytest.MonkeyPatch, tag: str

@@ -1,6 +1,7 @@
 """The lexer never writes past its working memory, whatever one byte becomes."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ def assert_fits(text: str) -> None:
         assert (guard == 77).all(), text[:80]
 
 
+@pytest.mark.slow
 def test_every_code_point_fits() -> None:
     for point in range(0x80, folding.FOLDED_BELOW):
         if len(folding.folded(chr(point))) > 2:

@@ -161,6 +161,7 @@ def test_they_agree_on_practice_problems(task: str) -> None:
         assert_agrees(problem.solution)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["filters/pairs.jsonl", "grading/cases.jsonl"])
 def test_they_agree_on_our_own_texts(path: str) -> None:
     """The texts are problems in several notations and languages, and the grader's cases."""

@@ -102,6 +102,7 @@ LOSSES = {
 CURVE = "step,loss,validation_loss\n0,,2.0\n1,2.5,\n2,1.5,1.0\n"
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(LOSSES)), st.booleans(), st.floats(0, 9))
 def test_a_loss_that_stands_twice_is_named(key: str, is_first: bool, loss: float) -> None:
     """Python reads the last of two equal keys, and another reader may read the first."""

@@ -144,6 +144,7 @@ def test_a_name_cannot_write_a_second_line(chain: Chain) -> None:
     assert one.faults == () and "\n" not in one.line and len(one.line) < 500
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20, suppress_health_check=[*HealthCheck])
 @given(st.booleans(), st.booleans(), st.sampled_from(["Ada", "Grace"]))
 def test_a_copy_counts_once_however_it_is_written(
