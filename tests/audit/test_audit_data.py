@@ -47,6 +47,20 @@ def test_the_size_of_the_batches_changes_nothing(
     assert audit(SEED, data=root, thresholds=search_thresholds(root)).findings == whole
 
 
+def test_the_sample_is_limited_in_rows_and_in_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(
+        pa.table({"problem": [f"{n} {'x' * 99}" for n in range(50)]}), tmp_path / "a.parquet"
+    )
+    paths = [tmp_path / "a.parquet"] * 2
+    assert len(measured._sample(paths)) == 50
+    monkeypatch.setattr(measured, "SAMPLE_SIZE", 20)
+    assert len(measured._sample(paths)) == 20
+    monkeypatch.setattr(measured, "SAMPLE_CHARS", 1000)
+    assert len(measured._sample(paths)) == 10
+
+
 def test_an_evidence_of_another_program_is_one_line(tmp_path: Path) -> None:
     pq.write_table(pa.table({"corpus": ["a"], "id": ["1"]}), tmp_path / measured.EVIDENCE)
     with pytest.raises(InputError, match=r"evidence.parquet has no column benchmark"):
