@@ -29,7 +29,10 @@ TOGETHER = {
 }  # fmt: skip
 # Property tests draw the same examples in each run; `--hypothesis-profile=default` draws others.
 hypothesis.settings.register_profile("fixed", derandomize=True)
-hypothesis.settings.register_profile("weekly", max_examples=3000, deadline=None)
+WEEKLY = (
+    30  # The weekly profile draws this many times more, in tests with a number of their own too.
+)
+hypothesis.settings.register_profile("weekly", max_examples=100 * WEEKLY, deadline=None)
 hypothesis.settings.load_profile("fixed")
 # In a new environment, Python compiles 7,000 modules. Two processes that import them in the same
 # order would both compile all; so the second begins with what the first needs last.
@@ -120,8 +123,11 @@ def pytest_collection_modifyitems(
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
         items[:] = filter(is_quick, items)
-        for test in {getattr(item, "obj", None) for item in items}:
-            draw_fewer(test)
+    for test in {getattr(item, "obj", None) for item in items}:
+        if config.option.quick:
+            draw(test, 0.1)
+        elif hypothesis.settings.get_current_profile_name() == "weekly":
+            draw(test, WEEKLY)
     if IS_WORKER:
         turns = {item: turn(item) for item in items}
         groups: dict[str, list[pytest.Item]] = {}
@@ -134,15 +140,17 @@ def pytest_collection_modifyitems(
     return (yield)
 
 
-def draw_fewer(test: Any) -> None:
-    """Let a property test draw a tenth of its examples, and at least five unless it has fewer.
+def draw(test: Any, factor: float) -> None:
+    """Multiply the examples that a property test draws by itself; less than five are not lowered.
 
-    Hypothesis has no public way to change the settings of a test that is decorated with them.
+    A number that the loaded profile gives stays. Hypothesis has no public way to change the
+    settings of a test that is decorated with them.
     """
-    if own := getattr(test, "_hypothesis_internal_use_settings", None):
-        number = min(own.max_examples, max(5, own.max_examples // 10))
-        fewer = hypothesis.settings(own, max_examples=number)
-        test._hypothesis_internal_use_settings = fewer
+    own = getattr(test, "_hypothesis_internal_use_settings", None)
+    if own and (factor < 1 or own.max_examples != hypothesis.settings().max_examples):
+        least = min(own.max_examples, 5)
+        number = max(least, int(own.max_examples * factor))
+        test._hypothesis_internal_use_settings = hypothesis.settings(own, max_examples=number)
 
 
 def group_of(item: pytest.Item) -> str | None:
