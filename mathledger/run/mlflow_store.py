@@ -5,6 +5,7 @@ first seconds leaves nothing behind. One that was half made and holds no run is 
 """
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -110,6 +111,8 @@ def open_experiments(uri: str, root: Path) -> Experiments:
         file = sqlite_file(uri)
         if file is None:
             return _open(uri, None)
+        if file.is_dir():  # MLflow would try for two minutes
+            raise IsADirectoryError(errno.EISDIR, "it is a folder: remove it", str(file))
         artifacts = (root / "mlartifacts").as_uri()
         if not file.exists() or not file.stat().st_size:
             _create(file, artifacts)

@@ -301,6 +301,15 @@ def test_a_half_made_store_is_replaced(
     assert not (root / "mlflow.db.partial").exists()
 
 
+def test_a_folder_in_the_place_of_a_store_is_named_at_once(tmp_path: Path) -> None:
+    """MLflow would try to open it for two minutes."""
+    (tmp_path / "mlflow.db").mkdir()
+    uri = mlflow_store.sqlite_uri(tmp_path / "mlflow.db")
+    with pytest.raises(OSError) as error:
+        open_experiments(uri, tmp_path)
+    assert "it is a folder: remove it" in mlflow_store.refusal(uri, error.value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [without_end, nul])
 def test_a_damaged_store_with_runs_names_the_command(
