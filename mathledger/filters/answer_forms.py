@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.aside_words import (
     ASKS,
     CLOSEST,
@@ -56,7 +56,7 @@ _DIVIDED = signed(*b"is divided by".split())
 _WHICH = signed(b"what", b"which")
 
 
-@kernel
+@borrowing
 def mark_form(tok: Any, at: int, end: int, role: int, is_asking: bool, is_remark: Any) -> None:
     """Mark the form of the answer that the word at `at`, which has this role, requests."""
     if role == REMAINDER:
@@ -80,7 +80,7 @@ def mark_form(tok: Any, at: int, end: int, role: int, is_asking: bool, is_remark
             _mark_rounding(tok, at, end, role, is_remark)
 
 
-@kernel
+@borrowing
 def _follows_a_request(tok: Any, at: int) -> bool:
     """Return True for the noun of "find the", "what is the" and the like."""
     at -= 1
@@ -89,7 +89,7 @@ def _follows_a_request(tok: Any, at: int) -> bool:
     return role_of(np.uint64(tok[at, HASH])) in (ORDERS, ASKS) if at >= 0 else False
 
 
-@kernel
+@borrowing
 def _mark_square(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "the square of" in "find the square of the length of AB"."""
     is_of = at + 2 < end and tok[at + 1, HASH] == _OF and tok[at + 2, HASH] == _THE
@@ -97,7 +97,7 @@ def _mark_square(tok: Any, at: int, end: int, is_remark: Any) -> None:
         is_remark[at : at + 2] = NOTED
 
 
-@kernel
+@borrowing
 def _mark_giving(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "giving your answer as a fraction in lowest terms", unless it has a number."""
     if at + 2 >= end or tok[at + 2, HASH] != _ANSWER or tok[at + 1, HASH] not in (_YOUR, _THE):
@@ -110,14 +110,14 @@ def _mark_giving(tok: Any, at: int, end: int, is_remark: Any) -> None:
     is_remark[at:stop] = SAID
 
 
-@kernel
+@borrowing
 def _mark_closest(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "is closest to" where the options of a question are left out."""
     if at >= MIN_ASKED and at + 2 == end and tok[at - 1, HASH] == _IS and tok[at + 1, HASH] == _TO:
         is_remark[at] = SAID
 
 
-@kernel
+@borrowing
 def _mark_interval(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark the words around the answer in "In what interval does the root lie?"."""
     last = sentence_end(tok, at, end) - 1
@@ -126,14 +126,14 @@ def _mark_interval(tok: Any, at: int, end: int, is_remark: Any) -> None:
         is_remark[at] = is_remark[last] = SAID
 
 
-@kernel
+@borrowing
 def _mark_measure(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "in radians" in a question."""
     if at > 0 and tok[at - 1, HASH] == _IN and (at + 1 == end or tok[at + 1, KIND] != NUMBER):
         is_remark[at - 1], is_remark[at] = SAID, NOTED
 
 
-@kernel
+@borrowing
 def _mark_rounding(tok: Any, at: int, end: int, role: int, is_remark: Any) -> None:
     """Mark the rounding of the answer to an integer.
 
@@ -165,7 +165,7 @@ def _mark_rounding(tok: Any, at: int, end: int, role: int, is_remark: Any) -> No
         _mark_named(tok, at, stop, is_remark)
 
 
-@kernel
+@borrowing
 def _mark_named(tok: Any, end: int, name: int, is_remark: Any) -> None:
     """Mark the name of the answer and its only mention before, as in "Let P be ... Find P"."""
     count, first = 0, -1
@@ -176,7 +176,7 @@ def _mark_named(tok: Any, end: int, name: int, is_remark: Any) -> None:
         is_remark[first] = is_remark[name] = SAID
 
 
-@kernel
+@borrowing
 def _mark_parts(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "the sum of the numerator and denominator of the simplest fraction that represents"."""
     start, stop = at, at + 1
@@ -188,7 +188,7 @@ def _mark_parts(tok: Any, at: int, end: int, is_remark: Any) -> None:
         is_remark[start:stop] = SAID
 
 
-@kernel
+@borrowing
 def _mark_remainder(tok: Any, at: int, end: int, is_asking: bool, is_remark: Any) -> None:
     """Mark "remainder when N is divided by 1000", and N where it is named once before.
 
@@ -226,7 +226,7 @@ def _mark_remainder(tok: Any, at: int, end: int, is_asking: bool, is_remark: Any
             is_remark[place] = SAID
 
 
-@kernel
+@borrowing
 def _mark_divided(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark the words around the answer in "the remainder when the sum is divided by 1000"."""
     stop = sentence_end(tok, at, end)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_features import place_in
 from mathledger.text.hashing import hash_bytes
 from mathledger.text.tokens import ARTICLE, BEGINS_SENTENCE, FLAGS, FROM, KIND, TO, WORD
@@ -53,7 +53,7 @@ _MAY_HAVE_ROLE[(_WORDS & _MASK).astype(np.int64)] = True
 NEGATIONS = table("not no except excluding without with only")
 
 
-@kernel
+@borrowing
 def role_of(value: Any) -> int:
     """Return the role of a word, or 0."""
     if not _MAY_HAVE_ROLE[np.int64(value & _MASK)]:
@@ -62,14 +62,14 @@ def role_of(value: Any) -> int:
     return _ROLE[at] if at >= 0 else 0
 
 
-@kernel
+@borrowing
 def is_name(tok: Any, at: int) -> bool:
     """Return True for a single letter that is no article."""
     size = tok[at, TO] - tok[at, FROM]
     return bool(tok[at, KIND] == WORD and size == 1 and not tok[at, FLAGS] & ARTICLE)
 
 
-@kernel
+@borrowing
 def sentence_end(tok: Any, at: int, end: int) -> int:
     """Return where the sentence of a token ends."""
     at += 1

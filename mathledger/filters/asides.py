@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.answer_forms import mark_form
 from mathledger.filters.aside_words import (
     ASKS,
@@ -66,7 +66,7 @@ _STATING, _PROBLEM = signed(b"stating", b"stated"), int(signed(b"problem")[0])
 _AMONG_NAMES = signed(*b"_ ... and \\ldots \\cdots \\dots".split())
 
 
-@kernel
+@borrowing
 def mark_asides(tok: Any, count: int, data: Any, wrapper: Any, asks: Any, is_remark: Any) -> None:
     """Mark the tokens of questions and remarks, and the options that a long question does not need.
 
@@ -95,7 +95,7 @@ def mark_asides(tok: Any, count: int, data: Any, wrapper: Any, asks: Any, is_rem
         is_remark[max(MIN_STEM, options_start(count, tok)) :] = NOTED
 
 
-@kernel
+@borrowing
 def _mark_remark(tok: Any, at: int, end: int, place: Any, is_remark: Any) -> None:
     role, is_asking, is_first = place
     if role == 0:
@@ -115,7 +115,7 @@ def _mark_remark(tok: Any, at: int, end: int, place: Any, is_remark: Any) -> Non
         mark_form(tok, at, end, role, is_asking, is_remark)
 
 
-@kernel
+@borrowing
 def _restates(tok: Any, at: int, end: int) -> bool:
     """Return True at "Re-stating the problem" after a text that asks a question."""
     last = at + int(at + 1 < end and is_in(tok[at + 1, HASH], _STATING))
@@ -127,7 +127,7 @@ def _restates(tok: Any, at: int, end: int) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _mark_note(tok: Any, at: int, end: int, is_first: bool, is_remark: Any) -> None:
     """Mark a note in brackets, such as "(including 1 and n)".
 
@@ -150,7 +150,7 @@ def _mark_note(tok: Any, at: int, end: int, is_first: bool, is_remark: Any) -> N
         is_remark[at:stop] = SAID if is_note else NOTED
 
 
-@kernel
+@borrowing
 def _mark_unit(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "where i^2 = -1" and "where i = \\sqrt{-1}"."""
     for pattern in (_SQUARE, _ROOT):
@@ -165,7 +165,7 @@ def _mark_unit(tok: Any, at: int, end: int, is_remark: Any) -> None:
             is_remark[at - int(is_introduced) : at + size] = SAID
 
 
-@kernel
+@borrowing
 def _mark_terms(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "in terms of x and y" and "in terms of radicals"."""
     stop = at + 2
@@ -176,7 +176,7 @@ def _mark_terms(tok: Any, at: int, end: int, is_remark: Any) -> None:
         is_remark[at - 1 : stop] = SAID
 
 
-@kernel
+@borrowing
 def _mark_declaration(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark "Let x_1, ..., x_n be real numbers", which says nothing more of names used later."""
     stop = at + 1
@@ -190,7 +190,7 @@ def _mark_declaration(tok: Any, at: int, end: int, is_remark: Any) -> None:
         is_remark[at : stop + 3] = SAID
 
 
-@kernel
+@borrowing
 def _mark_contest(tok: Any, at: int, end: int, is_remark: Any) -> None:
     """Mark the number of a contest, and the word after it, as in "AMC 12 contests"."""
     if at + 1 < end and is_in(tok[at + 1, HASH], _LEVELS):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic.dataclasses import dataclass
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters.wording import content_memory, read_content
 from mathledger.text import lexer, state
@@ -47,7 +47,7 @@ class Bands:
         return np.dtype([("buckets", np.uint32, (self.num_bands,)), *hashes])
 
 
-@kernel
+@borrowing
 def gram(values: Any, start: int, size: int) -> Any:
     """Hash the values[start : start + size]."""
     value = np.uint64(size)
@@ -56,7 +56,7 @@ def gram(values: Any, start: int, size: int) -> Any:
     return value
 
 
-@kernel
+@borrowing
 def _exact(content: Any, size: int) -> Any:
     """Hash the numbers, operators, macros, brackets and single letters in order."""
     value = np.uint64(0)
@@ -66,7 +66,7 @@ def _exact(content: Any, size: int) -> Any:
     return value
 
 
-@kernel
+@borrowing
 def _lower(lowest: Any, gram: Any, factors: Any, terms: Any) -> None:
     """Lower the minima of all multiply-shift hash functions (Dietzfelbinger 1996) by one n-gram."""
     for at in range(len(lowest)):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.core.machine import num_cores
 from mathledger.core.strings import text_bytes
 from mathledger.core.tables import num_rows, read_batches
@@ -173,7 +173,7 @@ def _distinct_grams(values: Any, count: int, ngram_size: int, out: Any) -> int:
     return kept
 
 
-@kernel
+@borrowing
 def _jaccard(left: Any, right: Any) -> float:
     """Return the Jaccard similarity of two sets, given as sorted arrays."""
     shared, at = 0, 0

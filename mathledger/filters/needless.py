@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import DROPPED, LIGHT
 from mathledger.text.chars import COMMA
@@ -97,7 +97,7 @@ def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
             last_opening = opening
 
 
-@kernel
+@borrowing
 def _begins_matrix(tok: Any, at: int) -> bool:
     """Return True at the outer one of the two brackets with which a matrix begins."""
     if tok[at, HASH] != _SQUARE_LEFT or tok[at + 1, HASH] != _SQUARE_LEFT:
@@ -105,7 +105,7 @@ def _begins_matrix(tok: Any, at: int) -> bool:
     return bool(tok[at + 2, HASH] != _SQUARE_LEFT)
 
 
-@kernel
+@borrowing
 def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
     """Return True if two brackets enclose prose, or a term that is not the base of a power.
 
@@ -121,7 +121,7 @@ def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
     return bool(is_product and after != CARET_HASH and after != _FACTORIAL)
 
 
-@kernel
+@borrowing
 def begins_anew(tok: Any, at: int) -> bool:
     """Return True at a common word with a capital after a formula, as in "2 + 2 = She"."""
     if at == 0 or not tok[at, FLAGS] & CAPITALISED:
@@ -129,7 +129,7 @@ def begins_anew(tok: Any, at: int) -> bool:
     return bool(tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] == 1)
 
 
-@kernel
+@borrowing
 def is_dash(tok: Any, at: int, count: int, spell: Any, data: Any, lexicon: Any) -> bool:
     """Return True for a hyphen between blanks that a function word follows, as in " - and "."""
     begin = tok[at, BEGIN]
@@ -142,7 +142,7 @@ def is_dash(tok: Any, at: int, count: int, spell: Any, data: Any, lexicon: Any) 
     return bool(data[begin + 1] == 32 and known >= 0 and lexicon.kinds[known] in (DROPPED, LIGHT))
 
 
-@kernel
+@borrowing
 def is_implied(tok: Any, at: int, count: int, value: Any, lexicon: Any) -> bool:
     """Return True for a word that says nothing.
 
@@ -166,7 +166,7 @@ def is_implied(tok: Any, at: int, count: int, value: Any, lexicon: Any) -> bool:
     return bool(is_counted and value == lexicon.distinct)
 
 
-@kernel
+@borrowing
 def places_figure(tok: Any, at: int, count: int, data: Any) -> bool:
     """Return True for the place of a figure, as in "shown below"; another place is another text.
 
@@ -187,7 +187,7 @@ def places_figure(tok: Any, at: int, count: int, data: Any) -> bool:
     return bool(is_word and not is_in(tok[at + 1, HASH], _ARTICLES))
 
 
-@kernel
+@borrowing
 def is_prefix(tok: Any, at: int, count: int, data: Any) -> bool:
     """Return True for a word such as non or grand with a hyphen and another word after it."""
     end = tok[at, END]
@@ -202,7 +202,7 @@ def is_prefix(tok: Any, at: int, count: int, data: Any) -> bool:
     )
 
 
-@kernel
+@borrowing
 def divides_set(tok: Any, at: int) -> bool:
     """Return True at the bar or colon after the element of a set, as in {n | n > 3}."""
     if tok[at, HASH] not in (_BAR, _COLON):
@@ -215,13 +215,13 @@ def divides_set(tok: Any, at: int) -> bool:
     return bool(start >= 0 and tok[start, HASH] == _CURLY[0])
 
 
-@kernel
+@borrowing
 def is_half_of_day(tok: Any, at: int) -> bool:
     """Return True at AM or PM after a time."""
     return bool(at > 0 and tok[at - 1, KIND] == NUMBER and is_in(tok[at, HASH], _HALVES))
 
 
-@kernel
+@borrowing
 def is_per(tok: Any, at: int, count: int) -> bool:
     """Return True for the slash between two units of measurement, as in feet/minute."""
     if at == 0 or at + 1 == count or tok[at - 1, KIND] != WORD or tok[at + 1, KIND] != WORD:
@@ -230,7 +230,7 @@ def is_per(tok: Any, at: int, count: int) -> bool:
     return bool(max(before, after) > 3 and min(before, after) > 1)
 
 
-@kernel
+@borrowing
 def is_silent(tok: Any, at: int, count: int, data: Any) -> bool:
     r"""Return True for a sign that only typography needs.
 
@@ -249,7 +249,7 @@ def is_silent(tok: Any, at: int, count: int, data: Any) -> bool:
     return bool(tok[at + 1, BEGIN] == tok[at, END] and data[tok[at, BEGIN]] != 36)
 
 
-@kernel
+@borrowing
 def _continues_product(tok: Any, at: int) -> bool:
     """Return True if a product sign is in the formula that goes up to `at`."""
     while at > 0 and not tok[at, FLAGS] & BEGINS_SENTENCE:
@@ -261,7 +261,7 @@ def _continues_product(tok: Any, at: int) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def is_first_power(tok: Any, at: int, count: int) -> bool:
     """Return True at the exponent 1, which may as well be left out, as in y^1."""
     if tok[at, HASH] != CARET_HASH or at + 1 == count or tok[at + 1, HASH] != _ONE:
@@ -269,7 +269,7 @@ def is_first_power(tok: Any, at: int, count: int) -> bool:
     return at + 2 == count or tok[at + 2, HASH] not in (SLASH_HASH, _FACTORIAL, CARET_HASH)
 
 
-@kernel
+@borrowing
 def may_be_missing(tok: Any, at: int, count: int, is_asking: bool) -> bool:
     """Return True for a number that a copy may lack, although it may not have another one.
 
@@ -292,7 +292,7 @@ def may_be_missing(tok: Any, at: int, count: int, is_asking: bool) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _is_after_sum(tok: Any, at: int) -> bool:
     """Return True if the formula that goes up to `at` has a plus or minus sign."""
     while at >= 0 and (tok[at, KIND] != WORD or tok[at, TO] - tok[at, FROM] <= 3):
@@ -302,7 +302,7 @@ def _is_after_sum(tok: Any, at: int) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _is_number_of(tok: Any, at: int, end: int, noun: Any) -> bool:
     """Return True if the number at `at` counts the noun, and no other number counts more of it.
 
@@ -320,7 +320,7 @@ def _is_number_of(tok: Any, at: int, end: int, noun: Any) -> bool:
     return place < end
 
 
-@kernel
+@borrowing
 def is_apposed(tok: Any, at: int, count: int, values: Any, own: Any) -> bool:
     """Return True for a name beside the noun that it names, if the text has used it before.
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters.overlap_account import account
 from mathledger.filters.overlap_candidates import (
@@ -89,7 +89,7 @@ class Matches:
     text_in_item: npt.NDArray[np.float32]  # And vice versa, of the words in scope.
 
 
-@kernel
+@borrowing
 def class_of(
     is_equal: bool, same_drawing: bool, rest: Any, about: Any, limits: Any, is_solution: bool
 ) -> int:
@@ -147,13 +147,13 @@ def class_of(
     return VARIANT if shared >= MIN_SHARED else NO_CLASS
 
 
-@kernel
+@borrowing
 def is_near(containment: float, item_in_text: float, text_in_item: float, limits: Any) -> bool:
     """Return True if text and item share enough n-grams or words for a variant."""
     return max(containment, min(item_in_text, text_in_item)) >= float(limits.variant)
 
 
-@kernel
+@borrowing
 def is_reworded(
     item_in_text: float,
     text_in_item: float,
@@ -174,7 +174,7 @@ def is_reworded(
     )
 
 
-@kernel
+@borrowing
 def _shared_stems(stems: Any, weight_here: Any) -> tuple[float, float]:
     """Return the weight of an item's words that the text has, and of the rare ones among them."""
     shared, rare = 0.0, 0.0
@@ -185,7 +185,7 @@ def _shared_stems(stems: Any, weight_here: Any) -> tuple[float, float]:
     return shared, rare
 
 
-@kernel
+@borrowing
 def _is_equal(tokens: Any, values: Any, first: int) -> bool:
     """Return True if an item's tokens, which start at `first`, equal the text's."""
     for at in range(len(tokens)):  # noqa: SIM110  (numba compiles no generator)
@@ -194,7 +194,7 @@ def _is_equal(tokens: Any, values: Any, first: int) -> bool:
     return True
 
 
-@kernel
+@borrowing
 def _compare_forms(text: Any, item: Any) -> int:
     """Compare problems up to names, and what their answers' wrappers request."""
     if text.answer != 0 and item[1] != 0 and text.answer != item[1]:

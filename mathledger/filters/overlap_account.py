@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_align import (
     RUN,
     align,
@@ -56,7 +56,7 @@ class Account(NamedTuple):
     exchanges: bool  # Whether names, opposite words or factors have changed places.
 
 
-@kernel
+@borrowing
 def _in_passages(item: Any, partner: Any) -> int:
     """Count the item's units in runs of at least RUN units that the text repeats."""
     total = run = 0
@@ -70,7 +70,7 @@ def _in_passages(item: Any, partner: Any) -> int:
     return total
 
 
-@kernel
+@borrowing
 def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> None:
     """Mark the units of the text that the comparison has to account for.
 
@@ -105,7 +105,7 @@ def _mark_scope(item: Any, text: Any, back: Any, lexicon: Any, scope: Any) -> No
         start = end
 
 
-@kernel
+@borrowing
 def _meets_opposite(at: int, item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> bool:
     """Return True if the text has an opposite of the item's word in its place."""
     start, end = place_of(at, partner, len(text.values))
@@ -115,7 +115,7 @@ def _meets_opposite(at: int, item: Any, text: Any, partner: Any, back: Any, lexi
     return False
 
 
-@kernel
+@borrowing
 def _num_renamed(item: Any, text: Any, partner: Any, back: Any) -> int:
     """Count the variables whose partner differs, or return 0 if they are renamed throughout."""
     renamed, is_bijective = 0, True
@@ -134,7 +134,7 @@ def _num_renamed(item: Any, text: Any, partner: Any, back: Any) -> int:
     return 0 if is_bijective else renamed
 
 
-@kernel
+@borrowing
 def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
     """Align a text with an item and return what the alignment leaves."""
     align(item, text, counted, work)
@@ -171,14 +171,14 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
     )
 
 
-@kernel
+@borrowing
 def _num_loose(left: Any, right: Any) -> int:
     """Count what may be missing but meets something else that the other side has."""
     of_left = min(left.loose, right.loose + right.ones)
     return int(max(of_left, min(right.loose, left.loose + left.ones)))
 
 
-@kernel
+@borrowing
 def _decides(at: int, own: Any, lexicon: Any) -> bool:
     """Return True for a decisive word: distinct digits, but not different schools."""
     value = own.values[at]
@@ -187,7 +187,7 @@ def _decides(at: int, own: Any, lexicon: Any) -> bool:
     return place_in(lexicon.decisive, value) >= 0
 
 
-@kernel
+@borrowing
 def _is_bare_number(at: int, own: Any, other: Any, partner: Any) -> bool:
     """Return True if the other side has the number before a percent sign, and no such sign."""
     if at == 0 or own.kinds[at - 1] != QUANTITY or partner[at - 1] < 0:
@@ -220,13 +220,13 @@ class Side(NamedTuple):
     before: int  # Of these, those before the scope.
 
 
-@kernel
+@borrowing
 def _may_be_missing(value: Any, is_asked: bool, lexicon: Any) -> bool:
     """Return True for words that add nothing: *ordered* pairs (a, b), 300 *dollars*."""
     return bool(value == lexicon.ordered or (value == lexicon.dollar and not is_asked))
 
 
-@kernel
+@borrowing
 def _side(
     own: Any, other: Any, partner: Any, back: Any, scope: Any, is_item: bool, counted: Any,
     lexicon: Any,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_units import BRACKET, JOINED, NAME, QUANTITY, SMALL, VARIABLE
 from mathledger.filters.slips import is_slip
@@ -46,7 +46,7 @@ def board(num_item: int, num_text: int) -> Board:
     )
 
 
-@kernel
+@borrowing
 def align(item: Any, text: Any, counted: Any, work: Any) -> None:
     """Find the matches with the highest score that keep the order (Needleman and Wunsch, 1970).
 
@@ -109,7 +109,7 @@ def align(item: Any, text: Any, counted: Any, work: Any) -> None:
             j -= 1
 
 
-@kernel
+@borrowing
 def drop_loose(item: Any, text: Any, work: Any) -> None:
     """Undo matches of different units, unless two equal ones are next to them."""
     values, others, partner, back = item.values, text.values, work.partner, work.back
@@ -131,7 +131,7 @@ def drop_loose(item: Any, text: Any, work: Any) -> None:
             partner[i] = back[j] = -1
 
 
-@kernel
+@borrowing
 def match_moved(item: Any, text: Any, work: Any) -> None:
     """Match what was moved: words, and passages with numbers and signs."""
     values, kinds, others = item.values, item.kinds, text.values
@@ -177,7 +177,7 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
                     break
 
 
-@kernel
+@borrowing
 def place_of(at: int, partner: Any, size: int) -> tuple[int, int]:
     """Return where the other text, of this size, has what stands in the place of a unit."""
     low, high = at, at
@@ -189,7 +189,7 @@ def place_of(at: int, partner: Any, size: int) -> tuple[int, int]:
     return start, partner[high] if high < len(partner) else size
 
 
-@kernel
+@borrowing
 def has(units: Any, value: Any) -> bool:
     for own in units.values:  # noqa: SIM110  (numba compiles no generator)
         if own == value:
@@ -197,7 +197,7 @@ def has(units: Any, value: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def match_swapped(item: Any, text: Any, work: Any) -> None:
     """Match the names of a segment or a product of two that are in the other order, as in AC, CA.
 
@@ -212,7 +212,7 @@ def match_swapped(item: Any, text: Any, work: Any) -> None:
             partner[i], partner[i + 1], back[j], back[j + 1] = j + 1, j, i + 1, i
 
 
-@kernel
+@borrowing
 def _is_pair(units: Any, at: int) -> bool:
     """Return True if two joined variables are not a part of a longer run, a power or an index."""
     kinds, letters, after = units.kinds, units.letters, at + 2
@@ -229,7 +229,7 @@ def _is_pair(units: Any, at: int) -> bool:
     return bool(kinds[after] != BRACKET and not is_in(units.values[after], _BINDING))
 
 
-@kernel
+@borrowing
 def match_slips(item: Any, text: Any, work: Any) -> None:
     """Match a word with a misspelling in its place, if neither text has the other one elsewhere."""
     partner, back = work.partner[: len(item.values)], work.back
@@ -245,7 +245,7 @@ def match_slips(item: Any, text: Any, work: Any) -> None:
                 break
 
 
-@kernel
+@borrowing
 def _is_opposed(at: int, own: Any, other: Any, partner: Any, back: Any) -> bool:
     """Return True if the other text has another unit of this kind in this unit's place."""
     for step in (-1, 1):
@@ -261,7 +261,7 @@ def _is_opposed(at: int, own: Any, other: Any, partner: Any, back: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _crosses_a_word(i: int, j: int, text: Any, partner: Any) -> bool:
     """Return True if a word is between the item's number's own place in the text and place j.
 
@@ -277,7 +277,7 @@ def _crosses_a_word(i: int, j: int, text: Any, partner: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _share_a_word(i: int, item: Any, j: int, text: Any) -> bool:
     for near in range(max(0, i - 3), min(len(item.values), i + 4)):
         if item.kinds[near] <= NAME:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.filters.overlap_align import Board, board
 from mathledger.filters.overlap_drawings import MAX_PARTS, drawing_parts
 from mathledger.filters.overlap_features import ngrams, num_missing, place_in
@@ -91,7 +91,7 @@ def workspace(index: Index, max_tokens: int) -> Work:
     )
 
 
-@kernel
+@borrowing
 def may_hold_a_whole_item(tok: Any, count: int, index: Any, work: Any) -> bool:
     """Return True if a solution has one of the decisive n-grams."""
     values, bitmap = index.decisive_grams
@@ -103,7 +103,7 @@ def may_hold_a_whole_item(tok: Any, count: int, index: Any, work: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[int, int]:
     """Add up the weight of shared n-grams; items with enough weight become candidates.
 
@@ -214,7 +214,7 @@ def by_stems(
     return num_touched, num_candidates
 
 
-@kernel
+@borrowing
 def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
     """Add the items whose numbers the text has, with few missing and few extra.
 
@@ -245,7 +245,7 @@ def by_numbers(text: Any, num_candidates: int, index: Any, work: Any) -> int:
     return num_candidates
 
 
-@kernel
+@borrowing
 def by_form(text: Any, num_candidates: int, index: Any, work: Any) -> int:
     """Add the items with the text's problem up to names, and return the number of candidates."""
     values, first, items = index.with_form
@@ -259,7 +259,7 @@ def by_form(text: Any, num_candidates: int, index: Any, work: Any) -> int:
     return num_candidates
 
 
-@kernel
+@borrowing
 def clear(num_touched: int, num_stems: int, work: Any) -> None:
     """Reset the work arrays for the next text."""
     gram_shared, stem_shared, is_touched = work.gram_shared, work.stem_shared, work.is_touched

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.filters.overlap_features import num_missing
 from mathledger.filters.overlap_units import QUANTITY
 from mathledger.text.chars import SEMICOLON, SPACE, is_digit, is_letter
@@ -42,7 +42,7 @@ def drawing_parts(scratch: Any, out: Any) -> int:
     return size + 1
 
 
-@kernel
+@borrowing
 def _hash_of_statements(text: Any, at: int, end: int) -> Any:
     """Return a hash of the statements between semicolons, without blanks, in any order."""
     total, value = np.uint64(0), SEED
@@ -56,13 +56,13 @@ def _hash_of_statements(text: Any, at: int, end: int) -> Any:
     return total + mix(value)
 
 
-@kernel
+@borrowing
 def num_edits(parts: Any, others: Any) -> int:
     """Count the parts that one drawing has and the other lacks; -1 if all statements are equal."""
     return max(num_missing(parts, others), num_missing(others, parts)) - 1
 
 
-@kernel
+@borrowing
 def says_the_same(one: Any, other: Any, units: Any, parts: Any, others: Any) -> bool:
     """Return True if two drawings are equal, or if the item's text identifies the problem alone."""
     if one == other:

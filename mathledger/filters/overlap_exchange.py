@@ -7,7 +7,7 @@ cos x sin y, and "Ann is older than Bob" does not say that Bob is older than Ann
 
 from typing import Any
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_units import BRACKET, NAME, SMALL, TERM
 from mathledger.text.hashing import signed
@@ -16,7 +16,7 @@ _JOINING = signed(b"and", b"or").view("uint64")
 _SQUARE = signed(b"[").view("uint64")[0]
 
 
-@kernel
+@borrowing
 def are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
     left, right = place_in(lexicon.opposed, one), place_in(lexicon.opposed, other)
     if left < 0 or right < 0 or left == right:
@@ -28,7 +28,7 @@ def are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
     """Return True if two names, opposite words or matrices are in the other order in the text.
 
@@ -54,14 +54,14 @@ def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _may_exchange(at: int, units: Any, lexicon: Any) -> bool:
     if _is_name(at, units) or _begins_matrix(units, at):
         return True
     return bool(units.kinds[at] <= SMALL and place_in(lexicon.opposed, units.values[at]) >= 0)
 
 
-@kernel
+@borrowing
 def _is_name(at: int, units: Any) -> bool:
     """Return True for a name, also where its capital only begins a sentence."""
     if units.kinds[at] == NAME:
@@ -74,7 +74,7 @@ def _is_name(at: int, units: Any) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def _are_alike(one: int, other: int, units: Any, lexicon: Any) -> bool:
     if _is_name(one, units) and _is_name(other, units):
         return True
@@ -83,14 +83,14 @@ def _are_alike(one: int, other: int, units: Any, lexicon: Any) -> bool:
     return are_opposites(units.values[one], units.values[other], lexicon)
 
 
-@kernel
+@borrowing
 def _begins_matrix(units: Any, at: int) -> bool:
     if at + 1 >= len(units.values) or units.kinds[at] != BRACKET:
         return False
     return bool(units.values[at] == _SQUARE and units.values[at + 1] == _SQUARE)
 
 
-@kernel
+@borrowing
 def _is_alone(at: int, partner: Any) -> bool:
     """Return True if no unit beside this one is matched beside its partner."""
     place = partner[at]
@@ -99,7 +99,7 @@ def _is_alone(at: int, partner: Any) -> bool:
     return bool(at + 1 == len(partner) or partner[at + 1] != place + 1)
 
 
-@kernel
+@borrowing
 def _are_joined(one: int, other: int, units: Any) -> bool:
     """Return True if only the word and, or the word or, is between two units."""
     return bool(other == one + 2 and units.values[one + 1] in (_JOINING[0], _JOINING[1]))

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import hash_span, mix
 from mathledger.text.tokens import HASH
 
 
-@kernel
+@borrowing
 def stem(spell: Any, start: int, end: int) -> Any:
     """Hash a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
 
@@ -36,7 +36,7 @@ def stem(spell: Any, start: int, end: int) -> Any:
     return hash_span(spell, start, start + size)
 
 
-@kernel
+@borrowing
 def ngrams(tok: Any, count: int, size: int, out: Any) -> int:
     """Write the hashes of all runs of `size` tokens into out; return their number.
 
@@ -56,7 +56,7 @@ def ngrams(tok: Any, count: int, size: int, out: Any) -> int:
     return num_ngrams
 
 
-@kernel
+@borrowing
 def num_missing(left: Any, right: Any) -> int:
     """Count the members of the left sorted multiset that the right one lacks."""
     missing, at = 0, 0
@@ -70,7 +70,7 @@ def num_missing(left: Any, right: Any) -> int:
     return missing
 
 
-@kernel
+@borrowing
 def place_in(table: Any, value: Any) -> int:
     """Return the index of a value in a sorted table, or -1."""
     low, high = 0, len(table)

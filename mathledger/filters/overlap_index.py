@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from mathledger.core.configuration import STRICT
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters.overlap_drawings import MAX_PARTS, drawing_parts
 from mathledger.filters.overlap_features import ngrams, place_in
@@ -115,13 +115,13 @@ class Index(NamedTuple):
     counted: F64  # Weights of stems and numbers by the low bits of their hash.
 
 
-@kernel
+@borrowing
 def may_hold(bitmap: Any, value: Any) -> Any:
     place = value & np.uint64(NUM_BITS - 1)
     return (bitmap[np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))) & np.uint64(1)
 
 
-@kernel
+@borrowing
 def weight(counted: Any, value: Any) -> Any:
     """Return the weight of a stem or number."""
     return counted[np.int64(value & np.uint64(NUM_COUNTERS - 1))]

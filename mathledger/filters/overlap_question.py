@@ -5,7 +5,7 @@ A story with another question is another problem, so the item's own question mus
 
 from typing import Any, NamedTuple
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_units import NAME, SMALL
 
@@ -22,7 +22,7 @@ class Question(NamedTuple):
     is_asked: bool  # Whether both texts have a question with words of its own.
 
 
-@kernel
+@borrowing
 def _last_question(units: Any, end: int) -> tuple[int, int]:
     """Return where the last question before `end` begins and ends; both are -1 without any."""
     stop = end
@@ -36,7 +36,7 @@ def _last_question(units: Any, end: int) -> tuple[int, int]:
     return start, stop
 
 
-@kernel
+@borrowing
 def _is_within(value: Any, units: Any, start: int, end: int) -> bool:
     for at in range(start, end):  # noqa: SIM110  (numba compiles no generator)
         if units.values[at] == value:
@@ -44,7 +44,7 @@ def _is_within(value: Any, units: Any, start: int, end: int) -> bool:
     return False
 
 
-@kernel
+@borrowing
 def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
     """Compare the item's last question with the question of the text that shares most with it."""
     first, end = _last_question(item, len(item.values))

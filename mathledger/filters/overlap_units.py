@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import borrowing, kernel
 from mathledger.filters.aside_words import NOTED as NOTED_MARK
 from mathledger.filters.asides import mark_asides
 from mathledger.filters.needless import (
@@ -109,12 +109,12 @@ def empty(size: int) -> Any:
     return Units(values, kinds, begins, asks, np.empty(size, np.uint64))
 
 
-@kernel
+@borrowing
 def _is_upper(data: Any, at: int) -> bool:
     return bool(at < len(data) and 65 <= data[at] <= 90)
 
 
-@kernel
+@borrowing
 def _is_pronoun_or_article(tok: Any, at: int, count: int, letter: Any, data: Any) -> bool:
     """Return True if a single letter is "a" or "I" in prose, or follows an apostrophe or a link."""
     begin = tok[at, BEGIN]
@@ -219,7 +219,7 @@ def read_units(
     return size
 
 
-@kernel
+@borrowing
 def _is_degree(tok: Any, at: int, count: int) -> bool:
     """Return True at the exponent of a number that is the letter o, as in 90^o."""
     if at == 0 or at + 1 == count or tok[at - 1, KIND] != NUMBER or tok[at + 1, HASH] != _O:
@@ -227,7 +227,7 @@ def _is_degree(tok: Any, at: int, count: int) -> bool:
     return at + 2 == count or tok[at + 2, KIND] != GROUP
 
 
-@kernel
+@borrowing
 def _put_indices_first(units: Any, size: int) -> None:
     r"""Write an index before the exponent: \sum^9_{k=1} as \sum_{k=1}^9."""
     values = units.values
@@ -260,14 +260,14 @@ def _rotate(values: Any, by: int) -> None:
     values[:] = turned
 
 
-@kernel
+@borrowing
 def _is_label(tok: Any, at: int, data: Any) -> bool:
     """Return True for the names of up to four points, as in ABC."""
     size, begin = tok[at, TO] - tok[at, FROM], tok[at, BEGIN]
     return 1 < size <= MAX_LABEL and _is_upper(data, begin) and _is_upper(data, begin + 1)
 
 
-@kernel
+@borrowing
 def _word(
     tok: Any, at: int, count: int, spell: Any, data: Any, is_begin: bool, lexicon: Any
 ) -> tuple[int, Any, int, bool]:
@@ -298,7 +298,7 @@ def _word(
     return kind, lexicon.heads[known], last, is_begin
 
 
-@kernel
+@borrowing
 def _number(tok: Any, at: int, count: int, data: Any) -> tuple[int, Any, int]:
     """Read a number, a fraction of two numbers or an ordinal; return kind, value and last token.
 
@@ -313,7 +313,7 @@ def _number(tok: Any, at: int, count: int, data: Any) -> tuple[int, Any, int]:
     return QUANTITY, value, at
 
 
-@kernel
+@borrowing
 def _sign(
     tok: Any, at: int, count: int, data: Any, is_dropped: bool, lexicon: Any
 ) -> tuple[int, Any]:
@@ -335,7 +335,7 @@ def _sign(
     return SMALL if own in (_PERCENT, _COLON) else SIGN, value
 
 
-@kernel
+@borrowing
 def _is_factor(tok: Any, at: int, data: Any) -> bool:
     """Return True if no comma and no word is between two names, as in a product."""
     if at == 0 or tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] != 1:

@@ -153,7 +153,7 @@ def _is_run(tokens: Any, at: int, spellings: Any, small: Any) -> bool:
     return True
 
 
-@kernel
+@borrowing
 def _answer(tokens: Any, wrapper: Any, hashes: Any) -> Any:
     """Return a hash of the renamed form and request of an answer's wrapper, or 0 without one."""
     value = np.uint64(0)
