@@ -1,4 +1,4 @@
-r"""Count the letters, digits, foreign-script, broken and visible characters of texts.
+r"""Count the letters, digits, foreign-script, broken, visible and all characters of texts.
 
 >>> count(pa.array(["Find $x^2$.", "求 x 的值"]))[:, FOREIGN].tolist()
 [0, 3]
@@ -15,7 +15,7 @@ from mathledger.core.kernels import kernel
 from mathledger.core.strings import U8, text_bytes
 
 # The columns of the array that `count` returns.
-LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE = range(5)
+LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE, ALL = range(6)
 # Classes of characters. A _FOREIGN letter, neither Latin nor Greek, also counts under LETTERS.
 _OTHER, _LETTER, _DIGIT, _FOREIGN, _BROKEN, _BLANK = range(6)
 _NUM_CODES = 0x110000
@@ -48,9 +48,10 @@ def _classes() -> U8:
 
 @kernel
 def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
+    by_class = np.empty(6, np.int64)
     for row in range(len(counts)):
         at, last = offsets[row], offsets[row + 1]
-        by_class = np.zeros(6, np.int64)
+        by_class[:] = 0
         while at < last:
             code = np.int64(data[at])
             at += 1
@@ -65,16 +66,17 @@ def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
         counts[row, DIGITS] = by_class[_DIGIT]
         counts[row, FOREIGN] = by_class[_FOREIGN]
         counts[row, BROKEN] = by_class[_BROKEN]
-        counts[row, VISIBLE] = by_class.sum() - by_class[_BLANK]
+        counts[row, ALL] = by_class.sum()
+        counts[row, VISIBLE] = counts[row, ALL] - by_class[_BLANK]
 
 
 def count(texts: pa.StringArray) -> npt.NDArray[np.int32]:
-    """Count the characters of each text (no nulls) by kind, shape (texts, 5).
+    """Count the characters of each text (no nulls) by kind, shape (texts, 6).
 
     The columns are LETTERS (of any script), DIGITS, FOREIGN (letters neither Latin nor Greek),
-    BROKEN (control and replacement characters) and VISIBLE (all but white space).
+    BROKEN (control and replacement characters), VISIBLE (all but white space) and ALL.
     """
     data, offsets = text_bytes(texts)
-    counts = np.empty((len(texts), 5), np.int32)
+    counts = np.empty((len(texts), 6), np.int32)
     _count(data, offsets, _classes(), counts)
     return counts

@@ -191,7 +191,7 @@ def _judge_text(
     num_broken = counts[:, characters.BROKEN]
     rate = counts[:, [characters.LETTERS, characters.DIGITS]].sum(axis=1)
     rate = rate / np.maximum(counts[:, characters.VISIBLE], 1)
-    lengths = np.asarray(pc.utf8_length(texts))
+    lengths = counts[:, characters.ALL]
     removals.add(
         "non_text",
         num_broken > 0,

@@ -79,7 +79,10 @@ def map_columns(corpus: str, rows: pa.RecordBatch) -> pa.RecordBatch:
 
 def _stripped(texts: pa.StringArray) -> pa.StringArray:
     stripped = pc.utf8_trim_whitespace(texts)
-    return pc.if_else(pc.equal(stripped, ""), None, stripped)
+    is_blank = pc.equal(stripped, "")
+    if not pc.any(is_blank).as_py():  # The usual case needs no second copy of the texts.
+        return stripped
+    return pc.if_else(is_blank, None, stripped)
 
 
 class Tally:
