@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mathledger.core.errors import InputError
@@ -143,11 +144,16 @@ def test_a_full_bucket_costs_linear_time_and_is_counted() -> None:
 
 
 def decide(
-    solutions: list[tuple[str, str]], cap: int | None, seed: int = 42, action: str = "remove"
+    solutions: list[tuple[str, str]],
+    cap: int | None,
+    seed: int = 42,
+    action: str = "remove",
+    keys: deduplicate.U64 | None = None,
 ) -> deduplicate.Decisions:
     """Decide about rows given as (problem, solution), without near copies."""
-    columns = [pa.array(column) for column in zip(*solutions, strict=True)]
-    keys = np.hstack([canonical.keys(column) for column in columns])
+    if keys is None:
+        columns = [pa.array(column) for column in zip(*solutions, strict=True)]
+        keys = np.hstack([canonical.keys(column) for column in columns])
     first = groups.first_of(keys[:, :2])
     num_unique = len(np.unique(first))
     none = np.full(num_unique, -1), np.zeros(num_unique), np.zeros((num_unique, 2), np.uint64), 0
@@ -160,6 +166,22 @@ def test_several_solutions_of_one_problem_are_not_duplicates() -> None:
     decisions = decide([("p", "one way"), ("p", "another way"), ("p", "one  way")], cap=None)
     assert decisions.state.tolist() == [deduplicate.KEPT, deduplicate.KEPT, deduplicate.EXACT]
     assert decisions.kept_row.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("cap", [None, 1])
+def test_the_only_solution_of_a_problem_need_not_be_read(tmp_path: Path, cap: int | None) -> None:
+    """A quarter of the rows are alone; the decisions are those of complete keys."""
+    path = tmp_path / "kept.parquet"
+    texts = [(f"p{n % 10 if n < 30 else n}" + " " * (n % 2), f"way {n % 5}") for n in range(40)]
+    columns = [pa.array(column) for column in zip(*texts, strict=True)]
+    table = pa.table(columns, ["problem", "solution"])
+    pq.write_table(table, path, row_group_size=7)
+    keys, first = deduplicate.row_keys([path])
+    alone = np.bincount(first, minlength=len(first))[first] == 1
+    assert alone.any() and np.array_equal(keys[:, 2:].any(axis=1), ~alone)
+    ours, complete = decide(texts, cap, keys=keys), decide(texts, cap)
+    for one, other in zip(vars(ours).values(), vars(complete).values(), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_a_cap_keeps_that_many_distinct_solutions_of_each_problem() -> None:

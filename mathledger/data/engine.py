@@ -30,6 +30,7 @@ GROUPS_ON_RAY = 240
 # Maps string arrays of equal length, one per column, to a fixed number of bytes per row.
 Kernel = Callable[..., npt.NDArray[np.uint8]]
 Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,34 +77,51 @@ def start(settings: Params) -> None:
         ) from None
 
 
-def map_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> Bytes:
+def map_rows(
+    path: Path, columns: list[str], kernel: Kernel, width: int, flags: Flags | None = None
+) -> Bytes:
     """Return the kernel's bytes for every row of a file, shape (rows, width)."""
-    parts = [*stream_rows(path, columns, kernel, width)]
+    parts = [*stream_rows(path, columns, kernel, width, flags)]
     return np.concatenate([np.empty((0, width), np.uint8), *parts])
 
 
-def stream_rows(path: Path, columns: list[str], kernel: Kernel, width: int) -> Iterator[Bytes]:
+def stream_rows(
+    path: Path, columns: list[str], kernel: Kernel, width: int, flags: Flags | None = None
+) -> Iterator[Bytes]:
     """Yield the kernel's bytes for the rows of each row group, in the order of the file.
 
     The kernel gets the columns of a batch of rows as Arrow string arrays without nulls and returns
     shape (batch, width). It runs on several threads at once, or in Ray's workers.
 
+    Args:
+        flags: One for each row of the file; the kernel gets those of its batch after the columns.
+
     Raises:
         InputError: The file is missing or is not parquet.
     """
     num_rows(path)  # Raises the InputError.
-    groups = range(pq.read_metadata(path).num_row_groups)
+    groups = _groups(path, flags)
     if _settings.runner == "ray":
         yield from _on_ray(path, columns, kernel, width, groups)
     else:
         num_threads = _settings.num_threads or num_cores()
         with ThreadPoolExecutor(num_threads) as threads:
             futures = (
-                threads.submit(run_group, path, columns, kernel, width, group) for group in groups
+                threads.submit(run_group, path, columns, kernel, width, *group) for group in groups
             )
             # One task more than there are threads, so that no thread waits for the caller.
             for future in _begun(futures, num_threads + 1):
                 yield future.result()
+
+
+def _groups(path: Path, flags: Flags | None) -> list[tuple[int, Flags | None]]:
+    """Return the number of each row group and the flags of its rows."""
+    footer, groups, start = pq.read_metadata(path), [], 0
+    for group in range(footer.num_row_groups):
+        end = start + footer.row_group(group).num_rows
+        groups.append((group, None if flags is None else flags[start:end]))
+        start = end
+    return groups
 
 
 def _begun(tasks: Iterator[Any], num_ahead: int) -> Iterator[Any]:
@@ -117,15 +135,29 @@ def _begun(tasks: Iterator[Any], num_ahead: int) -> Iterator[Any]:
         yield begun.popleft()  # Ray frees a result once no reference to it is left.
 
 
-def run_group(path: Path, columns: list[str], kernel: Kernel, width: int, group: int) -> Bytes:
+def run_group(
+    path: Path,
+    columns: list[str],
+    kernel: Kernel,
+    width: int,
+    group: int,
+    flags: Flags | None = None,
+) -> Bytes:
     """Return the kernel's bytes for the rows of one row group."""
-    batches = read_batches(path, columns, [group])
-    parts = [kernel(*(batch.column(name) for name in columns)) for batch in batches]
-    return np.concatenate([np.empty((0, width), np.uint8), *parts])
+    parts, at = [np.empty((0, width), np.uint8)], 0
+    for batch in read_batches(path, columns, [group]):
+        own = () if flags is None else (flags[at : at + len(batch)],)
+        parts.append(kernel(*(batch.column(name) for name in columns), *own))
+        at += len(batch)
+    return np.concatenate(parts)
 
 
 def _on_ray(
-    path: Path, columns: list[str], kernel: Kernel, width: int, groups: range
+    path: Path,
+    columns: list[str],
+    kernel: Kernel,
+    width: int,
+    groups: list[tuple[int, Flags | None]],
 ) -> Iterator[Bytes]:
     """Yield the results of the row groups, each of which is a task that any node may take."""
     import ray
@@ -136,7 +168,7 @@ def _on_ray(
     task = ray.remote(scheduling_strategy="SPREAD")(_run_pickled)
     place = path.absolute()  # Each of Ray's workers was started in another folder.
     # The list makes Ray pass the reference to the workers, each of which fetches the pickle once.
-    tasks = (task.remote([pickled], place, columns, width, group) for group in groups)
+    tasks = (task.remote([pickled], place, columns, width, *group) for group in groups)
     for begun in _begun(tasks, GROUPS_ON_RAY):
         try:
             yield np.array(ray.get(begun))  # a copy, which keeps nothing in Ray's object store
@@ -147,9 +179,11 @@ def _on_ray(
 
 
 def _run_pickled(
-    pickled: list[Any], path: Path, columns: list[str], width: int, group: int
+    pickled: list[Any], path: Path, columns: list[str], width: int, group: int, flags: Flags | None
 ) -> Bytes:
-    return run_group(path, columns, _unpickled(pickled[0]), width, group)
+    # Ray's array is read-only, and a kernel is compiled for writable ones.
+    own = None if flags is None else flags.copy()
+    return run_group(path, columns, _unpickled(pickled[0]), width, group, own)
 
 
 @lru_cache(maxsize=1)

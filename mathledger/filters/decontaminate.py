@@ -48,6 +48,7 @@ from mathledger.filters.decision import (
     stop_at_broad_item,
 )
 from mathledger.filters.items import Item
+from mathledger.filters.problem_keys import problem_keys
 from mathledger.text import canonical
 
 _PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
@@ -193,7 +194,7 @@ def problem_groups(
     path: Path,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """Return the problem number of each row, and the first row and the hash of each problem."""
-    keys = engine.map_rows(path, ["problem"], _keys, 16).copy().view(np.uint64).reshape(-1, 2)
+    keys = problem_keys([path])
     order = np.lexsort((keys[:, 1], keys[:, 0]))
     ordered = keys[order]
     fresh = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
@@ -201,10 +202,6 @@ def problem_groups(
     group = np.empty(len(keys), np.int64)
     group[order] = np.cumsum(fresh) - 1
     return group, first, ordered[fresh][:, 0]
-
-
-def _keys(problems: pa.Array) -> npt.NDArray[np.uint8]:
-    return canonical.keys(problems).view(np.uint8).reshape(-1, 16)
 
 
 def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.ChunkedArray:

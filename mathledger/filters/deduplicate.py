@@ -22,11 +22,11 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.tables import EXAMPLE, Writer, num_rows, read_batches, removed_schema
-from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
 from mathledger.filters import minhash, near_copies, reviewed
 from mathledger.filters.near_copies import NearCopies
-from mathledger.text import canonical, groups
+from mathledger.filters.problem_keys import hashes, problem_keys, wanted_keys
+from mathledger.text import groups
 
 EVIDENCE = pa.struct(
     [
@@ -117,14 +117,20 @@ class Families:
     num_problems: I64
 
 
-def row_keys(path: Path) -> U64:
-    """Return hashes of each row's problem and solution, shape (rows, 4)."""
+def row_keys(paths: list[Path]) -> tuple[U64, I64]:
+    """Return hashes of each row's problem and solution, shape (rows, 4), and `first` of `decide`.
 
-    def kernel(problems: pa.Array, solutions: pa.Array) -> npt.NDArray[np.uint8]:
-        return np.hstack([canonical.keys(problems), canonical.keys(solutions)]).view(np.uint8)
-
-    keys = engine.map_rows(path, ["problem", "solution"], kernel, 32)
-    return np.ascontiguousarray(keys).view(np.uint64)
+    The only solution of a problem is compared with no other, so its hash is 0.
+    """
+    problems = problem_keys(paths)
+    first = groups.first_of(problems)
+    has_several = (np.bincount(first, minlength=len(first)) > 1)[first]
+    solutions, start = [], 0
+    for path in paths:
+        end = start + num_rows(path)
+        solutions.append(hashes(path, "solution", wanted_keys, has_several[start:end]))
+        start = end
+    return np.hstack([problems, np.concatenate(solutions)]), first
 
 
 def find_families(near: NearCopies, first_rows: I64) -> Families:
@@ -331,8 +337,7 @@ def filter_rows(
     """
     if not sum(num_rows(path) for path in paths):
         raise InputError(f"{paths[0].parent.parent} has no kept rows; see metrics/prepare/")
-    keys = np.concatenate([row_keys(path) for path in paths])
-    first = groups.first_of(keys[:, :2])
+    keys, first = row_keys(paths)
     is_first = first == np.arange(len(first))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as folder:

@@ -185,6 +185,13 @@ def lengths(column: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]
     return np.array([[len(text)] for text in column.to_pylist()], np.uint8).reshape(-1, 1)
 
 
+def flagged(
+    column: pa.Array, flags: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    assert len(column) == len(flags)
+    return flags.astype(np.uint8).reshape(-1, 1)
+
+
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Restore the runner afterwards."""
@@ -208,6 +215,9 @@ def test_rows_come_back_in_the_order_of_the_file(
     engine.start(engine.Params("native", num_threads, None))
     found = engine.map_rows(path, ["text"], lengths, 1)
     assert found.tolist() == [[len(text)] for text in texts]
+    flags = np.arange(len(texts)) % 3 == 0
+    found = engine.map_rows(path, ["text"], flagged, 1, flags)
+    assert found.ravel().tolist() == flags.tolist()
 
 
 @pytest.mark.usefixtures("settings")
