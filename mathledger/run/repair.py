@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mathledger.core.errors import InputError
+from mathledger.core.errors import InputError, machine_fault
 from mathledger.core.files import write_text
 from mathledger.run import git
 
@@ -189,6 +189,11 @@ def main() -> None:
         repaired = repair()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:  # such as a file in the place of .scratch/
+        remedy = "move it away, and run again"
+        sys.exit(
+            f"error: {machine_fault(error) or f'{error.filename}: {error.strerror}: {remedy}'}"
+        )
     for line in repaired:
         print(f"repaired {line}")
 

@@ -161,3 +161,18 @@ def test_the_recipe_repairs_before_anything_reads_the_files() -> None:
     assert recipe.index("mathledger.run.repair") < recipe.index("stages.params")
     assert recipe.index("stages.params") < recipe.index("dvc repro")
     assert shutil.which("dvc")
+
+
+@pytest.mark.parametrize("name", [".scratch", "dvc.lock", ".dvc/tmp/rwlock"])
+def test_a_file_or_folder_in_the_wrong_place_is_one_line(project: Path, name: str) -> None:
+    path = project / name
+    shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
+    if name == ".scratch":
+        path.write_text("")
+    else:
+        path.mkdir(parents=True)
+    with pytest.raises(SystemExit) as stop:
+        repair.main()
+    said = str(stop.value.code)
+    assert said.startswith("error: ") and name in said and "\n" not in said
