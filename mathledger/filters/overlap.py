@@ -261,7 +261,7 @@ def classify(
         same_drawing = says_the_same(drawings[item], text.drawing, units, own_parts, text.parts)
         if drawings[item] != 0 and text.drawing == 0 and rest.before > 0:
             same_drawing = False  # The text has other numbers in the place of the drawing.
-        size = min(largest, length)
+        size = max(1, min(largest, length))  # an item that is a drawing alone has no tokens
         edits = (1 - containment) * (length - size + 1) / size
         about = num_units, number_total[item], edits, form
         kind = class_of(equal, same_drawing, rest, about, limits, is_solution)

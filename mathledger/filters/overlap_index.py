@@ -141,7 +141,8 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
         Lists(values[: first[-1]], first) for values, first in features
     )
     lengths = np.diff(tokens.first)
-    sizes = np.unique(np.minimum(thresholds.ngram_size, lengths[lengths > 0]))
+    has_tokens = lengths[lengths > 0] if lengths.any() else [thresholds.ngram_size]
+    sizes = np.unique(np.minimum(thresholds.ngram_size, has_tokens))  # a kernel reads the last one
     with_gram = postings_of(_owners(grams), grams.values)
     with_stem = postings_of(_owners(item_stems), item_stems.values)
 

@@ -294,3 +294,25 @@ def test_an_item_that_removes_a_large_part_stops_the_stage() -> None:
     stop_at_broad_item([[variant]] * 500, items, 1000, 0.01)
     with pytest.raises(InputError, match="web: item a7 is found in 101 of 1000 problems"):
         stop_at_broad_item([[leak]] * 101, items, 1000, 0.01)
+
+
+DRAWINGS = [
+    "[asy]draw((0,0)--(1,1));[/asy]",
+    "[asy][/asy]",
+    r"\begin{tikzpicture}\draw (0,0);\end{tikzpicture}",
+]
+
+
+@pytest.mark.parametrize("item", [*DRAWINGS, "<b>", "?", "\t"])
+@pytest.mark.parametrize("with_others", [True, False])
+def test_an_item_without_a_token_is_compared(item: str, with_others: bool) -> None:
+    """An item may be a drawing alone, and a benchmark may have no other items."""
+    items = pa.array([item, *(OTHERS if with_others else [])])
+    texts = pa.array([item, *DRAWINGS, "What is 7 + 8?", "x"])
+    index = overlap_index.build(items, texts, SETTINGS.thresholds)
+    assert len(index.sizes)
+    for solutions in (True, False):
+        overlap.match(texts, index, solutions=solutions)
+    if item in DRAWINGS:
+        found = overlap.match(pa.array([item]), index)
+        assert [overlap.CLASSES[each] for each in found.classes] == ["same"]
