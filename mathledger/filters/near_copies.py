@@ -22,7 +22,7 @@ from mathledger.core.tables import num_rows, read_batches
 from mathledger.data import engine
 from mathledger.filters import minhash
 from mathledger.filters.minhash import Bands, gram
-from mathledger.filters.wording import content_memory, read_content, says_the_same
+from mathledger.filters.wording import content_memory, have_equal_names, read_content, says_the_same
 from mathledger.text import lexer, state
 
 I64 = npt.NDArray[np.int64]
@@ -142,16 +142,25 @@ def _compare(
 ) -> Any:
     similarity = np.zeros(len(pairs))
     (grams, (content, other_content)), (scratch, other_scratch) = work, memory
-    last = np.int64(-1)
+    last, num_tokens, drawing = np.int64(-1), 0, np.uint64(0)
     for number in range(len(pairs)):
         later, earlier = pairs[number]
         if later != last:
-            count, _ = lexer.lex(data, offsets[later], offsets[later + 1], tables, scratch)
+            count, drawing = lexer.lex(data, offsets[later], offsets[later + 1], tables, scratch)
+            num_tokens = count
             size = read_content(scratch.tokens, count, scratch.spellings, content)
             num_grams, last = _distinct_grams(content.values, size, ngram_size, grams[0]), later
-        count, _ = lexer.lex(data, offsets[earlier], offsets[earlier + 1], tables, other_scratch)
+        count, other = lexer.lex(
+            data, offsets[earlier], offsets[earlier + 1], tables, other_scratch
+        )
         spell, other_spell = scratch.spellings, other_scratch.spellings
         other_size = read_content(other_scratch.tokens, count, other_spell, other_content)
+        if (
+            drawing != 0
+            and other != 0
+            and not have_equal_names(scratch.tokens, num_tokens, other_scratch.tokens, count)
+        ):
+            continue  # The drawing gives the names.
         if size == other_size and says_the_same(content, other_content, size, spell, other_spell):
             other_grams = _distinct_grams(other_content.values, size, ngram_size, grams[1])
             similarity[number] = _jaccard(grams[0, :num_grams], grams[1, :other_grams])

@@ -45,8 +45,17 @@ _MINUS, _PLUS, _EQUALITY, _ELLIPSIS, _FACTORIAL = (
 _MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
     int(each) for each in signed(*b"many of number no all and s further".split())
 )
+_TIMES, _EACH, _APIECE = (int(each) for each in signed(*b"times each apiece".split()))
+_AFTER_TIMES = signed(*b"as more less fewer".split())
+# Words that follow a clause.
+_AFTER_EACH = signed(
+    *b"and or but then for at in on to with from if when while so how what who which are is was "
+    b"were he she they it the a an after before per".split()
+)
+_MAX_NOUN = 4  # Tokens of a number and its noun.
 _ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
 _EVENLY = int(signed(b"evenly")[0])
+_BINDING = CARET_HASH, UNDERSCORE_HASH, SLASH_HASH  # Before a bracket, as in 2^(3x) and 1/(2x).
 _BAR, _COLON = (int(value) for value in signed(b"|", b":"))
 _MAX_ELEMENT = 8  # Tokens of the element of a set.
 _HALVES = signed(b"am", b"pm")
@@ -113,6 +122,8 @@ def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
     """
     is_product = closing == opening + 3
     is_product |= closing == opening + 4 and tok[opening + 2, HASH] == UNDERSCORE_HASH
+    if opening > 0 and tok[opening - 1, HASH] in _BINDING:
+        is_product = False
     for at in range(opening + 1, closing):
         if tok[at, KIND] == WORD and tok[at, TO] - tok[at, FROM] > 3:
             return True
@@ -228,6 +239,29 @@ def is_per(tok: Any, at: int, count: int) -> bool:
         return False
     before, after = tok[at - 1, TO] - tok[at - 1, FROM], tok[at + 1, TO] - tok[at + 1, FROM]
     return bool(max(before, after) > 3 and min(before, after) > 1)
+
+
+@borrowing
+def is_multiple(tok: Any, at: int, count: int) -> bool:
+    """Return True at the word times in "5 times as many" and "5 times more"."""
+    if tok[at, HASH] != _TIMES or at == 0 or at + 1 == count:
+        return False
+    return bool(tok[at - 1, KIND] == NUMBER and is_in(tok[at + 1, HASH], _AFTER_TIMES))
+
+
+@borrowing
+def shares_out(tok: Any, at: int, count: int) -> bool:
+    """Return True at the word each that ends a clause with a number, as in 12 books each."""
+    if tok[at, HASH] not in (_EACH, _APIECE):
+        return False
+    if at + 1 < count and not tok[at + 1, FLAGS] & BEGINS_SENTENCE:
+        is_noun = tok[at + 1, KIND] == WORD and not is_in(tok[at + 1, HASH], _AFTER_EACH)
+        if is_noun:
+            return False
+    for place in range(max(0, at - _MAX_NOUN), at):  # noqa: SIM110  (numba compiles no generator)
+        if tok[place, KIND] == NUMBER:
+            return True
+    return False
 
 
 @borrowing

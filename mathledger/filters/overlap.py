@@ -117,6 +117,7 @@ def class_of(
         # In a text that tells all in another order, words change places without a change of sense.
         agrees = agrees and rest.template < MAX_SHUFFLED and num_units >= MIN_SHUFFLED
     is_whole = rest.num_missing == 0 and rest.num_extra == 0 and rest.decisive == 0
+    is_whole = is_whole and rest.unshared == 0
     question = rest.question
     is_asked = question.new == 0 and (question.missing == 0 or question.extra == 0)
     if agrees and rest.numbers == 0 and is_whole and is_asked:

@@ -27,6 +27,7 @@ from mathledger.filters.overlap_units import (
     NUMBER_ONE,
     QUANTITY,
     REMARK,
+    SHARING,
     SMALL,
     VARIABLE,
 )
@@ -53,6 +54,7 @@ class Account(NamedTuple):
     outside: int  # Numbers in the text's other sentences.
     before: int  # Of these, those in the sentences before the item's.
     question: Question
+    unshared: int  # The word each after a number that only one side has.
     exchanges: bool  # Whether names, opposite words or factors have changed places.
 
 
@@ -167,6 +169,7 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         right.outside,
         right.before,
         compare(item, text, partner, back, lexicon),
+        left.unshared + right.unshared,
         exchanges(item, text, partner, lexicon),
     )
 
@@ -218,12 +221,24 @@ class Side(NamedTuple):
     num_units: int
     outside: int  # Numbers out of scope.
     before: int  # Of these, those before the scope.
+    unshared: int  # The word each after a number that only one side has.
 
 
 @borrowing
-def _may_be_missing(value: Any, is_asked: bool, lexicon: Any) -> bool:
+def _may_be_missing(at: int, own: Any, lexicon: Any) -> bool:
     """Return True for words that add nothing: *ordered* pairs (a, b), 300 *dollars*."""
-    return bool(value == lexicon.ordered or (value == lexicon.dollar and not is_asked))
+    if own.values[at] == lexicon.dollar:
+        return not own.asks[at] or (at > 0 and own.kinds[at - 1] == QUANTITY)
+    return bool(own.values[at] == lexicon.ordered)
+
+
+@borrowing
+def _has_left(value: Any, units: Any, partner: Any) -> bool:
+    """Return True if a unit without a partner has this value."""
+    for at in range(len(units.values)):  # noqa: SIM110  (numba compiles no generator)
+        if partner[at] < 0 and units.values[at] == value:
+            return True
+    return False
 
 
 @borrowing
@@ -234,7 +249,7 @@ def _side(
     """Account for the units of the item, or for those of the text in scope."""
     total, lost = 1e-9, 0.0
     words = repeated = numbers = noted = loose = ones = signs = variables = conflicts = decisive = 0
-    num_units = names = lost_names = outside = before = 0
+    num_units = names = lost_names = outside = before = unshared = 0
     has_begun = False
     for at in range(len(own.values)):
         value, kind = own.values[at], own.kinds[at]
@@ -249,9 +264,13 @@ def _side(
         if kind >= REMARK:
             num_units += is_equal
             ones += value == NUMBER_ONE and not is_equal
+            if not is_equal and own.letters[at] == SHARING:
+                unshared += not _has_left(value, other, back)
+            elif not is_equal and value == lexicon.fold and is_item:
+                conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
             continue
         num_units += 1
-        if partner[at] < 0 and _may_be_missing(value, own.asks[at], lexicon):
+        if partner[at] < 0 and _may_be_missing(at, own, lexicon):
             conflicts += is_item and _meets_opposite(at, own, other, partner, back, lexicon)
             continue
         if value == _PERCENT and kind == SMALL and partner[at] < 0:
@@ -296,4 +315,5 @@ def _side(
         num_units,
         outside,
         before,
+        unshared,
     )

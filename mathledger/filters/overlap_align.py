@@ -20,6 +20,7 @@ _SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5, 0.3, 0.3], np.float32)
 _MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Another unit of the kind.
 # Signs that bind as closely as a product does.
 _BINDING = signed(b"^", b"_", b"/", b"!").view(np.uint64)
+_SQUARE = signed(b"[").view(np.uint64)[0]
 _BONUS = np.float32(0.4)  # Bonus of a match that directly follows another.
 
 
@@ -204,12 +205,29 @@ def match_swapped(item: Any, text: Any, work: Any) -> None:
     A third name beside them, as in the angle ABC, or a power or an index, keeps them apart.
     """
     partner, back = work.partner, work.back
+    if has_matrices(item):
+        return  # Matrices do not commute.
     for i in range(len(item.values) - 1):
         j = partner[i]
         if j < 0 or partner[i + 1] != j + 1 or not (_is_pair(item, i) and _is_pair(text, j)):
             continue
         if item.values[i] == text.values[j + 1] and item.values[i + 1] == text.values[j]:
             partner[i], partner[i + 1], back[j], back[j + 1] = j + 1, j, i + 1, i
+
+
+@borrowing
+def begins_matrix(units: Any, at: int) -> bool:
+    if at + 1 >= len(units.values) or units.kinds[at] != BRACKET:
+        return False
+    return bool(units.values[at] == _SQUARE and units.values[at + 1] == _SQUARE)
+
+
+@borrowing
+def has_matrices(units: Any) -> bool:
+    for at in range(len(units.values)):  # noqa: SIM110  (numba compiles no generator)
+        if begins_matrix(units, at):
+            return True
+    return False
 
 
 @borrowing

@@ -2,18 +2,26 @@
 
 The alignment matches a moved word wherever it stands, because "the red marbles" may be "the marbles
 that are red". But the ratio of girls to boys is not that of boys to girls, sin x cos y is not
-cos x sin y, and "Ann is older than Bob" does not say that Bob is older than Ann.
+cos x sin y, "Ann is older than Bob" does not say that Bob is older than Ann, and "12 cats chase 7
+dogs" is not "12 dogs chase 7 cats".
 """
 
 from typing import Any
 
+import numpy as np
+
 from mathledger.core.kernels import borrowing
+from mathledger.filters.overlap_align import begins_matrix
 from mathledger.filters.overlap_features import place_in
-from mathledger.filters.overlap_units import BRACKET, NAME, SMALL, TERM
+from mathledger.filters.overlap_units import NAME, SMALL, TERM
+from mathledger.filters.overlap_words import stem_of
 from mathledger.text.hashing import signed
+from mathledger.text.shapes import is_in
 
 _JOINING = signed(b"and", b"or").view("uint64")
-_SQUARE = signed(b"[").view("uint64")[0]
+# Up to this many units before two words, one of these words makes their order count.
+_ORDERED = np.array([stem_of(word) for word in ("ratio", "difference", "quotient")], np.uint64)
+_MAX_BEFORE = 3
 
 
 @borrowing
@@ -30,24 +38,28 @@ def are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
 
 @borrowing
 def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
-    """Return True if two names, opposite words or matrices are in the other order in the text.
+    """Return True if two words or matrices have changed places in the text.
 
-    At least one of the two has moved on its own, not as a part of a passage. "Ann and Bob" may
-    become "Bob and Ann".
+    Two names, opposites or matrices are in the other order, and at least one of them has moved on
+    its own, not as a part of a passage; or each of two other words stands where the other one was.
+    "Ann and Bob" may become "Bob and Ann".
     """
     for i in range(len(partner)):
-        if partner[i] < 0 or not _may_exchange(i, item, lexicon):
+        if partner[i] < 0 or not (item.kinds[i] <= SMALL or begins_matrix(item, i)):
             continue
         for after in range(i + 1, len(partner)):
             if partner[after] < 0 or partner[after] > partner[i]:
                 continue
-            if _begins_matrix(item, i):
-                if _begins_matrix(item, after):
+            if item.kinds[i] > SMALL:
+                if begins_matrix(item, after):
                     return True
                 continue
-            if item.values[i] == item.values[after] or not _are_alike(i, after, item, lexicon):
+            if item.values[i] == item.values[after] or item.kinds[after] > SMALL:
                 continue
-            if not (_is_alone(i, partner) or _is_alone(after, partner)):
+            if _are_alike(i, after, item, text, lexicon):
+                if not (_is_alone(i, partner) or _is_alone(after, partner)):
+                    continue
+            elif not (_change_slots(i, after, partner) and _tells_order(i, after, item)):
                 continue
             if not (_are_joined(i, after, item) and _are_joined(partner[after], partner[i], text)):
                 return True
@@ -55,39 +67,57 @@ def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
 
 
 @borrowing
-def _may_exchange(at: int, units: Any, lexicon: Any) -> bool:
-    if _is_name(at, units) or _begins_matrix(units, at):
-        return True
-    return bool(units.kinds[at] <= SMALL and place_in(lexicon.opposed, units.values[at]) >= 0)
-
-
-@borrowing
-def _is_name(at: int, units: Any) -> bool:
+def _is_name(at: int, units: Any, other: Any) -> bool:
     """Return True for a name, also where its capital only begins a sentence."""
     if units.kinds[at] == NAME:
         return True
     if units.kinds[at] != TERM or not units.begins[at]:
         return False
+    return _has_name(units, units.values[at]) or _has_name(other, units.values[at])
+
+
+@borrowing
+def _has_name(units: Any, value: Any) -> bool:
     for place in range(len(units.values)):
-        if units.kinds[place] == NAME and units.values[place] == units.values[at]:
+        if units.kinds[place] == NAME and units.values[place] == value:
             return True
     return False
 
 
 @borrowing
-def _are_alike(one: int, other: int, units: Any, lexicon: Any) -> bool:
-    if _is_name(one, units) and _is_name(other, units):
+def _are_alike(one: int, other: int, units: Any, text: Any, lexicon: Any) -> bool:
+    if _is_name(one, units, text) and _is_name(other, units, text):
         return True
-    if units.kinds[one] > SMALL or units.kinds[other] > SMALL:
-        return False
     return are_opposites(units.values[one], units.values[other], lexicon)
 
 
 @borrowing
-def _begins_matrix(units: Any, at: int) -> bool:
-    if at + 1 >= len(units.values) or units.kinds[at] != BRACKET:
+def _change_slots(one: int, other: int, partner: Any) -> bool:
+    """Return True if each of two units has the partner of the other one's neighbour beside it."""
+    return _is_beside(one, partner[other], other, partner) and _is_beside(
+        other, partner[one], one, partner
+    )
+
+
+@borrowing
+def _is_beside(at: int, place: int, other: int, partner: Any) -> bool:
+    """Return True if a neighbour of the unit at `at`, except `other`, is matched beside `place`."""
+    if at > 0 and at - 1 != other and partner[at - 1] == place - 1:
+        return True
+    return bool(at + 1 < len(partner) and at + 1 != other and partner[at + 1] == place + 1)
+
+
+@borrowing
+def _tells_order(one: int, other: int, units: Any) -> bool:
+    """Return False for two neighbours in a list, unless a ratio or a difference is before them."""
+    if units.kinds[one] == SMALL or units.kinds[other] == SMALL:
         return False
-    return bool(units.values[at] == _SQUARE and units.values[at + 1] == _SQUARE)
+    if other > one + 1 and not _are_joined(one, other, units):
+        return True
+    for place in range(max(0, one - _MAX_BEFORE), one):
+        if is_in(units.values[place], _ORDERED):
+            return True
+    return False
 
 
 @borrowing

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_features import place_in
-from mathledger.filters.overlap_units import NAME, SMALL
+from mathledger.filters.overlap_units import NAME, QUANTITY, SMALL
 
 
 class Question(NamedTuple):
@@ -56,8 +56,10 @@ def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
             break
         shared = 0
         for place in range(low, high):
-            shared += text.kinds[place] != SMALL and (
-                first <= back[place] < end or _is_within(text.values[place], item, first, end)
+            shared += (
+                text.kinds[place] != SMALL
+                and text.values[place] != lexicon.each
+                and (first <= back[place] < end or _is_within(text.values[place], item, first, end))
             )
         if shared > best:
             best, start, stop = shared, low, high
@@ -78,7 +80,8 @@ def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
             measures += not is_known and place_in(lexicon.measures, value) >= 0
         elif text.kinds[place] < SMALL:
             other_has_words = True
-            if back[place] < 0:
+            is_unit = value == lexicon.dollar and text.kinds[place - 1] == QUANTITY
+            if back[place] < 0 and not (is_unit and place > 0):
                 is_known = _is_within(value, item, 0, len(item.values))
                 extra += 1
                 new += not is_known

@@ -21,17 +21,20 @@ from mathledger.filters.needless import (
     is_first_power,
     is_half_of_day,
     is_implied,
+    is_multiple,
     is_per,
     is_prefix,
     is_silent,
     may_be_missing,
     places_figure,
+    shares_out,
 )
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import AS_NUMBER, COMPOUND, DROPPED, LIGHT
 from mathledger.filters.slips import KNOWN, pack
 from mathledger.text.chars import is_digit, is_letter
 from mathledger.text.hashing import hash_bytes, hash_small, mix, signed
+from mathledger.text.names import capital_code, letter_bit, survey
 from mathledger.text.tokens import (
     BEGIN,
     BEGINS_SENTENCE,
@@ -71,7 +74,7 @@ _POWER, _INDEX, _OPENING, _CLOSING = (
     np.uint64(hash_bytes(each)) for each in (b"^", b"_", b"(", b")")
 )
 # Marks in the place of a unit's letters.
-JOINED, LOOSE, FIXED = 1, 2, 3
+JOINED, LOOSE, FIXED, SHARING = 1, 2, 3, 4
 _GREEK_LETTERS = """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau phi chi
     psi omega
@@ -96,8 +99,8 @@ class Units(NamedTuple):
     begins: npt.NDArray[np.bool_]  # Whether the unit begins a sentence.
     asks: npt.NDArray[np.bool_]  # Whether the unit is a part of a question.
     # The letters of a word, see slips.py. JOINED marks a variable that belongs to the one before;
-    # LOOSE, a number or variable that may be missing.
-    # FIXED, a set of numbers such as \mathbb{R}, which is no name.
+    # LOOSE, a number or variable that may be missing; FIXED, a letter that is no other name, as in
+    # \mathbb{R}, x-axis and 5 m; SHARING, the word each after what is shared out: 12 books each.
     letters: npt.NDArray[np.uint64]
 
 
@@ -149,6 +152,7 @@ def read_units(
     is_dropped, is_asked = np.empty(count, np.bool_), np.empty(count, np.bool_)
     remarks = np.zeros(count, np.int8)
     drop_brackets(tok, count, is_dropped)
+    _, fixed, is_spelled = survey(tok, count, spell)
     mark_asides(tok, count, data, wrapper, is_asked, remarks)
     size, is_begin, at, has_late_index = 0, True, -1, False
     while at + 1 < count:
@@ -158,8 +162,10 @@ def read_units(
             continue
         is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
         is_loose = False
-        if is_half_of_day(tok, at):
-            values[size], kinds[size], letters[size] = np.uint64(tok[at, HASH]), SMALL, 0
+        is_fold = is_multiple(tok, at, count)
+        if is_fold or is_half_of_day(tok, at):
+            values[size] = lexicon.fold if is_fold else np.uint64(tok[at, HASH])
+            kinds[size], letters[size] = REMARK if is_fold else SMALL, 0
             begins[size], asks[size] = is_begin, is_asking
             size, is_begin = size + 1, False
             continue
@@ -168,7 +174,8 @@ def read_units(
                 values[size] = mix(hash_small(spell[place]) + np.uint64(SINGLE_CAPITAL))
                 kinds[size] = _REMARKS[remark] if remark else VARIABLE
                 begins[size], asks[size] = is_begin, is_asking
-                letters[size] = JOINED * (place > tok[at, FROM])
+                is_fixed = is_spelled or fixed >> capital_code(spell[place]) & 1
+                letters[size] = FIXED if is_fixed else JOINED * (place > tok[at, FROM])
                 size, is_begin = size + 1, False
             continue
         if token_kind == WORD:
@@ -204,10 +211,16 @@ def read_units(
         values[size], kinds[size] = value, _REMARKS[remark] if remark else kind
         begins[size], asks[size] = is_begin, is_asking
         letters[size] = LOOSE * is_loose
-        if kind == VARIABLE and tok[first, FLAGS] & BLACKBOARD:
+        if kind == VARIABLE and (
+            tok[first, FLAGS] & BLACKBOARD or letter_bit(tok, first, count, spell) & fixed
+        ):
             letters[size] = FIXED
         elif kind == VARIABLE and _is_factor(tok, at, data):
             letters[size] = JOINED
+        elif kind == SMALL and value == lexicon.each:
+            if not shares_out(tok, first, count):
+                continue
+            kinds[size], letters[size] = REMARK, SHARING
         if kind <= NAME and token_kind == WORD:
             letters[size] = pack(spell, tok[first, FROM], tok[at, TO])
             if place_in(lexicon.listed, value) >= 0:

@@ -24,7 +24,7 @@ FUNCTION = """
     re ve d m given suppose supposing assume assuming knowing provided what which who whom whose
     that when where how many much if then than thus hence therefore while whereas since because
     though although however please find compute determine calculate evaluate figure show tell
-    state name such each every per apiece any both some another other upon about around between
+    state name such any both some another other upon about around between
     among amongst during until till along toward towards via using use uses one single question
     problem exercise answer result value values amount amounts quantity number numbers count total
     altogether overall combined together respectively certain particular specific following ask
@@ -142,6 +142,7 @@ SYNONYMS = """
     difference subtract subtracted
     root zero zeros zeroes solution
     flower blossom
+    each every per apiece
     divisor factor
     sine sin
     cosine cos
@@ -155,6 +156,7 @@ SYNONYMS = """
 SMALL_WORDS = """
     and or up down before after first last equation integral expression function point line segment
     side person people random randomly repeatedly today unit respectively real all over under trip
+    each fold
 """
 COMPOUNDS = {
     "circumradius circumradii": "radius circle circumscribed",
@@ -203,6 +205,11 @@ OPPOSITES = """
     log ln exp
     numerator denominator
     horizontal vertical
+    length width height depth base
+    hypotenuse leg
+    head tail
+    adult child
+    fold more less
     parallel perpendicular
     rational irrational
     real complex integer
@@ -253,7 +260,16 @@ DECISIVE = """
 MEASURES = """
     ratio mean percentage median product quotient probability fraction
 """
-_OWN = ("less", "more", "length", "distinct", "dollar", "ordered")  # `Lexicon` has their heads.
+_OWN = (
+    "less",
+    "more",
+    "length",
+    "distinct",
+    "dollar",
+    "ordered",
+    "each",
+    "fold",
+)  # `Lexicon` has their heads.
 # Kinds of words that `Lexicon` knows; all others are ordinary.
 DROPPED, LIGHT, ORDINARY, AS_NUMBER, COMPOUND = range(5)
 
@@ -279,6 +295,8 @@ class Lexicon(NamedTuple):
     distinct: np.uint64
     dollar: np.uint64
     ordered: np.uint64
+    each: np.uint64
+    fold: np.uint64  # Stands for "times" in "5 times as many".
 
 
 @cache

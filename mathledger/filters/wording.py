@@ -2,8 +2,8 @@
 
 A problem is reduced to what it says: its numbers, operators, macros, brackets, single letters and
 content words, in their order. Two problems differ in wording alone if these are equal one by one,
-up to plural endings and typos. An added clause, moved brackets, swapped numbers and swapped names
-therefore keep two problems apart.
+up to plural endings, typos and variables that are renamed throughout. An added clause, moved
+brackets, swapped numbers and swapped names therefore keep two problems apart.
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +12,19 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import PRIME, SEED, hash_bytes, mix, signed
-from mathledger.text.tokens import BEGINS_SENTENCE, FLAGS, FROM, GROUP, HASH, KIND, TO, WORD
+from mathledger.text.names import names_letter, renamed
+from mathledger.text.tokens import (
+    ARTICLE,
+    BEGINS_SENTENCE,
+    FLAGS,
+    FROM,
+    GROUP,
+    HASH,
+    KIND,
+    POINTS,
+    TO,
+    WORD,
+)
 
 # These words may be added, dropped and exchanged. Words that turn a meaning are not among them:
 # to and by (it rises to 20, by 20), or, each, must, he and she.
@@ -24,10 +36,6 @@ FREE = (
 )
 # A sentence of these and free words alone may be added or dropped: "Justify your answer."
 INSTRUCTIONS = "diagram figure picture question problem answer justify explain show reasoning work"
-# Before one of these words, "a" is a letter and not an article: the area a of a square.
-NO_NOUNS = (
-    "of in on at for with as and or but then is are was be has to by if when where which that"
-)
 # The first word means the words with the second stem.
 _SYNONYMS = {"many": "number", "show": "prov"}
 _MIN_SLIP = 6  # In a shorter word, one letter more or less often makes another word: plan, plane.
@@ -37,9 +45,9 @@ _E, _I, _O, _R, _S, _T, _U, _Y = (np.uint8(ord(letter)) for letter in "eiorstuy"
 _OPEN = signed(b"(", b"[", b"{")
 _ARTICLES = signed(b"a", b"A")
 _IF = int(signed(b"if")[0])
-_FREE, _INSTRUCTIONS, _NO_NOUNS = (
+_FREE, _INSTRUCTIONS = (
     np.sort(np.array([hash_bytes(word.encode()) for word in words.split()], np.uint64))
-    for words in (FREE, INSTRUCTIONS, NO_NOUNS)
+    for words in (FREE, INSTRUCTIONS)
 )
 _SYNONYM = signed(*(word.encode() for word in _SYNONYMS))
 _MEANT = signed(*(word.encode() for word in _SYNONYMS.values()))
@@ -52,12 +60,13 @@ class Content(NamedTuple):
     begins: Any  # Where a word's spelling begins and ends; both are 0 for other tokens.
     ends: Any
     open: Any  # Where the brackets stand that are still open; working memory.
+    renamed: Any  # The hash of each token up to the names of variables; working memory.
 
 
 def content_memory(max_tokens: int) -> Content:
     """Allocate the content of texts of up to max_tokens tokens."""
     values, begins, ends, opened = (np.empty(max_tokens, np.int64) for _ in range(4))
-    return Content(values, begins, ends, opened)
+    return Content(values, begins, ends, opened, np.empty(max_tokens, np.uint64))
 
 
 @borrowing
@@ -80,10 +89,9 @@ def is_free(tokens: Any, at: int, count: int) -> bool:
     if tokens[at, TO] - tokens[at, FROM] > 1:
         return _is_in(tokens[at, HASH], _FREE)
     if tokens[at, HASH] in (_ARTICLES[0], _ARTICLES[1]):
-        at += 1
-        is_word = at < count and tokens[at, KIND] == WORD
-        is_word = is_word and tokens[at, TO] - tokens[at, FROM] > 1
-        return bool(is_word and not _is_in(tokens[at, HASH], _NO_NOUNS))
+        is_word = at + 1 < count and tokens[at + 1, KIND] == WORD
+        is_word = is_word and tokens[at + 1, TO] - tokens[at + 1, FROM] > 1
+        return bool(is_word and not names_letter(tokens, at, count))
     return at == 0
 
 
@@ -106,8 +114,9 @@ def read_content(tokens: Any, count: int, spell: Any, content: Any) -> int:
     A bracket without its partner is taken for a typo and left out. The partner may look different,
     as in the interval [0, 1).
     """
-    values, begins, ends, opened = content
+    values, begins, ends, opened, hashes = content
     size, end, only_instructs, num_open = 0, 0, False, 0
+    renamed(tokens, count, spell, hashes)
     for at in range(count):
         if at == end:
             end, only_instructs = _sentence_end(tokens, at, count)
@@ -121,8 +130,8 @@ def read_content(tokens: Any, count: int, spell: Any, content: Any) -> int:
                 num_open -= 1
             else:
                 continue
-        values[size], begins[size], ends[size] = tokens[at, HASH], 0, 0
-        if tokens[at, KIND] == WORD:
+        values[size], begins[size], ends[size] = np.int64(hashes[at]), 0, 0
+        if tokens[at, KIND] == WORD and values[size] == tokens[at, HASH]:
             begins[size], ends[size] = tokens[at, FROM], tokens[at, TO]
             values[size] = _meaning(tokens[at, HASH], spell, tokens[at, FROM], tokens[at, TO])
         size += 1
@@ -134,7 +143,7 @@ def _without(content: Any, size: int, num_open: int) -> int:
     """Remove the brackets that are still open; return the new length."""
     if num_open == 0:
         return size
-    values, begins, ends, opened = content
+    values, begins, ends, opened, _ = content
     kept, number = 0, 0
     for at in range(size):
         if number < num_open and opened[number] == at:
@@ -174,6 +183,29 @@ def _stem_end(spell: Any, begin: int, end: int) -> int:
     if end - begin > 2 and spell[end - 1] in (_I, _Y):
         end -= 1
     return end
+
+
+@borrowing
+def have_equal_names(tokens: Any, count: int, others: Any, other_count: int) -> bool:
+    """Return True if the single letters and the runs of capitals are the same in both texts."""
+    at = other = 0
+    while True:
+        while at < count and not _is_named(tokens[at]):
+            at += 1
+        while other < other_count and not _is_named(others[other]):
+            other += 1
+        if at == count or other == other_count:
+            return at == count and other == other_count
+        if tokens[at, HASH] != others[other, HASH]:
+            return False
+        at, other = at + 1, other + 1
+
+
+@borrowing
+def _is_named(token: Any) -> bool:
+    if token[KIND] != WORD or token[FLAGS] & ARTICLE:
+        return False
+    return bool(token[TO] - token[FROM] == 1 or token[FLAGS] & POINTS)
 
 
 @borrowing

@@ -46,7 +46,7 @@ def bar(state: Any, scratch: Any, is_choice: bool) -> None:
     if is_choice:
         index = state.index
         write_pieces(state, scratch, _BINOM, 0, len(_BINOM), (index, index + 1))
-        _rotate(scratch.tokens, first, state.num_tokens - 1)
+        rotate(scratch.tokens, first, state.num_tokens - 1)
         state.index = index
     else:
         append(state, scratch, chars.SLASH, SLASH_HASH, OPERATOR, state.index)
@@ -55,7 +55,7 @@ def bar(state: Any, scratch: Any, is_choice: bool) -> None:
 
 
 @borrowing
-def _rotate(tokens: Any, first: int, last: int) -> None:
+def rotate(tokens: Any, first: int, last: int) -> None:
     """Move the last token before the token at `first`."""
     for at in range(last, first, -1):
         for column in range(NUM_COLUMNS):
@@ -78,4 +78,4 @@ def _insert_left(state: Any, scratch: Any, first: int) -> None:
     """Insert a left bracket before the token at `first`."""
     begin = scratch.tokens[first, BEGIN]
     append(state, scratch, chars.ROUND_LEFT, ROUND_LEFT_HASH, GROUP, begin)
-    _rotate(scratch.tokens, first, state.num_tokens - 1)
+    rotate(scratch.tokens, first, state.num_tokens - 1)

@@ -11,9 +11,10 @@ import numpy as np
 from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars, shapes
 from mathledger.text.bars import append, enclose
-from mathledger.text.chars import is_digit, is_letter, skip_blanks
+from mathledger.text.chars import skip_blanks
 from mathledger.text.hashing import signed
 from mathledger.text.prose import begins_function
+from mathledger.text.sets import CURLY_LEFT_HASH, CURLY_RIGHT_HASH, begins_set
 from mathledger.text.state import (
     ARGUMENT,
     AUTOMATIC,
@@ -63,10 +64,6 @@ _CALL_OPEN, _CALL_CLOSE = (
 _CALL_BEGINS, _CALL_ENDS = (
     np.cumsum([0, *(len(pair[part]) for pair in CALLS.values())]) for part in range(2)
 )
-_MAX_SET = 200  # Bytes.
-_BEFORE_SET = tuple(b" \n\t$=(,:")
-_NOT_IN_SET = tuple(b"{\\$^_\n")
-CURLY_LEFT_HASH, CURLY_RIGHT_HASH = (int(value) for value in signed(b"{", b"}"))
 
 
 @borrowing
@@ -92,33 +89,12 @@ def open_brace(state: Any, scratch: Any) -> None:
         kind = PLAIN
         if is_argument:
             kind = LOOK
-        elif not state.opens_look and _is_set(scratch.text, state.index, state.size):
+        elif not state.opens_look and begins_set(scratch.text, state.index, state.size):
             kind = SET
             append(state, scratch, chars.CURLY_LEFT, CURLY_LEFT_HASH, GROUP, state.index)
         push(state, kind, state.num_tokens)
     state.index += 1
     state.opens_look = False
-
-
-@borrowing
-def _is_set(text: Any, index: int, size: int) -> bool:
-    """Return True if a brace begins a set in plain text, as in {1, 2, 3}."""
-    if index > 0 and text[index - 1] not in _BEFORE_SET:
-        return False
-    first = skip_blanks(text, index + 1, size)
-    if text[first] == chars.HYPHEN:
-        first += 1
-    if not is_digit(text[first]) and not is_letter(text[first]):
-        return False
-    has_comma = False
-    for at in range(first, min(size, first + _MAX_SET)):
-        byte = text[at]
-        if byte == chars.CURLY_RIGHT:
-            return has_comma
-        if byte in _NOT_IN_SET:
-            return False
-        has_comma |= byte == chars.COMMA
-    return False
 
 
 @borrowing

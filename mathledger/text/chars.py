@@ -109,3 +109,16 @@ def skip_blanks(text: Any, index: int, size: int) -> int:
     while index < size and text[index] == SPACE:
         index += 1
     return index
+
+
+@borrowing
+def is_in_formula(text: Any, index: int) -> bool:
+    r"""Return True between $ and $, and between \( and \) or \[ and \]."""
+    has_dollar, level = False, 0
+    for at in range(index):
+        if text[at] == BACKSLASH:
+            level += int(text[at + 1] in (ROUND_LEFT, SQUARE_LEFT))
+            level -= int(text[at + 1] in (ROUND_RIGHT, SQUARE_RIGHT))
+        elif text[at] == DOLLAR and (at == 0 or text[at - 1] != BACKSLASH):
+            has_dollar = not has_dollar
+    return has_dollar or level > 0

@@ -19,6 +19,7 @@ from mathledger.text.tokens import (
     NUMBER,
     NUMBER_WORD,
     TO,
+    move,
     write_pieces,
 )
 
@@ -182,6 +183,13 @@ def part(state: Any, scratch: Any, value: int, index: int, is_quarter: bool) -> 
     is_plural = text[index - 1] == _S
     of_follows = matches(text, index, _OF) or matches(text, index, _AS)
     of_follows = of_follows or (is_quarter and begin > 0 and text[begin - 1] == chars.HYPHEN)
+    if not of_follows and not is_plural and _ends_mixed(tokens, at, text, begin):
+        _respell(state, scratch, at, 1, index)  # As in three and a quarter.
+        tokens[at, FLAGS] &= ~NUMBER_WORD
+        move(tokens, at, at - 1)
+        state.num_tokens -= 1
+        _denominator(state, scratch, value, begin, index)
+        return True
     if at >= 0 and _is_joined(text, tokens[at, END], begin) and (of_follows or not is_quarter):
         is_one = tokens[at, HASH] == _ONE or (tokens[at, FLAGS] & ARTICLE and of_follows)
         number = -1
@@ -209,6 +217,16 @@ def part(state: Any, scratch: Any, value: int, index: int, is_quarter: bool) -> 
 
 
 _S = ord("s")
+
+
+@borrowing
+def _ends_mixed(tokens: Any, at: int, text: Any, begin: int) -> bool:
+    """Return True if a number, the word and, and an article end before `begin`."""
+    if at < 2 or not tokens[at, FLAGS] & ARTICLE or tokens[at - 1, HASH] != _AND:
+        return False
+    if tokens[at - 2, KIND] != NUMBER or not _is_joined(text, tokens[at, END], begin):
+        return False
+    return _is_joined(text, tokens[at - 2, END], tokens[at - 1, BEGIN])
 
 
 @borrowing

@@ -1,7 +1,8 @@
 r"""Hash the code of a drawing (asy, TikZ, an image's address) so that its layout does not matter.
 
-Blanks, comments, semicolons, math delimiters and the statements that only set sizes are left out,
-and one number has one spelling: `draw((0,0)--(4.0,.5)); // base` equals `draw( (0,0)--(4,0.5) )`.
+Blanks, comments, semicolons, math delimiters, the braces of x^{2} and the statements that only set
+sizes are left out, and one number has one spelling: `draw((0,0)--(4.0,.5)); // base` equals
+`draw( (0,0)--(4,0.5) )`.
 Coordinates and labels stay, because they are part of the problem.
 """
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
-from mathledger.text.chars import is_digit, is_letter, matches
+from mathledger.text.chars import LOWER, is_digit, is_letter, matches
 from mathledger.text.hashing import PRIME, SEED, mix
 
 # Kinds of drawing. Of an image, which has an address and no code, only the blanks are left out.
@@ -75,6 +76,10 @@ def _left_out(text: Any, index: int, end: int, kind: int) -> int:
         return index
     if byte == chars.DOLLAR:
         return index + 1
+    if (byte == chars.CURLY_LEFT and _is_lone(text, index, end, 1)) or (
+        byte == chars.CURLY_RIGHT and _is_lone(text, index, end, -1)
+    ):
+        return index + 1
     if byte == chars.BACKSLASH and after in (chars.ROUND_LEFT, chars.ROUND_RIGHT):
         return index + 2
     is_escaped = index > 0 and text[index - 1] == chars.BACKSLASH
@@ -91,6 +96,31 @@ def _left_out(text: Any, index: int, end: int, kind: int) -> int:
         ):
             index += 1
     return index
+
+
+@borrowing
+def _is_lone(text: Any, index: int, end: int, step: int) -> bool:
+    r"""Return True if the braces hold one letter, digit or macro, as in x^{2} and 30^{\circ}.
+
+    Args:
+        step: 1 at the brace that opens, -1 at the one that closes.
+    """
+    other = chars.CURLY_RIGHT if step > 0 else chars.CURLY_LEFT
+    at, num_letters = index + step, 0
+    if not 0 <= index + 2 * step < end:
+        return False
+    if text[index + 2 * step] == other and (is_digit(text[at]) or LOWER[text[at]] != 0):
+        return True
+    while step > 0 and text[at] == chars.BACKSLASH and at + 1 < end:
+        at += 1
+    is_macro = step < 0 or at > index + 1
+    while 0 <= at < end and LOWER[text[at]] != 0:
+        at, num_letters = at + step, num_letters + 1
+    if step < 0:
+        is_macro = at > 0 and text[at] == chars.BACKSLASH
+        while at > 0 and text[at] == chars.BACKSLASH:
+            at -= 1
+    return bool(is_macro and num_letters > 0 and 0 <= at < end and text[at] == other)
 
 
 @borrowing

@@ -2,10 +2,29 @@
 
 from typing import Any
 
+import numpy as np
+
 from mathledger.core.kernels import borrowing
 from mathledger.text import shapes
 from mathledger.text.braces import expect_bracket
-from mathledger.text.tokens import BEGIN, END, FLAGS, FUNCTION, HASH, ROOT_HASH, write_pieces
+from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_delimiters
+from mathledger.text.hashing import PRIME, SEED, mix, signed
+from mathledger.text.tokens import (
+    BEGIN,
+    END,
+    FLAGS,
+    FUNCTION,
+    HASH,
+    KIND,
+    NUMBER,
+    ROOT_HASH,
+    WORD,
+    write_pieces,
+)
+from mathledger.text.vocabulary import ACTION, NUMERAL, find
+
+_STAR, _BAR, _BY = (np.frombuffer(word, np.uint8) for word in (b"*", b"/", b" by "))
+_TIMES_HASH = int(signed(b"times")[0])
 
 
 @borrowing
@@ -13,8 +32,8 @@ def _matches(tokens: Any, start: int, words: Any, first: int, end: int) -> bool:
     """Return True if the tokens from `start` on are the phrase words[first:end]."""
     for at in range(first, end):
         token = tokens[start + at - first]
-        if words[at] == 0:
-            if not shapes.ends_operand(token):
+        if words[at] == 0 or words[at] == 1:
+            if not shapes.ends_operand(token) or (words[at] == 1 and token[KIND] != WORD):
                 return False
         elif token[HASH] != words[at]:
             return False
@@ -41,3 +60,54 @@ def apply(state: Any, scratch: Any, tables: Any, first: int, last: int) -> None:
             tokens[added, FLAGS] |= FUNCTION
             expect_bracket(state, scratch.text, state.index)
         return
+
+
+@borrowing
+def _begins_number(text: Any, index: int, size: int, tables: Any) -> bool:
+    """Return True if a number follows, in digits or in words."""
+    index = skip_delimiters(text, index, size)
+    if is_digit(text[index]):
+        return True
+    value = SEED
+    while LOWER[text[index]] != 0:
+        value = (value ^ LOWER[text[index]]) * PRIME
+        index += 1
+    entry = find(mix(value), tables.slots, tables.entries)
+    return bool(tables.entries[entry, ACTION] == NUMERAL)
+
+
+@borrowing
+def read_times(state: Any, scratch: Any, tables: Any, index: int) -> bool:
+    """Read "times" between two numbers as a product sign."""
+    text, last = scratch.text, state.num_tokens - 1
+    if last < 0 or scratch.tokens[last, KIND] != NUMBER:
+        return False
+    if not _begins_number(text, index, state.size, tables):
+        return False
+    write_pieces(state, scratch, _STAR, 0, 1, (state.index, index))
+    return True
+
+
+@borrowing
+def multiply_next(state: Any, scratch: Any, tables: Any) -> None:
+    """Write a product sign for the "times" of twice or thrice before a number."""
+    tokens, last = scratch.tokens, state.num_tokens - 1
+    if tokens[last, HASH] == _TIMES_HASH and _begins_number(
+        scratch.text, state.index, state.size, tables
+    ):
+        place = tokens[last, BEGIN], tokens[last, END]
+        state.num_tokens = last
+        write_pieces(state, scratch, _STAR, 0, 1, place)
+
+
+@borrowing
+def divide(state: Any, scratch: Any, index: int) -> bool:
+    """Read "divided by" between two operands as a slash."""
+    text, last = scratch.text, state.num_tokens - 1
+    if last < 0 or not shapes.ends_operand(scratch.tokens[last]) or not matches(text, index, _BY):
+        return False
+    at = skip_delimiters(text, index + len(_BY), state.size)
+    if not is_digit(text[at]) and (not is_letter(text[at]) or is_letter(text[at + 1])):
+        return False
+    write_pieces(state, scratch, _BAR, 0, 1, (state.index, index + len(_BY) - 1))
+    return True

@@ -11,8 +11,10 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
+from mathledger.text.abbreviations import BITS, write_in_full
 from mathledger.text.braces import close_brace, drop_unclosed, open_brace
 from mathledger.text.chars import CLASS, is_letter
+from mathledger.text.choices import C_BIT, write_choices
 from mathledger.text.drawings import digest
 from mathledger.text.folding import fold
 from mathledger.text.hashing import hash_span, mix
@@ -92,6 +94,10 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
         else:
             read_symbol(state, scratch, byte, byte_class)
     drop_unclosed(state, tokens)
+    if state.has_choice or state.capitals & C_BIT:
+        write_choices(state, scratch)
+    if state.smalls & BITS:
+        write_in_full(state, scratch)
     count = cut(state, tokens, tables.phrases, tables.phrase_ends)
     if state.capitals & state.smalls != 0:
         _keep_capitals(state, tokens, count, scratch.spellings)

@@ -7,17 +7,25 @@ import numpy as np
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
 from mathledger.text.chars import is_digit, is_letter, matches, skip_blanks
+from mathledger.text.hashing import signed
+from mathledger.text.state import CALL, ROUND
 from mathledger.text.tokens import (
     HASH,
+    KIND,
+    NUMBER,
     ROUND_LEFT_HASH,
     SQUARE_LEFT_HASH,
     SQUARE_RIGHT_HASH,
     write_pieces,
 )
 
-_OPEN, _ROW, _CLOSE, _DET = (
-    np.frombuffer(word, np.uint8) for word in (b"[ [", b"] [", b"] ]", b"det [ [")
+_OPEN, _ROW, _CLOSE, _DET, _MINUS = (
+    np.frombuffer(word, np.uint8) for word in (b"[ [", b"] [", b"] ]", b"det [ [", b", -")
 )
+_CURLY_LEFT_HASH, _BAR_HASH, _DET_HASH = (int(value) for value in signed(b"{", b"|", b"det"))
+_RIGHT, _END = (np.frombuffer(word, np.uint8) for word in (b"\\right", b"\\end"))
+_THIN = tuple(b"!,;: ")
+MAX_ENCLOSED = 60  # Nested matrices whose brackets are compared.
 # Macros that begin with an n and a capital.
 NEGATED = ("Rightarrow", "Leftarrow", "Leftrightarrow", "Vdash", "VDash")
 _NEGATED = np.frombuffer("".join(NEGATED).encode(), np.uint8)
@@ -32,35 +40,103 @@ _MATRIX, _SMALL, _ARRAY = (
 def read_environment(state: Any, scratch: Any, index: int) -> None:
     r"""Write the brackets of a matrix, whose \begin or \end ends at `index`.
 
-    An array in brackets is one, as in \left(\begin{array}{cc} 1 & 2 \end{array}\right).
+    An array in brackets is one, as in \left(\begin{array}{cc} 1 & 2 \end{array}\right); in bars, it
+    is a determinant. The brace before another environment is left out: it has no partner.
     """
     text, tokens = scratch.text, scratch.tokens
+    is_begin, last = text[state.index + 1] == _B, state.num_tokens - 1
+    before = tokens[last, HASH] if last >= 0 else 0
     at = skip_blanks(text, index, state.size)
     if text[at] != chars.CURLY_LEFT:
         return
-    letter = text[at + 1]
+    letter, is_bare = text[at + 1], True
     if matches(text, at + 1, _SMALL):
         at += len(_SMALL)
     elif letter in _LETTERS and not matches(text, at + 1, _MATRIX):
-        at += 1
-    if matches(text, at + 1, _ARRAY):
-        last = state.num_tokens - 1
-        is_begin = text[state.index + 1] == _B
-        if is_begin and (last < 0 or tokens[last, HASH] not in (ROUND_LEFT_HASH, SQUARE_LEFT_HASH)):
-            return
-    elif not matches(text, at + 1, _MATRIX):
+        at, is_bare = at + 1, False
+    is_array = matches(text, at + 1, _ARRAY)
+    if not is_array and not matches(text, at + 1, _MATRIX):
+        if is_begin and before == _CURLY_LEFT_HASH:
+            state.num_tokens = last
         return
+    is_determinant = not is_array and letter == _V
     place = (state.index, state.index + 1)
-    if text[state.index + 1] == _B:
-        pool = _DET if letter == _V else _OPEN
+    if is_begin:
+        if is_bare and _is_enclosed(state, tokens, text, before):
+            is_determinant = before == _BAR_HASH
+            if before == ROUND_LEFT_HASH:
+                state.depth -= 1
+            state.num_tokens = last
+            state.enclosed |= 1 << state.matrices
+        elif is_array and before not in (ROUND_LEFT_HASH, SQUARE_LEFT_HASH):
+            if before == _CURLY_LEFT_HASH:
+                state.num_tokens = last
+            return
+        pool = _DET if is_determinant else _OPEN
+        if (
+            is_determinant
+            and state.num_tokens > 0
+            and tokens[state.num_tokens - 1, HASH] == _DET_HASH
+        ):
+            pool = _OPEN
         write_pieces(state, scratch, pool, 0, len(pool), place)
         state.matrices += 1
     elif state.matrices > 0:
-        last = state.num_tokens - 1
-        if tokens[last, HASH] == SQUARE_LEFT_HASH and tokens[last - 1, HASH] == SQUARE_RIGHT_HASH:
+        if before == SQUARE_LEFT_HASH and tokens[last - 1, HASH] == SQUARE_RIGHT_HASH:
             state.num_tokens -= 2  # The last row ended with a line break.
         write_pieces(state, scratch, _CLOSE, 0, len(_CLOSE), place)
         state.matrices -= 1
+
+
+@borrowing
+def _is_enclosed(state: Any, tokens: Any, text: Any, before: Any) -> bool:
+    """Return True if the brackets or bars before and after an environment are right beside it."""
+    if before == ROUND_LEFT_HASH:
+        depth, closing = state.depth - 1, chars.ROUND_RIGHT
+        if depth < 0 or state.brackets[depth] != state.num_tokens - 1:
+            return False
+        if state.groups[depth] not in (ROUND, CALL):
+            return False
+    elif before == SQUARE_LEFT_HASH:
+        closing = chars.SQUARE_RIGHT
+    elif before == _BAR_HASH:
+        closing = chars.BAR
+    else:
+        return False
+    if state.matrices >= MAX_ENCLOSED:
+        return False
+    at = state.index
+    while at < state.size and not matches(text, at, _END):
+        at += 1
+    while at < state.size and text[at] != chars.CURLY_RIGHT:
+        at += 1
+    at = _skip_layout(text, at + 1, state.size)
+    return bool(at < state.size and text[at] == closing)
+
+
+@borrowing
+def _skip_layout(text: Any, at: int, size: int) -> int:
+    r"""Return the place of the next byte that is neither a blank nor one of \right, \! and \,."""
+    while at < size:
+        if text[at] == chars.SPACE or text[at] == chars.NEWLINE:
+            at += 1
+        elif matches(text, at, _RIGHT):
+            at += len(_RIGHT)
+        elif text[at] == chars.BACKSLASH and text[at + 1] in _THIN:
+            at += 2
+        else:
+            break
+    return min(at, size)
+
+
+@borrowing
+def matrix_end(state: Any, text: Any, index: int) -> int:
+    r"""Return the end of an \end, or of the bracket after it if the matrix lost its first one."""
+    bit = 1 << state.matrices
+    if text[state.index + 1] == _B or not state.enclosed & bit:
+        return index
+    state.enclosed &= ~bit
+    return int(min(_skip_layout(text, index, state.size) + 1, state.size))
 
 
 _B, _V = b"bv"
@@ -139,3 +215,68 @@ def is_doubled(state: Any, text: Any) -> bool:
     if state.escaped < 0:
         state.escaped = int(is_escaped(text, state.size))
     return bool(state.escaped > 0)
+
+
+@borrowing
+def rows_end(text: Any, index: int, size: int) -> int:
+    """Return the end of a matrix such as [2 1; 0 3] that begins here, or 0.
+
+    All rows have equally many numbers, and there are two in a row, or three rows: [2; 5] may be an
+    interval.
+    """
+    num_rows, num_columns, num_here, in_number = 0, 0, 0, False
+    for at in range(index + 1, min(size, index + MAX_ROWS)):
+        byte = text[at]
+        if is_digit(byte) or (byte == chars.HYPHEN and is_digit(text[at + 1]) and not in_number):
+            num_here += int(not in_number)
+            in_number = True
+        elif byte in _IN_NUMBER:
+            if not in_number or not is_digit(text[at + 1]):
+                return 0
+        elif byte == chars.SPACE or byte == chars.COMMA:
+            in_number = False
+        elif byte == chars.SEMICOLON or byte == chars.SQUARE_RIGHT:
+            if num_here == 0 or (num_rows > 0 and num_here != num_columns):
+                return 0
+            num_rows, num_columns, num_here, in_number = num_rows + 1, num_here, 0, False
+            if byte == chars.SQUARE_RIGHT:
+                is_matrix = num_rows > 1 and (num_columns > 1 or num_rows > 2)
+                return at if is_matrix else 0
+        else:
+            return 0
+    return 0
+
+
+_IN_NUMBER = chars.FULL_STOP, chars.SLASH
+MAX_ROWS = 200  # Bytes.
+
+
+@borrowing
+def read_row_sign(state: Any, scratch: Any, byte: int) -> bool:
+    """Read a sign of the matrix in which the index is; return False for the signs of numbers."""
+    index = state.index
+    place = (index, index + 1)
+    if byte == chars.SEMICOLON:
+        write_pieces(state, scratch, _ROW, 0, len(_ROW), place)
+    elif byte == chars.SQUARE_RIGHT:
+        write_pieces(state, scratch, _CLOSE, 0, len(_CLOSE), place)
+    elif byte == chars.HYPHEN:
+        last = state.num_tokens - 1
+        if scratch.tokens[last, KIND] != NUMBER or scratch.text[index - 1] != chars.SPACE:
+            return False
+        write_pieces(state, scratch, _MINUS, 0, len(_MINUS), place)
+    else:
+        return False
+    return True
+
+
+@borrowing
+def open_rows(state: Any, scratch: Any) -> bool:
+    """Read the bracket of a matrix such as [2 1; 0 3]; return False if none begins here."""
+    end = rows_end(scratch.text, state.index, state.size)
+    if end == 0:
+        return False
+    place = (state.index, state.index + 1)
+    write_pieces(state, scratch, _OPEN, 0, len(_OPEN), place)
+    state.rows_end = state.list_end = end
+    return True

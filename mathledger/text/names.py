@@ -27,8 +27,11 @@ from mathledger.text.shapes import is_in
 from mathledger.text.state import longest, scratch, tables
 from mathledger.text.tokens import (
     ARTICLE,
+    BEGIN,
+    BEGINS_SENTENCE,
     BLACKBOARD,
     CAPITALISED,
+    END,
     FLAGS,
     FROM,
     HASH,
@@ -38,6 +41,7 @@ from mathledger.text.tokens import (
     OPERAND,
     POINTS,
     SINGLE_CAPITAL,
+    SLASH_HASH,
     TO,
     WORD,
 )
@@ -50,7 +54,8 @@ MAX_PRODUCT = 3  # A longer run of small letters is a word.
 _MAX_NAMES = 128  # Later names keep their spelling.
 _CAPITAL = 26  # Codes of names: 26 small letters, 26 capitals, then hashes of Greek letters.
 _FIXED = signed(rb"\pi", rb"\infty", rb"\emptyset", rb"\ell", rb"\hbar")
-_SPELLED = signed(*b"word words letter letters".split())  # In such a text, BOOK is not four points.
+# In such a text, BOOK and XIV are not points.
+_SPELLED = signed(*b"word words letter letters roman numeral numerals".split())
 _CONSTANTS = tuple(b"ei")
 _HALVES = signed(b"am", b"pm")  # Of a day.
 # Short words that are not products, even if their letters are names.
@@ -60,6 +65,17 @@ _SHORT = signed(
     b"own per say she too use way yes th st nd rd cm mm km ft kg lb oz ml mi sin cos tan log max "
     b"min gcd lcm mod".split()
 )
+# Before these words a letter is no name that may be another one: the x-axis is not the y-axis.
+AXES = "axis axes intercept intercepts coordinate coordinates direction direction plane"
+_AXES, _AND = signed(*AXES.encode().split()), int(signed(b"and")[0])
+UNITS = "mglshtCFKVWNJ"  # A letter that stands only after numbers and blanks is a unit.
+_UNITS = np.array([ord(letter) for letter in UNITS], np.uint8)
+# Before one of these words, "a" is a letter and not an article: the area a of a square.
+NO_NOUNS = (
+    "of in on at for with as and or but then is are was be has to by if when where which that"
+)
+_NO_NOUNS = signed(*NO_NOUNS.encode().split())
+_KEPT = np.int64(1 << 20)  # Added to the code of a letter that keeps its name.
 _NAME_SEED = np.uint64(0x5851F42D4C957F2D)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -72,14 +88,22 @@ class Form(NamedTuple):
 
 
 @borrowing
-def _is_single(tokens: Any, at: int, spellings: Any) -> bool:
+def _is_single(tokens: Any, at: int, count: int, spellings: Any) -> bool:
     """Return True for a single letter that is a name."""
     token = tokens[at]
     if token[KIND] != WORD or token[TO] - token[FROM] != 1:
         return False
     letter = spellings[token[FROM]]
     is_constant = letter in _CONSTANTS and not token[FLAGS] & SINGLE_CAPITAL
-    return not is_constant and not token[FLAGS] & (ARTICLE | BLACKBOARD)
+    if is_constant or token[FLAGS] & BLACKBOARD:
+        return False
+    return not token[FLAGS] & ARTICLE or names_letter(tokens, at, count)
+
+
+@borrowing
+def names_letter(tokens: Any, at: int, count: int) -> bool:
+    """Return True if the letter a is no article, because no noun follows: the number a is."""
+    return at + 1 < count and is_in(tokens[at + 1, HASH], _NO_NOUNS)
 
 
 @borrowing
@@ -101,11 +125,7 @@ def _letter_code(letter: Any, is_capital: Any) -> Any:
 def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
     """Write the hashes of the renamed tokens from `lexer.lex` to out[:count]."""
     seen, num_seen = np.empty(_MAX_NAMES, np.int64), 0
-    small, is_spelled = np.int64(0), False
-    for at in range(count):
-        is_spelled |= is_in(tokens[at, HASH], _SPELLED)
-        if _is_single(tokens, at, spellings) and not tokens[at, FLAGS] & SINGLE_CAPITAL:
-            small |= np.int64(1) << _letter_code(spellings[tokens[at, FROM]], False)
+    small, fixed, is_spelled = survey(tokens, count, spellings)
     for at in range(count):
         token = tokens[at]
         first, end, flags = token[FROM], token[TO], token[FLAGS]
@@ -121,11 +141,14 @@ def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
             continue
         if token[KIND] != WORD or (is_spelled and flags & POINTS):
             continue
-        if not _is_run(tokens, at, spellings, small):
+        if not _is_run(tokens, at, count, spellings, small):
             continue
-        value, is_capital = np.uint64(0), flags & (SINGLE_CAPITAL | POINTS) != 0
+        value, is_capital = np.uint64(0), _is_capital(flags)
         for place in range(first, end):
             code = _letter_code(spellings[place], is_capital)
+            if fixed >> code & 1:
+                value = mix(value * _MULTIPLIER + _NAME_SEED + np.uint64(_KEPT + code))
+                continue
             number = _number(code, seen, num_seen)
             if number == num_seen and num_seen < _MAX_NAMES:
                 seen[num_seen] = code
@@ -135,12 +158,69 @@ def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
 
 
 @borrowing
-def _is_run(tokens: Any, at: int, spellings: Any, small: Any) -> bool:
+def survey(tokens: Any, count: int, spellings: Any) -> tuple[Any, Any, bool]:
+    """Return bits of the small letters that are names, bits of all letters that keep their name,
+    and whether the text is about the letters of words.
+    """
+    small, fixed, measures, others = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    is_spelled = False
+    for at in range(count):
+        own = tokens[at, HASH]
+        if tokens[at, KIND] != WORD:
+            continue
+        if tokens[at, TO] - tokens[at, FROM] > 1:
+            is_spelled |= is_in(own, _SPELLED)
+            if tokens[at, FLAGS] & POINTS and tokens[at, TO] - tokens[at, FROM] > MAX_POINTS:
+                for place in range(tokens[at, FROM], tokens[at, TO]):  # As in ABCDEFGH.
+                    fixed |= np.int64(1) << capital_code(spellings[place])
+            if at > 0 and is_in(own, _AXES):
+                fixed |= letter_bit(tokens, at - 1, count, spellings)
+                if at > 2 and tokens[at - 2, HASH] == _AND:
+                    fixed |= letter_bit(tokens, at - 3, count, spellings)
+            continue
+        bit = letter_bit(tokens, at, count, spellings)
+        if not _is_capital(tokens[at, FLAGS]):
+            small |= bit
+        if at > 0 and tokens[at - 1, KIND] == NUMBER and tokens[at - 1, END] < tokens[at, BEGIN]:
+            measures |= bit
+        elif at == 0 or tokens[at - 1, HASH] != SLASH_HASH:
+            others |= bit
+    if measures & ~others != 0:
+        for letter in _UNITS:
+            fixed |= (np.int64(1) << _letter_code(letter, letter < 0x61)) & measures & ~others
+    return small, fixed, is_spelled
+
+
+@borrowing
+def capital_code(letter: Any) -> Any:
+    """Return the code of a letter that is written as a capital, whatever its spelling."""
+    code = _letter_code(letter, True)
+    return code if _CAPITAL <= code < 2 * _CAPITAL else np.int64(2 * _CAPITAL)
+
+
+@borrowing
+def _is_capital(flags: Any) -> bool:
+    """Return True for capitals, also for one that begins a sentence, as in "A is a point"."""
+    is_first = flags & ARTICLE != 0 and flags & BEGINS_SENTENCE != 0
+    return bool(flags & (SINGLE_CAPITAL | POINTS) != 0 or is_first)
+
+
+@borrowing
+def letter_bit(tokens: Any, at: int, count: int, spellings: Any) -> Any:
+    """Return the bit of a letter that is a name, or 0."""
+    if not _is_single(tokens, at, count, spellings):
+        return np.int64(0)
+    code = _letter_code(spellings[tokens[at, FROM]], _is_capital(tokens[at, FLAGS]))
+    return np.int64(1) << code if 0 <= code < 2 * _CAPITAL else np.int64(0)
+
+
+@borrowing
+def _is_run(tokens: Any, at: int, count: int, spellings: Any, small: Any) -> bool:
     """Return True for a name, a run of points, or a product of names."""
     token = tokens[at]
     size = token[TO] - token[FROM]
     if size == 1:
-        return bool(_is_single(tokens, at, spellings))
+        return bool(_is_single(tokens, at, count, spellings))
     if token[FLAGS] & POINTS:
         is_time = at > 0 and tokens[at - 1, KIND] == NUMBER and is_in(token[HASH], _HALVES)
         return bool(size <= MAX_POINTS and not is_time)

@@ -50,6 +50,8 @@ NUM_SIGNS = 2
 _ENDS, _RIGHT = (chars.ROUND_RIGHT, chars.CURLY_RIGHT), np.frombuffer(b"\\right", np.uint8)
 _BETWEEN = np.frombuffer("".join(BETWEEN).encode(), np.uint8)
 _BETWEEN_ENDS = np.cumsum([0, *map(len, BETWEEN)])
+SUMS = r"\sum \prod \int \oint \bigcup \bigcap"
+_SUMS, _BINOM = signed(*SUMS.encode().split()), int(signed(b"\\binom")[0])
 _FUNCTION_LETTERS = signed(b"f", b"g", b"h")
 _ORDINAL_ENDINGS = signed(b"th", b"st", b"nd", b"rd")
 
@@ -67,11 +69,14 @@ def shape(tokens: Any, first: int, end: int) -> int:
     """Return the shape of the tokens from `first` up to `end`."""
     level, operands, worst = 0, 0, FACTOR
     joins = False  # Whether the next operand belongs to the last one or to a prefix.
+    num_chosen = 0  # Arguments of \\binom that are still to come.
     for at in range(first, end):
         value, kind = tokens[at, HASH], tokens[at, KIND]
         if kind == GROUP:
             if is_in(value, _OPENERS):
-                if level == 0 and not joins:
+                if level == 0 and num_chosen > 0:
+                    num_chosen -= 1
+                elif level == 0 and not joins:
                     operands += 1
                 level += 1
             elif level > 0:
@@ -89,10 +94,15 @@ def shape(tokens: Any, first: int, end: int) -> int:
                 worst = PRODUCT
             elif not is_in(value, _POSTFIXES):
                 return OTHER
+        elif value == _BINOM:
+            operands += int(not joins)
+            joins, num_chosen = False, 2
         elif kind == MACRO and not tokens[at, FLAGS] & (OPERAND | FUNCTION):
             return OTHER
         else:
-            if not joins:
+            if num_chosen > 0:
+                num_chosen -= 1
+            elif not joins:
                 operands += 1
             joins = bool(tokens[at, FLAGS] & FUNCTION) or (
                 kind == WORD
@@ -137,11 +147,15 @@ def is_atom(tokens: Any, first: int, end: int) -> bool:
 
 @borrowing
 def is_call(tokens: Any, first: int, end: int) -> bool:
-    r"""Return True for an argument that a function takes without brackets, as in \sin 2x."""
+    r"""Return True for an argument that a function takes without brackets: \sin 2x, \ln e^3."""
     for at in range(first, end):
         kind = tokens[at, KIND]
+        is_power = at > first and tokens[at - 1, HASH] == CARET_HASH
         if kind == NUMBER:
-            if at > first:
+            if at > first and not is_power:
+                return False
+        elif tokens[at, HASH] == CARET_HASH:
+            if at == first or is_power or at + 1 == end:
                 return False
         elif kind == WORD:
             if tokens[at, TO] - tokens[at, FROM] > 1:
@@ -172,7 +186,7 @@ def is_lone(tokens: Any, opened: int, end: int, text: Any, index: int, size: int
         before = tokens[opened - 1]
         if has_sign and not is_in(before[HASH], _RELATIONS):
             return False
-        is_operand = ends_operand(before)
+        is_operand = ends_operand(before) and not ends_limits(tokens, opened)
         if is_operand and before[KIND] == NUMBER and end > first + 1:
             is_operand = tokens[first, KIND] == NUMBER or has_sign
             is_operand = is_operand or not _is_factor_before(tokens, opened, text)
@@ -183,6 +197,24 @@ def is_lone(tokens: Any, opened: int, end: int, text: Any, index: int, size: int
     if end == first + 1:
         return bool(tokens[first, KIND] == NUMBER and text[index + 1] == chars.ROUND_LEFT)
     return _is_fraction(tokens, first, end, text, index)
+
+
+@borrowing
+def ends_limits(tokens: Any, end: int) -> bool:
+    r"""Return True if the tokens up to `end` are a sum's limits, as in \sum_{k=1}^{30}."""
+    at = end - 1
+    for _ in range(2):
+        level = int(tokens[at, HASH] == ROUND_RIGHT_HASH)
+        while level > 0 and at > 0:
+            at -= 1
+            level += int(tokens[at, HASH] == ROUND_RIGHT_HASH)
+            level -= int(tokens[at, HASH] == ROUND_LEFT_HASH)
+        if at < 2 or tokens[at - 1, HASH] not in SCRIPTS:
+            return False
+        at -= 2
+        if is_in(tokens[at, HASH], _SUMS):
+            return True
+    return False
 
 
 @borrowing

@@ -42,12 +42,15 @@ STATE = np.dtype(
         ("smalls", np.int64),  # The same for single small letters that are not articles.
         ("is_set", np.bool_),  # Whether the next capital is a set of numbers, as in \\mathbb{R}.
         ("has_phrase", np.bool_),  # Whether any token begins a boilerplate phrase.
+        ("has_choice", np.bool_),  # Whether the text has the word choose.
         ("star", np.int64),  # The last token if it may be a product sign, otherwise -1.
         ("in_root", np.bool_),  # Whether the index of a root is being read, as in \\sqrt[3].
         ("vectors", np.int8),  # Whether the text has vectors, or -1 if that is not known yet.
         ("list_end", np.int64),  # End in the text of a list of numbers, in which commas separate.
         ("matrices", np.int64),  # Number of open matrices.
+        ("enclosed", np.int64),  # One bit for each open matrix whose brackets are left out.
         ("in_rows", np.bool_),  # Whether [[ opened a matrix.
+        ("rows_end", np.int64),  # End in the text of a matrix such as [2 1; 0 3].
         ("escaped", np.int8),  # Whether each backslash is doubled, or -1 if not known yet.
         ("num_drawings", np.int64),  # Number of drawings whose places the scratch has.
         ("depth", np.int64),  # Number of open groups.
@@ -112,10 +115,10 @@ def start(state: Any, size: int, is_ascii: bool) -> None:
     state.num_tokens, state.num_spelled, state.capitals, state.smalls = 0, 0, 0, 0
     state.sentence = BEGINS_SENTENCE
     state.is_glued, state.opens_look, state.has_phrase = False, False, False
-    state.is_set = False
+    state.is_set, state.has_choice = False, False
     state.star, state.in_root, state.vectors, state.list_end = -1, False, -1, 0
     state.matrices, state.in_rows, state.escaped = 0, False, -1
-    state.num_drawings = 0
+    state.enclosed, state.rows_end, state.num_drawings = 0, -1, 0
     state.depth, state.owed[0], state.fractions[0] = 0, 0, 0
 
 

@@ -7,6 +7,7 @@ from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
 from mathledger.text.tokens import (
     AFTER_QUESTION,
+    BEFORE_COLON,
     BEFORE_STOP,
     BEGINS_SENTENCE,
     CAPITALISED,
@@ -16,7 +17,6 @@ from mathledger.text.tokens import (
     KIND,
     NUMBER,
     OPENS_PHRASE,
-    ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     SINGLE_CAPITAL,
     move,
@@ -34,6 +34,8 @@ _MARKERS = signed(b"a", b"b", b"c", b"d")
 _CAPITALS = signed(b"A", b"B", b"C", b"D")  # Spelled so if the text has the small letter, too.
 _ALL_MARKERS = 0b1111  # The bits of A to D in `state.capitals`.
 _PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
+HEADINGS, ANSWERS = "options choices", "answer answers"
+_HEADINGS, _ANSWERS = (signed(*words.encode().split()) for words in (HEADINGS, ANSWERS))
 _OPENING, _CLOSING = signed(b"(", b"["), signed(b")", b"]")
 POINTS = "points point pts marks mark"
 # Contests, in the brackets that name where a problem comes from.
@@ -47,16 +49,15 @@ _MIN_STEM = 6  # With fewer tokens before them, the options are part of the prob
 
 @borrowing
 def _is_marker(at: int, count: int, number: int, tokens: Any) -> bool:
-    """Return True if a token is the letter of this number, written as (A), A), "A.", (a) or a)."""
+    """Return True if a token is the letter of this number, written as (A), [A], A), "A.", "A:"."""
     if tokens[at, HASH] not in (_MARKERS[number], _CAPITALS[number]):
         return False
     if at + 1 < count and tokens[at + 1, HASH] == ROUND_RIGHT_HASH:
         return True
-    if not tokens[at, FLAGS] & SINGLE_CAPITAL:
-        return False
-    if tokens[at, FLAGS] & BEFORE_STOP:
+    if tokens[at, FLAGS] & (BEFORE_STOP | BEFORE_COLON):
         return True
-    return bool(at > 0 and tokens[at - 1, HASH] == ROUND_LEFT_HASH)
+    is_capital = tokens[at, FLAGS] & SINGLE_CAPITAL != 0
+    return bool(is_capital and at > 0 and is_in(tokens[at - 1, HASH], _OPENING))
 
 
 @borrowing
@@ -67,13 +68,18 @@ def options_start(count: int, tokens: Any) -> int:
             continue
         if not tokens[start, FLAGS] & (SINGLE_CAPITAL | AFTER_QUESTION):
             continue  # Small letters may also number the parts of a problem.
+        if tokens[start, FLAGS] & BEFORE_COLON and not tokens[start, FLAGS] & AFTER_QUESTION:
+            continue  # As in a table of A: 5 kg, B: 7 kg, ...
         num_markers = 1
         for at in range(start, count):
             if num_markers < len(_MARKERS) and _is_marker(at, count, num_markers, tokens):
                 num_markers += 1
         if num_markers < len(_MARKERS):
             return count
-        return start - 1 if tokens[start - 1, KIND] == GROUP else start
+        start -= int(tokens[start - 1, KIND] == GROUP)
+        if is_in(tokens[start - 1, HASH], _HEADINGS):  # As in "Answer choices:".
+            start -= 1 + int(is_in(tokens[start - 2, HASH], _ANSWERS))
+        return start
     return count
 
 

@@ -7,38 +7,45 @@ import numpy as np
 from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars, shapes
 from mathledger.text.braces import close_round, open_round
-from mathledger.text.chars import is_digit, is_letter, matches, skip_delimiters
-from mathledger.text.hashing import PRIME, SEED, hash_span, mix, signed
-from mathledger.text.matrices import begins_rows, end_row, is_doubled
+from mathledger.text.chars import is_digit, is_in_formula, is_letter, matches, skip_delimiters
+from mathledger.text.hashing import PRIME, SEED, mix, signed
+from mathledger.text.matrices import (
+    begins_rows,
+    end_row,
+    is_doubled,
+    open_rows,
+    read_row_sign,
+)
 from mathledger.text.prose import is_bullet, is_compound, is_either, is_emphasis, is_in_word
 from mathledger.text.ratios import is_ratio
+from mathledger.text.sets import divide_set
 from mathledger.text.state import emit
+from mathledger.text.sums import read_sum
 from mathledger.text.tokens import (
     AFTER_QUESTION,
     APOSTROPHE_HASH,
+    BEFORE_COLON,
     BEFORE_STOP,
     BEGIN,
     BEGINS_SENTENCE,
     CARET_HASH,
     END,
     FLAGS,
-    FROM,
     GROUP,
     HASH,
     KIND,
     MACRO,
     NUMBER,
     OPERATOR,
+    POINTS,
     ROOT_HASH,
     SQUARE_RIGHT_HASH,
-    TO,
     WORD,
     write_pieces,
 )
 
 _ESCAPABLE = tuple(b"*_&#")
 BANG_HASH = int(signed(b"!")[0])
-_SUMS = signed(b"sum", b"prod", b"int")
 _SIM = int.from_bytes(b"\\sim", "little")
 # Arrows and signs of several bytes, and the macros that they are.
 ARROWS = {
@@ -51,7 +58,7 @@ _ARROWS, _MACROS = (
 _ARROW_ENDS, _MACRO_ENDS = (np.cumsum([0, *map(len, words)]) for words in (ARROWS, ARROWS.values()))
 _SPACED_DOTS = np.frombuffer(b". . .", np.uint8)
 _OVERLINE = np.frombuffer(b"\\overline{", np.uint8)
-_BARS = np.frombuffer(b"| |", np.uint8)
+_BARS, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"| |", b"\\parallel"))
 _BEGIN = np.frombuffer(b"\\begin", np.uint8)
 # These two extend the kinds of token.
 _ENDS_SENTENCE, _NOTHING = 5, 6
@@ -69,6 +76,10 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     kind, width = _NOTHING, 1
     if byte_class == chars.SIGN:
         kind = OPERATOR
+        if byte == chars.BAR and (
+            divide_set(state, scratch, index + 1) or _read_parallel(state, scratch)
+        ):
+            return
     elif byte_class == chars.BRACKET:
         kind = GROUP
         if byte == chars.ROUND_RIGHT and close_round(state, scratch):
@@ -90,8 +101,15 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
         elif byte == chars.BACKSLASH and text[index + 1] == chars.BAR:
             write_pieces(state, scratch, _BARS, 0, len(_BARS), (index, index + 2))
             return
-        elif byte == chars.SQUARE_LEFT and text[index + 1] == byte:
-            state.in_rows |= begins_rows(text, index, state.size)
+        elif index <= state.rows_end and read_row_sign(state, scratch, byte):
+            return
+        elif byte == chars.SQUARE_LEFT:
+            if text[index + 1] == byte:
+                state.in_rows |= begins_rows(text, index, state.size)
+            elif open_rows(state, scratch):
+                return
+        elif byte == chars.COLON and divide_set(state, scratch, index + 1):
+            return
         takes_mark = False
         if state.is_glued and byte in (chars.BANG, chars.APOSTROPHE):
             takes_mark = _takes_mark(state, tokens, scratch.source, byte)
@@ -100,15 +118,18 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             text, index, state.size, state.is_glued, last_kind, takes_mark, state.in_rows
         )
     if byte == chars.UNDERSCORE and kind == OPERATOR and state.is_glued and last >= 0:
-        _read_sum(state, tokens, spellings, last)
+        read_sum(state, scratch, last)
     index = min(index + width, state.size)
     if kind >= _ENDS_SENTENCE:
         if kind == _ENDS_SENTENCE:
             state.sentence = BEGINS_SENTENCE
             if byte == chars.QUESTION:
                 state.sentence |= AFTER_QUESTION
-            if byte == chars.FULL_STOP and last >= 0 and state.is_glued:
-                tokens[last, FLAGS] |= BEFORE_STOP
+            if last >= 0 and state.is_glued:
+                if byte == chars.FULL_STOP:
+                    tokens[last, FLAGS] |= BEFORE_STOP
+                elif byte == chars.COLON:
+                    tokens[last, FLAGS] |= BEFORE_COLON
         if byte not in (chars.DOLLAR, chars.BACKSLASH):
             state.is_glued = False
         state.index = index
@@ -149,22 +170,6 @@ def _read_doubled(state: Any, scratch: Any) -> bool:
     return is_json
 
 
-@borrowing
-def _read_sum(state: Any, tokens: Any, spellings: Any, last: int) -> None:
-    r"""Make a macro of the words sum, prod and int before an index, as in sum_{k=1}^9 k."""
-    if not shapes.is_in(tokens[last, HASH], _SUMS):
-        return
-    first = state.num_spelled
-    spellings[first] = chars.BACKSLASH
-    end = first + 1
-    for at in range(tokens[last, FROM], tokens[last, TO]):
-        spellings[end] = spellings[at]
-        end += 1
-    tokens[last, HASH], tokens[last, KIND] = np.int64(hash_span(spellings, first, end)), MACRO
-    tokens[last, FROM], tokens[last, TO] = first, end
-    state.num_spelled = end
-
-
 # Maps the bytes with which arrows begin to 1 and the bytes that follow them to 2.
 _ARROW_BYTES = np.zeros(256, np.uint8)
 _ARROW_BYTES[list(b"<-=+")] |= 1
@@ -183,6 +188,18 @@ def _read_arrow(state: Any, scratch: Any) -> bool:
             write_pieces(state, scratch, _MACROS, low, high, place)
             return True
     return False
+
+
+@borrowing
+def _read_parallel(state: Any, scratch: Any) -> bool:
+    """Read two bars between blanks after the names of points, as in AB || CD."""
+    text, index, last = scratch.text, state.index, state.num_tokens - 1
+    if text[index + 1] != chars.BAR or text[index + 2] != chars.SPACE or last < 0:
+        return False
+    if not scratch.tokens[last, FLAGS] & POINTS or text[index - 1] != chars.SPACE:
+        return False
+    write_pieces(state, scratch, _PARALLEL, 0, len(_PARALLEL), (index, index + 2))
+    return True
 
 
 @borrowing
@@ -354,6 +371,8 @@ def _classify(
         return _ENDS_SENTENCE if after in (chars.SPACE, chars.NEWLINE) else _NOTHING, 1, 0
     if byte == chars.BANG:
         is_factorial = is_glued and (is_digit(before) or before == chars.ROUND_RIGHT)
+        if after == chars.EQUAL and takes_mark:
+            is_factorial = is_factorial or is_in_formula(text, index)
         if after == chars.EQUAL and not is_factorial and text[index + 2] != chars.EQUAL:
             return OPERATOR, 2, chars.BANG | chars.EQUAL << 8
         follows = last == NUMBER or (last == GROUP and before == chars.ROUND_RIGHT)

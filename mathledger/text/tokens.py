@@ -28,6 +28,7 @@ POINTS = 512  # The token is a run of capitals, such as ABC.
 AFTER_QUESTION = 2048  # The token follows a question mark.
 JOINED = 4096  # The token is a product of letters.
 BLACKBOARD = 8192  # The token is a capital such as \\mathbb{R}, which names a set of numbers.
+BEFORE_COLON = 16384  # A colon follows.
 ARTICLE = 1024  # The token is the letter "a" before a word.
 
 CARET_HASH, UNDERSCORE_HASH, APOSTROPHE_HASH, DEGREE_HASH, ROUND_LEFT_HASH, ROUND_RIGHT_HASH = (

@@ -44,13 +44,18 @@ COLON = 17  # Read it as a colon.
 MODULO = 18  # Drop the bracket before it, as in (mod 5).
 ORDINAL_ENDING = 19  # After a number or letter, read it as "th".
 ROOT = 20  # Read a bracket that follows as its argument.
+MID = 21  # Read it as a bar, or as a colon in a set.
+ARC = 22  # Read it as the word arc, unless it is another accent.
+CHOICE = 23  # Note that it may stand in a binomial coefficient, as in 9 choose 4.
 # If the following actions do not apply, the word stays.
-SCALE = 21  # Multiply the number before it.
-EXPAND = 22  # Read it as several tokens.
-PART = 23  # After a number, read it as the denominator of a fraction, otherwise as an ordinal.
-QUARTER = 24  # After a number and before "of", read it as the denominator of a fraction.
-HALF = 25  # Read it as 1/2.
-NOT = 26  # Negate the equals sign that follows.
+SCALE = 24  # Multiply the number before it.
+EXPAND = 25  # Read it as several tokens.
+PART = 26  # After a number, read it as the denominator of a fraction, otherwise as an ordinal.
+QUARTER = 27  # After a number and before "of", read it as the denominator of a fraction.
+HALF = 28  # Read it as 1/2.
+NOT = 29  # Negate the equals sign that follows.
+DIVIDED = 30  # Between two operands and before "by", read it as a slash.
+TIMES = 31  # Between two numbers, read it as a product sign.
 
 # Formatting macros are dropped.
 _FORMATTING = r"""
@@ -80,7 +85,7 @@ _SPELLINGS = {
     r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\geqq": ">=", r"\ne": "!=", r"\neq": "!=",
     r"\lt": "<", r"\gt": ">", r"\cdot": "*", r"\times": "*", r"\ast": "*", r"\cdotp": "*",
     r"\centerdot": "*", r"\div": "/",
-    r"\mid": "|", r"\vert": "|", r"\lvert": "|", r"\rvert": "|",
+    r"\lvert": "|", r"\rvert": "|",
     r"\circ": "°", r"\degree": "°", r"\degrees": "°",
     r"\ldots": "...", r"\dots": "...", r"\cdots": "...", r"\dotsc": "...", r"\dotsb": "...",
     r"\dotsm": "...", r"\vdots": "...", r"\ddots": "...", r"\prime": "'", r"\lbrace": "{",
@@ -93,7 +98,6 @@ _SPELLINGS = {
     r"\vartheta": r"\theta", r"\varrho": r"\rho", r"\varnothing": r"\emptyset",
     r"\land": r"\wedge", r"\lor": r"\vee", r"\lnot": r"\neg", r"\Box": r"\square",
     r"\Diamond": r"\diamond", r"\lozenge": r"\diamond", r"\bigstar": r"\star",
-    r"\overarc": r"\widehat", r"\wideparen": r"\widehat", r"\arc": r"\widehat",
     r"\owns": r"\ni", r"\dag": r"\dagger", r"\ddag": r"\ddagger",
     r"\backslash": "\\", r"\setminus": "\\",
     r"\percent": "%", r"\triangle": "triangle", r"\bigtriangleup": "triangle",
@@ -105,13 +109,14 @@ _SPELLINGS = {
     "kilogram": "kg", "kilograms": "kg", "milligram": "mg", "milligrams": "mg",
     "milliliter": "ml", "milliliters": "ml", "millilitre": "ml", "millilitres": "ml",
     "sq": "square", "foot": "ft", "feet": "ft", "inch": "inches", "pound": "lb", "pounds": "lb",
-    "lbs": "lb",
+    "lbs": "lb", "yd": "yards", "yds": "yards", "gal": "gallons", "gals": "gallons",
     "ounce": "oz", "ounces": "oz", "hr": "hour", "hrs": "hours", "mins": "minutes",
     "secs": "seconds", "metre": "meter", "metres": "meters", "litre": "liter",
     "litres": "liters", "colour": "color", "colours": "colors", "coloured": "colored",
     "centre": "center", "centres": "centers", "grey": "gray", "travelled": "traveled",
     "travelling": "traveling", "labelled": "labeled",
 }  # fmt: skip
+_ARCS = r"\overset \stackrel \widehat \overarc \wideparen \arc"
 _ONE_ARGUMENT = {r"\sqrt": r"\sqrt"}
 _TWO_ARGUMENTS = (r"\binom", r"\dbinom", r"\tbinom")
 _FRACTIONS = r"\frac \dfrac \tfrac \cfrac"
@@ -138,13 +143,15 @@ _PARTS = (
     "fifteenth sixteenth seventeenth eighteenth nineteenth"
 )
 # A phrase of words and its tokens. N stands for a number, a letter or a closing bracket before the
-# phrase, and stays.
+# phrase, and stays; L stands for a letter.
 IDIOMS = {
     "per cent": "%", "log base": "log _", "log _ N of": "log _ N", "square root of": r"\sqrt",
     "cube root of": r"\sqrt [ 3 ]", "N is less than": "N <", "N less than": "N <",
     "N is greater than": "N >", "N greater than": "N >", "< or equal to": "<=",
     "> or equal to": ">=", "N is equal to": "N =", "N is not equal to": "N !=", "N equals": "N =",
-    "N plus": "N +", "N minus": "N -", "N divided by": "N /", "N squared": "N ^ 2",
+    "N plus": "N +", "N minus": "N -", "N squared": "N ^ 2", "N not equal to": "N !=",
+    "L at least": "L >=", "L is at least": "L >=", "L at most": "L <=", "L is at most": "L <=",
+    "is congruent to": r"\cong", "N is congruent to": r"N \equiv",
     "N cubed": "N ^ 3", "is parallel to": r"\parallel",
     "is perpendicular to": r"\perp", "is similar to": r"\sim", "km per hour": "km / h",
     "miles per hour": "mph", "miles / hour": "mph", "km / hour": "km / h",
@@ -228,15 +235,23 @@ def known() -> dict[str, tuple[int, str]]:
         words[name] = (TAKES_TWO, _SPELLINGS.get(name, name))
     words[r"\over"] = (BAR, "/")
     words[r"\choose"] = (BAR, r"\binom")
+    words["choose"] = (CHOICE, "choose")
     words[r"\overline"] = words[r"\bar"] = (OVERLINE, r"\overline")
     words["by"] = (BY, "*")
     words[r"\colon"] = (COLON, ":")
+    words[r"\mid"] = words[r"\vert"] = (MID, "|")
+    for name in _ARCS.split():
+        words[name] = (ARC, name)
     for name, scale in _SCALES.items():
         words[name] = (SCALE, str(scale))
     for name, spelling in _EXPANSIONS.items():
         words[name] = (EXPAND, spelling)
     for number, name in enumerate(_PARTS.split()):
         words[name] = words[name + "s"] = (PART, str(number + 3))
+    for number, name in enumerate(_TENS_WORDS.split()):
+        words[name.replace("y", "ieth")] = (PART, str(20 + 10 * number))
+    words["divided"] = (DIVIDED, "/")
+    words["times"] = (TIMES, "times")
     words["quarter"] = words["quarters"] = (QUARTER, "4")
     words["half"] = (HALF, "1 / 2")
     for name in ("st", "nd", "rd", "th"):
@@ -328,7 +343,7 @@ def idioms_of(name: str) -> tuple[int, int]:
 
 
 class Idioms(NamedTuple):
-    words: I64  # Token hashes of all phrases; 0 stands for N.
+    words: I64  # Token hashes of all phrases; 0 stands for N, 1 for L.
     ends: I32  # Where each phrase ends in words.
     kept: I32  # How many first words its replacement has as well.
     pool: U8  # Spellings of the other tokens of all replacements, separated by blanks.
@@ -340,7 +355,9 @@ def idiom_table() -> Idioms:
     words, ends, kept, pool, pool_ends = list[int](), [0], list[int](), bytearray(), [0]
     for phrase, replacement in _idioms():
         old, new = phrase.split(), replacement.split()
-        words += [0 if word == "N" else int(signed(word.encode())[0]) for word in old]
+        words += [
+            "NL".index(word) if word in "NL" else int(signed(word.encode())[0]) for word in old
+        ]
         ends.append(len(words))
         kept.append(next((at for at, word in enumerate(old) if new[at : at + 1] != [word]), 0))
         pool += " ".join(new[kept[-1] :]).encode()

@@ -17,9 +17,11 @@ from mathledger.text.braces import (
 from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_blanks, skip_delimiters
 from mathledger.text.hashing import PRIME, SEED, hash_span, mix
 from mathledger.text.markup import environment_end, skip_groups
-from mathledger.text.matrices import read_environment
+from mathledger.text.matrices import matrix_end, read_environment
 from mathledger.text.products import join_letters
 from mathledger.text.ratios import is_ratio
+from mathledger.text.segments import num_points, read_arc
+from mathledger.text.sets import divide_set
 from mathledger.text.state import emit
 from mathledger.text.times import read_time
 from mathledger.text.tokens import (
@@ -104,6 +106,8 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
         elif action == vocabulary.OPENS_PHRASE:
             flags |= OPENS_PHRASE
             state.has_phrase = True
+        elif action == vocabulary.CHOICE:
+            state.has_choice = True
         elif (
             spellings[first] in (_DEGREE_LEAD, chars.APOSTROPHE)
             and last >= 0
@@ -221,7 +225,12 @@ def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: in
     if action == vocabulary.EXPAND:
         first, end = entry[vocabulary.NEW_FROM], entry[vocabulary.NEW_TO]
         write_pieces(state, scratch, tables.replacements, first, end, (state.index, index))
+        idioms.multiply_next(state, scratch, tables)
         return True
+    if action == vocabulary.TIMES:
+        return idioms.read_times(state, scratch, tables, index)
+    if action == vocabulary.DIVIDED:
+        return idioms.divide(state, scratch, index)
     if action == vocabulary.NOT:
         at = skip_blanks(scratch.text, index, state.size)
         if scratch.text[at] != chars.EQUAL:
@@ -232,12 +241,19 @@ def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: in
     if action == vocabulary.MODULO:
         drop_modulo_bracket(state)
         return False
+    if action == vocabulary.MID or action == vocabulary.COLON:
+        if divide_set(state, scratch, index):
+            return True
+        if action == vocabulary.MID:
+            return False
+    if action == vocabulary.ARC:
+        return read_arc(state, scratch, index)
     if action == vocabulary.FRACTION:
         open_fraction(state, scratch)
     elif action == vocabulary.BAR:
         bar(state, scratch, scratch.text[state.index + 1] == _C)
     elif action == vocabulary.OVERLINE:
-        if not _is_segment(scratch.text, index):
+        if num_points(scratch.text, index) < 2:
             return False
         state.opens_look = True
     elif action != vocabulary.COLON or is_ratio(
@@ -298,25 +314,6 @@ def _is_cross(state: Any, tokens: Any, text: Any) -> bool:
 
 
 @borrowing
-def _is_segment(text: Any, index: int) -> bool:
-    r"""Return True if two or more letters, perhaps with primes, follow in braces."""
-    while text[index] == chars.SPACE and text[index + 1] in (chars.SPACE, chars.CURLY_LEFT):
-        index += 1
-    if text[index] != chars.CURLY_LEFT:
-        return False
-    index += 1
-    count = 0
-    while text[index] != chars.CURLY_RIGHT:
-        byte = text[index]
-        if byte < chars.NOT_ASCII and LOWER[byte] != 0:
-            count += 1
-        elif byte != chars.APOSTROPHE and (byte != chars.SPACE or text[index + 1] == chars.SPACE):
-            return False
-        index += 1
-    return count > 1
-
-
-@borrowing
 def _spell_word(text: Any, index: Any, spellings: Any, end: Any) -> tuple[Any, Any, Any]:
     """Copy a word in lower case; return where it ends in text and in spellings, and its hash.
 
@@ -369,7 +366,7 @@ def _leave_out(state: Any, scratch: Any, action: int, index: int) -> None:
         state.is_set = matches(text, state.index, _MATHBB) or matches(text, state.index, _BBB)
     elif action == vocabulary.ENVIRONMENT:
         read_environment(state, scratch, index)
-        index = environment_end(text, index, state.size)
+        index = matrix_end(state, text, environment_end(text, index, state.size))
     elif action >= vocabulary.SKIP_ONE:
         index = skip_groups(text, index, state.size, action - vocabulary.SKIP_ONE + 1)
     state.index = index

@@ -16,6 +16,10 @@ EXCHANGED = {
     "a ratio": "The ratio of <boys> to <girls> is {0}:{1}, with {2} pupils. How many are boys?",
     "names": "<Al> is {0} and <Bo> is {1}. In how many years will Bo be {2} times as old as Al?",
     "halves of the day": "A shop opens at {0} <am> and closes at {1} <pm>. How long is it open?",
+    "who is first": "<Al> is {0} years older than <Bo>. In {1} years they are {2}. How old is Al?",
+    "animals": "The ratio of <cats> to <dogs> is {0}:{1} among {2} animals. How many are cats?",
+    "deeds": "The <farmer> gives the <vet> {0} eggs and keeps {1}. How many had the farmer of {2}?",
+    "sides": "A rectangle has <length> ${0}x + {1}$ and <width> $x - {2}$. Find its length.",
     "factors": r"Find $<\begin{{pmatrix}} {0} & 2 \\ 3 & {1} \end{{pmatrix}}> "
     r"<\begin{{pmatrix}} 0 & {2} \\ {3} & 7 \end{{pmatrix}}>$.",
 }
@@ -64,6 +68,17 @@ def test_words_in_another_order_may_say_the_same(text: str, item: str) -> None:
         ("How many four-digit numbers have <> digits and end in 5?", ("distinct", "")),
         ("How many positive <> divisors does 360 have?", ("even", "")),
         (r"How many $n \in \mathbb{<>}$ satisfy $n^2 < 50$?", ("Z", "N")),
+        ("Three friends buy 12 pencils <> and give 4 away. How many has each?", ("each", "in all")),
+        ("The 5 shelves hold 20 books<>. Ann takes 7. How many are left?", (" each", "")),
+        ("Ann has 5 <> cards than Bob's 14. How many has Ann?", ("times as many", "more")),
+        ("The 14 by 9 lawn grows: its <> doubles. What is its area?", ("length", "width")),
+        ("Reflect $(3, -5)$ in the $<>$-axis.", ("x", "y")),
+        ("A pipe of 12 <> is cut into 4 parts. How long is one?", ("m", "g")),
+        ("Write <> as an ordinary numeral.", ("XIV", "MCD")),
+        ("How many of the numbers are in <>(12,5)?", ("C", "P")),
+        ("For what $n$ is $n<>720$?", ("!=", r" \ne ")),
+        ("Evaluate $2^{<>}$ at $x = 2$.", ("3x", "3}x{")),
+        ("Find $<>$ for $A = [[1, 2], [3, 4]]$ and $B = [[0, 1], [5, 2]]$.", ("AB", "BA")),
         ("A shop closes at 5 <> and opens 14 hours later. When?", ("AM", "PM")),
     ],
 )
@@ -96,8 +111,13 @@ def test_a_word_that_decides_may_not_differ(old: str, new: tuple[str, str]) -> N
             r"How many $n \in \mathbb{Z}$ satisfy $n^2 < 50$?",
             "How many k ∈ \u2124 satisfy k² < 50?",
         ),
+        (
+            "There are 6 shelves with 12 books each. How many books are there?",
+            "There are 6 shelves with 12 books on each. How many books are there?",
+        ),
+        ("What is 12.5% of $640?", "What is 12.5% of 640 dollars?"),
     ],
-    ids=["evenly", "an array", "two arrays", "a set", "a set of numbers"],
+    ids=["evenly", "an array", "two arrays", "a set", "a set of numbers", "each", "dollars"],
 )
 def test_spellings_of_one_problem_are_found(text: str, item: str) -> None:
     assert is_leak(text, item) and is_leak(item, text)

@@ -95,7 +95,7 @@ def test_free_words_added_or_dropped_make_a_copy(clauses: list[str], data: st.Da
         ("may be 20", "must be 20"),
         ("is not 20", "is 20"),
         ("is the area $a$ of 20", "is the area of 20"),
-        ("is $a + b = 20$", "is $b + a = 20$"),
+        ("is $a + b = 20$ for $a > 3$", "is $b + a = 20$ for $a > 3$"),
         ("is $2(x + 1) = 20$", "is $(2x + 1) = 20$"),
         ("is in $[20, x)$", "is in $(20, x]$"),
         ("is the angle 20", "is the angel 20 of the angle"),
@@ -104,6 +104,23 @@ def test_free_words_added_or_dropped_make_a_copy(clauses: list[str], data: st.Da
 def test_a_word_that_turns_the_meaning_makes_another_problem(one: str, other: str) -> None:
     text = "Ann has 12 red tiles and 7 blue ones in her box, and the value {} when Bob asks for it."
     assert not are_copies(text.format(one), text.format(other))
+
+
+NAMES_OF_VARIABLES = st.lists(st.sampled_from("cpqvwxz"), min_size=3, max_size=3, unique=True)
+
+
+@settings(max_examples=30, deadline=None)
+@given(NAMES_OF_VARIABLES, NAMES_OF_VARIABLES, st.integers(2, 99))
+def test_variables_renamed_throughout_make_a_copy(
+    one: list[str], other: list[str], number: int
+) -> None:
+    text = "Let ${0} + 3{1} = 7{2}$ and ${1} - {2} = %d$, where ${2} > 0$. What is ${0} - {1}$?"
+    text %= number
+    assert are_copies(text.format(*one), text.format(*other))
+    turned = text.replace("{1} - {2}", "{2} - {1}")
+    asked = text.replace("{0} - {1}$?", "{1} - {0}$?")
+    for each in (turned, asked):
+        assert not are_copies(text.format(*one), each.format(*other))
 
 
 @pytest.mark.parametrize(
@@ -118,6 +135,13 @@ def test_a_typo_does_not_make_another_problem(right: str, typo: str) -> None:
     assert are_copies(text.format(right), text.format(typo))
     longer = text + f" The {right} box is hers."
     assert not are_copies(longer.format(right), longer.format(typo))  # It may be another thing.
+
+
+def test_points_that_a_drawing_names_keep_their_names() -> None:
+    drawing = '[asy] draw((0,0)--(4,0)--(4,3)--cycle); label("$A$",(0,0)); [/asy]'
+    text = "In triangle $ABC$, the side $AB$ is 4 and $BC$ is 3. What is the sine of {}? " + drawing
+    assert not are_copies(text.format("$A$"), text.format("$B$"))
+    assert are_copies(text.format("$A$"), text.format("$A$").replace("What is", "Find"))
 
 
 def test_a_bracket_without_its_partner_is_a_typo() -> None:

@@ -13,12 +13,16 @@ from fractions import Fraction
 import numpy as np
 
 from mathledger.text import (
+    abbreviations,
     braces,
+    choices,
+    commas,
     drawings,
     folding,
     matrices,
     numbers,
     prose,
+    sets,
     shapes,
     surroundings,
     symbols,
@@ -101,6 +105,7 @@ POSTFIXES = (b"!", DEGREE, b"'", b"%")
 VECTORS = re.compile(
     rb"vector|= *\((?=[ .-]*[0-9])[ .0-9-]*,|\\vec|\\overrightarrow|\\mathbf\{[A-Za-z\x80-\xff]\}"
 )
+LAYOUT_AHEAD = re.compile(rb"(?:[ \n]|\\right|\\[!,;: ])*")
 MATRIX = re.compile(rb" *\{([pbBvV]|small)?matrix\}")
 SINGLE = re.compile(rb"(?<!\\)\\(?!n)[A-Za-z\x80-\xff]")
 DOUBLE = re.compile(rb"(?<=\\)\\[A-Za-z\x80-\xff()\[\]]")
@@ -129,7 +134,13 @@ class Token:
     is_joined: bool = False
     after_question: bool = False
     before_stop: bool = False
+    before_colon: bool = False
     opens_phrase: bool = False
+
+    def is_atom(self) -> bool:
+        """Return True for a number, and for a letter that is no article."""
+        is_letter = self.kind == WORD and len(self.spelling) == 1 and not self.is_article
+        return self.kind == NUMBER or is_letter
 
     def flagged(self) -> bool:
         return self.is_operand or self.is_function
@@ -174,7 +185,7 @@ def shape(tokens: list[Token]) -> int:
         if level == 0:
             top.append(token)
         level += token.is_opener()
-    operands, is_product, joins = 0, False, False
+    operands, is_product, joins, num_chosen = 0, False, False, 0
     for at, token in enumerate(top):
         is_sign = token.spelling in (b"+", b"-")
         if token.kind == GROUP and not token.is_opener():
@@ -187,10 +198,14 @@ def shape(tokens: list[Token]) -> int:
             is_product = True
         elif token.kind == OPERATOR and token.spelling in POSTFIXES:
             continue
+        elif token.spelling == b"\\binom":
+            operands += not joins
+            joins, num_chosen = False, 2
         elif token.kind == OPERATOR or (token.kind == MACRO and not token.flagged()):
             return OTHER
         else:
-            operands += not joins
+            operands += not joins and not num_chosen
+            num_chosen -= num_chosen > 0
             is_call = top[at + 1 : at + 2] and top[at + 1].spelling == b"("
             is_call = is_call and token.kind == WORD and token.spelling in (b"f", b"g", b"h")
             joins = token.kind != GROUP and bool(token.is_function or is_call)
@@ -204,9 +219,11 @@ def shape(tokens: list[Token]) -> int:
 
 
 def is_call(tokens: list[Token]) -> bool:
-    """Return True for an argument that a function takes without brackets: 2x, 40 degrees."""
+    """Return True for an argument that a function takes without brackets: 2x, 40 degrees, e^3."""
+    powers = [at > 0 and tokens[at - 1].spelling == b"^" for at in range(len(tokens))]
     return bool(tokens) and all(
-        (token.kind == NUMBER and at == 0)
+        (token.kind == NUMBER and (at == 0 or powers[at]))
+        or (token.spelling == b"^" and 0 < at < len(tokens) - 1 and not powers[at])
         or (token.kind == WORD and len(token.spelling) == 1)
         or (token.kind == MACRO and token.is_operand)
         or (token.kind == OPERATOR and at > 0 and token.spelling in POSTFIXES)
@@ -242,7 +259,10 @@ class Reader:
     capitals: set[bytes] = field(default_factory=set)
     smalls: set[bytes] = field(default_factory=set)
     num_matrices: int = 0
+    enclosed: set[int] = field(default_factory=set)  # Matrices whose brackets are left out.
     in_rows: bool = False
+    rows_end: int = -1  # End of a matrix such as [2 1; 0 3].
+    has_choice: bool = False
     star: int = -1  # The last token if it may be a product sign.
     in_root: bool = False
     list_end: int = 0
@@ -432,6 +452,7 @@ class Reader:
         token.is_cross = bool(flags & CROSS)
         token.is_number_word = action == vocabulary.NUMERAL and kind == NUMBER
         token.opens_phrase = action == vocabulary.OPENS_PHRASE
+        self.has_choice |= action == vocabulary.CHOICE
         is_name = self.mark_case(token, name, end, action)
         self.begins_sentence = False
         self.add(token, end)
@@ -477,6 +498,11 @@ class Reader:
         elif action == vocabulary.ENVIRONMENT:
             self.read_matrix(start)
             self.skip_environment()
+            if self.text[start + 1 : start + 2] == b"e" and self.num_matrices in self.enclosed:
+                self.enclosed.remove(self.num_matrices)
+                layout = LAYOUT_AHEAD.match(self.text, self.index, self.size)
+                assert layout
+                self.index = min(layout.end() + 1, self.size)
         elif action >= vocabulary.SKIP_ONE:
             self.skip_groups(action - vocabulary.SKIP_ONE + 1)
 
@@ -485,19 +511,52 @@ class Reader:
         name = MATRIX.match(self.text, self.index)
         index = self.index
         is_begin = self.text[start + 1 : start + 2] == b"b"
-        array = re.compile(rb" *\{array\}").match(self.text, self.index)
-        if array and (not is_begin or self.last in (b"(", b"[")):
-            name = array
-        if name and is_begin:
-            is_determinant = not array and name[1] in (b"v", b"V")
-            self.write(b"det [ [" if is_determinant else b"[ [", start, start + 1)
+        array = re.compile(rb" *\{(?:[pbBvV]|small)?array\}").match(self.text, self.index)
+        if not name and not array:
+            if is_begin and self.last == b"{" and re.compile(rb" *\{").match(self.text, index):
+                self.tokens.pop()
+            return
+        is_determinant = bool(name) and name[1] in (b"v", b"V")
+        if is_begin:
+            named = name or array
+            is_bare = b"small" in named[0] or not re.match(rb" *\{[pbBvV](?!matrix)", named[0])
+            is_bare = is_bare or named[0].strip(b" {").startswith((b"matrix", b"array"))
+            if is_bare and self.is_enclosed(start):
+                is_determinant = self.last == b"|"
+                if self.last == b"(":
+                    self.groups.pop()
+                self.tokens.pop()
+                self.enclosed.add(self.num_matrices)
+            elif array and self.last not in (b"(", b"["):
+                if self.last == b"{":
+                    self.tokens.pop()
+                return
+            has_name = self.last == b"det"
+            self.write(b"det [ [" if is_determinant and not has_name else b"[ [", start, start + 1)
             self.num_matrices += 1
-        elif name and self.num_matrices:
+        elif self.num_matrices:
             if [token.spelling for token in self.tokens[-2:]] == [b"]", b"["]:
                 del self.tokens[-2:]
             self.write(b"] ]", start, start + 1)
             self.num_matrices -= 1
         self.index = index
+
+    def is_enclosed(self, start: int) -> bool:
+        """Return True if the brackets or bars before and after an environment are beside it."""
+        closing = {b"(": b")", b"[": b"]", b"|": b"|"}.get(self.last)
+        if closing is None or self.num_matrices >= matrices.MAX_ENCLOSED:
+            return False
+        if self.last == b"(":
+            is_first = len(self.groups) > 1 and self.group.first == len(self.tokens) - 1
+            if not is_first or self.group.kind not in (ROUND, CALL):
+                return False
+        end = self.text.find(b"\\end", start, self.size + 4)
+        brace = self.text.find(b"}", end, self.size) if 0 <= end < self.size else -1
+        if brace < 0:
+            return False
+        layout = LAYOUT_AHEAD.match(self.text, brace + 1, self.size)
+        assert layout
+        return layout.end() < self.size and self.text.startswith(closing, layout.end())
 
     def read_specially(self, action: int, spelling: str, spelled: bytes, end: int) -> bool:
         """Read a macro or word for which no token is written here."""
@@ -510,8 +569,28 @@ class Reader:
             return self.read_part(int(spelling), spelled, end, action == vocabulary.QUARTER)
         if action == vocabulary.HALF:
             return self.read_half(end)
+        is_before_number = action in (vocabulary.EXPAND, vocabulary.TIMES)
+        is_before_number = is_before_number and self.begins_number(end)
         if action == vocabulary.EXPAND:
-            self.write(spelling.encode(), start, end)
+            pieces = spelling.encode()
+            if is_before_number:
+                pieces = pieces.replace(b"times", b"*")
+            self.write(pieces, start, end)
+            return True
+        if action == vocabulary.TIMES:
+            if not is_before_number or not self.tokens or self.tokens[-1].kind != NUMBER:
+                return False
+            self.write(b"*", start, end)
+            return True
+        if action == vocabulary.DIVIDED:
+            after = re.compile(
+                rb" by " + DELIMITERS_AHEAD + rb"(?:[0-9]|[A-Za-z\x80-\xff](?![A-Za-z\x80-\xff]))"
+            )
+            if not self.tokens or not self.tokens[-1].ends_operand():
+                return False
+            if not after.match(self.text, end):
+                return False
+            self.write(b"/", start, end + 3)
             return True
         if action == vocabulary.NOT:
             equals = re.compile(rb" *=").match(self.text, end)
@@ -528,6 +607,13 @@ class Reader:
                 for group in self.groups[at + 1 :]:
                     group.first = last
             return False
+        if action in (vocabulary.MID, vocabulary.COLON):
+            if self.divide_set(end):
+                return True
+            if action == vocabulary.MID:
+                return False
+        if action == vocabulary.ARC:
+            return self.read_arc(spelled, end)
         if action == vocabulary.FRACTION:
             if (self.takes_argument() or self.follows_function()) and len(self.groups) < 64:
                 self.tokens.append(self.bracket(b"("))
@@ -540,6 +626,45 @@ class Reader:
         elif action != vocabulary.COLON or self.is_ratio(start, end, False):
             return False
         self.index = end
+        return True
+
+    def begins_number(self, index: int) -> bool:
+        """Return True if a number follows, in digits or in words."""
+        ahead = re.compile(DELIMITERS_AHEAD).match(self.text, index, self.size)
+        assert ahead
+        word = WORD_LETTERS.match(self.text, ahead.end())
+        if not word:
+            return self.text[ahead.end() : ahead.end() + 1].isdigit()
+        name = word[0].lower().decode("latin-1")
+        return vocabulary.known().get(name, (0, ""))[0] == vocabulary.NUMERAL
+
+    def divide_set(self, end: int) -> bool:
+        """Write a colon if a bar or colon, which ends at `end`, divides a set."""
+        before = [token.spelling for token in self.tokens[-1 - sets.MAX_ELEMENT :]]
+        start = max((at for at, own in enumerate(before) if own == b"{"), default=-1)
+        element = before[start + 1 :]
+        if start < 0 or not element or element[-1] in (b"(", b"[") or {b"}", b":"} & {*element}:
+            return False
+        if element.count(b"|") % 2:
+            return False
+        self.write(b":", self.index, end)
+        return True
+
+    def read_arc(self, macro: bytes, end: int) -> bool:
+        """Read the macro of an arc as the word arc."""
+        start = self.index
+        if macro == b"\\widehat":
+            points = SEGMENT.match(self.text, end)
+            if not points or len(re.findall(rb"[A-Za-z]", points[0])) != 2:
+                return False
+        elif macro in (b"\\overset", b"\\stackrel"):
+            frown = re.compile(rb" *\{?\\*frown *\}?").match(self.text, end)
+            if not frown:
+                return False
+            end = min(frown.end(), self.size)
+        if self.last != b"arc":
+            self.write(b"arc", start, end)
+        self.index, self.opens_look = end, True
         return True
 
     def expect_bracket(self) -> None:
@@ -603,7 +728,9 @@ class Reader:
             if len(tail) < len(words):
                 continue
             if not all(
-                token.ends_operand() if word == b"N" else token.spelling == word
+                token.ends_operand() and (word == b"N" or token.kind == WORD)
+                if word in (b"N", b"L")
+                else token.spelling == word
                 for token, word in zip(tail, words, strict=True)
             ):
                 continue
@@ -706,6 +833,15 @@ class Reader:
         is_hyphened = begin > 0 and self.text[begin - 1 : begin] == b"-"
         of_follows = of_follows or (is_quarter and is_hyphened)
         number = b"%d" % value
+        if not of_follows and not is_plural and at > 1 and self.tokens[at].is_article:
+            is_mixed = self.tokens[at - 1].spelling == b"and" and self.is_joined(at, begin)
+            is_mixed = is_mixed and self.is_joined(at - 2, self.tokens[at - 1].begin)
+            if is_mixed and self.tokens[at - 2].kind == NUMBER:
+                self.respell(at, 1, end)
+                self.tokens[at].is_number_word = False
+                del self.tokens[at - 1]
+                self.write(b"/ " + number, begin, end)
+                return True
         if at >= 0 and self.is_joined(at, begin) and (of_follows or not is_quarter):
             token = self.tokens[at]
             is_one = token.spelling == b"one" or (token.is_article and of_follows)
@@ -781,6 +917,8 @@ class Reader:
     # --- numbers ----------------------------------------------------------------------------------
 
     def read_number(self) -> None:
+        if self.is_glued and self.last == b"!":
+            self.tokens.append(Token(b"*", OPERATOR, self.index - 1, self.index))
         start, is_argument = self.index, self.group.owed > 0
         is_digit = self.at(0).isdigit()
         spelling, end, is_list = b"0", start, False
@@ -803,10 +941,11 @@ class Reader:
                 spelling, end = spelling + group[2], group.end()
         if not is_one_digit:
             decimals = DECIMALS.match(self.text, end)
-            if not decimals and not is_list and end > start:
-                decimals = decimal_comma(self.text, start, end)
+            if not decimals and not is_list and end > start >= self.rows_end:
+                decimals = decimal_comma(self.text, start, end, self.size)
             if decimals:
-                spelling = (spelling + b"." + decimals[0][1:]).rstrip(b"0").rstrip(b".")
+                digits_after = decimals[0].lstrip(b".,{}")
+                spelling = (spelling + b"." + digits_after).rstrip(b"0").rstrip(b".")
                 end = decimals.end()
         self.emit(spelling, NUMBER, end - start)
         if is_argument:
@@ -868,8 +1007,26 @@ class Reader:
         if not content:
             return False
         start += content.end()
-        inside = re.match(rb"([^}{\\$^_\n]*)\}", self.text[start : min(self.size, start + 200)])
-        return bool(inside and b"," in inside[1])
+        end = min(self.size, start + 200)
+        inside = re.match(rb"([^}{\\$^_\n]*)\}", self.text[start:end])
+        if inside and b"," in inside[1]:
+            return True
+        is_over = re.search(rb"[}{\\$^_\n]", self.text[start:end])
+        return is_over is not None and self.is_divided(start)
+
+    def is_divided(self, start: int) -> bool:
+        """Return True if a letter, perhaps with its domain, and a bar or colon begin here."""
+        letter = re.compile(rb"[A-Za-z\x80-\xff](?![A-Za-z\x80-\xff]) *").match(self.text, start)
+        if not letter:
+            return False
+        at = min(letter.end(), self.size)
+        if self.text.startswith(b"\\in", at):
+            domain = re.compile(rb"(?:(?!\\mid)[^:|])*").match(
+                self.text, at, min(self.size, at + sets.MAX_DOMAIN)
+            )
+            assert domain
+            at = domain.end()
+        return at < self.size and re.compile(rb"[:|]|\\mid").match(self.text, at) is not None
 
     def close_brace(self) -> None:
         while len(self.groups) > 1 and self.group.kind >= AUTOMATIC:
@@ -944,7 +1101,7 @@ class Reader:
         if opened:
             before = self.tokens[opened - 1]
             is_relation = before.spelling in (b"=", b"<", b">", b"<=", b">=", b"!=")
-            is_operand = before.ends_operand()
+            is_operand = before.ends_operand() and not self.ends_limits(opened)
             if is_operand and before.kind == NUMBER and len(inside) > 1:
                 is_operand = inside[0].kind == NUMBER or has_sign
                 is_operand = is_operand or not self.is_factor_before(opened)
@@ -957,6 +1114,21 @@ class Reader:
         if len(inside) == 1:
             return inside[0].kind == NUMBER and self.at(1) == b"("
         return self.is_fraction(inside)
+
+    def ends_limits(self, end: int) -> bool:
+        """Return True if the tokens up to `end` are the limits of a sum."""
+        at = end - 1
+        for _ in range(2):
+            level = self.tokens[at].spelling == b")"
+            while level > 0 and at > 0:
+                at -= 1
+                level += (self.tokens[at].spelling == b")") - (self.tokens[at].spelling == b"(")
+            if at < 2 or self.tokens[at - 1].spelling not in SCRIPTS:
+                return False
+            at -= 2
+            if self.tokens[at].spelling in shapes.SUMS.encode().split():
+                return True
+        return False
 
     def is_second_factor(self, opened: int) -> bool:
         """Return True if the bracket stands for a product sign, as the second of (3/7)(2/5)."""
@@ -1099,7 +1271,19 @@ class Reader:
                 self.write(macro.encode(), self.index, end)
                 return
         run = len(self.text[self.index :]) - len(self.text[self.index :].lstrip(byte))
-        if byte in b"+=%^|":
+        is_in_rows = self.index <= self.rows_end
+        if is_in_rows and byte in b";]":
+            self.write(b"] [" if byte == b";" else b"] ]", self.index, self.index + 1)
+        elif is_in_rows and byte == b"-" and self.tokens[-1].kind == NUMBER and before == b" ":
+            self.write(b", -", self.index, self.index + 1)
+        elif byte in b":|" and self.divide_set(self.index + 1):
+            return
+        elif byte == b"|" and self.is_parallel():
+            self.write(b"\\parallel", self.index, self.index + 2)
+        elif byte == b"[" and after != b"[" and (end := self.matrix_end()):
+            self.write(b"[ [", self.index, self.index + 1)
+            self.rows_end = self.list_end = end
+        elif byte in b"+=%^|":
             self.emit(byte, OPERATOR, 1)
         elif byte in b"()":
             if byte == b"(" or not self.close_round():
@@ -1139,6 +1323,9 @@ class Reader:
             if run > 1 or self.is_emphasis():
                 self.skip(run)
                 return
+            is_limit = re.compile(rb"_\{[A-Za-z\x80-\xff] ?=").match(self.text, self.index)
+            if self.is_glued and self.last == b"\\Sigma" and is_limit:
+                self.tokens[-1].spelling, self.tokens[-1].is_operand = b"\\sum", False
             if self.is_glued and self.last in (b"sum", b"prod", b"int"):
                 self.tokens[-1].spelling, self.tokens[-1].kind = b"\\" + self.last, MACRO
             self.emit(byte, OPERATOR, 1)
@@ -1182,6 +1369,27 @@ class Reader:
             if ends or (byte == b"." and not LETTERS.match(after)):
                 self.end_sentence(byte)
             self.skip(1)
+
+    def matrix_end(self) -> int:
+        """Return the end of a matrix such as [2 1; 0 3] that begins here, or 0."""
+        number = rb"-?[0-9]+(?:[./][0-9]+)*"
+        inside = self.text[self.index + 1 : min(self.size, self.index + matrices.MAX_ROWS)]
+        row = rb"[ ,]*%s(?:[ ,]+%s)*[ ,]*" % (number, number)
+        found = re.match(rb"(%s(?:;%s)+)\]" % (row, row), inside)
+        if not found:
+            return 0
+        columns = [len(re.findall(number, each)) for each in found[1].split(b";")]
+        is_matrix = len({*columns}) == 1 and (columns[0] > 1 or len(columns) > 2)
+        return self.index + found.end() if is_matrix else 0
+
+    def is_parallel(self) -> bool:
+        """Return True at two bars between blanks after the names of points."""
+        if not self.tokens or self.at(1) != b"|" or self.at(2) != b" " or self.at(-1) != b" ":
+            return False
+        name = self.tokens[-1]
+        letters = self.text[name.begin : name.end]
+        is_points = name.kind == WORD and len(letters) > 1
+        return is_points and all(letters[at : at + 1] < b"a" for at in (0, 1, -1))
 
     def breaks_line(self) -> bool:
         r"""Return True at the line break \n of JSON."""
@@ -1267,8 +1475,9 @@ class Reader:
 
     def end_sentence(self, byte: bytes) -> None:
         self.begins_sentence, self.after_question = True, byte == b"?"
-        if byte == b"." and self.tokens and self.is_glued:
-            self.tokens[-1].before_stop = True
+        if byte in b".:" and self.tokens and self.is_glued:
+            self.tokens[-1].before_stop |= byte == b"."
+            self.tokens[-1].before_colon |= byte == b":"
 
     def read_star(self, after: bytes) -> None:
         power = self.at(2)
@@ -1296,6 +1505,8 @@ class Reader:
         kind = self.tokens[-1].kind if self.tokens else None
         is_factorial = kind == NUMBER or (kind == GROUP and before == b")")
         is_glued_factorial = self.is_glued and (before.isdigit() or before == b")")
+        if after == b"=" and self.takes_mark(b"!"):
+            is_glued_factorial |= self.is_in_formula()
         if after == b"=" and not is_glued_factorial and self.at(2) != b"=":
             self.emit(b"!=", OPERATOR, 2)
         elif self.takes_mark(b"!") or (self.is_glued and is_factorial):
@@ -1303,6 +1514,13 @@ class Reader:
         else:
             self.end_sentence(b"!")
             self.skip(1)
+
+    def is_in_formula(self) -> bool:
+        r"""Return True between $ and $, and between \( and \) or \[ and \]."""
+        before = self.text[: self.index]
+        around = self.text[: self.index + 1]
+        level = len(re.findall(rb"\\[(\[]", around)) - len(re.findall(rb"\\[)\]]", around))
+        return len(re.findall(rb"(?<!\\)\$", before)) % 2 == 1 or level > 0
 
     def takes_mark(self, byte: bytes) -> bool:
         """Return True if a factorial or prime follows a single letter, or a prime another prime."""
@@ -1351,6 +1569,8 @@ def canonical_drawing(code: bytes, kind: int) -> bytes:
         if byte <= b" " or byte == b";":
             begins = begins or byte == b";"
             at += 1
+        elif is_lone_brace(code, at):
+            at += 1
         elif skipped := left_out.match(code, at) or (begins and LAYOUT.match(code, at)):
             at = skipped.end()
         elif number := DECIMAL.match(code, at):
@@ -1363,6 +1583,14 @@ def canonical_drawing(code: bytes, kind: int) -> bytes:
             kept += byte
             at, begins = at + 1, byte in b"{}"
     return kept
+
+
+def is_lone_brace(code: bytes, at: int) -> bool:
+    r"""Return True at a brace around one letter, digit or macro, as in x^{2} and 30^{\circ}."""
+    name = rb"(?:[0-9A-Za-z\x80-\xc1\xc3-\xe2\xee-\xff]|\\+[A-Za-z\x80-\xc1\xc3-\xe2\xee-\xff]+)"
+    if code[at : at + 1] == b"{":
+        return re.compile(rb"\{%s\}" % name).match(code, at) is not None
+    return code[at : at + 1] == b"}" and re.search(rb"\{%s\Z" % name, code[:at]) is not None
 
 
 def list_end(text: bytes, start: int) -> int:
@@ -1420,14 +1648,36 @@ def continues(text: bytes, start: int, end: int) -> bool:
     )
 
 
-def decimal_comma(text: bytes, start: int, end: int) -> re.Match[bytes] | None:
-    """Return the decimals that follow a comma, as in 1,25."""
-    decimals = re.compile(rb",(?:[0-9]{2}|[0-9]+)(?![0-9]|,|\.[0-9])").match(text, end)
-    if not decimals or (len(decimals[0]) != 3 and text[start:end] != b"0"):
+def decimal_comma(text: bytes, start: int, end: int, size: int) -> re.Match[bytes] | None:
+    """Return the decimals that follow a comma, as in 1,25, 7,5 m and 7{,}5."""
+    if braced := re.compile(rb"\{,\}[0-9]+").match(text, end):
+        return braced
+    decimals = re.compile(rb",[0-9]+(?![0-9]|,|\.[0-9])").match(text, end)
+    if not decimals or (len(decimals[0]) > 3 and text[start:end] != b"0"):
         return None
-    is_list = re.search(rb"[,=]\Z", text[:start].rstrip(b" "))
+    before = text[:start].rstrip(b" ")
+    is_list = re.search(rb"[,=]\Z", before)
     is_list = is_list or is_bracketed(text, start, decimals.end())
-    return None if is_list or continues(text, start, decimals.end()) else decimals
+    if is_list or continues(text, start, decimals.end()):
+        return None
+    if len(decimals[0]) == 2 and text[start:end] != b"0":
+        spacing = re.compile(rb"(?:[ $~]|\\[(),; ])*").match(text, decimals.end(), size)
+        assert spacing
+        after = text[spacing.end() :]
+        unit = re.match(
+            rb"(?:\\(?:text|mathrm)\{ *)?(\xc2|\\?%|[A-Za-z\x80-\xc1\xc3-\xe2\xee-\xff]+)", after
+        )
+        has_unit = unit and (
+            unit[1][:1] in b"\xc2%\\" or unit[1].lower().decode("latin-1") in commas.UNITS.split()
+        )
+        has_operator = before[-1:] and before[-1:] in commas.OPERATORS.encode()
+        after_operator = rb"[%s]|- |\\(?:%s)" % (
+            re.escape(commas.OPERATORS).encode(),
+            "|".join(commas.PRODUCTS).encode(),
+        )
+        if not has_unit and not has_operator and not re.match(after_operator, after):
+            return None
+    return decimals
 
 
 ENTITY = re.compile("&(?:#([0-9]+)|#[xX]([0-9a-fA-F]+)|([A-Za-z0-9]+));")
@@ -1483,6 +1733,10 @@ def lex(raw: str) -> tuple[list[Token], int]:
     reader = Reader(text, source)
     reader.read()
     tokens = reader.tokens
+    if reader.has_choice or b"c" in reader.capitals:
+        write_choices(tokens, reader.text, reader.size)
+    if reader.smalls & {b"h", b"s"}:
+        write_in_full(tokens)
     if reader.capitals | reader.smalls >= set(MARKERS):
         tokens = tokens[: options_start(tokens)]
     tokens = tokens[: source_start(tokens)]
@@ -1492,6 +1746,161 @@ def lex(raw: str) -> tuple[list[Token], int]:
             token.spelling = token.spelling.upper()
         token.begin, token.end = source[token.begin], source[token.end - 1] + 1
     return tokens, reader.drawings
+
+
+def write_in_full(tokens: list[Token]) -> None:
+    """Write the units h and s in full if they always follow a number and a blank, or a slash."""
+    for letter, word in abbreviations.ABBREVIATIONS.items():
+        places = [
+            at
+            for at, token in enumerate(tokens)
+            if token.spelling == letter.encode() and token.kind == WORD and not token.is_capital
+        ]
+        befores = [tokens[at - 1] if at else None for at in places]
+        measures = [
+            before is not None and before.kind == NUMBER and before.end < tokens[at].begin
+            for at, before in zip(places, befores, strict=True)
+        ]
+        is_unit = all(
+            measured or (before is not None and before.spelling == b"/")
+            for before, measured in zip(befores, measures, strict=True)
+        )
+        for at, measured in zip(places, measures, strict=True):
+            if is_unit and measured:
+                tokens[at].spelling = word.encode()
+
+
+def write_choices(tokens: list[Token], text: bytes, size: int) -> None:
+    r"""Write binomial coefficients as \binom."""
+    at = 0
+    while at < len(tokens):
+        start, count = -1, len(tokens)
+        token = tokens[at]
+        spellings = [each.spelling for each in tokens[at : at + 5]]
+        if token.spelling == b"choose":
+            start = first_of_choice(tokens, at, text, size)
+            if start >= 0:
+                tokens.insert(start, tokens.pop(at))
+        elif token.spelling == b"c" and token.is_capital:
+            if is_choice_call(tokens, at, text):
+                start = at
+                del tokens[at + 4], tokens[at + 1]
+            elif is_between(tokens, at, text):
+                start = at - 1
+                tokens.insert(start, tokens.pop(at))
+            elif has_index_before(tokens, at):
+                start = at - 2
+                token.begins_sentence |= tokens[start].begins_sentence
+                token.after_question |= tokens[start].after_question
+                del tokens[at + 1], tokens[start]
+                tokens.insert(start, tokens.pop(at - 1))
+            elif at + 4 < count and {spellings[1], spellings[3]} == {b"^", b"_"}:
+                one, other = tokens[at + 2], tokens[at + 4]
+                is_turned = spellings[1] == b"^"
+                if can_choose(*((other, one) if is_turned else (one, other)), True):
+                    start = at
+                    tokens[at + 1 : at + 5] = [other, one] if is_turned else [one, other]
+        if start >= 0:
+            chosen, after = tokens[start : start + 2]
+            chosen.spelling, chosen.kind, chosen.is_capital = b"\\binom", MACRO, False
+            chosen.begins_sentence |= after.begins_sentence
+            chosen.after_question |= after.after_question
+            after.begins_sentence = after.after_question = False
+            around = [
+                tokens[place].spelling
+                for place in (start - 1, start + 3)
+                if 0 <= place < len(tokens)
+            ]
+            if around == [b"(", b")"]:
+                is_lower = start > 1 and tokens[start - 2].spelling == b"/"
+                if is_lower or [each.spelling for each in tokens[start + 4 : start + 5]] == [b"/"]:
+                    del tokens[start + 3], tokens[start - 1]
+        at += 1
+
+
+def can_choose(whole: Token, part: Token, is_strict: bool = False) -> bool:
+    if whole.kind != NUMBER or part.kind != NUMBER:
+        return not is_strict
+    numbers = (whole.spelling, part.spelling)
+    if not all(each.isdigit() and len(each) <= choices.MAX_DIGITS for each in numbers):
+        return False
+    return int(whole.spelling) >= int(part.spelling) + is_strict
+
+
+def first_of_choice(tokens: list[Token], at: int, text: bytes, size: int) -> int:
+    """Return where n in "n choose k" begins, or -1."""
+    if at == 0 or at + 1 == len(tokens) or tokens[at].begins_sentence:
+        return -1
+    for before, after in itertools.pairwise(tokens[at - 1 : at + 2]):
+        ahead = re.compile(DELIMITERS_AHEAD).match(text, before.end, size)
+        assert ahead
+        if ahead.end() != after.begin:
+            return -1
+    if not tokens[at + 1].is_atom() and tokens[at + 1].spelling != b"(":
+        return -1
+    if tokens[at - 1].is_atom():
+        return at - 1
+    if tokens[at - 1].spelling != b")":
+        return -1
+    level, start = 1, at - 2
+    while start >= 0:
+        level += (tokens[start].spelling == b")") - (tokens[start].spelling == b"(")
+        if level == 0:
+            return start
+        start -= 1
+    return -1
+
+
+def is_pair(tokens: list[Token], at: int, text: bytes) -> bool:
+    """Return True for a letter before two atoms in brackets, as in C(9, 4)."""
+    if at + 4 >= len(tokens):
+        return False
+    name, opening, one, other, closing = tokens[at : at + 5]
+    if (opening.spelling, closing.spelling) != (b"(", b")") or name.end != opening.begin:
+        return False
+    has_comma = re.match(rb" *,", text[one.end : other.begin + 1])
+    return one.is_atom() and other.is_atom() and bool(has_comma)
+
+
+def is_choice_call(tokens: list[Token], at: int, text: bytes) -> bool:
+    """Return True for C(9, 4) unless it is a point or a function that the text defines."""
+    if not is_pair(tokens, at, text) or not can_choose(*tokens[at + 2 : at + 4]):
+        return False
+    after = [token.spelling for token in tokens[at + 5 : at + 6]]
+    if tokens[at + 2].kind == WORD and after == [b"="]:
+        return False
+    geometry, counts = (words.encode().split() for words in (choices.GEOMETRY, choices.COUNTS))
+    return not any(
+        token.spelling in geometry
+        or (token.is_capital and token.spelling not in counts and is_pair(tokens, place, text))
+        for place, token in enumerate(tokens)
+    )
+
+
+def is_between(tokens: list[Token], at: int, text: bytes) -> bool:
+    """Return True for 9C4, which is not a part of a longer name."""
+    if at == 0 or at + 1 == len(tokens):
+        return False
+    before, token, after = tokens[at - 1 : at + 2]
+    if before.kind != NUMBER or after.kind != NUMBER:
+        return False
+    if before.end != token.begin or token.end != after.begin:
+        return False
+    is_part = LETTERS.match(text, after.end) or (
+        before.begin > 0 and LETTERS.match(text, before.begin - 1)
+    )
+    return not is_part and can_choose(before, after)
+
+
+def has_index_before(tokens: list[Token], at: int) -> bool:
+    r"""Return True for {}_9C_4 and {}^9C_4, but not for x^9 C_4."""
+    if at < 2 or at + 2 >= len(tokens) or tokens[at - 2].spelling not in SCRIPTS:
+        return False
+    if tokens[at + 1].spelling != b"_" or (at > 2 and tokens[at - 3].ends_operand()):
+        return False
+    if not tokens[at - 1].is_atom() or not tokens[at + 2].is_atom():
+        return False
+    return can_choose(tokens[at - 1], tokens[at + 2])
 
 
 def options_start(tokens: list[Token]) -> int:
@@ -1504,13 +1913,14 @@ def options_start(tokens: list[Token]) -> int:
             return False
         if at + 1 < len(tokens) and around[-1] == b")":
             return True
-        in_bracket = at > 0 and around[0] == b"("
-        return token.is_capital and (token.before_stop or in_bracket)
+        in_bracket = at > 0 and around[0] in (b"(", b"[")
+        return token.before_stop or token.before_colon or (token.is_capital and in_bracket)
 
     starts = [
         at
         for at in range(MIN_STEM, len(tokens))
         if is_marker(at, MARKERS[0]) and (tokens[at].is_capital or tokens[at].after_question)
+        if not tokens[at].before_colon or tokens[at].after_question
     ]
     if not starts:
         return len(tokens)
@@ -1527,7 +1937,10 @@ def options_start(tokens: list[Token]) -> int:
     )
     if waiting or asks:
         return len(tokens)
-    return start - 1 if tokens[start - 1].kind == GROUP else start
+    start -= tokens[start - 1].kind == GROUP
+    if tokens[start - 1].spelling in surroundings.HEADINGS.encode().split():
+        start -= 1 + (tokens[start - 2].spelling in surroundings.ANSWERS.encode().split())
+    return start
 
 
 def number_end(tokens: list[Token]) -> int:

@@ -34,6 +34,10 @@ PIECES = r"""
     \begin{array}{c} \end{array} \begin{pmatrix} \end{pmatrix} \left( \right) \left[ & \mathbb{R} ℝ
     _abc_ sum_ (AMC 8) cbrt( twenty-first one and a half a.m. P.M. !! .\overline{27}
     \times =(1,2) \mathrm{d} \sin( )\cos which equation below are ¢
+    C(9,4) C(n,k) 9C4 _9C_4 ^{9}C_{4} C_9^4 C^4_9 choose \binom \lbrace \mid : \{ \} {n:n>3,4}
+    {x∈ℝ: \left| \right| \begin{matrix} \end{matrix} \left\{ [2 1; 0 3] [1,2;3 -4] [1;2;3]
+    \overset{\frown} \widehat{AB} \arc \sum_{k=1}^{30}( \sum_1^n(1/k) $n!=6$ n!=6 3!5!
+    7,5 7{,}5 7,5\ m 7,5% 2+7,5 divided twice AB
 """
 BLANKS = [" ", "  ", "\n", "\n\n", "\n- ", "\n* ", ". ", "\t", "\r", "\x00", "\x7f", "\xa0"]
 OTHERS = [
@@ -47,6 +51,10 @@ OTHERS = [
     "12. ",
     "thirty one",
     "\\ ",
+    " divided by 3",
+    "3 times 5",
+    "AB || CD",
+    "n is at least 3",
     "\U000e0001",
 ]
 KNOWN = sorted(vocabulary.known()) + [phrase.capitalize() for phrase in vocabulary.BOILERPLATE]

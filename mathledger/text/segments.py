@@ -1,0 +1,61 @@
+r"""Read what is written over the ends of a segment or an arc: \overline{AB}, \widehat{AB}."""
+
+from typing import Any
+
+import numpy as np
+
+from mathledger.core.kernels import borrowing
+from mathledger.text import chars
+from mathledger.text.chars import LOWER, matches, skip_blanks
+from mathledger.text.hashing import signed
+from mathledger.text.tokens import HASH, write_pieces
+
+_ARC, _FROWN, _HAT = (np.frombuffer(word, np.uint8) for word in (b"arc", b"frown", b"\\widehat"))
+_ARC_HASH = int(signed(b"arc")[0])
+_O, _S = b"os"
+
+
+@borrowing
+def num_points(text: Any, index: int) -> int:
+    """Return the number of letters, perhaps with primes, that follow in braces, or 0."""
+    while text[index] == chars.SPACE and text[index + 1] in (chars.SPACE, chars.CURLY_LEFT):
+        index += 1
+    if text[index] != chars.CURLY_LEFT:
+        return 0
+    index += 1
+    count = 0
+    while text[index] != chars.CURLY_RIGHT:
+        byte = text[index]
+        if byte < chars.NOT_ASCII and LOWER[byte] != 0:
+            count += 1
+        elif byte != chars.APOSTROPHE and (byte != chars.SPACE or text[index + 1] == chars.SPACE):
+            return 0
+        index += 1
+    return count
+
+
+@borrowing
+def read_arc(state: Any, scratch: Any, index: int) -> bool:
+    r"""Read the macro of an arc, which ends at `index`, as the word arc, as in \overarc{AB}.
+
+    \overset and \stackrel need a \frown, and \widehat needs two letters: \widehat{ABC} is an angle.
+    Return False for another macro.
+    """
+    text, begin = scratch.text, state.index
+    if matches(text, begin, _HAT):
+        if num_points(text, index) != 2:
+            return False
+    elif text[begin + 1] == _S or (text[begin + 1] == _O and text[begin + 5] != chars.SMALL_A):
+        at = skip_blanks(text, index, state.size)
+        at += int(text[at] == chars.CURLY_LEFT)
+        while text[at] == chars.BACKSLASH:
+            at += 1
+        if not matches(text, at, _FROWN):
+            return False
+        at = skip_blanks(text, at + len(_FROWN), state.size)
+        index = min(at + int(text[at] == chars.CURLY_RIGHT), state.size)
+    last = state.num_tokens - 1
+    if last < 0 or scratch.tokens[last, HASH] != _ARC_HASH:
+        write_pieces(state, scratch, _ARC, 0, len(_ARC), (begin, index))
+    state.index, state.opens_look = index, True
+    return True
