@@ -52,6 +52,7 @@ _AFTER_EACH = signed(
     *b"and or but then for at in on to with from if when while so how what who which are is was "
     b"were he she they it the a an after before per".split()
 )
+_HOLDING = signed(*b"with of".split())
 _MAX_NOUN = 4  # Tokens of a number and its noun.
 _ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
 _EVENLY = int(signed(b"evenly")[0])
@@ -251,16 +252,19 @@ def is_multiple(tok: Any, at: int, count: int) -> bool:
 
 @borrowing
 def shares_out(tok: Any, at: int, count: int) -> bool:
-    """Return True at the word each that ends a clause with a number, as in 12 books each."""
+    """Return True at the word each that ends a clause with a number, as in "buy 12 books each".
+
+    After with or of, it says nothing: "5 shelves with 12 books each" are "5 shelves of 12 books".
+    """
     if tok[at, HASH] not in (_EACH, _APIECE):
         return False
     if at + 1 < count and not tok[at + 1, FLAGS] & BEGINS_SENTENCE:
         is_noun = tok[at + 1, KIND] == WORD and not is_in(tok[at + 1, HASH], _AFTER_EACH)
         if is_noun:
             return False
-    for place in range(max(0, at - _MAX_NOUN), at):  # noqa: SIM110  (numba compiles no generator)
+    for place in range(max(0, at - _MAX_NOUN), at):
         if tok[place, KIND] == NUMBER:
-            return True
+            return place == 0 or not is_in(tok[place - 1, HASH], _HOLDING)
     return False
 
 

@@ -19,6 +19,7 @@ from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
 
 _JOINING = signed(b"and", b"or").view("uint64")
+_BETWEEN = signed(b"and", b"or", b"all").view("uint64")  # What may stand between neighbours.
 # Up to this many units before two words, one of these words makes their order count.
 _ORDERED = np.array([stem_of(word) for word in ("ratio", "difference", "quotient")], np.uint64)
 _MAX_BEFORE = 3
@@ -40,9 +41,9 @@ def are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
 def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
     """Return True if two words or matrices have changed places in the text.
 
-    Two names, opposites or matrices are in the other order, and at least one of them has moved on
-    its own, not as a part of a passage; or each of two other words stands where the other one was.
-    "Ann and Bob" may become "Bob and Ann".
+    Two names or opposites are in the other order, or each of two other words stands where the other
+    one was; and at least one of them has moved on its own, not as a part of a passage. "Ann and
+    Bob" may become "Bob and Ann". Matrices do not commute at all.
     """
     for i in range(len(partner)):
         if partner[i] < 0 or not (item.kinds[i] <= SMALL or begins_matrix(item, i)):
@@ -56,10 +57,11 @@ def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
                 continue
             if item.values[i] == item.values[after] or item.kinds[after] > SMALL:
                 continue
-            if _are_alike(i, after, item, text, lexicon):
-                if not (_is_alone(i, partner) or _is_alone(after, partner)):
-                    continue
-            elif not (_change_slots(i, after, partner) and _tells_order(i, after, item)):
+            if not (_is_alone(i, partner) or _is_alone(after, partner)):
+                continue
+            if not _are_alike(i, after, item, text, lexicon) and not (
+                _change_slots(i, after, partner) and _tells_order(i, after, item)
+            ):
                 continue
             if not (_are_joined(i, after, item) and _are_joined(partner[after], partner[i], text)):
                 return True
@@ -109,11 +111,16 @@ def _is_beside(at: int, place: int, other: int, partner: Any) -> bool:
 
 @borrowing
 def _tells_order(one: int, other: int, units: Any) -> bool:
-    """Return False for two neighbours in a list, unless a ratio or a difference is before them."""
+    """Return False for neighbours, unless a ratio or a difference is before them.
+
+    Neighbours are two words of a list, and a noun with its adjective: "alike bouquets" may become
+    "bouquets that are all alike".
+    """
     if units.kinds[one] == SMALL or units.kinds[other] == SMALL:
         return False
-    if other > one + 1 and not _are_joined(one, other, units):
-        return True
+    for place in range(one + 1, other):
+        if not is_in(units.values[place], _BETWEEN):
+            return True
     for place in range(max(0, one - _MAX_BEFORE), one):
         if is_in(units.values[place], _ORDERED):
             return True

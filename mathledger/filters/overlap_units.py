@@ -217,7 +217,7 @@ def read_units(
             letters[size] = FIXED
         elif kind == VARIABLE and _is_factor(tok, at, data):
             letters[size] = JOINED
-        elif kind == SMALL and value == lexicon.each:
+        elif value == lexicon.each:
             if not shares_out(tok, first, count):
                 continue
             kinds[size], letters[size] = REMARK, SHARING

@@ -47,7 +47,7 @@ GATES = {
     "retypeset: numbered": Gate(48, (48, 48), (0, 0), (0, 0), (48, 48), "same_formatting"),
     "typed again": Gate(48, (48, 48), (0, 0), (0, 0), (48, 48), "same"),
     "a few words changed": Gate(48, (47, 48), (0, 1), (0, 0), (10, 48), "reworded"),
-    "told in other words": Gate(48, (11, 48), (0, 3), (0, 0), (0, 48), "rephrase"),
+    "told in other words": Gate(48, (10, 48), (0, 3), (0, 0), (0, 48), "rephrase"),
     "a sentence added": Gate(48, (48, 48), (0, 0), (0, 0), (0, 48), "superset"),
     "in another language": Gate(24, (0, 24), (0, 0), (0, 0), (0, 24), "translation"),
     "another number": Gate(48, (0, 0), (48, 48), (0, 0), (0, 0), "variant"),
