@@ -26,7 +26,7 @@ from mathledger.text.tokens import (
 _MAX = 10**15
 _AND, _ONE = (int(value) for value in signed(b"and", b"one"))
 _DOZEN, _A, _OF, _AS, _HUNDRED = (
-    np.frombuffer(word, np.uint8) for word in (b"dozen", b"a ", b" of ", b" as ", b"hundred")
+    np.frombuffer(word, np.uint8) for word in (b"dozen", b"a ", b"of ", b"as ", b"hundred")
 )
 _HALF, _SIX, _TH, _BAR = (np.frombuffer(word, np.uint8) for word in (b"1 / 2", b"6", b"th", b"/ "))
 
@@ -151,7 +151,7 @@ def half(state: Any, scratch: Any, index: int) -> bool:
     tokens, text = scratch.tokens, scratch.text
     begin, at = state.index, skip_blanks(text, index + int(text[index] == chars.HYPHEN), state.size)
     if matches(text, at, _A):
-        at += len(_A)
+        at = skip_blanks(text, at + len(_A), state.size)
     if matches(text, at, _DOZEN) and not is_letter(text[at + len(_DOZEN)]):
         write_pieces(state, scratch, _SIX, 0, len(_SIX), (begin, at + len(_DOZEN)))
         return True
@@ -181,7 +181,8 @@ def part(state: Any, scratch: Any, value: int, index: int, is_quarter: bool) -> 
     tokens, text, at = scratch.tokens, scratch.text, state.num_tokens - 1
     begin = state.index
     is_plural = text[index - 1] == _S
-    of_follows = matches(text, index, _OF) or matches(text, index, _AS)
+    after = skip_blanks(text, index, state.size)
+    of_follows = after > index and (matches(text, after, _OF) or matches(text, after, _AS))
     of_follows = of_follows or (is_quarter and begin > 0 and text[begin - 1] == chars.HYPHEN)
     if not of_follows and not is_plural and _ends_mixed(tokens, at, text, begin):
         _respell(state, scratch, at, 1, index)  # As in three and a quarter.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
+from mathledger.text.chars import is_digit, is_letter
 from mathledger.text.hashing import PRIME, SEED, hash_bytes, mix
 
 U8 = npt.NDArray[np.uint8]
@@ -58,6 +59,8 @@ _NO_SCRIPTS = "ªº™℠"
 _SLOTS = 8192  # Slots of the table of entities.
 _MAX_ENTITY = 34  # Bytes of the longest entity.
 _X = ord("x")
+_BLANKS = chars.SPACE, chars.TAB, chars.RETURN
+_MARKS = chars.ROUND_RIGHT, chars.FULL_STOP, chars.COLON, chars.SQUARE_RIGHT
 FOLDED_BELOW = 0x20000  # Code points from here on are left as they are.
 GROWTH = 11  # Largest factor by which folding lengthens a text in bytes; U+FDFA reaches it.
 
@@ -177,7 +180,48 @@ def fold(data: Any, text: Any, source: Any, tables: Any) -> tuple[int, bool]:
         size = _fold_code_points(data, text, source, tables)
     for at in range(16):
         text[size + at] = chars.SPACE
+    _join_lines(text, size)
     return size, is_unchanged
+
+
+@borrowing
+def _join_lines(text: Any, size: int) -> None:
+    """Write a blank for a tab, and for a line break between two words or numbers of a sentence.
+
+    A line that may end with a comment stays apart, and so does one that may begin with a mark such
+    as "1." or "A:".
+    """
+    has_comment = False
+    for at in range(size):
+        byte = text[at]
+        if byte == chars.PERCENT or (byte == chars.SLASH and text[at + 1] == chars.SLASH):
+            has_comment = True
+        elif byte == chars.NEWLINE:
+            if not has_comment and _breaks_a_sentence(text, at, size):
+                text[at] = chars.SPACE
+            else:
+                has_comment = False
+        elif byte == chars.TAB or byte == chars.RETURN:
+            text[at] = chars.SPACE
+
+
+@borrowing
+def _breaks_a_sentence(text: Any, at: int, size: int) -> bool:
+    before, after = at - 1, at + 1
+    while before >= 0 and text[before] == chars.SPACE:
+        before -= 1
+    while after < size and text[after] in _BLANKS:
+        after += 1
+    if before < 0 or not (is_letter(text[before]) or is_digit(text[before])):
+        return False
+    stop = after
+    while is_digit(text[stop]):
+        stop += 1
+    if stop == after:
+        if not is_letter(text[after]):
+            return False
+        stop += 1
+    return text[stop] not in _MARKS
 
 
 @borrowing

@@ -7,7 +7,7 @@ import numpy as np
 from mathledger.core.kernels import borrowing
 from mathledger.text import shapes
 from mathledger.text.braces import expect_bracket
-from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_delimiters
+from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_blanks, skip_delimiters
 from mathledger.text.hashing import PRIME, SEED, mix, signed
 from mathledger.text.tokens import (
     BEGIN,
@@ -23,8 +23,8 @@ from mathledger.text.tokens import (
 )
 from mathledger.text.vocabulary import ACTION, NUMERAL, find
 
-_STAR, _BAR, _BY = (np.frombuffer(word, np.uint8) for word in (b"*", b"/", b" by "))
-_TIMES_HASH = int(signed(b"times")[0])
+_STAR, _BAR, _BY = (np.frombuffer(word, np.uint8) for word in (b"*", b"/", b"by "))
+_TIMES_HASH, _ONE_HASH = (int(each) for each in signed(b"times", b"one"))
 
 
 @borrowing
@@ -101,13 +101,18 @@ def multiply_next(state: Any, scratch: Any, tables: Any) -> None:
 
 
 @borrowing
-def divide(state: Any, scratch: Any, index: int) -> bool:
+def divide(state: Any, scratch: Any, tables: Any, index: int) -> bool:
     """Read "divided by" between two operands as a slash."""
     text, last = scratch.text, state.num_tokens - 1
-    if last < 0 or not shapes.ends_operand(scratch.tokens[last]) or not matches(text, index, _BY):
+    begin = skip_blanks(text, index, state.size)
+    if last < 0 or not matches(text, begin, _BY):
         return False
-    at = skip_delimiters(text, index + len(_BY), state.size)
-    if not is_digit(text[at]) and (not is_letter(text[at]) or is_letter(text[at + 1])):
+    if scratch.tokens[last, HASH] != _ONE_HASH and not shapes.ends_operand(scratch.tokens[last]):
         return False
-    write_pieces(state, scratch, _BAR, 0, 1, (state.index, index + len(_BY) - 1))
+    end = begin + len(_BY) - 1
+    at = skip_delimiters(text, end, state.size)
+    is_letter_alone = is_letter(text[at]) and not is_letter(text[at + 1])
+    if not is_letter_alone and not _begins_number(text, end, state.size, tables):
+        return False
+    write_pieces(state, scratch, _BAR, 0, 1, (state.index, end))
     return True

@@ -230,7 +230,7 @@ def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: in
     if action == vocabulary.TIMES:
         return idioms.read_times(state, scratch, tables, index)
     if action == vocabulary.DIVIDED:
-        return idioms.divide(state, scratch, index)
+        return idioms.divide(state, scratch, tables, index)
     if action == vocabulary.NOT:
         at = skip_blanks(scratch.text, index, state.size)
         if scratch.text[at] != chars.EQUAL:

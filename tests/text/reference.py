@@ -583,14 +583,14 @@ class Reader:
             self.write(b"*", start, end)
             return True
         if action == vocabulary.DIVIDED:
-            after = re.compile(
-                rb" by " + DELIMITERS_AHEAD + rb"(?:[0-9]|[A-Za-z\x80-\xff](?![A-Za-z\x80-\xff]))"
-            )
-            if not self.tokens or not self.tokens[-1].ends_operand():
+            by = re.compile(rb" *by(?= )").match(self.text, end)
+            last = self.tokens[-1] if self.tokens else None
+            if not by or not last or not (last.spelling == b"one" or last.ends_operand()):
                 return False
-            if not after.match(self.text, end):
+            letter = re.compile(DELIMITERS_AHEAD + rb"[A-Za-z\x80-\xff](?![A-Za-z\x80-\xff])")
+            if not letter.match(self.text, by.end()) and not self.begins_number(by.end()):
                 return False
-            self.write(b"/", start, end + 3)
+            self.write(b"/", start, by.end())
             return True
         if action == vocabulary.NOT:
             equals = re.compile(rb" *=").match(self.text, end)
@@ -807,7 +807,7 @@ class Reader:
 
     def read_half(self, end: int) -> bool:
         begin = self.index
-        dozen = re.compile(rb"-? *(?:a )?dozen(?![A-Za-z\x80-\xff])").match(self.text, end)
+        dozen = re.compile(rb"-? *(?:a +)?dozen(?![A-Za-z\x80-\xff])").match(self.text, end)
         if dozen:
             self.write(b"6", begin, dozen.end())
             return True
@@ -829,7 +829,8 @@ class Reader:
     def read_part(self, value: int, word: bytes, end: int, is_quarter: bool) -> bool:
         """Read a third as 1/3, two thirds as 2/3, twenty-third as 23 th and third as 3 th."""
         begin, at = self.index, len(self.tokens) - 1
-        is_plural, of_follows = word.endswith(b"s"), self.text.startswith((b" of ", b" as "), end)
+        is_plural = word.endswith(b"s")
+        of_follows = bool(re.compile(rb" +(?:of|as) ").match(self.text, end))
         is_hyphened = begin > 0 and self.text[begin - 1 : begin] == b"-"
         of_follows = of_follows or (is_quarter and is_hyphened)
         number = b"%d" % value
@@ -1693,6 +1694,8 @@ def point_of(entity: re.Match[str]) -> int:
     return point if 31 < point < folding.FOLDED_BELOW and not 0xD800 <= point < 0xE000 else 0
 
 
+LETTER = rb"[0-9A-Za-z\x80-\xff]"
+NO_MARK = re.compile(rb" *(?:[0-9]++(?![].:)])|[A-Za-z\x80-\xff](?![].:)]))")
 SYLLABLE = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
 
 
@@ -1724,7 +1727,22 @@ def fold(raw: str) -> tuple[bytes, list[int]]:
     if script:
         place -= 1
         put("}")
-    return bytes(text), source
+    return join_lines(bytes(text)), source
+
+
+def join_lines(text: bytes) -> bytes:
+    """Write a blank for a tab, and for a line break within a sentence."""
+    joined, has_comment = bytearray(text.replace(b"\t", b" ").replace(b"\r", b" ")), False
+    for at in range(len(joined)):
+        if joined[at] == ord("%") or joined[at : at + 2] == b"//":
+            has_comment = True
+        elif joined[at] == ord("\n"):
+            is_within = re.search(LETTER + rb" *$", joined[:at])
+            if is_within and NO_MARK.match(joined, at + 1) and not has_comment:
+                joined[at] = ord(" ")
+            else:
+                has_comment = False
+    return bytes(joined)
 
 
 def lex(raw: str) -> tuple[list[Token], int]:

@@ -5,6 +5,7 @@ notations and check that the tokens depend on the formula alone.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_tokens_tell_what_is_the_same(mode: str) -> None:
         if (canonical.spellings(one) == canonical.spellings(other)) != (mode == "same")
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("blanks", ["\n", "\r\n", "\t", "  ", " \n "])
+def test_blanks_between_words_change_nothing(blanks: str) -> None:
+    """Where an idiom such as "a third of" is wrapped, it stays one."""
+    lines = Path(__file__).parent.parent.joinpath("filters/pairs.jsonl").read_text("utf-8")
+    problems = {json.loads(line)["query"] for line in lines.splitlines()}
+    problems |= {text for _, one, other in pairs("same") for text in (one, other)}
+    wrong = []
+    for problem in sorted(problems):
+        wrapped = re.sub(r"(?<=[A-Za-z0-9]) (?=[A-Za-z0-9]{2})", lambda _: blanks, problem)
+        if canonical.canonical(wrapped) != canonical.canonical(problem):
+            wrong.append(wrapped)
+    assert not wrong, wrong
 
 
 # --- formulas written at random ------------------------------------------------------------------
