@@ -78,7 +78,7 @@ def test_a_reworded_copy_is_found(copy: str) -> None:
         (STORY, STORY.replace("farmer have", "farmer not have")),
         ("Arrange the letters of the word TOOT in all ways.", "Arrange the letters of MADAM."),
         (STORY, "A train leaves at 12 and arrives 7 hours later; 3 trains and 5 buses follow."),
-        (STORY + " It costs $2x + 3y$.", STORY + " It costs $2y + 3x$."),
+        (STORY + " With $x > 9$ it costs $2x + 3y$.", STORY + " With $x > 9$ it costs $2y + 3x$."),
         (STORY + " The profit is $-f(x)$.", STORY + " The profit is $f(-x)$."),
         (
             STORY + " [asy] draw((0,0)--(1,1)); [/asy] Explain.",

@@ -139,6 +139,29 @@ def _is_pronoun_or_article(tok: Any, at: int, count: int, letter: Any, data: Any
     return is_free and is_before_word and begin + 1 < len(data) and data[begin + 1] in (32, 10)
 
 
+@borrowing
+def _is_fixed(tok: Any, at: int, count: int, spell: Any, fixed: Any) -> bool:
+    return bool(tok[at, FLAGS] & BLACKBOARD or letter_bit(tok, at, count, spell) & fixed)
+
+
+@borrowing
+def _write_label(tok: Any, at: int, spell: Any, names: Any, out: Any, size: int) -> int:
+    """Write a variable for each letter of a label such as ABC; return the number of units then.
+
+    The kind of the first one, and what it begins and asks, are already there.
+    """
+    values, kinds, begins, asks, letters = out
+    (fixed, is_spelled), first = names, size
+    for place in range(tok[at, FROM], tok[at, TO]):
+        values[size] = mix(hash_small(spell[place]) + np.uint64(SINGLE_CAPITAL))
+        kinds[size], asks[size] = kinds[first], asks[first]
+        begins[size] = begins[first] and size == first
+        is_fixed = is_spelled or fixed >> capital_code(spell[place]) & 1
+        letters[size] = FIXED if is_fixed else JOINED * (size > first)
+        size += 1
+    return size
+
+
 @kernel
 def read_units(
     tok: Any, count: int, spell: Any, data: Any, wrapper: Any, lexicon: Any, out: Any
@@ -161,8 +184,7 @@ def read_units(
         if is_wrapped(wrapper, at):
             continue
         is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
-        is_loose = False
-        is_fold = is_multiple(tok, at, count)
+        is_loose, is_fold = False, is_multiple(tok, at, count)
         if is_fold or is_half_of_day(tok, at):
             values[size] = lexicon.fold if is_fold else np.uint64(tok[at, HASH])
             kinds[size], letters[size] = REMARK if is_fold else SMALL, 0
@@ -170,13 +192,9 @@ def read_units(
             size, is_begin = size + 1, False
             continue
         if token_kind == WORD and _is_label(tok, at, data):
-            for place in range(tok[at, FROM], tok[at, TO]):
-                values[size] = mix(hash_small(spell[place]) + np.uint64(SINGLE_CAPITAL))
-                kinds[size] = _REMARKS[remark] if remark else VARIABLE
-                begins[size], asks[size] = is_begin, is_asking
-                is_fixed = is_spelled or fixed >> capital_code(spell[place]) & 1
-                letters[size] = FIXED if is_fixed else JOINED * (place > tok[at, FROM])
-                size, is_begin = size + 1, False
+            kinds[size] = _REMARKS[remark] if remark else VARIABLE
+            begins[size], asks[size] = is_begin, is_asking
+            size, is_begin = _write_label(tok, at, spell, (fixed, is_spelled), out, size), False
             continue
         if token_kind == WORD:
             kind, value, at, is_begin = _word(tok, at, count, spell, data, is_begin, lexicon)
@@ -196,9 +214,8 @@ def read_units(
                 at += 1
                 continue
             kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
-            if divides_set(tok, at):
-                continue
-            if is_silent(tok, at, count, data) or is_dash(tok, at, count, spell, data, lexicon):
+            is_left_out = divides_set(tok, at) or is_silent(tok, at, count, data)
+            if is_left_out or is_dash(tok, at, count, spell, data, lexicon):
                 continue
             if tok[at, HASH] == CARET_HASH and _is_degree(tok, at, count):
                 value, at = np.uint64(DEGREE_HASH), at + 1
@@ -209,11 +226,8 @@ def read_units(
         if kind == TERM and places_figure(tok, at, count, data):
             remark = NOTED_MARK
         values[size], kinds[size] = value, _REMARKS[remark] if remark else kind
-        begins[size], asks[size] = is_begin, is_asking
-        letters[size] = LOOSE * is_loose
-        if kind == VARIABLE and (
-            tok[first, FLAGS] & BLACKBOARD or letter_bit(tok, first, count, spell) & fixed
-        ):
+        begins[size], asks[size], letters[size] = is_begin, is_asking, LOOSE * is_loose
+        if kind == VARIABLE and _is_fixed(tok, first, count, spell, fixed):
             letters[size] = FIXED
         elif kind == VARIABLE and _is_factor(tok, at, data):
             letters[size] = JOINED
@@ -225,8 +239,7 @@ def read_units(
             letters[size] = pack(spell, tok[first, FROM], tok[at, TO])
             if place_in(lexicon.listed, value) >= 0:
                 letters[size] |= KNOWN
-        size += 1
-        is_begin = False
+        size, is_begin = size + 1, False
     if has_late_index:
         _put_indices_first(out, size)
     return size

@@ -21,6 +21,8 @@ from mathledger.text.shapes import is_in
 
 _BEFORE_LIST = chars.ROUND_LEFT, chars.SQUARE_LEFT, chars.CURLY_LEFT
 _AFTER_LIST = chars.ROUND_RIGHT, chars.SQUARE_RIGHT, chars.CURLY_RIGHT, chars.BACKSLASH
+_CLOSING = chars.ROUND_RIGHT, chars.SQUARE_RIGHT, chars.CURLY_RIGHT
+_FAR = 64  # Bytes in which an open bracket is looked for.
 _AND, _OR, _DOTS, _LDOTS, _RBRACE = (
     np.frombuffer(word, np.uint8) for word in (b"and ", b"or ", b"...", b"\\ldots", b"\\rbrace")
 )
@@ -37,7 +39,7 @@ UNITS = (
     "yard yards mile miles degree degrees percent per times million billion thousand hundred"
 )
 _UNITS = signed(*UNITS.encode().split())
-OPERATORS = "+*/"
+OPERATORS = "+*"  # not /, as in the list 1/4,1/8
 _OPERATORS = tuple(OPERATORS.encode())
 PRODUCTS = "times", "cdot", "div"
 _TIMES, _CDOT, _DIV = (np.frombuffer(word.encode(), np.uint8) for word in PRODUCTS)
@@ -192,7 +194,8 @@ def decimal_comma(text: Any, start: int, index: int, size: int) -> int:
     if (
         num_digits == 1
         and not is_zero
-        and not (_has_unit(text, end, size) or _has_operator(text, before, end, size))
+        and not _has_unit(text, end, size)
+        and (_is_within_brackets(text, start) or not _has_operator(text, before, end, size))
     ):
         return 0
     return 1
@@ -227,6 +230,20 @@ def _skip_spacing(text: Any, at: int, size: int) -> int:
             at += 1
         else:
             return at
+
+
+@borrowing
+def _is_within_brackets(text: Any, start: int) -> bool:
+    """Return True if a bracket is open nearby, as in the point (a + 1,2)."""
+    depth = 0
+    for at in range(start - 1, max(-1, start - _FAR), -1):
+        if text[at] in _BEFORE_LIST:
+            depth += 1
+        elif text[at] in _CLOSING:
+            depth -= 1
+        if depth > 0:
+            return True
+    return False
 
 
 @borrowing

@@ -134,19 +134,10 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             state.is_glued = False
         state.index = index
         return
-    end, value = state.num_spelled, SEED
-    while spelling > 0:
-        letter = np.uint8(spelling & 0xFF)
-        spellings[end] = letter
-        end += 1
-        value = (value ^ letter) * PRIME
-        spelling >>= 8
-    flags = state.sentence
-    if kind == GROUP:
-        flags = 0
-    else:
-        state.sentence = 0
-    emit(state, scratch, mix(value), kind, end, index, flags)
+    end, value = _spell(spelling, spellings, state.num_spelled)
+    flags = 0 if kind == GROUP else state.sentence
+    state.sentence *= int(kind == GROUP)
+    emit(state, scratch, value, kind, end, index, flags)
     if byte == chars.STAR and kind == OPERATOR and width == 1:
         state.star = state.num_tokens - 1
     elif kind == GROUP:
@@ -154,6 +145,19 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             open_round(state, scratch)
         else:
             _read_bracket(state, tokens, text, byte)
+
+
+@borrowing
+def _spell(spelling: int, spellings: Any, end: int) -> tuple[int, Any]:
+    """Write the bytes of a sign, the lowest first; return where they end and their hash."""
+    value = SEED
+    while spelling > 0:
+        letter = np.uint8(spelling & 0xFF)
+        spellings[end] = letter
+        end += 1
+        value = (value ^ letter) * PRIME
+        spelling >>= 8
+    return end, mix(value)
 
 
 @borrowing

@@ -159,7 +159,7 @@ def test_a_reply_that_repeats_the_key_is_not_stored(hide: Callable[[str], str]) 
 def test_cookies_are_not_sent_back() -> None:
     answer = whole(json.dumps(GOOD).encode(), 200, "Set-Cookie: a=b; Path=/")
     with serving_raw(once(answer)) as (url, heads):
-        ask_each(endpoint(url), "ab", str, lambda *_: None, lambda *_: None, 1)
+        ask_each(endpoint(url, timeout_s=20), "ab", str, lambda *_: None, lambda *_: None, 1)
     assert len(heads) == 2 and b"cookie" not in heads[1].lower()
 
 
@@ -194,7 +194,12 @@ def test_after_a_failure_open_requests_are_kept_and_no_new_ones_sent() -> None:
     found: list[tuple[int, Answer]] = []
     with serving_raw(answer) as (url, heads), pytest.raises(ServerError) as error:
         ask_each(
-            endpoint(url), range(9), str, lambda _, it: it, lambda *pair: found.append(pair), 2
+            endpoint(url, timeout_s=20),
+            range(9),
+            str,
+            lambda _, it: it,
+            lambda *pair: found.append(pair),
+            2,
         )
     assert error.value.job in (0, 1) and len(found) == 1 and len(heads) == 2
 
@@ -204,7 +209,7 @@ def test_an_error_of_the_receiver_is_passed_on() -> None:
         raise OSError(28, "No space left on device")
 
     with serving_raw(once(whole(json.dumps(GOOD).encode()))) as (url, _), pytest.raises(OSError):
-        ask_each(endpoint(url), range(9), str, lambda *_: None, full, 2)
+        ask_each(endpoint(url, timeout_s=20), range(9), str, lambda *_: None, full, 2)
 
 
 @pytest.mark.parametrize("value", ["sk-\u00e9", "sk\nX: 1", "sk\x00"])

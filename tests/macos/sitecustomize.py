@@ -7,6 +7,7 @@ by the platform.
 """
 
 import contextlib
+import errno
 import fcntl
 import multiprocessing
 import os
@@ -54,15 +55,29 @@ resource.setrlimit = refuse_address_space
 multiprocessing.set_start_method("spawn")
 
 
-def hide_proc(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse to open a file of /proc or /sys if a module of the project asks for it."""
-    if event != "open" or not str(arguments[0]).startswith(("/proc/", "/sys/")):
+def expect_no_proc(path: Any) -> None:
+    """Raise FileNotFoundError for a file of /proc or /sys if the project's own code asks for it."""
+    if not str(path).startswith(("/proc/", "/sys/")):
         return
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)
     while frame.f_back and frame.f_code.co_filename.startswith((sys.base_prefix, "<frozen")):
         frame = frame.f_back  # Skip e.g. pathlib.
     if frame.f_globals.get("__name__", "").split(".")[0] in OWN:
-        raise FileNotFoundError(arguments[0])
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
+def hide_proc(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open":
+        expect_no_proc(arguments[0])
+
+
+stat_of = os.stat
+
+
+def stat(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+    expect_no_proc(path)
+    return stat_of(path, *arguments, **options)
+
+
+os.stat = stat  # type: ignore[assignment]
 sys.addaudithook(hide_proc)

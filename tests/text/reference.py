@@ -1672,11 +1672,16 @@ def decimal_comma(text: bytes, start: int, end: int, size: int) -> re.Match[byte
             unit[1][:1] in b"\xc2%\\" or unit[1].lower().decode("latin-1") in commas.UNITS.split()
         )
         has_operator = before[-1:] and before[-1:] in commas.OPERATORS.encode()
+        nearby = text[max(0, start - 63) : start]
+        while (inner := re.sub(rb"[(\[{][^][(){}]*[])}]", b"", nearby)) != nearby:
+            nearby = inner
+        is_within = re.search(rb"[(\[{]", nearby)
         after_operator = rb"[%s]|- |\\(?:%s)" % (
             re.escape(commas.OPERATORS).encode(),
             "|".join(commas.PRODUCTS).encode(),
         )
-        if not has_unit and not has_operator and not re.match(after_operator, after):
+        has_operator = has_operator or re.match(after_operator, after)
+        if not has_unit and (is_within or not has_operator):
             return None
     return decimals
 
