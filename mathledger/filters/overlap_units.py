@@ -30,6 +30,7 @@ from mathledger.filters.needless import (
     shares_out,
 )
 from mathledger.filters.overlap_features import place_in, stem
+from mathledger.filters.overlap_indices import CLOSING, POWER, put_indices_first
 from mathledger.filters.overlap_words import AS_NUMBER, COMPOUND, DROPPED, LIGHT
 from mathledger.filters.slips import KNOWN, pack
 from mathledger.text.chars import is_digit, is_letter
@@ -70,9 +71,6 @@ _EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _TH, _M, _O, _ANGLE, _CONG
     int(each) for each in signed(b"=", b"<", b">", b"%", b":", *rb"... th m o angle \cong".split())
 )
 _ONE, NUMBER_ONE = int(signed(b"one")[0]), np.uint64(hash_bytes(b"1"))
-_POWER, _INDEX, _OPENING, _CLOSING = (
-    np.uint64(hash_bytes(each)) for each in (b"^", b"_", b"(", b")")
-)
 # Marks in the place of a unit's letters.
 JOINED, LOOSE, FIXED, SHARING = 1, 2, 3, 4
 _GREEK_LETTERS = """
@@ -220,7 +218,7 @@ def read_units(
             if tok[at, HASH] == CARET_HASH and _is_degree(tok, at, count):
                 value, at = np.uint64(DEGREE_HASH), at + 1
             elif tok[at, HASH] == UNDERSCORE_HASH and size > 1:
-                has_late_index |= values[size - 2] == _POWER or values[size - 1] == _CLOSING
+                has_late_index |= values[size - 2] == POWER or values[size - 1] == CLOSING
         if kind == LEFT_OUT or (kind == TERM and is_implied(tok, at, count, value, lexicon)):
             continue
         if kind == TERM and places_figure(tok, at, count, data):
@@ -241,7 +239,7 @@ def read_units(
                 letters[size] |= KNOWN
         size, is_begin = size + 1, False
     if has_late_index:
-        _put_indices_first(out, size)
+        put_indices_first(out, size)
     return size
 
 
@@ -251,39 +249,6 @@ def _is_degree(tok: Any, at: int, count: int) -> bool:
     if at == 0 or at + 1 == count or tok[at - 1, KIND] != NUMBER or tok[at + 1, HASH] != _O:
         return False
     return at + 2 == count or tok[at + 2, KIND] != GROUP
-
-
-@borrowing
-def _put_indices_first(units: Any, size: int) -> None:
-    r"""Write an index before the exponent: \sum^9_{k=1} as \sum_{k=1}^9."""
-    values = units.values
-    for at in range(2, size):
-        if values[at] != _INDEX:
-            continue
-        start = at - 2
-        if values[at - 1] == _CLOSING:
-            while start > 0 and values[start] != _OPENING:
-                start -= 1
-            start -= 1
-        end = at + 2
-        if start < 0 or values[start] != _POWER or end > size:
-            continue
-        if values[at + 1] == _OPENING:
-            while end < size and values[end - 1] != _CLOSING:
-                end += 1
-        by = at - start
-        _rotate(values[start:end], by)
-        _rotate(units.kinds[start:end], by)
-        _rotate(units.begins[start:end], by)
-        _rotate(units.asks[start:end], by)
-        _rotate(units.letters[start:end], by)
-
-
-@kernel
-def _rotate(values: Any, by: int) -> None:
-    """Move the first values to the end, in place."""
-    turned = np.concatenate((values[by:], values[:by]))
-    values[:] = turned
 
 
 @borrowing
