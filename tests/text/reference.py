@@ -1742,7 +1742,7 @@ def join_lines(text: bytes) -> bytes:
         if joined[at] == ord("%") or joined[at : at + 2] == b"//":
             has_comment = True
         elif joined[at] == ord("\n"):
-            is_within = re.search(LETTER + rb" *$", joined[:at])
+            is_within = re.search(LETTER + rb" *\Z", joined[:at])
             if is_within and NO_MARK.match(joined, at + 1) and not has_comment:
                 joined[at] = ord(" ")
             else:
