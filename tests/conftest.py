@@ -29,9 +29,8 @@ TOGETHER = {
 }  # fmt: skip
 # Property tests draw the same examples in each run; `--hypothesis-profile=default` draws others.
 hypothesis.settings.register_profile("fixed", derandomize=True)
-WEEKLY = (
-    30  # The weekly profile draws this many times more, in tests with a number of their own too.
-)
+# The weekly profile draws this many times more, in tests with a number of their own too.
+WEEKLY = 30
 hypothesis.settings.register_profile("weekly", max_examples=100 * WEEKLY, deadline=None)
 hypothesis.settings.load_profile("fixed")
 # In a new environment, Python compiles 7,000 modules. Two processes that import them in the same
