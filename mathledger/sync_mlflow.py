@@ -30,7 +30,7 @@ from mathledger.core.secrets import without_secrets
 from mathledger.run import messages
 from mathledger.run.lineage import Lineage
 from mathledger.run.mlflow_store import is_lost, quiet, refusal, sqlite_file, store_uri
-from mathledger.run.mlflow_writer import AWAY, RUN_ID, Recorder
+from mathledger.run.recorder import AWAY, RUN_ID, Recorder
 from mathledger.run.writer_lock import WriterLock
 
 PLOTS = {"train": "plots/train/loss.csv", "reinforce": "plots/reinforce/reward.csv"}

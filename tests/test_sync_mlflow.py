@@ -12,7 +12,7 @@ from mlflow.entities import Run
 
 from mathledger.cli import main
 from mathledger.run.mlflow_store import RESULTS, STAGES, Experiments
-from mathledger.run.mlflow_writer import RUN_ID, STAGE_RUN
+from mathledger.run.recorder import RUN_ID, STAGE_RUN
 from tests.conftest import Workspace
 
 NAMES = ("mathledger.", "mlflow.source.name", "mlflow.source.git.commit", "mlflow.runName")

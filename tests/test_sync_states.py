@@ -13,7 +13,7 @@ from mathledger.core.files import read_json, write_json, write_text
 from mathledger.run.lineage import lineage_file
 from mathledger.run.mlflow_names import fit_name
 from mathledger.run.mlflow_store import open_experiments
-from mathledger.run.mlflow_writer import Recorder
+from mathledger.run.recorder import Recorder
 from tests.conftest import ROOT
 from tests.states import Project, State
 

@@ -1,4 +1,4 @@
-"""Build the messages that a stage's run sends to the Recorder (mlflow_writer.py).
+"""Build the messages that a stage's run sends to the Recorder (recorder.py).
 
 `mathledger sync-mlflow` later builds the same messages from git and lineage/.
 """
@@ -15,7 +15,7 @@ RESULT, STAGE = "result", "stage"
 
 
 def start_message(origin: Origin, outs: Iterable[str], time: int) -> dict[str, Any]:
-    """Return the message that opens a stage's MLflow run; see mlflow_writer.Recorder.start.
+    """Return the message that opens a stage's MLflow run; see recorder.Recorder.start.
 
     Args:
         origin: the facts about the run.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mathledger.core.errors import InputError
 from mathledger.run.mlflow_store import open_experiments, patient, quiet, refusal, store_uri
-from mathledger.run.mlflow_writer import REPEATS, RUN_ID
+from mathledger.run.recorder import REPEATS, RUN_ID
 
 
 def attach(file: Path, run_id: str, root: Path) -> str:

@@ -122,7 +122,7 @@ def open_experiments(uri: str, root: Path) -> Experiments:
             if not _holds_no_run(file):
                 raise
         aside = file.with_name(f"{file.name}.half-made")
-        _forget(patient(uri))
+        disconnect()  # connections would outlive the renaming
         file.replace(aside)
         print(
             f"{file} was half made: moved to {aside} and replaced by a new one",
@@ -135,6 +135,7 @@ def open_experiments(uri: str, root: Path) -> Experiments:
 
 def _create(file: Path, artifacts: str) -> None:
     """Create a SQLite store with the experiments under another name, then rename it."""
+    _forget()
     aside = file.with_name(f"{file.name}.partial")
     leftovers = [
         aside,
@@ -171,12 +172,22 @@ def _find_or_create(client: Any, name: str, artifacts: str | None) -> str:
         raise
 
 
-def _forget(uri: str) -> None:
-    """Close MLflow's connections to a SQLite file; they would outlive its renaming."""
+def disconnect() -> None:
+    """Close MLflow's connections to databases, which may be moved before their next use."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    if engine := SqlAlchemyStore._engine_map.pop(uri, None):
+    for engine in SqlAlchemyStore._engine_map.values():
         engine.dispose()
+
+
+def _forget() -> None:
+    """Let MLflow forget the stores that it knows, for it migrates a file once only."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+
+    disconnect()
+    SqlAlchemyStore._engine_map.clear()
+    _tracking_store_registry._get_store_with_resolved_uri.cache_clear()
 
 
 def _holds_no_run(file: Path) -> bool:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,10 +32,9 @@ from mathledger.run.git import differences, head
 from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.messages import numbers_of, outs_message, stages_message, start_message
-from mathledger.run.mlflow_store import store_uri
-from mathledger.run.mlflow_writer import REFUSED
 from mathledger.run.parent import end_with_dvc
 from mathledger.run.repeats import first_record, restore_records, result_id
+from mathledger.run.writer import Writer
 
 # These paths determine a result, so they must not change during a run. Data, metrics and dvc.lock
 # do change.
@@ -69,7 +67,7 @@ class Run:
         deps: dict[str, str],
         params: dict[str, Any],
         fingerprint: str,
-        writer: "Writer | None",
+        writer: Writer | None,
     ) -> None:
         self.deps = deps  # path -> DVC's md5
         self.params = params  # the stage's sections of params.yaml, flattened
@@ -87,46 +85,6 @@ class Run:
         """Log a text as an artifact of the run."""
         if self._writer:
             self._writer.send({"do": "text", "text": text, "file": file})
-
-
-class Writer:
-    """A pipe to the process that writes the MLflow run; see mlflow_writer.py."""
-
-    def __init__(self, root: Path) -> None:
-        self.uri = store_uri(root)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mathledger.run.mlflow_writer", str(root)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C must not reach the writer, which ends with its pipe
-        )
-
-    def send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin
-        try:
-            self.process.stdin.write(json.dumps(message) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise self._failed(self._heard()) from None
-
-    def ask(self, message: dict[str, Any]) -> str:
-        """Send a message, and return the one-line answer."""
-        self.send(message)
-        answer = self._heard()
-        if not answer or answer.startswith(REFUSED):
-            raise self._failed(answer)
-        return answer
-
-    def _heard(self) -> str:
-        assert self.process.stdout
-        return self.process.stdout.readline().strip()
-
-    def _failed(self, answer: str) -> InputError:
-        return InputError(
-            answer.removeprefix(REFUSED)
-            or f"MLflow at {without_secrets(self.uri)} could not be written: see its message above"
-        )
 
 
 @contextlib.contextmanager
@@ -204,7 +162,8 @@ def _recorded(stage: str, item: str | None, name: str, decides: Decides | None) 
         )
         writer.send(start_message(origin, [out.def_path for out in outs], int(started * 1000)))
         if not writer.uri.startswith("sqlite:"):
-            # Fail before the work if the server refuses the run; MLflow's import takes 4 s.
+            # Fail before the work if the server refuses the run. SQLite is not asked, because
+            # importing MLflow takes 4 s.
             writer.ask({"do": "run_id"})
         run = Run(deps, params, key, writer)
         yield run

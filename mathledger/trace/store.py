@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mathledger.core.errors import InputError
 from mathledger.run.mlflow_store import sqlite_file, store_uri
-from mathledger.run.mlflow_writer import REPEATS, RUN_ID
+from mathledger.run.recorder import REPEATS, RUN_ID
 
 UI = "http://127.0.0.1:5000"  # address at which `make ui` serves mlflow.db
 

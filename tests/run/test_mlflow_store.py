@@ -1,6 +1,5 @@
 """No value, kill or damaged file keeps MLflow from taking the runs."""
 
-import io
 import json
 import shutil
 import sqlite3
@@ -21,14 +20,8 @@ from mathledger.run.messages import KIND, RESULT, numbers_of, stages_message
 from mathledger.run.mlflow_attach import attach
 from mathledger.run.mlflow_names import fit_name
 from mathledger.run.mlflow_store import is_lost, open_experiments, patient, refusal, sqlite_file
-from mathledger.run.mlflow_writer import (
-    AWAY,
-    REPEATS,
-    RUN_ID,
-    Recorder,
-    record,
-    written,
-)
+from mathledger.run.mlflow_writer import record, written
+from mathledger.run.recorder import AWAY, REPEATS, RUN_ID, Recorder
 from mathledger.run.writer_lock import WriterLock
 from mathledger.sync_mlflow import known
 from tests.conftest import clean_environment
@@ -209,11 +202,9 @@ def test_a_run_that_ended_while_its_store_was_away_is_ended_by_the_next_sync(
         raise OperationalError("", None, Exception("away"))
 
     with monkeypatch.context() as patch:
-        lines = "".join(json.dumps(each) + "\n" for each in messages)
-        patch.setattr("sys.stdin", io.StringIO(lines))
         for name in KINDS[KINDS.index(lost_at) :]:
             patch.setattr(Recorder, name, away)
-        record(uri, recorder.root)
+        record(uri, recorder.root, [json.dumps(each) + "\n" for each in messages])
     assert runs(recorder)["lost"].info.status == "RUNNING"
     known(recorder, set(), is_own=False)
     run = runs(recorder)["lost"]
