@@ -36,7 +36,11 @@ _MARKS = re.compile(
 _TAGS = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 # A word that opens a heading, a quotation, a list or a rule at the start of a line.
 _OPENER = re.compile(r"^(\d{1,9}(?=[.)](?!\S))|(?=(?:#{1,6}|[+-]|=+|-{2,})(?!\S)|>))", re.MULTILINE)
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r']")  # full-width ones too
+# The start of a formula where a spreadsheet may start a cell: many split at semicolons, and then at
+# the line feeds of a quoted cell too. Full-width signs count.
+_CELL = r"(\A|[;\t\n\r])"
+_FORMULA = re.compile(_CELL + r"(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r'])")
+_MARKED = re.compile(f"{_CELL}'")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -125,9 +129,11 @@ def csv_cell(value: Any) -> Any:
 
     >>> csv_cell("=1+1"), csv_cell("-5"), csv_cell("-5+A1"), csv_cell("'x"), csv_cell(None)
     ("'=1+1", '-5', "'-5+A1", "''x", None)
+    >>> csv_cell("x;=1+1")
+    "x;'=1+1"
     """
-    is_text = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
-    return f"'{value}" if is_text else value
+    is_text = isinstance(value, str) and not _NUMBER.fullmatch(value)
+    return _FORMULA.sub(r"\1'", value) if is_text else value
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -143,4 +149,4 @@ def csv_text(head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 def read_csv(text: str) -> list[dict[str, str]]:
     """Parse what csv_text wrote into one dict per row, with the cells as they were."""
     rows = csv.DictReader(io.StringIO(text, newline=""))
-    return [{key: (value or "").removeprefix("'") for key, value in row.items()} for row in rows]
+    return [{key: _MARKED.sub(r"\1", value or "") for key, value in row.items()} for row in rows]
