@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shlex
+import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ NOTES = {
     f"compare are in the experiment {RESULTS}.",
 }
 WAIT_S = 60  # how long SQLite waits for another process that writes; its own 5 s are few
+WAIT_FOR_HOST_S = 10
+PORTS = {"mssql": 1433, "mysql": 3306, "postgresql": 5432}  # where a database listens by default
 # Maps a part of a refusal to the advice for the user; {file} is the SQLite file.
 ADVICE = {
     "You are not authenticated": "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
@@ -110,6 +113,7 @@ def open_experiments(uri: str, root: Path) -> Experiments:
     with one_at_a_time(root):
         file = sqlite_file(uri)
         if file is None:
+            require_answer(uri)
             return _open(uri, None)
         if file.is_dir():  # MLflow would try for two minutes
             raise IsADirectoryError(errno.EISDIR, "it is a folder: remove it", str(file))
@@ -131,6 +135,22 @@ def open_experiments(uri: str, root: Path) -> Experiments:
         )
         _create(file, artifacts)
         return _open(uri, artifacts)
+
+
+def require_answer(uri: str) -> None:
+    """Connect once to the host of a database, because MLflow would try for two minutes.
+
+    Raises:
+        OSError: the host does not answer.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    with contextlib.suppress(ArgumentError, ValueError):  # not a database's, or of several hosts
+        url = make_url(uri)
+        port = url.port or PORTS.get(url.get_backend_name())
+        if url.host and port and url.get_backend_name() in PORTS:
+            socket.create_connection((url.host, port), timeout=WAIT_FOR_HOST_S).close()
 
 
 def _create(file: Path, artifacts: str) -> None:

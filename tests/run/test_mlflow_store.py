@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -314,6 +315,18 @@ def test_a_damaged_store_with_runs_names_the_command(
     file = root / "mlflow.db"
     assert f"run `mv {file} {file}.damaged && mathledger sync-mlflow`" in shown
     assert "\n" not in shown
+
+
+@pytest.mark.parametrize("kind", ["postgresql+psycopg", "postgresql", "mysql+pymysql"])
+def test_a_database_that_does_not_answer_is_named_at_once(tmp_path: Path, kind: str) -> None:
+    """MLflow would try for two minutes."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        uri = f"{kind}://ann:Pa55word@127.0.0.1:{taken.getsockname()[1]}/mlflow"
+        with pytest.raises(OSError) as error:
+            open_experiments(uri, tmp_path)
+    shown = refusal(uri, error.value)
+    assert "is the server running" in shown and "Pa55word" not in shown
 
 
 def test_another_process_that_writes_is_waited_for() -> None:
