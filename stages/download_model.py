@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mathledger.model import download
 from mathledger.run import arguments, params
+from mathledger.run.leaving import run_and_leave
 from mathledger.run.tracking import stage_run
 
 OUT = Path("data/model/base")
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)

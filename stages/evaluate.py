@@ -36,6 +36,7 @@ from mathledger.evaluation.warm import begin
 from mathledger.model.launch import initialise_ranks
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import arguments, params
+from mathledger.run.leaving import run_and_leave
 from mathledger.run.tracking import is_main_process, stage_run
 
 MODELS = Path("data/model")
@@ -117,4 +118,4 @@ def read(model: str, benchmark: str) -> Questions:
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)

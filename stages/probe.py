@@ -32,6 +32,7 @@ from mathledger.evaluation.store_key import decides
 from mathledger.model import prompts
 from mathledger.model.scratch import scratch_folder
 from mathledger.run import arguments, params
+from mathledger.run.leaving import run_and_leave
 from mathledger.run.tracking import Run, stage_run
 
 MODELS = Path("data/model")
@@ -115,4 +116,4 @@ def answer(
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)

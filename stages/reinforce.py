@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mathledger.model import prompts
 from mathledger.run import arguments, params
+from mathledger.run.leaving import run_and_leave
 from mathledger.run.tracking import is_main_process, stage_run
 from mathledger.training import grpo, loop, models
 from mathledger.training.held_out import problem_to_show
@@ -59,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)

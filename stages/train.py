@@ -20,6 +20,7 @@ from mathledger.model import prompts
 from mathledger.model.loading import load_config
 from mathledger.run import arguments, params
 from mathledger.run.gpus import assign_gpus
+from mathledger.run.leaving import run_and_leave
 from mathledger.run.tracking import errors_in_one_line, is_main_process, stage_run
 from mathledger.training import loop, models, rehearsal, rehearsed, sft
 
@@ -109,4 +110,4 @@ def train() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_and_leave(main)
