@@ -98,7 +98,7 @@ def rehash() -> None:
     """Recompute every digest, and commit the state."""
     from dvc.utils.serialize import dumps_yaml
 
-    from mathledger.chain.parsing import parse_yaml
+    from mathledger.core.parsing import parse_yaml
 
     def subjects(content: Any) -> None:
         for each in content["subject"]:

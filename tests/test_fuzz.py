@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from mathledger import audit
 from mathledger.card import statement
 from mathledger.chain.lock import parse_folder, parse_lock
-from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import parse_json, parse_yaml
 from mathledger.core.receipts import is_private
 from mathledger.core.tables import read_rows
 from mathledger.data import formats, readers, wheel

@@ -10,8 +10,8 @@ from typing import Any
 from mathledger import given
 from mathledger.audit.blocks import Body, Text, body
 from mathledger.audit.owners import Identity, identity
-from mathledger.chain.parsing import expect_small
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import expect_small
 
 MAX_BYTES = 16 << 20  # Of a card; the longest on the hub has some 2 MB.
 MAX_DEPTH = 50  # Of the front matter; a model-index nests 8 deep.

@@ -19,8 +19,8 @@ from mathledger.audit.model_index import _child, _items, _scalar
 from mathledger.audit.scores import scores
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import benchmark_of, lines_of, said
-from mathledger.chain.parsing import expect_small
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import expect_small
 
 FOLDER = ".eval_results"
 MAX_BYTES = 16 << 20  # Of one of its files.

@@ -11,8 +11,8 @@ from mathledger.audit import known
 from mathledger.audit.arithmetic import Printed, printed
 from mathledger.audit.types import Claim, Finding
 from mathledger.audit.words import benchmark_of
-from mathledger.chain.parsing import expect_small
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import expect_small
 
 MAX_BYTES = 16 << 20  # Of a file of published results.
 

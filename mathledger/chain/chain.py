@@ -17,8 +17,8 @@ from mathledger.card.statement import Statement, digest, parse, predicate, stage
 from mathledger.chain import git
 from mathledger.chain.cache import cache_folder
 from mathledger.chain.lock import LOCK, Out, Stage, parse_folder, parse_lock
-from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import parse_json, parse_yaml
 from mathledger.core.paths import is_data, is_lineage, is_within
 from mathledger.core.typed import Record
 from mathledger.run.lineage import Lineage

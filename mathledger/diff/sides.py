@@ -10,9 +10,9 @@ from mathledger.card.ledger import Benchmark, Ledger, ModelScore
 from mathledger.card.statement import Statement, parse
 from mathledger.chain.chain import CARD, LEDGER, WORKSPACE, Chain
 from mathledger.chain.facts import expect_ledger_of_run
-from mathledger.chain.parsing import parse_json
 from mathledger.core.errors import InputError
 from mathledger.core.hashing import sha256
+from mathledger.core.parsing import parse_json
 from mathledger.core.paths import is_data
 
 # These fields of a lineage file say how the run used the hardware.

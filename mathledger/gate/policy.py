@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from mathledger import given
-from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import parse_yaml
 from mathledger.core.typed import Record
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mathledger.card.replicates import FILE, read, seeds
 from mathledger.chain import git
-from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import parse_yaml
 from mathledger.run import environment
 from mathledger.run.compose import compose
 

@@ -1,7 +1,6 @@
 """Read params.yaml as a whole, or one section of it."""
 
 import copy
-import io
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 from mathledger.core.configuration import CONF, PARAMS, check
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import parse_yaml
 
 Section = TypeVar("Section")
 
@@ -16,33 +16,23 @@ OWN_MODELS = ("base", "tuned", "reinforced")  # those that the pipeline download
 
 
 def read(path: Path = PARAMS) -> dict[str, Any]:
-    """Return the content of params.yaml.
-
-    OmegaConf reads it, because yaml.safe_load reads 1e-05 as a string.
-    """
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
+    """Return the content of params.yaml."""
+    advice = "run `python -m stages.params`"
     try:
-        content = _parsed(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        raise InputError(f"{path} is missing: run `python -m stages.params`") from None
-    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError, OSError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"{path} is not valid YAML ({said}): run `python -m stages.params`"
-        ) from None
+        raise InputError(f"{path} is missing: {advice}") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read ({error}): {advice}") from None
+    except InputError as error:
+        raise InputError(f"{error}: {advice}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} has no sections: run `python -m stages.params`")
+        raise InputError(f"{path} has no sections: {advice}")
     return {str(key): copy.deepcopy(value) for key, value in content.items()}
 
 
-@lru_cache(maxsize=4)
-def _parsed(text: str) -> Any:
-    """Parse a file's text once, because a stage reads each of its sections by itself."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(OmegaConf.load(io.StringIO(text)), resolve=True)
+# A stage reads each of its sections by itself.
+_parsed = lru_cache(maxsize=4)(parse_yaml)
 
 
 def evaluated_models(content: Mapping[str, Any]) -> list[str]:

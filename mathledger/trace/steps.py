@@ -6,9 +6,9 @@ from typing import Any
 from mathledger.chain.chain import Chain
 from mathledger.chain.git import has_commit
 from mathledger.chain.lock import Out, Stage
-from mathledger.chain.parsing import parse_json
 from mathledger.core.errors import InputError
 from mathledger.core.keys import flatten
+from mathledger.core.parsing import parse_json
 from mathledger.core.paths import is_data, is_metric
 from mathledger.run.lineage import Lineage
 from mathledger.trace.store import Store

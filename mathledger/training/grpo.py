@@ -170,7 +170,7 @@ def make_trainer(
     """
     import trl
 
-    from mathledger.training.trainers import GRPOTrainer
+    from mathledger.training.grpo_trainer import GRPOTrainer
 
     arguments = trl.GRPOConfig(
         output_dir=str(scratch),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mathledger.chain.git import md5_at
 from mathledger.chain.lock import LOCK, Out, Stage
-from mathledger.chain.parsing import parse_yaml
 from mathledger.core.errors import InputError
+from mathledger.core.parsing import parse_yaml
 from mathledger.core.paths import is_code, is_data, is_lineage, is_within
 from mathledger.run.git import git_paths, head
 from mathledger.run.lineage import Lineage, lineage_file

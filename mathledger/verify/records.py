@@ -9,8 +9,8 @@ from typing import Any
 from mathledger.chain.facts import changed_deps, changed_params
 from mathledger.chain.git import has_commit, is_shallow, md5_at
 from mathledger.chain.lock import LOCK, folder_md5
-from mathledger.chain.parsing import parse_yaml
 from mathledger.core.keys import value_at
+from mathledger.core.parsing import parse_yaml
 from mathledger.core.paths import is_code, is_within
 from mathledger.run.lineage import Lineage
 from mathledger.verify.project import Check, Project

@@ -112,7 +112,7 @@ def test_a_chat_server_is_not_sent_a_control_token() -> None:
 
 
 def test_grpo_asks_with_the_same_tokens() -> None:
-    from mathledger.training.trainers import GRPOTrainer
+    from mathledger.training.grpo_trainer import GRPOTrainer
 
     class Bare(GRPOTrainer):
         def __init__(self) -> None:

@@ -10,6 +10,7 @@ from mathledger.core.errors import InputError
 
 MAX_DEPTH = 200  # levels of a YAML file
 MAX_VALUES = 1_000_000  # of a YAML file, with an alias counted as all that it stands for
+REPLACED = ("tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
 # DVC and OmegaConf read 1e-05 as a number, as in YAML 1.2; PyYAML would require 1.0e-05.
 FLOAT = re.compile(
     r"""[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+
@@ -20,17 +21,28 @@ FLOAT = re.compile(
 
 @functools.cache
 def _loader() -> Any:
+    """Return a loader that reads dates as texts, and refuses a key that a mapping has twice."""
     import yaml
 
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("Loader", (base,), {})
-    # Replace the float resolvers; among those for one first character the first match wins.
-    loader.yaml_implicit_resolvers = {  # type: ignore[attr-defined]
-        key: [each for each in resolvers if each[0] != "tag:yaml.org,2002:float"]
-        for key, resolvers in base.yaml_implicit_resolvers.items()
-    }
-    loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))  # type: ignore[attr-defined]
-    return loader
+
+    class Loader(base):  # type: ignore[misc, valid-type]
+        # Among the resolvers for one first character the first match wins.
+        yaml_implicit_resolvers = {  # noqa: RUF012
+            key: [each for each in resolvers if each[0] not in REPLACED]
+            for key, resolvers in base.yaml_implicit_resolvers.items()
+        }
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value if key.tag == "tag:yaml.org,2002:str"]
+            if len(keys) != len(set(keys)):
+                twice = next(key for key in keys if keys.count(key) > 1)
+                line = node.start_mark.line + 1
+                raise ValueError(f"the mapping of line {line} has the key {twice!r} twice")
+            return super().construct_mapping(node, deep)
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+0123456789."))
+    return Loader
 
 
 def _may_be_deep(text: str) -> bool:

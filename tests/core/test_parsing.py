@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
-from mathledger.chain.parsing import parse_json, parse_yaml
 from mathledger.core.errors import InputError
 from mathledger.core.files import read_json
+from mathledger.core.parsing import parse_json, parse_yaml
 from mathledger.run import params
 from tests.conftest import ROOT
 
@@ -62,3 +63,31 @@ def test_any_content_is_read_or_one_line(tmp_path: Path, name: str, content: byt
         READERS[name](content, tmp_path)
     except InputError as error:
         assert "\n" not in str(error) and len(str(error)) < 500
+
+
+def test_a_key_that_a_mapping_has_twice_is_named() -> None:
+    """One of the two would win, and two readers may choose differently."""
+    with pytest.raises(InputError, match="mapping of line 3 has the key 'b' twice"):
+        parse_yaml("b: 1\na:\n  b: 1\n  c: 2\n  'b': 3\n", "a.yaml")
+    assert parse_yaml("a: {b: 1}\nb: &x {c: 1}\nd: {<<: *x, c: 2}\n", "a.yaml")["d"] == {"c": 2}
+
+
+@pytest.mark.parametrize("text", ["2026-11-30", "2026-11-30T10:00:00Z", "2026-11-30 10:00:00"])
+def test_a_date_stays_a_text(text: str) -> None:
+    assert parse_yaml(f"a: {text}", "a.yaml") == {"a": text}
+
+
+TEXTS = st.text().filter(lambda text: "${" not in text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+        lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner),
+        max_leaves=8,
+    )
+)
+def test_what_omegaconf_writes_is_read_back(value: Any) -> None:
+    """`python -m stages.params` writes params.yaml with OmegaConf."""
+    content = {"a": value}
+    assert parse_yaml(OmegaConf.to_yaml(OmegaConf.create(content)), "a.yaml") == content
