@@ -68,7 +68,7 @@ repro: $(READY)  ## run the pipeline: data, training, evaluation, model card
 
 # For every stage DVC reads and writes all of dvc.lock, and the smoke run uses nothing of it.
 smoke: $(READY)  ## run the last commit's pipeline on a tiny random model, in a throw-away clone
-	@rm -rf .scratch/smoke && git clone --quiet . .scratch/smoke && rm .scratch/smoke/dvc.lock
+	@rm -rf .scratch/smoke && git clone --quiet . .scratch/smoke && rm -f .scratch/smoke/dvc.lock
 	@$(NO_BARS); cd .scratch/smoke && python -m stages.params experiment=smoke && dvc repro
 
 params: $(READY)  ## compile conf/ to params.yaml and write its reference and the schemas
