@@ -86,10 +86,8 @@ def evaluate(model: str, benchmark: str) -> None:
         write_json(METRICS / f"{item}.json", measured)
         run.log_metrics(measured)
         seconds = sum(each.seconds for each in responses)
-        run.facts = {
-            **engine.facts(),
-            **served,
-            **server_facts(settings),
+        run.facts = engine.facts() | served | server_facts(settings)
+        run.facts |= {
             "num_processes": settings.launch.num_processes,
             "generate_seconds": round(seconds, 1),
             "tokens_per_second": round(sum(e.num_tokens for e in responses) / (seconds or 1), 1),

@@ -14,7 +14,8 @@ MAX_TAG = 5000  # older servers; newer ones take 8,000
 # `:` is taken by servers on Linux, but not on Windows; some databases refuse astral characters.
 REFUSED = re.compile(r"[^\w.\- /]|[\U00010000-\U0010ffff]")
 REFUSED_IN_MODELS = re.compile(r"[/:.%\"'\x00-\x1f\x7f\ud800-\udfff]|[\U00010000-\U0010ffff]")
-NO_FOLDER = re.compile(r"(?<![^/])\.{0,2}(?![^/])")  # an empty part of a path, `.` or `..`
+# An empty part of a path, `.` or `..`, and two dots that begin a name.
+NO_FOLDER = re.compile(r"\A\.\.|(?<![^/])\.{0,2}(?![^/])")
 MARKED = re.compile(r"-[0-9a-f]{16}$")
 NOT_STORED = re.compile(r"[\x00\ud800-\udfff]")
 

@@ -38,6 +38,7 @@ def accepts() -> object:
 @example("in_by_source.Counting & Probability")
 @example("C:\\data\\rows.jsonl")
 @example("ends\n")
+@example("..0")
 def test_mlflow_takes_every_name(accepts: object, name: str) -> None:
     fitting = fit_name(name)
     accepts._validate_metric_name(fitting)  # type: ignore[attr-defined]
