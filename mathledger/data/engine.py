@@ -6,14 +6,15 @@ the file. The outputs therefore do not depend on the runner, the threads or the 
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -31,6 +32,7 @@ GROUPS_ON_RAY = 240
 Kernel = Callable[..., npt.NDArray[np.uint8]]
 Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -80,7 +82,7 @@ def start(settings: Params) -> None:
 def map_rows(
     path: Path, columns: list[str], kernel: Kernel, width: int, flags: Flags | None = None
 ) -> Bytes:
-    """Return the kernel's bytes for every row of a file, shape (rows, width)."""
+    """Return the kernel's bytes for every flagged row of a file, shape (rows, width)."""
     parts = [*stream_rows(path, columns, kernel, width, flags)]
     return np.concatenate([np.empty((0, width), np.uint8), *parts])
 
@@ -88,13 +90,13 @@ def map_rows(
 def stream_rows(
     path: Path, columns: list[str], kernel: Kernel, width: int, flags: Flags | None = None
 ) -> Iterator[Bytes]:
-    """Yield the kernel's bytes for the rows of each row group, in the order of the file.
+    """Yield the kernel's bytes for the flagged rows of each row group, in the order of the file.
 
     The kernel gets the columns of a batch of rows as Arrow string arrays without nulls and returns
     shape (batch, width). It runs on several threads at once, or in Ray's workers.
 
     Args:
-        flags: One for each row of the file; the kernel gets those of its batch after the columns.
+        flags: Whether the kernel gets a row, for each row of the file; None gives it all of them.
 
     Raises:
         InputError: The file is missing or is not parquet.
@@ -104,14 +106,39 @@ def stream_rows(
     if _settings.runner == "ray":
         yield from _on_ray(path, columns, kernel, width, groups)
     else:
-        num_threads = _settings.num_threads or num_cores()
-        with ThreadPoolExecutor(num_threads) as threads:
-            futures = (
-                threads.submit(run_group, path, columns, kernel, width, *group) for group in groups
-            )
-            # One task more than there are threads, so that no thread waits for the caller.
-            for future in _begun(futures, num_threads + 1):
-                yield future.result()
+        yield from _on_threads(partial(run_group, path, columns, kernel, width), groups)
+
+
+def stream_column(path: Path, column: str, flags: Flags) -> Iterator[pa.Array]:
+    """Yield a column's texts in the flagged rows of each row group, in the order of the file.
+
+    Only threads of this machine read them, because the texts are needed here.
+    """
+    for texts in _on_threads(partial(_texts, path, column), _groups(path, flags)):
+        yield from texts
+
+
+def _texts(path: Path, column: str, group: int, flags: Flags) -> list[pa.Array]:
+    return [batch.column(0) for batch in _flagged(path, [column], group, flags)]
+
+
+def split(paths: list[Path], flags: Flags) -> Iterator[tuple[Path, Flags]]:
+    """Yield each file with the flags of its rows, given those of all files' rows."""
+    start = 0
+    for path in paths:
+        end = start + num_rows(path)
+        yield path, flags[start:end]
+        start = end
+
+
+def _on_threads(task: Callable[..., Item], groups: Sequence[tuple[Any, ...]]) -> Iterator[Item]:
+    """Yield the results of a task with the arguments of each row group, in their order."""
+    num_threads = _settings.num_threads or num_cores()
+    with ThreadPoolExecutor(num_threads) as threads:
+        futures = (threads.submit(task, *group) for group in groups)
+        # One task more than there are threads, so that no thread waits for the caller.
+        for future in _begun(futures, num_threads + 1):
+            yield future.result()
 
 
 def _groups(path: Path, flags: Flags | None) -> list[tuple[int, Flags | None]]:
@@ -143,13 +170,24 @@ def run_group(
     group: int,
     flags: Flags | None = None,
 ) -> Bytes:
-    """Return the kernel's bytes for the rows of one row group."""
-    parts, at = [np.empty((0, width), np.uint8)], 0
-    for batch in read_batches(path, columns, [group]):
-        own = () if flags is None else (flags[at : at + len(batch)],)
-        parts.append(kernel(*(batch.column(name) for name in columns), *own))
-        at += len(batch)
+    """Return the kernel's bytes for the flagged rows of one row group."""
+    parts = [np.empty((0, width), np.uint8)]
+    for batch in _flagged(path, columns, group, flags):
+        parts.append(kernel(*(batch.column(name) for name in columns)))
     return np.concatenate(parts)
+
+
+def _flagged(
+    path: Path, columns: list[str], group: int, flags: Flags | None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the flagged rows of one row group in batches."""
+    if flags is None:
+        yield from read_batches(path, columns, [group])
+    elif flags.any():
+        at = 0
+        for batch in read_batches(path, columns, [group]):
+            yield batch.filter(pa.array(flags[at : at + len(batch)]))
+            at += len(batch)
 
 
 def _on_ray(
@@ -181,9 +219,7 @@ def _on_ray(
 def _run_pickled(
     pickled: list[Any], path: Path, columns: list[str], width: int, group: int, flags: Flags | None
 ) -> Bytes:
-    # Ray's array is read-only, and a kernel is compiled for writable ones.
-    own = None if flags is None else flags.copy()
-    return run_group(path, columns, _unpickled(pickled[0]), width, group, own)
+    return run_group(path, columns, _unpickled(pickled[0]), width, group, flags)
 
 
 @lru_cache(maxsize=1)

@@ -132,7 +132,9 @@ def _parquet(path: Path, label: str, wanted: dict[str, str]) -> Iterator[dict[st
         expect_columns(wanted, names, label)
         start, num_bytes = 0, 0
         waiting: list[dict[str, pa.Array]] = []
-        for batch in file.iter_batches(STEP, columns=[*dict.fromkeys(wanted.values())]):
+        columns = [*dict.fromkeys(wanted.values())]
+        # So few rows are decoded in less time than it takes to hand them to other threads.
+        for batch in file.iter_batches(STEP, columns=columns, use_threads=False):
             part = {}
             for name, column in wanted.items():
                 with _located(label, start, name, column):

@@ -19,6 +19,10 @@ LETTERS, DIGITS, FOREIGN, BROKEN, VISIBLE, ALL = range(6)
 # Classes of characters. A _FOREIGN letter, neither Latin nor Greek, also counts under LETTERS.
 _OTHER, _LETTER, _DIGIT, _FOREIGN, _BROKEN, _BLANK = range(6)
 _NUM_CODES = 0x110000
+# Counts are packed into one integer, with these bits for each class but _OTHER.
+_BITS = 12
+_MAX_PACKED = (1 << _BITS) - 1
+_ONE = np.array([0, *(1 << _BITS * place for place in range(5))])
 
 # Matches a printed Python or JSON structure in place of a plain text.
 PRINTED = r"""^(?:\[\s*)?\{\s*(?:'[A-Za-z_]+'|"[A-Za-z_]+")\s*:\s*['"\[{\d](?s:.*)\}(?:\s*\])?$"""
@@ -48,26 +52,32 @@ def _classes() -> U8:
 
 @kernel
 def _count(data: Any, offsets: Any, classes: Any, counts: Any) -> None:
-    by_class = np.empty(6, np.int64)
+    """Add up the classes of up to _MAX_PACKED characters in one register."""
+    by_class = np.empty(len(_ONE), np.int64)
     for row in range(len(counts)):
-        at, last = offsets[row], offsets[row + 1]
+        at, last, num_chars = offsets[row], offsets[row + 1], 0
         by_class[:] = 0
         while at < last:
-            code = np.int64(data[at])
-            at += 1
-            if code >= 0xC0:
-                size = 1 if code < 0xE0 else 2 if code < 0xF0 else 3
-                code &= 0x3F >> size
-                for byte in data[at : min(at + size, last)]:
-                    code = code << 6 | byte & 0x3F
-                at += size
-            by_class[classes[code]] += 1
+            start, packed = num_chars, np.int64(0)
+            while at < last and num_chars < start + _MAX_PACKED:
+                code = np.int64(data[at])
+                at += 1
+                if code >= 0xC0:
+                    size = 1 if code < 0xE0 else 2 if code < 0xF0 else 3
+                    code &= 0x3F >> size
+                    for byte in data[at : min(at + size, last)]:
+                        code = code << 6 | byte & 0x3F
+                    at += size
+                packed += _ONE[classes[code]]
+                num_chars += 1
+            for each in range(1, len(_ONE)):
+                by_class[each] += packed >> _BITS * (each - 1) & _MAX_PACKED
         counts[row, LETTERS] = by_class[_LETTER] + by_class[_FOREIGN]
         counts[row, DIGITS] = by_class[_DIGIT]
         counts[row, FOREIGN] = by_class[_FOREIGN]
         counts[row, BROKEN] = by_class[_BROKEN]
-        counts[row, ALL] = by_class.sum()
-        counts[row, VISIBLE] = counts[row, ALL] - by_class[_BLANK]
+        counts[row, ALL] = num_chars
+        counts[row, VISIBLE] = num_chars - by_class[_BLANK]
 
 
 def count(texts: pa.StringArray) -> npt.NDArray[np.int32]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -22,7 +23,6 @@ from mathledger.core.errors import InputError
 from mathledger.core.files import write_json
 from mathledger.core.tables import EXAMPLE, Row, Writer, read_batches, removed_schema
 from mathledger.data import engine
-from mathledger.data.sorting import write_sorted
 from mathledger.data.streams import ahead
 from mathledger.filters import (
     canaries,
@@ -48,7 +48,7 @@ from mathledger.filters.decision import (
     stop_at_broad_item,
 )
 from mathledger.filters.items import Item
-from mathledger.filters.problem_keys import problem_keys
+from mathledger.filters.problem_keys import by_spelling, canonical_keys
 from mathledger.text import canonical
 
 _PROBLEM = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
@@ -154,7 +154,7 @@ def filter_rows(
     forbidden = {canary.id for canary in hidden}
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
         unique = Path(scratch) / "problems.parquet"
-        write_sorted(unique, _unique_problems(path, is_first, hidden), _as_rows(_PROBLEM))
+        write_problems(path, is_first, hidden, unique)
         by_id, leaks = search_problems(unique, search, overlay)
         similar, proposals = meaning.propose(
             unique, out, items, settings.embeddings, settings.judge, by_id, forbidden
@@ -163,16 +163,19 @@ def filter_rows(
     found = remaining.count(own_leaks, by_id, items, settings.thresholds, similar)
     counts, wrong = canaries.measure(hidden, by_id, items)
     canaries.stop_at_low_recall(counts, settings.min_canary_recall)
-    first_ids = column_where(path, "id", is_first).to_pylist()
+    ids = column_where(path, "id", is_first)
+    has_match = pc.is_in(ids, pa.array([*by_id], pa.string()))
+    numbers = group[is_first][has_match.to_numpy()].tolist()
     by_group = {
-        int(number): nearest(by_id[name], items)
-        for number, name in zip(group[is_first], first_ids, strict=True)
-        if name in by_id
+        number: nearest(by_id[name], items)
+        for number, name in zip(numbers, ids.filter(has_match).to_pylist(), strict=True)
     }
     stop_at_broad_item(by_group.values(), items, len(first), settings.max_rate_per_item)
     tally = write_results(path, out, settings, items, search, overlay, group, by_group)
+    canary_ids = pa.array([*forbidden], pa.string())
     for batch in read_batches(out / "kept.parquet", ["id"]):
-        assert forbidden.isdisjoint(batch.column(0).to_pylist()), "a canary is in the training set"
+        is_canary = pc.is_in(batch.column(0), canary_ids)
+        assert not pc.any(is_canary).as_py(), "a canary is in the training set"
     write_json(out / "canaries.json", {"by_form": counts, "wrong": wrong})
     return {
         **tally,
@@ -194,23 +197,20 @@ def problem_groups(
     path: Path,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """Return the problem number of each row, and the first row and the hash of each problem."""
-    keys = problem_keys([path])
+    found, rows, number = by_spelling([path], canonical_keys, 16)
+    keys = found.view(np.uint64)
     order = np.lexsort((keys[:, 1], keys[:, 0]))
     ordered = keys[order]
     fresh = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
-    first = np.minimum.reduceat(order, np.flatnonzero(fresh))
+    first = rows[np.minimum.reduceat(order, np.flatnonzero(fresh))]
     group = np.empty(len(keys), np.int64)
     group[order] = np.cumsum(fresh) - 1
-    return group, first, ordered[fresh][:, 0]
+    return group[number], first, ordered[fresh][:, 0]
 
 
 def column_where(path: Path, column: str, wanted: npt.NDArray[np.bool_]) -> pa.ChunkedArray:
-    """Return a column of the wanted rows of a file, which is read as a stream."""
-    chunks, at = [], 0
-    for batch in read_batches(path, [column]):
-        chunks.append(batch.column(0).filter(pa.array(wanted[at : at + len(batch)])))
-        at += len(batch)
-    return pa.chunked_array(chunks, pa.string())
+    """Return a text column of the wanted rows of a file, which is read as a stream."""
+    return pa.chunked_array([*engine.stream_column(path, column, wanted)], pa.string())
 
 
 def overlapping(
@@ -369,21 +369,16 @@ def write_results(
     }
 
 
-def _as_rows(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with the origin columns by which write_sorted orders."""
-    return pa.schema([*schema, EXAMPLE.field("origin_file"), EXAMPLE.field("origin_row")])
-
-
-def _unique_problems(
-    path: Path, is_first: npt.NDArray[np.bool_], hidden: list[canaries.Canary]
-) -> Iterator[pa.RecordBatch]:
-    schema = _as_rows(_PROBLEM)
-    at = 0
-    for batch in read_batches(path, schema.names):
-        yield batch.filter(pa.array(is_first[at : at + len(batch)]))
-        at += len(batch)
-    rows = [
-        {"id": canary.id, "problem": canary.problem, "origin_file": "", "origin_row": 0}
-        for canary in hidden
-    ]
-    yield from pa.Table.from_pylist(rows, schema=schema).to_batches()
+def write_problems(path: Path, is_first: Flags, hidden: list[canaries.Canary], out: Path) -> None:
+    """Write the unique problems of a file that is sorted by id, with the canaries among them."""
+    rows = [{"id": canary.id, "problem": canary.problem} for canary in hidden]
+    left, at = pa.Table.from_pylist(rows, _PROBLEM), 0
+    with Writer(out, _PROBLEM) as writer:
+        for batch in read_batches(path, _PROBLEM.names):
+            own = pa.Table.from_batches([batch.filter(pa.array(is_first[at : at + len(batch)]))])
+            is_next = pc.less_equal(left["id"], batch["id"][-1])
+            both = pa.concat_tables([own.cast(_PROBLEM), left.filter(is_next)])
+            writer.write(both.sort_by("id"))
+            left = left.filter(pc.invert(is_next))
+            at += len(batch)
+        writer.write(left.sort_by("id"))

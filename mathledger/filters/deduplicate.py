@@ -22,10 +22,11 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.tables import EXAMPLE, Writer, num_rows, read_batches, removed_schema
+from mathledger.data import engine
 from mathledger.data.streams import ahead, merged
 from mathledger.filters import minhash, near_copies, reviewed
 from mathledger.filters.near_copies import NearCopies
-from mathledger.filters.problem_keys import hashes, problem_keys, wanted_keys
+from mathledger.filters.problem_keys import by_spelling, canonical_keys, hashes
 from mathledger.text import groups
 
 EVIDENCE = pa.struct(
@@ -122,15 +123,16 @@ def row_keys(paths: list[Path]) -> tuple[U64, I64]:
 
     The only solution of a problem is compared with no other, so its hash is 0.
     """
-    problems = problem_keys(paths)
-    first = groups.first_of(problems)
+    found, rows, number = by_spelling(paths, canonical_keys, 16)
+    keys = found.view(np.uint64)
+    problems, first = keys[number], rows[groups.first_of(keys)][number]
     has_several = (np.bincount(first, minlength=len(first)) > 1)[first]
-    solutions, start = [], 0
-    for path in paths:
-        end = start + num_rows(path)
-        solutions.append(hashes(path, "solution", wanted_keys, has_several[start:end]))
-        start = end
-    return np.hstack([problems, np.concatenate(solutions)]), first
+    parts = engine.split(paths, has_several)
+    solutions = np.zeros_like(problems)
+    solutions[has_several] = np.concatenate(
+        [hashes(path, "solution", canonical_keys, part) for path, part in parts]
+    )
+    return np.hstack([problems, solutions]), first
 
 
 def find_families(near: NearCopies, first_rows: I64) -> Families:
@@ -180,19 +182,6 @@ def over_cap(problem: I64, coins: U64, state: I64, cap: int) -> I64:
     begins = np.flatnonzero(np.diff(problem[ranked], prepend=-1))
     rank = np.arange(len(ranked)) - np.repeat(begins, np.diff(begins, append=len(ranked)))
     return ranked[rank >= cap]
-
-
-def write_unique(paths: list[Path], is_first: npt.NDArray[np.bool_], scratch: Path) -> list[Path]:
-    """Write the unique problems to one file per corpus and return the files."""
-    schema = pa.schema([EXAMPLE.field("id"), EXAMPLE.field("problem")])
-    files, at = [], 0
-    for number, path in enumerate(paths):
-        files.append(scratch / f"{number}.parquet")
-        with Writer(files[-1], schema) as writer:
-            for batch in ahead(read_batches(path, schema.names)):
-                writer.write(batch.filter(pa.array(is_first[at : at + len(batch)])))
-                at += len(batch)
-    return files
 
 
 def routed(
@@ -342,11 +331,10 @@ def filter_rows(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as folder:
         scratch = Path(folder)
-        files = write_unique(paths, is_first, scratch)
         limit = settings.jaccard if settings.action == "remove" else None
         problems = keys[is_first][:, :2]
         ruled = reviewed.copies(verdicts, problems)
-        near = near_copies.find(files, settings.bands(), limit, scratch, ruled)
+        near = near_copies.find(paths, is_first, settings.bands(), limit, scratch, ruled)
         families = find_families(near, np.flatnonzero(is_first))
         decisions = decide(keys, first, near, settings)
         counts = tally(paths, decisions)

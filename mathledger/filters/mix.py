@@ -18,8 +18,8 @@ from pydantic.dataclasses import dataclass
 from mathledger.core.configuration import STRICT
 from mathledger.core.errors import InputError
 from mathledger.core.tables import Writer, read_batches
-from mathledger.data import engine
 from mathledger.data.streams import ahead
+from mathledger.filters.problem_keys import by_spelling
 from mathledger.model import prompts
 from mathledger.text import canonical, groups
 
@@ -114,7 +114,8 @@ def read_keys(path: Path, seed: int, corpora: list[str]) -> tuple[I64, F64, U64,
     def kernel(problems: pa.Array) -> npt.NDArray[np.uint8]:
         return np.hstack([canonical.keys(problems), groups.templates(problems)]).view(np.uint8)
 
-    keys = np.ascontiguousarray(engine.map_rows(path, ["problem"], kernel, 32)).view(np.uint64)
+    each = by_spelling([path], kernel, 32)
+    keys = each.found.view(np.uint64)[each.number]
     corpus, coins = np.empty(len(keys), np.int64), np.empty(len(keys))
     at = 0
     for batch in read_batches(path, ["id", "corpus"]):

@@ -18,7 +18,6 @@ import pyarrow as pa
 from mathledger.core.kernels import borrowing, kernel
 from mathledger.core.machine import num_cores
 from mathledger.core.strings import text_bytes
-from mathledger.core.tables import num_rows, read_batches
 from mathledger.data import engine
 from mathledger.filters import minhash
 from mathledger.filters.minhash import Bands, gram
@@ -29,6 +28,7 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 PAIRS_PER_TASK = 16_384
 
@@ -44,15 +44,17 @@ class NearCopies:
 
 
 def find(
-    files: list[Path],
+    paths: list[Path],
+    is_unique: Flags,
     bands: Bands,
     jaccard: float | None,
     scratch: Path,
     ruled: dict[tuple[int, int], bool],
 ) -> NearCopies:
-    """Find the near copies among the problems of the files.
+    """Find the near copies among the unique problems of the files.
 
     Args:
+        is_unique: One flag for each row of all files.
         jaccard: Smallest Jaccard similarity of a near copy; None finds no near copies.
         ruled: Whether a pair of a later and an earlier problem is a copy, for the judged pairs.
     """
@@ -61,14 +63,15 @@ def find(
         return minhash.sketches(problems, bands).view(np.uint8).reshape(len(problems), -1)
 
     width = bands.dtype().itemsize
-    rows = np.concatenate([engine.map_rows(file, ["problem"], kernel, width) for file in files])
-    sketches = rows.view(bands.dtype())[:, 0]
+    parts = engine.split(paths, is_unique)
+    rows = [engine.map_rows(path, ["problem"], kernel, width, part) for path, part in parts]
+    sketches = np.concatenate(rows).view(bands.dtype())[:, 0]
     pairs, num_capped = np.empty((0, 2), np.int64), 0
     if jaccard is not None:
         pairs, num_capped = minhash.propose(sketches)
-    similarity = compare(files, pairs, bands.ngram_size, scratch)
+    similarity = compare(paths, is_unique, pairs, bands.ngram_size, scratch)
     if jaccard is not None:
-        pairs, similarity = overrule(pairs, similarity, ruled, len(rows))
+        pairs, similarity = overrule(pairs, similarity, ruled, len(sketches))
     kept, likeness = stars(pairs, similarity, jaccard or 1.0, sketches["drawing"] != 0)
     return NearCopies(kept, likeness, sketches["template"].copy(), num_capped)
 
@@ -92,23 +95,23 @@ def overrule(
     return pairs[order], similarity[order]
 
 
-def compare(files: list[Path], pairs: I64, ngram_size: int, scratch: Path) -> F64:
-    """Return the similarity of each pair of problems of the files, as `similarities` does.
+def compare(paths: list[Path], is_unique: Flags, pairs: I64, ngram_size: int, scratch: Path) -> F64:
+    """Return the similarity of each pair of unique problems of the files, as `similarities` does.
 
     The problems of all pairs are memory-mapped, because every problem may be in some pair.
     """
-    num_problems = sum(num_rows(file) for file in files)
-    wanted, num_seen = np.zeros(num_problems, np.bool_), 0
-    wanted[pairs.ravel()] = True
-    offsets = np.zeros(num_problems + 1, np.int64)
+    rows, wanted = np.flatnonzero(is_unique), np.unique(pairs)
+    is_wanted, offsets = np.zeros(len(is_unique), np.bool_), np.zeros(len(rows) + 1, np.int64)
+    is_wanted[rows[wanted]] = True
+    num_seen = 0
     with (scratch / "problems").open("wb") as file:
-        for batch in (batch for path in files for batch in read_batches(path, ["problem"])):
-            is_wanted = wanted[num_seen : num_seen + len(batch)]
-            data, ends = text_bytes(batch.column(0).filter(pa.array(is_wanted)))
-            rows = num_seen + np.flatnonzero(is_wanted)
-            offsets[rows + 1] = np.diff(ends)
-            file.write(data[ends[0] : ends[-1]].tobytes())
-            num_seen += len(batch)
+        for path, part in engine.split(paths, is_wanted):
+            for texts in engine.stream_column(path, "problem", part):
+                data, ends = text_bytes(texts)
+                own = wanted[num_seen : num_seen + len(texts)]
+                offsets[own + 1] = np.diff(ends)
+                file.write(data[ends[0] : ends[-1]].data)
+                num_seen += len(texts)
     np.cumsum(offsets, out=offsets)
     if not offsets[-1]:  # An empty file cannot be mapped.
         return np.zeros(len(pairs))

@@ -43,7 +43,6 @@ from mathledger.text.tokens import BEGIN, FROM, HASH, TO
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,9 @@ def canonical(text: str) -> str:
 
 
 @kernel
-def _keys(data: Any, offsets: Any, tables: Any, scratch: Any, is_wanted: Any) -> Any:
-    keys = np.zeros((len(offsets) - 1, 2), np.uint64)
+def _keys(data: Any, offsets: Any, tables: Any, scratch: Any) -> Any:
+    keys = np.empty((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
-        if not is_wanted[row]:
-            continue
         count, drawings = lex(data, offsets[row], offsets[row + 1], tables, scratch)
         low, high = drawings, mix(drawings + np.uint64(1))
         for at in range(count):
@@ -129,14 +126,8 @@ def _keys(data: Any, offsets: Any, tables: Any, scratch: Any, is_wanted: Any) ->
     return keys
 
 
-def keys(texts: pa.Array, is_wanted: Flags | None = None) -> U64:
-    """Return a 128-bit hash of every text's canonical tokens and drawings, shape (texts, 2).
-
-    Args:
-        is_wanted: Texts to hash; the hash of any other text is 0. None hashes all of them.
-    """
+def keys(texts: pa.Array) -> U64:
+    """Return a 128-bit hash of every text's canonical tokens and drawings, shape (texts, 2)."""
     data, offsets = text_bytes(texts)
-    if is_wanted is None:
-        is_wanted = np.ones(len(texts), np.bool_)
-    hashes: U64 = _keys(data, offsets, tables(), scratch(longest(offsets)), is_wanted)
+    hashes: U64 = _keys(data, offsets, tables(), scratch(longest(offsets)))
     return hashes

@@ -185,13 +185,6 @@ def lengths(column: pa.Array) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]
     return np.array([[len(text)] for text in column.to_pylist()], np.uint8).reshape(-1, 1)
 
 
-def flagged(
-    column: pa.Array, flags: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
-    assert len(column) == len(flags)
-    return flags.astype(np.uint8).reshape(-1, 1)
-
-
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Restore the runner afterwards."""
@@ -203,11 +196,12 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     texts=st.lists(st.text(max_size=9), max_size=60),
     row_group_size=st.integers(1, 70),
     num_threads=st.integers(1, 5),
+    chance=st.randoms(use_true_random=False),
 )
 @pytest.mark.usefixtures("settings")
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_rows_come_back_in_the_order_of_the_file(
-    tmp_path: Path, texts: list[str], row_group_size: int, num_threads: int
+    tmp_path: Path, texts: list[str], row_group_size: int, num_threads: int, chance: random.Random
 ) -> None:
     path = tmp_path / "rows.parquet"
     table = pa.table({"text": pa.array(texts, pa.string())})
@@ -215,9 +209,12 @@ def test_rows_come_back_in_the_order_of_the_file(
     engine.start(engine.Params("native", num_threads, None))
     found = engine.map_rows(path, ["text"], lengths, 1)
     assert found.tolist() == [[len(text)] for text in texts]
-    flags = np.arange(len(texts)) % 3 == 0
-    found = engine.map_rows(path, ["text"], flagged, 1, flags)
-    assert found.ravel().tolist() == flags.tolist()
+    flags = np.array([chance.random() < 0.1 for _ in texts], np.bool_)
+    wanted = [text for text, flag in zip(texts, flags, strict=True) if flag]
+    found = engine.map_rows(path, ["text"], lengths, 1, flags)
+    assert found.tolist() == [[len(text)] for text in wanted]
+    parts = engine.stream_column(path, "text", flags)
+    assert [text for part in parts for text in part.to_pylist()] == wanted
 
 
 @pytest.mark.usefixtures("settings")
