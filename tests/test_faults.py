@@ -5,9 +5,11 @@ a table of them.
 """
 
 import contextlib
+import os
 import shlex
 import sqlite3
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import faults
-from tests.conftest import Workspace, clean_environment, killable_environment
+from tests.conftest import ROOT, Workspace, clean_environment, killable_environment
 
 FILTERS = ("deduplicate", "mix")
 ALONE = ("unshare", "--mount", "--map-root-user")  # with mounts that nobody else sees
@@ -166,3 +168,18 @@ def test_a_torn_store_names_the_command_that_writes_it_again(mix: Mix) -> None:
     moved = f"mv {shlex.quote(str(mix.store))} {shlex.quote(str(mix.store))}.damaged"
     assert f"run `{moved} && mathledger sync-mlflow`" in shown
     mix.run("sh", "-ec", moved, ok=True)
+
+
+@pytest.mark.parametrize(("free_pages", "writes"), [(100, False), (1 << 20, True)])
+def test_a_full_disk_is_left_without_torn_bytecode(free_pages: int, writes: bool) -> None:
+    """A torn .pyc would stop every later run, even when the disk has room again."""
+    code = (
+        "import os, sys, types\n"
+        f"os.statvfs = lambda _: types.SimpleNamespace(f_bavail={free_pages}, f_frsize=4096)\n"
+        "import mathledger\nprint(not sys.dont_write_bytecode)"
+    )
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == f"{writes}\n", done.stderr

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mathledger.core.errors import InputError
+from mathledger.core.errors import InputError, machine_fault
 from mathledger.model import folder as files
 from mathledger.model import loading, prompts, templates
 
@@ -190,9 +190,9 @@ def check_saves(model: Any, tokenizer: Any, folder: Path) -> None:
         try:
             model.save_pretrained(saved)
             tokenizer.save_pretrained(saved)
-        except OSError:
-            raise  # the disk is full, for example
         except Exception as error:
+            if machine_fault(error):
+                raise
             raise InputError(
                 f"{folder} loads, but cannot be saved again: {loading.reason(error)}"
             ) from error
