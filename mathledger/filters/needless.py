@@ -83,13 +83,19 @@ _PREFIXES = np.sort(
 def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
     """Mark the brackets that say nothing.
 
-    These are curly ones, those without a partner, those around a matrix, and round ones around one
-    token, prose, or a product such as 2x without a power.
+    These are curly ones that are not in others, those without a partner, those around a matrix, and
+    round ones around one token, prose, or a product such as 2x without a power.
     """
     stack, depth, last_opening = np.empty(MAX_DEPTH, np.int64), 0, -1
+    num_curly = 0
     for at in range(count):
         is_dropped[at] = tok[at, KIND] == GROUP
-        if not is_dropped[at] or tok[at, HASH] in _CURLY:
+        if not is_dropped[at]:
+            continue
+        if tok[at, HASH] in _CURLY:
+            is_opening = tok[at, HASH] == _CURLY[0]
+            is_dropped[at] = num_curly < 2 - int(is_opening)  # As in {1, {2, 3}}.
+            num_curly = num_curly + 1 if is_opening else max(0, num_curly - 1)
             continue
         if tok[at, HASH] == ROUND_LEFT_HASH or tok[at, HASH] == _SQUARE_LEFT:
             if depth < MAX_DEPTH:

@@ -233,6 +233,16 @@ def _may_be_missing(at: int, own: Any, lexicon: Any) -> bool:
 
 
 @borrowing
+def _is_added(at: int, own: Any, other: Any, partner: Any, lexicon: Any) -> bool:
+    """Return True for "3 times more" where the other side has "3 more"."""
+    if at == 0 or at + 1 == len(own.values) or partner[at - 1] < 0:
+        return False
+    after, place = own.values[at + 1], partner[at - 1] + 1
+    is_difference = after in (lexicon.more, lexicon.less)
+    return bool(is_difference and place < len(other.values) and other.values[place] == after)
+
+
+@borrowing
 def _has_left(value: Any, units: Any, partner: Any) -> bool:
     """Return True if a unit without a partner has this value."""
     for at in range(len(units.values)):  # noqa: SIM110  (numba compiles no generator)
@@ -266,8 +276,9 @@ def _side(
             ones += value == NUMBER_ONE and not is_equal
             if not is_equal and own.letters[at] == SHARING:
                 unshared += not _has_left(value, other, back)
-            elif not is_equal and value == lexicon.fold and is_item:
-                conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
+            elif not is_equal and value == lexicon.fold:
+                conflicts += _is_added(at, own, other, partner, lexicon)
+                conflicts += is_item and _meets_opposite(at, own, other, partner, back, lexicon)
             continue
         num_units += 1
         if partner[at] < 0 and _may_be_missing(at, own, lexicon):

@@ -173,6 +173,7 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
                     and not _is_opposed(j, text, item, back, partner)
                     and (is_variable or _share_a_word(i, item, j, text))
                     and (is_variable or _crosses_a_word(i, j, text, partner))
+                    and not (JOINED in (item.letters[i], text.letters[j]) and has_matrices(item))
                 ):
                     partner[i], back[j] = j, i
                     break

@@ -33,6 +33,7 @@ from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_indices import CLOSING, POWER, put_indices_first
 from mathledger.filters.overlap_words import AS_NUMBER, COMPOUND, DROPPED, LIGHT
 from mathledger.filters.slips import KNOWN, pack
+from mathledger.filters.wording import is_unknown
 from mathledger.text.chars import is_digit, is_letter
 from mathledger.text.hashing import hash_bytes, hash_small, mix, signed
 from mathledger.text.names import capital_code, letter_bit, survey
@@ -271,6 +272,8 @@ def _word(
             return LEFT_OUT, value, at, is_begin
         value = hash_small(spell[first])  # C remains a capital where c is a name, too.
         return VARIABLE, mix(value + np.uint64(tok[at, FLAGS] & SINGLE_CAPITAL)), at, is_begin
+    if is_unknown(tok, at, count):
+        return QUANTITY, value, at, is_begin
     last = at + int(is_prefix(tok, at, count, data))
     value = stem(spell, first, tok[last, TO])
     known = place_in(lexicon.stems, value)

@@ -202,7 +202,7 @@ OPPOSITES = """
     area perimeter volume circumference
     radius diameter
     sine cosine tangent cot sec csc
-    log ln exp
+    log ln
     numerator denominator
     horizontal vertical
     length width height depth base

@@ -13,6 +13,7 @@ import numpy as np
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import PRIME, SEED, hash_bytes, mix, signed
 from mathledger.text.names import names_letter, renamed
+from mathledger.text.shapes import is_in
 from mathledger.text.tokens import (
     ARTICLE,
     BEGINS_SENTENCE,
@@ -37,13 +38,16 @@ FREE = (
 # A sentence of these and free words alone may be added or dropped: "Justify your answer."
 INSTRUCTIONS = "diagram figure picture question problem answer justify explain show reasoning work"
 # The first word means the words with the second stem.
-_SYNONYMS = {"many": "number", "show": "prov"}
+_SYNONYMS = {"many": "number", "show": "prov", "every": "each"}
 _MIN_SLIP = 6  # In a shorter word, one letter more or less often makes another word: plan, plane.
 _MIN_SWAP = 4  # In a shorter word, two letters swapped often make another word: no, on.
 
 _E, _I, _O, _R, _S, _T, _U, _Y = (np.uint8(ord(letter)) for letter in "eiorstuy")
 _OPEN = signed(b"(", b"[", b"{")
 _ARTICLES = signed(b"a", b"A")
+_WHAT, _OF = (int(each) for each in signed(b"what", b"of"))
+_IS, _SHARES = signed(*b"is are was were".split()), signed(*b"% percentage fraction".split())
+_NUMBERS = signed(*b"number value amount quantity".split())
 _IF = int(signed(b"if")[0])
 _FREE, _INSTRUCTIONS = (
     np.sort(np.array([hash_bytes(word.encode()) for word in words.split()], np.uint64))
@@ -76,6 +80,20 @@ def _is_in(value: Any, table: Any) -> bool:
 
 
 @borrowing
+def is_unknown(tokens: Any, at: int, count: int) -> bool:
+    """Return True for the word that stands for a number, as in "12 is what percent of 250".
+
+    Another example is "20% of what number is 50"; "what is 12% of 250" asks for another number.
+    """
+    if tokens[at, HASH] != _WHAT or at == 0 or at + 1 == count:
+        return False
+    before, after = tokens[at - 1, HASH], tokens[at + 1, HASH]
+    if before == _OF:
+        return is_in(after, _NUMBERS)
+    return is_in(before, _IS) and is_in(after, _SHARES)
+
+
+@borrowing
 def is_free(tokens: Any, at: int, count: int) -> bool:
     """Return True if the token may be added or dropped: a free word, an article or a label.
 
@@ -87,7 +105,7 @@ def is_free(tokens: Any, at: int, count: int) -> bool:
     if tokens[at, HASH] == _IF:
         return bool(tokens[at, FLAGS] & BEGINS_SENTENCE)
     if tokens[at, TO] - tokens[at, FROM] > 1:
-        return _is_in(tokens[at, HASH], _FREE)
+        return _is_in(tokens[at, HASH], _FREE) and not is_unknown(tokens, at, count)
     if tokens[at, HASH] in (_ARTICLES[0], _ARTICLES[1]):
         is_word = at + 1 < count and tokens[at + 1, KIND] == WORD
         is_word = is_word and tokens[at + 1, TO] - tokens[at + 1, FROM] > 1

@@ -9,12 +9,17 @@ from mathledger.text import chars, shapes
 from mathledger.text.state import ARGUMENT
 from mathledger.text.tokens import (
     BEGIN,
+    FROM,
     GROUP,
+    HASH,
+    KIND,
+    MACRO,
     NUM_COLUMNS,
     OPERATOR,
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     SLASH_HASH,
+    TO,
     write,
     write_pieces,
 )
@@ -30,6 +35,17 @@ def append(state: Any, scratch: Any, byte: int, value: int, kind: int, begin: in
     write(scratch.tokens, state.num_tokens, value, kind, spelling, place, 0)
     state.num_spelled += 1
     state.num_tokens += 1
+
+
+@borrowing
+def respell(state: Any, scratch: Any, at: int, macro: Any, value: int) -> None:
+    """Make the token at `at` a macro with this spelling and this hash."""
+    tokens, first = scratch.tokens, state.num_spelled
+    for step in range(len(macro)):
+        scratch.spellings[first + step] = macro[step]
+    state.num_spelled = first + len(macro)
+    tokens[at, HASH], tokens[at, KIND] = value, MACRO
+    tokens[at, FROM], tokens[at, TO] = first, state.num_spelled
 
 
 @borrowing

@@ -56,6 +56,7 @@ CALLS = {
     "ceil": (r"\lceil", r"\rceil"),
     "ceiling": (r"\lceil", r"\rceil"),
 }
+_MINUS = int(signed(b"-")[0])
 _CALLS = signed(*(name.encode() for name in CALLS))
 _CALL_OPEN, _CALL_CLOSE = (
     np.frombuffer("".join(pair[part] for pair in CALLS.values()).encode(), np.uint8)
@@ -111,10 +112,15 @@ def takes_argument(state: Any, tokens: Any) -> bool:
 
 
 @borrowing
-def follows_function(state: Any, tokens: Any) -> bool:
-    """Return True after a function that may have an exponent or an index, as after log_2."""
-    last = state.num_tokens - 1
-    if last > 1 and tokens[last - 1, HASH] in (CARET_HASH, UNDERSCORE_HASH):
+def follows_function(tokens: Any, end: int) -> bool:
+    """Return True if the tokens up to `end` are a function that may have an exponent or an index.
+
+    Examples are log_2 and sin^{-1}.
+    """
+    last = end - 1
+    if last > 2 and tokens[last - 1, HASH] == _MINUS and tokens[last - 2, HASH] == CARET_HASH:
+        last -= 3
+    elif last > 1 and tokens[last - 1, HASH] in (CARET_HASH, UNDERSCORE_HASH):
         last -= 2
     return bool(last >= 0 and tokens[last, FLAGS] & FUNCTION != 0)
 
@@ -125,7 +131,8 @@ def open_fraction(state: Any, scratch: Any) -> None:
 
     A fraction after a function is its argument: \sin \frac{x}{2} is sin(x/2), not sin(x)/2.
     """
-    is_argument = takes_argument(state, scratch.tokens) or follows_function(state, scratch.tokens)
+    tokens = scratch.tokens
+    is_argument = takes_argument(state, tokens) or follows_function(tokens, state.num_tokens)
     if is_argument and state.depth < MAX_DEPTH:
         append(state, scratch, chars.ROUND_LEFT, ROUND_LEFT_HASH, GROUP, state.index)
         push(state, AUTOMATIC, state.num_tokens - 1)
@@ -148,13 +155,7 @@ def open_round(state: Any, scratch: Any) -> None:
         elif shapes.is_in(last[HASH], _CALLS):
             kind = _open_call(state, scratch, opened)
             opened = state.num_tokens - 1
-        elif last[FLAGS] & FUNCTION:
-            kind = CALL
-        elif (
-            opened > 2
-            and tokens[opened - 2, HASH] in (CARET_HASH, UNDERSCORE_HASH)
-            and tokens[opened - 3, FLAGS] & FUNCTION
-        ):  # As in log_2(8).
+        elif follows_function(tokens, opened):
             kind = CALL
     push(state, kind, opened)
 
@@ -198,7 +199,8 @@ def close_round(state: Any, scratch: Any) -> bool:
         else:
             state.index += 1
         return True
-    if _is_needless(state, scratch, opened, kind):
+    is_empty = kind == ROUND and opened + 1 == state.num_tokens  # A blank to fill: x = ( ).
+    if is_empty or _is_needless(state, scratch, opened, kind):
         state.num_tokens = drop_bracket(scratch.tokens, opened, state.num_tokens)
     elif kind == ROUND and shapes.is_second_factor(
         scratch.tokens, opened, state.num_tokens, scratch.text, state.index, state.size
@@ -325,17 +327,18 @@ def drop_exponent(state: Any, tokens: Any) -> bool:
 
 
 @borrowing
-def drop_modulo_bracket(state: Any) -> None:
-    """Leave out the round bracket that was just opened, if there is one, and its partner."""
+def drop_modulo_bracket(state: Any) -> bool:
+    """Leave out the round bracket that was just opened, and its partner; or return False."""
     depth, last = state.depth - 1, state.num_tokens - 1
     while depth >= 0 and state.groups[depth] == PLAIN and state.brackets[depth] > last:
         depth -= 1  # As in (\text{mod} 5).
     if depth < 0 or last < 0 or state.groups[depth] != ROUND or state.brackets[depth] != last:
-        return
+        return False
     state.groups[depth] = SILENT
     state.num_tokens = last
     for at in range(depth + 1, state.depth):
         state.brackets[at] = last
+    return True
 
 
 @borrowing

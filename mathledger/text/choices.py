@@ -9,7 +9,7 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import shapes
-from mathledger.text.bars import rotate
+from mathledger.text.bars import respell, rotate
 from mathledger.text.chars import COMMA, is_digit, is_letter, skip_blanks, skip_delimiters
 from mathledger.text.hashing import signed
 from mathledger.text.tokens import (
@@ -23,7 +23,6 @@ from mathledger.text.tokens import (
     FROM,
     HASH,
     KIND,
-    MACRO,
     NUMBER,
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
@@ -99,13 +98,8 @@ def write_choices(state: Any, scratch: Any) -> None:
 @borrowing
 def _become(state: Any, scratch: Any, at: int) -> None:
     r"""Make the token \binom."""
-    tokens, first = scratch.tokens, state.num_spelled
-    for step in range(len(_BINOM)):
-        scratch.spellings[first + step] = _BINOM[step]
-    state.num_spelled = first + len(_BINOM)
-    tokens[at, HASH], tokens[at, KIND] = _BINOM_HASH, MACRO
-    tokens[at, FROM], tokens[at, TO] = first, state.num_spelled
-    tokens[at, FLAGS] &= _SENTENCE
+    respell(state, scratch, at, _BINOM, _BINOM_HASH)
+    scratch.tokens[at, FLAGS] &= _SENTENCE
 
 
 @borrowing

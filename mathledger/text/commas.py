@@ -195,7 +195,7 @@ def decimal_comma(text: Any, start: int, index: int, size: int) -> int:
         num_digits == 1
         and not is_zero
         and not _has_unit(text, end, size)
-        and (_is_within_brackets(text, start) or not _has_operator(text, before, end, size))
+        and (is_within_brackets(text, start) or not _has_operator(text, before, end, size))
     ):
         return 0
     return 1
@@ -233,7 +233,7 @@ def _skip_spacing(text: Any, at: int, size: int) -> int:
 
 
 @borrowing
-def _is_within_brackets(text: Any, start: int) -> bool:
+def is_within_brackets(text: Any, start: int) -> bool:
     """Return True if a bracket is open nearby, as in the point (a + 1,2)."""
     depth = 0
     for at in range(start - 1, max(-1, start - _FAR), -1):

@@ -26,14 +26,24 @@ _UNICODE = {
     "•": " ", "▪": " ", "‣": " ",
     "●": " ", "►": " ", "▶": " ", "，": ",", "、": ",", "。": ". ", "？": "? ", "！": "! ",
     "ℕ": r"\mathbb N", "ℤ": r"\mathbb Z", "ℚ": r"\mathbb Q", "ℝ": r"\mathbb R",
-    "ℂ": r"\mathbb C", "：": ":", "；": ";", "（": "(", "）": ")",
+    "ℂ": r"\mathbb C", "：": ":", "；": ";", "（": "(", "）": ")", "∶": ":", "‒": "-",
+    "⨯": r" \times ", "✕": r" \times ", "≦": "<=", "≧": ">=", "\u2009": "\\,", "\u202f": "\\,",
+    # Greek capitals that look like Latin ones have no macro.
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=True)),
 }  # fmt: skip
+# Cyrillic letters that look like Latin ones, which stand for them in texts without other Cyrillic.
+LOOKALIKES = dict(zip("АВЕКМНОРСТУХІЈЅаеорсухіјѕ", "ABEKMHOPCTYXIJSaeopcyxijs", strict=True))
+_CYRILLIC = 0x400
+_LATIN = np.zeros(256, np.uint8)  # The Latin letter of each Cyrillic one, or 0.
+for _letter, _latin in LOOKALIKES.items():
+    _LATIN[ord(_letter) - _CYRILLIC] = ord(_latin)
 # Symbols that have a macro. Any other symbol becomes a macro of its own, named by its code point.
 _MACROS = """
     ∞=infty ∈=in ∉=notin ∋=ni ∪=cup ∩=cap ⊂=subset ⊆=subseteq ⊃=supset ⊇=supseteq ⊊=subsetneq
     ∅=emptyset ∑=sum ∏=prod ∫=int ∮=oint ∂=partial ∇=nabla ∠=angle ∡=angle △=triangle
     ∆=triangle ▵=triangle □=square ◻=square ▢=square ◇=diamond ⋄=diamond ◊=diamond ⊥=perp
     ⟂=perp ∥=parallel ‖=Vert ∤=nmid ∦=nparallel ≡=equiv ≢=not≡ ≅=cong ≈=approx ∼=sim ≃=simeq
+    ∽=sim ≌=cong ⊿=triangle
     ∝=propto →=rightarrow ⟶=rightarrow ←=leftarrow ⟵=leftarrow ↔=leftrightarrow ↦=mapsto
     ⟼=mapsto ⇒=Rightarrow ⟹=Rightarrow ⇐=Leftarrow ⟸=Leftarrow ⇔=Leftrightarrow
     ⟺=Leftrightarrow ↑=uparrow ↓=downarrow ±=pm ∓=mp ∀=forall ∃=exists ∄=nexists ¬=neg ∧=wedge
@@ -280,6 +290,7 @@ def _digit(byte: Any) -> int:
 def _fold_code_points(data: Any, text: Any, source: Any, tables: Any) -> int:
     points, folded = tables.points, tables.folded
     size, index, script = 0, 0, np.uint8(0)
+    is_latin = _looks_latin(data)
     while index < len(data):
         lead = data[index]
         width = 1 if lead < chars.NOT_ASCII else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
@@ -292,6 +303,9 @@ def _fold_code_points(data: Any, text: Any, source: Any, tables: Any) -> int:
                 point, width = np.int64(named), named_width
         if 0x1100 <= point < 0x1113:
             point, width = _syllable(data, index, point)
+        if is_latin and _CYRILLIC <= point < _CYRILLIC + len(_LATIN):
+            latin = np.int64(_LATIN[point - _CYRILLIC])
+            point = latin if latin > 0 else point
         first, end, mark = np.int64(0), np.int64(0), np.uint8(0)
         if chars.NOT_ASCII <= point < len(points) - 1:
             first, end = np.int64(points[point]), np.int64(points[point + 1])
@@ -324,6 +338,15 @@ def _fold_code_points(data: Any, text: Any, source: Any, tables: Any) -> int:
         text[size], source[size] = chars.CURLY_RIGHT, max(len(data) - 1, 0)
         size += 1
     return size
+
+
+@borrowing
+def _looks_latin(data: Any) -> bool:
+    """Return True if all Cyrillic letters look like Latin ones, as in the triangle АВС."""
+    for index in range(len(data)):
+        if 0xD0 <= data[index] < 0xD4 and _LATIN[_point(data, index, 2) - _CYRILLIC] == 0:
+            return False
+    return True
 
 
 @borrowing

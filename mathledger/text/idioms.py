@@ -6,6 +6,7 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import shapes
+from mathledger.text.bars import respell
 from mathledger.text.braces import expect_bracket
 from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_blanks, skip_delimiters
 from mathledger.text.hashing import PRIME, SEED, mix, signed
@@ -13,18 +14,24 @@ from mathledger.text.tokens import (
     BEGIN,
     END,
     FLAGS,
+    FROM,
     FUNCTION,
     HASH,
     KIND,
     NUMBER,
     ROOT_HASH,
+    TO,
     WORD,
     write_pieces,
 )
 from mathledger.text.vocabulary import ACTION, NUMERAL, find
 
-_STAR, _BAR, _BY = (np.frombuffer(word, np.uint8) for word in (b"*", b"/", b"by "))
-_TIMES_HASH, _ONE_HASH = (int(each) for each in signed(b"times", b"one"))
+_STAR, _BAR, _BY, _INDEX = (np.frombuffer(word, np.uint8) for word in (b"*", b"/", b"by ", b"_"))
+_EQUIV = np.frombuffer(rb"\equiv", np.uint8)
+_TIMES_HASH, _ONE_HASH, _EQUALS_HASH, _EQUIV_HASH = (
+    int(each) for each in signed(b"times", b"one", b"=", rb"\equiv")
+)
+MAX_CONGRUENCE = 24  # Tokens from an equals sign to the modulus.
 
 
 @borrowing
@@ -98,6 +105,35 @@ def multiply_next(state: Any, scratch: Any, tables: Any) -> None:
         place = tokens[last, BEGIN], tokens[last, END]
         state.num_tokens = last
         write_pieces(state, scratch, _STAR, 0, 1, place)
+
+
+@borrowing
+def read_base(state: Any, scratch: Any, tables: Any, index: int) -> bool:
+    """Read "base" between two numbers as an index: 1011 base 2 is 1011_2."""
+    text, last = scratch.text, state.num_tokens - 1
+    if last < 0 or scratch.tokens[last, KIND] != NUMBER:
+        return False
+    if skip_delimiters(text, scratch.tokens[last, END], state.size) != state.index:
+        return False
+    if not _begins_number(text, index, state.size, tables):
+        return False
+    write_pieces(state, scratch, _INDEX, 0, 1, (state.index, index))
+    return True
+
+
+@borrowing
+def read_congruence(state: Any, scratch: Any) -> None:
+    """Write the equals sign before (mod 7) as the sign of a congruence: 3x = 2 (mod 7)."""
+    tokens = scratch.tokens
+    last = state.num_tokens - 2  # Before the word mod.
+    for at in range(last, max(-1, last - MAX_CONGRUENCE), -1):
+        if tokens[at, HASH] == _EQUALS_HASH:
+            respell(state, scratch, at, _EQUIV, _EQUIV_HASH)
+            return
+        is_long = tokens[at, TO] - tokens[at, FROM] > 1
+        is_word = tokens[at, KIND] == WORD and is_long and not tokens[at, FLAGS] & FUNCTION
+        if is_word or tokens[at, HASH] == _EQUIV_HASH:
+            return
 
 
 @borrowing

@@ -48,7 +48,7 @@ def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[in
     """
     text, tokens, state = scratch.text, scratch.tokens, scratch.state[0]
     size, is_ascii = fold(data[first:last], text, scratch.source, tables)
-    start(state, size, is_ascii)
+    start(state, size)
     drawings: Any = np.uint64(0)
     while state.index < size:
         index = state.index

@@ -14,12 +14,22 @@ from mathledger.text.chars import (
     is_letter,
     matches,
     skip_blanks,
+    skip_delimiters,
+    skip_delimiters_back,
 )
 from mathledger.text.commas import decimal_comma, list_end
 from mathledger.text.hashing import hash_span, signed
 from mathledger.text.shapes import SCRIPTS
 from mathledger.text.state import emit
-from mathledger.text.tokens import FLAGS, FUNCTION, HASH, NUMBER, OPERATOR, STAR_HASH
+from mathledger.text.tokens import (
+    FLAGS,
+    FUNCTION,
+    HASH,
+    NUMBER,
+    OPERATOR,
+    STAR_HASH,
+    write_pieces,
+)
 
 _BANG_HASH = int(signed(b"!")[0])
 
@@ -27,6 +37,10 @@ _BANG_HASH = int(signed(b"!")[0])
 OPERANDS = ("frac", "dfrac", "tfrac", "sqrt", "left", "big", "pi", "alpha", "beta", "theta")
 _OPERANDS = np.frombuffer("".join(OPERANDS).encode(), np.uint8)
 _OPERAND_ENDS = np.cumsum([0, *map(len, OPERANDS)])
+_TEN, _AND, _OF = (np.frombuffer(each, np.uint8) for each in (b"* 10 ^", b"and ", b"of "))
+_OVERLINE = np.frombuffer(rb"\overline", np.uint8)
+_SCRIPTS = chars.CARET, chars.UNDERSCORE
+_E = ord("e")
 
 
 @inlined
@@ -43,11 +57,11 @@ def begins_number(text: Any, index: int, byte_class: Any) -> bool:
 def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     r"""Read the number that begins with this byte; a macro's argument without braces is one digit.
 
-    1,000 and 1{,}000 are spelled 1000; .50 is spelled 0.5.
+    1,000, 1{,}000 and 1 000 are spelled 1000; .50 is spelled 0.5; 3.2e5 is 3.2 * 10 ^ 5.
     """
     text, spellings = scratch.text, scratch.spellings
     index, end, owed = state.index, state.num_spelled, state.owed[state.depth]
-    is_list = False
+    is_list, power = False, 0
     if state.is_glued and state.num_tokens > 0:
         _multiply_factorial(state, scratch)
         end = state.num_spelled
@@ -73,9 +87,12 @@ def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
                 end -= 1
             if spellings[end - 1] == chars.FULL_STOP:
                 end -= 1
+            power = _power_of_ten(text, index)
     value = hash_span(spellings, state.num_spelled, end)
     emit(state, scratch, value, NUMBER, end, index, state.sentence)
     state.sentence = 0
+    if power > 0:
+        write_pieces(state, scratch, _TEN, 0, len(_TEN), (index, power))
     if owed > 0:
         state.owed[state.depth] = owed - 1
         end_argument(state, scratch)
@@ -136,11 +153,20 @@ def _read_thousands(
         The ends in text and in spellings, and whether a list of numbers begins here instead.
     """
     is_list, is_checked = index < state.list_end, False
+    if not is_list and (text[index] == chars.FULL_STOP or text[index] == chars.SPACE):
+        stop = index
+        if _has_three(text, index + 1) and state.index >= state.rows_end and state.matrices == 0:
+            stop = _spaced_end(text, state.index, index, state.size)
+        for at in range(index + 1, stop):
+            if (at - index) % 4 > 0:
+                spellings[end] = text[at]
+                end += 1
+        return stop, end, is_list
     while not is_list:
         width = _separator(text, index)
         if width == 0:
             break
-        if width == 1 and not is_checked:
+        if width == 1 and text[index] == chars.COMMA and not is_checked:
             found = list_end(text, state.index, state.size)
             is_checked, is_list = True, found > 0
             if is_list:
@@ -154,17 +180,61 @@ def _read_thousands(
 
 
 @borrowing
+def _spaced_end(text: Any, start: int, index: int, size: int) -> int:
+    """Return the end of a number with blanks or points between its thousands, or `index`.
+
+    Points need two groups, as in 12.500.000. Blanks need a group that begins with a zero, or a word
+    after the number, as in 12 000 and 45 600 books; 12 350 may be two numbers.
+    """
+    if index - start > 3:
+        return index
+    mark, at, has_zero = text[index], index, False
+    while text[at] == mark and _has_three(text, at + 1):
+        has_zero |= text[at + 1] == chars.ZERO
+        at += 4
+    if mark == chars.FULL_STOP:
+        return at if at > index + 4 else index
+    before = skip_delimiters_back(text, start - 1)
+    if text[at] == chars.SLASH:
+        return index
+    if before >= 0 and (is_digit(text[before]) or text[before] in _SCRIPTS):
+        return index
+    after = skip_delimiters(text, at, size)
+    is_noun = after > at and not matches(text, after, _AND)
+    for step in range(3):
+        is_noun = is_noun and is_letter(text[after + step])
+    is_noun |= after > at and matches(text, after, _OF)
+    return at if has_zero or is_noun else index
+
+
+@borrowing
+def _power_of_ten(text: Any, index: int) -> int:
+    """Return where the exponent of a number such as 3.2e5 and 4.5E-3 begins, or 0."""
+    if text[index] | 0x20 != _E:
+        return 0
+    sign = text[index + 1]
+    first = index + 1 + int(sign == chars.PLUS)
+    at = first + int(sign == chars.HYPHEN)
+    end = at
+    while is_digit(text[end]):
+        end += 1
+    return first if 0 < end - at < 4 and not is_letter(text[end]) else 0
+
+
+@borrowing
 def _separator(text: Any, at: int) -> int:
     r"""Return the length of a thousands separator before exactly three digits, or 0.
 
-    The separators are , {,} \, \! ,\! {\,} and, in JSON, ,\\!
+    The separators are , ' {,} \, \! ,\! {\,} and, in JSON, ,\\!
     """
     one, two, three = text[at], text[at + 1], text[at + 2]
     width = 0
     if two == chars.BACKSLASH and three == chars.BACKSLASH and one == chars.COMMA:
         is_doubled = text[at + 3] == chars.BANG and _has_three(text, at + 4)
         return 4 if is_doubled else 0
-    if one == chars.COMMA:
+    if one == chars.APOSTROPHE:
+        width = 1
+    elif one == chars.COMMA:
         width = 3 if two == chars.BACKSLASH and three == chars.BANG else 1
     elif one == chars.BACKSLASH and two in (chars.COMMA, chars.BANG):
         width = 2
@@ -185,3 +255,20 @@ def _has_three(text: Any, at: int) -> bool:
         if not is_digit(text[at + step]):
             return False
     return not is_digit(text[at + 3])
+
+
+@borrowing
+def read_repeating(state: Any, scratch: Any) -> bool:
+    r"""Read the digits in brackets after a decimal point: 0.(36) is 0.\overline{36}."""
+    text, index = scratch.text, state.index
+    first = end = index + 2
+    if text[index + 1] != chars.ROUND_LEFT or index == 0 or not is_digit(text[index - 1]):
+        return False
+    while is_digit(text[end]):
+        end += 1
+    if end == first or text[end] != chars.ROUND_RIGHT:
+        return False
+    write_pieces(state, scratch, _OVERLINE, 0, len(_OVERLINE), (index, first))
+    write_pieces(state, scratch, text, first, end, (first, end))
+    state.index = end + 1
+    return True

@@ -143,7 +143,7 @@ def join_letters(state: Any, scratch: Any) -> None:
     if not SMALL_A <= letter < SMALL_A + 26:
         return
     at, begin = tokens[last - 1, END], tokens[last, BEGIN]
-    if at == begin:
+    if at == begin and text[at] != BACKSLASH:  # As in x\exp(x).
         return
     while at < begin:
         if text[at] == BACKSLASH and text[at + 1] in _SPACING:

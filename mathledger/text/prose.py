@@ -20,6 +20,7 @@ _BEFORE_EMPHASIS, _AFTER_EMPHASIS = tuple(b" \n(\"'"), tuple(b" \n),.;:!?\"'")
 FUNCTIONS = (
     "sqrt", "cbrt", "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "exp", "abs", "floor",
     "ceil", "max", "min", "gcd", "lcm", "arcsin", "arccos", "arctan",
+    "ctg", "arctg", "arcctg",
 )  # fmt: skip
 _FUNCTIONS = np.frombuffer("".join(FUNCTIONS).encode(), np.uint8)
 _FUNCTION_ENDS = np.cumsum([0, *map(len, FUNCTIONS)])

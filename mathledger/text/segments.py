@@ -1,4 +1,4 @@
-r"""Read what is written over the ends of a segment or an arc: \overline{AB}, \widehat{AB}."""
+r"""Read the signs of segments, arcs and triangles: \overline{AB}, \widehat{AB}, \Delta ABC."""
 
 from typing import Any
 
@@ -6,12 +6,14 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
+from mathledger.text.bars import respell
 from mathledger.text.chars import LOWER, matches, skip_blanks
 from mathledger.text.hashing import signed
-from mathledger.text.tokens import HASH, write_pieces
+from mathledger.text.tokens import FLAGS, FROM, HASH, KIND, OPERAND, POINTS, TO, WORD, write_pieces
 
 _ARC, _FROWN, _HAT = (np.frombuffer(word, np.uint8) for word in (b"arc", b"frown", b"\\widehat"))
-_ARC_HASH = int(signed(b"arc")[0])
+_TRIANGLE, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"triangle", b"\\parallel"))
+_ARC_HASH, _DELTA, _TRIANGLE_HASH = (int(each) for each in signed(b"arc", rb"\Delta", b"triangle"))
 _O, _S = b"os"
 
 
@@ -58,4 +60,27 @@ def read_arc(state: Any, scratch: Any, index: int) -> bool:
     if last < 0 or scratch.tokens[last, HASH] != _ARC_HASH:
         write_pieces(state, scratch, _ARC, 0, len(_ARC), (begin, index))
     state.index, state.opens_look = index, True
+    return True
+
+
+@borrowing
+def read_triangle(state: Any, scratch: Any) -> None:
+    r"""Read the letter Delta before three points, which were just read, as the word triangle."""
+    tokens, last = scratch.tokens, state.num_tokens - 1
+    if last < 1 or tokens[last, TO] - tokens[last, FROM] != 3 or tokens[last - 1, HASH] != _DELTA:
+        return
+    respell(state, scratch, last - 1, _TRIANGLE, _TRIANGLE_HASH)
+    tokens[last - 1, KIND] = WORD
+    tokens[last - 1, FLAGS] &= ~OPERAND
+
+
+@borrowing
+def read_parallel(state: Any, scratch: Any) -> bool:
+    """Read two bars or slashes between blanks after the names of points, as in AB || CD."""
+    text, index, last = scratch.text, state.index, state.num_tokens - 1
+    if text[index + 1] != text[index] or text[index + 2] != chars.SPACE or last < 0:
+        return False
+    if not scratch.tokens[last, FLAGS] & POINTS or text[index - 1] != chars.SPACE:
+        return False
+    write_pieces(state, scratch, _PARALLEL, 0, len(_PARALLEL), (index, index + 2))
     return True

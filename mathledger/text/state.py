@@ -32,7 +32,6 @@ STATE = np.dtype(
     [
         ("index", np.int64),  # Position in the folded text of the next byte to read.
         ("size", np.int64),  # Length of the folded text in bytes, without the 16 final spaces.
-        ("is_ascii", np.bool_),  # Whether positions in the raw and the folded text agree.
         ("num_tokens", np.int64),
         ("num_spelled", np.int64),  # Bytes of the spellings in use.
         ("sentence", np.int64),  # tokens.BEGINS_SENTENCE if the next token begins one, else 0.
@@ -42,6 +41,8 @@ STATE = np.dtype(
         ("smalls", np.int64),  # The same for single small letters that are not articles.
         ("is_set", np.bool_),  # Whether the next capital is a set of numbers, as in \\mathbb{R}.
         ("has_phrase", np.bool_),  # Whether any token begins a boilerplate phrase.
+        ("has_question", np.bool_),  # Whether the text has a question mark.
+        ("is_congruence", np.bool_),  # Whether the modulus being read is in brackets.
         ("has_choice", np.bool_),  # Whether the text has the word choose.
         ("star", np.int64),  # The last token if it may be a product sign, otherwise -1.
         ("in_root", np.bool_),  # Whether the index of a root is being read, as in \\sqrt[3].
@@ -109,13 +110,13 @@ def longest(offsets: I64) -> int:
 
 
 @borrowing
-def start(state: Any, size: int, is_ascii: bool) -> None:
+def start(state: Any, size: int) -> None:
     """Reset the state for a new text."""
-    state.index, state.size, state.is_ascii = 0, size, is_ascii
+    state.index, state.size = 0, size
     state.num_tokens, state.num_spelled, state.capitals, state.smalls = 0, 0, 0, 0
     state.sentence = BEGINS_SENTENCE
     state.is_glued, state.opens_look, state.has_phrase = False, False, False
-    state.is_set, state.has_choice = False, False
+    state.is_set, state.has_choice, state.has_question = False, False, False
     state.star, state.in_root, state.vectors, state.list_end = -1, False, -1, 0
     state.matrices, state.in_rows, state.escaped = 0, False, -1
     state.enclosed, state.rows_end, state.num_drawings = 0, -1, 0

@@ -32,6 +32,9 @@ _CHOICES = signed(*CHOICES.encode().split())
 _WHICH, _BELOW, _ARE = (int(value) for value in signed(b"which", b"below", b"are"))
 _MARKERS = signed(b"a", b"b", b"c", b"d")
 _CAPITALS = signed(b"A", b"B", b"C", b"D")  # Spelled so if the text has the small letter, too.
+# Other marks of options, which may also number the parts of a problem.
+_NUMERALS = signed(*b"1 2 3 4 i ii iii iv".split())
+_MAX_OPTION = 8  # Tokens from such a mark to the next one.
 _ALL_MARKERS = 0b1111  # The bits of A to D in `state.capitals`.
 _PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
 HEADINGS, ANSWERS = "options choices", "answer answers"
@@ -84,6 +87,24 @@ def options_start(count: int, tokens: Any) -> int:
 
 
 @borrowing
+def numbered_start(count: int, tokens: Any) -> int:
+    """Return where four short options (1) or (i) begin after a question mark, or `count`."""
+    for start in range(_MIN_STEM, count):
+        if not tokens[start, FLAGS] & AFTER_QUESTION:
+            continue
+        for first in (0, 4):
+            number, at, last = 0, start, start - _MAX_OPTION
+            while at < count and at <= last + _MAX_OPTION and number < 4:
+                is_mark = at + 1 < count and tokens[at + 1, HASH] == ROUND_RIGHT_HASH
+                if is_mark and tokens[at, HASH] == _NUMERALS[first + number]:
+                    number, last = number + 1, at + 1
+                at += 1
+            if number == 4 and count <= last + _MAX_OPTION:
+                return start - int(is_in(tokens[start - 1, HASH], _OPENING))
+    return count
+
+
+@borrowing
 def _are_asked_for(start: int, tokens: Any) -> bool:
     """Return True if the options that begin at `start` are a part of the question."""
     for at in range(1, start):
@@ -118,6 +139,10 @@ def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
     count = state.num_tokens
     if (state.capitals | state.smalls) & _ALL_MARKERS == _ALL_MARKERS:
         start = options_start(count, tokens)
+        if not _are_asked_for(start, tokens):
+            count = start
+    if state.has_question:
+        start = numbered_start(count, tokens)
         if not _are_asked_for(start, tokens):
             count = start
     count = _source_start(count, tokens)

@@ -8,6 +8,7 @@ from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars, shapes
 from mathledger.text.braces import close_round, open_round
 from mathledger.text.chars import is_digit, is_in_formula, is_letter, matches, skip_delimiters
+from mathledger.text.commas import is_within_brackets
 from mathledger.text.hashing import PRIME, SEED, mix, signed
 from mathledger.text.matrices import (
     begins_rows,
@@ -16,8 +17,10 @@ from mathledger.text.matrices import (
     open_rows,
     read_row_sign,
 )
+from mathledger.text.numbers import read_repeating
 from mathledger.text.prose import is_bullet, is_compound, is_either, is_emphasis, is_in_word
 from mathledger.text.ratios import is_ratio
+from mathledger.text.segments import read_parallel
 from mathledger.text.sets import divide_set
 from mathledger.text.state import emit
 from mathledger.text.sums import read_sum
@@ -26,20 +29,19 @@ from mathledger.text.tokens import (
     APOSTROPHE_HASH,
     BEFORE_COLON,
     BEFORE_STOP,
-    BEGIN,
     BEGINS_SENTENCE,
     CARET_HASH,
-    END,
     FLAGS,
+    FROM,
     GROUP,
     HASH,
     KIND,
     MACRO,
     NUMBER,
     OPERATOR,
-    POINTS,
     ROOT_HASH,
     SQUARE_RIGHT_HASH,
+    TO,
     WORD,
     write_pieces,
 )
@@ -50,7 +52,7 @@ _SIM = int.from_bytes(b"\\sim", "little")
 # Arrows and signs of several bytes, and the macros that they are.
 ARROWS = {
     "<=>": r"\Leftrightarrow", "<->": r"\leftrightarrow", "->": r"\rightarrow",
-    "=>": r"\Rightarrow", "+/-": r"\pm", "+-": r"\pm", "==": "=",
+    "=>": r"\Rightarrow", "+/-": r"\pm", "+-": r"\pm", "==": "=", "=/=": "!=",
 }  # fmt: skip
 _ARROWS, _MACROS = (
     np.frombuffer("".join(words).encode(), np.uint8) for words in (ARROWS, ARROWS.values())
@@ -58,7 +60,7 @@ _ARROWS, _MACROS = (
 _ARROW_ENDS, _MACRO_ENDS = (np.cumsum([0, *map(len, words)]) for words in (ARROWS, ARROWS.values()))
 _SPACED_DOTS = np.frombuffer(b". . .", np.uint8)
 _OVERLINE = np.frombuffer(b"\\overline{", np.uint8)
-_BARS, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"| |", b"\\parallel"))
+_BARS = np.frombuffer(b"| |", np.uint8)
 _BEGIN = np.frombuffer(b"\\begin", np.uint8)
 # These two extend the kinds of token.
 _ENDS_SENTENCE, _NOTHING = 5, 6
@@ -70,6 +72,8 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     text, tokens, spellings = scratch.text, scratch.tokens, scratch.spellings
     state.opens_look = False
     index, last = state.index, state.num_tokens - 1
+    if byte == chars.SEMICOLON and index > state.rows_end and is_within_brackets(text, index):
+        byte, byte_class = np.uint8(chars.COMMA), np.uint8(chars.COMMA_LIKE)  # As in (3; -1).
     if _ARROW_BYTES[byte] & 1 and _ARROW_BYTES[text[index + 1]] & 2 and _read_arrow(state, scratch):
         return
     spelling: Any = np.int64(byte)
@@ -77,7 +81,7 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     if byte_class == chars.SIGN:
         kind = OPERATOR
         if byte == chars.BAR and (
-            divide_set(state, scratch, index + 1) or _read_parallel(state, scratch)
+            divide_set(state, scratch, index + 1) or read_parallel(state, scratch)
         ):
             return
     elif byte_class == chars.BRACKET:
@@ -108,16 +112,20 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
                 state.in_rows |= begins_rows(text, index, state.size)
             elif open_rows(state, scratch):
                 return
-        elif byte == chars.COLON and divide_set(state, scratch, index + 1):
+        elif (
+            (byte == chars.COLON and divide_set(state, scratch, index + 1))
+            or (byte == chars.SLASH and read_parallel(state, scratch))
+            or (byte == chars.FULL_STOP and read_repeating(state, scratch))
+        ):
             return
         takes_mark = False
         if state.is_glued and byte in (chars.BANG, chars.APOSTROPHE):
-            takes_mark = _takes_mark(state, tokens, scratch.source, byte)
+            takes_mark = _takes_mark(state, tokens, byte)
         last_kind = tokens[last, KIND] if last >= 0 else -1
         kind, width, spelling = _classify(
             text, index, state.size, state.is_glued, last_kind, takes_mark, state.in_rows
         )
-    if byte == chars.UNDERSCORE and kind == OPERATOR and state.is_glued and last >= 0:
+    if byte == chars.UNDERSCORE and kind == OPERATOR and last >= 0:
         read_sum(state, scratch, last)
     index = min(index + width, state.size)
     if kind >= _ENDS_SENTENCE:
@@ -125,6 +133,7 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             state.sentence = BEGINS_SENTENCE
             if byte == chars.QUESTION:
                 state.sentence |= AFTER_QUESTION
+                state.has_question = True
             if last >= 0 and state.is_glued:
                 if byte == chars.FULL_STOP:
                     tokens[last, FLAGS] |= BEFORE_STOP
@@ -195,18 +204,6 @@ def _read_arrow(state: Any, scratch: Any) -> bool:
 
 
 @borrowing
-def _read_parallel(state: Any, scratch: Any) -> bool:
-    """Read two bars between blanks after the names of points, as in AB || CD."""
-    text, index, last = scratch.text, state.index, state.num_tokens - 1
-    if text[index + 1] != chars.BAR or text[index + 2] != chars.SPACE or last < 0:
-        return False
-    if not scratch.tokens[last, FLAGS] & POINTS or text[index - 1] != chars.SPACE:
-        return False
-    write_pieces(state, scratch, _PARALLEL, 0, len(_PARALLEL), (index, index + 2))
-    return True
-
-
-@borrowing
 def _read_bracket(state: Any, tokens: Any, text: Any, byte: int) -> None:
     r"""End the arguments that a bracket cannot begin, but not those of \sqrt[3]{x}."""
     depth, last = state.depth, state.num_tokens - 1
@@ -258,7 +255,7 @@ def _is_aligned(text: Any, size: int) -> bool:
 
 
 @borrowing
-def _takes_mark(state: Any, tokens: Any, source: Any, byte: int) -> bool:
+def _takes_mark(state: Any, tokens: Any, byte: int) -> bool:
     """Return True if the last token is a single letter, or if it is a mark of this kind, too."""
     last = state.num_tokens - 1
     if last < 0:
@@ -266,10 +263,7 @@ def _takes_mark(state: Any, tokens: Any, source: Any, byte: int) -> bool:
     token = tokens[last]
     if token[HASH] == (APOSTROPHE_HASH if byte == chars.APOSTROPHE else BANG_HASH):
         return True
-    begin, end = token[BEGIN], token[END]
-    if not state.is_ascii:
-        begin, end = np.int64(source[begin]), np.int64(source[end - 1]) + 1
-    return bool(token[KIND] == WORD and end - begin == 1)
+    return bool(token[KIND] == WORD and token[TO] - token[FROM] == 1)
 
 
 @borrowing
@@ -282,12 +276,19 @@ def _repeats(text: Any, index: int) -> int:
 
 
 @borrowing
-def _escaped(after: Any) -> tuple[int, int, int]:
-    """Return what `_classify` does for a backslash and this byte."""
+def _escaped(text: Any, index: int) -> tuple[int, int, int]:
+    """Return what `_classify` does for a backslash and the byte after it."""
+    after: Any = np.int64(text[index + 1])
     if after == chars.PERCENT:
         return OPERATOR, 2, after
     if after in (chars.CURLY_LEFT, chars.CURLY_RIGHT):
         return GROUP, 2, after
+    if after == chars.UNDERSCORE and text[index + 2] == chars.BACKSLASH:
+        end = index  # A blank to fill, as in x = \_\_\_, but not the digits of \_\_45.
+        while text[end] == chars.BACKSLASH and text[end + 1] == chars.UNDERSCORE:
+            end += 2
+        is_blank = end > index + 2 and not is_digit(text[end])
+        return _NOTHING, end - index if is_blank else 1, 0
     if after in _ESCAPABLE:  # As in Markdown.
         return _NOTHING, 1, 0
     return _NOTHING, 1 if is_digit(after) else 2, 0
@@ -334,7 +335,7 @@ def _classify(
     after: Any = np.int64(text[index + 1])
     before: Any = np.int64(text[index - 1]) if index > 0 else chars.SPACE
     if byte == chars.BACKSLASH:
-        return _escaped(after)
+        return _escaped(text, index)
     if byte == chars.HYPHEN:
         if after == chars.HYPHEN:
             return _NOTHING, _repeats(text, index), 0

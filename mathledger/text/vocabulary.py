@@ -29,7 +29,7 @@ LOOK = 2  # Drop it and treat the brace that follows as formatting.
 SKIP_ONE = 3  # Drop it together with its first argument.
 SKIP_TWO = 4  # Drop it together with its first two arguments.
 ENVIRONMENT = 5  # Drop it together with its layout arguments; a matrix becomes brackets.
-REPLACE = 6  # Replace it by another token.
+REPLACE = 6  # Replace it by another token, perhaps with more tokens after it.
 TAKES_ONE = 7  # Read the next token or brace as its argument.
 TAKES_TWO = 8  # Read the next two tokens or braces as its arguments.
 FRACTION = 9  # Write a bar between the two tokens or braces that follow.
@@ -56,6 +56,7 @@ HALF = 28  # Read it as 1/2.
 NOT = 29  # Negate the equals sign that follows.
 DIVIDED = 30  # Between two operands and before "by", read it as a slash.
 TIMES = 31  # Between two numbers, read it as a product sign.
+BASE = 32  # Between two numbers, read it as an index.
 
 # Formatting macros are dropped.
 _FORMATTING = r"""
@@ -85,7 +86,7 @@ _SPELLINGS = {
     r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\geqq": ">=", r"\ne": "!=", r"\neq": "!=",
     r"\lt": "<", r"\gt": ">", r"\cdot": "*", r"\times": "*", r"\ast": "*", r"\cdotp": "*",
     r"\centerdot": "*", r"\div": "/",
-    r"\lvert": "|", r"\rvert": "|",
+    r"\lvert": "|", r"\rvert": "|", r"\langle": "<", r"\rangle": ">",
     r"\circ": "°", r"\degree": "°", r"\degrees": "°",
     r"\ldots": "...", r"\dots": "...", r"\cdots": "...", r"\dotsc": "...", r"\dotsb": "...",
     r"\dotsm": "...", r"\vdots": "...", r"\ddots": "...", r"\prime": "'", r"\lbrace": "{",
@@ -121,10 +122,13 @@ _ONE_ARGUMENT = {r"\sqrt": r"\sqrt"}
 _TWO_ARGUMENTS = (r"\binom", r"\dbinom", r"\tbinom")
 _FRACTIONS = r"\frac \dfrac \tfrac \cfrac"
 # Functions are applied to the operand that follows.
-_FUNCTIONS = (
-    "sin cos tan cot sec csc sinh cosh tanh log ln exp lim max min gcd lcm det arcsin arccos "
-    "arctan sup inf"
-)
+_FUNCTIONS = "sin cos tan cot sec csc sinh cosh tanh log ln lim max min gcd lcm det sup inf"
+# Other names of functions, and the tokens that they become.
+_OTHER_FUNCTIONS = {
+    "exp": "e ^", "lg": "log _ 10", "arcsin": "sin ^ - 1", "arccos": "cos ^ - 1",
+    "arctan": "tan ^ - 1", "arctg": "tan ^ - 1", "arccot": "cot ^ - 1", "arcctg": "cot ^ - 1",
+    "tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc",
+}  # fmt: skip
 # Names of quantities, which are factors in a product.
 _NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
@@ -196,8 +200,8 @@ _SLOTS = 4096  # Slots of the word table, many times the number of its entries.
 
 
 # The columns of an entry are the hash of its name, the lexer's action, the token that it becomes
-# (hash, kind, start and end of the spelling in the pool, flags), the value of a
-# number in words, and the idioms of which it is the last word.
+# (hash, kind, start and end of the spelling in the pool, flags), the value of a number in words or
+# the end in the pool of several tokens, and the idioms of which it is the last word.
 NAME, ACTION, NEW_HASH, NEW_KIND, NEW_FROM, NEW_TO, NEW_FLAGS, VALUE, FIRST_IDIOM, END_IDIOM = (
     range(10)
 )
@@ -223,6 +227,8 @@ def known() -> dict[str, tuple[int, str]]:
         words[name] = (REPLACE, spelling)
     for name in _FUNCTIONS.split():
         words[name] = words["\\" + name] = (REPLACE, name)
+    for name, spelling in _OTHER_FUNCTIONS.items():
+        words[name] = words["\\" + name] = (REPLACE, spelling)
     for name in _NAMES.split():
         words["\\" + name] = (REPLACE, _SPELLINGS.get("\\" + name, "\\" + name))
     words["sqrt"] = (ROOT, r"\sqrt")
@@ -252,6 +258,7 @@ def known() -> dict[str, tuple[int, str]]:
         words[name.replace("y", "ieth")] = (PART, str(20 + 10 * number))
     words["divided"] = (DIVIDED, "/")
     words["times"] = (TIMES, "times")
+    words["base"] = (BASE, "base")
     words["quarter"] = words["quarters"] = (QUARTER, "4")
     words["half"] = (HALF, "1 / 2")
     for name in ("st", "nd", "rd", "th"):
@@ -277,7 +284,7 @@ def known() -> dict[str, tuple[int, str]]:
 
 def flags_of(name: str, spelling: str) -> int:
     """Return the flags of the token that a word or macro becomes."""
-    if spelling in _FUNCTIONS.split() or spelling == r"\sqrt":
+    if spelling == r"\sqrt" or spelling.partition(" ")[0] in _FUNCTIONS.split():
         return FUNCTION
     if spelling.startswith("\\") and spelling[1:] in _NAMES.split():
         return OPERAND
@@ -299,16 +306,19 @@ def word_table() -> tuple[npt.NDArray[np.uint16], I64, U8]:
         while slots[slot]:
             slot = (slot + 1) % _SLOTS
         slots[slot] = len(entries)
-        own, new = signed(name.encode(), spelling.encode())
-        place = len(pool), len(pool) + len(spelling.encode())
+        first = spelling.split(" ")[0] if action == REPLACE else spelling
+        own, new = signed(name.encode(), first.encode())
+        place = len(pool), len(pool) + len(first.encode())
         value = 1 if name == "one" else int(spelling) if spelling.isdigit() else 0
+        if first != spelling:
+            value = len(pool) + len(spelling)
         flags = flags_of(name, spelling)
         entries.append(
             [
                 int(own),
                 action,
                 int(new),
-                kind_of(spelling),
+                kind_of(first),
                 *place,
                 flags,
                 value,

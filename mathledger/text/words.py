@@ -20,7 +20,7 @@ from mathledger.text.markup import environment_end, skip_groups
 from mathledger.text.matrices import matrix_end, read_environment
 from mathledger.text.products import join_letters
 from mathledger.text.ratios import is_ratio
-from mathledger.text.segments import num_points, read_arc
+from mathledger.text.segments import num_points, read_arc, read_triangle
 from mathledger.text.sets import divide_set
 from mathledger.text.state import emit
 from mathledger.text.times import read_time
@@ -47,7 +47,7 @@ from mathledger.text.tokens import (
 )
 
 _DEGREE_LEAD = "°".encode()[0]
-_X, _C = b"xc"
+_X, _C, _P = b"xcp"
 _STAR = np.frombuffer(b"*", np.uint8)
 _SQRT = np.frombuffer(b"sqrt", np.uint8)
 _MATHBB, _BBB = (np.frombuffer(word, np.uint8) for word in (b"\\mathbb", b"\\Bbb"))
@@ -118,21 +118,35 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     if byte_class == chars.LETTER and byte < chars.NOT_ASCII:
         case, is_name = _case(state, text, index, byte, action)
         flags |= case
+    if action == vocabulary.REPLACE and end == first + 1 and is_letter(spellings[first]):
+        state.smalls |= np.int64(1) << np.int64(spellings[first] - chars.SMALL_A)  # As in exp(x).
+        is_name = True
     emit(state, scratch, value, kind, end, index, flags)
     state.sentence = 0
     if is_name:
         join_letters(state, scratch)
+    elif flags & POINTS:
+        read_triangle(state, scratch)
     if value == np.uint64(STAR_HASH):
         state.star = state.num_tokens - 1
     if entry > 0 or owed > 0:
-        _finish(state, scratch, tables, entries[entry], owed)
+        _finish(state, scratch, tables, entries[entry], owed, start)
 
 
 @inlined
-def _finish(state: Any, scratch: Any, tables: Any, entry: Any, owed: int) -> None:
-    """Apply the idioms that end with the word just read, and count arguments."""
+def _finish(state: Any, scratch: Any, tables: Any, entry: Any, owed: int, begin: int) -> None:
+    """Apply the idioms that end with the word just read, and count arguments.
+
+    A word may have become several tokens, of which only the first one has been written.
+    """
     action = entry[vocabulary.ACTION]
-    if entry[vocabulary.END_IDIOM] > 0:
+    if action == vocabulary.MODULO and state.is_congruence:
+        idioms.read_congruence(state, scratch)
+    if action == vocabulary.REPLACE and entry[vocabulary.VALUE] > 0:  # As in lg x.
+        first, end = entry[vocabulary.NEW_TO], entry[vocabulary.VALUE]
+        place = scratch.tokens[state.num_tokens - 1, END]
+        write_pieces(state, scratch, tables.replacements, first, end, (begin, place))
+    elif entry[vocabulary.END_IDIOM] > 0:
         first, end = entry[vocabulary.FIRST_IDIOM], entry[vocabulary.END_IDIOM]
         idioms.apply(state, scratch, tables, first, end)
     if action == vocabulary.TAKES_ONE:
@@ -231,6 +245,8 @@ def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: in
         return idioms.read_times(state, scratch, tables, index)
     if action == vocabulary.DIVIDED:
         return idioms.divide(state, scratch, tables, index)
+    if action == vocabulary.BASE:
+        return idioms.read_base(state, scratch, tables, index)
     if action == vocabulary.NOT:
         at = skip_blanks(scratch.text, index, state.size)
         if scratch.text[at] != chars.EQUAL:
@@ -239,7 +255,8 @@ def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: in
         write_pieces(state, scratch, tables.replacements, first, end, (state.index, at + 1))
         return True
     if action == vocabulary.MODULO:
-        drop_modulo_bracket(state)
+        is_macro = scratch.text[state.index + 1] == _P  # As in \\pmod.
+        state.is_congruence = drop_modulo_bracket(state) or is_macro
         return False
     if action == vocabulary.MID or action == vocabulary.COLON:
         if divide_set(state, scratch, index):

@@ -19,6 +19,7 @@ from mathledger.text import (
     commas,
     drawings,
     folding,
+    idioms,
     matrices,
     numbers,
     prose,
@@ -95,7 +96,10 @@ LINK = re.compile(rb"https?://[^\x00-\x20]*")
 
 DIGITS = re.compile(rb"[0-9]+")
 POINT = re.compile(rb"(?<![0-9.])\.(?=[0-9])")
-THOUSANDS = re.compile(rb"(,\\{1,2}!|,|\\[,!]|\{\\?,\})([0-9]{3})(?![0-9])")
+THOUSANDS = re.compile(rb"(,\\{1,2}!|[,']|\\[,!]|\{\\?,\})([0-9]{3})(?![0-9])")
+BLANK = re.compile(rb"(?:\\_){2,}+(?![0-9])")  # A blank to fill.
+POWER_OF_TEN = re.compile(rb"[eE]\+?(?=-?[0-9]{1,3}(?![0-9A-Za-z\x80-\xff]))")  # As in 3.2e5.
+REPEATING = re.compile(rb"\.\(([0-9]+)\)")  # As in 0.(36).
 DELIMITERS_AHEAD = rb"(?:[ $]|\\[()])*"
 DECIMALS = re.compile(rb"\.[0-9]+")
 
@@ -248,7 +252,6 @@ class Group:
 @dataclass
 class Reader:
     text: bytes  # The folded text.
-    source: list[int]  # Position in the raw text of each byte of the folded text.
     index: int = 0
     tokens: list[Token] = field(default_factory=list)
     drawings: int = 0
@@ -441,9 +444,12 @@ class Reader:
         if self.read_specially(action, spelling, spelled, end):
             return
         is_argument, flags = self.group.owed > 0, 0
+        rest = b""
         if 0 < action < vocabulary.SCALE:
             flags = vocabulary.flags_of(spelled.decode("latin-1"), spelling)
-            spelled, kind = spelling.encode(), vocabulary.kind_of(spelling)
+            own, *others = spelling.split() or [""]
+            rest = " ".join(others).encode()
+            spelled, kind = own.encode(), vocabulary.kind_of(own)
             if spelled in (DEGREE, b"'") and self.last == b"^":
                 self.tokens.pop()
         token = Token(spelled, kind, start, end, self.begins_sentence)
@@ -454,13 +460,22 @@ class Reader:
         token.opens_phrase = action == vocabulary.OPENS_PHRASE
         self.has_choice |= action == vocabulary.CHOICE
         is_name = self.mark_case(token, name, end, action)
+        if rest and len(spelled) == 1:  # As in exp(x).
+            self.smalls.add(spelled)
+            is_name = True
         self.begins_sentence = False
         self.add(token, end)
         if is_name:
             self.join_letters()
+        elif re.fullmatch(rb"[A-Z]{3}", name) and token.spelling == name.lower():
+            delta = self.tokens[-2] if len(self.tokens) > 1 else token
+            if delta.spelling == b"\\Delta":
+                delta.spelling, delta.kind, delta.is_operand = b"triangle", WORD, False
         if spelled == b"*":
             self.star = len(self.tokens) - 1
-        if action:
+        if rest:
+            self.write(rest, start, end)
+        elif action:
             self.apply_idioms(spelling)
         if action == vocabulary.TAKES_ONE:
             self.group.owed = max(self.group.owed, 1)
@@ -582,6 +597,15 @@ class Reader:
                 return False
             self.write(b"*", start, end)
             return True
+        if action == vocabulary.BASE:
+            ahead = re.compile(DELIMITERS_AHEAD)
+            is_next = bool(self.tokens) and self.tokens[-1].kind == NUMBER
+            if not is_next or not ahead.fullmatch(self.text, self.tokens[-1].end, start):
+                return False
+            if not self.begins_number(end):
+                return False
+            self.write(b"_", start, end)
+            return True
         if action == vocabulary.DIVIDED:
             by = re.compile(rb" *by(?= )").match(self.text, end)
             last = self.tokens[-1] if self.tokens else None
@@ -598,6 +622,7 @@ class Reader:
                 self.write(b"!=", start, equals.end())
             return bool(equals)
         if action == vocabulary.MODULO:
+            is_congruence = spelled == b"\\pmod"
             at, last = len(self.groups) - 1, len(self.tokens) - 1
             while at > 0 and self.groups[at].kind == PLAIN and self.groups[at].first > last:
                 at -= 1
@@ -606,6 +631,9 @@ class Reader:
                 self.tokens.pop()
                 for group in self.groups[at + 1 :]:
                     group.first = last
+                is_congruence = True
+            if is_congruence:
+                self.read_congruence()
             return False
         if action in (vocabulary.MID, vocabulary.COLON):
             if self.divide_set(end):
@@ -615,7 +643,9 @@ class Reader:
         if action == vocabulary.ARC:
             return self.read_arc(spelled, end)
         if action == vocabulary.FRACTION:
-            if (self.takes_argument() or self.follows_function()) and len(self.groups) < 64:
+            if (self.takes_argument() or self.follows_function(self.tokens)) and len(
+                self.groups
+            ) < 64:
                 self.tokens.append(self.bracket(b"("))
                 self.groups.append(Group(AUTOMATIC, len(self.tokens) - 1))
             self.group.owed, self.group.is_fraction = 2, True
@@ -627,6 +657,16 @@ class Reader:
             return False
         self.index = end
         return True
+
+    def read_congruence(self) -> None:
+        """Write the equals sign before (mod 7) as the sign of a congruence."""
+        for token in reversed(self.tokens[-idioms.MAX_CONGRUENCE :]):
+            is_long = token.kind == WORD and len(token.spelling) > 1
+            if (is_long and not token.is_function) or token.spelling == b"\\equiv":
+                return
+            if token.spelling == b"=":
+                token.spelling, token.kind = b"\\equiv", MACRO
+                return
 
     def begins_number(self, index: int) -> bool:
         """Return True if a number follows, in digits or in words."""
@@ -910,7 +950,10 @@ class Reader:
         if not is_name or is_other or is_script or len(before.spelling) >= 6:
             return
         is_differential = before.spelling.startswith(b"d")  # As in \mathrm{d}x.
-        if re.fullmatch(rb"(?: |\\[,;:! ]%s)+" % (rb"|\}" if is_differential else b""), between):
+        is_macro = not between and self.text[after.begin : after.begin + 1] == b"\\"  # x\\exp(x)
+        if is_macro or re.fullmatch(
+            rb"(?: |\\[,;:! ]%s)+" % (rb"|\}" if is_differential else b""), between
+        ):
             before.spelling += after.spelling
             before.end, before.is_joined = after.end, True
             self.tokens.pop()
@@ -930,7 +973,13 @@ class Reader:
             spelling, end = digits[0], digits.end()
             is_list = end < self.list_end and not spelling.startswith(b"0")
             is_checked = False
-            while not is_list and not spelling.startswith(b"0"):
+            is_spaced = False
+            is_in_matrix = start < self.rows_end or self.num_matrices > 0
+            if not is_list and not spelling.startswith(b"0") and not is_in_matrix:
+                spaced = spaced_end(self.text, start, end, self.size)
+                is_spaced, end = spaced > end, spaced
+                spelling = re.sub(rb"[. ]", b"", self.text[start:end])
+            while not is_list and not is_spaced and not spelling.startswith(b"0"):
                 group = THOUSANDS.match(self.text, end)
                 if not group:
                     break
@@ -940,6 +989,7 @@ class Reader:
                         is_list, self.list_end = True, found
                         break
                 spelling, end = spelling + group[2], group.end()
+        power = None
         if not is_one_digit:
             decimals = DECIMALS.match(self.text, end)
             if not decimals and not is_list and end > start >= self.rows_end:
@@ -948,7 +998,10 @@ class Reader:
                 digits_after = decimals[0].lstrip(b".,{}")
                 spelling = (spelling + b"." + digits_after).rstrip(b"0").rstrip(b".")
                 end = decimals.end()
+                power = POWER_OF_TEN.match(self.text, end)
         self.emit(spelling, NUMBER, end - start)
+        if power:
+            self.write(b"* 10 ^", end, power.end())
         if is_argument:
             self.group.owed -= 1
             self.end_argument()
@@ -977,11 +1030,15 @@ class Reader:
             return True
         return self.last in SCRIPTS
 
-    def follows_function(self) -> bool:
+    @staticmethod
+    def follows_function(tokens: list[Token]) -> bool:
         """Return True after a function that may have an exponent or an index."""
-        has_script = len(self.tokens) > 2 and self.tokens[-2].spelling in SCRIPTS
-        before = self.tokens[:-2] if has_script else self.tokens
-        return bool(before) and before[-1].is_function
+        last = len(tokens) - 1
+        if last > 2 and tokens[last - 1].spelling == b"-" and tokens[last - 2].spelling == b"^":
+            last -= 3  # As in sin^{-1}.
+        elif last > 1 and tokens[last - 1].spelling in SCRIPTS:
+            last -= 2
+        return last >= 0 and tokens[last].is_function
 
     def open_brace(self) -> None:
         is_argument = self.takes_argument()
@@ -1195,7 +1252,6 @@ class Reader:
             kind = ROUND_ARGUMENT
         elif place > 0:
             last = self.tokens[place - 1]
-            is_script = place > 2 and self.tokens[place - 2].spelling in SCRIPTS
             name = last.spelling.decode("latin-1")
             if last.spelling in (*SCRIPTS, b"/"):
                 kind = ROUND_ARGUMENT
@@ -1208,7 +1264,7 @@ class Reader:
                 if len(self.groups) < 64:
                     self.groups.append(Group(SILENT, len(self.tokens) - 1, closing.encode()))
                 return
-            elif last.is_function or (is_script and self.tokens[place - 3].is_function):
+            elif self.follows_function(self.tokens[:-1]):
                 kind = CALL
         if len(self.groups) < 64:
             self.groups.append(Group(kind, place))
@@ -1224,7 +1280,8 @@ class Reader:
             else:
                 self.index += 1
             return True
-        if self.is_needless(group, group.kind):
+        is_empty = group.kind == ROUND and group.first + 1 == len(self.tokens)
+        if is_empty or self.is_needless(group, group.kind):
             self.drop_bracket(group.first)
         elif group.kind == ROUND and self.is_second_factor(group.first):
             self.tokens[group.first].spelling, self.tokens[group.first].kind = b"*", OPERATOR
@@ -1279,11 +1336,19 @@ class Reader:
             self.write(b", -", self.index, self.index + 1)
         elif byte in b":|" and self.divide_set(self.index + 1):
             return
-        elif byte == b"|" and self.is_parallel():
+        elif byte in b"|/" and self.is_parallel():
             self.write(b"\\parallel", self.index, self.index + 2)
+        elif (
+            byte == b"." and before.isdigit() and (digits := REPEATING.match(self.text, self.index))
+        ):
+            self.write(b"\\overline", self.index, self.index + 2)
+            self.write(digits[1], self.index, digits.end() - 1)
+            self.index += 1
         elif byte == b"[" and after != b"[" and (end := self.matrix_end()):
             self.write(b"[ [", self.index, self.index + 1)
             self.rows_end = self.list_end = end
+        elif byte == b";" and is_within_brackets(self.text, self.index):
+            self.read_comma(b",")
         elif byte in b"+=%^|":
             self.emit(byte, OPERATOR, 1)
         elif byte in b"()":
@@ -1308,6 +1373,8 @@ class Reader:
                 self.bracket_sign(after, 2)
             elif after == b"|":
                 self.write(b"| |", self.index, self.index + 2)
+            elif blank := BLANK.match(self.text, self.index):
+                self.index = min(blank.end(), self.size)
             else:
                 is_short = after.isdigit() or after in b"*_&#"
                 self.index = min(self.index + (1 if is_short else 2), self.size)
@@ -1324,9 +1391,10 @@ class Reader:
             if run > 1 or self.is_emphasis():
                 self.skip(run)
                 return
-            is_limit = re.compile(rb"_\{[A-Za-z\x80-\xff] ?=").match(self.text, self.index)
-            if self.is_glued and self.last == b"\\Sigma" and is_limit:
-                self.tokens[-1].spelling, self.tokens[-1].is_operand = b"\\sum", False
+            is_limit = re.compile(rb"_[{(][A-Za-z\x80-\xff] ?=").match(self.text, self.index)
+            if is_limit and self.last in (b"\\Sigma", b"\\Pi"):
+                name = b"\\sum" if self.last == b"\\Sigma" else b"\\prod"
+                self.tokens[-1].spelling, self.tokens[-1].is_operand = name, False
             if self.is_glued and self.last in (b"sum", b"prod", b"int"):
                 self.tokens[-1].spelling, self.tokens[-1].kind = b"\\" + self.last, MACRO
             self.emit(byte, OPERATOR, 1)
@@ -1384,8 +1452,8 @@ class Reader:
         return self.index + found.end() if is_matrix else 0
 
     def is_parallel(self) -> bool:
-        """Return True at two bars between blanks after the names of points."""
-        if not self.tokens or self.at(1) != b"|" or self.at(2) != b" " or self.at(-1) != b" ":
+        """Return True at two bars or slashes between blanks after the names of points."""
+        if not self.tokens or self.at(1) != self.at(0) or self.at(2) != b" " or self.at(-1) != b" ":
             return False
         name = self.tokens[-1]
         letters = self.text[name.begin : name.end]
@@ -1530,10 +1598,7 @@ class Reader:
         token = self.tokens[-1]
         if token.spelling == byte:
             return True
-        return token.kind == WORD and self.raw_length(token) == 1
-
-    def raw_length(self, token: Token) -> int:
-        return self.source[token.end - 1] + 1 - self.source[token.begin]
+        return token.kind == WORD and len(token.spelling) == 1
 
     def touches_word(self) -> bool:
         functions = "|".join(prose.FUNCTIONS).encode()
@@ -1594,6 +1659,25 @@ def is_lone_brace(code: bytes, at: int) -> bool:
     return code[at : at + 1] == b"}" and re.search(rb"\{%s\Z" % name, code[:at]) is not None
 
 
+def spaced_end(text: bytes, start: int, end: int, size: int) -> int:
+    """Return the end of a number with blanks or points between its thousands."""
+    run = re.compile(rb"[0-9]{1,3}(?:((?:\.[0-9]{3}(?![0-9]))+)|((?: [0-9]{3}(?![0-9]))+))").match(
+        text, start
+    )
+    if not run or end - start > 3:
+        return end
+    if run[1]:
+        return run.end() if len(run[1]) > 4 else end
+    before = re.sub(DELIMITERS_AHEAD + rb"\Z", b"", text[:start])
+    if before[-1:].isdigit() or before.endswith(SCRIPTS) or text.startswith(b"/", run.end()):
+        return end
+    noun = re.compile(DELIMITERS_AHEAD + rb"(?:(?!and )[A-Za-z\x80-\xff]{3}|of )").match(
+        text, run.end()
+    )
+    is_noun = noun and text[run.end() : run.end() + 1] in (b" ", b"$", b"\\")
+    return run.end() if b" 0" in run[2] or is_noun else end
+
+
 def list_end(text: bytes, start: int) -> int:
     """Return the end of a list of numbers such as {2,310} and 120,135,150; 0 if it is a number."""
     begun = re.search(rb"(?:[0-9]+,)*\Z", text[:start])
@@ -1649,6 +1733,14 @@ def continues(text: bytes, start: int, end: int) -> bool:
     )
 
 
+def is_within_brackets(text: bytes, start: int) -> bool:
+    """Return True if a bracket is open nearby, as in the points (a + 1,2) and (3; -1)."""
+    nearby = text[max(0, start - 63) : start]
+    while (inner := re.sub(rb"[(\[{][^][(){}]*[])}]", b"", nearby)) != nearby:
+        nearby = inner
+    return re.search(rb"[(\[{]", nearby) is not None
+
+
 def decimal_comma(text: bytes, start: int, end: int, size: int) -> re.Match[bytes] | None:
     """Return the decimals that follow a comma, as in 1,25, 7,5 m and 7{,}5."""
     if braced := re.compile(rb"\{,\}[0-9]+").match(text, end):
@@ -1672,16 +1764,12 @@ def decimal_comma(text: bytes, start: int, end: int, size: int) -> re.Match[byte
             unit[1][:1] in b"\xc2%\\" or unit[1].lower().decode("latin-1") in commas.UNITS.split()
         )
         has_operator = before[-1:] and before[-1:] in commas.OPERATORS.encode()
-        nearby = text[max(0, start - 63) : start]
-        while (inner := re.sub(rb"[(\[{][^][(){}]*[])}]", b"", nearby)) != nearby:
-            nearby = inner
-        is_within = re.search(rb"[(\[{]", nearby)
         after_operator = rb"[%s]|- |\\(?:%s)" % (
             re.escape(commas.OPERATORS).encode(),
             "|".join(commas.PRODUCTS).encode(),
         )
         has_operator = has_operator or re.match(after_operator, after)
-        if not has_unit and (is_within or not has_operator):
+        if not has_unit and (is_within_brackets(text, start) or not has_operator):
             return None
     return decimals
 
@@ -1713,12 +1801,15 @@ def fold(raw: str) -> tuple[bytes, list[int]]:
         text.extend(encoded)
         source.extend([place] * len(encoded))
 
+    is_latin = all(letter in folding.LOOKALIKES for letter in re.findall("[\u0400-\u04ff]", raw))
     while at < len(raw):
         syllable, entity = SYLLABLE.match(raw, at), ENTITY.match(raw, at)
         letters = syllable[0] if syllable else raw[at]
         character = unicodedata.normalize("NFC", letters) if syllable else letters
         if entity and (point := point_of(entity)):
             letters, character = entity[0], chr(point)
+        if is_latin:
+            character = folding.LOOKALIKES.get(character, character)
         is_folded = character >= "\x80" and ord(character) < folding.FOLDED_BELOW
         written = folding.folded(character) if is_folded else character
         mark = written[0] if is_folded and written[:1] in ("^", "_") else ""
@@ -1753,7 +1844,7 @@ def join_lines(text: bytes) -> bytes:
 def lex(raw: str) -> tuple[list[Token], int]:
     """Return the canonical tokens, with positions in raw's UTF-8, and a hash of the drawings."""
     text, source = fold(raw)
-    reader = Reader(text, source)
+    reader = Reader(text)
     reader.read()
     tokens = reader.tokens
     if reader.has_choice or b"c" in reader.capitals:
@@ -1762,6 +1853,8 @@ def lex(raw: str) -> tuple[list[Token], int]:
         write_in_full(tokens)
     if reader.capitals | reader.smalls >= set(MARKERS):
         tokens = tokens[: options_start(tokens)]
+    if not asks_for_options(tokens[: numbered_start(tokens)]):
+        tokens = tokens[: numbered_start(tokens)]
     tokens = tokens[: source_start(tokens)]
     tokens = without_boilerplate(tokens[heading_end(tokens) :]) or tokens
     for token in tokens:
@@ -1926,6 +2019,17 @@ def has_index_before(tokens: list[Token], at: int) -> bool:
     return can_choose(tokens[at - 1], tokens[at + 2])
 
 
+def asks_for_options(stem: list[Token]) -> bool:
+    words = [token.spelling for token in stem]
+    names = surroundings.CHOICES.encode().split()
+    return any(
+        words[at : at + 3] == [b"of", b"the", b"following"]
+        or (words[at] == b"which" and words[at + 1 : at + 2] and words[at + 1] in names)
+        or words[at : at + 2] == [b"below", b"are"]
+        for at in range(len(words))
+    )
+
+
 def options_start(tokens: list[Token]) -> int:
     """Return where multiple-choice options begin, unless they are part of the question."""
 
@@ -1951,19 +2055,32 @@ def options_start(tokens: list[Token]) -> int:
     for at in range(start, len(tokens)):
         if waiting and is_marker(at, waiting[0]):
             waiting.pop(0)
-    stem = [token.spelling for token in tokens[:start]]
-    asks = any(stem[at : at + 3] == [b"of", b"the", b"following"] for at in range(len(stem)))
-    choices = surroundings.CHOICES.encode().split()
-    asks |= any(
-        (one == b"which" and other in choices) or (one, other) == (b"below", b"are")
-        for one, other in itertools.pairwise(stem)
-    )
-    if waiting or asks:
+    if waiting or asks_for_options(tokens[:start]):
         return len(tokens)
     start -= tokens[start - 1].kind == GROUP
     if tokens[start - 1].spelling in surroundings.HEADINGS.encode().split():
         start -= 1 + (tokens[start - 2].spelling in surroundings.ANSWERS.encode().split())
     return start
+
+
+def numbered_start(tokens: list[Token]) -> int:
+    """Return where four short options (1) or (i) begin after a question mark."""
+    spellings = [token.spelling for token in tokens]
+    longest = surroundings._MAX_OPTION
+    for start in range(MIN_STEM, len(tokens)):
+        for marks in (b"1 2 3 4".split(), b"i ii iii iv".split()):
+            places, at = list[int](), start
+            for mark in marks:
+                window = range(at, min(at + longest, len(tokens)) if places else start + 1)
+                at = next((at for at in window if spellings[at : at + 2] == [mark, b")"]), -1)
+                if at < 0:
+                    break
+                places.append(at)
+                at += 2
+            if tokens[start].after_question and len(places) == 4 and len(tokens) < at + longest:
+                found = tokens[: start - (spellings[start - 1] in (b"(", b"["))]
+                return len(found)
+    return len(tokens)
 
 
 def number_end(tokens: list[Token]) -> int:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathledger.text import canonical, names, vocabulary
+from mathledger.text import canonical, folding, names, vocabulary
 from mathledger.text.wrappers import split
 from tests.text import reference
 
@@ -190,6 +190,158 @@ def test_a_number_has_the_same_tokens_in_words(number: int) -> None:
     assert canonical.canonical(f"There are {words(number)} cows.") == expected
     assert canonical.canonical(f"There are {number:,} cows.") == expected
     assert canonical.canonical(f"There are ${number:,}$ cows.".replace(",", "{,}")) == expected
+
+
+SEPARATORS = (" ", "'", "\u202f", r"\,")
+
+
+@FEW
+@given(st.integers(1000, 10**9), st.integers(1, 999), st.integers(100, 999))
+def test_a_number_has_the_same_tokens_with_other_separators(
+    number: int, one: int, other: int
+) -> None:
+    expected = f"there are {number} cows"
+    for separator in SEPARATORS + (".",) * (number >= 10**6):
+        written = f"{number:,}".replace(",", separator)
+        assert canonical.canonical(f"There are {written} cows.") == expected
+        assert canonical.canonical(f"There are ${written}$ cows.") == expected
+    apart = f"add {one} {other}"  # A noun or a zero must show that this is one number.
+    assert canonical.canonical(f"Add {one} {other}.") == apart
+    assert canonical.canonical(f"Add 5 {one} {other} and 5.") == f"add 5 {one} {other} and 5"
+    assert canonical.canonical(f"Add {one}.{other} and 5.") != f"add {one}{other} and 5"
+
+
+@FEW
+@given(st.integers(0, 99), st.text("0123456789", min_size=1, max_size=4))
+def test_digits_in_brackets_after_a_point_repeat(whole: int, digits: str) -> None:
+    text = f"Write {whole}.({digits}) + (1) now."
+    barred = f"Write $ {whole}.\\overline{{{digits}}} + (1)$ now."
+    assert canonical.canonical(text) == canonical.canonical(barred)
+    for other in (f"{whole}.{digits}", f"{whole}. ({digits})", f"{whole}.0({digits})"):
+        assert canonical.canonical(text) != canonical.canonical(f"Write {other} + (1) now.")
+
+
+@FEW
+@given(st.integers(1, 99), st.integers(1, 9), st.integers(-30, 30))
+def test_a_power_of_ten_has_the_same_tokens_with_an_e(whole: int, tenths: int, power: int) -> None:
+    number = f"{whole}.{tenths}"
+    expected = canonical.canonical(rf"Find ${number} \times 10^{{{power}}}$ now.")
+    for written in (f"{number}e{power}", f"{number}E{power}", f"{number} x 10^{power}"):
+        assert canonical.canonical(f"Find {written} now.") == expected
+    for other in (f"{number}e{power + 1}", rf"${number}e^{{{power}}}$", f"{number}e - {power}"):
+        assert canonical.canonical(f"Find {other} now.") != expected
+
+
+NUMBERS = st.lists(st.integers(-99, 999), min_size=2, max_size=4)
+
+
+@FEW
+@given(NUMBERS, st.sampled_from(["()", "(]", "[)"]))
+def test_semicolons_between_coordinates_are_commas(numbers: list[int], brackets: str) -> None:
+    left, right = brackets
+    spelled = {
+        canonical.canonical(f"The point {left}{sep.join(map(str, numbers))}{right} is given.")
+        for sep in (", ", "; ", ";")
+    }
+    assert len(spelled) == 1
+    turned = "; ".join(map(str, (*numbers[1:], numbers[0])))
+    other = canonical.canonical(f"The point {left}{turned}{right} is given.")
+    assert (other in spelled) == (len({*numbers}) == 1)
+
+
+@FEW
+@given(NUMBERS)
+def test_a_vector_has_the_same_tokens_in_ascii(numbers: list[int]) -> None:
+    inside = ", ".join(map(str, numbers))
+    spelled = {
+        canonical.canonical(f"Find {each} now.")
+        for each in (rf"$\langle {inside} \rangle$", f"<{inside}>", f"⟨{inside}⟩")
+    }
+    assert len(spelled) == 1
+    assert canonical.canonical(f"Find ({inside}) now.") not in spelled
+
+
+@FEW
+@given(st.permutations(["2x", "x + 1", "-t", "3", "n^2", r"\frac{x}{2}", "ab"]))
+def test_a_function_has_the_same_tokens_by_another_name(arguments: list[str]) -> None:
+    one, other, *_ = arguments
+    for written, others in (
+        (rf"e^{{{one}}}", ("exp", r"\exp")),
+        (rf"\sin^{{-1}}({one})", ("arcsin", r"\arcsin")),
+        (rf"\tan({one})", ("tg", r"\operatorname{tg}")),
+        (rf"\log_{{10}}({one})", ("lg", r"\lg")),
+    ):
+        expected = canonical.canonical(f"Find $7 + k {written} - k$ today.")
+        for name in others:
+            assert canonical.canonical(f"Find 7 + k {name}({one}) - k today.") == expected
+        text = f"Find 7 + k {others[0]}({other}) - k today."
+        assert canonical.canonical(text) != expected
+
+
+@FEW
+@given(st.integers(2, 9), st.integers(2, 99), st.integers(2, 99), st.integers(100, 199))
+def test_a_modulus_makes_a_congruence(factor: int, one: int, other: int, modulus: int) -> None:
+    expected = canonical.canonical(rf"Solve ${factor}x + {one} \equiv {other} \pmod{{{modulus}}}$.")
+    for written in (
+        f"{factor}x + {one} = {other} (mod {modulus})",
+        rf"${factor}x + {one} = {other} \pmod{{{modulus}}}$",
+        f"{factor}x + {one} ≡ {other} (mod {modulus})",
+    ):
+        assert canonical.canonical(f"Solve {written}.") == expected
+    equation = canonical.canonical(f"Solve {factor}x + {one} = {other}. Find x mod {modulus}.")
+    assert r"\equiv" not in equation
+
+
+@FEW
+@given(st.integers(1, 9999), st.integers(2, 16), st.integers(2, 16))
+def test_a_base_has_the_same_tokens_in_words(number: int, base: int, other: int) -> None:
+    expected = canonical.canonical(f"Convert ${number}_{{{base}}}$ to base 10.")
+    for written in (f"{number} base {base}", f"{number} base {words(base)}"):
+        assert canonical.canonical(f"Convert {written} to base 10.") == expected
+    turned = canonical.canonical(f"Convert {number} base {other} to base 10.")
+    assert (turned == expected) == (base == other)
+    assert "_" not in canonical.canonical(f"A height of {number}, base {base}, is given.")
+
+
+@FEW
+@given(st.lists(st.sampled_from("ABCEHKMOPTX"), min_size=3, max_size=3, unique=True))
+def test_letters_of_other_alphabets_that_look_alike_are_the_same(points: list[str]) -> None:
+    text = "In triangle {0}{1}{2}, {0}{1} = 5 and {1}'{2} = x. Find the angle {0}."
+    cyrillic = {latin: letter for letter, latin in folding.LOOKALIKES.items()}
+    written = text.format(*points)
+    others = text.format(*(cyrillic[point] for point in points)).replace("x", cyrillic["x"])
+    assert others != written
+    assert canonical.canonical(others) == canonical.canonical(written)
+    mixed = text.format(points[0], cyrillic[points[1]], points[2])
+    assert canonical.canonical(mixed) == canonical.canonical(written)
+    russian = f"Найдите треугольник {cyrillic[points[0]]}."
+    assert canonical.canonical(russian) != canonical.canonical(
+        russian.replace(cyrillic[points[0]], points[0])
+    )
+
+
+@FEW
+@given(
+    st.lists(st.integers(1, 999), min_size=4, max_size=4),
+    st.sampled_from(["({})", "{})"]),
+    st.sampled_from([("1", "2", "3", "4"), ("i", "ii", "iii", "iv")]),
+)
+def test_short_options_are_left_out_whatever_their_marks(
+    numbers: list[int], bracket: str, marks: tuple[str, ...]
+) -> None:
+    stem = "A bag has 7 red and 9 blue balls. How many balls does it have?"
+    options = [f"{bracket.format(mark)} {n}" for mark, n in zip(marks, numbers, strict=True)]
+    for blank in (" ", "\n"):
+        assert canonical.canonical(f"{stem}{blank}{blank.join(options)}") == canonical.canonical(
+            stem
+        )
+    for kept in (
+        f"{stem} {' '.join(options[:3])}",
+        f"{stem} {' '.join(options)} and how many balls would it have with one ball more?",
+        f"{stem.replace('?', '.')} {' '.join(options)}",
+        f"{stem.replace('How many', 'Which of the following numbers of')} {' '.join(options)}",
+    ):
+        assert str(numbers[0]) in canonical.spellings(kept)
 
 
 @FEW
