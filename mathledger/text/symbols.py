@@ -130,15 +130,7 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     index = min(index + width, state.size)
     if kind >= _ENDS_SENTENCE:
         if kind == _ENDS_SENTENCE:
-            state.sentence = BEGINS_SENTENCE
-            if byte == chars.QUESTION:
-                state.sentence |= AFTER_QUESTION
-                state.has_question = True
-            if last >= 0 and state.is_glued:
-                if byte == chars.FULL_STOP:
-                    tokens[last, FLAGS] |= BEFORE_STOP
-                elif byte == chars.COLON:
-                    tokens[last, FLAGS] |= BEFORE_COLON
+            _end_sentence(state, tokens, last, byte)
         if byte not in (chars.DOLLAR, chars.BACKSLASH):
             state.is_glued = False
         state.index = index
@@ -154,6 +146,19 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             open_round(state, scratch)
         else:
             _read_bracket(state, tokens, text, byte)
+
+
+@inlined
+def _end_sentence(state: Any, tokens: Any, last: int, byte: Any) -> None:
+    state.sentence = BEGINS_SENTENCE
+    if byte == chars.QUESTION:
+        state.sentence |= AFTER_QUESTION
+        state.has_question = True
+    if last >= 0 and state.is_glued:
+        if byte == chars.FULL_STOP:
+            tokens[last, FLAGS] |= BEFORE_STOP
+        elif byte == chars.COLON:
+            tokens[last, FLAGS] |= BEFORE_COLON
 
 
 @borrowing
