@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mathledger import given
+from mathledger import cli, given
 from mathledger.core.errors import InputError
 from tests.conftest import ROOT, clean_environment
 
@@ -73,19 +73,33 @@ def test_a_text_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
         given.read_text(tmp_path / "a.md", "name it")
 
 
+COMMANDS = [["audit"], ["audit", "--known"], ["diff", "HEAD"], ["gate"]]
+
+
+def given_to(command: list[str], path: str) -> list[str]:
+    """Return the arguments of a command that is given this file."""
+    card = ["tests/audit/cards/seed.md"] if "--known" in command else []
+    return [command[0], *card, *command[1:], path]
+
+
 @pytest.mark.parametrize("path", ["/dev/zero", "/proc/self/mem", "/dev", "PIPE"])
-@pytest.mark.parametrize(
-    "command", [["audit"], ["audit", "--known"], ["diff", "HEAD"], ["gate"]], ids=" ".join
-)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_that_is_given_a_strange_file_ends_in_one_line(
-    command: list[str], path: str, tmp_path: Path
+    command: list[str], path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if path == "PIPE":
         path = str(pipe(tmp_path / "pipe.json"))
-    card = ["tests/audit/cards/seed.md"] if "--known" in command else []
+    assert cli.main(given_to(command, path)) == 2
+    shown = capsys.readouterr()
+    assert shown.err.count("\n") == 1 and path.rstrip("/") in shown.err and not shown.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_its_process_ends_with_the_status_of_an_error(command: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "mathledger", command[0], *card, *command[1:], path],
+        [sys.executable, "-m", "mathledger", *given_to(command, "/dev/zero")],
         capture_output=True, cwd=ROOT, env=clean_environment(), text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 2 and not done.stdout
-    assert done.stderr.count("\n") == 1 and path.rstrip("/") in done.stderr
+    assert done.stderr.count("\n") == 1 and "/dev/zero" in done.stderr
