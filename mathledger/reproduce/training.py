@@ -59,16 +59,27 @@ def train(project: Project, stage: Stage, clone: Path) -> None:
         if is_data(path):
             (clone / path).parent.mkdir(parents=True, exist_ok=True)
             (clone / path).symlink_to((project.chain.at / path).resolve())
-    foreign = ("MLFLOW_", "_MLFLOW_", "DVC_ROOT", "DVC_STAGE", "DVC_EXP")
-    own = {key: value for key, value in of_stages().items() if not key.startswith(foreign)}
     command = shlex.split(stage.cmd)
     try:
-        done = subprocess.run(command, cwd=clone, env=own, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=clone, env=environment(), capture_output=True, text=True)
     except OSError as error:
         raise InputError(f"{stage.name} did not start: {command[0]}: {error.strerror}") from None
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
         raise InputError(f"{stage.name} did not train again: {said[-1] if said else done.stdout}")
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a training that writes to no store of the caller's.
+
+    A caller who has switched off MLflow's telemetry does not want it here either.
+    """
+    foreign = ("MLFLOW_", "_MLFLOW_", "DVC_ROOT", "DVC_STAGE", "DVC_EXP")
+    return {
+        key: value
+        for key, value in of_stages().items()
+        if key == "MLFLOW_DISABLE_TELEMETRY" or not key.startswith(foreign)
+    }
 
 
 def compare(project: Project, stage: Stage, clone: Path) -> tuple[list[str], list[str], bool]:

@@ -13,7 +13,7 @@ from mathledger.chain.chain import LEDGER, Chain
 from mathledger.evaluation.engines.engine import Request
 from mathledger.evaluation.spot_check import draw as drawn_by_the_stage
 from mathledger.publish import results_card
-from mathledger.reproduce import drawing, levels
+from mathledger.reproduce import drawing, levels, training
 from mathledger.verify import chances, links, statements
 from tests.conftest import Workspace
 
@@ -70,6 +70,17 @@ def test_every_response_is_drawn_equally_often() -> None:
     for nonce in range(600):
         counts += drawing.draw(KEYS, 4, drawing.seed("ledger", "commit", str(nonce)))
     assert all(abs(count - 600) < 75 for count in counts.values())  # 3.5 standard deviations
+
+
+def test_a_second_training_has_its_own_store_and_the_callers_choice_of_telemetry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    foreign = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "_MLFLOW_X", "DVC_ROOT", "DVC_EXP_NAME")
+    for name in (*foreign, "MLFLOW_DISABLE_TELEMETRY", "HF_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    own = training.environment()
+    assert not own.keys() & set(foreign)
+    assert own["MLFLOW_DISABLE_TELEMETRY"] == own["HF_TOKEN"] == "x"
 
 
 def key_in(folder: Path) -> Path:
