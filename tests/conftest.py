@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 from tests import durations
-from tests.forkserver import ForkServer
+from tests.forkserver import ForkServer, Launchers
 from tests.hub import Hub, serve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,8 +46,14 @@ os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 # Some libraries change the environment of the test process when a test imports them. A stage that
 # inherited such a change could not be forked, so stages get the environment of before.
 CALLERS = dict(os.environ)
-# The fork server of this test process; None if no test needs a pipeline, or on other systems.
-_forks: list[ForkServer] = []
+# What asks the fork server of this test process; none if no test needs a pipeline, or on other
+# systems.
+_forks: list[Launchers] = []
+# The fork servers that this process has started: its own, or those of the processes of the tests.
+_servers: list[ForkServer] = []
+# The launchers of every test process that has collected its tests, as the process knows them that
+# hands out tests.
+_collected: list[Launchers] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -215,18 +222,46 @@ def pytest_collection(session: pytest.Session) -> Iterator[object]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reports the end of the collection in this hook.
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the fork server during the first tests if any test reads the smoke run."""
+    """Start the fork server during the first tests if any test reads the smoke run.
+
+    Test processes leave this to the process that hands out tests, so that one server imports the
+    libraries for all of them.
+    """
     needs_smoke = any("smoke" in getattr(item, "fixturenames", ()) for item in session.items)
     is_controller = getattr(session.config.option, "numprocesses", None)
     if needs_smoke and sys.platform == "linux" and not is_controller:
         if not session.config.option.collectonly:
-            _forks.append(ForkServer(clean_environment()))
+            launchers = launchers_of(session.config.workerinput) if IS_WORKER else Launchers()
+            launchers.write()
+            _forks.append(launchers)
+            if not IS_WORKER:
+                _servers.append(ForkServer(clean_environment(), _forks))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any) -> None:
+    """Start a fork server as soon as all test processes are known, and for one that replaces a
+    crashed process.
+    """
+    _collected.append(launchers_of(node.workerinput))
+    if len(_collected) >= len(node.config.option.tx):
+        served = [each for server in _servers for each in server.served]
+        wanting = [each for each in _collected if each.python.exists() and each not in served]
+        if wanting:
+            _servers.append(ForkServer(clean_environment(), wanting))
+
+
+def launchers_of(process: dict[str, Any]) -> Launchers:
+    """Return the launchers of a test process that xdist started with this input."""
+    name = f"forks-{process['testrunuid']}-{process['workerid']}"
+    return Launchers(Path(tempfile.gettempdir()) / name)
 
 
 def pytest_sessionfinish() -> None:
-    for forks in _forks:
-        forks.stop()
+    for server in _servers:
+        server.stop()
 
 
 @dataclass(frozen=True)
@@ -325,6 +360,18 @@ def killable_environment() -> dict[str, str]:
     clean = clean_environment()
     folders = [str(forks.stages) for forks in _forks]
     return clean | {"PATH": os.pathsep.join([*folders, clean["PATH"]])}
+
+
+def become_forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Python processes that this test process starts be forks, until the test is over."""
+    wanted = forking_environment()
+    for name in os.environ.keys() - wanted.keys() - {"PYTEST_CURRENT_TEST"}:
+        monkeypatch.delenv(name)
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    for forks in _forks:
+        forks.wait()
+        monkeypatch.setattr(sys, "executable", str(forks.python))
 
 
 def slurm_job(num_nodes: int) -> dict[str, str]:

@@ -28,6 +28,7 @@ import selectors
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -35,17 +36,20 @@ import threading
 import time
 import types
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 PROJECT = ("bench", "docs", "mathledger", "stages")
-PARENTS = Path("parents")  # In the server's folder: for each fork, whose child its launcher is.
+# In a server's folder: its process, its output and, for each fork, whose child its launcher is.
+PID, LOG, PARENTS = Path("pid"), Path("log"), Path("parents")
 COMMANDS = {"python": "", "dvc": "dvc", "torchrun": "torch.distributed.run"}  # name: its module
 # Variables of the environment that nothing reads before a stage runs. If any other differs from
 # the server's, the command runs in a real process.
 READ_LATE = ("AWS_", "CELERY_LOG_", "COLUMNS", "CUDA_VISIBLE_DEVICES", "DVC_", "GIT_", "LINES")
 READ_LATE += ("HF_", "OMP_NUM_THREADS", "TQDM_DISABLE")  # `run` passes these on to libraries.
+READ_LATE += ("GITHUB_STEP_SUMMARY", "KMP_DUPLICATE_LIB_OK", "MAKE", "MFLAGS")
 READ_LATE += ("MLFLOW_SUPPRESS_", "MLFLOW_TRACKING_", "OLDPWD", "PATH", "PWD", "PYTEST_", "SHELL")
 READ_LATE += ("SHLVL", "TOKENIZERS_PARALLELISM", "TORCHINDUCTOR_CACHE_DIR", "_")
 # torchrun and Slurm set the following.
@@ -121,19 +125,17 @@ os.execv(PYTHON, [PYTHON, *arguments])
 """
 
 
-@dataclass
-class ForkServer:
-    """The server, as the process that started it sees it.
+@dataclass(frozen=True)
+class Launchers:
+    """The small programs of one test process, which ask the server that listens in their folder.
 
     A socket's path has at most 107 characters, so `folder` is in the system's temporary folder.
     """
 
-    environment: dict[str, str]
-    preloaded: tuple[str, ...] = PRELOADED
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="forks-")))
-    process: subprocess.Popen[bytes] = field(init=False)
 
-    def __post_init__(self) -> None:
+    def write(self) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         (self.folder / PARENTS).mkdir()
         self.stages.mkdir()
         known = (*PROJECT, *filter(None, COMMANDS.values()))
@@ -146,16 +148,6 @@ class ForkServer:
             launcher.chmod(0o755)
             if name != "dvc":
                 shutil.copy2(launcher, self.stages)
-        with (self.folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, str(self.socket), *self.preloaded],
-                env=self.environment,
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                process_group=0,  # a process joins only groups of its own session
-            )
 
     @property
     def stages(self) -> Path:
@@ -163,7 +155,7 @@ class ForkServer:
         return self.folder / "stages"
 
     @property
-    def launcher(self) -> Path:
+    def python(self) -> Path:
         return self.folder / "python"
 
     @property
@@ -173,23 +165,63 @@ class ForkServer:
     def wait(self) -> None:
         """Wait until the server has imported the libraries."""
         while not self.socket.exists():
-            assert self.process.poll() is None, (self.folder / "log").read_text()
+            server = self.server()
+            assert not server or server.status() != "zombie", (self.folder / LOG).read_text()
             time.sleep(0.05)
 
+    def server(self) -> Any:
+        """Return the server as psutil shows it, or None if it has not been started."""
+        import psutil
+
+        file = self.folder / PID
+        return psutil.Process(int(file.read_text())) if file.exists() else None
+
     def cpu_seconds(self) -> float:
-        """Return the CPU seconds of the server and of all forks that have ended."""
+        """Return the CPU seconds of the server and of all forks that have ended.
+
+        What it takes to import the libraries is counted once, in the server that is no fork.
+        """
         import psutil
 
         with contextlib.suppress(psutil.Error):
-            return float(sum(psutil.Process(self.process.pid).cpu_times()[:4]))
+            if self.socket.exists():
+                return float(sum(self.server().cpu_times()[:4]))
         return 0.0
+
+
+@dataclass
+class ForkServer:
+    """A process that has imported the libraries, and a fork of it for each other test process."""
+
+    environment: dict[str, str]
+    served: list[Launchers]
+    preloaded: tuple[str, ...] = PRELOADED
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        folders = [each.folder for each in self.served]
+        with (folders[0] / LOG).open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, *map(str, folders), "--", *self.preloaded],
+                env=self.environment,
+                cwd=folders[0],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                process_group=0,  # a process joins only groups of its own session
+            )
+        for folder in folders:
+            note_pid(folder, self.process.pid)
+            if folder != folders[0]:
+                (folder / LOG).hardlink_to(folders[0] / LOG)
 
     def stop(self) -> None:
         """Close the server's stdin, upon which it ends and stops its forks."""
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
-        shutil.rmtree(self.folder)
+        for each in self.served:
+            shutil.rmtree(each.folder)
 
 
 @dataclass
@@ -200,7 +232,13 @@ class Fork:
     launcher: socket.socket
 
 
-def serve(address: str, preloaded: list[str]) -> None:
+def note_pid(folder: Path, pid: int) -> None:
+    (folder / "pid.new").write_text(str(pid))
+    (folder / "pid.new").rename(folder / PID)
+
+
+def serve(folders: list[str], preloaded: list[str]) -> None:
+    """Import the libraries, and answer in the first folder; a fork answers in each other one."""
     before = dict(os.environ)
     gc.disable()  # saves a sixth of the CPU time of the imports
     for name in preloaded:
@@ -214,11 +252,27 @@ def serve(address: str, preloaded: list[str]) -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(50_000)  # A stage creates many objects and throws few of them away.
+    others = []
+    for folder in folders[1:]:
+        if pid := os.fork():
+            others.append(pid)
+        else:
+            note_pid(Path(folder), os.getpid())
+            os.chdir(folder)
+            answer(before)
+            return
+    answer(before)
+    for pid in others:
+        os.waitpid(pid, 0)
+
+
+def answer(before: dict[str, str]) -> None:
+    """Fork for each request that comes to the working folder, until the tests are over."""
     imported_files = open_files()
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(f"{address}.new")
+    listener.bind("socket.new")
     listener.listen(64)
-    Path(f"{address}.new").rename(address)
+    Path("socket.new").rename("socket")
     forks: dict[int, Fork] = {}  # By a file descriptor that shows its end.
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
@@ -251,6 +305,7 @@ def prepare_libraries() -> None:
 
         revision = utils._get_latest_schema_revision()  # runs all migration scripts
         utils._get_latest_schema_revision = lambda: revision
+        utils._initialize_tables = copied_tables(utils._initialize_tables)
     if "torch" in sys.modules:
         for each in list(weakref.finalize._registry):  # type: ignore[attr-defined]
             each.atexit = False  # A fork that ends needs no operators of torch unregistered.
@@ -266,6 +321,31 @@ def prepare_libraries() -> None:
             )
 
         _yaml.parse_yaml_for_update = parse
+
+
+def copied_tables(make: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a function that fills a new SQLite store of MLflow with a copy of what `make` makes.
+
+    MLflow runs 50 migrations for a new store, which takes 0.6 s.
+    """
+    import sqlalchemy
+
+    made = sqlite3.connect(":memory:", check_same_thread=False)
+    with tempfile.TemporaryDirectory() as folder:
+        engine = sqlalchemy.create_engine(f"sqlite:///{folder}/mlflow.db")
+        make(engine)
+        with contextlib.closing(engine.raw_connection()) as connection:
+            connection.driver_connection.backup(made)  # type: ignore[union-attr]
+        engine.dispose()
+
+    def copy(engine: Any) -> None:
+        if engine.dialect.name != "sqlite" or sqlalchemy.inspect(engine).get_table_names():
+            make(engine)
+            return
+        with contextlib.closing(engine.raw_connection()) as connection:
+            made.backup(connection.driver_connection)
+
+    return copy
 
 
 def start(
@@ -426,4 +506,5 @@ def run(request: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     del sys.path[0]  # Remove this folder.
-    serve(sys.argv[1], sys.argv[2:])
+    end_of_folders = sys.argv.index("--")
+    serve(sys.argv[1:end_of_folders], sys.argv[end_of_folders + 1 :])
