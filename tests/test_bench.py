@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from bench import (
     training,
 )
 from mathledger.core.errors import InputError
-from tests.conftest import ROOT, Workspace
+from tests.conftest import ROOT, Workspace, become_forking
 from tests.openai_server import serve
 
 TINY = ("--loaded", "--rounds", "1")
@@ -32,6 +33,12 @@ BENCHMARK = "tiny_chain_sum"
 SCRIPTS = {
     path.stem: path for path in (ROOT / "bench").glob("*.py") if "\nif __name__" in path.read_text()
 }
+
+
+@pytest.fixture
+def forks(start: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork what a script measures; test_commands measures real processes."""
+    become_forking(monkeypatch)
 
 
 def table(
@@ -113,24 +120,28 @@ def test_grading(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert [row[0] for row in cells] == ["grader", "mathledger", "math-verify"]
 
 
+@pytest.mark.usefixtures("forks")
 def test_pipeline(start: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     own = [str(tmp_path / "scratch"), "--project", str(start.path)]
     cells = table(pipeline.main, capsys, tmp_path, *own, "--rows", "10000", *TINY)
     assert cells[-1][:2] == ["all", "10,000"]
 
 
+@pytest.mark.usefixtures("forks")
 def test_near_dedup(start: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     own = [str(tmp_path / "scratch"), "--project", str(start.path)]
     cells = table(near_dedup.main, capsys, tmp_path, *own, "--rows", "3000", *TINY)
     assert [row[0] for row in cells] == ["tool", "mathledger"]
 
 
+@pytest.mark.usefixtures("forks")
 def test_training(smoke: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     own = [str(tmp_path / "scratch"), "--project", str(smoke.path), "--steps", "2"]
     cells = table(training.main, capsys, tmp_path, *own, *TINY)
     assert [row[0] for row in cells[1:4]] == ["stage", "bare", "ratio"]
 
 
+@pytest.mark.usefixtures("forks")
 def test_evaluation(smoke: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     own = [str(tmp_path / "scratch"), "--project", str(smoke.path), "--benchmark", BENCHMARK]
     cells = table(evaluation.main, capsys, tmp_path, *own, *TINY)
@@ -202,6 +213,15 @@ def test_faults(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Only the fault whose tests run no stage."""
     cells = table(faults.main, capsys, tmp_path, "--only", "torn lock")
     assert cells[1] == ["torn lock files", "tests/run/test_repair.py", "6", "0", "0"]
+
+
+def test_the_memory_of_a_command_includes_its_children() -> None:
+    child = "import time; held = bytearray(10**8); time.sleep(0.3)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    measured = measure.measure([sys.executable, "-c", code])
+    assert measured.peak_mb > 100 and 0.3 < measured.seconds < 60
+    with pytest.raises(InputError, match=r"ended with 3:\nwhy"):
+        measure.measure([sys.executable, "-c", "print('why'); raise SystemExit(3)"])
 
 
 def test_every_script_is_run_here_and_described() -> None:

@@ -421,7 +421,8 @@ def test_a_killed_download_goes_on_where_it_stopped(remote: tuple[Workspace, Hub
     """The first server is slow, and the second drops the connection once."""
     workspace, hub = remote
     hub.seconds_per_piece[BIG] = 0.05
-    process = workspace.popen(sys.executable, *STAGE, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
+    online = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0"}
+    process = workspace.popen("python", *STAGE, forks=True, **online)
     step = 10 * 1024**2  # Size of the chunks that the client writes.
     scratch = workspace.path / ".scratch/download"
     while not any(path.stat().st_size >= step for path in scratch.glob("*/train.jsonl.partial")):
@@ -433,7 +434,7 @@ def test_a_killed_download_goes_on_where_it_stopped(remote: tuple[Workspace, Hub
 
     hub.cut_after[BIG] = 22 * 1024**2
     del hub.seconds_per_piece[BIG]
-    workspace.python(*STAGE, HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0")
+    workspace.python(*STAGE, **online)
     starts = [first for _, first in hub.ranges]
     assert starts in ([0, step, 2 * step], [0, 2 * step, 2 * step])
     receipt = json.loads((workspace.path / "data/download_corpus/big/receipt.json").read_text())

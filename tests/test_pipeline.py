@@ -162,14 +162,18 @@ def test_a_temporary_experiment(smoke_copy: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "shell"), [(signal.SIGTERM, "/bin/bash"), (signal.SIGKILL, "/bin/sh")]
+    ("number", "shell", "forks"),
+    [(signal.SIGTERM, "/bin/bash", True), (signal.SIGKILL, "/bin/sh", False)],
 )
 def test_a_killed_repro_leaves_no_process_no_result_and_no_finished_run(
-    smoke_copy: Workspace, number: signal.Signals, shell: str
+    smoke_copy: Workspace, number: signal.Signals, shell: str, forks: bool
 ) -> None:
-    """Only DVC is killed, as by the out-of-memory killer, and the stage ends too."""
+    """Only DVC is killed, as by the out-of-memory killer, and the stage ends too.
+
+    The stage is a fork in one case and a real process in the other.
+    """
     smoke_copy.python("-m", "stages.params", "experiment=smoke", "train.max_steps=5000")
-    running = smoke_copy.popen("dvc", "repro", "train", SHELL=shell)
+    running = smoke_copy.popen("dvc", "repro", "train", forks=forks, SHELL=shell)
     wait_for(lambda: "RUNNING" in statuses(smoke_copy, "train"))
     assert any("stages.train" in args for args in processes_of(running.pid))
     os.kill(running.pid, number)

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -375,15 +374,17 @@ def test_a_run_asked_to_end_saves_first(smoke_copy: Workspace) -> None:
     No step is trained twice.
     """
     set_params(smoke_copy, "train.max_steps=20", "train.save_minutes=100.0")
-    running = smoke_copy.popen(sys.executable, "-m", "stages.train")
+    running = smoke_copy.popen("python", "-m", "stages.train", forks=True)
     assert running.stdout
     seen = ""
     while "step 1 of 20, loss " not in seen:
         piece = running.stdout.read(1)
         assert piece, seen
         seen += piece
-    for process in [*psutil.Process(running.pid).children(recursive=True), running]:
-        process.send_signal(signal.SIGTERM)
+    for process in psutil.process_iter(["cwd"]):
+        is_launcher = process.pid == running.pid  # It would pass the signal on once more.
+        if process.info["cwd"] == str(smoke_copy.path) and not is_launcher:
+            process.send_signal(signal.SIGTERM)
     rest = running.stdout.read()
     assert running.wait() != 0 and "stopped by SIGTERM, saved at step" in rest
     step = int(rest.split("saved at step ")[1].split()[0])

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import ROOT, clean_environment, forking_environment
 
 WORKFLOWS = {
     path.stem: yaml.safe_load(path.read_text()) for path in Path(".github/workflows").glob("*.yml")
@@ -111,7 +112,7 @@ def lock(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `make lock` in the folder, with the tests' environment."""
     command = ["make", "--old-file", ".venv/.ready", "lock"]
     return subprocess.run(
-        command, cwd=folder, env=clean_environment(), capture_output=True, text=True
+        command, cwd=folder, env=forking_environment(), capture_output=True, text=True
     )
 
 
@@ -143,8 +144,9 @@ def test_a_lock_that_an_edit_has_left_behind_is_found(clone: Path, name: str, st
 def install(clone: Path) -> None:
     """Make the commands of the tests' environment those of the clone."""
     (clone / ".venv/bin").mkdir(parents=True)
+    python = shutil.which("python", path=forking_environment()["PATH"])
     for name, module in {"dvc": "dvc", "mathledger": "mathledger"}.items():
-        (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\n{sys.executable} -m {module} "$@"\n')
+        (clone / f".venv/bin/{name}").write_text(f'#!/bin/sh\n{python} -m {module} "$@"\n')
         (clone / f".venv/bin/{name}").chmod(0o755)
 
 
