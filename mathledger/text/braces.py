@@ -111,7 +111,7 @@ def takes_argument(state: Any, tokens: Any) -> bool:
     return bool(last in (CARET_HASH, UNDERSCORE_HASH))
 
 
-@borrowing
+@inlined
 def follows_function(tokens: Any, end: int) -> bool:
     """Return True if the tokens up to `end` are a function that may have an exponent or an index.
 

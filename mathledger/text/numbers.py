@@ -153,9 +153,9 @@ def _read_thousands(
         The ends in text and in spellings, and whether a list of numbers begins here instead.
     """
     is_list, is_checked = index < state.list_end, False
-    if not is_list and (text[index] == chars.FULL_STOP or text[index] == chars.SPACE):
+    if not is_list and is_digit(text[index + 1]) and text[index] in (chars.SPACE, chars.FULL_STOP):
         stop = index
-        if _has_three(text, index + 1) and state.index >= state.rows_end and state.matrices == 0:
+        if state.index >= state.rows_end and state.matrices == 0:
             stop = _spaced_end(text, state.index, index, state.size)
         for at in range(index + 1, stop):
             if (at - index) % 4 > 0:
@@ -259,10 +259,10 @@ def _has_three(text: Any, at: int) -> bool:
 
 @borrowing
 def read_repeating(state: Any, scratch: Any) -> bool:
-    r"""Read the digits in brackets after a decimal point: 0.(36) is 0.\overline{36}."""
+    r"""Read the digits in brackets after the decimal point here: 0.(36) is 0.\overline{36}."""
     text, index = scratch.text, state.index
     first = end = index + 2
-    if text[index + 1] != chars.ROUND_LEFT or index == 0 or not is_digit(text[index - 1]):
+    if index == 0 or not is_digit(text[index - 1]):
         return False
     while is_digit(text[end]):
         end += 1

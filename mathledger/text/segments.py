@@ -9,7 +9,7 @@ from mathledger.text import chars
 from mathledger.text.bars import respell
 from mathledger.text.chars import LOWER, matches, skip_blanks
 from mathledger.text.hashing import signed
-from mathledger.text.tokens import FLAGS, FROM, HASH, KIND, OPERAND, POINTS, TO, WORD, write_pieces
+from mathledger.text.tokens import FLAGS, HASH, KIND, OPERAND, POINTS, WORD, write_pieces
 
 _ARC, _FROWN, _HAT = (np.frombuffer(word, np.uint8) for word in (b"arc", b"frown", b"\\widehat"))
 _TRIANGLE, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"triangle", b"\\parallel"))
@@ -67,7 +67,7 @@ def read_arc(state: Any, scratch: Any, index: int) -> bool:
 def read_triangle(state: Any, scratch: Any) -> None:
     r"""Read the letter Delta before three points, which were just read, as the word triangle."""
     tokens, last = scratch.tokens, state.num_tokens - 1
-    if last < 1 or tokens[last, TO] - tokens[last, FROM] != 3 or tokens[last - 1, HASH] != _DELTA:
+    if last < 1 or tokens[last - 1, HASH] != _DELTA:
         return
     respell(state, scratch, last - 1, _TRIANGLE, _TRIANGLE_HASH)
     tokens[last - 1, KIND] = WORD

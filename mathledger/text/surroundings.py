@@ -89,7 +89,7 @@ def options_start(count: int, tokens: Any) -> int:
 @borrowing
 def numbered_start(count: int, tokens: Any) -> int:
     """Return where four short options (1) or (i) begin after a question mark, or `count`."""
-    for start in range(_MIN_STEM, count):
+    for start in range(max(_MIN_STEM, count - 4 * (_MAX_OPTION + 2)), count):
         if not tokens[start, FLAGS] & AFTER_QUESTION:
             continue
         for first in (0, 4):

@@ -114,8 +114,8 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
                 return
         elif (
             (byte == chars.COLON and divide_set(state, scratch, index + 1))
-            or (byte == chars.SLASH and read_parallel(state, scratch))
-            or (byte == chars.FULL_STOP and read_repeating(state, scratch))
+            or (byte == text[index + 1] == chars.SLASH and read_parallel(state, scratch))
+            or (_begins_repeating(text, index) and read_repeating(state, scratch))
         ):
             return
         takes_mark = False
@@ -146,6 +146,11 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
             open_round(state, scratch)
         else:
             _read_bracket(state, tokens, text, byte)
+
+
+@inlined
+def _begins_repeating(text: Any, index: int) -> bool:
+    return bool(text[index] == chars.FULL_STOP and text[index + 1] == chars.ROUND_LEFT)
 
 
 @inlined

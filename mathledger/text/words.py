@@ -125,7 +125,7 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     state.sentence = 0
     if is_name:
         join_letters(state, scratch)
-    elif flags & POINTS:
+    elif flags & POINTS and index == start + 3:
         read_triangle(state, scratch)
     if value == np.uint64(STAR_HASH):
         state.star = state.num_tokens - 1
