@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.filters.copies import are_copies
 from tests.filters.matching import is_leak
 
 numbers = st.lists(st.integers(3, 99), min_size=4, max_size=4, unique=True)
@@ -34,6 +35,41 @@ def test_two_that_change_places_make_another_problem(kind: str, values: list[int
     text = f"{before}{other}{between}{one}{after}"
     item = item.replace("<", "").replace(">", "")
     assert is_leak(item, item) and not is_leak(text, item) and not is_leak(item, text)
+
+
+# Two problems with nearly the same words and signs.
+TURNED = {
+    "an unknown percentage": ("What is {0}% of {1}?", "{0} is what % of {1}?"),
+    "an unknown whole": (
+        "What number is {0}% of {1}, less {2}?",
+        "{0}% of what number is {1}, less {2}?",
+    ),
+    "a multiple and a difference": (
+        "Ana has {0} times more pens than Bob, who has {1}. How many pens has Ana?",
+        "Ana has {0} more pens than Bob, who has {1}. How many pens has Ana?",
+    ),
+    "a set of sets": (
+        r"How many subsets has $\{{{0}, \{{{1}, {2}\}}\}}$ in all?",
+        r"How many subsets has $\{{{0}, {1}, {2}\}}$ in all?",
+    ),
+    "a product of matrices": (
+        r"Let $A = \begin{{pmatrix}} {0} & {1} \\ {2} & {3} \end{{pmatrix}}$. Find $A^T A$.",
+        r"Let $A = \begin{{pmatrix}} {0} & {1} \\ {2} & {3} \end{{pmatrix}}$. Find $A A^T$.",
+    ),
+    "a product for a sum": (
+        "Compute Σ_{{k={0}}}^{{{1}}} ({2}k + {3}).",
+        "Compute Π_{{k={0}}}^{{{1}}} ({2}k + {3}).",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TURNED)
+@settings(max_examples=5, deadline=None, database=None)
+@given(values=numbers)
+def test_a_turned_problem_is_another_problem(kind: str, values: list[int]) -> None:
+    one, other = (text.format(*values) for text in TURNED[kind])
+    assert is_leak(one, one) and is_leak(other, other)
+    assert not is_leak(one, other) and not is_leak(other, one) and not are_copies(one, other)
 
 
 @pytest.mark.parametrize(
