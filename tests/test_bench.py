@@ -5,6 +5,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -197,7 +198,11 @@ def test_a_part_that_fails_is_recorded_and_ends_the_check_with_an_error(
 
 
 @pytest.mark.slow
-def test_the_check_takes_the_largest_shape_that_fits_by_the_plan(tmp_path: Path) -> None:
+def test_the_check_takes_the_largest_shape_that_fits_by_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_check, "planned_gib", cache(gpu_check.planned_gib))
+
     def shape(gib: float, *overrides: str) -> str:
         facts = {"gpu": "a card", "gpu_gib": gib}
         return gpu_check.shape_that_fits(gpu_check.Check(tmp_path, tmp_path, facts), *overrides)[0]
