@@ -214,8 +214,9 @@ def test_a_signal_to_the_group_of_its_caller_reaches_it_once(
                 file.write("x")
         signal.signal(signal.SIGTERM, note)
         print(os.getpid(), flush=True)
-        time.sleep(0.5)
-        time.sleep(0.5)
+        while not os.path.exists("seen"):
+            time.sleep(0.01)
+        time.sleep(0.3)
         pathlib.Path("over").touch()
         """
     command = ["sh", "-c", f"{server.python} -m stages.x; true"]

@@ -71,7 +71,7 @@ kill -TERM $(cat ready)
 STAGE = """
 import os, pathlib, signal, sys, time
 def stop(*_):
-    time.sleep(0.5)
+    time.sleep(0.2)
     pathlib.Path("calls").open("a").write("saved\\n")
     sys.exit(1)
 signal.signal(signal.SIGTERM, stop)

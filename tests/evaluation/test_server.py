@@ -198,6 +198,7 @@ def test_a_bad_reply_is_one_line_and_is_not_stored(
     assert "\n" not in str(error.value) and len(asked) == 1
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_reply_that_is_good_at_the_second_try_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     replies = iter([b"<html>", json.dumps(reply()).encode()])
     with serve(lambda path: next(replies)) as (url, asked):
