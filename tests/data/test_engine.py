@@ -96,13 +96,15 @@ def cluster() -> Iterator[Any]:
     cluster.shutdown()
 
 
+# A task takes long enough for the second node's worker to start while the first node's is busy.
 NODES = """\
-import sys
+import sys, time
 from pathlib import Path
 import numpy, ray
 from mathledger.data import engine
 
 def node(column):
+    time.sleep(0.1)
     place = bytes.fromhex(ray.get_runtime_context().get_node_id())
     return numpy.tile(numpy.frombuffer(place, numpy.uint8), (len(column), 1))
 
