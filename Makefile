@@ -90,7 +90,7 @@ lock: $(READY)  ## check that the last commit's dvc.lock matches its code and pa
 test: $(EXTRAS)  ## the whole test suite, in two processes
 	@exec python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-quick: $(EXTRAS)  ## the tests to run after an edit: no torch and no stage, 70 seconds
+quick: $(EXTRAS)  ## the tests to run after an edit: no torch and no stage, a minute
 	@exec python -m pytest --quick --numprocesses 2 --dist worksteal -r fE
 
 # uv keeps the versions that the files have; `uv pip compile --upgrade-package NAME` raises one.
