@@ -36,7 +36,7 @@ _CAPITALS = signed(b"A", b"B", b"C", b"D")  # Spelled so if the text has the sma
 _NUMERALS = signed(*b"1 2 3 4 i ii iii iv".split())
 _MAX_OPTION = 8  # Tokens from such a mark to the next one.
 _ALL_MARKERS = 0b1111  # The bits of A to D in `state.capitals`.
-_PROBLEM_WORDS = signed(b"problem", b"example", b"question", b"exercise")
+_PROBLEM_WORDS = signed(*b"problem example question exercise q Q".split())
 HEADINGS, ANSWERS = "options choices", "answer answers"
 _HEADINGS, _ANSWERS = (signed(*words.encode().split()) for words in (HEADINGS, ANSWERS))
 _OPENING, _CLOSING = signed(b"(", b"["), signed(b")", b"]")
@@ -156,7 +156,7 @@ def cut(state: Any, tokens: Any, phrases: Any, ends: Any) -> int:
 
 @borrowing
 def _number_end(count: int, tokens: Any) -> int:
-    """Return how many tokens number the problem, as in "12." or "Problem 12"."""
+    """Return how many tokens number or announce it, as in "12.", "Problem 12" or "Q:"."""
     if count > 3 and tokens[0, KIND] == NUMBER and tokens[0, FLAGS] & BEFORE_STOP:
         return 1
     if count > 4:

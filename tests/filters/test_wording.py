@@ -83,6 +83,14 @@ def test_free_words_added_or_dropped_make_a_copy(clauses: list[str], data: st.Da
     assert are_copies(told(clauses), "Q: " + told(clauses).replace("on the way", "on their way"))
 
 
+@pytest.mark.parametrize("heading", ["Q: ", "Question: ", "Q. ", "Problem 3. ", "Problem: "])
+@pytest.mark.parametrize("asked", ["Find the area of $CDE$.", "Find $x + y$.", "Find $Q + 2q$."])
+def test_a_heading_before_a_problem_with_names_makes_a_copy(heading: str, asked: str) -> None:
+    """Names are compared in the order in which they occur, and Q is none of them."""
+    problem = f"Let $ABC$ be a triangle with $AB = 2x$ and $BC = 5y + x$. {asked}"
+    assert are_copies(problem, heading + problem)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -2087,7 +2087,8 @@ def number_end(tokens: list[Token]) -> int:
     """Return how many tokens number the problem, as in "12." or "Problem 12"."""
     if len(tokens) > 3 and tokens[0].kind == NUMBER and tokens[0].before_stop:
         return 1
-    if len(tokens) > 4 and tokens[0].spelling in (b"problem", b"example", b"question", b"exercise"):
+    words = b"problem example question exercise q Q".split()
+    if len(tokens) > 4 and tokens[0].spelling in words:
         return 1 if tokens[1].begins_sentence else 2 if tokens[1].kind == NUMBER else 0
     return 0
 
