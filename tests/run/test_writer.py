@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,10 @@ def test_the_stages_of_one_dvc_process_share_a_writer(tmp_path: Path) -> None:
     assert runs(root / "moved.db") == {"0": "FINISHED", "1": "KILLED"}
     assert runs(root / "mlflow.db") == {"2": "FINISHED"}
     (folder,) = {Path(line) for line in done.stdout.split()}
-    while folder.exists():  # the writer sees that DVC has ended
-        pass
+    end = time.monotonic() + 60
+    while folder.exists():  # until the writer sees that DVC has ended
+        assert time.monotonic() < end, "the writer outlives DVC"
+        time.sleep(0.05)
 
 
 def test_a_stage_without_dvc_starts_its_own_writer(
