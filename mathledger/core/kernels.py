@@ -20,8 +20,9 @@ import llvmlite
 import numba
 import numpy as np
 import platformdirs
-from numba.core import event
-from numba.core.caching import _CacheLocator
+from numba.core import cgutils, event
+from numba.core.caching import CacheImpl, _CacheLocator
+from numba.extending import overload
 
 from mathledger.core.code import modules_digest, with_imports
 
@@ -31,46 +32,102 @@ SILENT_S = 2.0  # Compiling for longer than this is announced.
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(
-    function: Function,
-    is_inlined: bool = False,
-    counts_references: bool = True,
-) -> Function:
-    """Compile a function with numba on its first call; it runs without the GIL.
+def kernel(function: Function, counts_references: bool = True) -> Function:
+    """Compile a function that Python code calls, on its first call; it runs without the GIL.
 
     Args:
-        is_inlined: Whether LLVM inlines the function into every kernel that calls it.
         counts_references: Whether numba counts references to arrays; a function that allocates
             arrays needs this.
     """
-    config: Any = numba.config
-    before = config.CACHE_LOCATOR_CLASSES
-    config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__}"
-    try:
-        # numba's type stubs lack the option _nrt, which switches its allocation runtime.
-        options: Any = {"forceinline": is_inlined, "_nrt": counts_references}
-        compiled: Any = numba.njit(nogil=True, cache=is_writable(), **options)(function)
-    finally:
-        config.CACHE_LOCATOR_CLASSES = before
+    compiled: Any = numba.njit(**_options(counts_references))(function)
     return cast(Function, compiled)
 
 
-def inlined(function: Function) -> Function:
-    """Compile a borrowing kernel that is inlined into every kernel that calls it.
+def borrowing_kernel(function: Function) -> Function:
+    """Compile a function that Python code calls and that allocates no arrays."""
+    return kernel(function, counts_references=False)
 
-    A call passes each array of a named tuple as seven or more words. The calls of small kernels
-    with the lexer's scratch took half of its time.
+
+def allocating(function: Function) -> Function:
+    """Compile a function that only kernels call.
+
+    Called from elsewhere it runs as plain Python. numba compiles no wrapper for such callers; it
+    would be larger than most functions, because it unpacks each array of each named tuple.
     """
-    return kernel(function, is_inlined=True, counts_references=False)
+    return _called(function, _options(True))
 
 
 def borrowing(function: Function) -> Function:
-    """Compile a kernel that allocates no arrays, without reference counting of its arguments.
+    """Compile a function that only kernels call and that allocates no arrays.
 
-    Counting costs two atomic instructions per array and call. It made small kernels that run once
-    per token three times slower (numba removes the counting only from simple kernels).
+    numba does not count references to its arguments. Counting costs two atomic instructions per
+    array and call. It made small functions that run once per token three times slower (numba
+    removes the counting only from simple ones).
     """
-    return kernel(function, counts_references=False)
+    return _called(function, _options(False))
+
+
+def inlined(function: Function) -> Function:
+    """Compile a borrowing function that LLVM inlines into every function that calls it.
+
+    A call passes each array of a named tuple as seven or more words. The calls of small functions
+    with the lexer's scratch took half of its time.
+    """
+    return _called(function, _options(False, is_inlined=True))
+
+
+def _called(function: Function, options: Any) -> Function:
+    # A function is compiled anew for each literal argument, because LLVM does not inline all of
+    # them; without that, the lexer was 8% slower.
+    decorate = overload(function, jit_options=options, strict=False, prefer_literal=True)
+    decorate(lambda *arguments: function)
+    return function
+
+
+def _options(counts_references: bool, is_inlined: bool = False) -> Any:
+    # numba's type stubs lack three of these. _nrt switches the allocation runtime. no_cfunc_wrapper
+    # leaves out a wrapper for callers in C, which there are none of. A function without the option
+    # forceinline takes it over from the function for which it is compiled.
+    return {
+        "forceinline": is_inlined,
+        "nogil": True,
+        "cache": is_writable(),
+        "_nrt": counts_references,
+        "no_cfunc_wrapper": True,
+    }
+
+
+def address(compiled: Any, *arguments: Any) -> int:
+    """Return the address of a kernel that takes arguments of these types."""
+    types = tuple(numba.typeof(each) for each in arguments)  # type: ignore[no-untyped-call]
+    compiled.compile(types)
+    result = compiled.overloads[types]
+    return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+
+
+def call_at(compiled: Any, types: tuple[Any, ...], find: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return what a numba intrinsic returns to call a kernel at its address.
+
+    A kernel that calls another one by its name contains a copy of it, and LLVM compiles each copy.
+
+    Args:
+        compiled: The kernel.
+        types: The types of its arguments, as numba names them.
+        find: Returns the LLVM value of the address; takes the IR builder and the arguments' values.
+    """
+    compiled.compile(types)
+    returns = compiled.overloads[types].signature.return_type
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        convention = context.call_conv
+        kind = convention.get_function_type(returns, types).as_pointer()
+        pointer = builder.inttoptr(find(builder, values), kind)
+        status, result = convention.call_function(builder, pointer, returns, types, values)
+        with cgutils.if_unlikely(builder, status.is_error):  # type: ignore[no-untyped-call]
+            convention.return_status_propagate(builder, status)
+        return result
+
+    return returns(*types), generate
 
 
 @cache
@@ -107,15 +164,15 @@ def modules(package: Path) -> list[Path]:
 
 
 class Cache(_CacheLocator):
-    """Tells numba where a function's compiled code is cached (NUMBA_CACHE_LOCATOR_CLASSES)."""
+    """Tells numba where the compiled code of a function of this package is cached."""
 
     def __init__(self, function: FunctionType) -> None:
         self.module = function.__module__
         self.line = function.__code__.co_firstlineno
 
     @classmethod
-    def from_function(cls, function: FunctionType, file: str) -> Self:
-        return cls(function)
+    def from_function(cls, function: FunctionType, file: str) -> Self | None:
+        return cls(function) if function.__module__.split(".")[0] == PACKAGE.name else None
 
     def get_cache_path(self) -> str:
         return str(folder() / self.module)
@@ -155,3 +212,9 @@ class Announcer(event.Listener):
 
 
 event.register("numba:compile", Announcer())  # type: ignore[no-untyped-call]
+# numba asks these classes in turn, those of other packages' functions last.
+_config: Any = numba.config
+_others = _config.CACHE_LOCATOR_CLASSES or ",".join(
+    locator.__name__ for locator in CacheImpl._locator_classes
+)
+_config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__},{_others}"

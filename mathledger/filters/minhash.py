@@ -114,7 +114,7 @@ def sketches(problems: pa.Array, bands: Bands) -> npt.NDArray[Any]:
     scratch = state.scratch(state.longest(offsets))
     memory = scratch, content_memory(len(scratch.tokens))
     order = (factors | np.uint64(1), terms)
-    _sketch(data, offsets, state.tables(), memory, *order, bands.ngram_size, columns)
+    _sketch(data, offsets, lexer.tables(), memory, *order, bands.ngram_size, columns)
     for name, column in zip(sketched.dtype.fields, columns, strict=True):
         sketched[name] = column
     return sketched

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.core.machine import num_cores
 from mathledger.core.strings import text_bytes
 from mathledger.data import engine
@@ -131,7 +131,7 @@ def similarities(data: U8, offsets: I64, pairs: I64, ngram_size: int) -> F64:
         part = pairs[start : start + PAIRS_PER_TASK]
         room = len(memory[0].tokens)
         work = np.empty((2, room), np.uint64), (content_memory(room), content_memory(room))
-        found: F64 = _compare(data, offsets, part, ngram_size, state.tables(), memory, work)
+        found: F64 = _compare(data, offsets, part, ngram_size, lexer.tables(), memory, work)
         return found
 
     with ThreadPoolExecutor(num_cores()) as threads:
@@ -170,7 +170,7 @@ def _compare(
     return similarity
 
 
-@kernel
+@allocating
 def _distinct_grams(values: Any, count: int, ngram_size: int, out: Any) -> int:
     """Write the sorted distinct hashes of the n-grams into out; return their number."""
     size, kept = min(ngram_size, count), 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import DROPPED, LIGHT
 from mathledger.text.chars import COMMA
@@ -79,7 +79,7 @@ _PREFIXES = np.sort(
 )
 
 
-@kernel
+@allocating
 def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
     """Mark the brackets that say nothing.
 

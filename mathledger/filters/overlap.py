@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters.overlap_account import account
 from mathledger.filters.overlap_candidates import (
@@ -203,7 +203,7 @@ def _compare_forms(text: Any, item: Any) -> int:
     return RENAMED if text.problem == item[0] else OTHER
 
 
-@kernel
+@allocating
 def classify(
     row: int, text: Any, num_candidates: int, index: Any, work: Any, is_solution: bool, out: Any
 ) -> Any:
@@ -278,7 +278,7 @@ def classify(
     return pairs, measured, num_pairs
 
 
-@kernel
+@allocating
 def _twice(rows: Any) -> Any:
     """Return the rows in an array with twice the space."""
     larger = np.empty((2 * len(rows), rows.shape[1]), rows.dtype)
@@ -291,7 +291,8 @@ def _match(
     data: Any, offsets: Any, tables: Any, scratch: Any, index: Any, work: Any, solutions: bool
 ) -> Any:
     """Return arrays (pairs, 3) of row, item and class, and (pairs, 3) of the measures."""
-    out = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32), 0
+    # A literal 0 would compile `classify` twice.
+    out = np.empty((64, 3), np.int32), np.empty((64, 3), np.float32), np.int64(0)
     for row in range(len(offsets) - 1):
         count, drawing = lexer.lex(data, offsets[row], offsets[row + 1], tables, scratch)
         tok, num_stems = scratch.tokens, 0
@@ -323,5 +324,5 @@ def match(texts: pa.Array, index: Index, *, solutions: bool = False) -> Matches:
     data, offsets = text_bytes(texts)
     memory = state.scratch(state.longest(offsets))
     work = workspace(index, len(memory[0]))
-    pairs, measures = _match(data, offsets, state.tables(), memory, index, work, solutions)
+    pairs, measures = _match(data, offsets, lexer.tables(), memory, index, work, solutions)
     return Matches(*(np.ascontiguousarray(pairs[:, at]) for at in range(3)), *measures.T)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing
 from mathledger.filters.overlap_align import Board, board
 from mathledger.filters.overlap_drawings import MAX_PARTS, drawing_parts
 from mathledger.filters.overlap_features import ngrams, num_missing, place_in
@@ -141,7 +141,7 @@ def by_ngrams(tok: Any, count: int, row: int, index: Any, work: Any) -> tuple[in
     return num_touched, num_candidates
 
 
-@kernel
+@allocating
 def read(scratch: Any, count: int, raw: Any, drawing: Any, index: Any, work: Any) -> Any:
     """Return the Text of the tokens; this also fills weight_here and stem_place."""
     tok, spell = scratch.tokens, scratch.spellings
@@ -173,7 +173,7 @@ def read(scratch: Any, count: int, raw: Any, drawing: Any, index: Any, work: Any
     )
 
 
-@kernel
+@allocating
 def by_stems(
     text: Any, num_touched: int, num_candidates: int, index: Any, work: Any
 ) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing
 from mathledger.filters.overlap_features import num_missing
 from mathledger.filters.overlap_units import QUANTITY
 from mathledger.text.chars import SEMICOLON, SPACE, is_digit, is_letter
@@ -17,7 +17,7 @@ MAX_EDITS, MAX_EDITED = 2, 0.12
 MIN_UNITS_WITHOUT_DRAWING, MIN_UNITS_TO_REDRAW, MIN_NUMBERS_TO_REDRAW = 15, 20, 3
 
 
-@kernel
+@allocating
 def drawing_parts(scratch: Any, out: Any) -> int:
     """Write the sorted hashes of the parts of the last text's drawings; return their number.
 

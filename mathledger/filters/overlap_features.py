@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing
+from mathledger.core.kernels import borrowing, borrowing_kernel
 from mathledger.text.hashing import hash_span, mix
 from mathledger.text.tokens import HASH
 
 
-@borrowing
+@borrowing_kernel
 def stem(spell: Any, start: int, end: int) -> Any:
     """Hash a word without its inflection: games, game -> gam; tries, try -> tr; adding -> add.
 

@@ -131,7 +131,7 @@ def build(items: pa.Array, sample: pa.Array, thresholds: Thresholds) -> Index:
     """Build the index of these items; a value's rarity is counted in the training sample."""
     data, offsets = text_bytes(items)
     memory = state.scratch(state.longest(offsets))
-    tables = state.tables()
+    tables = lexer.tables()
     units, unit_first, drawings, parts, forms = _units(data, offsets, tables, memory, lexicon())
     features = zip(
         *_features(data, offsets, tables, memory, units, unit_first, thresholds.ngram_size),

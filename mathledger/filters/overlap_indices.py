@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing
 from mathledger.text.hashing import hash_bytes
 
 POWER, _INDEX, _OPENING, CLOSING = (
@@ -38,7 +38,7 @@ def put_indices_first(units: Any, size: int) -> None:
         _rotate(units.letters[start:end], by)
 
 
-@kernel
+@allocating
 def _rotate(values: Any, by: int) -> None:
     """Move the first values to the end, in place."""
     turned = np.concatenate((values[by:], values[:by]))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.filters.aside_words import NOTED as NOTED_MARK
 from mathledger.filters.asides import mark_asides
 from mathledger.filters.needless import (
@@ -161,7 +161,7 @@ def _write_label(tok: Any, at: int, spell: Any, names: Any, out: Any, size: int)
     return size
 
 
-@kernel
+@allocating
 def read_units(
     tok: Any, count: int, spell: Any, data: Any, wrapper: Any, lexicon: Any, out: Any
 ) -> int:
@@ -340,7 +340,7 @@ def _is_factor(tok: Any, at: int, data: Any) -> bool:
     return True
 
 
-@kernel
+@allocating
 def words(units: Any, out: Any) -> int:
     """Write the sorted distinct words among the units into out; return their number."""
     size = 0
@@ -357,7 +357,7 @@ def words(units: Any, out: Any) -> int:
     return kept
 
 
-@kernel
+@allocating
 def quantities(units: Any, out: Any) -> int:
     """Write the sorted numbers among the units, with repeats, into out; return their number."""
     size = 0
@@ -369,7 +369,7 @@ def quantities(units: Any, out: Any) -> int:
     return size
 
 
-@kernel
+@allocating
 def cut(units: Any, start: int, end: int) -> Any:
     """Return the units from start to end."""
     return Units(

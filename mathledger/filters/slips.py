@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing
+from mathledger.core.kernels import borrowing, borrowing_kernel
 
 # Letters of five bits each, the first one lowest; longer words have no slips.
 MAX_LETTERS, _BITS, _MASK = 12, np.uint64(5), np.uint64(31)
@@ -14,7 +14,7 @@ KNOWN = np.uint64(1 << 60)  # The word lists have the word.
 MIN_EXTRA, MIN_OTHER, MIN_TWO = 6, 8, 9
 
 
-@borrowing
+@borrowing_kernel
 def pack(spell: Any, start: int, end: int) -> Any:
     """Return the letters of a word in one number, or 0 if it is too long or has other signs."""
     packed, shift = np.uint64(0), np.uint64(0)
@@ -42,7 +42,7 @@ def _length(packed: Any) -> int:
     return size
 
 
-@borrowing
+@borrowing_kernel
 def is_slip(one: Any, other: Any) -> bool:
     """Return True if two words are one word, misspelt.
 

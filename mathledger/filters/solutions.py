@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.filters import overlap_index
 from mathledger.filters.items import Item
@@ -94,7 +94,7 @@ def build(items: list[Item], sample: pa.Array, problems: overlap_index.Index) ->
     data, offsets = text_bytes(texts)
     memory = state.scratch(state.longest(offsets))
     (grams, gram_first), (numbers, number_first), lengths = _features(
-        data, offsets, state.tables(), memory, size
+        data, offsets, lexer.tables(), memory, size
     )
     lengths[lengths < max(MIN_TOKENS, size)] = 0
     owners = np.repeat(np.arange(len(items)), np.diff(gram_first))
@@ -103,7 +103,7 @@ def build(items: list[Item], sample: pa.Array, problems: overlap_index.Index) ->
 
     data, offsets = text_bytes(sample)
     memory = state.scratch(state.longest(offsets))
-    holders = _holders(data, offsets, state.tables(), memory, size, with_gram.values)
+    holders = _holders(data, offsets, lexer.tables(), memory, size, with_gram.values)
     weight = np.log((len(sample) + 2) / (holders + 1))
     _, rarest = overlap_index.rarest_of(with_gram, weight, 1 - MIN_COPIED)
     restated, may_end = _restated([item.problem for item in items])
@@ -129,7 +129,7 @@ def _restated(problems: list[str]) -> tuple[Postings, npt.NDArray[np.bool_]]:
     data, offsets = text_bytes(pa.array(problems, pa.string()))
     memory = state.scratch(state.longest(offsets))
     content = content_memory(len(memory.tokens))
-    hashes, ends = _contents(data, offsets, state.tables(), memory, content)
+    hashes, ends = _contents(data, offsets, lexer.tables(), memory, content)
     owners, may_end = np.flatnonzero(hashes), np.zeros(_END_MASK + 1, np.bool_)
     may_end[ends[owners] & _END_MASK] = True
     return overlap_index.postings_of(owners, hashes[owners]), may_end
@@ -158,7 +158,7 @@ def _features(data: Any, offsets: Any, tables: Any, scratch: Any, size: int) -> 
     return (values[0], first[0]), (values[1], first[1]), lengths
 
 
-@kernel
+@allocating
 def _numbers(tok: Any, count: int, out: Any) -> int:
     """Write the sorted hashes of the numbers, with repeats, into out; return their number."""
     size = 0
@@ -294,7 +294,7 @@ def may_take(texts: pa.Array, index: Index, problems: overlap_index.Index) -> U8
     room = len(memory.tokens)
     content, work = content_memory(room), workspace(problems, room)
     problems = problems._replace(sizes=problems.sizes[-1:])  # Short items are restated or nothing.
-    found: U8 = _may_take(data, offsets, state.tables(), memory, index, content, problems, work)
+    found: U8 = _may_take(data, offsets, lexer.tables(), memory, index, content, problems, work)
     return found
 
 
@@ -361,7 +361,7 @@ def match(texts: pa.Array, index: Index) -> Copies:
     room = len(memory.tokens)
     work = np.empty(room, np.uint64), np.empty(room, np.uint64)
     content = content_memory(room)
-    pairs, measures = _match(data, offsets, state.tables(), memory, index, content, work)
+    pairs, measures = _match(data, offsets, lexer.tables(), memory, index, content, work)
     found = dict(zip(map(tuple, pairs), measures, strict=True))
     rows, items, is_copy = np.array(sorted(found), np.int64).reshape(-1, 3).T
     containment, text_in_item = np.array([found[key] for key in sorted(found)]).reshape(-1, 2).T

@@ -26,7 +26,7 @@ def spelled(raw: str) -> Tokens:
     encoded = raw.encode("utf-8", "replace")
     data = np.frombuffer(encoded, np.uint8)
     memory = state.scratch(len(data))
-    count, _ = lexer.lex(data, 0, len(data), state.tables(), memory)
+    count, _ = lexer.lex_text(data, memory)
     ascii_only = len(encoded) == len(raw)
 
     def place(byte: int) -> int:

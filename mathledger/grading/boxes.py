@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mathledger.core.kernels import kernel
+from mathledger.core.kernels import allocating, kernel
 from mathledger.core.strings import I64, string_array, text_bytes
 
 MAX_NESTED = 64  # Levels of nested boxes; deeper ones are ignored.
@@ -32,12 +32,12 @@ class Boxes:
     is_cut: npt.NDArray[np.bool_]  # For each text, whether a box never closes.
 
 
-@kernel
+@allocating
 def _is_letter(byte: Any) -> bool:
     return bool(65 <= byte <= 90 or 97 <= byte <= 122)
 
 
-@kernel
+@allocating
 def _spells(data: Any, at: int, last: int, name: Any) -> bool:
     if last - at < len(name):
         return False
@@ -47,7 +47,7 @@ def _spells(data: Any, at: int, last: int, name: Any) -> bool:
     return True
 
 
-@kernel
+@allocating
 def _content(data: Any, at: int, last: int) -> int:
     """Return where the content of the box named at `at` begins, or -1 if there is no box."""
     if _spells(data, at, last, _BOXED):

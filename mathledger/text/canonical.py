@@ -36,8 +36,8 @@ import pyarrow as pa
 from mathledger.core.kernels import kernel
 from mathledger.core.strings import text_bytes
 from mathledger.text.hashing import mix
-from mathledger.text.lexer import lex
-from mathledger.text.state import longest, scratch, tables
+from mathledger.text.lexer import lex, lex_text, tables
+from mathledger.text.state import longest, scratch
 from mathledger.text.tokens import BEGIN, FROM, HASH, TO
 
 U64 = npt.NDArray[np.uint64]
@@ -96,7 +96,7 @@ def lexed(text: str) -> tuple[I64, list[str]]:
     """Return the canonical tokens of one text, shape (tokens, columns), and their spellings."""
     data = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
     memory = scratch(len(data))
-    count, _ = lex(data, 0, len(data), tables(), memory)
+    count, _ = lex_text(data, memory)
     places = memory.tokens[:count, FROM : TO + 1]
     spelled = (memory.spellings[start:end].tobytes() for start, end in places)
     return memory.tokens[:count], [each.decode("utf-8", "replace") for each in spelled]

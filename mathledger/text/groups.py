@@ -96,7 +96,7 @@ def templates(problems: pa.Array) -> U64:
     Problems with the same template form a family: they ask the same with different numbers.
     """
     data, offsets = text_bytes(problems)
-    keys: U64 = _templates(data, offsets, state.tables(), state.scratch(state.longest(offsets)))
+    keys: U64 = _templates(data, offsets, lexer.tables(), state.scratch(state.longest(offsets)))
     return keys
 
 

@@ -17,6 +17,11 @@ def hash_bytes(data: bytes) -> int:
     value = int(SEED)
     for byte in data:
         value = ((value ^ byte) * int(PRIME)) % 2**64
+    return mixed(value)
+
+
+def mixed(value: int) -> int:
+    """Return `mix` of a value; this runs outside of kernels."""
     value = ((value ^ value >> 30) * 0xBF58476D1CE4E5B9) % 2**64
     value = ((value ^ value >> 27) * 0x94D049BB133111EB) % 2**64
     return value ^ value >> 31

@@ -1,15 +1,19 @@
 """Split UTF-8 text into canonical tokens in one compiled pass, which releases the GIL.
 
-`lex` calls the kernel for each kind of token: words, numbers, braces and symbols. The kernels share
-the `state`. tests/text/reference.py implements the same rules in plain Python, and the tests
-compare the two.
+`_lex` calls a function for each kind of token: words, numbers, braces and symbols. They share the
+`state`. tests/text/reference.py implements the same rules in plain Python, and the tests compare
+the two.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from numba.core import types
+from numba.extending import intrinsic
 
-from mathledger.core.kernels import borrowing
+from mathledger.core.kernels import address, borrowing, borrowing_kernel, call_at
 from mathledger.text import chars
 from mathledger.text.abbreviations import BITS, write_in_full
 from mathledger.text.braces import close_brace, drop_unclosed, open_brace
@@ -22,7 +26,7 @@ from mathledger.text.markup import left_out, may_begin
 from mathledger.text.matrices import breaks_line
 from mathledger.text.numbers import begins_number, read_number
 from mathledger.text.scripts import read_script
-from mathledger.text.state import start
+from mathledger.text.state import Scratch, Tables, lookups, scratch, start
 from mathledger.text.surroundings import cut
 from mathledger.text.symbols import read_symbol
 from mathledger.text.tokens import (
@@ -39,13 +43,39 @@ from mathledger.text.words import read_word
 _N = ord("n")
 
 
-@borrowing
-def lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[int, Any]:
-    """Write the canonical tokens of data[first:last] (UTF-8) into the scratch.
+@cache
+def tables() -> Tables:
+    """Return what `lex` looks up, and the address at which it finds the compiled lexer."""
+    nothing = np.empty(0, np.uint8)
+    nothing.flags.writeable = False
+    return lookups()._replace(lexer=address(_lex, nothing, 0, 0, lookups(), scratch(0)))
+
+
+def _call_lex(typing: Any, data: Any, first: Any, last: Any, tables: Any, scratch: Any) -> Any:
+    """Write the canonical tokens of data[first:last] (UTF-8, read-only) into the scratch.
+
+    Only kernels can call this; `lex_text` is for other code. A dozen kernels call the lexer, which
+    is a third of all compiled code, so it is compiled once and called at its address.
 
     Returns:
         The number of tokens, and a hash of the skipped drawings, 0 if there are none.
     """
+    place = tables.fields.index("lexer")
+    kinds = (data, types.int64, types.int64, tables, scratch)
+    return call_at(_lex, kinds, lambda builder, values: builder.extract_value(values[3], place))
+
+
+lex: Any = intrinsic(_call_lex)
+
+
+def lex_text(data: npt.NDArray[np.uint8], scratch: Scratch) -> tuple[int, int]:
+    """Write the canonical tokens of one text into the scratch; return what `lex` returns."""
+    count, drawings = _lex(data, 0, len(data), tables(), scratch)
+    return count, int(drawings)
+
+
+@borrowing_kernel
+def _lex(data: Any, first: int, last: int, tables: Any, scratch: Any) -> tuple[int, Any]:
     text, tokens, state = scratch.text, scratch.tokens, scratch.state[0]
     size, is_ascii = fold(data[first:last], text, scratch.source, tables)
     start(state, size)

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mathledger.core.kernels import borrowing, kernel
+from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.core.strings import text_bytes
 from mathledger.text.hashing import mix, signed
-from mathledger.text.lexer import lex
+from mathledger.text.lexer import lex, tables
 from mathledger.text.shapes import is_in
-from mathledger.text.state import longest, scratch, tables
+from mathledger.text.state import longest, scratch
 from mathledger.text.tokens import (
     ARTICLE,
     BEGIN,
@@ -121,7 +121,7 @@ def _letter_code(letter: Any, is_capital: Any) -> Any:
     return code - np.int64(0x61) + (_CAPITAL if is_capital else 0)
 
 
-@kernel
+@allocating
 def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
     """Write the hashes of the renamed tokens from `lexer.lex` to out[:count]."""
     seen, num_seen = np.empty(_MAX_NAMES, np.int64), 0
@@ -243,7 +243,7 @@ def _answer(tokens: Any, wrapper: Any, hashes: Any) -> Any:
     return value
 
 
-@kernel
+@allocating
 def form(tokens: Any, count: int, spellings: Any, hashes: Any) -> Any:
     """Return the text's wrapper and its `Form`.
 

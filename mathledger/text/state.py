@@ -75,6 +75,7 @@ class Tables(NamedTuple):
     phrase_ends: I32
     idioms: Idioms
     entities: Entities
+    lexer: int = 0  # The address of the compiled lexer.
 
 
 class Scratch(NamedTuple):
@@ -86,8 +87,8 @@ class Scratch(NamedTuple):
     drawings: I64  # Begin and end in the folded text of each drawing, shape (MAX_DRAWINGS, 2).
 
 
-def tables() -> Tables:
-    """Return the tables in which `lex` looks up words and code points; they are computed once."""
+def lookups() -> Tables:
+    """Return the tables in which the lexer looks up words and code points, without its address."""
     return Tables(*word_table(), *fold_table(), *phrases(), idiom_table(), entity_table())
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mathledger.core.kernels import borrowing
+from mathledger.core.kernels import borrowing, borrowing_kernel
 from mathledger.text.canonical import lexed
 from mathledger.text.hashing import hash_bytes, signed
 from mathledger.text.tokens import (
@@ -110,7 +110,7 @@ class Wrapper(NamedTuple):
     end: int  # Of what follows the request.
 
 
-@borrowing
+@borrowing_kernel
 def is_wrapped(wrapper: Any, at: int) -> bool:
     """Return True for a token of the wrapper."""
     return bool(
@@ -120,7 +120,7 @@ def is_wrapped(wrapper: Any, at: int) -> bool:
     )
 
 
-@borrowing
+@borrowing_kernel
 def find_wrapper(tokens: Any, count: int, spellings: Any) -> Any:
     """Find the last wrapper of the text; other sentences may follow it."""
     end = count

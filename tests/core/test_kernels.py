@@ -1,9 +1,11 @@
 """Compiled kernels always match the current code of every module that they use."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 
-DECORATORS = "@kernel", "@inlined", "@borrowing"
+# Only compiled functions call functions with these decorators.
+HELPERS = {"allocating", "borrowing", "inlined"}
+COMPILED = HELPERS | {"kernel", "borrowing_kernel"}
+DECORATORS = [f"@{name}" for name in sorted(COMPILED)]
 # A constant of text/hashing.py and its replacement.
 HASH_CONSTANT = "0xBF58476D1CE4E5B9", "0xFF51AFD7ED558CCD"
 ASK = """
@@ -80,6 +85,45 @@ def test_every_module_that_a_kernel_can_see_is_in_the_digest(checkout: Path) -> 
         uses_kernels = any(name in path.read_text("utf-8") for name in DECORATORS)
         assert not uses_kernels or path in found, path
     assert package / "run/tracking.py" not in found
+
+
+def decorators(function: ast.FunctionDef) -> set[str]:
+    return {each.id for each in function.decorator_list if isinstance(each, ast.Name)}
+
+
+def helpers(module: Path) -> set[str]:
+    body = ast.parse(module.read_text("utf-8")).body if module.is_file() else []
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    return {each.name for each in functions if decorators(each) & HELPERS}
+
+
+def calls_outside_kernels(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield what a module calls outside of the functions that numba compiles."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef) and decorators(node) & COMPILED:
+            continue
+        if isinstance(node, ast.Call):
+            yield node.func
+        yield from calls_outside_kernels(node)
+
+
+@pytest.mark.parametrize("path", kernels.modules(ROOT / "mathledger"), ids=lambda path: path.stem)
+def test_only_kernels_call_functions_without_a_wrapper(path: Path) -> None:
+    """Called from elsewhere they run as plain Python, slowly and with warnings."""
+    tree, names = ast.parse(path.read_text("utf-8")), helpers(path)
+    modules: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mathledger"):
+            source = ROOT / (node.module or "").replace(".", "/")
+            own = helpers(source.with_suffix(".py"))
+            names |= {each.asname or each.name for each in node.names if each.name in own}
+            for each in node.names:
+                modules[each.asname or each.name] = helpers(source / f"{each.name}.py")
+    for called in calls_outside_kernels(tree):
+        if isinstance(called, ast.Name):
+            assert called.id not in names, f"{path}:{called.lineno}"
+        elif isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+            assert called.attr not in modules.get(called.value.id, ()), f"{path}:{called.lineno}"
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(checkout: Path, tmp_path: Path) -> None:

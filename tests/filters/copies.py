@@ -13,9 +13,9 @@ SETTINGS = params.load("deduplicate", deduplicate.Params)
 
 def content(problem: str) -> list[int]:
     """Return a hash of each thing that the problem says."""
-    data, ends = text_bytes(pa.array([problem]))
+    data = np.frombuffer(problem.encode(), np.uint8)
     memory = state.scratch(len(data))
-    count, _ = lexer.lex(data, ends[0], ends[1], state.tables(), memory)
+    count, _ = lexer.lex_text(data, memory)
     said = wording.content_memory(count)
     size = wording.read_content(memory.tokens, count, memory.spellings, said)
     return [int(value) for value in said.values[:size]]

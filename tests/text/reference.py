@@ -10,8 +10,6 @@ import unicodedata
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-import numpy as np
-
 from mathledger.text import (
     abbreviations,
     braces,
@@ -29,7 +27,7 @@ from mathledger.text import (
     symbols,
     vocabulary,
 )
-from mathledger.text.hashing import hash_bytes, mix
+from mathledger.text.hashing import hash_bytes, mixed
 from mathledger.text.tokens import (
     CROSS,
     FUNCTION,
@@ -366,7 +364,7 @@ class Reader:
             if drawing := pattern.match(self.text, self.index, self.size):
                 code = next(part for part in drawing.groups() if part is not None)
                 digest = hash_bytes(canonical_drawing(code, kind))
-                self.drawings = int(mix(np.uint64(self.drawings ^ digest)))
+                self.drawings = mixed(self.drawings ^ digest)
                 return drawing.end()
         tag = TAG.match(self.text, self.index)
         if tag and "<" + tag[1].decode("latin-1") in vocabulary.known():

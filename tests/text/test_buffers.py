@@ -19,7 +19,7 @@ def assert_fits(text: str) -> None:
         larger = np.full((len(array) + GUARD, *array.shape[1:]), 77, array.dtype)
         memory = memory._replace(**{name: larger[: len(array)]})
         guards.append(larger[len(array) :])
-    count, _ = lexer.lex(data, 0, len(data), state.tables(), memory)
+    count, _ = lexer.lex_text(data, memory)
     assert count <= len(memory.tokens)
     for guard in guards:
         assert (guard == 77).all(), text[:80]

@@ -72,7 +72,7 @@ texts = st.lists(
 def assert_agrees(text: str) -> None:
     data = np.frombuffer(text.encode(), np.uint8)
     scratch = state.scratch(len(data))
-    count, drawings = lexer.lex(data, 0, len(data), state.tables(), scratch)
+    count, drawings = lexer.lex_text(data, scratch)
     compiled = [
         (
             scratch.spellings[token[FROM] : token[TO]].tobytes(),
@@ -84,7 +84,7 @@ def assert_agrees(text: str) -> None:
     ]
     tokens, expected_drawings = reference.lex(text)
     expected = [(token.spelling, token.kind, token.begin, token.end) for token in tokens]
-    assert (compiled, int(drawings)) == (expected, expected_drawings), text
+    assert (compiled, drawings) == (expected, expected_drawings), text
     hashes = [hash_bytes(spelling) for spelling, *_ in expected]
     assert scratch.tokens[:count, HASH].astype(np.uint64).tolist() == hashes
 
@@ -122,7 +122,7 @@ def test_they_agree_on_drawings(code: str) -> None:
 
 def drawing(text: str) -> int:
     data = np.frombuffer(text.encode(), np.uint8)
-    return int(lexer.lex(data, 0, len(data), state.tables(), state.scratch(len(data)))[1])
+    return lexer.lex_text(data, state.scratch(len(data)))[1]
 
 
 CODE = r'size(80); draw((0,0)--(4,0)--(4,3.5)--cycle); label("$\frac12$",(2,0),S);'
