@@ -91,7 +91,7 @@ def _options(counts_references: bool, is_inlined: bool = False) -> Any:
     return {
         "forceinline": is_inlined,
         "nogil": True,
-        "cache": is_writable(),
+        "cache": is_usable(),
         "_nrt": counts_references,
         "no_cfunc_wrapper": True,
     }
@@ -137,8 +137,14 @@ def folder() -> Path:
 
 
 @cache
-def is_writable() -> bool:
-    """Return True if the cache can be written; if not, each process compiles its own kernels."""
+def is_usable() -> bool:
+    """Return True if the cache can be used; if not, each process compiles its own kernels.
+
+    With the setting NUMBA_CACHE_LOCATOR_CLASSES numba would cache kernels elsewhere.
+    """
+    config: Any = numba.config
+    if config.CACHE_LOCATOR_CLASSES:
+        return False
     try:
         folder().mkdir(parents=True, exist_ok=True)
         (folder() / "writable").touch()
@@ -149,10 +155,12 @@ def is_writable() -> bool:
 
 @cache
 def digest() -> str:
-    """Return a digest of all modules that kernels can see and of the compiler versions."""
+    """Return a digest of all modules that kernels can see and of the compiler and its settings."""
+    config: Any = numba.config
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
+    settings = (config.BOUNDSCHECK, int(config.OPT))
     code = modules_digest(modules(PACKAGE), PACKAGE)
-    return hashlib.sha256(f"{versions!r} {code}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{versions!r} {settings!r} {code}".encode()).hexdigest()[:32]
 
 
 def modules(package: Path) -> list[Path]:
@@ -212,9 +220,5 @@ class Announcer(event.Listener):
 
 
 event.register("numba:compile", Announcer())  # type: ignore[no-untyped-call]
-# numba asks these classes in turn, those of other packages' functions last.
-_config: Any = numba.config
-_others = _config.CACHE_LOCATOR_CLASSES or ",".join(
-    locator.__name__ for locator in CacheImpl._locator_classes
-)
-_config.CACHE_LOCATOR_CLASSES = f"{Cache.__module__}.{Cache.__qualname__},{_others}"
+_locators: list[Any] = CacheImpl._locator_classes  # numba asks these classes in turn
+_locators.insert(0, Cache)
