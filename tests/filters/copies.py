@@ -1,5 +1,6 @@
 """Find the copies among a few problems as the stage deduplicate does, without its files."""
 
+import numba
 import numpy as np
 import pyarrow as pa
 
@@ -11,13 +12,18 @@ from mathledger.text import canonical, groups, lexer, state
 SETTINGS = params.load("deduplicate", deduplicate.Params)
 
 
+@numba.njit
+def _read_content(tokens, count, spellings, said):  # type: ignore[no-untyped-def]
+    return wording.read_content(tokens, count, spellings, said)
+
+
 def content(problem: str) -> list[int]:
     """Return a hash of each thing that the problem says."""
     data = np.frombuffer(problem.encode(), np.uint8)
     memory = state.scratch(len(data))
     count, _ = lexer.lex_text(data, memory)
     said = wording.content_memory(count)
-    size = wording.read_content(memory.tokens, count, memory.spellings, said)
+    size = _read_content(memory.tokens, count, memory.spellings, said)
     return [int(value) for value in said.values[:size]]
 
 
