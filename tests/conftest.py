@@ -28,11 +28,6 @@ TOGETHER = {
     for name in ("data/test_engine", "publish/test_attest", "test_experiments", "test_extending",
                  "test_reinforce", "test_sync_mlflow", "test_team", "test_team_mlflow")
 }  # fmt: skip
-# Files outside of tests/filters and tests/text whose tests run the filters.
-USE_KERNELS = {
-    "test_deduplicate", "test_decontaminate", "test_engine", "test_faults", "test_macos",
-    "test_mix", "test_publishers_files",
-}  # fmt: skip
 # Property tests draw the same examples in each run; `--hypothesis-profile=default` draws others.
 hypothesis.settings.register_profile("fixed", derandomize=True)
 # The weekly profile draws this many times more, in tests with a number of their own too.
@@ -146,9 +141,7 @@ def pytest_collection_modifyitems(
         turns = {item: turn(item) for item in items}
         groups: dict[str, list[pytest.Item]] = {}
         for item in items:
-            # xdist hands out all tests of a scope when it comes to the first of them.
-            scope = scope_of(item.nodeid)
-            if name := scope if scope != item.nodeid else group_of(item):
+            if name := group_of(item):
                 groups.setdefault(name, []).append(item)
         for group in groups.values():
             turns |= dict.fromkeys(group, max(turns[item] for item in group))
@@ -170,10 +163,14 @@ def draw(test: Any, factor: float) -> None:
 
 
 def group_of(item: pytest.Item) -> str | None:
-    """Return the name of the tests that one process runs, because they share a costly fixture."""
-    needs = getattr(item, "fixturenames", ())
-    if shared := {"again", "faster"} & set(needs):
-        return shared.pop()
+    """Return the name of the tests that one process runs, because they share a costly fixture.
+
+    xdist hands out all tests of a scope when it comes to the first of them.
+    """
+    if (scope := scope_of(item.nodeid)) != item.nodeid:
+        return scope
+    if "faster" in getattr(item, "fixturenames", ()):
+        return "faster"
     return item.nodeid.split("::")[0] if not is_quick(item) and "module" in scopes(item) else None
 
 
@@ -194,10 +191,9 @@ def turn(item: pytest.Item) -> int:
         return 6
     if "again" in needs:
         return 0
-    if "start" not in needs:
-        return 3 if needs_kernels(item) else 1
     if "smoke" not in needs:
-        return 3 if needs_kernels(item) else 2
+        early = 2 if "start" in needs else 1
+        return 3 if needs_kernels(item) else early
     if "module" in scopes(item) or "faster" in needs:
         return 3
     return 4 if "smoke_copy" in needs else 5
@@ -205,8 +201,7 @@ def turn(item: pytest.Item) -> int:
 
 def needs_kernels(item: pytest.Item) -> bool:
     """Return True if a test is known to run the filters' kernels, which the smoke run compiles."""
-    is_known = item.path.parent.name in ("filters", "text") or item.path.stem in USE_KERNELS
-    return is_known or bool(item.get_closest_marker("kernels"))
+    return item.path.parent.name in ("filters", "text") or bool(item.get_closest_marker("kernels"))
 
 
 def is_quick(item: pytest.Item) -> bool:

@@ -16,6 +16,8 @@ from mathledger.filters.items import Item, read_items
 from mathledger.run import params
 from tests.conftest import Workspace
 
+pytestmark = pytest.mark.kernels
+
 SETTINGS = params.load("decontaminate", decontaminate.Params)
 ITEM = (
     "Let $x$ and $y$ be positive integers with $x^2 - y^2 = 2024$. Find the number of ordered "

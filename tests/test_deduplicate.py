@@ -21,6 +21,8 @@ from mathledger.text import canonical, groups
 from tests.conftest import Workspace
 from tests.filters.copies import SETTINGS, content, near
 
+pytestmark = pytest.mark.kernels
+
 FIRST, SECOND = "tiny_numinamath_cot", "tiny_openmathinstruct2"
 STORY = (
     "A farmer has 12 cows and 7 goats, sells 3 cows at the market and buys 5 goats from his old "

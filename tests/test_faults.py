@@ -20,6 +20,8 @@ import pytest
 from tests import faults
 from tests.conftest import ROOT, Workspace, clean_environment, killable_environment
 
+pytestmark = pytest.mark.kernels
+
 FILTERS = ("deduplicate", "mix")
 ALONE = ("unshare", "--mount", "--map-root-user")  # with mounts that nobody else sees
 # Imported by every Python that finds it first: after a second, the clock is an hour back.

@@ -11,6 +11,8 @@ from mathledger.core.machine import num_cores
 from mathledger.grading import judges
 from tests.conftest import ROOT, Workspace, clean_environment
 
+pytestmark = pytest.mark.kernels
+
 MAC = str(ROOT / "tests/macos")
 
 

@@ -8,12 +8,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 
 from mathledger.core.tables import read_rows
 from mathledger.filters import mix
 from mathledger.model import prompts
 from mathledger.text import canonical, groups
 from tests.conftest import Workspace
+
+pytestmark = pytest.mark.kernels
 
 SETTINGS = mix.Params(seed=7, max_examples=None, validation_rate=0.2)
 ALL = mix.Corpus(weight=1.0, max_examples=None)

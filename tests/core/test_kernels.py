@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def decorators(function: ast.FunctionDef) -> set[str]:
     return {each.id for each in function.decorator_list if isinstance(each, ast.Name)}
 
 
+@cache
 def helpers(module: Path) -> set[str]:
     body = ast.parse(module.read_text("utf-8")).body if module.is_file() else []
     functions = [node for node in body if isinstance(node, ast.FunctionDef)]
@@ -110,7 +112,7 @@ def calls_outside_kernels(tree: ast.AST) -> Iterator[ast.expr]:
 @pytest.mark.parametrize("path", kernels.modules(ROOT / "mathledger"), ids=lambda path: path.stem)
 def test_only_kernels_call_functions_without_a_wrapper(path: Path) -> None:
     """Called from elsewhere they run as plain Python, slowly and with warnings."""
-    tree, names = ast.parse(path.read_text("utf-8")), helpers(path)
+    tree, names = ast.parse(path.read_text("utf-8")), {*helpers(path)}
     modules: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mathledger"):

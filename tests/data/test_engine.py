@@ -27,6 +27,8 @@ from mathledger.text import canonical
 from tests.conftest import Workspace
 from tests.test_deduplicate import FIRST, STORY, plant
 
+pytestmark = pytest.mark.kernels
+
 STAGES = ("deduplicate", "decontaminate")
 
 

@@ -31,7 +31,7 @@ from stages import params
 from tests import real_data, samples
 from tests.samples import Samples
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kernels]
 
 BENCHMARKS = {"aime24": 30, "aime25": 30, "amc12": 83, "gsm8k": 1319, "math500": 500}
 CORPORA = {"numinamath_cot": 17_072, "openmathinstruct2": 7_576}
