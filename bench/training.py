@@ -7,6 +7,10 @@ from its first line to its last step, without evaluation and without saving the 
 that only calls trl.SFTTrainer with the same data and settings. Tokens include padding, because
 chance decides which rows share a batch.
 
+The passes, forward and backward, take the same code in both processes, and their speed varies by
+some percent on the same machine. The table therefore also shows the seconds outside of them, in
+which the stage does most of what it adds, and the CPU time of the passes.
+
 The table ends with the memory that `mathledger plan` predicts for this CPU next to the measured
 memory, and with the share of the machine's peak that the plan's count of operations gives.
 """
@@ -50,6 +54,32 @@ def resident_mb() -> float:
     return float(psutil.Process().memory_info().rss / 1e6)
 
 
+class Passes:
+    """Measures the wall and CPU seconds of a trainer's forward and backward passes."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.seconds = self.cpu_seconds = 0.0
+        self._run = trainer.training_step
+        trainer.training_step = self
+
+    def __call__(self, *arguments: Any) -> Any:
+        started, cpu_started = time.perf_counter(), time.process_time()
+        loss = self._run(*arguments)
+        self.seconds += time.perf_counter() - started
+        self.cpu_seconds += time.process_time() - cpu_started
+        return loss
+
+
+def measured(passes: Passes, seconds: float, tokens: int) -> dict[str, float]:
+    """Return the numbers that both parts report about a training of so many seconds."""
+    return {
+        "seconds": seconds,
+        "tokens": tokens,
+        "outside_seconds": seconds - passes.seconds,
+        "cpu_ms_per_token": 1000 * passes.cpu_seconds / tokens,
+    }
+
+
 def run_stage() -> None:
     """Run the stage and stop after its last step."""
     import trl
@@ -71,6 +101,7 @@ def run_stage() -> None:
         for each in list(trainer.callback_handler.callbacks):
             if type(each).__name__ == "HeldOutSamples":
                 trainer.remove_callback(each)
+        passes = Passes(trainer)
         ready = time.monotonic() - started
         seconds = inner(trainer, checkpoint)
         settings = load("train", sft.Params)
@@ -81,9 +112,8 @@ def run_stage() -> None:
         flops = flops_per_token(size, sum(lengths) / len(lengths), False) * tokens / seconds
         planned = sum(memory(settings, size, longest, on_gpu=False).values()) * 2**30 / 1e6
         finish(
+            **measured(passes, seconds, tokens),
             ready_seconds=ready,
-            seconds=seconds,
-            tokens=tokens,
             imported_mb=imported_mb,
             planned_mb=planned,
             share_of_peak=flops / peak_flops(),
@@ -130,10 +160,11 @@ def run_bare() -> None:
         train_dataset=rows.select_columns(["prompt", "completion"]),
         processing_class=AutoTokenizer.from_pretrained(BASE),
     )
+    passes = Passes(trainer)
     ready = time.monotonic()
     trainer.train()
     seconds, tokens = time.monotonic() - ready, int(trainer.state.num_input_tokens_seen)
-    finish(ready_seconds=ready - started, seconds=seconds, tokens=tokens)
+    finish(**measured(passes, seconds, tokens), ready_seconds=ready - started)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,9 +180,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parts = {name: partial(run_part, folder, "bench.training", name) for name in ("stage", "bare")}
     runs = alternate(parts, chosen.rounds)
     rows, head = compare(runs)
-    stage = medians(runs["stage"])
-    measured = stage["peak_mb"] - stage["imported_mb"]
-    rows.append(["memory of the plan / measured, MB", stage["planned_mb"], measured, ""])
+    stage, bare = medians(runs["stage"]), medians(runs["bare"])
+    rows += [
+        [f"{what}: stage, bare, ratio", stage[key], bare[key], stage[key] / bare[key]]
+        for what, key in (
+            ("seconds of training outside the passes", "outside_seconds"),
+            ("CPU ms per token in the passes", "cpu_ms_per_token"),
+        )
+    ]
+    used = stage["peak_mb"] - stage["imported_mb"]
+    rows.append(["memory of the plan / measured, MB", stage["planned_mb"], used, ""])
     rows.append(["share of the machine's peak", stage["share_of_peak"], "", ""])
     n = f"{chosen.steps} steps on the mix and base model of {chosen.project.resolve().name}"
     report("training", chosen, n, ["", *head], rows, runs)
