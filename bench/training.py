@@ -4,8 +4,8 @@
 
 PROJECT is a checkout whose pipeline has run. Two processes alternate in a copy of it: the stage,
 from its first line to its last step, without evaluation and without saving the model; and a script
-that only calls trl.SFTTrainer with the same data and settings. Tokens include padding, because
-chance decides which rows share a batch.
+that only calls trl.SFTTrainer with the same data and settings, in the same batches. Tokens include
+padding.
 
 The passes, forward and backward, take the same code in both processes, and their speed varies by
 some percent on the same machine. The table therefore also shows the seconds outside of them, in
@@ -135,7 +135,14 @@ def run_bare() -> None:
     trl.SFTTrainer  # noqa: B018
     from mathledger.run.params import load
     from mathledger.training import sft
+    from mathledger.training.trainers import SeededSampler
     from stages.train import BASE, MIX
+
+    class SameBatches(trl.SFTTrainer):  # type: ignore[misc]
+        """TRL's trainer; a batch of other lengths would take another time per token."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return SeededSampler(self, [len(ids) for ids in self.train_dataset["input_ids"]])
 
     settings = load("train", sft.Params)
     started = time.monotonic()
@@ -143,14 +150,14 @@ def run_bare() -> None:
     same = ["learning_rate", "lr_scheduler_type", "warmup_steps", "per_device_train_batch_size"]
     same += ["gradient_accumulation_steps", "activation_checkpointing", "max_length", "seed"]
     same += ["weight_decay", "max_grad_norm", "logging_steps"]
-    trainer = trl.SFTTrainer(
+    trainer = SameBatches(
         model=AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32),
         args=trl.SFTConfig(
             **{name: getattr(settings, name) for name in same},
             output_dir=".bare/out",
             lr_scheduler_kwargs={"min_lr_rate": settings.min_lr_rate},
             max_steps=settings.max_steps or -1,
-            train_sampling_strategy="group_by_length",
+            data_seed=settings.seed,
             include_num_input_tokens_seen="all",
             save_strategy="no",
             bf16=False,
