@@ -157,11 +157,14 @@ def cell(value: str | float) -> str:
 
 
 def alternate(tools: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Run every tool once per round, so that a slow minute of the machine affects all."""
+    """Run every tool once per round, so that a slow minute of the machine affects all.
+
+    Every second round has the opposite order, so that no tool always follows the same other one.
+    """
     runs: dict[str, list[T]] = {name: [] for name in tools}
     for number in range(rounds):
-        for name, tool in tools.items():
-            runs[name].append(tool())
+        for name in list(tools)[:: -1 if number % 2 else 1]:
+            runs[name].append(tools[name]())
             print(f"round {number + 1}: {name}: {runs[name][-1]}"[:200], file=sys.stderr)
     return runs
 
