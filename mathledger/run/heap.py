@@ -1,0 +1,20 @@
+"""Keep freed memory for reuse, because training on a CPU allocates the same large tensors again."""
+
+import ctypes
+import sys
+
+# The options of glibc's mallopt, and the values that switch off what they limit.
+M_TRIM_THRESHOLD, NEVER = -1, -1
+M_MMAP_MAX, NONE = -4, 0
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory instead of giving it back to the system.
+
+    By default it maps each tensor above 32 MB anew, and the system fills it with zeros; this takes
+    a fifth of the time of training on two cores. Other C libraries stay as they are.
+    """
+    library = ctypes.CDLL(None)
+    if sys.platform == "linux" and hasattr(library, "mallopt"):
+        library.mallopt(M_MMAP_MAX, NONE)
+        library.mallopt(M_TRIM_THRESHOLD, NEVER)
