@@ -1,4 +1,4 @@
-"""Freed memory is used again instead of being mapped anew."""
+"""A process that keeps freed memory reuses it without page faults."""
 
 import subprocess
 import sys
