@@ -19,7 +19,8 @@ from mathledger.core.files import json_text
 from mathledger.model import prompts
 from mathledger.model.loading import load_config
 from mathledger.run import arguments, params
-from mathledger.run.gpus import assign_gpus
+from mathledger.run.gpus import assign_gpus, visible_gpus
+from mathledger.run.heap import keep_freed_memory
 from mathledger.run.leaving import run_and_leave
 from mathledger.run.tracking import errors_in_one_line, is_main_process, stage_run
 from mathledger.training import loop, models, rehearsal, rehearsed, sft
@@ -51,6 +52,8 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="report the rehearsal as JSON")
     chosen = parser.parse_args()
+    if not visible_gpus():
+        keep_freed_memory()
     if chosen.rehearse:
         rehearse(chosen)
     elif chosen.shape or chosen.json:

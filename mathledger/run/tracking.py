@@ -29,8 +29,7 @@ from mathledger.run.checkout import checkout_in_use
 from mathledger.run.declared import declared, digests
 from mathledger.run.environment import hardware, packages
 from mathledger.run.git import differences, head
-from mathledger.run.gpus import assign_gpus, visible_gpus
-from mathledger.run.heap import keep_freed_memory
+from mathledger.run.gpus import assign_gpus
 from mathledger.run.lineage import Lineage, Origin, lineage_file
 from mathledger.run.messages import numbers_of, outs_message, stages_message, start_message
 from mathledger.run.parent import end_with_dvc
@@ -103,8 +102,6 @@ def stage_run(stage: str, item: str | None = None, decides: Decides | None = Non
     name = f"{stage}@{item}" if item else stage
     with errors_in_one_line(name):
         assign_gpus()
-        if stage == "train" and not visible_gpus():
-            keep_freed_memory()
         if is_main_process():
             with checkout_in_use(name), _recorded(stage, item, name, decides) as run:
                 yield run
