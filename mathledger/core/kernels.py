@@ -32,20 +32,17 @@ SILENT_S = 2.0  # Compiling for longer than this is announced.
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(function: Function, counts_references: bool = True) -> Function:
-    """Compile a function that Python code calls, on its first call; it runs without the GIL.
-
-    Args:
-        counts_references: Whether numba counts references to arrays; a function that allocates
-            arrays needs this.
-    """
-    compiled: Any = numba.njit(**_options(counts_references))(function)
-    return cast(Function, compiled)
+def kernel(function: Function) -> Function:
+    """Compile a function that Python code calls, on its first call; it runs without the GIL."""
+    return cast(Function, numba.njit(**_options(True))(function))
 
 
 def borrowing_kernel(function: Function) -> Function:
-    """Compile a function that Python code calls and that allocates no arrays."""
-    return kernel(function, counts_references=False)
+    """Compile a kernel that allocates no arrays; numba does not count references to its arguments.
+
+    The function `borrowing` says what the counting costs.
+    """
+    return cast(Function, numba.njit(**_options(False))(function))
 
 
 def allocating(function: Function) -> Function:
@@ -77,8 +74,8 @@ def inlined(function: Function) -> Function:
 
 
 def _called(function: Function, options: Any) -> Function:
-    # A function is compiled anew for each literal argument, because LLVM does not inline all of
-    # them; without that, the lexer was 8% slower.
+    # numba compiles one version for each literal argument, so that LLVM sees the constants. Without
+    # these versions the lexer was 8% slower.
     decorate = overload(function, jit_options=options, strict=False, prefer_literal=True)
     decorate(lambda *arguments: function)
     return function
@@ -100,8 +97,7 @@ def _options(counts_references: bool, is_inlined: bool = False) -> Any:
 def address(compiled: Any, *arguments: Any) -> int:
     """Return the address of a kernel that takes arguments of these types."""
     types = tuple(numba.typeof(each) for each in arguments)  # type: ignore[no-untyped-call]
-    compiled.compile(types)
-    result = compiled.overloads[types]
+    result = _compiled(compiled, types)
     return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 
 
@@ -115,8 +111,7 @@ def call_at(compiled: Any, types: tuple[Any, ...], find: Callable[..., Any]) -> 
         types: The types of its arguments, as numba names them.
         find: Returns the LLVM value of the address; takes the IR builder and the arguments' values.
     """
-    compiled.compile(types)
-    returns = compiled.overloads[types].signature.return_type
+    returns = _compiled(compiled, types).signature.return_type
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         convention = context.call_conv
@@ -128,6 +123,11 @@ def call_at(compiled: Any, types: tuple[Any, ...], find: Callable[..., Any]) -> 
         return result
 
     return returns(*types), generate
+
+
+def _compiled(function: Any, types: tuple[Any, ...]) -> Any:
+    function.compile(types)
+    return function.overloads[types]
 
 
 @cache

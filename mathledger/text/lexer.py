@@ -48,7 +48,8 @@ def tables() -> Tables:
     """Return what `lex` looks up, and the address at which it finds the compiled lexer."""
     nothing = np.empty(0, np.uint8)
     nothing.flags.writeable = False
-    return lookups()._replace(lexer=address(_lex, nothing, 0, 0, lookups(), scratch(0)))
+    found = lookups()
+    return found._replace(lexer=address(_lex, nothing, 0, 0, found, scratch(0)))
 
 
 def _call_lex(typing: Any, data: Any, first: Any, last: Any, tables: Any, scratch: Any) -> Any:
