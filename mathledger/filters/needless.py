@@ -57,6 +57,7 @@ _MAX_NOUN = 4  # Tokens of a number and its noun.
 _ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
 _EVENLY = int(signed(b"evenly")[0])
 _BINDING = CARET_HASH, UNDERSCORE_HASH, SLASH_HASH  # Before a bracket, as in 2^(3x) and 1/(2x).
+_OF_LISTS = tuple(int(each) for each in signed(b"gcd", b"lcm"))  # As in gcd(12, 18, 40).
 _BAR, _COLON = (int(value) for value in signed(b"|", b":"))
 _MAX_ELEMENT = 8  # Tokens of the element of a set.
 _HALVES = signed(b"am", b"pm")
@@ -84,7 +85,7 @@ def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
     """Mark the brackets that say nothing.
 
     These are curly ones that are not in others, those without a partner, those around a matrix, and
-    round ones around one token, prose, or a product such as 2x without a power.
+    round ones around one token, prose, or a product such as 2x without a power, and those of gcd.
     """
     stack, depth, last_opening = np.empty(MAX_DEPTH, np.int64), 0, -1
     num_curly = 0
@@ -104,7 +105,7 @@ def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
         elif depth > 0:
             depth -= 1
             opening = stack[depth]
-            is_round = tok[opening, HASH] == ROUND_LEFT_HASH
+            is_round = tok[opening, HASH] == ROUND_LEFT_HASH or _is_list(tok, opening)
             is_bare = is_round and _says_nothing(tok, opening, at, count)
             # The brackets before and in this one were closed right before: it holds a matrix.
             is_bare |= tok[at - 1, HASH] == _SQUARE_RIGHT and last_opening == opening + 1
@@ -122,12 +123,17 @@ def _begins_matrix(tok: Any, at: int) -> bool:
 
 
 @borrowing
+def _is_list(tok: Any, opening: int) -> bool:
+    return bool(opening > 0 and tok[opening - 1, HASH] in _OF_LISTS)
+
+
+@borrowing
 def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
     """Return True if two brackets enclose prose, or a term that is not the base of a power.
 
-    The term is a product such as 2x, or a name with an index.
+    The term is a product such as 2x, a name with an index, or a list of terms after gcd or lcm.
     """
-    is_product = closing == opening + 3
+    is_product = closing == opening + 3 or _is_list(tok, opening)
     is_product |= closing == opening + 4 and tok[opening + 2, HASH] == UNDERSCORE_HASH
     if opening > 0 and tok[opening - 1, HASH] in _BINDING:
         is_product = False

@@ -7,8 +7,7 @@ assigns the first class that fits:
 
 - same       The canonical tokens are equal, and so are the drawings.
 - contained  The text has all units of the item in their order, apart from moved passages, and
-nothing
-             that could change the problem.
+             nothing that could change the problem.
 - rephrase   Numbers, signs and variables agree, no word is replaced by an opposite, and the words
              agree as far as the rarity of the numbers does not already identify the problem.
 - variant    The sentences agree, but numbers or signs differ.

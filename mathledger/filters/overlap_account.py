@@ -15,7 +15,7 @@ from mathledger.filters.overlap_align import (
     match_swapped,
     place_of,
 )
-from mathledger.filters.overlap_exchange import are_opposites, exchanges
+from mathledger.filters.overlap_exchange import are_opposites, exchanges, turns_angles
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_question import Question, compare
@@ -48,7 +48,7 @@ class Account(NamedTuple):
     numbers: int  # Numbers without an equal partner, on both sides.
     signs: int  # Signs and brackets without an equal partner, on both sides.
     variables: int  # Variables that differ by more than a renaming throughout.
-    conflicts: int  # Opposite words, and lost names.
+    conflicts: int  # Opposite words, lost names, and an angle at another vertex.
     decisive: int  # Decisive words that one side lacks.
     template: float  # Smaller share of both sides' units in passages that agree, numbers masked.
     outside: int  # Numbers in the text's other sentences.
@@ -163,7 +163,7 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         left.numbers + right.numbers + min(left.noted, right.noted) + _num_loose(left, right),
         left.signs + right.signs,
         left.variables + right.variables + _num_renamed(item, text, partner, back),
-        left.conflicts + right.conflicts,
+        left.conflicts + right.conflicts + turns_angles(item, text, partner),
         left.decisive + right.decisive,
         passages / max(1, left.num_units, right.num_units),
         right.outside,

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_units import BRACKET, JOINED, NAME, QUANTITY, SMALL, VARIABLE
+from mathledger.filters.overlap_words import stem_of
 from mathledger.filters.slips import is_slip
 from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
@@ -20,6 +21,8 @@ _SCORES = np.array([1.0, 1.0, 0.3, 3.0, 1.0, 0.4, 1.5, 0.3, 0.3], np.float32)
 _MASKED = np.array([0, 0, 0, 0.5, 0.2, 0, 0.5, 0, 0], np.float32)  # Another unit of the kind.
 # Signs that bind as closely as a product does.
 _BINDING = signed(b"^", b"_", b"/", b"!").view(np.uint64)
+_DIRECTED = np.array([stem_of(word) for word in ("vector", "ray")], np.uint64)
+_ANGLE = np.uint64(stem_of("angle"))
 _SQUARE = signed(b"[").view(np.uint64)[0]
 _BONUS = np.float32(0.4)  # Bonus of a match that directly follows another.
 
@@ -203,17 +206,50 @@ def has(units: Any, value: Any) -> bool:
 def match_swapped(item: Any, text: Any, work: Any) -> None:
     """Match the names of a segment or a product of two that are in the other order, as in AC, CA.
 
-    A third name beside them, as in the angle ABC, or a power or an index, keeps them apart.
+    A third name beside them, or a power or an index, keeps them apart. The angle CBA is the angle
+    ABC.
     """
     partner, back = work.partner, work.back
+    for i in range(len(item.values)):
+        j = partner[i]
+        if (
+            j >= 0
+            and begins_angle(item, i)
+            and begins_angle(text, j)
+            and _is_reversed(item, i, text, j)
+        ):
+            for step in range(1, 4):
+                partner[i + step], back[j + 4 - step] = j + 4 - step, i + step
     if has_matrices(item):
         return  # Matrices do not commute.
+    if has(item, _DIRECTED[0]) or has(item, _DIRECTED[1]):
+        return  # The vector AB is not the vector BA.
     for i in range(len(item.values) - 1):
         j = partner[i]
         if j < 0 or partner[i + 1] != j + 1 or not (_is_pair(item, i) and _is_pair(text, j)):
             continue
         if item.values[i] == text.values[j + 1] and item.values[i + 1] == text.values[j]:
             partner[i], partner[i + 1], back[j], back[j + 1] = j + 1, j, i + 1, i
+
+
+@borrowing
+def begins_angle(units: Any, at: int) -> bool:
+    """Return True at the word angle before exactly three joined names."""
+    if at + 3 >= len(units.values) or units.values[at] != _ANGLE:
+        return False
+    for place in range(at + 1, at + 4):
+        if units.kinds[place] != VARIABLE or (units.letters[place] == JOINED) != (place > at + 1):
+            return False
+    return bool(at + 4 == len(units.values) or units.letters[at + 4] != JOINED)
+
+
+@borrowing
+def _is_reversed(item: Any, i: int, text: Any, j: int) -> bool:
+    """Return True if the three units after i are those after j in the other order."""
+    for step in range(1, 4):  # noqa: SIM110  (numba compiles no generator)
+        if item.values[i + step] != text.values[j + 4 - step]:
+            return False
+    return True
 
 
 @borrowing

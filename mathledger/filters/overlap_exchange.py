@@ -2,8 +2,8 @@
 
 The alignment matches a moved word wherever it stands, because "the red marbles" may be "the marbles
 that are red". But the ratio of girls to boys is not that of boys to girls, sin x cos y is not
-cos x sin y, "Ann is older than Bob" does not say that Bob is older than Ann, and "12 cats chase 7
-dogs" is not "12 dogs chase 7 cats".
+cos x sin y, "Ann is older than Bob" does not say that Bob is older than Ann, "12 cats chase 7 dogs"
+is not "12 dogs chase 7 cats", and the angle ACD is not the angle CAD.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mathledger.core.kernels import borrowing
-from mathledger.filters.overlap_align import begins_matrix
+from mathledger.filters.overlap_align import begins_angle, begins_matrix
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_units import NAME, SMALL, TERM
 from mathledger.filters.overlap_words import stem_of
@@ -66,6 +66,36 @@ def exchanges(item: Any, text: Any, partner: Any, lexicon: Any) -> bool:
             if not (_are_joined(i, after, item) and _are_joined(partner[after], partner[i], text)):
                 return True
     return False
+
+
+@borrowing
+def turns_angles(item: Any, text: Any, partner: Any) -> bool:
+    """Return True if an angle of the item has another vertex in the text: CAD for ACD."""
+    for i in range(len(item.values)):
+        if not begins_angle(item, i):
+            continue
+        is_kept = is_turned = False
+        for j in range(len(text.values)):
+            if begins_angle(text, j) and _have_equal_names(item, i, text, j):
+                is_equal = item.values[i + 2] == text.values[j + 2]
+                if partner[i] == j and not is_equal:
+                    return True
+                is_kept |= is_equal
+                is_turned |= not is_equal
+        if is_turned and not is_kept:
+            return True
+    return False
+
+
+@borrowing
+def _have_equal_names(item: Any, i: int, text: Any, j: int) -> bool:
+    for own in range(i + 1, i + 4):
+        is_found = False
+        for other in range(j + 1, j + 4):
+            is_found |= item.values[own] == text.values[other]
+        if not is_found:
+            return False
+    return True
 
 
 @borrowing

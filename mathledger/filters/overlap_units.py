@@ -52,6 +52,7 @@ from mathledger.text.tokens import (
     KIND,
     MACRO,
     NUMBER,
+    POINTS,
     SINGLE_CAPITAL,
     SLASH_HASH,
     TO,
@@ -254,9 +255,11 @@ def _is_degree(tok: Any, at: int, count: int) -> bool:
 
 @borrowing
 def _is_label(tok: Any, at: int, data: Any) -> bool:
-    """Return True for the names of up to four points, as in ABC."""
+    """Return True for the names of up to four points, as in ABC, but not for GCD."""
     size, begin = tok[at, TO] - tok[at, FROM], tok[at, BEGIN]
-    return 1 < size <= MAX_LABEL and _is_upper(data, begin) and _is_upper(data, begin + 1)
+    if not (1 < size <= MAX_LABEL and _is_upper(data, begin) and _is_upper(data, begin + 1)):
+        return False
+    return bool(tok[at, FLAGS] & POINTS != 0 or not _is_upper(data, tok[at, END] - 1))
 
 
 @borrowing

@@ -63,9 +63,10 @@ def apply(state: Any, scratch: Any, tables: Any, first: int, last: int) -> None:
         pool, pool_ends = idioms.pool, idioms.pool_ends
         write_pieces(state, scratch, pool, pool_ends[number], pool_ends[number + 1], (begin, end))
         added = start + kept
-        if added < state.num_tokens and tokens[added, HASH] == ROOT_HASH:
+        if idioms.is_function[number]:
             tokens[added, FLAGS] |= FUNCTION
-            expect_bracket(state, scratch.text, state.index)
+            if tokens[added, HASH] == ROOT_HASH:
+                expect_bracket(state, scratch.text, state.index)
         return
 
 
@@ -84,12 +85,18 @@ def _begins_number(text: Any, index: int, size: int, tables: Any) -> bool:
 
 
 @borrowing
-def read_times(state: Any, scratch: Any, tables: Any, index: int) -> bool:
-    """Read "times" between two numbers as a product sign."""
-    text, last = scratch.text, state.num_tokens - 1
+def _is_between_numbers(state: Any, scratch: Any, tables: Any, index: int) -> bool:
+    """Return True if a number is before the word here, and one begins at its end, the index."""
+    last = state.num_tokens - 1
     if last < 0 or scratch.tokens[last, KIND] != NUMBER:
         return False
-    if not _begins_number(text, index, state.size, tables):
+    return bool(_begins_number(scratch.text, index, state.size, tables))
+
+
+@borrowing
+def read_times(state: Any, scratch: Any, tables: Any, index: int) -> bool:
+    """Read "times" between two numbers as a product sign."""
+    if not _is_between_numbers(state, scratch, tables, index):
         return False
     write_pieces(state, scratch, _STAR, 0, 1, (state.index, index))
     return True
@@ -110,12 +117,10 @@ def multiply_next(state: Any, scratch: Any, tables: Any) -> None:
 @borrowing
 def read_base(state: Any, scratch: Any, tables: Any, index: int) -> bool:
     """Read "base" between two numbers as an index: 1011 base 2 is 1011_2."""
-    text, last = scratch.text, state.num_tokens - 1
-    if last < 0 or scratch.tokens[last, KIND] != NUMBER:
+    if not _is_between_numbers(state, scratch, tables, index):
         return False
-    if skip_delimiters(text, scratch.tokens[last, END], state.size) != state.index:
-        return False
-    if not _begins_number(text, index, state.size, tables):
+    end = scratch.tokens[state.num_tokens - 1, END]
+    if skip_delimiters(scratch.text, end, state.size) != state.index:
         return False
     write_pieces(state, scratch, _INDEX, 0, 1, (state.index, index))
     return True

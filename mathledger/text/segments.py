@@ -1,4 +1,4 @@
-r"""Read the signs of segments, arcs and triangles: \overline{AB}, \widehat{AB}, \Delta ABC."""
+r"""Read segments, arcs, triangles and points: \overline{AB}, \widehat{AB}, \Delta ABC, ABC."""
 
 from typing import Any
 
@@ -9,11 +9,26 @@ from mathledger.text import chars
 from mathledger.text.bars import respell
 from mathledger.text.chars import LOWER, matches, skip_blanks
 from mathledger.text.hashing import signed
-from mathledger.text.tokens import FLAGS, HASH, KIND, OPERAND, POINTS, WORD, write_pieces
+from mathledger.text.shapes import is_in
+from mathledger.text.tokens import (
+    ARTICLE,
+    CAPITALISED,
+    FLAGS,
+    FUNCTION,
+    HASH,
+    KIND,
+    OPERAND,
+    POINTS,
+    WORD,
+    write_pieces,
+)
 
 _ARC, _FROWN, _HAT = (np.frombuffer(word, np.uint8) for word in (b"arc", b"frown", b"\\widehat"))
 _TRIANGLE, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"triangle", b"\\parallel"))
 _ARC_HASH, _DELTA, _TRIANGLE_HASH = (int(each) for each in signed(b"arc", rb"\Delta", b"triangle"))
+_FIGURES = signed(b"triangle", b"angle", b"arc", rb"\Delta")
+_ABBREVIATIONS = signed(b"gcd", b"lcm", b"max", b"min")
+_AN = int(signed(b"an")[0])
 _O, _S = b"os"
 
 
@@ -64,14 +79,25 @@ def read_arc(state: Any, scratch: Any, index: int) -> bool:
 
 
 @borrowing
-def read_triangle(state: Any, scratch: Any) -> None:
-    r"""Read the letter Delta before three points, which were just read, as the word triangle."""
+def read_points(state: Any, scratch: Any, is_triple: bool) -> None:
+    """Decide whether the run of capitals that was just read names points.
+
+    It does not in "the GCD of" and "SIN(x)", unless a figure is before it as in "triangle TAN", nor
+    in "an AP with". Before three points the letter Delta is read as the word triangle.
+    """
     tokens, last = scratch.tokens, state.num_tokens - 1
-    if last < 1 or tokens[last - 1, HASH] != _DELTA:
-        return
-    respell(state, scratch, last - 1, _TRIANGLE, _TRIANGLE_HASH)
-    tokens[last - 1, KIND] = WORD
-    tokens[last - 1, FLAGS] &= ~OPERAND
+    before = tokens[last - 1] if last > 0 else tokens[last]
+    is_function = is_in(tokens[last, HASH], _ABBREVIATIONS)
+    if scratch.text[state.index] == chars.ROUND_LEFT:
+        is_function |= tokens[last, FLAGS] & FUNCTION != 0
+    if is_function and not (last > 0 and is_in(before[HASH], _FIGURES)):
+        tokens[last, FLAGS] &= ~(POINTS | CAPITALISED)
+    elif last > 0 and (before[FLAGS] & ARTICLE or before[HASH] == _AN):
+        tokens[last, FLAGS] &= ~POINTS
+    elif last > 0 and is_triple and before[HASH] == _DELTA:
+        respell(state, scratch, last - 1, _TRIANGLE, _TRIANGLE_HASH)
+        tokens[last - 1, KIND] = WORD
+        tokens[last - 1, FLAGS] &= ~OPERAND
 
 
 @borrowing

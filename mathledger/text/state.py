@@ -11,9 +11,10 @@ import numpy.typing as npt
 from mathledger.core.kernels import borrowing, inlined
 from mathledger.text import chars
 from mathledger.text.folding import GROWTH, Entities, entity_table, fold_table
+from mathledger.text.idiom_table import Idioms, idiom_table
 from mathledger.text.products import settle
 from mathledger.text.tokens import BEGINS_SENTENCE, NUM_COLUMNS, write
-from mathledger.text.vocabulary import Idioms, idiom_table, phrases, word_table
+from mathledger.text.vocabulary import phrases, word_table
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]

@@ -31,6 +31,12 @@ BLACKBOARD = 8192  # The token is a capital such as \\mathbb{R}, which names a s
 BEFORE_COLON = 16384  # A colon follows.
 ARTICLE = 1024  # The token is the letter "a" before a word.
 
+# The names of functions, apart from the root.
+FUNCTIONS = (
+    "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "log", "ln", "lim", "max",
+    "min", "gcd", "lcm", "det", "sup", "inf",
+)  # fmt: skip
+
 CARET_HASH, UNDERSCORE_HASH, APOSTROPHE_HASH, DEGREE_HASH, ROUND_LEFT_HASH, ROUND_RIGHT_HASH = (
     int(value) for value in signed(b"^", b"_", b"'", "°".encode(), b"(", b")")
 )

@@ -1,16 +1,18 @@
 """List the words and macros that the lexer knows, and its action for each."""
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mathledger.core.kernels import borrowing
 from mathledger.text.hashing import hash_bytes, signed
+from mathledger.text.idiom_table import IDIOMS, idioms_of
 from mathledger.text.tokens import (
     CROSS,
     FUNCTION,
+    FUNCTIONS,
     GROUP,
     MACRO,
     NUMBER,
@@ -121,13 +123,11 @@ _ARCS = r"\overset \stackrel \widehat \overarc \wideparen \arc"
 _ONE_ARGUMENT = {r"\sqrt": r"\sqrt"}
 _TWO_ARGUMENTS = (r"\binom", r"\dbinom", r"\tbinom")
 _FRACTIONS = r"\frac \dfrac \tfrac \cfrac"
-# Functions are applied to the operand that follows.
-_FUNCTIONS = "sin cos tan cot sec csc sinh cosh tanh log ln lim max min gcd lcm det sup inf"
 # Other names of functions, and the tokens that they become.
 _OTHER_FUNCTIONS = {
     "exp": "e ^", "lg": "log _ 10", "arcsin": "sin ^ - 1", "arccos": "cos ^ - 1",
     "arctan": "tan ^ - 1", "arctg": "tan ^ - 1", "arccot": "cot ^ - 1", "arcctg": "cot ^ - 1",
-    "tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc",
+    "tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "gcf": "gcd", "hcf": "gcd",
 }  # fmt: skip
 # Names of quantities, which are factors in a product.
 _NAMES = (
@@ -146,29 +146,6 @@ _PARTS = (
     "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
     "fifteenth sixteenth seventeenth eighteenth nineteenth"
 )
-# A phrase of words and its tokens. N stands for a number, a letter or a closing bracket before the
-# phrase, and stays; L stands for a letter.
-IDIOMS = {
-    "per cent": "%", "log base": "log _", "log _ N of": "log _ N", "square root of": r"\sqrt",
-    "cube root of": r"\sqrt [ 3 ]", "N is less than": "N <", "N less than": "N <",
-    "N is greater than": "N >", "N greater than": "N >", "< or equal to": "<=",
-    "> or equal to": ">=", "N is equal to": "N =", "N is not equal to": "N !=", "N equals": "N =",
-    "N plus": "N +", "N minus": "N -", "N squared": "N ^ 2", "N not equal to": "N !=",
-    "L at least": "L >=", "L is at least": "L >=", "L at most": "L <=", "L is at most": "L <=",
-    "is congruent to": r"\cong", "N is congruent to": r"N \equiv",
-    "N cubed": "N ^ 3", "is parallel to": r"\parallel",
-    "is perpendicular to": r"\perp", "is similar to": r"\sim", "km per hour": "km / h",
-    "miles per hour": "mph", "miles / hour": "mph", "km / hour": "km / h",
-    "meters per second": "m / s", "° celsius": "° c", "° fahrenheit": "° f", "N meters": "N m",
-    "N meter": "N m", "N grams": "N g", "N gram": "N g", "N liters": "N l", "N liter": "N l",
-    "1 th": "first", "2 th": "second", "cbrt": r"\sqrt [ 3 ]", "N min": "N minutes",
-}  # fmt: skip
-for _ten in range(20, 100, 10):
-    IDIOMS[f"{_ten} first"] = f"{_ten + 1} th"
-    IDIOMS[f"the {_ten} second"] = f"the {_ten + 2} th"
-for _unit in ("cm", "mm", "km", "ft", "inches", "meters", "meter", "miles", "yards"):
-    IDIOMS[f"square {_unit}"] = f"{_unit} ^ 2".replace("meters", "m").replace("meter", "m")
-    IDIOMS[f"cubic {_unit}"] = f"{_unit} ^ 3".replace("meters", "m").replace("meter", "m")
 _NTH = "nth kth mth jth ith rth pth qth"
 _NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -225,7 +202,7 @@ def known() -> dict[str, tuple[int, str]]:
             words[name] = (action, "")
     for name, spelling in _SPELLINGS.items():
         words[name] = (REPLACE, spelling)
-    for name in _FUNCTIONS.split():
+    for name in FUNCTIONS:
         words[name] = words["\\" + name] = (REPLACE, name)
     for name, spelling in _OTHER_FUNCTIONS.items():
         words[name] = words["\\" + name] = (REPLACE, spelling)
@@ -284,7 +261,7 @@ def known() -> dict[str, tuple[int, str]]:
 
 def flags_of(name: str, spelling: str) -> int:
     """Return the flags of the token that a word or macro becomes."""
-    if spelling == r"\sqrt" or spelling.partition(" ")[0] in _FUNCTIONS.split():
+    if spelling == r"\sqrt" or spelling.partition(" ")[0] in FUNCTIONS:
         return FUNCTION
     if spelling.startswith("\\") and spelling[1:] in _NAMES.split():
         return OPERAND
@@ -338,47 +315,6 @@ def kind_of(spelling: str) -> int:
     if spelling == "..." or (spelling.startswith("\\") and len(spelling) > 1):
         return MACRO
     return GROUP if spelling and spelling in "()[]{}" else OPERATOR
-
-
-@cache
-def _idioms() -> list[tuple[str, str]]:
-    """Return the idioms, sorted by their last word and, for one word, the longest first."""
-    return sorted(IDIOMS.items(), key=lambda pair: (pair[0].split()[-1], -len(pair[0].split())))
-
-
-def idioms_of(name: str) -> tuple[int, int]:
-    """Return the range of the idioms that end with a word."""
-    own = [at for at, (phrase, _) in enumerate(_idioms()) if phrase.split()[-1] == name]
-    return (own[0], own[-1] + 1) if own else (0, 0)
-
-
-class Idioms(NamedTuple):
-    words: I64  # Token hashes of all phrases; 0 stands for N, 1 for L.
-    ends: I32  # Where each phrase ends in words.
-    kept: I32  # How many first words its replacement has as well.
-    pool: U8  # Spellings of the other tokens of all replacements, separated by blanks.
-    pool_ends: I32  # Where each replacement ends in the pool.
-
-
-@cache
-def idiom_table() -> Idioms:
-    words, ends, kept, pool, pool_ends = list[int](), [0], list[int](), bytearray(), [0]
-    for phrase, replacement in _idioms():
-        old, new = phrase.split(), replacement.split()
-        words += [
-            "NL".index(word) if word in "NL" else int(signed(word.encode())[0]) for word in old
-        ]
-        ends.append(len(words))
-        kept.append(next((at for at, word in enumerate(old) if new[at : at + 1] != [word]), 0))
-        pool += " ".join(new[kept[-1] :]).encode()
-        pool_ends.append(len(pool))
-    return Idioms(
-        np.array(words, np.int64),
-        np.array(ends, np.int32),
-        np.array(kept, np.int32),
-        np.frombuffer(bytes(pool), np.uint8),
-        np.array(pool_ends, np.int32),
-    )
 
 
 @cache

@@ -20,7 +20,7 @@ from mathledger.text.markup import environment_end, skip_groups
 from mathledger.text.matrices import matrix_end, read_environment
 from mathledger.text.products import join_letters
 from mathledger.text.ratios import is_ratio
-from mathledger.text.segments import num_points, read_arc, read_triangle
+from mathledger.text.segments import num_points, read_arc, read_points
 from mathledger.text.sets import divide_set
 from mathledger.text.state import emit
 from mathledger.text.times import read_time
@@ -125,8 +125,8 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     state.sentence = 0
     if is_name:
         join_letters(state, scratch)
-    elif flags & POINTS and index == start + 3:
-        read_triangle(state, scratch)
+    elif flags & POINTS:
+        read_points(state, scratch, index == start + 3)
     if value == np.uint64(STAR_HASH):
         state.star = state.num_tokens - 1
     if entry > 0 or owed > 0:

@@ -17,6 +17,7 @@ from mathledger.text import (
     commas,
     drawings,
     folding,
+    idiom_table,
     idioms,
     matrices,
     numbers,
@@ -31,6 +32,7 @@ from mathledger.text.hashing import hash_bytes, mixed
 from mathledger.text.tokens import (
     CROSS,
     FUNCTION,
+    FUNCTIONS,
     GROUP,
     MACRO,
     NUMBER,
@@ -759,9 +761,9 @@ class Reader:
 
     def apply_idioms(self, last: str) -> None:
         """Replace the last tokens if they are an idiom that ends with this word."""
-        own = [phrase for phrase in vocabulary.IDIOMS if phrase.split()[-1] == last]
+        own = [phrase for phrase in idiom_table.IDIOMS if phrase.split()[-1] == last]
         for phrase in sorted(own, key=lambda phrase: -len(phrase.split())):
-            words, new = phrase.encode().split(), vocabulary.IDIOMS[phrase].encode().split()
+            words, new = phrase.encode().split(), idiom_table.IDIOMS[phrase].encode().split()
             tail = self.tokens[-len(words) :]
             if len(tail) < len(words):
                 continue
@@ -776,9 +778,11 @@ class Reader:
             begin, end = tail[kept].begin, tail[-1].end
             del self.tokens[len(self.tokens) - len(words) + kept :]
             self.write(b" ".join(new[kept:]), begin, end)
-            if new[kept : kept + 1] == [b"\\sqrt"]:
+            head = b"".join(new[kept : kept + 1])
+            if head.decode() in ("\\sqrt", *FUNCTIONS):
                 self.tokens[len(self.tokens) - len(new) + kept].is_function = True
-                self.expect_bracket()
+                if head == b"\\sqrt":
+                    self.expect_bracket()
             return
 
     # --- numbers in words -------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathledger.text import folding, lexer, state, symbols, vocabulary
+from mathledger.text import folding, idiom_table, lexer, state, symbols, vocabulary
 
 GUARD = 4096  # Elements after each array; a kernel that overflows changes them.
 LONG = 12  # Repetitions of each piece.
@@ -41,7 +41,14 @@ def test_the_table_holds_the_folding_of_every_code_point() -> None:
 
 
 def test_every_word_macro_and_arrow_fits() -> None:
-    pieces = [*vocabulary.known(), *vocabulary.IDIOMS, *symbols.ARROWS, "\\frac", "{a\\over", "½²₂"]
+    pieces = [
+        *vocabulary.known(),
+        *idiom_table.IDIOMS,
+        *symbols.ARROWS,
+        "\\frac",
+        "{a\\over",
+        "½²₂",
+    ]
     for piece in pieces:
         for joint in ("", " ", "{", "2", "}"):
             assert_fits((piece + joint) * LONG)
