@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mathledger.text.tokens import FUNCTIONS
 from tests.filters.copies import are_copies
 from tests.filters.matching import is_leak
 
@@ -60,6 +61,22 @@ TURNED = {
         "Compute Σ_{{k={0}}}^{{{1}}} ({2}k + {3}).",
         "Compute Π_{{k={0}}}^{{{1}}} ({2}k + {3}).",
     ),
+    "a vector": (
+        "Given A({0}, {1}) and B({2}, {3}), find the components of the vector AB.",
+        "Given A({0}, {1}) and B({2}, {3}), find the components of the vector BA.",
+    ),
+    "the given and the asked angle": (
+        "Angle PQR is {0} degrees and angle QRP is {1} degrees. Find angle RPQ less {2}.",
+        "Angle PQR is {0} degrees and angle RPQ is {1} degrees. Find angle QRP less {2}.",
+    ),
+    "abbreviated functions": (
+        "What is the GCD of {0}, {1} and {2}?",
+        "What is the LCM of {0}, {1} and {2}?",
+    ),
+    "an abbreviated noun": (
+        "The first terms of an AP are {0} and {1}. Find the sum of its first {2} terms.",
+        "The first terms of a GP are {0} and {1}. Find the sum of its first {2} terms.",
+    ),
 }
 
 
@@ -70,6 +87,41 @@ def test_a_turned_problem_is_another_problem(kind: str, values: list[int]) -> No
     one, other = (text.format(*values) for text in TURNED[kind])
     assert is_leak(one, one) and is_leak(other, other)
     assert not is_leak(one, other) and not is_leak(other, one) and not are_copies(one, other)
+
+
+@settings(max_examples=20, deadline=None, database=None)
+@given(
+    names=st.permutations([*"KMPQRSTVW"]),
+    order=st.permutations(range(3)),
+    values=numbers,
+)
+def test_an_angle_is_told_by_its_vertex(
+    names: list[str], order: list[int], values: list[int]
+) -> None:
+    story = (
+        "A triangle has sides of {0} and {1} cm that enclose {2} degrees. Find angle %s less {3}."
+    )
+    story = story.format(*values)
+    angle = "".join(names[:3])
+    other = "".join(angle[at] for at in order)
+    is_same = angle[1] == other[1]
+    context = f"In triangle {angle} the side {angle[:2]} is the longest. "
+    item, text = (context + story % each for each in (angle, other))
+    assert is_leak(text, item) == is_leak(item, text) == is_same
+
+
+@settings(max_examples=20, deadline=None, database=None)
+@given(
+    pair=st.lists(st.sampled_from(FUNCTIONS), min_size=2, max_size=2, unique=True),
+    values=numbers,
+)
+def test_functions_in_capitals_are_no_points_that_another_letter_may_name(
+    pair: list[str], values: list[int]
+) -> None:
+    one, other = (
+        f"Compute {name.upper()}({values[0]}, {values[1]}) + {values[2]}." for name in pair
+    )
+    assert is_leak(one, one) and is_leak(one, one.lower()) and not is_leak(one, other)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +204,19 @@ def test_a_word_that_decides_may_not_differ(old: str, new: tuple[str, str]) -> N
             "There are 6 shelves with 12 books on each. How many books are there?",
         ),
         ("What is 12.5% of $640?", "What is 12.5% of 640 dollars?"),
+        (
+            r"If $\angle ABC = 64^\circ$ and $\angle BAC = 51^\circ$, find $\angle ACB$.",
+            "If angle CBA = 64 degrees and angle CAB = 51 degrees, find angle BCA.",
+        ),
+        (
+            "If lcm[k, l] = 36 and gcd(k, l) = 3, find kl.",
+            "If the LCM of k and l is 36 and the greatest common factor of k and l is 3, find kl.",
+        ),
     ],
-    ids=["evenly", "an array", "two arrays", "a set", "a set of numbers", "each", "dollars"],
-)
+    ids=[
+        "evenly", "an array", "two arrays", "a set", "a set of numbers", "each", "dollars",
+        "angles", "abbreviated functions",
+    ],
+)  # fmt: skip
 def test_spellings_of_one_problem_are_found(text: str, item: str) -> None:
     assert is_leak(text, item) and is_leak(item, text)
