@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mathledger.core.kernels import allocating, borrowing
+from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import DROPPED, LIGHT
 from mathledger.text.chars import COMMA
-from mathledger.text.hashing import hash_bytes, signed
+from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
-from mathledger.text.state import MAX_DEPTH
 from mathledger.text.tokens import (
     APOSTROPHE_HASH,
     BEGIN,
@@ -29,15 +28,12 @@ from mathledger.text.tokens import (
     HASH,
     KIND,
     NUMBER,
-    ROUND_LEFT_HASH,
     SLASH_HASH,
     STAR_HASH,
     TO,
-    UNDERSCORE_HASH,
     WORD,
 )
 
-_SQUARE_LEFT, _SQUARE_RIGHT = (int(value) for value in signed(b"[", b"]"))
 _CURLY = tuple(int(each) for each in signed(b"{", b"}"))
 _MINUS, _PLUS, _EQUALITY, _ELLIPSIS, _FACTORIAL = (
     int(each) for each in signed(b"-", b"+", b"=", b"...", b"!")
@@ -46,6 +42,7 @@ _MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
     int(each) for each in signed(*b"many of number no all and s further".split())
 )
 _TIMES, _EACH, _APIECE = (int(each) for each in signed(*b"times each apiece".split()))
+_TOTAL, _IN = (int(each) for each in signed(b"total", b"in"))
 _AFTER_TIMES = signed(*b"as more less fewer".split())
 # Words that follow a clause.
 _AFTER_EACH = signed(
@@ -53,11 +50,11 @@ _AFTER_EACH = signed(
     b"were he she they it the a an after before per".split()
 )
 _HOLDING = signed(*b"with of".split())
+_RATES = signed(*b"hour minute day week month year lb kg km mile gallon oz person".split())
 _MAX_NOUN = 4  # Tokens of a number and its noun.
+_O = int(signed(b"o")[0])
 _ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
 _EVENLY = int(signed(b"evenly")[0])
-_BINDING = CARET_HASH, UNDERSCORE_HASH, SLASH_HASH  # Before a bracket, as in 2^(3x) and 1/(2x).
-_OF_LISTS = tuple(int(each) for each in signed(b"gcd", b"lcm"))  # As in gcd(12, 18, 40).
 _BAR, _COLON = (int(value) for value in signed(b"|", b":"))
 _MAX_ELEMENT = 8  # Tokens of the element of a set.
 _HALVES = signed(b"am", b"pm")
@@ -70,79 +67,10 @@ _FIGURES = signed(
 )
 # Words that make one word with the next one, with a hyphen or without.
 _PREFIXES = np.sort(
-    np.array(
-        [
-            hash_bytes(each)
-            for each in b"non co semi sub grand pre re mid anti multi counter inter in".split()
-        ],
-        np.uint64,
+    signed(*b"non co semi sub grand pre re mid anti multi counter inter in bi tri".split()).view(
+        np.uint64
     )
 )
-
-
-@allocating
-def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
-    """Mark the brackets that say nothing.
-
-    These are curly ones that are not in others, those without a partner, those around a matrix, and
-    round ones around one token, prose, or a product such as 2x without a power, and those of gcd.
-    """
-    stack, depth, last_opening = np.empty(MAX_DEPTH, np.int64), 0, -1
-    num_curly = 0
-    for at in range(count):
-        is_dropped[at] = tok[at, KIND] == GROUP
-        if not is_dropped[at]:
-            continue
-        if tok[at, HASH] in _CURLY:
-            is_opening = tok[at, HASH] == _CURLY[0]
-            is_dropped[at] = num_curly < 2 - int(is_opening)  # As in {1, {2, 3}}.
-            num_curly = num_curly + 1 if is_opening else max(0, num_curly - 1)
-            continue
-        if tok[at, HASH] == ROUND_LEFT_HASH or tok[at, HASH] == _SQUARE_LEFT:
-            if depth < MAX_DEPTH:
-                stack[depth] = at
-                depth += 1
-        elif depth > 0:
-            depth -= 1
-            opening = stack[depth]
-            is_round = tok[opening, HASH] == ROUND_LEFT_HASH or _is_list(tok, opening)
-            is_bare = is_round and _says_nothing(tok, opening, at, count)
-            # The brackets before and in this one were closed right before: it holds a matrix.
-            is_bare |= tok[at - 1, HASH] == _SQUARE_RIGHT and last_opening == opening + 1
-            if at > opening + 2 and not (is_bare and not _begins_matrix(tok, opening)):
-                is_dropped[opening] = is_dropped[at] = False
-            last_opening = opening
-
-
-@borrowing
-def _begins_matrix(tok: Any, at: int) -> bool:
-    """Return True at the outer one of the two brackets with which a matrix begins."""
-    if tok[at, HASH] != _SQUARE_LEFT or tok[at + 1, HASH] != _SQUARE_LEFT:
-        return False
-    return bool(tok[at + 2, HASH] != _SQUARE_LEFT)
-
-
-@borrowing
-def _is_list(tok: Any, opening: int) -> bool:
-    return bool(opening > 0 and tok[opening - 1, HASH] in _OF_LISTS)
-
-
-@borrowing
-def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
-    """Return True if two brackets enclose prose, or a term that is not the base of a power.
-
-    The term is a product such as 2x, a name with an index, or a list of terms after gcd or lcm.
-    """
-    is_product = closing == opening + 3 or _is_list(tok, opening)
-    is_product |= closing == opening + 4 and tok[opening + 2, HASH] == UNDERSCORE_HASH
-    if opening > 0 and tok[opening - 1, HASH] in _BINDING:
-        is_product = False
-    for at in range(opening + 1, closing):
-        if tok[at, KIND] == WORD and tok[at, TO] - tok[at, FROM] > 3:
-            return True
-        is_product &= tok[at, KIND] in (WORD, NUMBER) or tok[at, HASH] == UNDERSCORE_HASH
-    after = tok[closing + 1, HASH] if closing + 1 < count else 0
-    return bool(is_product and after != CARET_HASH and after != _FACTORIAL)
 
 
 @borrowing
@@ -151,6 +79,14 @@ def begins_anew(tok: Any, at: int) -> bool:
     if at == 0 or not tok[at, FLAGS] & CAPITALISED:
         return False
     return bool(tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] == 1)
+
+
+@borrowing
+def is_degree(tok: Any, at: int, count: int) -> bool:
+    """Return True at the exponent of a number that is the letter o, as in 90^o."""
+    if at == 0 or at + 1 == count or tok[at - 1, KIND] != NUMBER or tok[at + 1, HASH] != _O:
+        return False
+    return at + 2 == count or tok[at + 2, KIND] != GROUP
 
 
 @borrowing
@@ -247,8 +183,12 @@ def is_half_of_day(tok: Any, at: int) -> bool:
 
 @borrowing
 def is_per(tok: Any, at: int, count: int) -> bool:
-    """Return True for the slash between two units of measurement, as in feet/minute."""
-    if at == 0 or at + 1 == count or tok[at - 1, KIND] != WORD or tok[at + 1, KIND] != WORD:
+    """Return True for the slash between two units, as in feet/minute, and in 2/hr for $2/hr."""
+    if at == 0 or at + 1 == count or tok[at + 1, KIND] != WORD:
+        return False
+    if tok[at - 1, KIND] == NUMBER:
+        return is_in(tok[at + 1, HASH], _RATES)
+    if tok[at - 1, KIND] != WORD:
         return False
     before, after = tok[at - 1, TO] - tok[at - 1, FROM], tok[at + 1, TO] - tok[at + 1, FROM]
     return bool(max(before, after) > 3 and min(before, after) > 1)
@@ -277,6 +217,17 @@ def shares_out(tok: Any, at: int, count: int) -> bool:
     for place in range(max(0, at - _MAX_NOUN), at):
         if tok[place, KIND] == NUMBER:
             return place == 0 or not is_in(tok[place - 1, HASH], _HOLDING)
+    return False
+
+
+@borrowing
+def adds_up(tok: Any, at: int) -> bool:
+    """Return True at the last word of "2 bags with 12 books in total", which are not 12 each."""
+    if tok[at, HASH] not in (_TOTAL, _ALL) or at == 0 or tok[at - 1, HASH] != _IN:
+        return False
+    for place in range(max(1, at - 1 - _MAX_NOUN), at):
+        if tok[place, KIND] == NUMBER:
+            return is_in(tok[place - 1, HASH], _HOLDING)
     return False
 
 

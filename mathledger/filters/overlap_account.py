@@ -304,7 +304,8 @@ def _side(
                 conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
             if kind != SMALL:
                 words += 1
-                repeated += is_elsewhere
+                # A third of the remaining pens is less than a third of the pens.
+                repeated += is_elsewhere and value != lexicon.remaining
         elif kind == VARIABLE:
             variables += partner[at] < 0
         elif not is_equal:

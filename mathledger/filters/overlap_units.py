@@ -13,11 +13,12 @@ from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.filters.aside_words import NOTED as NOTED_MARK
 from mathledger.filters.asides import mark_asides
 from mathledger.filters.needless import (
+    adds_up,
     begins_anew,
     divides_set,
-    drop_brackets,
     is_apposed,
     is_dash,
+    is_degree,
     is_first_power,
     is_half_of_day,
     is_implied,
@@ -28,6 +29,13 @@ from mathledger.filters.needless import (
     may_be_missing,
     places_figure,
     shares_out,
+)
+from mathledger.filters.overlap_brackets import (
+    COMMA,
+    ENCLOSING,
+    SEPARATOR,
+    drop_brackets,
+    mark_vectors,
 )
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_indices import CLOSING, POWER, put_indices_first
@@ -53,8 +61,11 @@ from mathledger.text.tokens import (
     MACRO,
     NUMBER,
     POINTS,
+    ROUND_LEFT_HASH,
+    ROUND_RIGHT_HASH,
     SINGLE_CAPITAL,
     SLASH_HASH,
+    SQUARE_LEFT_HASH,
     TO,
     UNDERSCORE_HASH,
     WORD,
@@ -69,8 +80,8 @@ LEFT_OUT, PARTS = -1, -2  # Kinds of a token that is not a unit, and of a word w
 _REMARKS = (TERM, REMARK, NOTED)  # By the marks of asides.py.
 MAX_LABEL = 4  # Longest name of a figure in capitals, as in ABCD.
 
-_EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _TH, _M, _O, _ANGLE, _CONGRUENT = (
-    int(each) for each in signed(b"=", b"<", b">", b"%", b":", *rb"... th m o angle \cong".split())
+_EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _TH, _M, _ANGLE, _CONGRUENT = (
+    int(each) for each in signed(b"=", b"<", b">", b"%", b":", *rb"... th m angle \cong".split())
 )
 _ONE, NUMBER_ONE = int(signed(b"one")[0]), np.uint64(hash_bytes(b"1"))
 # Marks in the place of a unit's letters.
@@ -173,8 +184,10 @@ def read_units(
     """
     values, kinds, begins, asks, letters = out
     is_dropped, is_asked = np.empty(count, np.bool_), np.empty(count, np.bool_)
+    vectors = np.empty(count, np.int8)
     remarks = np.zeros(count, np.int8)
     drop_brackets(tok, count, is_dropped)
+    mark_vectors(tok, count, is_dropped, vectors)
     _, fixed, is_spelled = survey(tok, count, spell)
     mark_asides(tok, count, data, wrapper, is_asked, remarks)
     size, is_begin, at, has_late_index = 0, True, -1, False
@@ -184,10 +197,11 @@ def read_units(
         if is_wrapped(wrapper, at):
             continue
         is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
-        is_loose, is_fold = False, is_multiple(tok, at, count)
-        if is_fold or is_half_of_day(tok, at):
+        is_loose, is_fold, is_sum = False, is_multiple(tok, at, count), adds_up(tok, at)
+        if is_fold or is_sum or is_half_of_day(tok, at):
             values[size] = lexicon.fold if is_fold else np.uint64(tok[at, HASH])
-            kinds[size], letters[size] = REMARK if is_fold else SMALL, 0
+            kinds[size] = REMARK if is_fold or is_sum else SMALL
+            letters[size] = SHARING * is_sum
             begins[size], asks[size] = is_begin, is_asking
             size, is_begin = size + 1, False
             continue
@@ -213,11 +227,12 @@ def read_units(
             if is_first_power(tok, at, count):
                 at += 1
                 continue
-            kind, value = _sign(tok, at, count, data, is_dropped[at], lexicon)
+            bracket = is_dropped[at], vectors[at]
+            kind, value = _sign(tok, at, count, data, bracket, lexicon)
             is_left_out = divides_set(tok, at) or is_silent(tok, at, count, data)
             if is_left_out or is_dash(tok, at, count, spell, data, lexicon):
                 continue
-            if tok[at, HASH] == CARET_HASH and _is_degree(tok, at, count):
+            if tok[at, HASH] == CARET_HASH and is_degree(tok, at, count):
                 value, at = np.uint64(DEGREE_HASH), at + 1
             elif tok[at, HASH] == UNDERSCORE_HASH and size > 1:
                 has_late_index |= values[size - 2] == POWER or values[size - 1] == CLOSING
@@ -243,14 +258,6 @@ def read_units(
     if has_late_index:
         put_indices_first(out, size)
     return size
-
-
-@borrowing
-def _is_degree(tok: Any, at: int, count: int) -> bool:
-    """Return True at the exponent of a number that is the letter o, as in 90^o."""
-    if at == 0 or at + 1 == count or tok[at - 1, KIND] != NUMBER or tok[at + 1, HASH] != _O:
-        return False
-    return at + 2 == count or tok[at + 2, KIND] != GROUP
 
 
 @borrowing
@@ -312,10 +319,17 @@ def _number(tok: Any, at: int, count: int, data: Any) -> tuple[int, Any, int]:
 
 @borrowing
 def _sign(
-    tok: Any, at: int, count: int, data: Any, is_dropped: bool, lexicon: Any
+    tok: Any, at: int, count: int, data: Any, bracket: tuple[bool, int], lexicon: Any
 ) -> tuple[int, Any]:
     """Read an operator, a bracket or a macro; return its kind and its value."""
     value, own = np.uint64(tok[at, HASH]), tok[at, HASH]
+    is_dropped, vector = bracket
+    if vector == SEPARATOR:
+        return SIGN, COMMA
+    if vector == ENCLOSING:
+        is_left = own in (SQUARE_LEFT_HASH, _LESS)
+        own = ROUND_LEFT_HASH if is_left else ROUND_RIGHT_HASH
+        return LEFT_OUT if is_dropped else BRACKET, np.uint64(np.int64(own))
     if tok[at, KIND] == MACRO:
         if place_in(_GREEK, value) >= 0:
             return VARIABLE, value

@@ -72,7 +72,15 @@ SYNONYMS = """
     integer whole
     mean average
     probability chance likelihood
-    dollar buck
+    dollar buck usd
+    television tv
+    story storey
+    monday mon
+    tuesday tue tues
+    wednesday wed
+    thursday thu thurs
+    friday fri
+    counterclockwise anticlockwise
     money cash
     job work task
     travel journey ride rode ridden drive drove driven
@@ -269,6 +277,7 @@ _OWN = (
     "ordered",
     "each",
     "fold",
+    "remaining",
 )  # `Lexicon` has their heads.
 # Kinds of words that `Lexicon` knows; all others are ordinary.
 DROPPED, LIGHT, ORDINARY, AS_NUMBER, COMPOUND = range(5)
@@ -297,6 +306,7 @@ class Lexicon(NamedTuple):
     ordered: np.uint64
     each: np.uint64
     fold: np.uint64  # Stands for "times" in "5 times as many".
+    remaining: np.uint64
 
 
 @cache

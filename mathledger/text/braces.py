@@ -327,7 +327,7 @@ def drop_exponent(state: Any, tokens: Any) -> bool:
 
 
 @borrowing
-def drop_modulo_bracket(state: Any) -> bool:
+def drop_open_bracket(state: Any) -> bool:
     """Leave out the round bracket that was just opened, and its partner; or return False."""
     depth, last = state.depth - 1, state.num_tokens - 1
     while depth >= 0 and state.groups[depth] == PLAIN and state.brackets[depth] > last:

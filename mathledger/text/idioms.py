@@ -7,7 +7,7 @@ import numpy as np
 from mathledger.core.kernels import borrowing
 from mathledger.text import shapes
 from mathledger.text.bars import respell
-from mathledger.text.braces import expect_bracket
+from mathledger.text.braces import drop_open_bracket, expect_bracket
 from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_blanks, skip_delimiters
 from mathledger.text.hashing import PRIME, SEED, mix, signed
 from mathledger.text.tokens import (
@@ -20,6 +20,7 @@ from mathledger.text.tokens import (
     KIND,
     NUMBER,
     ROOT_HASH,
+    ROUND_LEFT_HASH,
     TO,
     WORD,
     write_pieces,
@@ -85,9 +86,8 @@ def _begins_number(text: Any, index: int, size: int, tables: Any) -> bool:
 
 
 @borrowing
-def _is_between_numbers(state: Any, scratch: Any, tables: Any, index: int) -> bool:
-    """Return True if a number is before the word here, and one begins at its end, the index."""
-    last = state.num_tokens - 1
+def _is_between_numbers(state: Any, scratch: Any, tables: Any, last: int, index: int) -> bool:
+    """Return True if the last token is a number, and one begins at the word's end, the index."""
     if last < 0 or scratch.tokens[last, KIND] != NUMBER:
         return False
     return bool(_begins_number(scratch.text, index, state.size, tables))
@@ -96,7 +96,7 @@ def _is_between_numbers(state: Any, scratch: Any, tables: Any, index: int) -> bo
 @borrowing
 def read_times(state: Any, scratch: Any, tables: Any, index: int) -> bool:
     """Read "times" between two numbers as a product sign."""
-    if not _is_between_numbers(state, scratch, tables, index):
+    if not _is_between_numbers(state, scratch, tables, state.num_tokens - 1, index):
         return False
     write_pieces(state, scratch, _STAR, 0, 1, (state.index, index))
     return True
@@ -116,11 +116,16 @@ def multiply_next(state: Any, scratch: Any, tables: Any) -> None:
 
 @borrowing
 def read_base(state: Any, scratch: Any, tables: Any, index: int) -> bool:
-    """Read "base" between two numbers as an index: 1011 base 2 is 1011_2."""
-    if not _is_between_numbers(state, scratch, tables, index):
+    """Read "base" between two numbers as an index: 1011 base 2 and 1011 (base 2) are 1011_2."""
+    tokens, last, begin = scratch.tokens, state.num_tokens - 1, state.index
+    has_bracket = last > 0 and tokens[last, HASH] == ROUND_LEFT_HASH
+    if has_bracket:
+        begin, last = tokens[last, BEGIN], last - 1
+    if not _is_between_numbers(state, scratch, tables, last, index):
         return False
-    end = scratch.tokens[state.num_tokens - 1, END]
-    if skip_delimiters(scratch.text, end, state.size) != state.index:
+    if skip_delimiters(scratch.text, tokens[last, END], state.size) != begin:
+        return False
+    if has_bracket and not drop_open_bracket(state):
         return False
     write_pieces(state, scratch, _INDEX, 0, 1, (state.index, index))
     return True

@@ -10,9 +10,9 @@ from mathledger.text.chars import is_letter, matches
 from mathledger.text.drawings import ASY, IMAGE, TIKZ
 from mathledger.text.hashing import PRIME, SEED, mix
 
-# Maps the first byte of [asy], \begin{asy}, ![alt] and http to the second byte.
+# Maps the first byte of \begin{asy}, ![alt] and http to the second byte.
 _SECOND = np.zeros(256, np.uint8)
-_SECOND[list(b"[\\!h")] = list(b"ab[t")
+_SECOND[list(b"\\!h")] = list(b"b[t")
 
 _ASY_OPEN, _ASY_CLOSE = (np.frombuffer(word, np.uint8) for word in (b"[asy]", b"[/asy]"))
 _ASY_BEGIN, _ASY_END = (np.frombuffer(word, np.uint8) for word in (b"\\begin{asy}", b"\\end{asy}"))
@@ -34,7 +34,7 @@ def _until(text: Any, at: int, size: int, word: Any) -> int:
 @inlined
 def may_begin(text: Any, index: int, byte: Any) -> bool:
     """Return False, quickly, if nothing to skip can begin at this byte."""
-    return bool(byte == chars.LESS or _SECOND[byte] == text[index + 1])
+    return bool(byte in (chars.LESS, chars.SQUARE_LEFT) or _SECOND[byte] == text[index + 1])
 
 
 @borrowing
@@ -46,7 +46,7 @@ def left_out(
     The code is its kind (of drawings.py), its begin and its end.
     """
     kind, begin, code_end, end = _drawing(text, index, size)
-    if end == 0 and text[index] == chars.LESS:
+    if end == 0 and text[index] in (chars.LESS, chars.SQUARE_LEFT):
         end = _tag_end(text, index, size, slots, entries)
     elif (
         end == 0 and not is_glued and (matches(text, index, _HTTP) or matches(text, index, _HTTPS))
@@ -116,7 +116,9 @@ def _image(text: Any, index: int, size: int) -> tuple[int, int, int]:
 
 @borrowing
 def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
-    """Return the end of a tag that is in the vocabulary, or 0 if none begins here."""
+    """Return the end of a tag such as <p> or [tex] that the vocabulary has, or 0."""
+    is_square = text[index] == chars.SQUARE_LEFT
+    close = chars.SQUARE_RIGHT if is_square else chars.GREATER
     begin = index + 2 if text[index + 1] == chars.SLASH else index + 1
     stop, value = begin, (SEED ^ np.uint64(chars.LESS)) * PRIME
     while is_letter(text[stop]) and stop - begin < 8:
@@ -127,7 +129,8 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
         end += 1
     if (
         stop > begin
-        and text[end] == chars.GREATER
+        and text[end] == close
+        and (stop - begin > 2 or not is_square)
         and vocabulary.find(mix(value), slots, entries) > 0
         and (stop - begin > 1 or begin == index + 2 or _is_closed(text, index + 1, size))
     ):

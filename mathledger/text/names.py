@@ -31,15 +31,20 @@ from mathledger.text.tokens import (
     BEGINS_SENTENCE,
     BLACKBOARD,
     CAPITALISED,
+    CARET_HASH,
     END,
     FLAGS,
     FROM,
+    FUNCTION,
+    GROUP,
     HASH,
     KIND,
     MACRO,
     NUMBER,
     OPERAND,
+    OPERATOR,
     POINTS,
+    ROUND_RIGHT_HASH,
     SINGLE_CAPITAL,
     SLASH_HASH,
     TO,
@@ -145,7 +150,8 @@ def renamed(tokens: Any, count: int, spellings: Any, out: Any) -> None:
             continue
         value, is_capital = np.uint64(0), _is_capital(flags)
         for place in range(first, end):
-            code = _letter_code(spellings[place], is_capital)
+            is_first = place == first and flags & CAPITALISED != 0  # As in Ax + 3.
+            code = _letter_code(spellings[place], is_capital or is_first)
             if fixed >> code & 1:
                 value = mix(value * _MULTIPLIER + _NAME_SEED + np.uint64(_KEPT + code))
                 continue
@@ -173,6 +179,11 @@ def survey(tokens: Any, count: int, spellings: Any) -> tuple[Any, Any, bool]:
             if tokens[at, FLAGS] & POINTS and tokens[at, TO] - tokens[at, FROM] > MAX_POINTS:
                 for place in range(tokens[at, FROM], tokens[at, TO]):  # As in ABCDEFGH.
                     fixed |= np.int64(1) << capital_code(spellings[place])
+            if _is_product(tokens, at, count):
+                for place in range(tokens[at, FROM], tokens[at, TO]):
+                    is_letter = 0x61 <= spellings[place] <= 0x7A
+                    if is_letter and spellings[place] not in _CONSTANTS:
+                        small |= np.int64(1) << _letter_code(spellings[place], False)
             if at > 0 and is_in(own, _AXES):
                 fixed |= letter_bit(tokens, at - 1, count, spellings)
                 if at > 2 and tokens[at - 2, HASH] == _AND:
@@ -189,6 +200,20 @@ def survey(tokens: Any, count: int, spellings: Any) -> tuple[Any, Any, bool]:
         for letter in _UNITS:
             fixed |= (np.int64(1) << _letter_code(letter, letter < 0x61)) & measures & ~others
     return small, fixed, is_spelled
+
+
+@borrowing
+def _is_product(tokens: Any, at: int, count: int) -> bool:
+    """Return True for a few letters in a formula that are no word, as in ax^2 + bx - c."""
+    token = tokens[at]
+    if token[TO] - token[FROM] > MAX_PRODUCT or is_in(token[HASH], _SHORT):
+        return False
+    if token[FLAGS] & (POINTS | FUNCTION) or at == 0 or at + 1 == count:
+        return False
+    if tokens[at + 1, HASH] == CARET_HASH:
+        return True
+    is_sign = tokens[at + 1, KIND] == OPERATOR or tokens[at + 1, HASH] == ROUND_RIGHT_HASH
+    return bool(is_sign and (tokens[at - 1, KIND] in (OPERATOR, NUMBER, GROUP)))
 
 
 @borrowing
@@ -224,9 +249,12 @@ def _is_run(tokens: Any, at: int, count: int, spellings: Any, small: Any) -> boo
     if token[FLAGS] & POINTS:
         is_time = at > 0 and tokens[at - 1, KIND] == NUMBER and is_in(token[HASH], _HALVES)
         return bool(size <= MAX_POINTS and not is_time)
-    if size > MAX_PRODUCT or token[FLAGS] & CAPITALISED or is_in(token[HASH], _SHORT):
+    if size > MAX_PRODUCT or is_in(token[HASH], _SHORT):
         return False
-    for place in range(token[FROM], token[TO]):
+    is_capitalised = token[FLAGS] & CAPITALISED != 0
+    if is_capitalised and not _is_product(tokens, at, count):
+        return False
+    for place in range(token[FROM] + int(is_capitalised), token[TO]):
         letter = spellings[place]
         if not 0x61 <= letter <= 0x7A or not small >> _letter_code(letter, False) & 1:
             return False

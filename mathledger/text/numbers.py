@@ -19,15 +19,22 @@ from mathledger.text.chars import (
 )
 from mathledger.text.commas import decimal_comma, list_end
 from mathledger.text.hashing import hash_span, signed
-from mathledger.text.shapes import SCRIPTS
+from mathledger.text.shapes import SCRIPTS, is_in
 from mathledger.text.state import emit
 from mathledger.text.tokens import (
+    BEGIN,
+    END,
     FLAGS,
+    FROM,
     FUNCTION,
     HASH,
+    KIND,
     NUMBER,
     OPERATOR,
     STAR_HASH,
+    TO,
+    UNDERSCORE_HASH,
+    WORD,
     write_pieces,
 )
 
@@ -41,6 +48,9 @@ _TEN, _AND, _OF = (np.frombuffer(each, np.uint8) for each in (b"* 10 ^", b"and "
 _OVERLINE = np.frombuffer(rb"\overline", np.uint8)
 _SCRIPTS = chars.CARET, chars.UNDERSCORE
 _E = ord("e")
+# Letters that between two numbers are no names, as in 9C4, 9P4 and 3e5.
+AFTER_NUMBERS = "cpe"
+_AFTER_NUMBERS = signed(*(letter.encode() for letter in AFTER_NUMBERS))
 
 
 @inlined
@@ -64,6 +74,8 @@ def read_number(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     is_list, power = False, 0
     if state.is_glued and state.num_tokens > 0:
         _multiply_factorial(state, scratch)
+        if owed == 0 and _follows_name(state, scratch.tokens):
+            append(state, scratch, chars.UNDERSCORE, UNDERSCORE_HASH, OPERATOR, state.index - 1)
         end = state.num_spelled
     if byte_class == chars.POINT:
         spellings[end] = chars.ZERO
@@ -103,6 +115,20 @@ def _multiply_factorial(state: Any, scratch: Any) -> None:
     """Write the product sign of 3!5! if the last token, right before the number, is a factorial."""
     if scratch.tokens[state.num_tokens - 1, HASH] == _BANG_HASH:
         append(state, scratch, chars.STAR, STAR_HASH, OPERATOR, state.index - 1)
+
+
+@borrowing
+def _follows_name(state: Any, tokens: Any) -> bool:
+    """Return True right after a name, as in x1 + x2, but not in x^n2, 9C4 and 3e5."""
+    last = state.num_tokens - 1
+    token = tokens[last]
+    if token[KIND] != WORD or token[TO] - token[FROM] != 1 or token[END] != state.index:
+        return False
+    if token[END] - token[BEGIN] != 1 or last == 0:
+        return bool(token[END] - token[BEGIN] == 1)
+    if tokens[last - 1, HASH] in SCRIPTS:
+        return False
+    return not (tokens[last - 1, KIND] == NUMBER and is_in(token[HASH], _AFTER_NUMBERS))
 
 
 @borrowing

@@ -27,7 +27,7 @@ _ARC, _FROWN, _HAT = (np.frombuffer(word, np.uint8) for word in (b"arc", b"frown
 _TRIANGLE, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"triangle", b"\\parallel"))
 _ARC_HASH, _DELTA, _TRIANGLE_HASH = (int(each) for each in signed(b"arc", rb"\Delta", b"triangle"))
 _FIGURES = signed(b"triangle", b"angle", b"arc", rb"\Delta")
-_ABBREVIATIONS = signed(b"gcd", b"lcm", b"max", b"min")
+_ABBREVIATIONS = signed(b"gcd", b"lcm", b"max", b"min", b"usd", b"tv", b"dvd")
 _AN = int(signed(b"an")[0])
 _O, _S = b"os"
 

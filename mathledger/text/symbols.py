@@ -47,6 +47,7 @@ from mathledger.text.tokens import (
 )
 
 _ESCAPABLE = tuple(b"*_&#")
+_OPERATIONS = tuple(b"@#")  # Which problems define.
 BANG_HASH = int(signed(b"!")[0])
 _SIM = int.from_bytes(b"\\sim", "little")
 # Arrows and signs of several bytes, and the macros that they are.
@@ -240,7 +241,9 @@ def _comma(state: Any, scratch: Any, byte: Any) -> int:
     at = skip_delimiters(text, state.index + 1, state.size)
     if byte == chars.COMMA or state.matrices > 0:
         return OPERATOR if text[at] in (chars.HYPHEN, chars.PLUS) else _NOTHING
-    if not (is_digit(text[at]) or is_letter(text[at]) or text[at] == chars.ROUND_LEFT):
+    is_macro = text[at] == chars.BACKSLASH and is_letter(text[at + 1]) and byte in _OPERATIONS
+    is_operand = is_digit(text[at]) or is_letter(text[at]) or text[at] == chars.ROUND_LEFT
+    if not (is_operand or is_macro):
         return _NOTHING
     if byte == chars.AMPERSAND and (state.index == 0 or text[state.index - 1] == chars.BACKSLASH):
         return OPERATOR

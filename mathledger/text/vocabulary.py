@@ -169,7 +169,8 @@ BOILERPLATE = (
 )  # fmt: skip
 _TAGS = (
     "math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "center", "asy", "div",
-    "span", "li", "ul", "ol", "hr", "table", "tr", "td", "th", "code", "pre",
+    "span", "li", "ul", "ol", "hr", "table", "tr", "td", "th", "code", "pre", "tex", "latex",
+    "quote", "hide", "mi", "mn", "mo", "mrow", "mtext",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from mathledger.text import chars, counting, idioms, shapes, vocabulary
 from mathledger.text.bars import bar
 from mathledger.text.braces import (
     drop_exponent,
-    drop_modulo_bracket,
+    drop_open_bracket,
     end_argument,
     expect_bracket,
     open_fraction,
@@ -190,13 +190,11 @@ def _case(state: Any, text: Any, index: Any, byte: Any, action: Any) -> tuple[An
 
 @borrowing
 def _is_article(text: Any, index: int, size: int) -> bool:
-    """Return True if blanks and a word of small letters follow the letter a."""
+    """Return True if blanks and a word of several letters follow the letter a."""
     at = index
     while at < size and text[at] <= chars.SPACE:
         at += 1
-    return bool(
-        at > index and is_letter(text[at]) and text[at] >= chars.SMALL_A and is_letter(text[at + 1])
-    )
+    return bool(at > index and is_letter(text[at]) and is_letter(text[at + 1]))
 
 
 @borrowing
@@ -256,7 +254,7 @@ def _read_specially(state: Any, scratch: Any, tables: Any, entry: Any, index: in
         return True
     if action == vocabulary.MODULO:
         is_macro = scratch.text[state.index + 1] == _P  # As in \\pmod.
-        state.is_congruence = drop_modulo_bracket(state) or is_macro
+        state.is_congruence = drop_open_bracket(state) or is_macro
         return False
     if action == vocabulary.MID or action == vocabulary.COLON:
         if divide_set(state, scratch, index):

@@ -168,6 +168,9 @@ def test_words_in_another_order_may_say_the_same(text: str, item: str) -> None:
         ("Evaluate $2^{<>}$ at $x = 2$.", ("3x", "3}x{")),
         ("Find $<>$ for $A = [[1, 2], [3, 4]]$ and $B = [[0, 1], [5, 2]]$.", ("AB", "BA")),
         ("A shop closes at 5 <> and opens 14 hours later. When?", ("AM", "PM")),
+        ("Ed buys 2 bags with 55 chips<>. How many chips has he?", (" each", " in total")),
+        ("Ed ate 3 of 40 plums, then 1/5 of the <>plums. How many are left?", ("", "remaining ")),
+        ("Buy a <> of 40 inches at 300 dollars less 12%. What is its price?", ("TV", "DVD")),
     ],
 )
 def test_a_word_that_decides_may_not_differ(old: str, new: tuple[str, str]) -> None:
@@ -212,10 +215,40 @@ def test_a_word_that_decides_may_not_differ(old: str, new: tuple[str, str]) -> N
             "If lcm[k, l] = 36 and gcd(k, l) = 3, find kl.",
             "If the LCM of k and l is 36 and the greatest common factor of k and l is 3, find kl.",
         ),
+        (
+            "He is paid $12 per hour and buys a television for $1,500. How long does he work?",
+            "He is paid $12/hr and buys a TV for 1500 USD. How long does he work?",
+        ),
+        (
+            "Turn it 60 degrees counterclockwise on Monday. Each story is 24 feet high.",
+            "Turn it 60 degrees anti-clockwise on Mon. Each storey is 24 ft high.",
+        ),
+        (
+            r"Find the norm of $\mathbf{a} = \begin{pmatrix} 1 \\ -7 \\ 3 \end{pmatrix}$.",
+            r"Find the norm of $\vec a = \langle 1, -7, 3 \rangle$.",
+        ),
+        (
+            r"Find the norm of $\begin{pmatrix} 1 \\ -7 \\ x_2 \end{pmatrix}$ by hand.",
+            "Find the norm of (1, -7, x2) by hand.",
+        ),
+        (
+            "If $f(x) = ax^4 - bx^2 + x + 5$ and $f(-3) = 2$, then what is $f(3)$?",
+            "If f(t) = pt⁴ - qt² + t + 5 and f(-3) = 2, then what is f(3)?",
+        ),
+        (
+            "It is $(Ax - 8)(Bx + 3)$ with integers $A$ and $B$. Find $AB + B$ for $x = 1$.",
+            "It is $(Px - 8)(Qx + 3)$ with integers $P$ and $Q$. Find $PQ + Q$ for $x = 1$.",
+        ),
+        (
+            r"Let $\frac{m}{n} @ \frac{p}{q} = mp + q$. Find $\frac{7}{30}@\frac{10}{21}$.",
+            "Let (m/n) @ (p/q) = mp + q. Find (7/30) @ (10/21).",
+        ),
     ],
     ids=[
         "evenly", "an array", "two arrays", "a set", "a set of numbers", "each", "dollars",
-        "angles", "abbreviated functions",
+        "angles", "abbreviated functions", "abbreviated nouns", "British words",
+        "a vector in angles", "a vector in round brackets", "coefficients", "capital coefficients",
+        "an operation of its own",
     ],
 )  # fmt: skip
 def test_spellings_of_one_problem_are_found(text: str, item: str) -> None:

@@ -91,7 +91,7 @@ LEFT_OUT = {
 ESCAPES = rb'|\\(?=[\\"])|(?:\A|(?<=[;{}\]>]))(?:\\n)+|(?<!\\)\\n(?![a-z\x80-\xff])(?:\\n)*'
 DELIMITERS = ESCAPES + rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
 DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
-TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>")
+TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>|\[/?([A-Za-z\x80-\xff]{3,8})[ /]*\]")
 LINK = re.compile(rb"https?://[^\x00-\x20]*")
 
 DIGITS = re.compile(rb"[0-9]+")
@@ -369,11 +369,12 @@ class Reader:
                 self.drawings = mixed(self.drawings ^ digest)
                 return drawing.end()
         tag = TAG.match(self.text, self.index)
-        if tag and "<" + tag[1].decode("latin-1") in vocabulary.known():
+        name = (tag[1] or tag[2]) if tag else b""
+        if tag and "<" + name.decode("latin-1") in vocabulary.known():
             before = self.text[: self.index].rstrip(b" ")
-            is_long = len(tag[1]) > 1 or self.at(1) == b"/"
+            is_long = len(name) > 1 or self.at(1) == b"/"
             is_first = not before or before.endswith((b"\n", b">"))
-            if is_long or is_first or b"</" + tag[1] in self.text[self.index + 3 : self.size + 2]:
+            if is_long or is_first or b"</" + name in self.text[self.index + 3 : self.size + 2]:
                 return tag.end()
         link = LINK.match(self.text, self.index)
         return link.end() if link and not self.is_glued else 0
@@ -490,7 +491,7 @@ class Reader:
     def mark_case(self, token: Token, name: bytes, end: int, action: int) -> bool:
         """Note capitals and articles; return True for a small letter that is a name."""
         is_letter = len(name) == 1
-        is_article = re.match(rb"[\x00-\x20]+[a-z\x80-\xff][A-Za-z\x80-\xff]", self.text[end:])
+        is_article = re.match(rb"[\x00-\x20]+[A-Za-z\x80-\xff]{2}", self.text[end:])
         if name[:1].isupper() and not is_letter:
             token.is_capitalised = True
         elif name[:1].isupper():
@@ -599,10 +600,12 @@ class Reader:
             return True
         if action == vocabulary.BASE:
             ahead = re.compile(DELIMITERS_AHEAD)
-            is_next = bool(self.tokens) and self.tokens[-1].kind == NUMBER
-            if not is_next or not ahead.fullmatch(self.text, self.tokens[-1].end, start):
+            before = self.tokens[:-1] if self.last == b"(" else self.tokens
+            begin = self.tokens[-1].begin if self.last == b"(" else start
+            is_next = bool(before) and before[-1].kind == NUMBER
+            if not is_next or not ahead.fullmatch(self.text, before[-1].end, begin):
                 return False
-            if not self.begins_number(end):
+            if not self.begins_number(end) or (self.last == b"(" and not self.drop_open_bracket()):
                 return False
             self.write(b"_", start, end)
             return True
@@ -622,17 +625,7 @@ class Reader:
                 self.write(b"!=", start, equals.end())
             return bool(equals)
         if action == vocabulary.MODULO:
-            is_congruence = spelled == b"\\pmod"
-            at, last = len(self.groups) - 1, len(self.tokens) - 1
-            while at > 0 and self.groups[at].kind == PLAIN and self.groups[at].first > last:
-                at -= 1
-            if at and last >= 0 and self.groups[at].kind == ROUND and self.groups[at].first == last:
-                self.groups[at].kind = SILENT
-                self.tokens.pop()
-                for group in self.groups[at + 1 :]:
-                    group.first = last
-                is_congruence = True
-            if is_congruence:
+            if self.drop_open_bracket() or spelled == b"\\pmod":
                 self.read_congruence()
             return False
         if action in (vocabulary.MID, vocabulary.COLON):
@@ -656,6 +649,19 @@ class Reader:
         elif action != vocabulary.COLON or self.is_ratio(start, end, False):
             return False
         self.index = end
+        return True
+
+    def drop_open_bracket(self) -> bool:
+        """Leave out the round bracket that was just opened, and its partner; or return False."""
+        at, last = len(self.groups) - 1, len(self.tokens) - 1
+        while at > 0 and self.groups[at].kind == PLAIN and self.groups[at].first > last:
+            at -= 1
+        if not at or last < 0 or self.groups[at].kind != ROUND or self.groups[at].first != last:
+            return False
+        self.groups[at].kind = SILENT
+        self.tokens.pop()
+        for group in self.groups[at + 1 :]:
+            group.first = last
         return True
 
     def read_congruence(self) -> None:
@@ -962,10 +968,22 @@ class Reader:
 
     # --- numbers ----------------------------------------------------------------------------------
 
+    def follows_name(self) -> bool:
+        """Return True right after a name, as in x1 + x2, but not in x^n2, 9C4 and 3e5."""
+        name, *before = reversed(self.tokens[-2:] or [Token(b"", OPERATOR, 0, 0)])
+        if name.kind != WORD or len(name.spelling) != 1 or name.end != self.index:
+            return False
+        if name.end - name.begin != 1 or not before:
+            return name.end - name.begin == 1
+        is_between = before[0].kind == NUMBER and name.spelling.decode() in numbers.AFTER_NUMBERS
+        return before[0].spelling not in (b"^", b"_") and not is_between
+
     def read_number(self) -> None:
         if self.is_glued and self.last == b"!":
             self.tokens.append(Token(b"*", OPERATOR, self.index - 1, self.index))
         start, is_argument = self.index, self.group.owed > 0
+        if not is_argument and self.is_glued and self.follows_name():
+            self.tokens.append(Token(b"_", OPERATOR, self.index - 1, self.index))
         is_digit = self.at(0).isdigit()
         spelling, end, is_list = b"0", start, False
         is_one_digit = is_digit and (is_argument or self.is_one_digit())
@@ -1505,7 +1523,9 @@ class Reader:
         if byte == b"," or self.num_matrices:
             is_operator = is_operator and after in b"+-"
             byte = b"," if byte == b"&" else byte
-        elif not re.match(rb"[0-9A-Za-z\x80-\xff(]", after):
+        elif not re.match(rb"[0-9A-Za-z\x80-\xff(]", after) and not (
+            byte in b"@#" and after == b"\\" and self.at(2 + ahead.end() if ahead else 2).isalpha()
+        ):
             is_operator = False
         elif byte == b"&":
             is_escaped = self.index == 0 or self.at(-1) == b"\\"
