@@ -43,7 +43,10 @@ _MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
 )
 _TIMES, _EACH, _APIECE = (int(each) for each in signed(*b"times each apiece".split()))
 _TOTAL, _IN = (int(each) for each in signed(b"total", b"in"))
-_AFTER_TIMES = signed(*b"as more less fewer".split())
+_AFTER_TIMES = signed(
+    *b"as more less fewer longer shorter larger smaller bigger greater taller higher lower older "
+    b"younger heavier lighter faster slower wider deeper".split()
+)
 # Words that follow a clause.
 _AFTER_EACH = signed(
     *b"and or but then for at in on to with from if when while so how what who which are is was "
@@ -196,7 +199,7 @@ def is_per(tok: Any, at: int, count: int) -> bool:
 
 @borrowing
 def is_multiple(tok: Any, at: int, count: int) -> bool:
-    """Return True at the word times in "5 times as many" and "5 times more"."""
+    """Return True at the word times in "5 times as many", "5 times more" and "5 times longer"."""
     if tok[at, HASH] != _TIMES or at == 0 or at + 1 == count:
         return False
     return bool(tok[at - 1, KIND] == NUMBER and is_in(tok[at + 1, HASH], _AFTER_TIMES))

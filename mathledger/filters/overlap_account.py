@@ -234,12 +234,26 @@ def _may_be_missing(at: int, own: Any, lexicon: Any) -> bool:
 
 @borrowing
 def _is_added(at: int, own: Any, other: Any, partner: Any, lexicon: Any) -> bool:
-    """Return True for "3 times more" where the other side has "3 more"."""
+    """Return True for "3 times more" where the other side has "3 more" or "3 feet more"."""
     if at == 0 or at + 1 == len(own.values) or partner[at - 1] < 0:
         return False
     after, place = own.values[at + 1], partner[at - 1] + 1
-    is_difference = after in (lexicon.more, lexicon.less)
-    return bool(is_difference and place < len(other.values) and other.values[place] == after)
+    for near in range(place, min(place + 2, len(other.values))):
+        if other.values[near] == lexicon.fold:
+            return False
+        if other.values[near] == after and partner[at + 1] == near:
+            return bool(near > place or after in (lexicon.more, lexicon.less))
+    return False
+
+
+@borrowing
+def _counts(at: int, own: Any, lexicon: Any) -> bool:
+    """Return True for a word that says what is counted, which is no mere repetition.
+
+    "4 pairs of pens" are not 4 pens, nor is a third of the remaining pens a third of the pens.
+    """
+    follows_number = at > 0 and own.kinds[at - 1] == QUANTITY
+    return bool(follows_number or own.values[at] == lexicon.remaining)
 
 
 @borrowing
@@ -304,8 +318,7 @@ def _side(
                 conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
             if kind != SMALL:
                 words += 1
-                # A third of the remaining pens is less than a third of the pens.
-                repeated += is_elsewhere and value != lexicon.remaining
+                repeated += is_elsewhere and not _counts(at, own, lexicon)
         elif kind == VARIABLE:
             variables += partner[at] < 0
         elif not is_equal:

@@ -74,6 +74,9 @@ SYNONYMS = """
     probability chance likelihood
     dollar buck usd
     television tv
+    trapezoid trapezium
+    license licence
+    calorie cal
     story storey
     monday mon
     tuesday tue tues

@@ -32,7 +32,8 @@ IDIOMS = {
     "greatest common divisor": "gcd", "greatest common factor": "gcd",
     "highest common factor": "gcd", "least common multiple": "lcm", "lowest common multiple": "lcm",
     "N factorial": "N !", "N to the power of": "N ^", "N raised to the power of": "N ^",
-    "non 0": "nonzero", "N - in": "N inches", "N rds": "N", "N ths": "N",
+    "non 0": "nonzero", "N - in": "N inches", "N deg": "N °", "N mi": "N miles", "N rds": "N",
+    "N ths": "N",
     "L approaches": r"L \rightarrow", "L tends to": r"L \rightarrow",
 }  # fmt: skip
 for _ten in range(20, 100, 10):

@@ -130,9 +130,12 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
     if (
         stop > begin
         and text[end] == close
-        and (stop - begin > 2 or not is_square)
         and vocabulary.find(mix(value), slots, entries) > 0
-        and (stop - begin > 1 or begin == index + 2 or _is_closed(text, index + 1, size))
+        and (
+            stop - begin > 1 + int(is_square)
+            or begin == index + 2
+            or _is_closed(text, index + 1, size)
+        )
     ):
         return end + 1
     return 0
@@ -140,14 +143,18 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
 
 @borrowing
 def _is_closed(text: Any, index: int, size: int) -> bool:
-    """Return True if a tag of one letter begins a line or is closed; a <b> c has no tag."""
-    before = index - 2
+    """Return True if a tag of one letter is closed, as in [b]7[/b], or is <b> at a line's begin.
+
+    There is no tag in a <b> c.
+    """
+    before, opening = index - 2, text[index - 1]
     while before >= 0 and text[before] == chars.SPACE:
         before -= 1
-    if before < 0 or text[before] in (chars.NEWLINE, chars.GREATER):
+    begins_line = before < 0 or text[before] in (chars.NEWLINE, chars.GREATER)
+    if begins_line and opening == chars.LESS:
         return True
     for at in range(index + 2, size):
-        if text[at] == chars.LESS and text[at + 1] == chars.SLASH and text[at + 2] == text[index]:
+        if text[at] == opening and text[at + 1] == chars.SLASH and text[at + 2] == text[index]:
             return True
     return False
 

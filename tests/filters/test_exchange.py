@@ -170,6 +170,8 @@ def test_words_in_another_order_may_say_the_same(text: str, item: str) -> None:
         ("A shop closes at 5 <> and opens 14 hours later. When?", ("AM", "PM")),
         ("Ed buys 2 bags with 55 chips<>. How many chips has he?", (" each", " in total")),
         ("Ed ate 3 of 40 plums, then 1/5 of the <>plums. How many are left?", ("", "remaining ")),
+        ("A board of 40 feet is cut. One piece is 4 <> longer. How long is it?", ("times", "feet")),
+        ("There are 20 pens and 4 <>pens are lost. How many pairs of pens?", ("", "pairs of ")),
         ("Buy a <> of 40 inches at 300 dollars less 12%. What is its price?", ("TV", "DVD")),
     ],
 )

@@ -91,7 +91,7 @@ LEFT_OUT = {
 ESCAPES = rb'|\\(?=[\\"])|(?:\A|(?<=[;{}\]>]))(?:\\n)+|(?<!\\)\\n(?![a-z\x80-\xff])(?:\\n)*'
 DELIMITERS = ESCAPES + rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
 DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
-TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>|\[/?([A-Za-z\x80-\xff]{3,8})[ /]*\]")
+TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>|\[/?([A-Za-z\x80-\xff]{1,8})[ /]*\]")
 LINK = re.compile(rb"https?://[^\x00-\x20]*")
 
 DIGITS = re.compile(rb"[0-9]+")
@@ -372,9 +372,11 @@ class Reader:
         name = (tag[1] or tag[2]) if tag else b""
         if tag and "<" + name.decode("latin-1") in vocabulary.known():
             before = self.text[: self.index].rstrip(b" ")
-            is_long = len(name) > 1 or self.at(1) == b"/"
-            is_first = not before or before.endswith((b"\n", b">"))
-            if is_long or is_first or b"</" + name in self.text[self.index + 3 : self.size + 2]:
+            is_square = self.at(0) == b"["
+            is_long = len(name) > 1 + is_square or self.at(1) == b"/"
+            is_first = not is_square and (not before or before.endswith((b"\n", b">")))
+            closing = self.at(0) + b"/" + name[:1]
+            if is_long or is_first or closing in self.text[self.index + 3 : self.size + 2]:
                 return tag.end()
         link = LINK.match(self.text, self.index)
         return link.end() if link and not self.is_glued else 0
