@@ -32,13 +32,22 @@ COMMA = signed(b",").view(np.uint64)[0]
 _LESS, _MORE = (int(each) for each in signed(b"<", b">"))
 _SIGNS = signed(b"+", b"-")
 _IN_ENTRIES = signed(b"/", b"_", b"+", b"-", b",")
-# What `mark_vectors` says about a bracket.
-NONE, ENCLOSING, SEPARATOR = range(3)
+# What a bracket of a vector is read as: a round bracket, or a comma.
+ENCLOSING, SEPARATOR = 1, 2
 _MAX_VECTOR = 24  # Tokens of a vector between angles.
 
 
 @allocating
-def drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
+def read_brackets(tok: Any, count: int) -> Any:
+    """Return which brackets say nothing, and what each bracket of a vector is, by token."""
+    is_dropped, vectors = np.empty(count, np.bool_), np.zeros(count, np.int8)
+    _drop_brackets(tok, count, is_dropped)
+    _mark_vectors(tok, count, is_dropped, vectors)
+    return is_dropped, vectors
+
+
+@allocating
+def _drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
     """Mark the brackets that say nothing.
 
     These are curly ones that are not in others, those without a partner, those around a matrix, and
@@ -103,13 +112,12 @@ def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
 
 
 @borrowing
-def mark_vectors(tok: Any, count: int, is_dropped: Any, vectors: Any) -> None:
+def _mark_vectors(tok: Any, count: int, is_dropped: Any, vectors: Any) -> None:
     """Mark the brackets of vectors that are columns or between angles, which are read as round.
 
     A vector of two entries has no brackets, like the point (x, 2), whose brackets are dropped. The
     brackets between two rows are read as the comma that a minus sign needs, as in (3, -1).
     """
-    vectors[:] = NONE
     for at in range(count):
         if tok[at, HASH] == SQUARE_LEFT_HASH:
             end, is_pair = _column_end(tok, at, count)

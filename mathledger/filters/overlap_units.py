@@ -30,13 +30,7 @@ from mathledger.filters.needless import (
     places_figure,
     shares_out,
 )
-from mathledger.filters.overlap_brackets import (
-    COMMA,
-    ENCLOSING,
-    SEPARATOR,
-    drop_brackets,
-    mark_vectors,
-)
+from mathledger.filters.overlap_brackets import COMMA, ENCLOSING, SEPARATOR, read_brackets
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_indices import CLOSING, POWER, put_indices_first
 from mathledger.filters.overlap_words import AS_NUMBER, COMPOUND, DROPPED, LIGHT
@@ -183,11 +177,8 @@ def read_units(
         data: The raw text in UTF-8, in which the tokens have their places.
     """
     values, kinds, begins, asks, letters = out
-    is_dropped, is_asked = np.empty(count, np.bool_), np.empty(count, np.bool_)
-    vectors = np.empty(count, np.int8)
-    remarks = np.zeros(count, np.int8)
-    drop_brackets(tok, count, is_dropped)
-    mark_vectors(tok, count, is_dropped, vectors)
+    is_asked, remarks = np.empty(count, np.bool_), np.zeros(count, np.int8)
+    is_dropped, vectors = read_brackets(tok, count)
     _, fixed, is_spelled = survey(tok, count, spell)
     mark_asides(tok, count, data, wrapper, is_asked, remarks)
     size, is_begin, at, has_late_index = 0, True, -1, False
@@ -200,8 +191,7 @@ def read_units(
         is_loose, is_fold, is_sum = False, is_multiple(tok, at, count), adds_up(tok, at)
         if is_fold or is_sum or is_half_of_day(tok, at):
             values[size] = lexicon.fold if is_fold else np.uint64(tok[at, HASH])
-            kinds[size] = REMARK if is_fold or is_sum else SMALL
-            letters[size] = SHARING * is_sum
+            kinds[size], letters[size] = REMARK if is_fold or is_sum else SMALL, SHARING * is_sum
             begins[size], asks[size] = is_begin, is_asking
             size, is_begin = size + 1, False
             continue
@@ -227,8 +217,7 @@ def read_units(
             if is_first_power(tok, at, count):
                 at += 1
                 continue
-            bracket = is_dropped[at], vectors[at]
-            kind, value = _sign(tok, at, count, data, bracket, lexicon)
+            kind, value = _sign(tok, at, count, data, (is_dropped[at], vectors[at]), lexicon)
             is_left_out = divides_set(tok, at) or is_silent(tok, at, count, data)
             if is_left_out or is_dash(tok, at, count, spell, data, lexicon):
                 continue
