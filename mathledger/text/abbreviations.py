@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mathledger.core.kernels import borrowing
+from mathledger.text.chars import APOSTROPHE
 from mathledger.text.hashing import hash_span, signed
 from mathledger.text.tokens import (
     BEGIN,
@@ -31,11 +32,11 @@ BITS = sum(1 << (ord(letter) - ord("a")) for letter in ABBREVIATIONS)
 @borrowing
 def write_in_full(state: Any, scratch: Any) -> None:
     """Write each unit in full that always follows a number and a blank, or a slash."""
-    tokens, spellings = scratch.tokens, scratch.spellings
+    tokens, spellings, text = scratch.tokens, scratch.spellings, scratch.text
     for number in range(len(_LETTERS)):
         is_unit = False
         for at in range(state.num_tokens):
-            if not _is_letter(tokens[at], _LETTERS[number]):
+            if not _is_letter(tokens[at], _LETTERS[number], text):
                 continue
             is_unit = _follows_number(tokens, at) or (at > 0 and tokens[at - 1, HASH] == SLASH_HASH)
             if not is_unit:
@@ -44,7 +45,7 @@ def write_in_full(state: Any, scratch: Any) -> None:
             continue
         first, end = _ENDS[number], _ENDS[number + 1]
         for at in range(state.num_tokens):
-            if _is_letter(tokens[at], _LETTERS[number]) and _follows_number(tokens, at):
+            if _is_letter(tokens[at], _LETTERS[number], text) and _follows_number(tokens, at):
                 start = state.num_spelled
                 for place in range(first, end):
                     spellings[start + place - first] = _WORDS[place]
@@ -54,8 +55,11 @@ def write_in_full(state: Any, scratch: Any) -> None:
 
 
 @borrowing
-def _is_letter(token: Any, letter: Any) -> bool:
+def _is_letter(token: Any, letter: Any, text: Any) -> bool:
+    """Return True for the small letter, except in a possessive such as Ann's."""
     if token[HASH] != letter or token[KIND] != WORD:
+        return False
+    if token[BEGIN] > 0 and text[token[BEGIN] - 1] == APOSTROPHE:
         return False
     return not token[FLAGS] & SINGLE_CAPITAL
 

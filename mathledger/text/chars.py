@@ -59,6 +59,11 @@ def is_letter(byte: Any) -> bool:
 
 
 @borrowing
+def is_ascii_letter(byte: Any) -> bool:
+    return bool(LOWER[byte] != 0 and byte < NOT_ASCII)
+
+
+@borrowing
 def is_degree(byte: Any) -> bool:
     return bool(CLASS[byte] == DEGREE)
 

@@ -23,8 +23,9 @@ _BEFORE_LIST = chars.ROUND_LEFT, chars.SQUARE_LEFT, chars.CURLY_LEFT
 _AFTER_LIST = chars.ROUND_RIGHT, chars.SQUARE_RIGHT, chars.CURLY_RIGHT, chars.BACKSLASH
 _CLOSING = chars.ROUND_RIGHT, chars.SQUARE_RIGHT, chars.CURLY_RIGHT
 _FAR = 64  # Bytes in which an open bracket is looked for.
-_AND, _OR, _DOTS, _LDOTS, _RBRACE = (
-    np.frombuffer(word, np.uint8) for word in (b"and ", b"or ", b"...", b"\\ldots", b"\\rbrace")
+_AND, _OR, _DOTS, _LDOTS, _RBRACE, _RIGHT = (
+    np.frombuffer(word, np.uint8)
+    for word in (b"and ", b"or ", b"...", b"\\ldots", b"\\rbrace", b"\\right")
 )
 _EQUALS, _ARE, _WERE = (np.frombuffer(word, np.uint8) for word in (b"equals", b"are", b"were"))
 _S = ord("s")
@@ -100,6 +101,7 @@ def _is_bracketed(text: Any, start: int, end: int, size: int) -> bool:
     closes = text[end] in _AFTER_LIST
     if text[end] == chars.BACKSLASH:
         closes = text[end + 1] == chars.CURLY_RIGHT or matches(text, end, _RBRACE)
+        closes |= matches(text, end, _RIGHT)
     return (opens and (closes or text[end] == chars.COMMA)) or (follows and closes)
 
 

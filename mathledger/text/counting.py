@@ -25,9 +25,11 @@ from mathledger.text.tokens import (
 
 _MAX = 10**15
 _AND, _ONE = (int(value) for value in signed(b"and", b"one"))
-_DOZEN, _A, _OF, _AS, _HUNDRED = (
-    np.frombuffer(word, np.uint8) for word in (b"dozen", b"a ", b"of ", b"as ", b"hundred")
-)
+_DOZEN, _A, _HUNDRED = (np.frombuffer(word, np.uint8) for word in (b"dozen", b"a ", b"hundred"))
+# Before one of these words, a third is a fraction.
+AFTER_PART = "of as have are were"
+_AFTER_PART = np.frombuffer("".join(f"{word} " for word in AFTER_PART.split()).encode(), np.uint8)
+_AFTER_PART_ENDS = np.cumsum([0, *(len(word) + 1 for word in AFTER_PART.split())])
 _HALF, _SIX, _TH, _BAR = (np.frombuffer(word, np.uint8) for word in (b"1 / 2", b"6", b"th", b"/ "))
 
 
@@ -182,7 +184,7 @@ def part(state: Any, scratch: Any, value: int, index: int, is_quarter: bool) -> 
     begin = state.index
     is_plural = text[index - 1] == _S
     after = skip_blanks(text, index, state.size)
-    of_follows = after > index and (matches(text, after, _OF) or matches(text, after, _AS))
+    of_follows = after > index and _shows_part(text, after)
     of_follows = of_follows or (is_quarter and begin > 0 and text[begin - 1] == chars.HYPHEN)
     if not of_follows and not is_plural and _ends_mixed(tokens, at, text, begin):
         _respell(state, scratch, at, 1, index)  # As in three and a quarter.
@@ -218,6 +220,15 @@ def part(state: Any, scratch: Any, value: int, index: int, is_quarter: bool) -> 
 
 
 _S = ord("s")
+
+
+@borrowing
+def _shows_part(text: Any, index: int) -> bool:
+    for number in range(len(_AFTER_PART_ENDS) - 1):
+        first, end = _AFTER_PART_ENDS[number], _AFTER_PART_ENDS[number + 1]
+        if matches(text, index, _AFTER_PART[first:end]):
+            return True
+    return False
 
 
 @borrowing

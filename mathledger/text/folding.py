@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
 from mathledger.text.chars import is_digit, is_letter
+from mathledger.text.divided_words import divided_until, has_divided_word
 from mathledger.text.hashing import PRIME, SEED, hash_bytes, mix
 
 U8 = npt.NDArray[np.uint8]
@@ -21,7 +22,8 @@ _UNICODE = {
     "−": "-", "–": "-", "‐": "-", "‑": "-", "—": " ", "×": r" \times ", "·": "*", "⋅": "*",
     "∙": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=",
     "≠": "!=", "°": "°", "º": "°", "∘": "°", "√": " sqrt ", "∛": " sqrt[3]",
-    "∜": " sqrt[4]", "…": "...", "⋯": "...", "‘": "'", "’": "'", "′": "'", "″": "''",
+    "∜": " sqrt[4]", "…": "...", "⋯": "...", "⋮": "...", "⋱": "...",
+    "‘": "'", "’": "'", "′": "'", "″": "''",
     "“": " ", "”": " ", "∣": "|", "￥": " ", "¢": " cents ", "€": " ", "£": " ",
     "•": " ", "▪": " ", "‣": " ",
     "●": " ", "►": " ", "▶": " ", "，": ",", "、": ",", "。": ". ", "？": "? ", "！": "! ",
@@ -172,19 +174,24 @@ def folded(character: str) -> str:
 def fold(data: Any, text: Any, source: Any, tables: Any) -> tuple[int, bool]:
     """Write the folding of every code point of data (UTF-8) to text, followed by 16 spaces.
 
-    HTML entities (&lt;) are read as the characters that they name.
+    HTML entities (&lt;) are read as the characters that they name. A word that a hyphen divides at
+    the end of a line is joined.
 
     Returns:
         The number of bytes written, and whether they are the data. If not, `source` is filled
         with the position in data of each byte written.
     """
-    size, all_bits, has_entity = len(data), np.uint8(0), False
+    size, all_bits, has_entity, before = len(data), np.uint8(0), False, np.uint8(0)
+    has_hyphen = False  # Whether a hyphen ends a line.
     for at in range(size):
-        text[at] = data[at]
-        all_bits |= data[at]
-        has_entity |= data[at] == chars.AMPERSAND
+        byte = data[at]
+        text[at] = byte
+        all_bits |= byte
+        has_entity |= byte == chars.AMPERSAND
+        has_hyphen |= before == chars.HYPHEN and byte <= chars.RETURN
+        before = byte
     is_unchanged = bool(all_bits < chars.NOT_ASCII) and not (
-        has_entity and _has_entity(data, tables)
+        (has_entity and _has_entity(data, tables)) or (has_hyphen and has_divided_word(data))
     )
     if not is_unchanged:
         size = _fold_code_points(data, text, source, tables)
@@ -297,6 +304,11 @@ def _fold_code_points(data: Any, text: Any, source: Any, tables: Any) -> int:
         point = np.int64(lead)
         if width > 1:
             point = _point(data, index, width)
+        elif lead == chars.HYPHEN:
+            goes_on = divided_until(data, index)
+            if goes_on > 0:
+                index = goes_on
+                continue
         elif lead == chars.AMPERSAND:
             named, named_width = _entity(data, index, tables.entities)
             if named_width > 0:

@@ -10,6 +10,7 @@ from mathledger.text.chars import is_letter, matches
 from mathledger.text.drawings import ASY, IMAGE, TIKZ
 from mathledger.text.hashing import PRIME, SEED, mix
 
+_QUOTES = tuple(b"\"'")
 # Maps the first byte of \begin{asy}, ![alt] and http to the second byte.
 _SECOND = np.zeros(256, np.uint8)
 _SECOND[list(b"\\!h")] = list(b"b[t")
@@ -124,7 +125,7 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
     while is_letter(text[stop]) and stop - begin < 8:
         value = (value ^ text[stop]) * PRIME
         stop += 1
-    end = stop
+    end = stop if is_square else _attributes_end(text, stop, size)
     while end < size and (text[end] == chars.SPACE or text[end] == chars.SLASH):
         end += 1
     if (
@@ -139,6 +140,29 @@ def _tag_end(text: Any, index: int, size: int, slots: Any, entries: Any) -> int:
     ):
         return end + 1
     return 0
+
+
+@borrowing
+def _attributes_end(text: Any, at: int, size: int) -> int:
+    """Return the end of the attributes of a tag, as in <p class="x" id='y'>."""
+    while True:
+        place = at
+        while place < size and text[place] == chars.SPACE:
+            place += 1
+        first = place
+        while place < size and (is_letter(text[place]) or text[place] == chars.HYPHEN):
+            place += 1
+        if first == at or place == first or text[place] != chars.EQUAL:
+            return at
+        quote = text[place + 1]
+        if quote not in _QUOTES:
+            return at
+        place += 2
+        while place < size and text[place] != quote and text[place] != chars.NEWLINE:
+            place += 1
+        if place >= size or text[place] != quote:
+            return at
+        at = place + 1
 
 
 @borrowing

@@ -23,8 +23,12 @@ _OPEN, _ROW, _CLOSE, _DET, _MINUS = (
     np.frombuffer(word, np.uint8) for word in (b"[ [", b"] [", b"] ]", b"det [ [", b", -")
 )
 _CURLY_LEFT_HASH, _BAR_HASH, _DET_HASH = (int(value) for value in signed(b"{", b"|", b"det"))
-_RIGHT, _END = (np.frombuffer(word, np.uint8) for word in (b"\\right", b"\\end"))
+_BEGIN, _RIGHT, _END = (
+    np.frombuffer(word, np.uint8) for word in (b"\\begin", b"\\right", b"\\end")
+)
 _THIN = tuple(b"!,;: ")
+HEIGHTS = "pt", "mm", "cm", "ex", "em", "in"
+_HEIGHTS = np.array([list(unit.encode()) for unit in HEIGHTS], np.uint8)
 MAX_ENCLOSED = 60  # Nested matrices whose brackets are compared.
 # Macros that begin with an n and a capital.
 NEGATED = ("Rightarrow", "Leftarrow", "Leftrightarrow", "Vdash", "VDash")
@@ -148,6 +152,24 @@ def end_row(state: Any, scratch: Any) -> None:
     r"""Read \\ in a matrix."""
     place = (state.index, state.index + 2)
     write_pieces(state, scratch, _ROW, 0, len(_ROW), place)
+
+
+@borrowing
+def height_end(text: Any, index: int) -> int:
+    r"""Return the end of a height such as [4pt] or [-0.5ex] after \\, or 0."""
+    if text[index] != chars.SQUARE_LEFT:
+        return 0
+    at = index + 1 + int(text[index + 1] == chars.HYPHEN)
+    first = at
+    while is_digit(text[at]) or text[at] == chars.FULL_STOP:
+        at += 1
+    if at == first:
+        return 0
+    at += int(text[at] == chars.SPACE)
+    for unit in _HEIGHTS:
+        if text[at] == unit[0] and text[at + 1] == unit[1] and text[at + 2] == chars.SQUARE_RIGHT:
+            return at + 3
+    return 0
 
 
 @borrowing
@@ -280,3 +302,14 @@ def open_rows(state: Any, scratch: Any) -> bool:
     write_pieces(state, scratch, _OPEN, 0, len(_OPEN), place)
     state.rows_end = state.list_end = end
     return True
+
+
+@borrowing
+def is_aligned(text: Any, size: int) -> bool:
+    """Return True if the text has an environment or line breaks, in which & aligns."""
+    for at in range(size):
+        if text[at] == chars.BACKSLASH and (
+            text[at + 1] == chars.BACKSLASH or matches(text, at, _BEGIN)
+        ):
+            return True
+    return False

@@ -51,6 +51,7 @@ _SPACING = tuple(b",;:! ")  # After a backslash, these are blanks.
 _D = ord("d")
 _IN_NUMBER = tuple(b" -.")
 _TIMES = np.frombuffer(b"\\times", np.uint8)
+_UPRIGHT = np.frombuffer(b"\\mathrm{", np.uint8)
 _TIMES_HASH = int(signed(b"\\times")[0])
 _VECTOR, _VEC, _ARROW, _BOLD = (
     np.frombuffer(word, np.uint8)
@@ -148,6 +149,8 @@ def join_letters(state: Any, scratch: Any) -> None:
     while at < begin:
         if text[at] == BACKSLASH and text[at + 1] in _SPACING:
             at += 1
+        elif text[begin] != _D and matches(text, at, _UPRIGHT):
+            at += len(_UPRIGHT) - 1
         elif text[at] != SPACE and not (text[at] == CURLY_RIGHT and letter == _D):
             return
         at += 1

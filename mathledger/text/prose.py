@@ -6,7 +6,7 @@ import numpy as np
 
 from mathledger.core.kernels import borrowing
 from mathledger.text import chars
-from mathledger.text.chars import LOWER, is_letter, matches
+from mathledger.text.chars import LOWER, is_ascii_letter, is_digit, is_letter, matches
 
 _ENDINGS = np.array([list(each) for each in (b"th", b"st", b"nd", b"rd", b"by")], np.uint8)
 _BY, _Y = b"by"
@@ -15,6 +15,8 @@ EITHER = ("and", "he", "his", "him", "she", "her")
 _EITHER = np.frombuffer("".join(EITHER).encode(), np.uint8)
 _EITHER_ENDS = np.cumsum([0, *map(len, EITHER)])
 
+_AFTER_NAME = tuple(b" \n),.;:")
+_MAX_NAME = 3  # Letters of a name in italics.
 _BEFORE_EMPHASIS, _AFTER_EMPHASIS = tuple(b" \n(\"'"), tuple(b" \n),.;:!?\"'")
 # Functions before which a hyphen is a minus, and what may follow their names.
 FUNCTIONS = (
@@ -111,10 +113,35 @@ def is_emphasis(text: Any, index: int, size: int) -> bool:
 
 
 @borrowing
+def is_around_name(text: Any, index: int) -> bool:
+    """Return True at both stars of a name in italics, as in *x* and *ab*^2."""
+    first, end = index + 1, index + 1
+    if index > 0 and is_ascii_letter(text[index - 1]):
+        first, end = index - 1, index
+        while first > 0 and is_ascii_letter(text[first - 1]):
+            first -= 1
+    while is_ascii_letter(text[end]):
+        end += 1
+    if (
+        first == 0
+        or not 0 < end - first <= _MAX_NAME
+        or text[end] != chars.STAR
+        or text[first - 1] != chars.STAR
+    ):
+        return False
+    before = text[first - 2] if first > 1 else chars.SPACE
+    after = text[end + 1]
+    if after in _AFTER_NAME:
+        return True  # As in 8*xy* + 2, where no factor follows.
+    is_operand = is_letter(after) or is_digit(after) or after in (chars.ROUND_LEFT, chars.STAR)
+    return bool(before in _BEFORE_EMPHASIS and not is_operand)
+
+
+@borrowing
 def _is_word(text: Any, at: int, step: int) -> bool:
     """Return True if three letters of ASCII begin or end here."""
     for _ in range(3):
-        if LOWER[text[at]] == 0 or text[at] >= chars.NOT_ASCII:
+        if not is_ascii_letter(text[at]):
             return False
         at += step
     return True
@@ -141,6 +168,8 @@ def is_either(text: Any, index: int) -> bool:
 def is_bullet(text: Any, index: int) -> bool:
     """Return True if the sign begins a list item and not a continued line of a formula."""
     at = index - 1
+    while at >= 0 and text[at] == chars.SPACE:
+        at -= 1
     if at < 0 or text[at] != chars.NEWLINE:
         return at < 0
     if at == 0 or text[at - 1] == chars.NEWLINE:
@@ -154,6 +183,7 @@ def is_bullet(text: Any, index: int) -> bool:
         chars.QUESTION,
         chars.BANG,
         chars.DOLLAR,
+        chars.COMMA,
     ):
         return True
     end = at

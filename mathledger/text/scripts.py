@@ -1,4 +1,4 @@
-"""Read the HTML tags of exponents and indices: x<sup>2</sup> is x^{2}."""
+"""Read exponents and indices of HTML and Pandoc: x<sup>2</sup> and x^2^ are x^{2}."""
 
 from typing import Any
 
@@ -9,11 +9,12 @@ from mathledger.text import chars
 from mathledger.text.bars import append
 from mathledger.text.braces import close_brace, open_brace
 from mathledger.text.chars import matches
-from mathledger.text.tokens import CARET_HASH, OPERATOR, UNDERSCORE_HASH
+from mathledger.text.tokens import CARET_HASH, HASH, OPERATOR, UNDERSCORE_HASH
 
 _SUP, _SUB, _END_SUP, _END_SUB = (
     np.frombuffer(word, np.uint8) for word in (b"<sup>", b"<sub>", b"</sup>", b"</sub>")
 )
+_AFTER_SCRIPT = tuple(b" \n.,;:)?!*$")
 
 
 @borrowing
@@ -35,3 +36,17 @@ def read_script(state: Any, scratch: Any) -> bool:
         close_brace(state, scratch)
         return True
     return False
+
+
+@borrowing
+def closes_script(state: Any, tokens: Any, text: Any) -> bool:
+    """Return True at the second caret of x^2^, as Pandoc writes an exponent."""
+    last = state.num_tokens - 1
+    if (
+        text[state.index] != chars.CARET
+        or last < 1
+        or not state.is_glued
+        or tokens[last - 1, HASH] != CARET_HASH
+    ):
+        return False
+    return text[state.index + 1] in _AFTER_SCRIPT

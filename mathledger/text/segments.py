@@ -26,8 +26,9 @@ from mathledger.text.tokens import (
 _ARC, _FROWN, _HAT = (np.frombuffer(word, np.uint8) for word in (b"arc", b"frown", b"\\widehat"))
 _TRIANGLE, _PARALLEL = (np.frombuffer(word, np.uint8) for word in (b"triangle", b"\\parallel"))
 _ARC_HASH, _DELTA, _TRIANGLE_HASH = (int(each) for each in signed(b"arc", rb"\Delta", b"triangle"))
-_FIGURES = signed(b"triangle", b"angle", b"arc", rb"\Delta")
-_ABBREVIATIONS = signed(b"gcd", b"lcm", b"max", b"min", b"usd", b"tv", b"dvd")
+FIGURES = r"triangle angle arc \Delta"
+ABBREVIATIONS = "gcd lcm max min usd us tv dvd"
+_FIGURES, _ABBREVIATIONS = (signed(*each.encode().split()) for each in (FIGURES, ABBREVIATIONS))
 _AN = int(signed(b"an")[0])
 _O, _S = b"os"
 

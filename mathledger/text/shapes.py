@@ -44,6 +44,7 @@ _NEED_BRACKET = (
 )  # fmt: skip
 _SEPARATORS = chars.COMMA, chars.SEMICOLON, chars.AMPERSAND
 _S = ord("s")
+_MAX_PRODUCT = 2  # Letters of a product that a function takes without brackets, as in cos bx.
 # What may be between two factors; the first ones are product signs.
 BETWEEN = "\\cdot", "\\times", "\\left", "\\big", "\\Big"
 NUM_SIGNS = 2
@@ -52,7 +53,8 @@ _BETWEEN = np.frombuffer("".join(BETWEEN).encode(), np.uint8)
 _BETWEEN_ENDS = np.cumsum([0, *map(len, BETWEEN)])
 SUMS = r"\sum \prod \int \oint \bigcup \bigcap"
 _SUMS, _BINOM = signed(*SUMS.encode().split()), int(signed(b"\\binom")[0])
-_FUNCTION_LETTERS = signed(b"f", b"g", b"h")
+FUNCTION_LETTERS = "fghpq"
+_FUNCTION_LETTERS = signed(*(letter.encode() for letter in FUNCTION_LETTERS))
 _ORDINAL_ENDINGS = signed(b"th", b"st", b"nd", b"rd")
 
 
@@ -158,7 +160,7 @@ def is_call(tokens: Any, first: int, end: int) -> bool:
             if at == first or is_power or at + 1 == end:
                 return False
         elif kind == WORD:
-            if tokens[at, TO] - tokens[at, FROM] > 1:
+            if tokens[at, TO] - tokens[at, FROM] > _MAX_PRODUCT:
                 return False
         elif kind == MACRO:
             if not tokens[at, FLAGS] & OPERAND:

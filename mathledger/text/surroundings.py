@@ -180,21 +180,29 @@ def _heading_end(first: int, count: int, tokens: Any) -> int:
         last += 1
     if last + _MIN_STEM > count or not is_in(tokens[last, HASH], _CLOSING):
         return first
-    is_worth = last == first + 3 and tokens[first + 1, KIND] == NUMBER
-    is_worth = is_worth and is_in(tokens[first + 2, HASH], _POINTS)
+    is_worth = _states_points(tokens, first, last)
     return last + 1 if is_worth or has_source else first
 
 
 @borrowing
+def _states_points(tokens: Any, first: int, last: int) -> bool:
+    """Return True if two brackets enclose a number of points, as in (18 points)."""
+    if last != first + 3 or tokens[first + 1, KIND] != NUMBER:
+        return False
+    return is_in(tokens[first + 2, HASH], _POINTS)
+
+
+@borrowing
 def _source_start(count: int, tokens: Any) -> int:
-    """Return where the problem ends before its source in brackets."""
+    """Return where the problem ends before its source, or its points, in brackets."""
     if count == 0 or not is_in(tokens[count - 1, HASH], _CLOSING):
         return count
     first, has_source = count - 2, False
     while first > _MIN_STEM and count - first < _MAX_SOURCE and tokens[first, KIND] != GROUP:
         has_source |= is_in(tokens[first, HASH], _SOURCES)
         first -= 1
-    return first if has_source and is_in(tokens[first, HASH], _OPENING) else count
+    is_needless = has_source or (first >= 0 and _states_points(tokens, first, count - 1))
+    return first if is_needless and is_in(tokens[first, HASH], _OPENING) else count
 
 
 @borrowing

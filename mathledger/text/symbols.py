@@ -13,13 +13,23 @@ from mathledger.text.hashing import PRIME, SEED, mix, signed
 from mathledger.text.matrices import (
     begins_rows,
     end_row,
+    height_end,
+    is_aligned,
     is_doubled,
     open_rows,
     read_row_sign,
 )
 from mathledger.text.numbers import read_repeating
-from mathledger.text.prose import is_bullet, is_compound, is_either, is_emphasis, is_in_word
+from mathledger.text.prose import (
+    is_around_name,
+    is_bullet,
+    is_compound,
+    is_either,
+    is_emphasis,
+    is_in_word,
+)
 from mathledger.text.ratios import is_ratio
+from mathledger.text.scripts import closes_script
 from mathledger.text.segments import read_parallel
 from mathledger.text.sets import divide_set
 from mathledger.text.state import emit
@@ -62,7 +72,6 @@ _ARROW_ENDS, _MACRO_ENDS = (np.cumsum([0, *map(len, words)]) for words in (ARROW
 _SPACED_DOTS = np.frombuffer(b". . .", np.uint8)
 _OVERLINE = np.frombuffer(b"\\overline{", np.uint8)
 _BARS = np.frombuffer(b"| |", np.uint8)
-_BEGIN = np.frombuffer(b"\\begin", np.uint8)
 # These two extend the kinds of token.
 _ENDS_SENTENCE, _NOTHING = 5, 6
 
@@ -80,7 +89,7 @@ def read_symbol(state: Any, scratch: Any, byte: Any, byte_class: Any) -> None:
     spelling: Any = np.int64(byte)
     kind, width = _NOTHING, 1
     if byte_class == chars.SIGN:
-        kind = OPERATOR
+        kind = _NOTHING if closes_script(state, tokens, text) else OPERATOR
         if byte == chars.BAR and (
             divide_set(state, scratch, index + 1) or read_parallel(state, scratch)
         ):
@@ -189,9 +198,11 @@ def _read_doubled(state: Any, scratch: Any) -> bool:
     if state.matrices > 0 and (has_four or not is_json):
         state.index += 2 * int(has_four and is_json)
         end_row(state, scratch)
+        state.index = max(state.index, height_end(text, state.index))
         return True
-    state.index += int(is_json)
-    return is_json
+    end = 0 if is_json else height_end(text, index + 2)
+    state.index = end if end > 0 else index + int(is_json)
+    return is_json or end > 0
 
 
 # Maps the bytes with which arrows begin to 1 and the bytes that follow them to 2.
@@ -249,22 +260,11 @@ def _comma(state: Any, scratch: Any, byte: Any) -> int:
         return OPERATOR
     has_blanks = text[state.index + 1] == chars.SPACE and state.index > 0
     has_blanks = has_blanks and text[state.index - 1] == chars.SPACE
-    if byte == chars.AMPERSAND and not _is_aligned(text, state.size):
+    if byte == chars.AMPERSAND and not is_aligned(text, state.size):
         return OPERATOR
     if byte == chars.TILDE:
         return OPERATOR if has_blanks else _NOTHING
     return OPERATOR if byte != chars.AMPERSAND else _NOTHING
-
-
-@borrowing
-def _is_aligned(text: Any, size: int) -> bool:
-    """Return True if the text has an environment or line breaks, in which & aligns."""
-    for at in range(size):
-        if text[at] == chars.BACKSLASH and (
-            text[at + 1] == chars.BACKSLASH or matches(text, at, _BEGIN)
-        ):
-            return True
-    return False
 
 
 @borrowing
@@ -380,7 +380,7 @@ def _classify(
             if is_glued and (is_digit(power) or is_letter(power) or power == chars.ROUND_LEFT):
                 return OPERATOR, 2, chars.CARET
             return _NOTHING, 2, 0
-        if is_bullet(text, index) or is_emphasis(text, index, size):
+        if is_bullet(text, index) or is_emphasis(text, index, size) or is_around_name(text, index):
             return _NOTHING, 1, 0
         return OPERATOR, 1, byte
     if byte == chars.COLON:

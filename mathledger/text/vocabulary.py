@@ -67,6 +67,7 @@ _FORMATTING = r"""
     \noindent \par \hline \smallskip \medskip \bigskip \centering \enspace \thinspace \allowbreak
     \nonumber \notag \item \rm \bf \it \cal \tt \large \Large \small \tiny \normalsize
     \mathstrut \strut \null \protect \ensuremath \boldmath \unboldmath \dollar \textdollar
+    \SI \si \qty \unit \num \ang
 """
 # Layout macros are dropped together with their arguments.
 _SKIP_ONE = r"""
@@ -90,6 +91,7 @@ _SPELLINGS = {
     r"\centerdot": "*", r"\div": "/",
     r"\lvert": "|", r"\rvert": "|", r"\langle": "<", r"\rangle": ">",
     r"\circ": "°", r"\degree": "°", r"\degrees": "°",
+    r"\minus": "-", r"\plus": "+", r"\equal": "=",
     r"\ldots": "...", r"\dots": "...", r"\cdots": "...", r"\dotsc": "...", r"\dotsb": "...",
     r"\dotsm": "...", r"\vdots": "...", r"\ddots": "...", r"\prime": "'", r"\lbrace": "{",
     r"\rbrace": "}", r"\lbrack": "[", r"\rbrack": "]", r"\lparen": "(", r"\rparen": ")",
@@ -106,6 +108,9 @@ _SPELLINGS = {
     r"\percent": "%", r"\triangle": "triangle", r"\bigtriangleup": "triangle",
     r"\angle": "angle", r"\measuredangle": "angle", r"\deg": "deg",
     "percent": "%", "degree": "°", "degrees": "°", "triangles": "triangles",
+    r"\metre": "m", r"\meter": "m", r"\second": "s", r"\gram": "g", r"\litre": "l",
+    r"\liter": "l", r"\hour": "hours", r"\minute": "minutes",
+    r"\kilogram": "kg", r"\per": "/",
     "centimeter": "cm", "centimeters": "cm", "centimetre": "cm", "centimetres": "cm",
     "millimeter": "mm", "millimeters": "mm", "millimetre": "mm", "millimetres": "mm",
     "kilometer": "km", "kilometers": "km", "kilometre": "km", "kilometres": "km",
@@ -157,6 +162,8 @@ _TENS_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 BOILERPLATE = (
     "express your answer", "express your final answer", "express the answer", "express each answer",
     "express all answers", "express answers", "give your answer", "give the answer",
+    "give the final answer", "provide only", "your final answer", "answer in",
+    "answer with", "answer as",
     "give your final answer", "write your answer", "write the answer", "write your final answer",
     "enter your answer", "enter your final answer", "enter all", "provide your answer",
     "provide the answer", "put your answer", "put your final answer", "put the final answer",
@@ -164,13 +171,15 @@ BOILERPLATE = (
     "state your answer", "report your answer", "your answer should", "return your final answer",
     "please reason", "please solve", "please answer", "solve the following problem",
     "solve the following math problem", "solve this problem", "answer the following question",
-    "think step by step", "work step by step", "let us think step by step", "show your work",
+    "think step by step", "let s think step by step",
+    "work step by step", "let us think step by step", "show your work",
     "show all your work", "if necessary express", "box your answer", "box your final answer",
 )  # fmt: skip
 _TAGS = (
     "math", "cmath", "imath", "br", "p", "i", "b", "u", "em", "strong", "center", "asy", "div",
     "span", "li", "ul", "ol", "hr", "table", "tr", "td", "th", "code", "pre", "tex", "latex",
-    "quote", "hide", "mi", "mn", "mo", "mrow", "mtext",
+    "quote", "hide", "mi", "mn", "mo", "mrow", "mtext", "var", "small", "big", "tt", "kbd", "samp",
+    "a", "img", "dl", "dt", "dd", "tbody", "thead",
 )  # fmt: skip
 
 
@@ -252,7 +261,7 @@ def known() -> dict[str, tuple[int, str]]:
         words[name] = (NUMERAL, str(number))
     for phrase in IDIOMS:
         last = phrase.split()[-1]
-        if last.isalpha():
+        if last.isalpha() and len(last) > 1:
             words.setdefault(last, (REPLACE, last))
     words["one"] = (NUMERAL, "one")  # It is mostly a pronoun and stays a word.
     for number, name in enumerate(_TENS_WORDS.split()):

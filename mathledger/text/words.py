@@ -14,7 +14,8 @@ from mathledger.text.braces import (
     expect_bracket,
     open_fraction,
 )
-from mathledger.text.chars import LOWER, is_digit, is_letter, matches, skip_blanks, skip_delimiters
+from mathledger.text.chars import LOWER, is_letter, matches, skip_blanks
+from mathledger.text.factors import is_cross, is_product
 from mathledger.text.hashing import PRIME, SEED, hash_span, mix
 from mathledger.text.markup import environment_end, skip_groups
 from mathledger.text.matrices import matrix_end, read_environment
@@ -30,9 +31,7 @@ from mathledger.text.tokens import (
     CAPITALISED,
     CARET_HASH,
     END,
-    GROUP,
     HASH,
-    KIND,
     MACRO,
     NUMBER,
     NUMBER_WORD,
@@ -78,11 +77,11 @@ def read_word(state: Any, scratch: Any, tables: Any, byte: Any, byte_class: Any)
     if action == vocabulary.NTH:  # The next word is th.
         index, end, value = _spell_letter(text, start, spellings, first)
         entry, action = 0, 0
-    elif (action == vocabulary.BY and not _is_product(state, tables, tokens, text, index)) or (
+    elif (action == vocabulary.BY and not is_product(state, tables, tokens, text, index)) or (
         action == vocabulary.ORDINAL_ENDING and not _ends_ordinal(state, tokens, text)
     ):
         entry, action = 0, 0
-    elif index == start + 1 and byte | 0x20 == _X and _is_cross(state, tokens, text):
+    elif index == start + 1 and byte | 0x20 == _X and is_cross(state, tokens, text):
         write_pieces(state, scratch, _STAR, 0, 1, (start, index))
         return
     elif index == start + 1 and text[index] == chars.FULL_STOP and read_time(state, scratch):
@@ -293,39 +292,6 @@ def _ends_ordinal(state: Any, tokens: Any, text: Any) -> bool:
     if tokens[last, HASH] in (CARET_HASH, UNDERSCORE_HASH):
         return False
     return bool(text[state.index - 1] > chars.SPACE or state.is_glued)
-
-
-@borrowing
-def _is_product(state: Any, tables: Any, tokens: Any, text: Any, index: int) -> bool:
-    """Return True if the word by is a product sign, as in 8-by-8, 3 by 5 and m by n."""
-    last = state.num_tokens - 1
-    if last < 0 or not shapes.ends_operand(tokens[last]) or tokens[last, KIND] in (GROUP, MACRO):
-        return False
-    if text[index] == chars.HYPHEN:
-        index += 1
-    index = skip_delimiters(text, index, state.size)
-    if is_digit(text[index]):
-        while is_digit(text[index]):
-            index += 1
-        return bool(text[index] != chars.SLASH)  # As in divided by 2/3.
-    value, size = SEED, 0
-    while LOWER[text[index]] != 0:
-        value = (value ^ LOWER[text[index]]) * PRIME
-        index, size = index + 1, size + 1
-    entry = vocabulary.find(mix(value), tables.slots, tables.entries)
-    return size == 1 or tables.entries[entry, vocabulary.ACTION] == vocabulary.NUMERAL
-
-
-@borrowing
-def _is_cross(state: Any, tokens: Any, text: Any) -> bool:
-    """Return True if the letter x is a product sign, as in 8x8 and 3 x 5."""
-    last, index = state.num_tokens - 1, state.index
-    if last < 0 or tokens[last, KIND] != NUMBER:
-        return False
-    before, after = tokens[last, END] == index, text[index + 1] != chars.SPACE
-    if before != after or (not before and tokens[last, END] != index - 1):
-        return False
-    return is_digit(text[index + (1 if after else 2)])
 
 
 @borrowing

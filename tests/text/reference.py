@@ -15,13 +15,17 @@ from mathledger.text import (
     braces,
     choices,
     commas,
+    counting,
+    divided_words,
     drawings,
+    factors,
     folding,
     idiom_table,
     idioms,
     matrices,
     numbers,
     prose,
+    segments,
     sets,
     shapes,
     surroundings,
@@ -91,7 +95,11 @@ LEFT_OUT = {
 ESCAPES = rb'|\\(?=[\\"])|(?:\A|(?<=[;{}\]>]))(?:\\n)+|(?<!\\)\\n(?![a-z\x80-\xff])(?:\\n)*'
 DELIMITERS = ESCAPES + rb"|\$|\\[()]|(?<=\\)[dt](?=frac)"
 DECIMAL = re.compile(rb"([0-9]*)\.([0-9]+)|([0-9]+)\.?")
-TAG = re.compile(rb"</?([A-Za-z\x80-\xff]{1,8})[ /]*>|\[/?([A-Za-z\x80-\xff]{1,8})[ /]*\]")
+ATTRIBUTE = rb""" +[A-Za-z\x80-\xff-]+=(?:"[^"\n]*"|'[^'\n]*')"""
+TAG = re.compile(
+    rb"</?([A-Za-z\x80-\xff]{1,8})(?:%s)*[ /]*>|\[/?([A-Za-z\x80-\xff]{1,8})[ /]*\]" % ATTRIBUTE
+)
+HEIGHT = re.compile(rb"\[-?[0-9.]+ ?(?:%s)\]" % "|".join(matrices.HEIGHTS).encode())
 LINK = re.compile(rb"https?://[^\x00-\x20]*")
 
 DIGITS = re.compile(rb"[0-9]+")
@@ -174,6 +182,7 @@ def kind_of(piece: bytes) -> int:
 
 
 ATOM, FACTOR, PRODUCT, OTHER = range(4)
+FUNCTION_LETTERS = [letter.encode() for letter in shapes.FUNCTION_LETTERS]
 
 
 def shape(tokens: list[Token]) -> int:
@@ -211,7 +220,7 @@ def shape(tokens: list[Token]) -> int:
             operands += not joins and not num_chosen
             num_chosen -= num_chosen > 0
             is_call = top[at + 1 : at + 2] and top[at + 1].spelling == b"("
-            is_call = is_call and token.kind == WORD and token.spelling in (b"f", b"g", b"h")
+            is_call = is_call and token.kind == WORD and token.spelling in FUNCTION_LETTERS
             joins = token.kind != GROUP and bool(token.is_function or is_call)
     if operands > 1 or is_product:
         return PRODUCT
@@ -228,7 +237,7 @@ def is_call(tokens: list[Token]) -> bool:
     return bool(tokens) and all(
         (token.kind == NUMBER and (at == 0 or powers[at]))
         or (token.spelling == b"^" and 0 < at < len(tokens) - 1 and not powers[at])
-        or (token.kind == WORD and len(token.spelling) == 1)
+        or (token.kind == WORD and len(token.spelling) <= 2)
         or (token.kind == MACRO and token.is_operand)
         or (token.kind == OPERATOR and at > 0 and token.spelling in POSTFIXES)
         for at, token in enumerate(tokens)
@@ -721,9 +730,11 @@ class Reader:
 
     def is_product(self, end: int) -> bool:
         """Return True if the word by, which ends at `end`, is a product sign."""
-        if not self.tokens or not self.tokens[-1].ends_operand():
+        if not self.tokens or self.tokens[-1].kind in (GROUP, MACRO):
             return False
-        if self.tokens[-1].kind in (GROUP, MACRO):
+        is_length = self.last.decode("latin-1") in factors.LENGTHS.split()
+        is_length = is_length and len(self.tokens) > 1 and self.tokens[-2].kind == NUMBER
+        if not is_length and not self.tokens[-1].ends_operand():
             return False
         after = re.sub(rb"\A-?" + DELIMITERS_AHEAD, b"", self.text[end : self.size])
         factor = WORD_LETTERS.match(after)
@@ -880,7 +891,8 @@ class Reader:
         """Read a third as 1/3, two thirds as 2/3, twenty-third as 23 th and third as 3 th."""
         begin, at = self.index, len(self.tokens) - 1
         is_plural = word.endswith(b"s")
-        of_follows = bool(re.compile(rb" +(?:of|as) ").match(self.text, end))
+        after = "|".join(counting.AFTER_PART.split()).encode()
+        of_follows = bool(re.compile(rb" +(?:%s) " % after).match(self.text, end))
         is_hyphened = begin > 0 and self.text[begin - 1 : begin] == b"-"
         of_follows = of_follows or (is_quarter and is_hyphened)
         number = b"%d" % value
@@ -962,7 +974,12 @@ class Reader:
         is_differential = before.spelling.startswith(b"d")  # As in \mathrm{d}x.
         is_macro = not between and self.text[after.begin : after.begin + 1] == b"\\"  # x\\exp(x)
         if is_macro or re.fullmatch(
-            rb"(?: |\\[,;:! ]%s)+" % (rb"|\}" if is_differential else b""), between
+            rb"(?: |\\[,;:! ]%s%s)+"
+            % (
+                rb"|\}" if is_differential else b"",
+                b"" if after.spelling == b"d" else rb"|\\mathrm\{",
+            ),
+            between,
         ):
             before.spelling += after.spelling
             before.end, before.is_joined = after.end, True
@@ -1371,6 +1388,8 @@ class Reader:
             self.rows_end = self.list_end = end
         elif byte == b";" and is_within_brackets(self.text, self.index):
             self.read_comma(b",")
+        elif byte == b"^" and self.closes_script():
+            self.skip(1)
         elif byte in b"+=%^|":
             self.emit(byte, OPERATOR, 1)
         elif byte in b"()":
@@ -1387,6 +1406,14 @@ class Reader:
             if after == b"\\" and self.num_matrices and (has_four or not self.is_doubled()):
                 self.index += 2 * (has_four and self.is_doubled())
                 self.write(b"] [", self.index, self.index + 2)
+                if height := HEIGHT.match(self.text, self.index):
+                    self.index = height.end()
+            elif (
+                after == b"\\"
+                and not self.is_doubled()
+                and (height := HEIGHT.match(self.text, self.index + 2))
+            ):
+                self.index = height.end()
             elif after == b"\\" and self.is_doubled():
                 self.index += 1
             elif after == b"%":
@@ -1461,6 +1488,12 @@ class Reader:
                 self.end_sentence(byte)
             self.skip(1)
 
+    def closes_script(self) -> bool:
+        """Return True at the second caret of x^2^, as Pandoc writes an exponent."""
+        if len(self.tokens) < 2 or not self.is_glued or self.tokens[-2].spelling != b"^":
+            return False
+        return self.at(1) in b" \n.,;:)?!*$"
+
     def matrix_end(self) -> int:
         """Return the end of a matrix such as [2 1; 0 3] that begins here, or 0."""
         number = rb"-?[0-9]+(?:[./][0-9]+)*"
@@ -1480,6 +1513,12 @@ class Reader:
         name = self.tokens[-1]
         letters = self.text[name.begin : name.end]
         is_points = name.kind == WORD and len(letters) > 1
+        before = self.tokens[-2:-1] or [Token(b"", WORD, 0, 0)]
+        is_abbreviation = name.spelling in segments.ABBREVIATIONS.encode().split()
+        if is_abbreviation and before[0].spelling not in segments.FIGURES.encode().split():
+            return False
+        if before[0].is_article or before[0].spelling == b"an":
+            return False
         return is_points and all(letters[at : at + 1] < b"a" for at in (0, 1, -1))
 
     def breaks_line(self) -> bool:
@@ -1579,7 +1618,7 @@ class Reader:
                 self.emit(b"^", OPERATOR, 2)
             else:
                 self.skip(2)
-        elif self.is_bullet() or self.is_emphasis():
+        elif self.is_bullet() or self.is_emphasis() or self.is_around_name():
             self.skip(1)
         else:
             self.emit(b"*", OPERATOR, 1)
@@ -1593,6 +1632,25 @@ class Reader:
         after = self.text[self.index + 1 : self.size][:1] or b" "
         is_word = re.search(rb"[A-Za-z]{3}\Z", self.text[: self.index])
         return after in b" \n),.;:!?\"'" and is_word is not None
+
+    def is_around_name(self) -> bool:
+        """Return True at both stars of a name in italics, as in *x* and *ab*^2."""
+        letters = re.search(rb"[A-Za-z]*\Z", self.text[: self.index])
+        first, end = self.index - len(letters[0] if letters else b""), self.index
+        if first == end:
+            first += 1
+            letters = re.compile(rb"[A-Za-z]*").match(self.text, first)
+            end = letters.end() if letters else first
+        around = self.text[first - 1 : first] + self.text[end : end + 1]
+        if first == 0 or around != b"**" or not 0 < end - first <= 3:
+            return False
+        before, after = (
+            self.text[max(0, first - 2) : first - 1] or b" ",
+            self.text[end + 1 : end + 2],
+        )
+        if after in b" \n),.;:":
+            return True
+        return before in b" \n(\"'" and not re.match(rb"[0-9A-Za-z\x80-\xff(*]", after)
 
     def read_bang(self, before: bytes, after: bytes) -> None:
         kind = self.tokens[-1].kind if self.tokens else None
@@ -1635,13 +1693,13 @@ class Reader:
 
     def is_bullet(self) -> bool:
         """Return True at the start of a line if the previous line is empty or complete."""
-        before = self.text[: self.index]
+        before = self.text[: self.index].rstrip(b" ")
         if not before or before == b"\n" or before.endswith(b"\n\n"):
             return True
         if not before.endswith(b"\n"):
             return False
         line = before.rstrip(bytes(range(0x21)))
-        if not line or line[-1:] in b".:;?!$":
+        if not line or line[-1:] in b".:;?!$,":
             return True
         word = re.search(rb"[A-Za-z\x80-\xff]*\Z", line)
         assert word
@@ -1730,7 +1788,7 @@ def is_bracketed(text: bytes, start: int, end: int) -> bool:
     before, after = text[:start].rstrip(b" "), text[end:].lstrip(b" ")
     opens = re.search(rb"(?:[(\[]|(?<![A-Za-z\x80-\xff}^_])\{)\Z", before)
     follows = re.search(rb"[0-9],\Z", before)
-    closes = re.match(rb"[)\]}]|\\\}|\\rbrace", after)
+    closes = re.match(rb"[)\]}]|\\\}|\\rbrace|\\right", after)
     return bool((opens and (closes or after.startswith(b","))) or (follows and closes))
 
 
@@ -1816,6 +1874,15 @@ NO_MARK = re.compile(rb" *(?:[0-9]++(?![].:)])|[A-Za-z\x80-\xff](?![].:)]))")
 SYLLABLE = re.compile("[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?")
 
 
+def divided_width(raw: str, at: int) -> int:
+    """Return the width of a hyphen and a line break that divide a word, or 0."""
+    ahead = re.compile(r"-\r?\n[ \n\r]*(?=[a-z]{2})").match(raw, at)
+    before = re.search(r"(?<![A-Za-z\\-])[A-Za-z]*[a-z]{2}\Z", raw[:at])
+    if not ahead or not before or before[0].lower() in divided_words.BEFORE_HYPHEN.split():
+        return 0
+    return len(ahead[0])
+
+
 def fold(raw: str) -> tuple[bytes, list[int]]:
     """Return the folded text and the position in raw's UTF-8 of each of its bytes."""
     text, source, place, script, at = bytearray(), list[int](), 0, "", 0
@@ -1827,6 +1894,9 @@ def fold(raw: str) -> tuple[bytes, list[int]]:
 
     is_latin = all(letter in folding.LOOKALIKES for letter in re.findall("[\u0400-\u04ff]", raw))
     while at < len(raw):
+        if divided := divided_width(raw, at):
+            at, place = at + divided, place + divided
+            continue
         syllable, entity = SYLLABLE.match(raw, at), ENTITY.match(raw, at)
         letters = syllable[0] if syllable else raw[at]
         character = unicodedata.normalize("NFC", letters) if syllable else letters
@@ -1874,7 +1944,7 @@ def lex(raw: str) -> tuple[list[Token], int]:
     if reader.has_choice or b"c" in reader.capitals:
         write_choices(tokens, reader.text, reader.size)
     if reader.smalls & {b"h", b"s"}:
-        write_in_full(tokens)
+        write_in_full(tokens, reader.text)
     if reader.capitals | reader.smalls >= set(MARKERS):
         tokens = tokens[: options_start(tokens)]
     if not asks_for_options(tokens[: numbered_start(tokens)]):
@@ -1888,13 +1958,14 @@ def lex(raw: str) -> tuple[list[Token], int]:
     return tokens, reader.drawings
 
 
-def write_in_full(tokens: list[Token]) -> None:
+def write_in_full(tokens: list[Token], text: bytes) -> None:
     """Write the units h and s in full if they always follow a number and a blank, or a slash."""
     for letter, word in abbreviations.ABBREVIATIONS.items():
         places = [
             at
             for at, token in enumerate(tokens)
             if token.spelling == letter.encode() and token.kind == WORD and not token.is_capital
+            if text[max(0, token.begin - 1) : token.begin] != b"'"
         ]
         befores = [tokens[at - 1] if at else None for at in places]
         measures = [
@@ -2129,9 +2200,15 @@ def heading_end(tokens: list[Token]) -> int:
     if last + MIN_STEM > len(tokens) or spellings[last] not in (b")", b"]"):
         return first
     inside = spellings[first + 1 : last]
-    is_worth = len(inside) == 2 and tokens[first + 1].kind == NUMBER
-    is_worth = is_worth and inside[1] in surroundings.POINTS.encode().split()
+    is_worth = states_points(tokens[first + 1 : last])
     return last + 1 if is_worth or names_source(inside) else first
+
+
+def states_points(inside: list[Token]) -> bool:
+    """Return True for a number of points, as in (18 points)."""
+    if len(inside) != 2 or inside[0].kind != NUMBER:
+        return False
+    return inside[1].spelling in surroundings.POINTS.encode().split()
 
 
 def names_source(inside: list[bytes]) -> bool:
@@ -2147,7 +2224,8 @@ def source_start(tokens: list[Token]) -> int:
     while first > MIN_STEM and len(tokens) - first < 14 and tokens[first].kind != GROUP:
         first -= 1
     inside = spellings[first + 1 : -1]
-    is_source = first >= 0 and spellings[first] in (b"(", b"[") and names_source(inside)
+    is_source = first >= 0 and spellings[first] in (b"(", b"[")
+    is_source = is_source and (names_source(inside) or states_points(tokens[first + 1 : -1]))
     return first if is_source else len(tokens)
 
 
