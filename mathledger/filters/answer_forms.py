@@ -35,6 +35,7 @@ from mathledger.text.shapes import is_in
 from mathledger.text.tokens import BEGINS_SENTENCE, FLAGS, HASH, KIND, NUMBER, ROUND_LEFT_HASH
 
 MIN_ASKED = 12  # Tokens of a problem before an answer whose form may differ.
+_BOUNDS = signed(b"<=", b">=")
 _REMAINDER = signed(*b"remainder when is divided by".split())
 # Words that ask for the parts of a fraction.
 _FRACTION = table(
@@ -149,7 +150,8 @@ def _mark_rounding(tok: Any, at: int, end: int, role: int, is_remark: Any) -> No
     if role == INTEGER:
         while stop < end and place_in(_ROUNDING, np.uint64(tok[stop, HASH])) >= 0:
             stop += 1
-        if stop > at + 2:
+        is_bound = at + 1 < end and is_in(tok[at + 1, HASH], _BOUNDS)
+        if stop > at + 2 - int(is_bound):
             is_remark[start:stop], is_remark[at:stop] = SAID, NOTED
         return
     closing = at + 1

@@ -1,8 +1,7 @@
 r"""Tell which tokens of a text say nothing, or may be missing, when it is compared with an item.
 
-These are signs and brackets that only typography needs, such as the sign before an ellipsis, words
-and numbers that repeat what the text says already ("all six circles" of six circles, "no two"), and
-names that it has used before ("the same solution x").
+These are signs and brackets that only typography needs, such as the sign before an ellipsis, and
+words such as *further* in "suppose further".
 """
 
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_words import DROPPED, LIGHT
-from mathledger.text.chars import COMMA
+from mathledger.filters.restated import is_repeated_number
+from mathledger.text.chars import COMMA, NOT_ASCII
 from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
 from mathledger.text.tokens import (
@@ -41,7 +41,11 @@ _MINUS, _PLUS, _EQUALITY, _ELLIPSIS, _FACTORIAL = (
 _MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
     int(each) for each in signed(*b"many of number no all and s further".split())
 )
-_TIMES, _EACH, _APIECE = (int(each) for each in signed(*b"times each apiece".split()))
+_TIMES, _EACH, _APIECE, _ONE_WORD = (
+    int(each) for each in signed(*b"times each apiece one".split())
+)
+_CAN, _T, _INTEGER = (int(each) for each in signed(*b"can t integer".split()))
+_MULTIPLES = signed(b"multiple", b"multiples")
 _TOTAL, _IN = (int(each) for each in signed(b"total", b"in"))
 _AFTER_TIMES = signed(
     *b"as more less fewer longer shorter larger smaller bigger greater taller higher lower older "
@@ -52,14 +56,20 @@ _AFTER_EACH = signed(
     *b"and or but then for at in on to with from if when while so how what who which are is was "
     b"were he she they it the a an after before per".split()
 )
+_VERBS = signed(*b"does did do will would can could should must is was has had".split())
 _HOLDING = signed(*b"with of".split())
-_RATES = signed(*b"hour minute day week month year lb kg km mile gallon oz person".split())
+_RATES = signed(
+    *b"hour hr minute min second sec day week month year lb kg km mile gallon oz person".split()
+)
+_TIMES_PER = signed(*b"s sec secs second min mins minute h hr hour".split())
+_DISTANCES = signed(*b"in inches ft yards mi miles mm cm km".split())
 _MAX_NOUN = 4  # Tokens of a number and its noun.
 _O = int(signed(b"o")[0])
-_ZERO, _ONE, _TWO = (int(each) for each in signed(b"0", b"1", b"2"))
+_ONE = int(signed(b"1")[0])
 _EVENLY = int(signed(b"evenly")[0])
 _BAR, _COLON = (int(value) for value in signed(b"|", b":"))
 _MAX_ELEMENT = 8  # Tokens of the element of a set.
+_MAX_NORM = 12  # Tokens between double bars.
 _HALVES = signed(b"am", b"pm")
 _SIDES, _SUMS = signed(b"side", b"sides"), signed(b"sum", b"sums")
 _SUPPOSE = signed(b"suppose", b"assume", b"given")
@@ -93,29 +103,61 @@ def is_degree(tok: Any, at: int, count: int) -> bool:
 
 
 @borrowing
+def run_of_needless(tok: Any, at: int, count: int, data: Any) -> int:
+    """Return how many tokens from a sign on say nothing."""
+    if is_first_power(tok, at, count):
+        return 2
+    if is_repeated_number(tok, at, count, data):
+        return 3
+    if divides_set(tok, at) or is_silent(tok, at, count, data) or _doubles_bar(tok, at, count):
+        return 1
+    return 0
+
+
+@borrowing
+def is_negation(tok: Any, at: int) -> bool:
+    """Return True at the t of can't."""
+    if at == 0 or tok[at, HASH] != _T or tok[at - 1, HASH] != _CAN:
+        return False
+    return bool(tok[at, BEGIN] - tok[at - 1, END] <= 3)  # An apostrophe has up to three bytes.
+
+
+@borrowing
 def is_dash(tok: Any, at: int, count: int, spell: Any, data: Any, lexicon: Any) -> bool:
-    """Return True for a hyphen between blanks that a function word follows, as in " - and "."""
+    """Return True for a hyphen between blanks that a function word follows, as in " - and ".
+
+    A longer dash may stand between any two words: "three people -- Ann, Bob and Cid".
+    """
     begin = tok[at, BEGIN]
-    if tok[at, HASH] != _MINUS or at + 1 == count or begin == 0 or begin + 2 >= len(data):
+    is_long = data[begin] > NOT_ASCII
+    stop = begin + (3 if is_long else 1)
+    if tok[at, HASH] != _MINUS or at + 1 == count or begin == 0 or stop + 1 >= len(data):
         return False
     first, end = tok[at + 1, FROM], tok[at + 1, TO]
     if tok[at + 1, KIND] != WORD or end - first < 3 or data[begin - 1] != 32:
         return False
+    is_long = is_long and at > 0 and data[stop] == 32
+    if is_long and tok[at - 1, KIND] == WORD and tok[at - 1, TO] - tok[at - 1, FROM] > 2:
+        return True
+    if data[stop] != 32 or place_in(lexicon.exact, np.uint64(tok[at + 1, HASH])) >= 0:
+        return bool(data[stop] == 32)
     known = place_in(lexicon.stems, stem(spell, first, end))
-    return bool(data[begin + 1] == 32 and known >= 0 and lexicon.kinds[known] in (DROPPED, LIGHT))
+    return bool(known >= 0 and lexicon.kinds[known] in (DROPPED, LIGHT))
 
 
 @borrowing
 def is_implied(tok: Any, at: int, count: int, value: Any, lexicon: Any) -> bool:
     """Return True for a word that says nothing.
 
-    Examples are side *length*, how many *different* ones, suppose *further*, and the *sum* m + n.
-    *Evenly* has the stem of even numbers.
+    Examples are side *length*, how many *different* ones, suppose *further*, the *sum* m + n, and
+    an *integer* multiple. *Evenly* has the stem of even numbers.
     """
     before = tok[at - 1, HASH] if at > 0 else 0
     own = tok[at, HASH]
     if own == _EVENLY:
         return True
+    if own == _INTEGER:
+        return bool(at + 1 < count and is_in(tok[at + 1, HASH], _MULTIPLES))
     if is_in(own, _SUMS):
         is_sum = at + 2 < count and tok[at + 2, HASH] == _PLUS
         return bool(is_sum and tok[at + 1, TO] - tok[at + 1, FROM] == 1)
@@ -193,6 +235,8 @@ def is_per(tok: Any, at: int, count: int) -> bool:
         return is_in(tok[at + 1, HASH], _RATES)
     if tok[at - 1, KIND] != WORD:
         return False
+    if is_in(tok[at - 1, HASH], _DISTANCES) and is_in(tok[at + 1, HASH], _TIMES_PER):
+        return True
     before, after = tok[at - 1, TO] - tok[at - 1, FROM], tok[at + 1, TO] - tok[at + 1, FROM]
     return bool(max(before, after) > 3 and min(before, after) > 1)
 
@@ -218,9 +262,15 @@ def shares_out(tok: Any, at: int, count: int) -> bool:
         if is_noun:
             return False
     for place in range(max(0, at - _MAX_NOUN), at):
-        if tok[place, KIND] == NUMBER:
+        if tok[place, KIND] == NUMBER or tok[place, HASH] == _ONE_WORD:
             return place == 0 or not is_in(tok[place - 1, HASH], _HOLDING)
     return False
+
+
+@borrowing
+def asks_for_each(tok: Any, at: int) -> bool:
+    """Return True at the word each after a verb, as in "how many does each child get"."""
+    return bool(tok[at, HASH] == _EACH and at > 0 and is_in(tok[at - 1, HASH], _VERBS))
 
 
 @borrowing
@@ -254,6 +304,23 @@ def is_silent(tok: Any, at: int, count: int, data: Any) -> bool:
 
 
 @borrowing
+def _doubles_bar(tok: Any, at: int, count: int) -> bool:
+    """Return True at the first of two bars before or after a name, as in ||v||, which is |v|."""
+    if tok[at, HASH] != _BAR or at + 1 >= count or tok[at + 1, HASH] != _BAR:
+        return False
+    for step in (-1, 1):
+        place = at + 2 if step > 0 else at - 1
+        first = place
+        while 0 <= place < count and abs(place - first) < _MAX_NORM and tok[place, HASH] != _BAR:
+            place += step
+        other = place + step
+        is_inside = place != first and min(place, other) >= 0 and max(place, other) < count
+        if is_inside and tok[place, HASH] == _BAR and tok[other, HASH] == _BAR:
+            return True
+    return False
+
+
+@borrowing
 def _continues_product(tok: Any, at: int) -> bool:
     """Return True if a product sign is in the formula that goes up to `at`."""
     while at > 0 and not tok[at, FLAGS] & BEGINS_SENTENCE:
@@ -271,73 +338,3 @@ def is_first_power(tok: Any, at: int, count: int) -> bool:
     if tok[at, HASH] != CARET_HASH or at + 1 == count or tok[at + 1, HASH] != _ONE:
         return False
     return at + 2 == count or tok[at + 2, HASH] not in (SLASH_HASH, _FACTORIAL, CARET_HASH)
-
-
-@borrowing
-def may_be_missing(tok: Any, at: int, count: int, is_asking: bool) -> bool:
-    """Return True for a number that a copy may lack, although it may not have another one.
-
-    These are "no two" teams, "all six circles" of the "six circles" before, and the zero of "the
-    equation x^2 + n = 0 has".
-    """
-    own = tok[at, HASH]
-    before = tok[at - 1, HASH] if at > 0 else 0
-    if own == _TWO and before == _NO:
-        return True
-    if is_asking or at + 1 == count or tok[at + 1, FLAGS] & BEGINS_SENTENCE:
-        return False
-    after = tok[at + 1, HASH]
-    if own == _ZERO and before == _EQUALITY:
-        return is_in(after, _AFTER_EQUATION) and _is_after_sum(tok, at - 2)
-    if before == _ALL:
-        for place in range(at - 1):
-            if tok[place, HASH] == own and _is_number_of(tok, place, at, after):
-                return True
-    return False
-
-
-@borrowing
-def _is_after_sum(tok: Any, at: int) -> bool:
-    """Return True if the formula that goes up to `at` has a plus or minus sign."""
-    while at >= 0 and (tok[at, KIND] != WORD or tok[at, TO] - tok[at, FROM] <= 3):
-        if tok[at, HASH] in (_PLUS, _MINUS):
-            return True
-        at -= 1
-    return False
-
-
-@borrowing
-def _is_number_of(tok: Any, at: int, end: int, noun: Any) -> bool:
-    """Return True if the number at `at` counts the noun, and no other number counts more of it.
-
-    Six is the number of circles in "six congruent circles", but 6 is not that of cards in "6 red
-    cards and 9 blue ones".
-    """
-    place = at + 1
-    while place < end and tok[place, HASH] != noun:
-        place += 1
-    if place > at + 3 or (at > 0 and tok[at - 1, HASH] == _AND):
-        return False
-    for after in range(place + 1, min(place + 4, end)):
-        if tok[after, KIND] == NUMBER:
-            return False
-    return place < end
-
-
-@borrowing
-def is_apposed(tok: Any, at: int, count: int, values: Any, own: Any) -> bool:
-    """Return True for a name beside the noun that it names, if the text has used it before.
-
-    An example is x in "2x + 7 = 3 and 5x = c have the same solution x".
-    """
-    if at == 0 or tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] < 4:
-        return False
-    if tok[at, FLAGS] & BEGINS_SENTENCE:
-        return False
-    is_last = at + 1 == count or tok[at + 1, FLAGS] & BEGINS_SENTENCE != 0
-    if not is_last and (tok[at + 1, KIND] != WORD or tok[at + 1, TO] - tok[at + 1, FROM] == 1):
-        return False
-    for value in values:  # noqa: SIM110  (numba compiles no generator)
-        if value == own:
-            return True
-    return False

@@ -118,7 +118,8 @@ def class_of(
     is_whole = rest.num_missing == 0 and rest.num_extra == 0 and rest.decisive == 0
     is_whole = is_whole and rest.unshared == 0
     question = rest.question
-    is_asked = question.new == 0 and (question.missing == 0 or question.extra == 0)
+    is_asked = question.new == 0 and question.turned == 0
+    is_asked = is_asked and (question.missing == 0 or question.extra == 0)
     if agrees and rest.numbers == 0 and is_whole and is_asked:
         return CONTAINED
     if is_solution:
@@ -128,7 +129,8 @@ def class_of(
     is_sure = rest.template < MAX_TEMPLATE_OF_SURE and information >= SURE_NUMBERS
     is_sure = is_sure and num_units >= MIN_UNITS_OF_SURE
     agrees = agrees and (rest.decisive == 0 or is_sure)
-    is_other = question.shared == 0 and question.is_asked and question.new == 0
+    is_other = question.turned > 0
+    is_other |= question.shared == 0 and question.is_asked and question.new == 0
     is_other |= question.measures > 0 and question.shared <= MAX_SHARED_WITH_MEASURE
     agrees = agrees and not is_other
     if agrees and (rest.numbers == 0 or (rest.numbers == 1 and is_sure)) and is_reworded:

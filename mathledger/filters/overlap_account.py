@@ -11,14 +11,14 @@ from mathledger.filters.overlap_align import (
     drop_loose,
     has,
     match_moved,
-    match_slips,
     match_swapped,
     place_of,
 )
-from mathledger.filters.overlap_exchange import are_opposites, exchanges, turns_angles
+from mathledger.filters.overlap_exchange import are_opposites, exchanges, joins, turns_angles
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_question import Question, compare
+from mathledger.filters.overlap_respelled import match_joined, match_slips
 from mathledger.filters.overlap_units import (
     FIXED,
     LOOSE,
@@ -29,12 +29,14 @@ from mathledger.filters.overlap_units import (
     REMARK,
     SHARING,
     SMALL,
+    TERM,
     VARIABLE,
 )
 from mathledger.filters.slips import KNOWN, pack
 from mathledger.text.hashing import hash_bytes
 
 _PERCENT = np.uint64(hash_bytes(b"%"))
+MIN_NOTE = 4  # If two notes share so many units, one is the other one, changed.
 _DISTINCT = pack(np.frombuffer(b"distinct", np.uint8), 0, 8)
 
 
@@ -145,6 +147,7 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
     passages = _in_passages(item, partner)
     match_moved(item, text, work)
     match_slips(item, text, work)
+    match_joined(item, text, work)
     match_swapped(item, text, work)
     scope = work.scope
     _mark_scope(item, text, back, lexicon, scope)
@@ -160,7 +163,7 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         right.share,
         missing,
         extra,
-        left.numbers + right.numbers + min(left.noted, right.noted) + _num_loose(left, right),
+        left.numbers + right.numbers + _num_noted(left, right) + _num_loose(left, right),
         left.signs + right.signs,
         left.variables + right.variables + _num_renamed(item, text, partner, back),
         left.conflicts + right.conflicts + turns_angles(item, text, partner),
@@ -172,6 +175,14 @@ def account(item: Any, text: Any, counted: Any, lexicon: Any, work: Any) -> Any:
         left.unshared + right.unshared,
         exchanges(item, text, partner, lexicon),
     )
+
+
+@borrowing
+def _num_noted(left: Any, right: Any) -> int:
+    """Count differences of notes, which may be missing but may not say "or a reflection" more."""
+    if min(left.is_noted, right.is_noted) < MIN_NOTE:
+        return int(min(left.noted, right.noted))
+    return int(max(left.noted, right.noted))
 
 
 @borrowing
@@ -211,7 +222,8 @@ class Side(NamedTuple):
     words: int
     repeated: int  # Of these words, those that the other side has elsewhere.
     numbers: int
-    noted: int  # Numbers in remarks.
+    noted: int  # Units of notes.
+    is_noted: int  # Units of notes that the other side has.
     loose: int  # Numbers and variables that may be missing, but may not differ.
     ones: int  # The word one.
     signs: int
@@ -247,13 +259,29 @@ def _is_added(at: int, own: Any, other: Any, partner: Any, lexicon: Any) -> bool
 
 
 @borrowing
-def _counts(at: int, own: Any, lexicon: Any) -> bool:
-    """Return True for a word that says what is counted, which is no mere repetition.
+def _is_counted(at: int, own: Any) -> bool:
+    """Return True for the first or second word after a number, as in "10 blue, spotted fish"."""
+    if at == 0 or own.begins[at]:
+        return False
+    if own.kinds[at - 1] == QUANTITY or own.values[at - 1] == NUMBER_ONE:
+        return True
+    is_second = at > 1 and own.kinds[at - 1] == TERM and not own.begins[at - 1]
+    return bool(is_second and own.kinds[at - 2] == QUANTITY)
 
-    "4 pairs of pens" are not 4 pens, nor is a third of the remaining pens a third of the pens.
+
+@borrowing
+def _counts(at: int, own: Any, partner: Any, lexicon: Any) -> bool:
+    """Return True for a word that says what is counted or meant, which is no mere repetition.
+
+    "4 pairs of pens" are not 4 pens, a third of the remaining pens is not a third of the pens, and
+    soda with lunch and dinner is not soda with dinner.
     """
-    follows_number = at > 0 and own.kinds[at - 1] == QUANTITY
-    return bool(follows_number or own.values[at] == lexicon.remaining)
+    if own.values[at] == lexicon.remaining or _is_counted(at, own):
+        return True
+    for place in (at - 1, at + 1):
+        if 0 <= place < len(own.values) and partner[place] < 0 and joins(own.values[place]):
+            return True
+    return False
 
 
 @borrowing
@@ -273,13 +301,14 @@ def _side(
     """Account for the units of the item, or for those of the text in scope."""
     total, lost = 1e-9, 0.0
     words = repeated = numbers = noted = loose = ones = signs = variables = conflicts = decisive = 0
-    num_units = names = lost_names = outside = before = unshared = 0
+    is_noted = num_units = names = lost_names = outside = before = unshared = 0
     has_begun = False
     for at in range(len(own.values)):
         value, kind = own.values[at], own.kinds[at]
         is_equal = partner[at] >= 0 and (kind <= SMALL or other.values[partner[at]] == value)
         if kind == NOTED:  # A sentence of notes may be out of scope and yet differ.
             noted += not is_equal
+            is_noted += is_equal
         if not (is_item or scope[at]):
             outside += kind == QUANTITY
             before += kind == QUANTITY and not has_begun
@@ -318,7 +347,7 @@ def _side(
                 conflicts += _meets_opposite(at, own, other, partner, back, lexicon)
             if kind != SMALL:
                 words += 1
-                repeated += is_elsewhere and not _counts(at, own, lexicon)
+                repeated += is_elsewhere and not _counts(at, own, partner, lexicon)
         elif kind == VARIABLE:
             variables += partner[at] < 0
         elif not is_equal:
@@ -331,6 +360,7 @@ def _side(
         repeated,
         numbers,
         noted,
+        is_noted,
         loose,
         ones,
         signs,

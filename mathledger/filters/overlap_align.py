@@ -9,7 +9,6 @@ from mathledger.core.kernels import borrowing
 from mathledger.filters.overlap_index import weight
 from mathledger.filters.overlap_units import BRACKET, JOINED, NAME, QUANTITY, SMALL, VARIABLE
 from mathledger.filters.overlap_words import stem_of
-from mathledger.filters.slips import is_slip
 from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
 
@@ -115,11 +114,19 @@ def align(item: Any, text: Any, counted: Any, work: Any) -> None:
 
 @borrowing
 def drop_loose(item: Any, text: Any, work: Any) -> None:
-    """Undo matches of different units, unless two equal ones are next to them."""
+    """Undo matches of different units, unless two equal ones are next to them.
+
+    A name may have another one as a partner if no other place shows that it is not renamed.
+    """
     values, others, partner, back = item.values, text.values, work.partner, work.back
     for i in range(len(values)):
         j = partner[i]
-        if j < 0 or values[i] == others[j] or item.kinds[i] == VARIABLE:
+        if j < 0 or values[i] == others[j]:
+            continue
+        if item.kinds[i] == VARIABLE:
+            is_joined = JOINED in (item.letters[i], item.letters[min(i + 1, len(values) - 1)])
+            if not is_joined and _keeps_name(values[i], values, others, partner):
+                partner[i] = back[j] = -1
             continue
         context = 0
         for step in (-1, 1):
@@ -133,6 +140,15 @@ def drop_loose(item: Any, text: Any, work: Any) -> None:
                 context += 1  # Both texts end here.
         if context < 2:
             partner[i] = back[j] = -1
+
+
+@borrowing
+def _keeps_name(name: Any, values: Any, others: Any, partner: Any) -> bool:
+    """Return True if the name is matched with itself anywhere."""
+    for at in range(len(values)):
+        if values[at] == name and partner[at] >= 0 and others[partner[at]] == name:
+            return True
+    return False
 
 
 @borrowing
@@ -176,6 +192,8 @@ def match_moved(item: Any, text: Any, work: Any) -> None:
                     and not _is_opposed(j, text, item, back, partner)
                     and (is_variable or _share_a_word(i, item, j, text))
                     and (is_variable or _crosses_a_word(i, j, text, partner))
+                    and not _changes_slots(i, item, j, text, partner)
+                    and not (is_variable and _moves_in_list(i, j, text, partner))
                     and not (JOINED in (item.letters[i], text.letters[j]) and has_matrices(item))
                 ):
                     partner[i], back[j] = j, i
@@ -285,22 +303,6 @@ def _is_pair(units: Any, at: int) -> bool:
 
 
 @borrowing
-def match_slips(item: Any, text: Any, work: Any) -> None:
-    """Match a word with a misspelling in its place, if neither text has the other one elsewhere."""
-    partner, back = work.partner[: len(item.values)], work.back
-    for i in range(len(item.values)):
-        if partner[i] >= 0 or item.letters[i] == 0:
-            continue
-        start, end = place_of(i, partner, len(text.values))
-        for j in range(start, end):
-            if back[j] >= 0 or not is_slip(item.letters[i], text.letters[j]):
-                continue
-            if not has(item, text.values[j]) and not has(text, item.values[i]):
-                partner[i], back[j] = j, i
-                break
-
-
-@borrowing
 def _is_opposed(at: int, own: Any, other: Any, partner: Any, back: Any) -> bool:
     """Return True if the other text has another unit of this kind in this unit's place."""
     for step in (-1, 1):
@@ -330,6 +332,37 @@ def _crosses_a_word(i: int, j: int, text: Any, partner: Any) -> bool:
         if text.kinds[near] <= NAME:
             return True
     return False
+
+
+@borrowing
+def _changes_slots(i: int, item: Any, j: int, text: Any, partner: Any) -> bool:
+    """Return True if two units stand between equal neighbours that are matched in another place.
+
+    There, the text has nothing or another unit between them. The 2 of "remainder 2R by A, remainder
+    R by B" is not that of "remainder R by A, remainder 2R by B".
+    """
+    if i == 0 or j == 0 or i + 1 == len(item.values) or j + 1 == len(text.values):
+        return False
+    for step in (-1, 1):
+        place = partner[i + step]
+        if item.values[i + step] != text.values[j + step] or place < 0 or place == j + step:
+            return False
+    return bool(1 <= partner[i + 1] - partner[i - 1] <= 2)
+
+
+@borrowing
+def _moves_in_list(i: int, j: int, text: Any, partner: Any) -> bool:
+    """Return True if a name only changes places with numbers, as y in "2, 6, x, y, 26"."""
+    before = i - 1
+    while before >= 0 and partner[before] < 0:
+        before -= 1
+    own = partner[before] if before >= 0 else -1
+    has_number = False
+    for place in range(min(own, j) + 1, max(own + 1, j)):
+        if text.kinds[place] not in (QUANTITY, VARIABLE):
+            return False
+        has_number |= text.kinds[place] == QUANTITY
+    return has_number
 
 
 @borrowing

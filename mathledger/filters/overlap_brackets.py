@@ -9,7 +9,9 @@ from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
 from mathledger.text.state import MAX_DEPTH
 from mathledger.text.tokens import (
+    BEGIN,
     CARET_HASH,
+    END,
     FROM,
     GROUP,
     HASH,
@@ -38,20 +40,21 @@ _MAX_VECTOR = 24  # Tokens of a vector between angles.
 
 
 @allocating
-def read_brackets(tok: Any, count: int) -> Any:
+def read_brackets(tok: Any, count: int, data: Any) -> Any:
     """Return which brackets say nothing, and what each bracket of a vector is, by token."""
     is_dropped, vectors = np.empty(count, np.bool_), np.zeros(count, np.int8)
-    _drop_brackets(tok, count, is_dropped)
+    _drop_brackets(tok, count, data, is_dropped)
     _mark_vectors(tok, count, is_dropped, vectors)
     return is_dropped, vectors
 
 
 @allocating
-def _drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
+def _drop_brackets(tok: Any, count: int, data: Any, is_dropped: Any) -> None:
     """Mark the brackets that say nothing.
 
     These are curly ones that are not in others, those without a partner, those around a matrix, and
-    round ones around one token, prose, or a product such as 2x without a power, and those of gcd.
+    round ones around one token, prose, a formula between words, or a product such as 2x without a
+    power, and those of gcd.
     """
     stack, depth, last_opening = np.empty(MAX_DEPTH, np.int64), 0, -1
     num_curly = 0
@@ -72,7 +75,10 @@ def _drop_brackets(tok: Any, count: int, is_dropped: Any) -> None:
             depth -= 1
             opening = stack[depth]
             is_round = tok[opening, HASH] == ROUND_LEFT_HASH or _is_list(tok, opening)
-            is_bare = is_round and _says_nothing(tok, opening, at, count)
+            is_bare = is_round and (
+                _says_nothing(tok, opening, at, count)
+                or _is_among_words(tok, opening, at, count, data)
+            )
             # The brackets before and in this one were closed right before: it holds a matrix.
             is_bare |= tok[at - 1, HASH] == SQUARE_RIGHT_HASH and last_opening == opening + 1
             if at > opening + 2 and not (is_bare and not _begins_matrix(tok, opening)):
@@ -97,10 +103,11 @@ def _is_list(tok: Any, opening: int) -> bool:
 def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
     """Return True if two brackets enclose prose, or a term that is not the base of a power.
 
-    The term is a product such as 2x, a name with an index, or a list of terms after gcd or lcm.
+    The term is a product such as 2x, a name with an index (which may be a base, as in (a_1)^2), or
+    a list of terms after gcd or lcm.
     """
-    is_product = closing == opening + 3 or _is_list(tok, opening)
-    is_product |= closing == opening + 4 and tok[opening + 2, HASH] == UNDERSCORE_HASH
+    has_index = closing == opening + 4 and tok[opening + 2, HASH] == UNDERSCORE_HASH
+    is_product = has_index or closing == opening + 3 or _is_list(tok, opening)
     if opening > 0 and tok[opening - 1, HASH] in _BINDING:
         is_product = False
     for at in range(opening + 1, closing):
@@ -108,7 +115,28 @@ def _says_nothing(tok: Any, opening: int, closing: int, count: int) -> bool:
             return True
         is_product &= tok[at, KIND] in (WORD, NUMBER) or tok[at, HASH] == UNDERSCORE_HASH
     after = tok[closing + 1, HASH] if closing + 1 < count else 0
-    return bool(is_product and after != CARET_HASH and after != _FACTORIAL)
+    return bool(is_product and (has_index or after not in (CARET_HASH, _FACTORIAL)))
+
+
+@borrowing
+def _is_among_words(tok: Any, opening: int, closing: int, count: int, data: Any) -> bool:
+    """Return True for round brackets between words, as in "the sum of (7 - n) and (n + 3)".
+
+    A tuple such as (2, n + 1) has a comma.
+    """
+    if opening == 0 or tok[opening, HASH] != ROUND_LEFT_HASH or not _is_word(tok[opening - 1]):
+        return False
+    if closing + 1 < count and not _is_word(tok[closing + 1]):
+        return False
+    for place in range(tok[opening, END], tok[closing, BEGIN]):
+        if data[place] == 44 or data[place] == 59:  # , ;
+            return False
+    return bool(data[tok[opening, BEGIN] - 1] <= 36)  # A blank or a dollar sign, but no sin(x + y).
+
+
+@borrowing
+def _is_word(token: Any) -> bool:
+    return bool(token[KIND] == WORD and token[TO] - token[FROM] > 1)
 
 
 @borrowing

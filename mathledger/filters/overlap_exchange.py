@@ -21,7 +21,10 @@ from mathledger.text.shapes import is_in
 _JOINING = signed(b"and", b"or").view("uint64")
 _BETWEEN = signed(b"and", b"or", b"all").view("uint64")  # What may stand between neighbours.
 # Up to this many units before two words, one of these words makes their order count.
-_ORDERED = np.array([stem_of(word) for word in ("ratio", "difference", "quotient")], np.uint64)
+_ORDERED = np.array(
+    [stem_of(word) for word in ("ratio", "difference", "quotient", "fold")],
+    np.uint64,
+)
 _MAX_BEFORE = 3
 
 
@@ -35,6 +38,12 @@ def are_opposites(one: Any, other: Any, lexicon: Any) -> bool:
             if own >= 0 and own == line:
                 return True
     return False
+
+
+@borrowing
+def joins(value: Any) -> bool:
+    """Return True for the words and and or."""
+    return bool(value in (_JOINING[0], _JOINING[1]))
 
 
 @borrowing
@@ -141,7 +150,7 @@ def _is_beside(at: int, place: int, other: int, partner: Any) -> bool:
 
 @borrowing
 def _tells_order(one: int, other: int, units: Any) -> bool:
-    """Return False for neighbours, unless a ratio or a difference is before them.
+    """Return False for neighbours, unless a ratio or "3 times as many" is before them.
 
     Neighbours are two words of a list, and a noun with its adjective: "alike bouquets" may become
     "bouquets that are all alike".
@@ -169,4 +178,4 @@ def _is_alone(at: int, partner: Any) -> bool:
 @borrowing
 def _are_joined(one: int, other: int, units: Any) -> bool:
     """Return True if only the word and, or the word or, is between two units."""
-    return bool(other == one + 2 and units.values[one + 1] in (_JOINING[0], _JOINING[1]))
+    return bool(other == one + 2 and joins(units.values[one + 1]))

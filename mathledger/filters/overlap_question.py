@@ -5,9 +5,15 @@ A story with another question is another problem, so the item's own question mus
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mathledger.core.kernels import borrowing
+from mathledger.filters.overlap_exchange import joins
 from mathledger.filters.overlap_features import place_in
 from mathledger.filters.overlap_units import NAME, QUANTITY, SMALL
+from mathledger.filters.overlap_words import TOTAL, stem_of
+
+_ALL = np.uint64(stem_of("all"))
 
 
 class Question(NamedTuple):
@@ -18,7 +24,8 @@ class Question(NamedTuple):
     extra: int  # Words of the text's question without a partner in the item.
     new: int  # Of these, those that the item has nowhere.
     elsewhere: int  # Words that only one question has, and the other text outside its question.
-    measures: int  # New words such as ratio, which ask for another quantity.
+    turned: int  # Words with a counterpart in the other question: boys for girls, all for each.
+    measures: int  # New words such as ratio, and lost ones such as area, if others are new.
     is_asked: bool  # Whether both texts have a question with words of its own.
 
 
@@ -45,6 +52,41 @@ def _is_within(value: Any, units: Any, start: int, end: int) -> bool:
 
 
 @borrowing
+def _is_turned(value: Any, item: Any, text: Any, asked: Any, other_asked: Any) -> bool:
+    """Return True if the item asks for this word, and the text for the other one of a pair.
+
+    The words are a pair if the item has "value and other"; each question has only its own.
+    """
+    first, end = asked
+    start, stop = other_asked
+    if _is_within(value, text, start, stop):
+        return False
+    for place in range(start, stop):
+        other = text.values[place]
+        if text.kinds[place] > NAME or _is_within(other, item, first, end):
+            continue
+        for at in range(len(item.values) - 2):
+            one, two = item.values[at], item.values[at + 2]
+            is_pair = (one == value and two == other) or (one == other and two == value)
+            if is_pair and joins(item.values[at + 1]):
+                return True
+    return False
+
+
+@borrowing
+def _divides_total(
+    item: Any, first: int, end: int, text: Any, start: int, stop: int, lexicon: Any
+) -> bool:
+    """Return True if one question asks for each one's share, and the other for all in total."""
+    has_each = _is_within(lexicon.each, item, first, end)
+    has_total = _is_within(TOTAL, item, first, end) or _is_within(_ALL, item, first, end)
+    other_total = _is_within(TOTAL, text, start, stop) or _is_within(_ALL, text, start, stop)
+    if _is_within(lexicon.each, text, start, stop):
+        return has_total and not other_total and not has_each
+    return has_each and other_total and not has_total
+
+
+@borrowing
 def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
     """Compare the item's last question with the question of the text that shares most with it."""
     first, end = _last_question(item, len(item.values))
@@ -58,22 +100,27 @@ def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
         for place in range(low, high):
             shared += (
                 text.kinds[place] != SMALL
-                and text.values[place] != lexicon.each
+                and text.values[place] not in (lexicon.each, TOTAL)
                 and (first <= back[place] < end or _is_within(text.values[place], item, first, end))
             )
         if shared > best:
             best, start, stop = shared, low, high
         at = low
-    missing = extra = new = elsewhere = measures = 0
+    first, end, start, stop = max(0, first), max(0, end), max(0, start), max(0, stop)
+    missing = extra = new = elsewhere = measures = num_sizes = 0
     has_words = other_has_words = False
-    for place in range(max(0, first), max(0, end)):
+    turned = int(_divides_total(item, first, end, text, start, stop, lexicon))
+    for place in range(first, end):
         if item.kinds[place] <= NAME:
             has_words = True
             value = item.values[place]
+            turned += _is_turned(value, item, text, (first, end), (start, stop))
             if partner[place] < 0:
                 missing += 1
-                elsewhere += _is_within(value, text, 0, len(text.values))
-    for place in range(max(0, start), max(0, stop)):
+                is_known = _is_within(value, text, 0, len(text.values))
+                elsewhere += is_known
+                num_sizes += not is_known and place_in(lexicon.sizes, value) >= 0
+    for place in range(start, stop):
         value = text.values[place]
         if text.kinds[place] == SMALL:
             is_known = _is_within(value, item, 0, len(item.values))
@@ -87,5 +134,6 @@ def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
                 new += not is_known
                 elsewhere += is_known
                 measures += not is_known and place_in(lexicon.measures, value) >= 0
+    measures += num_sizes * int(new > 0)
     is_asked = has_words and other_has_words
-    return Question(max(0, best), missing, extra, new, elsewhere, measures, is_asked)
+    return Question(max(0, best), missing, extra, new, elsewhere, turned, measures, is_asked)

@@ -12,33 +12,45 @@ import numpy.typing as npt
 from mathledger.core.kernels import allocating, borrowing, kernel
 from mathledger.filters.aside_words import NOTED as NOTED_MARK
 from mathledger.filters.asides import mark_asides
+from mathledger.filters.decimals import read_fraction
+from mathledger.filters.enumerators import mark_enumerators
+from mathledger.filters.letters import is_factor, is_label, is_pronoun_or_article
+from mathledger.filters.measures import in_dollars, is_in_cents, measure_of
 from mathledger.filters.needless import (
     adds_up,
+    asks_for_each,
     begins_anew,
-    divides_set,
-    is_apposed,
     is_dash,
     is_degree,
-    is_first_power,
     is_half_of_day,
     is_implied,
     is_multiple,
+    is_negation,
     is_per,
     is_prefix,
-    is_silent,
-    may_be_missing,
     places_figure,
+    run_of_needless,
     shares_out,
 )
+from mathledger.filters.number_sets import begins_membership, read_set
 from mathledger.filters.overlap_brackets import COMMA, ENCLOSING, SEPARATOR, read_brackets
 from mathledger.filters.overlap_features import place_in, stem
 from mathledger.filters.overlap_indices import CLOSING, POWER, put_indices_first
-from mathledger.filters.overlap_words import AS_NUMBER, COMPOUND, DROPPED, LIGHT
+from mathledger.filters.overlap_words import (
+    AS_NUMBER,
+    COMPOUND,
+    DROPPED,
+    LIGHT,
+    MIN_STEMMED,
+    TOTAL,
+)
+from mathledger.filters.restated import is_apposed, may_be_missing
 from mathledger.filters.slips import KNOWN, pack
 from mathledger.filters.wording import is_unknown
-from mathledger.text.chars import is_digit, is_letter
+from mathledger.text.chars import is_letter
 from mathledger.text.hashing import hash_bytes, hash_small, mix, signed
 from mathledger.text.names import capital_code, letter_bit, survey
+from mathledger.text.shapes import is_in
 from mathledger.text.tokens import (
     BEGIN,
     BEGINS_SENTENCE,
@@ -46,7 +58,6 @@ from mathledger.text.tokens import (
     CAPITALISED,
     CARET_HASH,
     DEGREE_HASH,
-    END,
     FLAGS,
     FROM,
     GROUP,
@@ -54,7 +65,6 @@ from mathledger.text.tokens import (
     KIND,
     MACRO,
     NUMBER,
-    POINTS,
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     SINGLE_CAPITAL,
@@ -72,12 +82,14 @@ from mathledger.text.wrappers import is_wrapped
 TERM, NAME, SMALL, QUANTITY, SIGN, BRACKET, VARIABLE, REMARK, NOTED = range(9)
 LEFT_OUT, PARTS = -1, -2  # Kinds of a token that is not a unit, and of a word with several.
 _REMARKS = (TERM, REMARK, NOTED)  # By the marks of asides.py.
-MAX_LABEL = 4  # Longest name of a figure in capitals, as in ABCD.
 
-_EQUALITY, _LESS, _MORE, _PERCENT, _COLON, _ELLIPSIS, _TH, _M, _ANGLE, _CONGRUENT = (
-    int(each) for each in signed(b"=", b"<", b">", b"%", b":", *rb"... th m angle \cong".split())
+_EQUALITY, _PERCENT, _COLON, _ELLIPSIS, _TH, _M, _ANGLE, _CONGRUENT = (
+    int(each) for each in signed(*rb"= % : ... th m angle \cong".split())
 )
-_ONE, NUMBER_ONE = int(signed(b"one")[0]), np.uint64(hash_bytes(b"1"))
+_RELATIONS = tuple(int(each) for each in signed(*b"< > <= >=".split()))
+_ONES = signed(b"one", b"once")
+_TOTALS = signed(*b"total altogether combined".split())
+NUMBER_ONE = np.uint64(hash_bytes(b"1"))
 # Marks in the place of a unit's letters.
 JOINED, LOOSE, FIXED, SHARING = 1, 2, 3, 4
 _GREEK_LETTERS = """
@@ -118,33 +130,6 @@ def empty(size: int) -> Any:
 
 
 @borrowing
-def _is_upper(data: Any, at: int) -> bool:
-    return bool(at < len(data) and 65 <= data[at] <= 90)
-
-
-@borrowing
-def _is_pronoun_or_article(tok: Any, at: int, count: int, letter: Any, data: Any) -> bool:
-    """Return True if a single letter is "a" or "I" in prose, or follows an apostrophe or a link."""
-    begin = tok[at, BEGIN]
-    before = data[begin - 1] if begin > 0 else 32
-    if before == 39 or before == 93 or (before == 0x99 and data[begin - 2] == 0x80):  # Tom's
-        return True
-    letter = np.uint8(letter | 32)
-    if letter not in (97, 105) or (letter == 105 and data[begin] == 105):
-        return False
-    if data[begin] == 65 and begin > 1 and not tok[at, FLAGS] & BEGINS_SENTENCE:
-        is_name = is_letter(data[begin - 2]) or is_digit(data[begin - 2])  # As in "box A was".
-        if is_name:
-            return False
-    is_free = before in (32, 10, 40, 34)
-    is_before_word = at + 1 < count and (
-        (tok[at + 1, KIND] == WORD and tok[at + 1, TO] - tok[at + 1, FROM] > 1)
-        or tok[at + 1, KIND] == NUMBER
-    )
-    return is_free and is_before_word and begin + 1 < len(data) and data[begin + 1] in (32, 10)
-
-
-@borrowing
 def _is_fixed(tok: Any, at: int, count: int, spell: Any, fixed: Any) -> bool:
     return bool(tok[at, FLAGS] & BLACKBOARD or letter_bit(tok, at, count, spell) & fixed)
 
@@ -178,14 +163,15 @@ def read_units(
     """
     values, kinds, begins, asks, letters = out
     is_asked, remarks = np.empty(count, np.bool_), np.zeros(count, np.int8)
-    is_dropped, vectors = read_brackets(tok, count)
+    is_dropped, vectors = read_brackets(tok, count, data)
+    is_mark = mark_enumerators(tok, count, data)
     _, fixed, is_spelled = survey(tok, count, spell)
     mark_asides(tok, count, data, wrapper, is_asked, remarks)
     size, is_begin, at, has_late_index = 0, True, -1, False
     while at + 1 < count:
         at += 1
         is_begin = is_begin or tok[at, FLAGS] & BEGINS_SENTENCE != 0
-        if is_wrapped(wrapper, at):
+        if is_wrapped(wrapper, at) or is_mark[at]:
             continue
         is_asking, remark, token_kind, first = is_asked[at], remarks[at], tok[at, KIND], at
         is_loose, is_fold, is_sum = False, is_multiple(tok, at, count), adds_up(tok, at)
@@ -195,7 +181,7 @@ def read_units(
             begins[size], asks[size] = is_begin, is_asking
             size, is_begin = size + 1, False
             continue
-        if token_kind == WORD and _is_label(tok, at, data):
+        if token_kind == WORD and is_label(tok, at, data):
             kinds[size] = _REMARKS[remark] if remark else VARIABLE
             begins[size], asks[size] = is_begin, is_asking
             size, is_begin = _write_label(tok, at, spell, (fixed, is_spelled), out, size), False
@@ -211,16 +197,14 @@ def read_units(
                     size, is_begin = size + int(part != 0), is_begin and part == 0
                 continue
         elif token_kind == NUMBER:
-            is_loose = may_be_missing(tok, at, count, is_asking)
-            kind, value, at = _number(tok, at, count, data)
+            is_loose = may_be_missing(tok, at, count, spell, data, is_asking)
+            kind, value, at = _number(tok, at, count, spell, data)
         else:
-            if is_first_power(tok, at, count):
-                at += 1
+            num_needless = run_of_needless(tok, at, count, data)
+            if num_needless > 0 or is_dash(tok, at, count, spell, data, lexicon):
+                at += max(0, num_needless - 1)
                 continue
             kind, value = _sign(tok, at, count, data, (is_dropped[at], vectors[at]), lexicon)
-            is_left_out = divides_set(tok, at) or is_silent(tok, at, count, data)
-            if is_left_out or is_dash(tok, at, count, spell, data, lexicon):
-                continue
             if tok[at, HASH] == CARET_HASH and is_degree(tok, at, count):
                 value, at = np.uint64(DEGREE_HASH), at + 1
             elif tok[at, HASH] == UNDERSCORE_HASH and size > 1:
@@ -233,12 +217,12 @@ def read_units(
         begins[size], asks[size], letters[size] = is_begin, is_asking, LOOSE * is_loose
         if kind == VARIABLE and _is_fixed(tok, first, count, spell, fixed):
             letters[size] = FIXED
-        elif kind == VARIABLE and _is_factor(tok, at, data):
+        elif kind == VARIABLE and is_factor(tok, at, data):
             letters[size] = JOINED
         elif value == lexicon.each:
-            if not shares_out(tok, first, count):
+            if not (shares_out(tok, first, count) or (is_asking and asks_for_each(tok, first))):
                 continue
-            kinds[size], letters[size] = REMARK, SHARING
+            kinds[size], letters[size] = REMARK, SHARING * shares_out(tok, first, count)
         if kind <= NAME and token_kind == WORD:
             letters[size] = pack(spell, tok[first, FROM], tok[at, TO])
             if place_in(lexicon.listed, value) >= 0:
@@ -250,24 +234,23 @@ def read_units(
 
 
 @borrowing
-def _is_label(tok: Any, at: int, data: Any) -> bool:
-    """Return True for the names of up to four points, as in ABC, but not for GCD."""
-    size, begin = tok[at, TO] - tok[at, FROM], tok[at, BEGIN]
-    if not (1 < size <= MAX_LABEL and _is_upper(data, begin) and _is_upper(data, begin + 1)):
-        return False
-    return bool(tok[at, FLAGS] & POINTS != 0 or not _is_upper(data, tok[at, END] - 1))
-
-
-@borrowing
 def _word(
     tok: Any, at: int, count: int, spell: Any, data: Any, is_begin: bool, lexicon: Any
 ) -> tuple[int, Any, int, bool]:
     """Read a word; return its kind, its value, its last token and if it begins a sentence."""
     first, end = tok[at, FROM], tok[at, TO]
+    value = measure_of(tok, at, count, data, lexicon)
+    if value != 0:
+        return TERM, value, at, is_begin
     value = np.uint64(tok[at, HASH])
+    known, last = read_set(tok, at, count, spell, lexicon)
+    if known >= 0:
+        return PARTS, lexicon.heads[known], last, is_begin
     if end - first == 1 and spell[first] < 128:
+        if is_negation(tok, at):
+            return TERM, lexicon.negation, at, is_begin
         is_measure = tok[at, HASH] == _M and at + 1 < count and tok[at + 1, HASH] == _ANGLE
-        if is_measure or _is_pronoun_or_article(tok, at, count, spell[first], data):
+        if is_measure or is_pronoun_or_article(tok, at, count, spell[first], data):
             return LEFT_OUT, value, at, is_begin
         value = hash_small(spell[first])  # C remains a capital where c is a name, too.
         return VARIABLE, mix(value + np.uint64(tok[at, FLAGS] & SINGLE_CAPITAL)), at, is_begin
@@ -275,6 +258,10 @@ def _word(
         return QUANTITY, value, at, is_begin
     last = at + int(is_prefix(tok, at, count, data))
     value = stem(spell, first, tok[last, TO])
+    is_short = last == at and end - first < MIN_STEMMED
+    if is_short and place_in(lexicon.exact, np.uint64(tok[at, HASH])) >= 0:
+        is_one = is_in(tok[at, HASH], _ONES)  # It may stand for 1, and may be a pronoun.
+        return REMARK if is_one else LEFT_OUT, NUMBER_ONE, at, is_begin or begins_anew(tok, at)
     known = place_in(lexicon.stems, value)
     if known < 0:
         is_name = tok[at, FLAGS] & CAPITALISED != 0 and not is_begin
@@ -284,16 +271,16 @@ def _word(
     if own == COMPOUND:
         return PARTS, lexicon.heads[known], last, is_begin
     if own == DROPPED:
-        if tok[at, HASH] == _ONE:  # It may stand for 1, and may be a pronoun.
-            return REMARK, NUMBER_ONE, last, is_begin
+        if is_in(tok[at, HASH], _TOTALS):
+            return REMARK, TOTAL, last, is_begin
         return LEFT_OUT, value, last, is_begin
     kind = SMALL if own == LIGHT else QUANTITY if own == AS_NUMBER else TERM
     return kind, lexicon.heads[known], last, is_begin
 
 
 @borrowing
-def _number(tok: Any, at: int, count: int, data: Any) -> tuple[int, Any, int]:
-    """Read a number, a fraction of two numbers or an ordinal; return kind, value and last token.
+def _number(tok: Any, at: int, count: int, spell: Any, data: Any) -> tuple[int, Any, int]:
+    """Read a number, a fraction, an ordinal or an amount in cents; return kind, value, last token.
 
     An ordinal in words, as in "the third child", is a word of the story.
     """
@@ -301,6 +288,11 @@ def _number(tok: Any, at: int, count: int, data: Any) -> tuple[int, Any, int]:
     after = tok[at + 1, HASH] if at + 1 < count else 0
     if after == _TH:
         return TERM if is_letter(data[tok[at, BEGIN]]) else QUANTITY, mix(value), at + 1
+    if is_in_cents(tok, at, count, data):
+        return QUANTITY, in_dollars(spell, tok[at, FROM], tok[at, TO]), at + 1
+    decimal, last = read_fraction(tok, at, count, spell, data)
+    if last > at:
+        return QUANTITY, decimal, last
     if after == SLASH_HASH and at + 2 < count and tok[at + 2, KIND] == NUMBER:
         return QUANTITY, mix(value + mix(np.uint64(tok[at + 2, HASH]))), at + 2
     return QUANTITY, value, at
@@ -316,34 +308,24 @@ def _sign(
     if vector == SEPARATOR:
         return SIGN, COMMA
     if vector == ENCLOSING:
-        is_left = own in (SQUARE_LEFT_HASH, _LESS)
+        is_left = own in (SQUARE_LEFT_HASH, _RELATIONS[0])
         own = ROUND_LEFT_HASH if is_left else ROUND_RIGHT_HASH
         return LEFT_OUT if is_dropped else BRACKET, np.uint64(np.int64(own))
     if tok[at, KIND] == MACRO:
         if place_in(_GREEK, value) >= 0:
             return VARIABLE, value
-        if own == _CONGRUENT:
+        if own == _CONGRUENT or begins_membership(tok, at, count):
             return LEFT_OUT, value
         return SMALL if own == _ELLIPSIS else SIGN, value
     if tok[at, KIND] == GROUP:
         return LEFT_OUT if is_dropped else BRACKET, value
     if own == _EQUALITY or (own == SLASH_HASH and is_per(tok, at, count)):
         return LEFT_OUT, value
-    if own in (_LESS, _MORE):
-        kind = TERM if is_letter(data[tok[at, BEGIN]]) else SIGN
-        return kind, lexicon.less if own == _LESS else lexicon.more
+    relations = lexicon.less, lexicon.more, lexicon.at_most, lexicon.at_least
+    for number in range(len(relations)):
+        if own == _RELATIONS[number]:
+            return TERM if is_letter(data[tok[at, BEGIN]]) else SIGN, relations[number]
     return SMALL if own in (_PERCENT, _COLON) else SIGN, value
-
-
-@borrowing
-def _is_factor(tok: Any, at: int, data: Any) -> bool:
-    """Return True if no comma and no word is between two names, as in a product."""
-    if at == 0 or tok[at - 1, KIND] != WORD or tok[at - 1, TO] - tok[at - 1, FROM] != 1:
-        return False
-    for place in range(tok[at - 1, END], tok[at, BEGIN]):
-        if data[place] in (44, 59, 46, 40, 41):  # , ; . ( )
-            return False
-    return True
 
 
 @allocating

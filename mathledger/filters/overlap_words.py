@@ -1,11 +1,4 @@
-"""List English words that a problem may have or lack, or exchange, and words that decide it.
-
-When a text is compared with an item, FUNCTION words are dropped, SMALL_WORDS weigh little, the
-words of one line of SYNONYMS count as one word, COMPOUNDS count as several words and MULTIPLES as
-numbers. The words of one line of OPPOSITES exclude each other: a text with one in place of the
-other is another problem, and so is a text that has a DECISIVE word more or less often. All words
-are compared by their stems.
-"""
+"""Look up what the lists of words (word_lists.py) say about the stem of a word, in kernels."""
 
 from functools import cache
 from typing import NamedTuple
@@ -14,263 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mathledger.filters.overlap_features import stem
+from mathledger.filters.word_lists import (
+    COMPOUNDS,
+    DECISIVE,
+    FUNCTION,
+    MEASURES,
+    MULTIPLES,
+    OPPOSITES,
+    SIZES,
+    SMALL_WORDS,
+    SYNONYMS,
+)
 from mathledger.text.hashing import hash_bytes
 
-FUNCTION = """
-    a an the this that these those it its itself he him his himself she her hers herself they them
-    their theirs themselves we us our you your yours i my me mine of in on at by for from to into
-    onto with within as but so also too there here is are was were be been being am has have had
-    having do does did done doing can could will would shall should may might must let lets s t ll
-    re ve d m given suppose supposing assume assuming knowing provided what which who whom whose
-    that when where how many much if then than thus hence therefore while whereas since because
-    though although however please find compute determine calculate evaluate figure show tell
-    state name such any both some another other upon about around between
-    among amongst during until till along toward towards via using use uses one single question
-    problem exercise answer result value values amount amounts quantity number numbers count total
-    altogether overall combined together respectively certain particular specific following ask
-    asked equal equals equally exactly just currently now initially originally original initial
-    eventually finally already yet still again ever later then next additional additionally
-    furthermore moreover meanwhile very quite really simply well back get gets got getting go
-    goes went going gone come comes came put puts putting make makes made making want wants wanted
-    plan plans planned decide decides decided need needs needed needing require requires required
-    possess possesses possessed own owns owned contain contains contained containing hold holds
-    held include includes included including involve involves consist consists consisting cost
-    costs costing priced price prices paid pay pays paying charge charges charged long time times
-    way ways manner possible able express expressed written write writing case know known say said
-    says think be manage manages managed able only solve simplify utilize utilizes utilized utilise
-    establish identify shown satisfy satisfying
-"""
-SYNONYMS = """
-    not no never neither nor none cannot without except isn aren wasn weren doesn don didn won
-        wouldn couldn shouldn hasn haven nothing nobody
-    buy bought buying purchase purchases acquire acquires
-    sell sold sale
-    eat ate eaten consume devour
-    large big huge great
-    small little tiny
-    more greater higher above exceed exceeds exceeded larger bigger
-    less fewer lower below lesser
-    save saving savings
-    maximum max largest greatest biggest highest most longest tallest maximal
-    minimum min smallest least lowest fewest shortest minimal
-    child children kid
-    mother mom mum mommy
-    father dad daddy
-    photo photograph picture
-    store shop market supermarket
-    start began begin begun commence
-    end finish complete conclude
-    remain left leftover rest remaining
-    person people individual someone
-    man men male
-    woman women female lady
-    friend pal buddy
-    car vehicle automobile
-    movie film
-    home house
-    speed rate velocity
-    integer whole
-    mean average
-    probability chance likelihood
-    dollar buck usd
-    television tv
-    trapezoid trapezium
-    license licence
-    calorie cal
-    story storey
-    monday mon
-    tuesday tue tues
-    wednesday wed
-    thursday thu thurs
-    friday fri
-    counterclockwise anticlockwise
-    money cash
-    job work task
-    travel journey ride rode ridden drive drove driven
-    box carton container crate
-    bag sack packet
-    pack package set
-    piece slice
-    dish plate
-    student pupil
-    receive obtain
-    collect gather
-    throw threw thrown toss
-    cut chop
-    build built construct create produce form
-    prepare bake baking cook
-    gift present
-    share divide split distribute divided
-    choose chose chosen select pick
-    depth deep
-    width wide
-    height high tall
-    length distance
-    weight weigh
-    age old
-    day daily
-    week weekly
-    month monthly
-    year yearly annual annually
-    hour hourly hr
-    kilometer kilometre km
-    meter metre
-    centimeter centimetre cm
-    millimeter millimetre mm
-    kilogram kg
-    liter litre
-    foot feet ft
-    inch inches
-    pound lb
-    color colour
-    neighbor neighbour
-    center centre
-    favorite favourite preferred
-    distinct different
-    identical alike
-    side edge
-    vertex vertices corner
-    die dice
-    draw drew drawn
-    spend spent
-    earn income
-    extra additional
-    sofa couch
-    trash garbage
-    grandmother grandma
-    grandfather grandpa
-    candy candies sweet sweets
-    cookie biscuit
-    class session lesson
-    chicken hen
-    give gave giving gives
-    take took taken taking
-    lose lost
-    win won
-    sum added add
-    product multiply multiplied
-    quotient
-    difference subtract subtracted
-    root zero zeros zeroes solution
-    flower blossom
-    each every per apiece
-    divisor factor
-    sine sin
-    cosine cos
-    tangent tan
-    method approach
-    radius radii
-    far away distant
-    set collection
-"""
-# Words that are seldom the point, such as the kind of a thing that also has a name.
-SMALL_WORDS = """
-    and or up down before after first last equation integral expression function point line segment
-    side person people random randomly repeatedly today unit respectively real all over under trip
-    each fold
-"""
-COMPOUNDS = {
-    "circumradius circumradii": "radius circle circumscribed",
-    "inradius inradii": "radius circle inscribed",
-    "circumcircle circumcircles": "circle circumscribed",
-    "incircle incircles": "circle inscribed",
-}
-MULTIPLES = {
-    2: "twice double doubled doubles", 3: "thrice triple tripled triples",
-    4: "quadruple quadrupled", 12: "dozen dozens",
-}  # fmt: skip
-OPPOSITES = """
-    more less
-    maximum minimum
-    large small
-    longer shorter
-    older younger
-    taller shorter
-    heavier lighter
-    faster slower
-    earlier late
-    sum product difference quotient
-    odd even
-    positive negative
-    increase decrease
-    rise fall
-    gain lose
-    win lose
-    buy sell
-    first last
-    before after
-    inside outside
-    inscribed circumscribed
-    internal external
-    interior exterior
-    north south east west
-    remain right
-    top bottom
-    upper lower
-    up down
-    and or
-    row column
-    area perimeter volume circumference
-    radius diameter
-    sine cosine tangent cot sec csc
-    log ln
-    numerator denominator
-    horizontal vertical
-    length width height depth base
-    hypotenuse leg
-    head tail
-    adult child
-    fold more less
-    parallel perpendicular
-    rational irrational
-    real complex integer
-    dollar cent
-    am pm
-    quotient remainder
-    ascending descending
-    clockwise counterclockwise
-    convex concave
-    hour minute second day week month year
-    meter centimeter millimeter kilometer mile foot inch
-    boy girl
-    man woman
-    mother father
-    brother sister
-    son daughter
-    uncle aunt
-    husband wife
-    spend earn
-    start end
-    always sometimes
-    true false
-    open closed
-    full empty
-    hot cold
-    black white red green blue yellow orange purple brown pink
-    mean median mode range
-    arithmetic geometric
-    profit loss
-    cheaper expensive
-    add remove
-    give take
-    borrow lend
-    arrive leave
-    union intersection
-    divisor multiple
-    factor multiple
-    reciprocal opposite
-    prime composite
-    rows columns
-    hexagon heptagon
-    hexagonal heptagonal
-"""
-DECISIVE = """
-    not odd even positive negative nonnegative nonzero distinguishable distinct
-"""
-# A question for one of these is another question if the item has no such word.
-MEASURES = """
-    ratio mean percentage median product quotient probability fraction
-"""
 _OWN = (
     "less",
     "more",
@@ -281,17 +30,30 @@ _OWN = (
     "each",
     "fold",
     "remaining",
+    "not",
+    "atmost",
+    "atleast",
+    "minimum",
+    "maximum",
+    "inch",
+    "second",
+    "minute",
+    "hour",
 )  # `Lexicon` has their heads.
 # Kinds of words that `Lexicon` knows; all others are ordinary.
 DROPPED, LIGHT, ORDINARY, AS_NUMBER, COMPOUND = range(5)
 
 
-MAX_LINES = 3  # A word is in at most this many lines of OPPOSITES.
+TOTAL = np.uint64(hash_bytes(b"total"))  # Stands for "altogether" and "combined", too.
+# A shorter function word has no other forms: cans are not can, and a herring is not her.
+MIN_STEMMED = 5
+MAX_LINES = 4  # A word is in at most this many lines of OPPOSITES.
 
 
 class Lexicon(NamedTuple):
     """What the lists say about each stem, for kernels."""
 
+    exact: npt.NDArray[np.uint64]  # Sorted hashes of short words that are dropped as they stand.
     stems: npt.NDArray[np.uint64]  # Sorted and distinct.
     kinds: npt.NDArray[np.int8]
     heads: npt.NDArray[np.uint64]  # The stem or number that stands for the stem, or its `parts`.
@@ -301,6 +63,7 @@ class Lexicon(NamedTuple):
     lines: npt.NDArray[np.int16]  # Lines of OPPOSITES, (opposed, MAX_LINES), or -1.
     decisive: npt.NDArray[np.uint64]  # Sorted heads.
     measures: npt.NDArray[np.uint64]  # Sorted heads.
+    sizes: npt.NDArray[np.uint64]  # Sorted heads.
     less: np.uint64  # Head of "less", which also stands for "<"; likewise for "more".
     more: np.uint64
     length: np.uint64
@@ -310,6 +73,15 @@ class Lexicon(NamedTuple):
     each: np.uint64
     fold: np.uint64  # Stands for "times" in "5 times as many".
     remaining: np.uint64
+    negation: np.uint64
+    at_most: np.uint64  # Stands for "<=" and "less than or equal to"; likewise for "at_least".
+    at_least: np.uint64
+    minimum: np.uint64  # Stands for "least" and for "or more"; likewise for "maximum".
+    maximum: np.uint64
+    inch: np.uint64
+    second: np.uint64
+    minute: np.uint64
+    hour: np.uint64
 
 
 @cache
@@ -331,8 +103,10 @@ def lexicon() -> Lexicon:
         for line in OPPOSITES.strip().splitlines()
     ]
     opposed = sorted({head for line in opposites for head in line})
+    exact = [hash_bytes(word.encode()) for word in FUNCTION.split() if len(word) < MIN_STEMMED]
     for word in FUNCTION.split():
-        known.setdefault(stem_of(word), (DROPPED, 0))
+        if len(word) >= MIN_STEMMED:
+            known.setdefault(stem_of(word), (DROPPED, 0))
     for word in SMALL_WORDS.split():
         known[stem_of(word)] = (LIGHT, stem_of(word))
     for number, forms in MULTIPLES.items():
@@ -349,12 +123,13 @@ def lexicon() -> Lexicon:
         own = [number for number, line in enumerate(opposites) if head in line]
         lines[place, : len(own)] = own
     known[stem_of("percentage")] = (LIGHT, hash_bytes(b"%"))
-    decisive, measures = (
+    decisive, measures, sizes = (
         sorted(known.get(stem_of(word), (0, stem_of(word)))[1] for word in words.split())
-        for words in (DECISIVE, MEASURES)
+        for words in (DECISIVE, MEASURES, SIZES)
     )
     stems = sorted(known)
     return Lexicon(
+        np.array(sorted(exact), np.uint64),
         np.array(stems, np.uint64),
         np.array([known[each][0] for each in stems], np.int8),
         np.array([known[each][1] for each in stems], np.uint64),
@@ -364,5 +139,6 @@ def lexicon() -> Lexicon:
         lines,
         np.array(decisive, np.uint64),
         np.array(measures, np.uint64),
+        np.array(sizes, np.uint64),
         *(np.uint64(known.get(stem_of(word), (0, stem_of(word)))[1]) for word in _OWN),
     )

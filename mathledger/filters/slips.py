@@ -12,6 +12,7 @@ KNOWN = np.uint64(1 << 60)  # The word lists have the word.
 # In a shorter word, a letter more or less, another letter, or two slips often make another word:
 # plan and plane, product and produce, hexagon and heptagon.
 MIN_EXTRA, MIN_OTHER, MIN_TWO = 6, 8, 9
+MIN_PART = 3  # Letters of the parts of a joined word.
 
 
 @borrowing_kernel
@@ -40,6 +41,18 @@ def _length(packed: Any) -> int:
     while size < MAX_LETTERS and _letter(packed, size) != 0:
         size += 1
     return size
+
+
+@borrowing_kernel
+def is_joined(one: Any, first: Any, second: Any) -> bool:
+    """Return True if a word consists of two others, which have more than two letters each."""
+    if one == 0 or first == 0 or second == 0:
+        return False
+    one, first, second = one & ~KNOWN, first & ~KNOWN, second & ~KNOWN
+    size = _length(first)
+    if size < MIN_PART or _length(second) < MIN_PART or size + _length(second) > MAX_LETTERS:
+        return False
+    return bool(one == first | second << np.uint64(size) * _BITS)
 
 
 @borrowing_kernel

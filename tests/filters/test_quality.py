@@ -52,7 +52,8 @@ GATES = {
     "in another language": Gate(24, (0, 24), (0, 0), (0, 0), (0, 24), "translation"),
     "another number": Gate(48, (0, 0), (48, 48), (0, 0), (0, 0), "variant"),
     "another sign": Gate(15, (0, 0), (15, 15), (0, 0), (0, 0), "variant"),
-    "the opposite word": Gate(28, (0, 0), (0, 0), (21, 28), (0, 0), "variant"),
+    # In one of these, "at least once" becomes "at most twice", which is another number, too.
+    "the opposite word": Gate(28, (0, 0), (0, 1), (21, 28), (0, 0), "variant"),
     "another question, same story": Gate(20, (0, 0), (0, 0), (0, 0), (0, 0), "different"),
     "two numbers swapped": Gate(42, (0, 0), (42, 42), (0, 0), (0, 0), "variant"),
     "signs swapped": Gate(7, (0, 0), (7, 7), (0, 0), (0, 0), "variant"),
