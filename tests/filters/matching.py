@@ -1,5 +1,7 @@
 """Compare one text with one item as the stage decontaminate does, without its files."""
 
+import re
+
 import pyarrow as pa
 
 from mathledger.filters import decontaminate, overlap, overlap_index
@@ -17,3 +19,23 @@ def class_of(text: str, item: str) -> str | None:
 
 def is_leak(text: str, item: str) -> bool:
     return class_of(text, item) in overlap.CONTAMINATION
+
+
+def check_forms(forms: tuple[str, str, str], values: list[int], at: int) -> None:
+    """Assert that two forms of a problem are one, and that a third form is another problem.
+
+    Args:
+        forms: The texts, with <a>, <b> and <c> for the values.
+        at: The value that is changed to make another problem.
+    """
+
+    def filled(text: str, own: list[int]) -> str:
+        return re.sub("<([abc])>", lambda found: str(own["abc".index(found[1])]), text)
+
+    one, other, different = (filled(text, values) for text in forms)
+    assert is_leak(one, other) and is_leak(other, one)
+    for text in (one, other):
+        assert not is_leak(different, text) and not is_leak(text, different)
+    changed = [*values[:at], values[at] + 100, *values[at + 1 :]]
+    if filled(forms[0], changed) != one:
+        assert not is_leak(filled(forms[0], changed), other)

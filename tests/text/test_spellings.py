@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathledger.text import canonical, folding, names, vocabulary
+from mathledger.text import canonical, divided_words, folding, names, vocabulary
 from mathledger.text.wrappers import split
 from tests.text import reference
 
@@ -435,3 +435,38 @@ def test_a_request_for_names_of_the_problem_is_not_a_wrapper(text: str) -> None:
 
 def wrappers_of(text: str) -> str:
     return split(text)[1]
+
+
+LIST = ["54 rolls at 3 for $1", "20 buns at $2 each", "35 cakes"]
+
+
+@pytest.mark.parametrize("mark", ["-", "*", "•", " * ", "  - "])
+@pytest.mark.parametrize("end", [",", ";", "."])
+def test_marks_of_a_list_are_no_signs(mark: str, end: str) -> None:
+    lines = (end + "\n").join(f"{mark} {line}" for line in LIST)
+    text = f"They sell\n{lines}\nHow much do they earn?"
+    assert canonical.spellings(text) == canonical.spellings(
+        f"They sell {', '.join(LIST)} How much do they earn?"
+    )
+
+
+@given(
+    word=st.from_regex(r"[a-z]{4,12}", fullmatch=True),
+    at=st.integers(2, 10),
+    line=st.sampled_from(["-\n", "-\r\n", "-\n  "]),
+)
+def test_a_word_may_be_divided_at_the_end_of_a_line(word: str, at: int, line: str) -> None:
+    first, second = word[:at], word[at:]
+    if len(second) < 2 or first in divided_words.BEFORE_HYPHEN.split():
+        return
+    text = "Ann counts her {} and 5 cats."
+    assert canonical.spellings(text.format(first + line + second)) == canonical.spellings(
+        text.format(word)
+    )
+
+
+@pytest.mark.parametrize("word", ["two", "Left", "self"])
+def test_a_hyphen_of_a_compound_stays_at_the_end_of_a_line(word: str) -> None:
+    one, other = (f"Find the {word}{line}digit code." for line in ("-\n", "-"))
+    assert canonical.spellings(one) == canonical.spellings(other)
+    assert canonical.spellings("Find x -\ny now.") == canonical.spellings("Find x - y now.")
