@@ -24,8 +24,8 @@ class Question(NamedTuple):
     extra: int  # Words of the text's question without a partner in the item.
     new: int  # Of these, those that the item has nowhere.
     elsewhere: int  # Words that only one question has, and the other text outside its question.
-    turned: int  # Words with a counterpart in the other question: boys for girls, all for each.
-    measures: int  # New words such as ratio, and lost ones such as area, if others are new.
+    turned: int  # Words with another one in their place: boys for girls, all for each, area.
+    measures: int  # New words such as ratio, which ask for another quantity.
     is_asked: bool  # Whether both texts have a question with words of its own.
 
 
@@ -134,6 +134,6 @@ def compare(item: Any, text: Any, partner: Any, back: Any, lexicon: Any) -> Any:
                 new += not is_known
                 elsewhere += is_known
                 measures += not is_known and place_in(lexicon.measures, value) >= 0
-    measures += num_sizes * int(new > 0)
+    turned += num_sizes * int(new > 0)
     is_asked = has_words and other_has_words
     return Question(max(0, best), missing, extra, new, elsewhere, turned, measures, is_asked)

@@ -284,6 +284,7 @@ OPPOSITES = """
     square cube
     cube sphere cylinder cone pyramid prism tetrahedron octahedron
     parabola ellipse hyperbola
+    dot cross
     less atmost
     more atleast
     atmost atleast
