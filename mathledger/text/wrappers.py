@@ -49,9 +49,7 @@ def _table(words: str) -> Any:
 
 # Words that ask, that stand in a request, that introduce names, and that write an answer as a form.
 _ASKS = _table("find compute determine evaluate calculate what enter submit give report")
-_REQUEST = _table(
-    "is are the value of values sum and please then for possible ordered pair triple as a decimal"
-)
+_REQUEST = _table("is are the value of values sum and please then for possible ordered pair triple")
 _WHERE = _table("where with if")
 _CLAUSE = _table(
     "where and are is relatively prime primes coprime positive integer integers real number "
