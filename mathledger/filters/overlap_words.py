@@ -46,7 +46,7 @@ DROPPED, LIGHT, ORDINARY, AS_NUMBER, COMPOUND = range(5)
 
 TOTAL = np.uint64(hash_bytes(b"total"))  # Stands for "altogether" and "combined", too.
 # A shorter function word has no other forms: cans are not can, and a herring is not her.
-MIN_STEMMED = 4
+MIN_STEMMED = 5
 MAX_LINES = 4  # A word is in at most this many lines of OPPOSITES.
 
 
