@@ -39,3 +39,9 @@ def check_forms(forms: tuple[str, str, str], values: list[int], at: int) -> None
     changed = [*values[:at], values[at] + 100, *values[at + 1 :]]
     if filled(forms[0], changed) != one:
         assert not is_leak(filled(forms[0], changed), other)
+
+
+def check_border(template: str, one: str, other: str) -> None:
+    """Assert that a template is two problems with two fillings."""
+    first, second = template.format(one), template.format(other)
+    assert not is_leak(first, second) and not is_leak(second, first)
