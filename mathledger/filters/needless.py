@@ -35,11 +35,9 @@ from mathledger.text.tokens import (
 )
 
 _CURLY = tuple(int(each) for each in signed(b"{", b"}"))
-_MINUS, _PLUS, _EQUALITY, _ELLIPSIS, _FACTORIAL = (
-    int(each) for each in signed(b"-", b"+", b"=", b"...", b"!")
-)
-_MANY, _OF, _NUMBER_WORD, _NO, _ALL, _AND, _S, _FURTHER = (
-    int(each) for each in signed(*b"many of number no all and s further".split())
+_MINUS, _PLUS, _ELLIPSIS, _FACTORIAL = (int(each) for each in signed(b"-", b"+", b"...", b"!"))
+_MANY, _OF, _NUMBER_WORD, _ALL, _S, _FURTHER = (
+    int(each) for each in signed(*b"many of number all s further".split())
 )
 _TIMES, _EACH, _APIECE, _ONE_WORD = (
     int(each) for each in signed(*b"times each apiece one".split())
@@ -74,7 +72,6 @@ _HALVES = signed(b"am", b"pm")
 _SIDES, _SUMS = signed(b"side", b"sides"), signed(b"sum", b"sums")
 _SUPPOSE = signed(b"suppose", b"assume", b"given")
 _BELOW, _ARTICLES = signed(b"below", b"above"), signed(*b"the a an its each every".split())
-_AFTER_EQUATION = signed(*b"has have had whose with are and".split())
 _FIGURES = signed(
     *b"figure diagram picture graph table grid drawing shown depicted pictured".split()
 )

@@ -8,11 +8,11 @@ from typing import Any
 
 from mathledger.core.kernels import borrowing
 from mathledger.filters.decimals import whole_number
+from mathledger.filters.wording import is_named
 from mathledger.text.chars import is_letter
 from mathledger.text.hashing import signed
 from mathledger.text.shapes import is_in
 from mathledger.text.tokens import (
-    ARTICLE,
     BEGIN,
     BEGINS_SENTENCE,
     FLAGS,
@@ -20,7 +20,6 @@ from mathledger.text.tokens import (
     HASH,
     KIND,
     NUMBER,
-    POINTS,
     ROUND_LEFT_HASH,
     ROUND_RIGHT_HASH,
     TO,
@@ -115,13 +114,13 @@ def _counts_names(tok: Any, at: int, count: int) -> bool:
     Examples are "two points A and B" and "a, b, c and d are four distinct numbers".
     """
     first = at + 1
-    while first < count and first - at <= _MAX_WORDS and not _is_name(tok[first]):
+    while first < count and first - at <= _MAX_WORDS and not is_named(tok[first]):
         if tok[first, KIND] != WORD or tok[first, FLAGS] & BEGINS_SENTENCE:
             break
         first += 1
     num_names = 0
     while first > at + 1 and first < count and not tok[first, FLAGS] & BEGINS_SENTENCE:
-        if _is_name(tok[first]):
+        if is_named(tok[first]):
             num_names += 1
         elif tok[first, HASH] != _AND:
             break
@@ -132,20 +131,12 @@ def _counts_names(tok: Any, at: int, count: int) -> bool:
     if last < 0 or not is_in(tok[last, HASH], _BE) or tok[at, FLAGS] & BEGINS_SENTENCE:
         return False
     last -= 1
-    while last >= 0 and (_is_name(tok[last]) or tok[last, HASH] == _AND):
-        num_names += _is_name(tok[last])
+    while last >= 0 and (is_named(tok[last]) or tok[last, HASH] == _AND):
+        num_names += is_named(tok[last])
         if tok[last, FLAGS] & BEGINS_SENTENCE:
             break
         last -= 1
     return bool(num_names > 1 and tok[at, HASH] == _SMALL_NUMBERS[min(num_names - 2, 7)])
-
-
-@borrowing
-def _is_name(token: Any) -> bool:
-    """Return True for a single letter that is no article, and for points such as ABC."""
-    if token[KIND] != WORD or token[FLAGS] & ARTICLE:
-        return False
-    return bool(token[TO] - token[FROM] == 1 or token[FLAGS] & POINTS)
 
 
 @borrowing

@@ -208,9 +208,9 @@ def have_equal_names(tokens: Any, count: int, others: Any, other_count: int) -> 
     """Return True if the single letters and the runs of capitals are the same in both texts."""
     at = other = 0
     while True:
-        while at < count and not _is_named(tokens[at]):
+        while at < count and not is_named(tokens[at]):
             at += 1
-        while other < other_count and not _is_named(others[other]):
+        while other < other_count and not is_named(others[other]):
             other += 1
         if at == count or other == other_count:
             return at == count and other == other_count
@@ -220,7 +220,8 @@ def have_equal_names(tokens: Any, count: int, others: Any, other_count: int) -> 
 
 
 @borrowing
-def _is_named(token: Any) -> bool:
+def is_named(token: Any) -> bool:
+    """Return True for a single letter that is no article, and for points such as ABC."""
     if token[KIND] != WORD or token[FLAGS] & ARTICLE:
         return False
     return bool(token[TO] - token[FROM] == 1 or token[FLAGS] & POINTS)
